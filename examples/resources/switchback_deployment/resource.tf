@@ -1,0 +1,33 @@
+resource "switchback_deployment" "web" {
+  application = "web"
+  namespace   = var.namespace
+  version     = "1.29"
+  image       = "docker.io/library/nginx:1.29"
+  replicas    = 2
+
+  container = {
+    ports      = { http = 80 }
+    env        = { LOG_LEVEL = "info" }
+    secret_env = { DATABASE_URL = { name = "web-database", key = "url", optional = true } }
+    resources = {
+      requests = { cpu = "50m", memory = "64Mi" }
+      limits   = { memory = "128Mi" }
+    }
+    readiness_probe = { http_get = { path = "/", port = "http" } }
+    volume_mounts   = { "/var/cache/nginx" = { volume = "cache" } }
+  }
+
+  volumes = {
+    cache = { empty_dir = { size_limit = "64Mi" } }
+  }
+
+  # Whatever has no attribute of its own, in Kubernetes' words.
+  pod_template_patch = yamlencode({
+    spec = { enableServiceLinks = false }
+  })
+
+  # The new deployment first, then the traffic, the old one last.
+  lifecycle {
+    create_before_destroy = true
+  }
+}

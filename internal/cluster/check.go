@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/version"
+)
+
+// MinimumVersion is the oldest Kubernetes we work with.
+const MinimumVersion = "1.30"
+
+const minimumMinor = 30
+
+// Check makes the first contact, once a run and for all callers together: the
+// API server answers, is new enough, and is the one that expected_uid names.
+// Every request goes through it. That a cluster is unreachable, untrusted, too
+// old or the wrong one is remembered; other failures are not.
+func (c *Cluster) Check(ctx context.Context) error {
+	c.mu.Lock()
+	checked, err := c.checked, c.checkErr
+	c.mu.Unlock()
+	if checked {
+		return err
+	}
+	return c.share(ctx, "check", func() error {
+		found, err := c.check(c.ctx)
+		var (
+			unreachable *UnreachableError
+			untrusted   *TLSError
+			credential  *CredentialError
+			old         *TooOldError
+			wrong       *WrongClusterError
+		)
+		if err == nil || errors.As(err, &unreachable) || errors.As(err, &untrusted) || errors.As(err, &credential) ||
+			errors.As(err, &old) || errors.As(err, &wrong) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.checked, c.checkErr, c.version = true, err, found
+		}
+		return err
+	})
+}
+
+// share runs fn once for all who ask at the same time. fn must not use a
+// caller's context: its end is that caller's matter alone.
+func (c *Cluster) share(ctx context.Context, key string, fn func() error) error {
+	done := c.flight.DoChan(key, func() (any, error) { return nil, fn() })
+	select {
+	case r := <-done:
+		return r.Err
+	case <-ctx.Done():
+		return &InterruptedError{context.Cause(ctx), ctx.Err(), nil}
+	}
+}
+
+func (c *Cluster) check(ctx context.Context) (string, error) {
+	found, err := c.serverVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+	if found != nil && older(found) {
+		return "", &TooOldError{c.name, c.host, found.GitVersion}
+	}
+	git := ""
+	if found != nil {
+		git = found.GitVersion
+	}
+	if c.expectedUID == "" {
+		return git, nil
+	}
+	system := &corev1.Namespace{}
+	res, err := resourceOf(system)
+	if err != nil {
+		return "", err
+	}
+	k := call{"get", res, "", metav1.NamespaceSystem, readTimeout}
+	_, err = c.bare(ctx, k, func(ctx context.Context) error {
+		return c.request("GET", res, "", metav1.NamespaceSystem).Do(ctx).Into(system)
+	})
+	switch {
+	case apierrors.IsForbidden(err):
+		return "", &MissingPermissionsError{Cluster: c.name, Namespace: metav1.NamespaceSystem, Gaps: []Gap{
+			{Feature: FeatureRefresh, Verb: "get", Resource: "namespaces", Namespace: metav1.NamespaceSystem},
+		}, Note: "expected_uid is compared with this namespace's uid; without it nothing is read or written."}
+	case err != nil:
+		return "", fmt.Errorf("expected_uid cannot be checked: %w", err)
+	case string(system.UID) != c.expectedUID:
+		return "", &WrongClusterError{c.name, c.host, c.source, c.expectedUID, string(system.UID)}
+	}
+	return git, nil
+}
+
+// serverVersion is nil where the server does not tell us.
+func (c *Cluster) serverVersion(ctx context.Context) (*version.Info, error) {
+	var info version.Info
+	k := call{"get", resource{kind: "the server's version"}, "", "", connectPatience * 2}
+	_, err := c.bare(ctx, k, func(ctx context.Context) error {
+		raw, err := c.root.Get().MaxRetries(0).AbsPath("/version").SetHeader("Accept", "application/json").Do(ctx).Raw()
+		if err != nil {
+			return statusOf(raw, err)
+		}
+		if err := json.Unmarshal(raw, &info); err != nil {
+			return fmt.Errorf("the answer is not that of a Kubernetes API server: %w", err)
+		}
+		return nil
+	})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &info, nil
+}
+
+// older compares "1" and "36+"; what is no number is let pass.
+func older(v *version.Info) bool {
+	major, err1 := strconv.Atoi(v.Major)
+	minor, err2 := strconv.Atoi(strings.TrimRight(v.Minor, "+"))
+	return err1 == nil && err2 == nil && (major < 1 || major == 1 && minor < minimumMinor)
+}
+
+// Version is the server's, e.g. "v1.36.3"; empty before the first contact and
+// where the server does not tell.
+func (c *Cluster) Version() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}

@@ -1,0 +1,468 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+// fieldManager is who we are in managedFields.
+const fieldManager = "switchback"
+
+// call names a request for errors, and bounds one attempt of it.
+type call struct {
+	verb            string
+	res             resource
+	namespace, name string
+	timeout         time.Duration
+}
+
+func (c call) object() string {
+	if c.namespace == "" {
+		return c.res.kind + " " + c.name
+	}
+	return c.res.kind + " " + c.namespace + "/" + c.name
+}
+
+// do runs a request on a cluster that has been found to be the right one.
+func (c *Cluster) do(ctx context.Context, k call, fn func(context.Context) error) (again bool, err error) {
+	if err := c.Check(ctx); err != nil {
+		return false, err
+	}
+	return c.bare(ctx, k, fn)
+}
+
+// bare is do without the check; the check itself uses it.
+func (c *Cluster) bare(ctx context.Context, k call, fn func(context.Context) error) (again bool, err error) {
+	again, err = c.retry(ctx, k.timeout, fn)
+	return again, c.wrap(k, err)
+}
+
+func (c *Cluster) wrap(k call, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch err.(type) { // these say it all
+	case *UnreachableError, *TLSError, *CredentialError:
+		return err
+	}
+	return &RequestError{c.name, k.verb, k.res.kind, k.namespace, k.name, err}
+}
+
+// request starts a request; client-go's own retries are off.
+func (c *Cluster) request(verb string, res resource, namespace, name string) *rest.Request {
+	r := c.clients[res.gv].Verb(verb).MaxRetries(0).Resource(res.plural)
+	if namespace != "" {
+		r = r.Namespace(namespace)
+	}
+	if name != "" {
+		r = r.Name(name)
+	}
+	return r
+}
+
+// Get fills into. A missing object is an error that apierrors.IsNotFound
+// recognises.
+func (c *Cluster) Get(ctx context.Context, namespace, name string, into Object) error {
+	res, err := resourceOf(into)
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, call{"get", res, namespace, name, readTimeout}, func(ctx context.Context) error {
+		return fill(into, func(o runtime.Object) error {
+			return c.request("GET", res, namespace, name).Do(ctx).Into(o)
+		})
+	})
+	return err
+}
+
+// List fills into, e.g. a *corev1.ServiceList. An empty selector lists all.
+func (c *Cluster) List(ctx context.Context, namespace, selector string, into runtime.Object) error {
+	res, err := resourceOf(into)
+	if err != nil {
+		return err
+	}
+	_, err = c.list(ctx, res, namespace, metav1.ListOptions{LabelSelector: selector}, into)
+	return err
+}
+
+func (c *Cluster) list(ctx context.Context, res resource, namespace string, options metav1.ListOptions, into runtime.Object) (bool, error) {
+	return c.do(ctx, call{"list", res, namespace, "", writeTimeout}, func(ctx context.Context) error {
+		return fill(into, func(o runtime.Object) error {
+			return c.request("GET", res, namespace, "").VersionedParams(&options, parameterCodec).Do(ctx).Into(o)
+		})
+	})
+}
+
+// fill decodes into a new object and moves it to into, only on success.
+func fill(into runtime.Object, get func(runtime.Object) error) error {
+	o := fresh(into)
+	if err := get(o); err != nil {
+		return err
+	}
+	move(o, into)
+	return nil
+}
+
+// Create makes obj and fills it from the reply. Where the reply was lost, and
+// the object that exists then has obj's content, it is ours: a success.
+func (c *Cluster) Create(ctx context.Context, obj Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	k := call{"create", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	again, err := c.do(ctx, k, func(ctx context.Context) error {
+		return fill(obj, func(o runtime.Object) error {
+			return c.request("POST", res, k.namespace, "").
+				VersionedParams(&metav1.CreateOptions{FieldManager: fieldManager}, parameterCodec).
+				Body(obj).Do(ctx).Into(o)
+		})
+	})
+	if again && apierrors.IsAlreadyExists(err) {
+		if live, same := c.sameLive(ctx, k, obj); same {
+			move(live, obj)
+			return nil
+		}
+	}
+	return err
+}
+
+// sameLive reads the live object and says whether it holds what obj says.
+func (c *Cluster) sameLive(ctx context.Context, k call, obj Object) (Object, bool) {
+	live := fresh(obj).(Object)
+	if err := c.Get(ctx, k.namespace, k.name, live); err != nil {
+		return nil, false
+	}
+	uid := obj.GetUID()
+	return live, (uid == "" || uid == live.GetUID()) && holds(live, obj)
+}
+
+// Update replaces obj, whose resourceVersion is the precondition, and fills it
+// from the reply. A conflict after a lost reply is a success where the live
+// object holds what was written; else it is for the caller, who alone can
+// compute the change again.
+//
+// Of a ConfigMap the labels, annotations and data are written, by a patch: so
+// that a role needs "patch", which applying needs anyway, and not "update".
+func (c *Cluster) Update(ctx context.Context, obj Object) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	send := func() *rest.Request {
+		return c.request("PUT", res, obj.GetNamespace(), obj.GetName()).Body(obj)
+	}
+	if m, ok := obj.(*corev1.ConfigMap); ok {
+		patch, err := configMapPatch(m)
+		if err != nil {
+			return err
+		}
+		send = func() *rest.Request {
+			return c.request("PATCH", res, obj.GetNamespace(), obj.GetName()).
+				SetHeader("Content-Type", string(types.JSONPatchType)).Body(patch)
+		}
+	}
+	k := call{"update", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	again, err := c.do(ctx, k, func(ctx context.Context) error {
+		return fill(obj, func(o runtime.Object) error {
+			return send().VersionedParams(&metav1.UpdateOptions{FieldManager: fieldManager}, parameterCodec).Do(ctx).Into(o)
+		})
+	})
+	if again && apierrors.IsConflict(err) {
+		if live, same := c.sameLive(ctx, k, obj); same {
+			move(live, obj)
+			return nil
+		}
+	}
+	return err
+}
+
+func configMapPatch(m *corev1.ConfigMap) ([]byte, error) {
+	type op struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	orEmpty := func(v map[string]string) map[string]string {
+		if v == nil {
+			return map[string]string{}
+		}
+		return v
+	}
+	ops := []op{
+		{"add", "/metadata/labels", orEmpty(m.Labels)},
+		{"add", "/metadata/annotations", orEmpty(m.Annotations)},
+		{"add", "/data", orEmpty(m.Data)},
+	}
+	if m.UID != "" {
+		ops = append(ops, op{"replace", "/metadata/uid", m.UID})
+	}
+	if m.ResourceVersion != "" {
+		ops = append(ops, op{"replace", "/metadata/resourceVersion", m.ResourceVersion})
+	}
+	return json.Marshal(ops)
+}
+
+// Apply is a server-side apply as field manager "switchback", which fills obj
+// from the reply. uid and resourceVersion, where set on obj, are preconditions.
+// Without force, fields of other managers are an *ApplyConflictError.
+func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	body, err := applyBody(res, obj)
+	if err != nil {
+		return err
+	}
+	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	const races = 5 // with controllers that write the same object
+	for race := 0; ; race++ {
+		again, err := c.do(ctx, k, func(ctx context.Context) error {
+			return fill(obj, func(o runtime.Object) error {
+				return c.request("PATCH", res, k.namespace, k.name).
+					SetHeader("Content-Type", string(types.ApplyYAMLPatchType)).
+					VersionedParams(&metav1.PatchOptions{FieldManager: fieldManager, Force: &force}, parameterCodec).
+					Body(body).Do(ctx).Into(o)
+			})
+		})
+		if !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
+			return err
+		}
+		if conflicts := fieldConflicts(err); len(conflicts) > 0 {
+			return &ApplyConflictError{c.name, k.object(), conflicts, err}
+		}
+		// Another uid is answered as a conflict or as an invalid field, by kind.
+		if gone := c.replaced(ctx, k, obj.GetUID(), err); gone != nil {
+			return gone
+		}
+		if apierrors.IsInvalid(err) {
+			return err
+		}
+		if obj.GetResourceVersion() == "" && race < races {
+			continue
+		}
+		if live, same := c.sameLive(ctx, k, obj); again && same {
+			move(live, obj)
+			return nil
+		}
+		return err
+	}
+}
+
+// replaced is a *ReplacedError where the live object's uid is another one, and
+// nil where it is not, or cannot be told.
+func (c *Cluster) replaced(ctx context.Context, k call, want types.UID, because error) error {
+	if want == "" {
+		return nil
+	}
+	live := &metav1.PartialObjectMetadata{}
+	if err := c.getMeta(ctx, k, live); err != nil || live.UID == want {
+		return nil
+	}
+	return c.anotherObject(k, want, live.UID, because)
+}
+
+func (c *Cluster) anotherObject(k call, want, live types.UID, because error) error {
+	group := schema.GroupResource{Group: k.res.gv.Group, Resource: k.res.plural}
+	return &ReplacedError{c.name, k.object(), want, live, apierrors.NewConflict(group, k.name, because)}
+}
+
+// getMeta reads metadata alone.
+func (c *Cluster) getMeta(ctx context.Context, k call, into *metav1.PartialObjectMetadata) error {
+	k.verb, k.timeout = "get", readTimeout
+	_, err := c.do(ctx, k, func(ctx context.Context) error {
+		raw, err := c.request("GET", k.res, k.namespace, k.name).
+			SetHeader("Accept", "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json").Do(ctx).Raw()
+		if err != nil {
+			return statusOf(raw, err)
+		}
+		return json.Unmarshal(raw, into)
+	})
+	return err
+}
+
+// statusOf prefers the API server's Status to the bare HTTP code that
+// Result.Raw reports.
+func statusOf(raw []byte, err error) error {
+	var s metav1.Status
+	if json.Unmarshal(raw, &s) == nil && s.Kind == "Status" && s.Status != metav1.StatusSuccess {
+		return &apierrors.StatusError{ErrStatus: s}
+	}
+	return err
+}
+
+// Delete removes the object if it still has obj's uid and, where set,
+// resourceVersion. What is gone already is a success. Where another object has
+// the name by now, the result is a *ReplacedError: obj is gone, the name is not
+// free. A conflict on resourceVersion alone is for the caller to decide again.
+func (c *Cluster) Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	options := &metav1.DeleteOptions{PropagationPolicy: &propagation, Preconditions: &metav1.Preconditions{}}
+	if uid := obj.GetUID(); uid != "" {
+		options.Preconditions.UID = &uid
+	}
+	if version := obj.GetResourceVersion(); version != "" {
+		options.Preconditions.ResourceVersion = &version
+	}
+	k := call{"delete", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	again, err := c.do(ctx, k, func(ctx context.Context) error {
+		return c.request("DELETE", res, k.namespace, k.name).Body(options).Do(ctx).Error()
+	})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case !apierrors.IsConflict(err):
+		return err
+	}
+	live := &metav1.PartialObjectMetadata{}
+	switch getErr := c.getMeta(ctx, k, live); {
+	case apierrors.IsNotFound(getErr):
+		return nil
+	case getErr != nil:
+		return errors.Join(err, getErr)
+	case obj.GetUID() != "" && live.UID != obj.GetUID():
+		return c.anotherObject(k, obj.GetUID(), live.UID, err)
+	case again && live.DeletionTimestamp != nil:
+		return nil // the lost reply was a yes: deleting bumped the resourceVersion
+	}
+	return err
+}
+
+// applyBody is obj as an apply configuration: what the caller set and nothing
+// else. Typed structs cannot leave out some fields that they do not use; sent
+// empty they would be owned.
+func applyBody(res resource, obj Object) ([]byte, error) {
+	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, err
+	}
+	u["apiVersion"], u["kind"] = res.gv.String(), res.kind
+	delete(u, "status")
+	if m, ok := u["metadata"].(map[string]any); ok {
+		for _, field := range []string{"managedFields", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"} {
+			delete(m, field)
+		}
+	}
+	prune(u)
+	return json.Marshal(u)
+}
+
+// prune removes what typed structs emit although it is unset. Other empty
+// objects mean something (emptyDir: {}).
+func prune(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, child := range v {
+			empty, isMap := child.(map[string]any)
+			switch {
+			case child == nil,
+				key == "creationTimestamp",
+				key == "targetPort" && child == int64(0), // unset: the port itself
+				isMap && len(empty) == 0 && (key == "strategy" || key == "resources" || key == "updateStrategy"):
+				delete(v, key)
+			default:
+				prune(child)
+			}
+		}
+	case []any:
+		for _, child := range v {
+			prune(child)
+		}
+	}
+}
+
+// holds says whether live has everything that written says, metadata's labels
+// and annotations included. What live has beyond it are defaults.
+func holds(live, written Object) bool {
+	l, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
+	if err != nil {
+		return false
+	}
+	w, err := runtime.DefaultUnstructuredConverter.ToUnstructured(written)
+	if err != nil {
+		return false
+	}
+	for _, u := range []map[string]any{l, w} {
+		m, _ := u["metadata"].(map[string]any)
+		u["metadata"] = map[string]any{"labels": m["labels"], "annotations": m["annotations"]}
+		delete(u, "status")
+		delete(u, "apiVersion")
+		delete(u, "kind")
+		prune(u)
+	}
+	exact := false
+	switch written.(type) {
+	case *corev1.ConfigMap, *coordinationv1.Lease: // they have no defaults: a claim must be exactly ours
+		exact = true
+	}
+	return within(w, l, exact)
+}
+
+func within(w, l any, exact bool) bool {
+	switch w := w.(type) {
+	case map[string]any:
+		l, ok := l.(map[string]any)
+		if !ok || exact && len(l) != len(w) {
+			return len(w) == 0 && l == nil
+		}
+		for key := range w {
+			if !within(w[key], l[key], exact) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		l, ok := l.([]any)
+		if !ok || len(l) != len(w) {
+			return false
+		}
+		for i := range w {
+			if !within(w[i], l[i], exact) {
+				return false
+			}
+		}
+		return true
+	default:
+		return w == l
+	}
+}
+
+// fieldConflicts reads the causes of an apply conflict. The manager's name
+// stands only in their message: conflict with "NAME" ….
+func fieldConflicts(err error) []FieldConflict {
+	_, status := answer(err)
+	if status == nil || status.Status().Details == nil {
+		return nil
+	}
+	var conflicts []FieldConflict
+	for _, c := range status.Status().Details.Causes {
+		if c.Type != metav1.CauseTypeFieldManagerConflict {
+			continue
+		}
+		manager := c.Message
+		if i := strings.IndexByte(manager, '"'); i >= 0 {
+			if quoted, err := strconv.QuotedPrefix(manager[i:]); err == nil {
+				manager, _ = strconv.Unquote(quoted)
+			}
+		}
+		conflicts = append(conflicts, FieldConflict{Manager: manager, Field: c.Field})
+	}
+	return conflicts
+}

@@ -1,0 +1,254 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
+	"k8s.io/client-go/rest"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// pluginTimeout bounds one call of an exec plugin. Nobody is there to answer
+// questions, so what takes longer hangs.
+const pluginTimeout = 60 * time.Second
+
+// credential gets tokens or client certificates from an exec plugin and keeps
+// them: one call a cluster, another when they expire or are refused. client-go
+// has the same, but writes the plugin's stderr to our own, where a Terraform
+// user does not see it; here it is quoted in the error.
+type credential struct {
+	c      *Cluster
+	plugin *clientcmdapi.ExecConfig
+	server *clientauthentication.Cluster // nil unless the kubeconfig wants it to be told
+	rotate func()                        // closes connections made with an older certificate
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	held   *held
+	failed error // the first call failed: it is not made again in this run
+}
+
+// held is one credential; nil-safe fields as the plugin gave them.
+type held struct {
+	token   string
+	cert    *tls.Certificate
+	expires time.Time
+}
+
+func (k *credential) get(ctx context.Context) (*held, error) {
+	k.mu.Lock()
+	h, failed := k.held, k.failed
+	k.mu.Unlock()
+	switch {
+	case failed != nil:
+		return nil, failed
+	case h != nil && (h.expires.IsZero() || time.Now().Before(h.expires)):
+		return h, nil
+	}
+	done := k.flight.DoChan("", func() (any, error) { return k.refresh() })
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*held), nil
+	}
+}
+
+// drop forgets h, if it is still the one held, because the server refused it.
+func (k *credential) drop(h *held) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.held == h {
+		k.held = nil
+	}
+}
+
+func (k *credential) refresh() (*held, error) {
+	ctx, cancel := context.WithTimeoutCause(k.c.ctx, pluginTimeout, fmt.Errorf("it did not finish within %s", pluginTimeout))
+	defer cancel()
+	h, err := k.run(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		err = &CredentialError{k.c.name, k.c.host, k.c.source, err}
+		if k.held == nil && !k.c.contacted.Load() {
+			k.failed = err
+		}
+		return nil, err
+	}
+	if k.held != nil && k.held.cert != nil && k.rotate != nil {
+		k.rotate()
+	}
+	k.held = h
+	return h, nil
+}
+
+func (k *credential) run(ctx context.Context) (*held, error) {
+	info, err := json.Marshal(clientauthentication.ExecCredential{
+		TypeMeta: metav1.TypeMeta{APIVersion: k.plugin.APIVersion, Kind: "ExecCredential"},
+		Spec:     clientauthentication.ExecCredentialSpec{Cluster: k.server},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, k.plugin.Command, k.plugin.Args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = time.Second // a grandchild may keep the pipes open
+	cmd.Env = os.Environ()
+	for _, e := range k.plugin.Env {
+		cmd.Env = append(cmd.Env, e.Name+"="+e.Value)
+	}
+	cmd.Env = append(cmd.Env, "KUBERNETES_EXEC_INFO="+string(info))
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, k.blame(fmt.Sprintf("failed: %s", err), stderr.String())
+	}
+	h, err := k.parse(stdout.Bytes())
+	if err != nil {
+		// What it printed is not quoted: it may hold the credential.
+		return nil, k.blame(err.Error(), stderr.String())
+	}
+	return h, nil
+}
+
+func (k *credential) parse(stdout []byte) (*held, error) {
+	var answer clientauthentication.ExecCredential
+	if err := json.Unmarshal(stdout, &answer); err != nil {
+		return nil, fmt.Errorf("printed %d bytes that are not an ExecCredential in JSON", len(stdout))
+	}
+	s := answer.Status
+	switch {
+	case answer.Kind != "ExecCredential" || answer.APIVersion != k.plugin.APIVersion:
+		return nil, fmt.Errorf("printed a %q of %q instead of an ExecCredential of %q", answer.Kind, answer.APIVersion, k.plugin.APIVersion)
+	case s == nil || s.Token == "" && s.ClientCertificateData == "":
+		return nil, errors.New("printed an ExecCredential without a token or a client certificate")
+	}
+	h := &held{token: s.Token}
+	if s.ExpirationTimestamp != nil {
+		h.expires = s.ExpirationTimestamp.Time
+	}
+	if s.ClientCertificateData != "" {
+		cert, err := tls.X509KeyPair([]byte(s.ClientCertificateData), []byte(s.ClientKeyData))
+		if err != nil {
+			return nil, errors.New("printed a client certificate and key that do not belong together or are not PEM")
+		}
+		h.cert = &cert
+	}
+	return h, nil
+}
+
+func (k *credential) blame(what, stderr string) error {
+	text := fmt.Sprintf("exec plugin %q %s", k.plugin.Command, what)
+	if said := mask(strings.TrimSpace(stderr), k.plugin); said != "" {
+		text += "\nit said on stderr: " + said
+	} else {
+		text += " (it said nothing on stderr)"
+	}
+	return errors.New(text)
+}
+
+// What looks like a secret in a plugin's own words: JSON web tokens, PEM
+// blocks, name=value of telling names, and long runs of token characters.
+var secrets = []*regexp.Regexp{
+	regexp.MustCompile(`(?s)-----BEGIN [A-Z ]+-----.*?(-----END [A-Z ]+-----|$)`),
+	regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"']+`),
+	regexp.MustCompile(`(?i)\b[\w-]*(token|passw(or)?d|secret|key|credential|signature)[\w-]*["']?\s*[:=]\s*["']?[^\s"',;&]+`),
+	regexp.MustCompile(`\b(eyJ|k8s-aws-v1\.|ya29\.)[\w.-]+`),
+	regexp.MustCompile(`[A-Za-z0-9_+=~-]{32,}`),
+}
+
+func mask(text string, plugin *clientcmdapi.ExecConfig) string {
+	const limit = 2000
+	for _, e := range plugin.Env {
+		if len(e.Value) >= 6 {
+			text = strings.ReplaceAll(text, e.Value, "***")
+		}
+	}
+	for _, s := range secrets {
+		text = s.ReplaceAllString(text, "***")
+	}
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + " …"
+	}
+	return text
+}
+
+// certificate is a tls.Config.GetClientCertificate.
+func (k *credential) certificate(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	h, err := k.get(info.Context())
+	if err != nil {
+		return nil, err
+	}
+	if h.cert == nil {
+		return &tls.Certificate{}, nil
+	}
+	return h.cert, nil
+}
+
+// bearer puts the credential on requests and forgets it where it is refused.
+type bearer struct {
+	k    *credential
+	base http.RoundTripper
+}
+
+func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+	h, err := b.k.get(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	if h.token != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("Authorization", "Bearer "+h.token)
+	}
+	resp, err := b.base.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		b.k.drop(h)
+	}
+	return resp, err
+}
+
+// serverInfo is what a kubeconfig with provideClusterInfo tells its plugin.
+func serverInfo(config *rest.Config, plugin *clientcmdapi.ExecConfig) *clientauthentication.Cluster {
+	if !plugin.ProvideClusterInfo {
+		return nil
+	}
+	info := &clientauthentication.Cluster{
+		Server:                   config.Host,
+		TLSServerName:            config.ServerName,
+		InsecureSkipTLSVerify:    config.Insecure,
+		CertificateAuthorityData: config.CAData,
+		DisableCompression:       config.DisableCompression,
+	}
+	if config.Proxy != nil {
+		if req, err := http.NewRequest(http.MethodGet, config.Host, http.NoBody); err == nil {
+			if u, err := config.Proxy(req); err == nil && u != nil {
+				info.ProxyURL = u.String()
+			}
+		}
+	}
+	if unknown, ok := plugin.Config.(*runtime.Unknown); ok {
+		info.Config = runtime.RawExtension{Raw: unknown.Raw}
+	}
+	return info
+}

@@ -1,0 +1,392 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Feature is something we do in a namespace, with the permissions it takes.
+type Feature string
+
+// Features.
+const (
+	FeatureRefresh   Feature = "refresh"
+	FeatureDeploy    Feature = "deploy"
+	FeaturePromote   Feature = "promote"
+	FeatureTerminate Feature = "terminate"
+	FeatureLock      Feature = "lock"
+	FeatureDiagnose  Feature = "diagnose" // optional
+	FeatureTell      Feature = "tell"     // optional
+)
+
+// Rule is what a feature needs on some resources of one API group. A resource
+// is "pods" or "pods/log".
+type Rule struct {
+	Group     string
+	Resources []string
+	Verbs     []string
+}
+
+// table is the least privilege of each feature, in the order of messages.
+var table = []struct {
+	feature  Feature
+	optional bool
+	rules    []Rule
+}{
+	{FeatureRefresh, false, []Rule{
+		{"apps", []string{"deployments"}, []string{"get", "list", "watch"}},
+		{"", []string{"services", "configmaps"}, []string{"get", "list", "watch"}},
+		{"", []string{"namespaces"}, []string{"get"}},
+	}},
+	{FeatureDeploy, false, []Rule{
+		{"apps", []string{"deployments"}, []string{"create", "patch"}},
+		{"", []string{"services", "configmaps"}, []string{"create", "patch"}},
+	}},
+	{FeaturePromote, false, []Rule{
+		{"", []string{"services"}, []string{"get", "patch"}},
+		{"discovery.k8s.io", []string{"endpointslices"}, []string{"get", "list", "watch"}},
+	}},
+	{FeatureTerminate, false, []Rule{
+		{"apps", []string{"deployments"}, []string{"delete"}},
+		{"", []string{"services", "configmaps"}, []string{"delete"}},
+	}},
+	{FeatureLock, false, []Rule{
+		{"coordination.k8s.io", []string{"leases"}, []string{"get", "create", "update"}},
+	}},
+	{FeatureDiagnose, true, []Rule{
+		{"", []string{"pods", "events"}, []string{"get", "list", "watch"}},
+		{"apps", []string{"replicasets"}, []string{"get", "list", "watch"}},
+		{"", []string{"pods/log"}, []string{"get"}},
+		{"", []string{"resourcequotas", "limitranges", "persistentvolumeclaims", "serviceaccounts"}, []string{"get", "list"}},
+	}},
+	{FeatureTell, true, []Rule{
+		{"events.k8s.io", []string{"events"}, []string{"create", "patch"}},
+	}},
+}
+
+// Features lists every Feature; docs and tests use it.
+func Features() []Feature {
+	var all []Feature
+	for _, row := range table {
+		all = append(all, row.feature)
+	}
+	return all
+}
+
+// Rules are what a feature needs, and whether we do without.
+func (f Feature) Rules() (rules []Rule, optional bool) {
+	for _, row := range table {
+		if row.feature == f {
+			return row.rules, row.optional
+		}
+	}
+	return nil, true
+}
+
+// Gap is one permission that is missing.
+type Gap struct {
+	Feature   Feature
+	Verb      string
+	Group     string
+	Resource  string // "pods" or "pods/log"
+	Namespace string
+}
+
+func (g Gap) String() string {
+	resource := g.Resource
+	if g.Group != "" {
+		resource += "." + g.Group
+	}
+	return fmt.Sprintf("verb %q on %s in namespace %q", g.Verb, resource, g.Namespace)
+}
+
+// MissingPermissionsError lists everything that the credential may not do, and
+// how to allow it.
+type MissingPermissionsError struct {
+	Cluster, Namespace string
+	User               string // empty: unknown
+	Gaps               []Gap
+	Note               string
+}
+
+func (e *MissingPermissionsError) Error() string {
+	var b strings.Builder
+	who := "the credential"
+	if e.User != "" {
+		who = fmt.Sprintf("user %q", e.User)
+	}
+	fmt.Fprintf(&b, "cluster %q: %s lacks permissions in namespace %q:\n", e.Cluster, who, e.Namespace)
+	for _, g := range e.Gaps {
+		fmt.Fprintf(&b, "  - to %s: %s\n", g.Feature, g)
+	}
+	if e.Note != "" {
+		b.WriteString(e.Note + "\n")
+	}
+	b.WriteString("This Role would allow it (bind it to that user):\n" + e.Role())
+	return b.String()
+}
+
+// Role is the gaps as a Role to apply, in YAML.
+func (e *MissingPermissionsError) Role() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: switchback\n  namespace: %s\nrules:\n", e.Namespace)
+	type subject struct{ group, resource string }
+	var order []subject
+	verbs := map[subject][]string{}
+	for _, g := range e.Gaps {
+		s := subject{g.Group, g.Resource}
+		if verbs[s] == nil {
+			order = append(order, s)
+		}
+		if !slices.Contains(verbs[s], g.Verb) {
+			verbs[s] = append(verbs[s], g.Verb)
+		}
+	}
+	for _, s := range order {
+		fmt.Fprintf(&b, "- apiGroups: [%q]\n  resources: [%q]\n  verbs: [%s]\n", s.group, s.resource, strings.Join(verbs[s], ", "))
+	}
+	return b.String()
+}
+
+// Preflight is what was found out about a namespace before working in it.
+type Preflight struct {
+	Version string // of the server; empty: it does not tell
+	Lacking []Gap  // of optional features: what will be said less
+
+	passed map[Feature]bool
+}
+
+// Preflight checks, before the first write of a run to a namespace, that it
+// exists, takes objects, and allows the features. A pass is remembered; a
+// failure is not, since somebody may be repairing it.
+func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Feature) (*Preflight, error) {
+	if err := c.Check(ctx); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	done := c.preflight[namespace]
+	c.mu.Unlock()
+	covered := func(p *Preflight) bool {
+		return p != nil && !slices.ContainsFunc(features, func(f Feature) bool { return !p.passed[f] })
+	}
+	if covered(done) {
+		return done, nil
+	}
+	wanted := slices.Clone(features)
+	if done != nil {
+		for f := range done.passed {
+			if !slices.Contains(wanted, f) {
+				wanted = append(wanted, f)
+			}
+		}
+	}
+	slices.Sort(wanted)
+	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), func() error {
+		p, err := c.inspect(c.ctx, namespace, wanted)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.preflight[namespace] = p
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.preflight[namespace], nil
+}
+
+func (c *Cluster) inspect(ctx context.Context, namespace string, features []Feature) (*Preflight, error) {
+	var (
+		ns    corev1.Namespace
+		nsErr error
+		rules *authorizationv1.SubjectRulesReviewStatus
+	)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		nsErr = c.Get(groupCtx, "", namespace, &ns)
+		if apierrors.IsNotFound(nsErr) || apierrors.IsForbidden(nsErr) {
+			return nil
+		}
+		return nsErr
+	})
+	group.Go(func() error {
+		review := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: namespace}}
+		err := c.review(groupCtx, review)
+		if err == nil {
+			rules = &review.Status
+		}
+		if apierrors.IsForbidden(err) {
+			return nil
+		}
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	switch {
+	case apierrors.IsNotFound(nsErr):
+		return nil, &NamespaceError{Cluster: c.name, Namespace: namespace}
+	case nsErr == nil && (ns.DeletionTimestamp != nil || ns.Status.Phase == corev1.NamespaceTerminating):
+		return nil, &NamespaceError{c.name, namespace, true, blocking(&ns)}
+	}
+	required, optional, err := c.gaps(ctx, namespace, features, rules)
+	if err != nil {
+		return nil, err
+	}
+	if len(required) > 0 {
+		return nil, &MissingPermissionsError{Cluster: c.name, Namespace: namespace, User: c.User(ctx), Gaps: required}
+	}
+	p := &Preflight{Version: c.Version(), Lacking: optional, passed: map[Feature]bool{}}
+	for _, f := range features {
+		p.passed[f] = true
+	}
+	return p, nil
+}
+
+// review posts one of the self-reviews, which fill themselves.
+func (c *Cluster) review(ctx context.Context, review Object) error {
+	res, err := resourceOf(review)
+	if err != nil {
+		return err
+	}
+	_, err = c.do(ctx, call{"create", res, "", "", readTimeout}, func(ctx context.Context) error {
+		return fill(review, func(o runtime.Object) error {
+			return c.request("POST", res, "", "").Body(review).Do(ctx).Into(o)
+		})
+	})
+	return err
+}
+
+// gaps compares the rules with what the features need, and asks about each
+// difference: rules cannot be listed for every authorizer.
+func (c *Cluster) gaps(ctx context.Context, namespace string, features []Feature, rules *authorizationv1.SubjectRulesReviewStatus) (required, optional []Gap, err error) {
+	type open struct {
+		Gap
+		optional, denied bool
+	}
+	var asks []*open
+	for _, f := range Features() {
+		if !slices.Contains(features, f) {
+			continue
+		}
+		needed, isOptional := f.Rules()
+		for _, rule := range needed {
+			for _, r := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					if rules == nil || !allows(rules.ResourceRules, namespace, rule.Group, r, verb) {
+						asks = append(asks, &open{Gap: Gap{f, verb, rule.Group, r, namespace}, optional: isOptional})
+					}
+				}
+			}
+		}
+	}
+	var mu sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, a := range asks {
+		group.Go(func() error {
+			denied, err := c.denied(groupCtx, a.Gap)
+			mu.Lock()
+			defer mu.Unlock()
+			a.denied = denied
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for _, a := range asks {
+		switch {
+		case !a.denied:
+		case a.optional:
+			optional = append(optional, a.Gap)
+		default:
+			required = append(required, a.Gap)
+		}
+	}
+	return required, optional, nil
+}
+
+func allows(rules []authorizationv1.ResourceRule, namespace, group, resource, verb string) bool {
+	any := func(list []string, values ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return s == "*" || slices.Contains(values, s) })
+	}
+	for _, r := range rules {
+		named := len(r.ResourceNames) == 0 || resource == "namespaces" && slices.Contains(r.ResourceNames, namespace)
+		if named && any(r.APIGroups, group) && any(r.Resources, resource) && any(r.Verbs, verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// denied asks for one permission. Where even asking is forbidden, the request
+// itself will tell.
+func (c *Cluster) denied(ctx context.Context, g Gap) (bool, error) {
+	resource, sub, _ := strings.Cut(g.Resource, "/")
+	attributes := &authorizationv1.ResourceAttributes{Namespace: g.Namespace, Verb: g.Verb, Group: g.Group, Resource: resource, Subresource: sub}
+	if resource == "namespaces" {
+		attributes.Name = g.Namespace
+	}
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes}}
+	err := c.review(ctx, review)
+	if apierrors.IsForbidden(err) {
+		return false, nil
+	}
+	return err == nil && !review.Status.Allowed, err
+}
+
+// blocking is what a terminating namespace says it waits for.
+func blocking(ns *corev1.Namespace) string {
+	var parts []string
+	for _, condition := range ns.Status.Conditions {
+		if condition.Status == corev1.ConditionTrue {
+			parts = append(parts, condition.Message)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// User is who the API server takes us for, asked once a run; empty where it
+// does not tell.
+func (c *Cluster) User(ctx context.Context) string {
+	c.mu.Lock()
+	known := c.user
+	c.mu.Unlock()
+	if known != nil {
+		return *known
+	}
+	var name string
+	err := c.share(ctx, "user", func() error {
+		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}
+		err := c.review(c.ctx, review)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.user = &review.Status.UserInfo.Username
+		return nil
+	})
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		name = *c.user
+	}
+	return name
+}

@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"fmt"
+	"reflect"
+
+	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+)
+
+// Object is any Kubernetes object of the typed API. It is an alias, identical
+// to the engine's, so that *Cluster satisfies the engine's interfaces.
+type Object = interface {
+	metav1.Object
+	runtime.Object
+}
+
+// resource is where a kind lives in the API.
+type resource struct {
+	gv     schema.GroupVersion
+	kind   string
+	plural string
+	list   reflect.Type // *corev1.PodList's element type
+}
+
+// The kinds we use, by Go type. A table instead of discovery: no request, and
+// nothing to go stale. Lists are found by their own type.
+var (
+	scheme         = runtime.NewScheme()
+	codecs         = serializer.NewCodecFactory(scheme).WithoutConversion()
+	parameterCodec = runtime.NewParameterCodec(scheme)
+	resources      = map[reflect.Type]resource{}
+)
+
+func init() {
+	for _, add := range []func(*runtime.Scheme) error{
+		corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
+		eventsv1.AddToScheme, authorizationv1.AddToScheme, authenticationv1.AddToScheme,
+	} {
+		utilruntime.Must(add(scheme))
+	}
+	register(corev1.SchemeGroupVersion, "ConfigMap", "configmaps", &corev1.ConfigMap{}, &corev1.ConfigMapList{})
+	register(corev1.SchemeGroupVersion, "Event", "events", &corev1.Event{}, &corev1.EventList{})
+	register(corev1.SchemeGroupVersion, "LimitRange", "limitranges", &corev1.LimitRange{}, &corev1.LimitRangeList{})
+	register(corev1.SchemeGroupVersion, "Namespace", "namespaces", &corev1.Namespace{}, &corev1.NamespaceList{})
+	register(corev1.SchemeGroupVersion, "PersistentVolumeClaim", "persistentvolumeclaims", &corev1.PersistentVolumeClaim{}, &corev1.PersistentVolumeClaimList{})
+	register(corev1.SchemeGroupVersion, "Pod", "pods", &corev1.Pod{}, &corev1.PodList{})
+	register(corev1.SchemeGroupVersion, "ResourceQuota", "resourcequotas", &corev1.ResourceQuota{}, &corev1.ResourceQuotaList{})
+	register(corev1.SchemeGroupVersion, "Service", "services", &corev1.Service{}, &corev1.ServiceList{})
+	register(corev1.SchemeGroupVersion, "ServiceAccount", "serviceaccounts", &corev1.ServiceAccount{}, &corev1.ServiceAccountList{})
+	register(appsv1.SchemeGroupVersion, "Deployment", "deployments", &appsv1.Deployment{}, &appsv1.DeploymentList{})
+	register(appsv1.SchemeGroupVersion, "ReplicaSet", "replicasets", &appsv1.ReplicaSet{}, &appsv1.ReplicaSetList{})
+	register(discoveryv1.SchemeGroupVersion, "EndpointSlice", "endpointslices", &discoveryv1.EndpointSlice{}, &discoveryv1.EndpointSliceList{})
+	register(coordinationv1.SchemeGroupVersion, "Lease", "leases", &coordinationv1.Lease{}, &coordinationv1.LeaseList{})
+	register(eventsv1.SchemeGroupVersion, "Event", "events", &eventsv1.Event{}, &eventsv1.EventList{})
+	register(authorizationv1.SchemeGroupVersion, "SelfSubjectAccessReview", "selfsubjectaccessreviews", &authorizationv1.SelfSubjectAccessReview{}, nil)
+	register(authorizationv1.SchemeGroupVersion, "SelfSubjectRulesReview", "selfsubjectrulesreviews", &authorizationv1.SelfSubjectRulesReview{}, nil)
+	register(authenticationv1.SchemeGroupVersion, "SelfSubjectReview", "selfsubjectreviews", &authenticationv1.SelfSubjectReview{}, nil)
+}
+
+func register(gv schema.GroupVersion, kind, plural string, object, list runtime.Object) {
+	r := resource{gv: gv, kind: kind, plural: plural}
+	if list != nil {
+		r.list = reflect.TypeOf(list).Elem()
+		resources[reflect.TypeOf(list)] = r
+	}
+	resources[reflect.TypeOf(object)] = r
+}
+
+func resourceOf(obj runtime.Object) (resource, error) {
+	r, ok := resources[reflect.TypeOf(obj)]
+	if !ok {
+		return resource{}, fmt.Errorf("package cluster does not know the kind of %T", obj)
+	}
+	return r, nil
+}
+
+func (r resource) newList() runtime.Object { return reflect.New(r.list).Interface().(runtime.Object) }
+
+// fresh is an empty object of obj's type. Replies are decoded into it and then
+// moved: decoding into a filled object would merge maps, so that a label that
+// was removed would stay.
+func fresh(obj runtime.Object) runtime.Object {
+	return reflect.New(reflect.TypeOf(obj).Elem()).Interface().(runtime.Object)
+}
+
+func move(from, to runtime.Object) { reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem()) }

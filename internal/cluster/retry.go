@@ -1,0 +1,258 @@
+package cluster
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// The one retry policy. client-go's own (ten times, only what carries
+// Retry-After, a second apart) is switched off.
+const (
+	firstDelay = 50 * time.Millisecond
+	maxDelay   = 2 * time.Second
+
+	// connectPatience is how long a cluster that never answered is tried, in
+	// total and for everybody.
+	connectPatience = 5 * time.Second
+	// readPatience bounds retries where the caller set no deadline.
+	readPatience = 30 * time.Second
+	// A failing webhook is reported as a plain InternalError. Its message must
+	// be seen soon, so these are not tried for long; other 500s (etcd without a
+	// leader) are.
+	internalErrorPatience = 4 * time.Second
+	serverErrorPatience   = 15 * time.Second
+
+	readTimeout = 30 * time.Second
+	// The API server gives a write up to 34 s for its admission webhooks.
+	writeTimeout = 60 * time.Second
+)
+
+var (
+	errRequestTimeout = errors.New("the API server did not answer in time")
+	errDialTimeout    = errors.New("no connection within 5 s")
+)
+
+// attempt is what the transport saw of one request: decisions are taken on it
+// and on the API server's status, never on an error's text.
+type attempt struct {
+	sent       bool // it reached the transport: not a local mistake
+	answered   bool
+	retryAfter time.Duration
+	bodyErr    error // the reply broke off
+}
+
+type attemptKey struct{}
+
+// recorder is the innermost http.RoundTripper: it fills the request's attempt,
+// and cuts the first contact with a cluster short.
+type recorder struct {
+	c    *Cluster
+	base http.RoundTripper
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	at, _ := req.Context().Value(attemptKey{}).(*attempt)
+	if at == nil {
+		at = &attempt{}
+	}
+	at.sent = true
+	if !r.c.contacted.Load() {
+		var err error
+		if req, err = r.c.limitDial(req); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := r.base.RoundTrip(req)
+	if err != nil {
+		if cause := context.Cause(req.Context()); errors.Is(cause, errDialTimeout) {
+			return nil, cause
+		}
+		return nil, err
+	}
+	r.c.contacted.Store(true)
+	at.answered = true
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		at.retryAfter = time.Duration(seconds) * time.Second
+	}
+	resp.Body = &watchedBody{resp.Body, at}
+	return resp, nil
+}
+
+// watchedBody notes that a reply broke off, so that this can be told from a
+// reply that cannot be decoded.
+type watchedBody struct {
+	io.ReadCloser
+	at *attempt
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		b.at.bodyErr = err
+	}
+	return n, err
+}
+
+// limitDial cancels req if it has no connection (TCP, proxy and TLS together)
+// when the time for the first contact is over. A context cannot be given a
+// deadline for its dial alone, hence the trace.
+func (c *Cluster) limitDial(req *http.Request) (*http.Request, error) {
+	left := connectPatience - c.sinceFirstDial()
+	if left <= 0 {
+		return nil, errDialTimeout
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	timer := time.AfterFunc(left, func() { cancel(errDialTimeout) })
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { timer.Stop() }})
+	return req.WithContext(ctx), nil
+}
+
+func (c *Cluster) sinceFirstDial() time.Duration {
+	now := time.Now()
+	c.firstDial.CompareAndSwap(nil, &now)
+	return now.Sub(*c.firstDial.Load())
+}
+
+// retry runs fn until it succeeds, fails for good, or patience or ctx end.
+// again is true where an earlier attempt may have had its effect although it
+// did not succeed.
+func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(context.Context) error) (again bool, err error) {
+	start := time.Now()
+	refreshed := false
+	var last error
+	for n := 0; ; n++ {
+		if ctx.Err() != nil {
+			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
+		}
+		at := &attempt{}
+		err := once(ctx, timeout, at, fn)
+		if err == nil {
+			return n > 0, nil
+		}
+		if ctx.Err() != nil {
+			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
+		}
+		last = err
+		if c.credential != nil && !refreshed && apierrors.IsUnauthorized(err) {
+			refreshed = true // the credential's round tripper has dropped what was refused
+			continue
+		}
+		wait := delay(n, at, err)
+		if time.Since(start)+wait > c.patience(ctx, start, at, err) {
+			return n > 0, c.explain(at, err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func once(ctx context.Context, timeout time.Duration, at *attempt, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, attemptKey{}, at), timeout, errRequestTimeout)
+	defer cancel()
+	err := fn(ctx)
+	if err != nil && context.Cause(ctx) == errRequestTimeout {
+		return fmt.Errorf("%w (%s)", errRequestTimeout, timeout)
+	}
+	return err
+}
+
+// delay is exponential with jitter, but never shorter than the server asks.
+func delay(n int, at *attempt, err error) time.Duration {
+	d := min(maxDelay, firstDelay<<min(n, 10))
+	d = d/2 + rand.N(d/2+1)
+	asked := at.retryAfter
+	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
+		asked = max(asked, time.Duration(seconds)*time.Second)
+	}
+	if asked > 0 {
+		return asked + rand.N(asked/10+1)
+	}
+	if apierrors.IsTooManyRequests(err) {
+		return max(d, time.Second)
+	}
+	return d
+}
+
+// patience is how long after start err is worth another attempt; 0: never.
+func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, err error) time.Duration {
+	whole := readPatience
+	if deadline, ok := ctx.Deadline(); ok {
+		whole = max(deadline.Sub(start), 0) + time.Hour // the operation's own timeout decides
+	}
+	var credential *CredentialError
+	switch code, status := answer(err); {
+	case errors.As(err, &credential), isTLS(err), !at.sent:
+		return 0
+	case code == http.StatusTooManyRequests:
+		return whole
+	case code == http.StatusNotImplemented, code == http.StatusHTTPVersionNotSupported:
+		return 0
+	case code == http.StatusInternalServerError && at.retryAfter == 0 && status.Status().Reason == metav1.StatusReasonInternalError:
+		return min(whole, internalErrorPatience)
+	case code == http.StatusInternalServerError && at.retryAfter == 0 && status.Status().Reason == metav1.StatusReasonUnknown:
+		return min(whole, serverErrorPatience)
+	case code >= http.StatusInternalServerError:
+		return whole
+	case code != 0:
+		return 0
+	case !c.contacted.Load():
+		return connectPatience - c.sinceFirstDial() + time.Since(start)
+	case at.answered && at.bodyErr == nil && !errors.Is(err, errRequestTimeout):
+		return 0 // a reply that cannot be understood
+	default:
+		return whole // no connection, no answer, or half of one
+	}
+}
+
+// explain gives connection failures their type and their place.
+func (c *Cluster) explain(at *attempt, err error) error {
+	var credential *CredentialError
+	code, _ := answer(err)
+	switch {
+	case errors.As(err, &credential):
+		return credential
+	case code == http.StatusUnauthorized:
+		return &CredentialError{c.name, c.host, c.source, err}
+	case code != 0 || !at.sent:
+		return err
+	case isTLS(err):
+		return &TLSError{c.name, c.host, c.source, err}
+	case !at.answered || at.bodyErr != nil || errors.Is(err, errRequestTimeout):
+		return &UnreachableError{c.name, c.host, c.source, err}
+	}
+	return err
+}
+
+func isTLS(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		invalid      x509.CertificateInvalidError
+		hostname     x509.HostnameError
+		roots        x509.SystemRootsError
+		record       tls.RecordHeaderError
+		op           *net.OpError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &invalid) || errors.As(err, &hostname) ||
+		errors.As(err, &roots) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) ||
+		// An alert of the peer (it does not like our certificate) has no exported
+		// type; crypto/tls marks it with this operation.
+		errors.As(err, &op) && op.Op == "remote error"
+}

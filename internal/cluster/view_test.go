@@ -1,0 +1,248 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// awaitView waits, as the engine does, until the view has (or has no) object.
+func awaitView(t *testing.T, v *View, like Object, name string, present bool, limit time.Duration) time.Duration {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	start := time.Now()
+	for {
+		changed := v.Changed()
+		o, err := v.Get(ctx, like, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (o != nil) == present {
+			return time.Since(start)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			t.Fatalf("%s: present=%t was not seen within %s", name, !present, limit)
+		}
+	}
+}
+
+func (w wired) createDirect(t *testing.T, name string) {
+	t.Helper()
+	if _, err := w.direct.CoreV1().ConfigMaps(w.namespace).Create(t.Context(), configMap(w.namespace, name), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestViewIsSharedAndCheap(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	for i := range 20 {
+		w.createDirect(t, fmt.Sprint("m", i))
+	}
+	stranger := configMap(w.namespace, "stranger")
+	stranger.Labels = nil
+	if _, err := w.direct.CoreV1().ConfigMaps(w.namespace).Create(t.Context(), stranger, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 60 {
+		group.Go(func() {
+			v := w.View(w.namespace)
+			name := fmt.Sprint("m", i%20)
+			o, err := v.Get(t.Context(), &corev1.ConfigMap{}, name)
+			if err != nil || o == nil || o.GetName() != name {
+				t.Errorf("%s: %v %v", name, o, err)
+			}
+			found, err := v.List(t.Context(), &corev1.ConfigMap{}, map[string]string{deploymentLabel: name, "app.kubernetes.io/managed-by": "switchback"})
+			if err != nil || len(found) != 1 {
+				t.Errorf("%s: %v %v", name, found, err)
+			}
+			for _, like := range []Object{&corev1.Service{}, &appsv1.Deployment{}} {
+				if o, err := v.Get(t.Context(), like, name); err != nil || o != nil {
+					t.Errorf("%T: %v %v", like, o, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if o, err := w.View(w.namespace).Get(t.Context(), &corev1.ConfigMap{}, "stranger"); o != nil || err != nil {
+		t.Errorf("a stranger's object: %v %v", o, err)
+	}
+	// One streaming request a kind lists and watches.
+	if n := len(w.proxy.Requests()); n != 3 {
+		t.Errorf("%d requests for 3 kinds:\n%s", n, strings.Join(lines(w.proxy.Requests()), "\n"))
+	}
+	for _, r := range w.proxy.Requests() {
+		if !strings.Contains(r.Path, "/namespaces/"+w.namespace+"/") || r.Query.Get("labelSelector") != managedSelector {
+			t.Errorf("not scoped: %s", r.String())
+		}
+	}
+}
+
+func TestViewFollows(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	v := w.View(w.namespace)
+	like := &corev1.ConfigMap{}
+	awaitView(t, v, like, "a", false, time.Second)
+	m := configMap(w.namespace, "a", "k", "1")
+	if err := w.Create(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	awaitView(t, v, like, "a", true, time.Second)
+
+	// The index follows a changed label.
+	changed := v.Changed()
+	m.Labels[deploymentLabel] = "b"
+	if err := w.Update(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	for name, want := range map[string]int{"a": 0, "b": 1} {
+		if found, err := v.List(t.Context(), like, map[string]string{deploymentLabel: name}); err != nil || len(found) != want {
+			t.Errorf("deployment %s: %d objects, want %d (%v)", name, len(found), want, err)
+		}
+	}
+
+	// Dropped watches resume, and what happened meanwhile is not missed.
+	for i := range 3 {
+		w.proxy.DropWatches()
+		name := fmt.Sprint("while-dropped-", i)
+		w.createDirect(t, name)
+		if d := awaitView(t, v, like, name, true, 3*time.Second); d > time.Second {
+			t.Errorf("seen only after %s", d)
+		}
+	}
+	if err := w.Delete(t.Context(), m, metav1.DeletePropagationBackground); err != nil {
+		t.Fatal(err)
+	}
+	awaitView(t, v, like, "a", false, time.Second)
+}
+
+func TestViewRelistsOn410(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	v := w.View(w.namespace)
+	like := &corev1.ConfigMap{}
+	w.createDirect(t, "old")
+	awaitView(t, v, like, "old", true, 3*time.Second)
+	w.proxy.SetFault(onFirst((*testcluster.Request).Watch, testcluster.Reject(http.StatusGone, metav1.StatusReasonExpired, "too old resource version")))
+	w.proxy.DropWatches()
+	if err := w.direct.CoreV1().ConfigMaps(w.namespace).Delete(t.Context(), "old", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.createDirect(t, "new")
+	awaitView(t, v, like, "new", true, 3*time.Second)
+	awaitView(t, v, like, "old", false, 3*time.Second)
+}
+
+func TestViewSurvivesARestart(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	v := w.View(w.namespace)
+	like := &corev1.ConfigMap{}
+	awaitView(t, v, like, "x", false, time.Second)
+	w.proxy.Down(t)
+	w.createDirect(t, "x")
+	time.AfterFunc(1500*time.Millisecond, func() { w.proxy.Up(t) })
+	awaitView(t, v, like, "x", true, 6*time.Second)
+}
+
+func TestViewFirstListUnderFaults(t *testing.T) {
+	t.Parallel()
+	namespace := testcluster.Shared(t).Namespace(t)
+	for name, fault := range map[string]testcluster.Fault{
+		"500": testcluster.Reject(500, metav1.StatusReasonInternalError, "once"), "503": testcluster.Unavailable(),
+		"reset": testcluster.ConnectionReset(), "429": testcluster.TooManyRequests(time.Second), "lost": testcluster.LostReply(),
+		// A server that does not know streaming lists.
+		"422": testcluster.Reject(422, metav1.StatusReasonInvalid, "sendInitialEvents is forbidden"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := wire(t, namespace)
+			w.createDirect(t, "m-"+name)
+			w.proxy.SetFault(testcluster.OnRequest(1, fault))
+			awaitView(t, w.View(namespace), &corev1.ConfigMap{}, "m-"+name, true, 5*time.Second)
+		})
+	}
+}
+
+func restricted(t *testing.T, namespace string, rules []rbacv1.PolicyRule) wired {
+	t.Helper()
+	c := testcluster.Shared(t)
+	proxy := c.Proxy(t)
+	kubeconfig := proxy.Through(t, c.RestrictedKubeconfig(t, namespace, rules))
+	return wired{connect(t, Config{ConfigPath: kubeconfig}), proxy, c.Client(), namespace}
+}
+
+func TestViewListForbidden(t *testing.T) {
+	t.Parallel()
+	w := restricted(t, testcluster.Shared(t).Namespace(t), nil)
+	for range 5 {
+		if _, err := w.View(w.namespace).Get(t.Context(), &corev1.ConfigMap{}, "x"); !apierrors.IsForbidden(err) {
+			t.Fatalf("want Forbidden, got %v", err)
+		}
+	}
+	// /version, the streaming list, the plain list.
+	if n := len(w.proxy.Requests()); n != 3 {
+		t.Errorf("%d requests:\n%s", n, strings.Join(lines(w.proxy.Requests()), "\n"))
+	}
+}
+
+func TestViewWatchForbidden(t *testing.T) {
+	t.Parallel()
+	w := restricted(t, testcluster.Shared(t).Namespace(t), []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, Verbs: []string{"get", "list", "create"}},
+	})
+	v := w.View(w.namespace)
+	like := &corev1.ConfigMap{}
+	awaitView(t, v, like, "x", false, time.Second)
+	w.createDirect(t, "x")
+	awaitView(t, v, like, "x", true, 5*time.Second)
+	w.createDirect(t, "y")
+	awaitView(t, v, like, "y", true, 5*time.Second)
+	// Nobody waits: nothing is asked.
+	time.Sleep(3 * time.Second) // lets polls happen that should not
+	w.proxy.Reset()
+	time.Sleep(3 * time.Second)
+	if n := len(w.proxy.Requests()); n != 0 {
+		t.Errorf("%d requests while nobody waits: %v", n, lines(w.proxy.Requests()))
+	}
+	// A read after that is fresh.
+	w.createDirect(t, "z")
+	if o, err := v.Get(t.Context(), like, "z"); o == nil || err != nil {
+		t.Errorf("stale: %v %v", o, err)
+	}
+}
+
+func TestViewEndsWithItsCluster(t *testing.T) {
+	t.Parallel()
+	w := wire(t, "default")
+	v := w.View("default")
+	awaitView(t, v, &corev1.ConfigMap{}, "no-such", false, 3*time.Second)
+	w.Close()
+	testcluster.Eventually(t, 3*time.Second, "the watch to end", func() error {
+		if n := w.proxy.OpenWatches(); n > 0 {
+			return fmt.Errorf("%d open", n)
+		}
+		return nil
+	})
+	if _, err := v.Get(t.Context(), &corev1.ConfigMap{}, "no-such"); err == nil {
+		t.Error("a closed cluster's view still answers")
+	}
+}

@@ -1,0 +1,78 @@
+package health
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// eventsByPod is the events by the name of the pod they are about.
+type eventsByPod map[string][]*corev1.Event
+
+func eventIndex(events []*corev1.Event) eventsByPod {
+	byPod := eventsByPod{}
+	for _, e := range events {
+		if e.InvolvedObject.Kind == "Pod" {
+			byPod[e.InvolvedObject.Name] = append(byPod[e.InvolvedObject.Name], e)
+		}
+	}
+	for _, list := range byPod {
+		slices.SortStableFunc(list, func(a, b *corev1.Event) int { return lastSeen(a).Compare(lastSeen(b)) })
+	}
+	return byPod
+}
+
+// last is the newest event of the pod with one of the reasons; with a
+// container, only of that one. Nil if there is none.
+func (byPod eventsByPod) last(pod *corev1.Pod, container string, reasons ...string) *corev1.Event {
+	for _, e := range slices.Backward(byPod[pod.Name]) {
+		if e.InvolvedObject.UID != "" && e.InvolvedObject.UID != pod.UID {
+			continue // of an earlier pod with this name
+		}
+		if container != "" && !strings.HasSuffix(e.InvolvedObject.FieldPath, "{"+container+"}") {
+			continue
+		}
+		if slices.Contains(reasons, e.Reason) {
+			return e
+		}
+	}
+	return nil
+}
+
+func lastSeen(e *corev1.Event) time.Time {
+	switch {
+	case e.Series != nil:
+		return e.Series.LastObservedTime.Time
+	case !e.LastTimestamp.IsZero():
+		return e.LastTimestamp.Time
+	case !e.EventTime.IsZero():
+		return e.EventTime.Time
+	}
+	return e.CreationTimestamp.Time
+}
+
+// quote is an event as evidence; empty for nil.
+func quote(e *corev1.Event) string {
+	if e == nil {
+		return ""
+	}
+	count := max(e.Count, 1)
+	if e.Series != nil {
+		count = max(count, e.Series.Count)
+	}
+	times := ""
+	if count > 1 {
+		times = fmt.Sprintf(" %d times", count)
+	}
+	return fmt.Sprintf("event %q%s: %s", e.Reason, times, strings.TrimSpace(e.Message))
+}
+
+func messageOf(e *corev1.Event) string {
+	if e == nil {
+		return ""
+	}
+	return strings.TrimSpace(e.Message)
+}

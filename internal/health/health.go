@@ -1,0 +1,127 @@
+package health
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Input is everything a verdict is made of. Only Workload is required: with
+// less to look at, less is said.
+type Input struct {
+	Workload     *appsv1.Deployment
+	WantReplicas int32
+	// Generation is that of the API server's reply to our own write: what was
+	// observed of an older one says nothing about ours. A watch may lag behind.
+	Generation int64
+	// ReplicaSets are those of the workload. Without them all Pods count as
+	// pods of the current template.
+	ReplicaSets []*appsv1.ReplicaSet
+	Pods        []*corev1.Pod
+	// Events are those of the workload's objects; events.k8s.io writes the same
+	// ones.
+	Events []*corev1.Event
+}
+
+// State is what became of a release.
+type State string
+
+// States.
+const (
+	Progressing State = "progressing"
+	Healthy     State = "healthy"
+	Failed      State = "failed"
+)
+
+// States lists every State.
+func States() []State { return []State{Progressing, Healthy, Failed} }
+
+// Verdict is the judgement at one moment.
+type Verdict struct {
+	State State
+	// Class is the first finding's. With State Failed it says when to give up: at
+	// once where it is Repeated; after the cause has lasted for a grace period,
+	// which the caller measures, where it is Certain.
+	Class    Class
+	Findings []Finding // the most likely cause first
+	Ready    int32     // pods of the current template that are available
+	Want     int32
+}
+
+// Compute judges a release.
+func Compute(in Input) Verdict {
+	status := in.Workload.Status
+	v := Verdict{State: Progressing, Want: in.WantReplicas}
+	if status.ObservedGeneration < max(in.Workload.Generation, in.Generation) || in.Workload.Generation < in.Generation {
+		return v // all that is known is about an older spec
+	}
+	pods, old := current(in)
+	v.Ready = min(status.AvailableReplicas, status.UpdatedReplicas)
+	if len(old) == 0 && complete(status, in.WantReplicas) {
+		v.State = Healthy
+		return v
+	}
+	events := eventIndex(in.Events)
+	found := rolloutFindings(in.Workload)
+	for _, pod := range pods {
+		found = append(found, podFindings(pod, events)...)
+	}
+	v.Findings = merge(found, len(pods))
+	if len(v.Findings) > 1 {
+		// That the deadline has passed only echoes the others.
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Cause == CauseDeadline })
+	}
+	if len(v.Findings) > 0 {
+		v.Class = v.Findings[0].Class
+		if v.Class != Patient {
+			v.State = Failed
+		}
+	}
+	return v
+}
+
+func complete(s appsv1.DeploymentStatus, want int32) bool {
+	return s.Replicas == want && s.UpdatedReplicas == want && s.ReadyReplicas == want && s.AvailableReplicas == want
+}
+
+// current divides the pods that are not being deleted into those of the current
+// template, by name, and older ones.
+func current(in Input) (pods, old []*corev1.Pod) {
+	newest := newestReplicaSet(in.ReplicaSets, in.Workload.UID)
+	for _, pod := range in.Pods {
+		switch {
+		case pod.DeletionTimestamp != nil:
+		case newest == nil || pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey] == newest.Labels[appsv1.DefaultDeploymentUniqueLabelKey]:
+			pods = append(pods, pod)
+		case pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded: // those linger until they are collected
+			old = append(old, pod)
+		}
+	}
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return pods, old
+}
+
+// revisionAnnotation is where the Deployment controller counts its templates.
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
+// newestReplicaSet is the one with the highest revision: going back to an older
+// template raises an old ReplicaSet's revision, so age does not tell.
+func newestReplicaSet(sets []*appsv1.ReplicaSet, owner types.UID) *appsv1.ReplicaSet {
+	var newest *appsv1.ReplicaSet
+	highest := -1
+	for _, set := range sets {
+		owned := slices.ContainsFunc(set.OwnerReferences, func(ref metav1.OwnerReference) bool {
+			return ref.Controller != nil && *ref.Controller && ref.UID == owner
+		})
+		revision, err := strconv.Atoi(set.Annotations[revisionAnnotation])
+		if owned && err == nil && revision > highest {
+			newest, highest = set, revision
+		}
+	}
+	return newest
+}

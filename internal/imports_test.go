@@ -1,0 +1,271 @@
+// Package internal_test holds the rules about who may import what. They are
+// the architecture: a file that breaks one is in the wrong place.
+package internal_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const modulePath = "github.com/switchback-dev/terraform-provider-switchback"
+
+// layers is the one direction imports point in: a package may import those of
+// a later line, not its neighbours or those above.
+var layers = [][]string{
+	{"provider"},
+	{"group"},
+	{"rollout"},
+	{"workload", "health", "traffic", "analysis", "policy", "source"},
+	{"release"},
+}
+
+// pure are the packages that compute and do nothing else: no I/O, no clock
+// that ticks in a context, no process.
+var pure = []string{"release", "workload", "health", "policy"}
+
+// impure are the standard library's ways to the world. A name covers what is
+// below it.
+var impure = []string{"context", "database", "log", "math/rand", "net", "os", "plugin", "syscall", "testing"}
+
+// vague are package names that say nothing about what is inside.
+var vague = []string{"common", "helper", "helpers", "misc", "shared", "util", "utils"}
+
+// source is a parsed Go file.
+type source struct {
+	dir  string // its package, as below internal/; the path elsewhere
+	test bool
+}
+
+// top is the package that owns the file: provider for provider/docs.
+func (s source) top() string {
+	first, _, _ := strings.Cut(s.dir, "/")
+	return first
+}
+
+// rule returns what is wrong with an import, or an empty string.
+type rule func(s source, imported string) string
+
+var rules = []rule{terraformOnlyInProvider, clientGoOnlyInCluster, layersPointDown, clusterOnlyInProvider, testPackagesOnlyInTests, pureStaysPure}
+
+func terraformOnlyInProvider(s source, imported string) string {
+	if strings.HasPrefix(imported, "github.com/hashicorp/terraform-") && s.top() != "provider" && s.dir != "." {
+		return "only provider knows Terraform"
+	}
+	return ""
+}
+
+func clientGoOnlyInCluster(s source, imported string) string {
+	allowed := s.top() == "cluster" || s.top() == "testcluster" || s.top() == "test"
+	if within(imported, "k8s.io/client-go") && !allowed {
+		return "only cluster and testcluster know client-go"
+	}
+	return ""
+}
+
+func layersPointDown(s source, imported string) string {
+	to, ok := internalPackage(imported)
+	if !ok || to == s.top() {
+		return ""
+	}
+	from, target := layerOf(s.top()), layerOf(to)
+	switch {
+	case from < 0 || target < 0 || from < target:
+		return ""
+	case from == target:
+		return "packages of one layer do not know each other"
+	default:
+		return "imports point down: provider, group, rollout, {workload, health, traffic, analysis, policy, source}, release"
+	}
+}
+
+func clusterOnlyInProvider(s source, imported string) string {
+	if to, ok := internalPackage(imported); ok && to == "cluster" && !s.test && !slices.Contains([]string{"cluster", "provider", "test"}, s.top()) {
+		return "a cluster is reached through an interface that its user declares; only provider puts cluster behind it"
+	}
+	return ""
+}
+
+func testPackagesOnlyInTests(s source, imported string) string {
+	to, ok := internalPackage(imported)
+	if !ok || s.test || strings.HasSuffix(s.dir, "test") || s.top() == "test" {
+		return ""
+	}
+	switch {
+	case to == "testcluster" && s.top() != "testcluster",
+		to == "devtools" && s.top() != "testcluster" && s.top() != "devtools":
+		return "only tests use this package"
+	}
+	return ""
+}
+
+func pureStaysPure(s source, imported string) string {
+	if s.test || !slices.Contains(pure, s.top()) {
+		return ""
+	}
+	for _, name := range impure {
+		if within(imported, name) {
+			return s.top() + " is pure: it computes, and does no I/O"
+		}
+	}
+	return ""
+}
+
+// internalPackage is the top package below internal/ that an import names.
+func internalPackage(imported string) (string, bool) {
+	rest, ok := strings.CutPrefix(imported, modulePath+"/internal/")
+	first, _, _ := strings.Cut(rest, "/")
+	return first, ok
+}
+
+func layerOf(name string) int {
+	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, name) })
+}
+
+func within(imported, tree string) bool {
+	return imported == tree || strings.HasPrefix(imported, tree+"/")
+}
+
+// violations checks all Go files of the provider's module. Modules of their
+// own, as below tools/, are not its business.
+func violations(tree fs.FS) ([]string, error) {
+	var found []string
+	err := fs.WalkDir(tree, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if _, err := fs.Stat(tree, path.Join(file, "go.mod")); err == nil && file != "." {
+				return fs.SkipDir
+			}
+			if name := entry.Name(); file != "." && (name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(file) != ".go" {
+			return nil
+		}
+		content, err := fs.ReadFile(tree, file)
+		if err != nil {
+			return err
+		}
+		of, err := fileViolations(file, content)
+		found = append(found, of...)
+		return err
+	})
+	return found, err
+}
+
+func fileViolations(file string, content []byte) ([]string, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, content, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	s := source{dir: strings.TrimPrefix(path.Dir(file), "internal/"), test: strings.HasSuffix(file, "_test.go")}
+	var found []string
+	name := strings.TrimSuffix(parsed.Name.Name, "_test")
+	if slices.Contains(vague, name) || slices.Contains(vague, path.Base(s.dir)) {
+		found = append(found, fmt.Sprintf("%s: a package named %s says nothing about what is inside", file, name))
+	}
+	for _, spec := range parsed.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		for _, broken := range rules {
+			if why := broken(s, imported); why != "" {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", file, imported, why))
+			}
+		}
+	}
+	return found, nil
+}
+
+func TestImportRules(t *testing.T) {
+	t.Parallel()
+	found, err := violations(os.DirFS(".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Error(f)
+	}
+}
+
+// TestImportRulesCanFail shows each rule a file that breaks it, and one that
+// nearly does.
+func TestImportRulesCanFail(t *testing.T) {
+	t.Parallel()
+	const ours = modulePath + "/internal/"
+	for _, tc := range []struct {
+		file, imported string
+		allowed        bool
+	}{
+		{"internal/rollout/x.go", "github.com/hashicorp/terraform-plugin-framework/types", false},
+		{"internal/rollout/x_test.go", "github.com/hashicorp/terraform-plugin-testing/helper/resource", false},
+		{"internal/provider/x.go", "github.com/hashicorp/terraform-plugin-framework/types", true},
+		{"internal/provider/docs/x.go", "github.com/hashicorp/terraform-plugin-go/tfprotov6", true},
+		{"main.go", "github.com/hashicorp/terraform-plugin-framework/providerserver", true},
+
+		{"internal/provider/x.go", "k8s.io/client-go/rest", false},
+		{"internal/rollout/x_test.go", "k8s.io/client-go", false},
+		{"internal/cluster/x.go", "k8s.io/client-go/rest", true},
+		{"internal/rollout/x.go", "k8s.io/api/core/v1", true},
+
+		{"internal/release/x.go", ours + "workload", false},
+		{"internal/workload/x.go", ours + "health", false},
+		{"internal/traffic/gateway/x.go", ours + "rollout", false},
+		{"internal/rollout/x_test.go", ours + "provider", false},
+		{"internal/traffic/routertest/x.go", ours + "traffic", true},
+		{"internal/provider/x.go", ours + "release", true},
+		{"internal/group/x.go", ours + "rollout", true},
+		{"internal/cluster/x.go", ours + "rollout", true},
+
+		{"internal/rollout/x.go", ours + "cluster", false},
+		{"main.go", ours + "cluster", false},
+		{"internal/rollout/x_test.go", ours + "cluster", true},
+		{"internal/provider/x.go", ours + "cluster", true},
+
+		{"internal/provider/x.go", ours + "testcluster", false},
+		{"main.go", ours + "devtools", false},
+		{"internal/provider/x_test.go", ours + "testcluster", true},
+		{"internal/traffic/routertest/x.go", ours + "testcluster", true},
+		{"internal/testcluster/x.go", ours + "devtools", true},
+
+		{"internal/release/x.go", "net/http", false},
+		{"internal/workload/x.go", "os", false},
+		{"internal/health/x.go", "context", false},
+		{"internal/policy/x.go", "math/rand/v2", false},
+		{"internal/health/x_test.go", "os", true},
+		{"internal/release/x.go", "time", true},
+		{"internal/rollout/x.go", "context", true},
+
+		{"internal/utils/x.go", "fmt", false},
+		{"internal/provider/common/x.go", "fmt", false},
+
+		{"tools/devcluster/x.go", "k8s.io/client-go/rest", true}, // a module of its own
+		{"internal/release/testdata/x.go", "os", true},
+	} {
+		tree := fstest.MapFS{
+			"go.mod":                  {Data: []byte("module " + modulePath)},
+			"tools/devcluster/go.mod": {Data: []byte("module x")},
+			tc.file:                   {Data: fmt.Appendf(nil, "package %s\n\nimport _ %q\n", strings.ReplaceAll(path.Base(path.Dir(tc.file)), ".", "main"), tc.imported)},
+		}
+		found, err := violations(tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tc.allowed != (len(found) == 0) {
+			t.Errorf("%s importing %s: allowed=%t, but found %q", tc.file, tc.imported, tc.allowed, found)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// Clusters are the provider's connections, by the names that users gave them.
+// They connect at their first use.
+type Clusters struct {
+	// allUnknown: not even the names are known yet.
+	allUnknown bool
+	byName     map[string]*engineCluster // nil: not known yet
+	unknown    map[string][]string       // the attributes that are not, by cluster
+}
+
+// engineCluster makes a connection fit the engine's interface, whose View is
+// an interface too.
+type engineCluster struct {
+	*cluster.Cluster
+}
+
+var _ rollout.Cluster = engineCluster{}
+
+// View is the cluster's shared cache of a namespace.
+func (c engineCluster) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
+
+// Tell puts an Event on an object, for those who follow with kubectl.
+func (c engineCluster) Tell(ctx context.Context, regarding rollout.Object, reason, note string, warning bool) {
+	kind := cluster.EventNormal
+	if warning {
+		kind = cluster.EventWarning
+	}
+	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, reason, note, kind)
+}
+
+func newClusters(allUnknown bool) *Clusters {
+	return &Clusters{allUnknown: allUnknown, byName: map[string]*engineCluster{}, unknown: map[string][]string{}}
+}
+
+// add checks one cluster's connection; it makes no request.
+func (c *Clusters) add(s clusterSettings, userAgent string) diag.Diagnostics {
+	var diags diag.Diagnostics
+	name := s.config.Name
+	if s.insecure {
+		at := s.attributePath("insecure")
+		diags.Append(warnInsecure(at, name))
+	}
+	if len(s.unknown) > 0 {
+		c.byName[name], c.unknown[name] = nil, s.unknown
+		return diags
+	}
+	s.config.UserAgent = userAgent
+	connection, err := cluster.New(s.config)
+	var fault *cluster.ConfigError
+	switch {
+	case err == nil:
+		c.byName[name] = &engineCluster{connection}
+	case errors.As(err, &fault):
+		diags.Append(configDiagnostic(&s, fault))
+	default:
+		diags.AddError("Invalid connection", err.Error())
+	}
+	return diags
+}
+
+// configDiagnostic puts a fault on the attribute that it is about.
+func configDiagnostic(s *clusterSettings, fault *cluster.ConfigError) diag.Diagnostic {
+	detail := fmt.Sprintf("Cluster %q: %s", fault.Cluster, fault.Detail)
+	if s.fromEnv {
+		from := "the environment"
+		if variable := environmentVariables[fault.Attribute]; variable != "" {
+			from = "the environment variable " + variable
+		}
+		return diag.NewErrorDiagnostic(fault.Summary, detail+"\n\nThe connection comes from "+from+".")
+	}
+	at := s.at
+	if fault.Attribute != "" {
+		at = s.attributePath(strings.Split(fault.Attribute, ".")...)
+	}
+	if at.Equal(path.Empty()) {
+		return diag.NewErrorDiagnostic(fault.Summary, detail)
+	}
+	return diag.NewAttributeErrorDiagnostic(at, fault.Summary, detail)
+}
+
+// environmentVariables by the attribute that they stand for.
+var environmentVariables = map[string]string{
+	"config_path": "KUBE_CONFIG_PATH", "config_paths": "KUBE_CONFIG_PATHS", "config_context": "KUBE_CTX",
+	"config_context_cluster": "KUBE_CTX_CLUSTER", "config_context_auth_info": "KUBE_CTX_AUTH_INFO", "host": "KUBE_HOST",
+	"token": "KUBE_TOKEN", "cluster_ca_certificate": "KUBE_CLUSTER_CA_CERT_DATA", "client_certificate": "KUBE_CLIENT_CERT_DATA",
+	"client_key": "KUBE_CLIENT_KEY_DATA", "insecure": "KUBE_INSECURE", "tls_server_name": "KUBE_TLS_SERVER_NAME", "proxy_url": "KUBE_PROXY_URL",
+}
+
+// Names are the configured clusters, sorted; none where not even their names
+// are known yet.
+func (c *Clusters) Names() []string { return slices.Sorted(maps.Keys(c.byName)) }
+
+// Resolve is what a resource means by its clusters attribute: the names in it,
+// or the only configured cluster where it has none. Known is false where the
+// only answer is "not known yet".
+func (c *Clusters) Resolve(names []string) (resolved []string, known bool, diags diag.Diagnostics) {
+	at := path.Root("clusters")
+	configured := c.Names()
+	resolved = slices.Compact(slices.Sorted(slices.Values(names)))
+	switch {
+	case c.allUnknown:
+		return resolved, len(names) > 0, diags
+	case len(names) == 0 && len(configured) == 1:
+		return configured, true, diags
+	case len(names) == 0:
+		diags.AddAttributeError(at, "Clusters must be named",
+			fmt.Sprintf("The provider's configuration has %d clusters (%s), so there is no default. Set `clusters` to the ones that are meant.", len(configured), quoted(configured)))
+		return nil, true, diags
+	}
+	for _, name := range resolved {
+		if _, ok := c.byName[name]; !ok {
+			diags.AddAttributeError(at, "Unknown cluster",
+				fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s.", name, quoted(configured)))
+		}
+	}
+	return resolved, true, diags
+}
+
+// Known says whether a cluster's connection is known. It is not while it
+// depends on something that this apply makes.
+func (c *Clusters) Known(name string) bool { return c.byName[name] != nil }
+
+// Get are the connections of these clusters, in the order of their names; no
+// names mean the only one. It connects to nothing.
+func (c *Clusters) Get(names []string) ([]rollout.Cluster, diag.Diagnostics) {
+	resolved, _, diags := c.Resolve(names)
+	if diags.HasError() {
+		return nil, diags
+	}
+	at := path.Root("clusters")
+	if len(resolved) == 0 { // all unknown
+		diags.AddAttributeError(at, "Clusters are not known yet",
+			"The provider's clusters depend on values that are not known yet. They must be known when this resource is read or applied.")
+	}
+	var found []rollout.Cluster
+	for _, name := range resolved {
+		connection := c.byName[name]
+		if connection == nil {
+			diags.AddAttributeError(at, "Cluster is not known yet", c.whyUnknown(name))
+			continue
+		}
+		found = append(found, *connection)
+	}
+	return found, diags
+}
+
+// whyUnknown names the attributes that a cluster waits for.
+func (c *Clusters) whyUnknown(name string) string {
+	waits := "its connection"
+	if attributes := c.unknown[name]; len(attributes) > 0 && attributes[0] != "" {
+		waits = strings.Join(attributes, ", ")
+	}
+	return fmt.Sprintf("The connection to cluster %q depends on values that are not known yet (%s). "+
+		"They must be known when this resource is applied: let what makes them be applied first.", name, waits)
+}
+
+// Connection is one configured cluster's connection for what the engine's
+// interface does not have (preflight, Events); nil where it is not known.
+func (c *Clusters) Connection(name string) *cluster.Cluster {
+	if e := c.byName[name]; e != nil {
+		return e.Cluster
+	}
+	return nil
+}

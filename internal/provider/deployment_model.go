@@ -1,0 +1,369 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// deploymentModel is switchback_deployment in configuration, plan and state.
+// Its fields are framework values, because any of them can be unknown at plan;
+// what is nested is decoded only once it is wholly known (see spec).
+type deploymentModel struct {
+	Application types.String   `tfsdk:"application"`
+	Namespace   types.String   `tfsdk:"namespace"`
+	Image       types.String   `tfsdk:"image"`
+	Version     types.String   `tfsdk:"version"`
+	Triggers    types.Map      `tfsdk:"triggers"`
+	Replicas    types.Int32    `tfsdk:"replicas"`
+	Clusters    types.Set      `tfsdk:"clusters"`
+	Environment types.String   `tfsdk:"environment"`
+	OnFailure   types.String   `tfsdk:"on_failure"`
+	IgnoreDrift types.List     `tfsdk:"ignore_drift"`
+	Timeouts    timeouts.Value `tfsdk:"timeouts"`
+
+	Container                     types.Object `tfsdk:"container"`
+	InitContainers                types.List   `tfsdk:"init_containers"`
+	Sidecars                      types.List   `tfsdk:"sidecars"`
+	Volumes                       types.Map    `tfsdk:"volumes"`
+	ServiceAccountName            types.String `tfsdk:"service_account_name"`
+	ImagePullSecrets              types.List   `tfsdk:"image_pull_secrets"`
+	NodeSelector                  types.Map    `tfsdk:"node_selector"`
+	Tolerations                   types.List   `tfsdk:"tolerations"`
+	TerminationGracePeriodSeconds types.Int64  `tfsdk:"termination_grace_period_seconds"`
+	Labels                        types.Map    `tfsdk:"labels"`
+	Annotations                   types.Map    `tfsdk:"annotations"`
+	PodTemplatePatch              types.String `tfsdk:"pod_template_patch"`
+	PodSecurity                   types.String `tfsdk:"pod_security"`
+
+	ID           types.String `tfsdk:"id"`
+	Name         types.String `tfsdk:"name"`
+	Owner        types.String `tfsdk:"owner"`
+	ContentHash  types.String `tfsdk:"content_hash"`
+	ServiceName  types.String `tfsdk:"service_name"`
+	InternalURL  types.String `tfsdk:"internal_url"`
+	CreatedAt    types.String `tfsdk:"created_at"`
+	CreatedBy    types.String `tfsdk:"created_by"`
+	Status       types.String `tfsdk:"status"`
+	StatusReason types.String `tfsdk:"status_reason"`
+	Durations    types.Object `tfsdk:"durations"`
+	Drift        types.List   `tfsdk:"drift"`
+}
+
+// durationsModel is in seconds.
+type durationsModel struct {
+	Total   float64 `tfsdk:"total"`
+	Startup float64 `tfsdk:"startup"`
+}
+
+// deploymentTypes are the types of the schema's attributes, by name: the one
+// place that the typed nulls and nested values of the model come from.
+var deploymentTypes = sync.OnceValue(func() map[string]attr.Type {
+	return attributeTypes(deploymentSchema(context.Background()))
+})
+
+func attributeTypes(s schema.Schema) map[string]attr.Type {
+	types := make(map[string]attr.Type, len(s.Attributes))
+	for name, a := range s.Attributes {
+		types[name] = a.GetType()
+	}
+	return types
+}
+
+// input is one attribute that takes part in the content, with its place in the
+// model: planning compares them, and replaces when one of them changes meaning.
+type input struct {
+	name  string
+	value func(*deploymentModel) attr.Value
+	// keep puts the prior value in place of one that means the same.
+	keep func(m, prior *deploymentModel)
+}
+
+// field makes an input of one field of the model.
+func field[T attr.Value](name string, at func(*deploymentModel) *T) input {
+	return input{
+		name:  name,
+		value: func(m *deploymentModel) attr.Value { return *at(m) },
+		keep:  func(m, prior *deploymentModel) { *at(m) = *at(prior) },
+	}
+}
+
+// contentInputs are the attributes that release.Content is made of. A test
+// compares them with the schema, so that none is forgotten.
+var contentInputs = []input{
+	field("application", func(m *deploymentModel) *types.String { return &m.Application }),
+	field("image", func(m *deploymentModel) *types.String { return &m.Image }),
+	field("version", func(m *deploymentModel) *types.String { return &m.Version }),
+	field("triggers", func(m *deploymentModel) *types.Map { return &m.Triggers }),
+	field("container", func(m *deploymentModel) *types.Object { return &m.Container }),
+	field("init_containers", func(m *deploymentModel) *types.List { return &m.InitContainers }),
+	field("sidecars", func(m *deploymentModel) *types.List { return &m.Sidecars }),
+	field("volumes", func(m *deploymentModel) *types.Map { return &m.Volumes }),
+	field("service_account_name", func(m *deploymentModel) *types.String { return &m.ServiceAccountName }),
+	field("image_pull_secrets", func(m *deploymentModel) *types.List { return &m.ImagePullSecrets }),
+	field("node_selector", func(m *deploymentModel) *types.Map { return &m.NodeSelector }),
+	field("tolerations", func(m *deploymentModel) *types.List { return &m.Tolerations }),
+	field("termination_grace_period_seconds", func(m *deploymentModel) *types.Int64 { return &m.TerminationGracePeriodSeconds }),
+	field("labels", func(m *deploymentModel) *types.Map { return &m.Labels }),
+	field("annotations", func(m *deploymentModel) *types.Map { return &m.Annotations }),
+	field("pod_template_patch", func(m *deploymentModel) *types.String { return &m.PodTemplatePatch }),
+	field("pod_security", func(m *deploymentModel) *types.String { return &m.PodSecurity }),
+}
+
+// unknownInputs are the content attributes that are not wholly known: while
+// there is one, spec must not be called.
+func (m *deploymentModel) unknownInputs(ctx context.Context) []path.Path {
+	var unknown []path.Path
+	for _, in := range contentInputs {
+		if !whollyKnown(ctx, in.value(m)) {
+			unknown = append(unknown, path.Root(in.name))
+		}
+	}
+	return unknown
+}
+
+// whollyKnown is false where the value, or anything inside it, is unknown.
+func whollyKnown(ctx context.Context, v attr.Value) bool {
+	tf, err := v.ToTerraformValue(ctx)
+	return err == nil && tf.IsFullyKnown()
+}
+
+// spec is what the model asks for, with its content normalized. Null optional
+// attributes take their defaults, so that it works on a configuration too.
+func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	if unknown := m.unknownInputs(ctx); len(unknown) > 0 {
+		// A mistake of the caller's, told instead of hashing half a content.
+		diags.AddAttributeError(unknown[0], "Value is not known yet", "The content of a deployment cannot be computed before all of it is known.")
+		return release.Spec{}, diags
+	}
+	d := decoder{ctx: ctx, diags: &diags}
+	spec := release.Spec{
+		Namespace:   m.Namespace.ValueString(),
+		Environment: m.Environment.ValueString(),
+		Replicas:    1,
+		OnFailure:   release.OnFailureStop,
+		Content: release.Content{
+			Application:    m.Application.ValueString(),
+			Version:        m.Version.ValueString(),
+			Triggers:       present(decode[map[string]*string](d, m.Triggers)),
+			Image:          m.Image.ValueString(),
+			Container:      decode[containerModel](d, m.Container).content(),
+			InitContainers: helpers(decode[[]helperModel](d, m.InitContainers)),
+			Sidecars:       helpers(decode[[]helperModel](d, m.Sidecars)),
+			Volumes:        volumes(decode[map[string]*volumeModel](d, m.Volumes)),
+			ServiceAccount: m.ServiceAccountName.ValueString(),
+			PullSecrets:    decode[[]string](d, m.ImagePullSecrets),
+			NodeSelector:   present(decode[map[string]*string](d, m.NodeSelector)),
+			Tolerations:    tolerations(decode[[]tolerationModel](d, m.Tolerations)),
+			GracePeriod:    m.TerminationGracePeriodSeconds.ValueInt64Pointer(),
+			Labels:         present(decode[map[string]*string](d, m.Labels)),
+			Annotations:    present(decode[map[string]*string](d, m.Annotations)),
+			TemplatePatch:  m.PodTemplatePatch.ValueString(),
+			PodSecurity:    release.PodSecurity(m.PodSecurity.ValueString()),
+		},
+	}
+	// These are not content, and may still be unknown.
+	if whollyKnown(ctx, m.IgnoreDrift) {
+		spec.IgnoreDrift = decode[[]string](d, m.IgnoreDrift)
+	}
+	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
+		spec.Replicas = m.Replicas.ValueInt32()
+	}
+	if v := m.OnFailure.ValueString(); v != "" {
+		spec.OnFailure = release.OnFailure(v)
+	}
+	if spec.Content.Version == "" {
+		spec.Content.Version = release.DefaultVersion(spec.Content.Image)
+	}
+	spec.Content = spec.Content.Normalize()
+	return spec, diags
+}
+
+// decoder gathers the diagnostics of many decodings.
+type decoder struct {
+	ctx   context.Context
+	diags *diag.Diagnostics
+}
+
+// decode turns a framework value into Go values; null and unknown give T's zero.
+func decode[T any](d decoder, v attr.Value) T {
+	var out T
+	if v.IsNull() || v.IsUnknown() {
+		return out
+	}
+	switch v := v.(type) {
+	case types.Object:
+		d.diags.Append(v.As(d.ctx, &out, basetypes.ObjectAsOptions{})...)
+	case types.List:
+		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+	case types.Set:
+		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+	case types.Map:
+		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+	default:
+		d.diags.AddError("Value cannot be read", fmt.Sprintf("This is a bug in the provider: no decoding of %T.", v))
+	}
+	return out
+}
+
+// newDeploymentModel has a null of the right type in every field, as
+// tfsdk.State.Set demands.
+func newDeploymentModel() deploymentModel {
+	t := deploymentTypes()
+	list := func(name string) types.List { return types.ListNull(t[name].(types.ListType).ElemType) }
+	mapping := func(name string) types.Map { return types.MapNull(t[name].(types.MapType).ElemType) }
+	object := func(name string) types.Object { return types.ObjectNull(t[name].(types.ObjectType).AttrTypes) }
+	return deploymentModel{
+		Triggers:         mapping("triggers"),
+		Clusters:         types.SetNull(types.StringType),
+		IgnoreDrift:      list("ignore_drift"),
+		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
+		Container:        object("container"),
+		InitContainers:   list("init_containers"),
+		Sidecars:         list("sidecars"),
+		Volumes:          mapping("volumes"),
+		ImagePullSecrets: list("image_pull_secrets"),
+		NodeSelector:     mapping("node_selector"),
+		Tolerations:      list("tolerations"),
+		Labels:           mapping("labels"),
+		Annotations:      mapping("annotations"),
+		Durations:        object("durations"),
+		Drift:            list("drift"),
+	}
+}
+
+// fromSpec sets every configurable attribute except clusters and timeouts, as
+// a user would have written it who leaves out defaults: the plan after an
+// import is then empty. Computed attributes are left alone, see setIdentity.
+func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostics {
+	var diags diag.Diagnostics
+	e := encoder{ctx: ctx, diags: &diags}
+	c := spec.Content // not normalized: an import has the user's own spelling
+
+	m.Namespace = types.StringValue(spec.Namespace)
+	m.Environment = textOrNull(spec.Environment)
+	m.Replicas = types.Int32Value(spec.Replicas)
+	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
+	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
+
+	m.Application = types.StringValue(c.Application)
+	m.Version = types.StringValue(c.Version)
+	m.Triggers = e.mapping("triggers", c.Triggers, len(c.Triggers))
+	m.Image = types.StringValue(c.Image)
+	m.Container = e.container(c.Container)
+	m.InitContainers = e.list("init_containers", helperModels(c.InitContainers), len(c.InitContainers))
+	m.Sidecars = e.list("sidecars", helperModels(c.Sidecars), len(c.Sidecars))
+	m.Volumes = e.mapping("volumes", volumeModels(c.Volumes), len(c.Volumes))
+	m.ServiceAccountName = textOrNull(c.ServiceAccount)
+	m.ImagePullSecrets = e.list("image_pull_secrets", c.PullSecrets, len(c.PullSecrets))
+	m.NodeSelector = e.mapping("node_selector", c.NodeSelector, len(c.NodeSelector))
+	m.Tolerations = e.list("tolerations", tolerationModels(c.Tolerations), len(c.Tolerations))
+	m.TerminationGracePeriodSeconds = types.Int64PointerValue(c.GracePeriod)
+	m.Labels = e.mapping("labels", c.Labels, len(c.Labels))
+	m.Annotations = e.mapping("annotations", c.Annotations, len(c.Annotations))
+	m.PodTemplatePatch = textOrNull(c.TemplatePatch)
+	m.PodSecurity = types.StringValue(string(orDefault(c.PodSecurity, release.PodSecurityBaseline)))
+	return diags
+}
+
+// encoder builds typed values for the schema's attributes; what is empty is null.
+type encoder struct {
+	ctx   context.Context
+	diags *diag.Diagnostics
+}
+
+func (e encoder) list(name string, v any, length int) types.List {
+	element := deploymentTypes()[name].(types.ListType).ElemType
+	if length == 0 {
+		return types.ListNull(element)
+	}
+	out, diags := types.ListValueFrom(e.ctx, element, v)
+	e.diags.Append(diags...)
+	return out
+}
+
+func (e encoder) mapping(name string, v any, length int) types.Map {
+	element := deploymentTypes()[name].(types.MapType).ElemType
+	if length == 0 {
+		return types.MapNull(element)
+	}
+	out, diags := types.MapValueFrom(e.ctx, element, v)
+	e.diags.Append(diags...)
+	return out
+}
+
+func (e encoder) container(c release.Container) types.Object {
+	attributes := deploymentTypes()["container"].(types.ObjectType).AttrTypes
+	if emptyContainer(c) {
+		return types.ObjectNull(attributes)
+	}
+	out, diags := types.ObjectValueFrom(e.ctx, attributes, newContainerModel(c))
+	e.diags.Append(diags...)
+	return out
+}
+
+// identity is everything about a release that follows from its namespace, its
+// content hash and its ports: known at plan when they are.
+type identity struct {
+	id, name, serviceName, internalURL types.String
+}
+
+func identityOf(namespace, application, hash string, ports map[string]int32) identity {
+	name := release.NameOf(application, hash)
+	i := identity{
+		id:   types.StringValue(release.ID{Namespace: namespace, Name: name}.String()),
+		name: types.StringValue(name),
+	}
+	if len(ports) > 0 {
+		i.serviceName = types.StringValue(name)
+		i.internalURL = types.StringValue(serviceURL(name, namespace, ports))
+	}
+	return i
+}
+
+// setIdentity sets id, name, content_hash, service_name and internal_url of a
+// release whose full content hash is known: an import takes the record's.
+func (m *deploymentModel) setIdentity(spec release.Spec, hash string) {
+	i := identityOf(spec.Namespace, spec.Content.Application, hash, spec.Content.Container.Ports)
+	m.ContentHash = types.StringValue(hash)
+	m.ID, m.Name, m.ServiceName, m.InternalURL = i.id, i.name, i.serviceName, i.internalURL
+}
+
+// durationsValue is the `durations` attribute; an attempt that was not measured is null.
+func durationsValue(d release.Durations) types.Object {
+	attributes := deploymentTypes()["durations"].(types.ObjectType).AttrTypes
+	if d == (release.Durations{}) {
+		return types.ObjectNull(attributes)
+	}
+	return types.ObjectValueMust(attributes, map[string]attr.Value{
+		"total":   types.Float64Value(d.Total.Seconds()),
+		"startup": types.Float64Value(d.Startup.Seconds()),
+	})
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// textOrNull is null for "": no optional text of ours may be configured empty.
+func textOrNull(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}

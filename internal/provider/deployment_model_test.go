@@ -1,0 +1,224 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// everything says something of every field of a spec, in the normalized spelling.
+func everything() release.Spec {
+	container := release.Container{
+		Ports:   map[string]int32{"http": 8080, "grpc": 9090},
+		Command: []string{"/app"}, Args: []string{"--fast", ""},
+		Env:       map[string]string{"A": "1", "EMPTY": ""},
+		SecretEnv: map[string]release.SecretKey{"URL": {Name: "db", Key: "url"}, "MAYBE": {Name: "db", Key: "maybe", Optional: true}},
+		EnvFrom:   []release.EnvFrom{{ConfigMap: "all", Prefix: "X_"}, {Secret: "more", Optional: true}},
+		Resources: release.Resources{Requests: map[string]string{"cpu": "500m"}, Limits: map[string]string{"memory": "1Gi"}},
+		ReadinessProbe: &release.Probe{
+			HTTPGet:             &release.HTTPGet{Path: "/readyz", Port: "http", Scheme: "HTTPS", Headers: map[string]string{"Host": "x"}},
+			InitialDelaySeconds: ptr[int32](0), PeriodSeconds: ptr[int32](5), TimeoutSeconds: ptr[int32](2), SuccessThreshold: ptr[int32](2), FailureThreshold: ptr[int32](4),
+		},
+		LivenessProbe: &release.Probe{TCPSocket: &release.TCPSocket{Port: "8080"}},
+		StartupProbe:  &release.Probe{GRPC: &release.GRPC{Port: "grpc", Service: "health"}},
+		VolumeMounts:  map[string]release.Mount{"/data": {Volume: "data", SubPath: "a", ReadOnly: true}, "/tmp": {Volume: "tmp"}},
+		SecurityContext: &release.SecurityContext{
+			RunAsUser: ptr[int64](0), RunAsGroup: ptr[int64](7), RunAsNonRoot: ptr(false), ReadOnlyRootFilesystem: ptr(true),
+			AllowPrivilegeEscalation: ptr(false), Privileged: ptr(false), AddCapabilities: []string{"NET_BIND_SERVICE"}, DropCapabilities: []string{"ALL"},
+		},
+	}
+	return release.Spec{
+		Namespace: "shop", Environment: "staging", Replicas: 3, OnFailure: release.OnFailureKeep, IgnoreDrift: []string{"spec.replicas"},
+		Content: release.Content{
+			Application: "api", Version: "1.4.0+build", Triggers: map[string]string{"again": "1"}, Image: "ghcr.io/acme/api:1.4.0",
+			Container:      container,
+			InitContainers: []release.Helper{{Name: "migrate", Image: "m:1", Container: release.Container{Args: []string{"up"}}}},
+			Sidecars:       []release.Helper{{Name: "proxy", Image: "p:1", Container: container}, {Name: "plain", Image: "q:1"}},
+			Volumes: release.VolumesByName{
+				"tmp":  {EmptyDir: &release.EmptyDir{}},
+				"ram":  {EmptyDir: &release.EmptyDir{Medium: "Memory", SizeLimit: "64Mi"}},
+				"conf": {ConfigMap: &release.FilesFrom{Name: "conf", Items: map[string]string{"a": "b"}}},
+				"keys": {Secret: &release.FilesFrom{Name: "keys", Optional: true}},
+				"data": {Claim: &release.VolumeClaim{Name: "data", ReadOnly: true}},
+			},
+			ServiceAccount: "runner", PullSecrets: []string{"pull"}, NodeSelector: map[string]string{"disk": "ssd"},
+			Tolerations: []release.Toleration{{Key: "a", Value: "b", Effect: "NoExecute", Seconds: ptr[int64](0)}, {Operator: "Exists"}},
+			GracePeriod: ptr[int64](60), Labels: map[string]string{"team": "shop"}, Annotations: map[string]string{"note": ""},
+			TemplatePatch: "spec: {}", PodSecurity: release.PodSecurityRestricted,
+		},
+	}
+}
+
+func TestSpecSurvivesTheModel(t *testing.T) {
+	probed := everything()
+	probed.Content.Container.ReadinessProbe = &release.Probe{Exec: []string{"true"}}
+	specs := map[string]release.Spec{
+		"everything": everything(),
+		"exec probe": probed,
+		"nothing": {
+			Namespace: "shop", Replicas: 1, OnFailure: release.OnFailureStop,
+			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
+		},
+	}
+	for name, want := range specs {
+		t.Run(name, func(t *testing.T) {
+			m := newDeploymentModel()
+			if diags := m.fromSpec(t.Context(), want); diags.HasError() {
+				t.Fatal(diags)
+			}
+			m.setIdentity(want, want.Content.Hash())
+			// Through a state, as an import does: every field must have its type.
+			s := deploymentSchema(t.Context())
+			state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
+			if diags := state.Set(t.Context(), m); diags.HasError() {
+				t.Fatal(diags)
+			}
+			var read deploymentModel
+			if diags := state.Get(t.Context(), &read); diags.HasError() {
+				t.Fatal(diags)
+			}
+			got, diags := read.spec(t.Context())
+			if diags.HasError() {
+				t.Fatal(diags)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// An import must look like the configuration of a user who leaves out defaults.
+func TestImportedDefaultsAreNull(t *testing.T) {
+	m := newDeploymentModel()
+	spec := release.Spec{Namespace: "shop", Replicas: 1, Content: release.Content{Application: "api", Version: "1", Image: "api:1", Container: release.Container{Env: map[string]string{}}}}
+	if diags := m.fromSpec(t.Context(), spec); diags.HasError() {
+		t.Fatal(diags)
+	}
+	p := deploymentPlanner(t)
+	s := deploymentSchema(t.Context())
+	m.setIdentity(spec, spec.Content.Normalize().Hash())
+	m.Status, m.Drift = types.StringValue("started"), noDrift()
+	m.Clusters, _ = types.SetValueFrom(t.Context(), types.StringType, []string{"prod"})
+	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
+	if diags := state.Set(t.Context(), m); diags.HasError() {
+		t.Fatal(diags)
+	}
+	p.plan(obj{"application": "api", "namespace": "shop", "image": "api:1"}, &state.Raw).ok().wantNoChange(state.Raw)
+}
+
+// modelOf decodes a configuration.
+func modelOf(t *testing.T, config obj) deploymentModel {
+	t.Helper()
+	s := deploymentSchema(t.Context())
+	raw := tfValue(t, s.Type().TerraformType(t.Context()), config)
+	var m deploymentModel
+	if diags := (tfsdk.Config{Schema: s, Raw: raw}).Get(t.Context(), &m); diags.HasError() {
+		t.Fatal(diags)
+	}
+	return m
+}
+
+func TestNullsInMapsAreLeftOut(t *testing.T) {
+	m := modelOf(t, api(obj{
+		"container": obj{"env": obj{"A": "1", "B": nil}, "ports": obj{"http": 80, "none": nil}, "secret_env": obj{"S": nil}, "volume_mounts": obj{"/x": nil}},
+		"labels":    obj{"a": nil}, "volumes": obj{"v": nil},
+	}))
+	spec, diags := m.spec(t.Context())
+	if diags.HasError() {
+		t.Fatal(diags)
+	}
+	want := release.Container{Env: map[string]string{"A": "1"}, Ports: map[string]int32{"http": 80}}
+	if diff := cmp.Diff(want, spec.Content.Container); diff != "" {
+		t.Error(diff)
+	}
+	if spec.Content.Labels != nil || spec.Content.Volumes != nil {
+		t.Errorf("labels %v, volumes %v", spec.Content.Labels, spec.Content.Volumes)
+	}
+}
+
+func TestUnknownInputsAreFoundHoweverDeep(t *testing.T) {
+	tests := map[string]struct {
+		change obj
+		want   []path.Path
+	}{
+		"none":          {},
+		"not content":   {change: obj{"replicas": unknown{}, "clusters": unknown{}, "namespace": unknown{}, "timeouts": unknown{}}},
+		"text":          {obj{"image": unknown{}}, []path.Path{path.Root("image")}},
+		"whole object":  {obj{"container": unknown{}}, []path.Path{path.Root("container")}},
+		"map element":   {obj{"container": obj{"env": obj{"A": unknown{}}}}, []path.Path{path.Root("container")}},
+		"in a list":     {obj{"sidecars": []any{obj{"name": "a", "image": unknown{}}}}, []path.Path{path.Root("sidecars")}},
+		"two, in order": {obj{"labels": unknown{}, "image": unknown{}}, []path.Path{path.Root("image"), path.Root("labels")}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := modelOf(t, api(obj{"version": "1"}, test.change))
+			if got := m.unknownInputs(t.Context()); !slices.EqualFunc(got, test.want, path.Path.Equal) {
+				t.Errorf("unknown inputs %v, want %v", got, test.want)
+			}
+			if _, diags := m.spec(t.Context()); diags.HasError() != (len(test.want) > 0) {
+				t.Errorf("spec: %v", diags)
+			}
+		})
+	}
+}
+
+// Whoever adds an attribute decides here whether it is content.
+func TestEveryInputIsContentOrChangesInPlace(t *testing.T) {
+	for name, a := range deploymentSchema(t.Context()).Attributes {
+		content := slices.ContainsFunc(contentInputs, func(in input) bool { return in.name == name })
+		configurable := a.IsRequired() || a.IsOptional()
+		description := a.GetMarkdownDescription()
+		switch {
+		case !configurable && content:
+			t.Errorf("%s is computed and content", name)
+		case configurable && (content || name == "namespace") != strings.HasSuffix(description, replaces),
+			configurable && (content || name == "namespace") == strings.HasSuffix(description, inPlace):
+			t.Errorf("%s: content %v, but described %q", name, content, description)
+		}
+	}
+}
+
+func TestEveryAttributeIsDescribed(t *testing.T) {
+	var walk func(at string, attributes map[string]schema.Attribute)
+	walk = func(at string, attributes map[string]schema.Attribute) {
+		for name, a := range attributes {
+			here := at + "." + name
+			text := a.GetMarkdownDescription() + a.GetDescription()
+			if len(text) < 8 || !strings.HasSuffix(strings.TrimSpace(text), ".") && !strings.Contains(here, "timeouts.") {
+				t.Errorf("%s is described %q", here, text)
+			}
+			switch n := a.(type) {
+			case schema.SingleNestedAttribute:
+				walk(here, n.Attributes)
+			case schema.ListNestedAttribute:
+				walk(here, n.NestedObject.Attributes)
+			case schema.MapNestedAttribute:
+				walk(here, n.NestedObject.Attributes)
+			}
+		}
+	}
+	walk("switchback_deployment", deploymentSchema(t.Context()).Attributes)
+	walk("switchback_main_deployment", mainDeploymentSchema(t.Context()).Attributes)
+	for _, v := range release.OnFailures() {
+		if onFailureMeaning[v] == "" {
+			t.Errorf("on_failure %q has no meaning", v)
+		}
+	}
+	for _, v := range release.PodSecurities() {
+		if podSecurityMeaning[v] == "" {
+			t.Errorf("pod_security %q has no meaning", v)
+		}
+	}
+}

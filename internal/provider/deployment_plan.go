@@ -1,0 +1,203 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// planDeployment is switchback_deployment's ModifyPlan. It sets every computed
+// attribute itself: the framework marks them unknown only where the proposed
+// plan already differs from the state, and then all of them.
+func planDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		rememberDestroy(ctx, resp)
+		return
+	}
+	p := deploymentPlan{ctx: ctx, resp: resp}
+	p.diagnose(req.Config.Get(ctx, &p.config))
+	p.diagnose(req.Plan.Get(ctx, &p.plan))
+	if !req.State.Raw.IsNull() {
+		p.state = new(deploymentModel)
+		p.diagnose(req.State.Get(ctx, p.state))
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	p.inputs(configured)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	switch {
+	case p.state == nil:
+		p.advise()
+		p.create()
+	case p.replaces():
+		p.create()
+	default:
+		p.update()
+	}
+	p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	rememberApplication(ctx, resp, p.plan.Application)
+}
+
+// deploymentPlan is one planning.
+type deploymentPlan struct {
+	ctx          context.Context
+	resp         *resource.ModifyPlanResponse
+	config, plan deploymentModel
+	state        *deploymentModel // nil: nothing there yet
+
+	spec  release.Spec
+	known bool // spec is: no input of the content is unknown
+}
+
+func (p *deploymentPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
+
+// inputs fills in the defaults that depend on something, and the spec.
+func (p *deploymentPlan) inputs(configured configuredClusters) {
+	prior := types.SetNull(types.StringType)
+	if p.state != nil {
+		prior = p.state.Clusters
+	}
+	clusters, diags := planClusters(p.ctx, configured, p.config.Clusters, prior)
+	p.diagnose(diags)
+	p.plan.Clusters = clusters
+
+	// Never the prior version: the content follows from the configuration alone,
+	// or going back to a former configuration would not find its release again.
+	if p.config.Version.IsNull() {
+		p.plan.Version = types.StringUnknown()
+		if !p.plan.Image.IsUnknown() {
+			p.plan.Version = types.StringValue(release.DefaultVersion(p.plan.Image.ValueString()))
+		}
+	}
+
+	if p.known = len(p.plan.unknownInputs(p.ctx)) == 0; p.known {
+		p.spec, diags = p.plan.spec(p.ctx)
+		p.diagnose(diags)
+	}
+}
+
+// replaces decides whether the state's release is another one than the plan's,
+// and says which inputs make it so. Where the inputs are spelled differently
+// but mean the same, it keeps the prior spelling.
+func (p *deploymentPlan) replaces() bool {
+	var changed []input
+	for _, in := range contentInputs {
+		if !in.value(&p.plan).Equal(in.value(p.state)) {
+			changed = append(changed, in)
+		}
+	}
+	moved := !p.plan.Namespace.Equal(p.state.Namespace)
+	if len(changed) == 0 || p.sameContent() {
+		for _, in := range changed {
+			// Terraform accepts a prior value in place of a configured one, but
+			// not in place of none, nor none in place of one.
+			if !in.value(&p.plan).IsNull() && !in.value(p.state).IsNull() {
+				in.keep(&p.plan, p.state)
+			}
+		}
+		return moved // the schema says that namespace forces it
+	}
+	replace := path.Paths{path.Root("content_hash")}
+	for _, in := range changed {
+		replace.Append(differences(path.Root(in.name), in.value(&p.plan), in.value(p.state))...)
+	}
+	p.resp.RequiresReplace.Append(replace...)
+	return true
+}
+
+// sameContent compares what both sides mean, not the stored hash: that way a
+// provider that would hash differently than the one that wrote the state
+// replaces nothing. An unknown input counts as changed; if it turns out to be
+// the same, the create finds the release that is there and adopts it.
+func (p *deploymentPlan) sameContent() bool {
+	if !p.known || len(p.state.unknownInputs(p.ctx)) > 0 {
+		return false
+	}
+	prior, diags := p.state.spec(p.ctx)
+	return !diags.HasError() && prior.Content.Hash() == p.spec.Content.Hash()
+}
+
+// differences are the paths to what differs, as deep as objects go on both
+// sides: Terraform marks exactly these with "forces replacement".
+func differences(at path.Path, planned, prior attr.Value) path.Paths {
+	a, ok := planned.(types.Object)
+	b, ok2 := prior.(types.Object)
+	if !ok || !ok2 || a.IsNull() || a.IsUnknown() || b.IsNull() {
+		return path.Paths{at}
+	}
+	var paths path.Paths
+	others := b.Attributes()
+	for name, v := range a.Attributes() {
+		if !v.Equal(others[name]) {
+			paths.Append(differences(at.AtName(name), v, others[name])...)
+		}
+	}
+	return paths
+}
+
+// create plans a release that is not there yet. Status is not known: an
+// interrupted create ends in another one, and with a known plan Terraform would
+// taint what it made.
+func (p *deploymentPlan) create() {
+	m := &p.plan
+	m.ContentHash, m.Name, m.ID = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	m.ServiceName, m.InternalURL = types.StringUnknown(), types.StringUnknown()
+	if p.known {
+		m.setIdentity(p.spec, p.spec.Content.Hash())
+		if m.Namespace.IsUnknown() {
+			m.ID = types.StringUnknown()
+			if !m.InternalURL.IsNull() {
+				m.InternalURL = types.StringUnknown()
+			}
+		}
+	}
+	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	m.Status = types.StringUnknown()
+	p.attempt()
+	m.Drift = noDrift()
+}
+
+// update plans a change in place: the release stays the same one, so that what
+// depends on it has no difference.
+func (p *deploymentPlan) update() {
+	m, prior := &p.plan, p.state
+	m.ContentHash, m.Name, m.ID = prior.ContentHash, prior.Name, prior.ID
+	m.ServiceName, m.InternalURL = prior.ServiceName, prior.InternalURL
+	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
+	m.Status, m.StatusReason, m.Durations = prior.Status, prior.StatusReason, prior.Durations
+	m.Drift = noDrift()
+
+	started := types.StringValue(string(release.StatusStarted))
+	if !prior.Status.Equal(started) || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) {
+		m.Status = started
+		p.attempt()
+	}
+}
+
+// attempt plans that pods will be brought up, and measured.
+func (p *deploymentPlan) attempt() {
+	p.plan.StatusReason = types.StringUnknown()
+	p.plan.Durations = types.ObjectUnknown(p.plan.Durations.AttributeTypes(p.ctx))
+}
+
+// advise warns when a release is going to be created. The plan of a
+// replacement comes by here too, in its second half.
+func (p *deploymentPlan) advise() {
+	if !p.known {
+		return
+	}
+	for _, problem := range workload.Advice(p.spec) {
+		p.resp.Diagnostics.AddAttributeWarning(attributePath(p.ctx, p.resp.Plan.Schema, problem.Path), problem.Summary, problem.Detail)
+	}
+}

@@ -1,0 +1,212 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*deploymentResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*deploymentResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*deploymentResource)(nil)
+	_ resource.ResourceWithImportState    = (*deploymentResource)(nil)
+)
+
+// What each operation on a deployment needs to be allowed to do.
+var (
+	deployFeatures    = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureLock, cluster.FeatureDiagnose, cluster.FeatureTell}
+	terminateFeatures = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell}
+)
+
+type deploymentResource struct{ *session }
+
+// NewDeploymentResource is switchback_deployment.
+func NewDeploymentResource() resource.Resource { return &deploymentResource{} }
+
+func (r *deploymentResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_deployment"
+}
+
+func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = deploymentSchema(ctx)
+}
+
+func (r *deploymentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+}
+
+func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	validateDeployment(ctx, req, resp)
+}
+
+func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	planDeployment(ctx, r.configured, req, resp)
+}
+
+// Create deploys the release, or adopts it. A create that fails leaves no
+// state, so that Terraform goes back to the release before; one that is
+// interrupted leaves a cancelled one, which the next apply resumes.
+func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan deploymentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	spec, more := plan.spec(ctx)
+	resp.Diagnostics.Append(more...)
+	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.create")
+	defer cancel()
+	targets := r.targets(ctx, names, spec.Namespace, deployFeatures, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := r.engine.Deploy(ctx, targets, spec)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+		return
+	}
+	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
+	plan.Version = types.StringValue(spec.Content.Version)
+	plan.setIdentity(spec, spec.Content.Hash())
+	plan.setDeployed(done)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// Read shows what the clusters have. It keeps what an unreachable cluster had.
+func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state deploymentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	id, err := release.ParseID(state.ID.ValueString())
+	if err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
+	}
+	names := state.clusterNames(ctx, &resp.Diagnostics)
+	if state.imported() {
+		names = r.clusters.Names() // it may be on any of them
+	}
+	targets, readable := r.readable(names, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || !readable {
+		return
+	}
+	observed := r.engine.Observe(ctx, targets, id)
+	var exists bool
+	if state.imported() {
+		exists = state.rebuild(ctx, id, observed, &resp.Diagnostics)
+	} else {
+		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !exists {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+}
+
+// Update changes a release in place. When it fails, the state keeps what was
+// true before, and says in what status the attempt left it.
+func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state deploymentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.update")
+	defer cancel()
+	update := r.updateRequest(ctx, &plan, &state, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := r.engine.Update(ctx, update)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+		state.setFailed(done)
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		return
+	}
+	plan.setUpdated(done, &state)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// updateRequest compares plan and state.
+func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, diags *diag.Diagnostics) rollout.UpdateRequest {
+	spec, more := plan.spec(ctx)
+	diags.Append(more...)
+	now := r.resolve(plan.clusterNames(ctx, diags), diags)
+	before := state.clusterNames(ctx, diags)
+	if diags.HasError() {
+		return rollout.UpdateRequest{}
+	}
+	keep, add, drop := compare(before, now)
+	return rollout.UpdateRequest{
+		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags),
+		Keep: r.targets(ctx, keep, spec.Namespace, deployFeatures, diags),
+		Add:  r.targets(ctx, add, spec.Namespace, deployFeatures, diags),
+		Drop: r.targets(ctx, drop, spec.Namespace, terminateFeatures, diags),
+	}
+}
+
+// Delete removes the release, or keeps it for going back, or leaves what
+// carries traffic. See internal/rollout.
+func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state deploymentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	id, err := release.ParseID(state.ID.ValueString())
+	if err != nil {
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
+	}
+	names := state.clusterNames(ctx, &resp.Diagnostics)
+	replaced, more := halfOfReplacement(ctx, req.Private, state.Application.ValueString())
+	resp.Diagnostics.Append(more...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	defer cancel()
+	targets := r.targets(ctx, names, id.Namespace, terminateFeatures, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	notices, err := r.engine.Terminate(ctx, rollout.TerminateRequest{
+		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: targets,
+	})
+	addNotices(&resp.Diagnostics, notices, replaced)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+	}
+}
+
+// ImportState takes "namespace/name"; Read rebuilds the rest from what lives.
+func (r *deploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	id, err := release.ParseID(req.ID)
+	application, ok := release.ApplicationOf(id.Name)
+	if err != nil || !ok {
+		resp.Diagnostics.AddError("Invalid import id",
+			"A deployment is imported by \"namespace/name\", where the name ends in the 8 characters of its content hash, such as shop/api-7f3c9a1e. Got "+req.ID+".")
+		return
+	}
+	state := newDeploymentModel()
+	state.ID = types.StringValue(id.String())
+	state.Namespace, state.Application = types.StringValue(id.Namespace), types.StringValue(application)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+}

@@ -1,0 +1,206 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int32default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// What a change of an attribute does, said the same way everywhere.
+const (
+	replaces = " A change makes a new deployment."
+	inPlace  = " Changes in place."
+)
+
+// What the values of package release's lists mean, for the documentation. A
+// test sees to it that none is missing.
+var (
+	onFailureMeaning = map[release.OnFailure]string{
+		release.OnFailureStop:      "scale it to zero on every cluster; what it showed is in the error",
+		release.OnFailureKeep:      "leave it running for a look",
+		release.OnFailureTerminate: "remove it",
+	}
+	podSecurityMeaning = map[release.PodSecurity]string{
+		release.PodSecurityRestricted: "Kubernetes' restricted standard: no root user, no capabilities",
+		release.PodSecurityBaseline:   "the runtime's seccomp profile and no privilege escalation; ordinary images run",
+		release.PodSecurityNone:       "the cluster's own defaults",
+	}
+)
+
+func deploymentSchema(ctx context.Context) schema.Schema {
+	return schema.Schema{
+		MarkdownDescription: "One immutable version of an application, running on one or more clusters, under a name of its own: " +
+			"`<application>-<8 characters of its content hash>`. Whatever shapes the pods is its content: a change there makes a new " +
+			"deployment beside the old one, and going back to former content finds the former deployment again. " +
+			"A deployment gets no traffic of the application's address until a `switchback_main_deployment` points at it. " +
+			"Use `lifecycle { create_before_destroy = true }`, so that the old one goes last; one that still carries traffic is never removed.\n\n" +
+			"A replacement is planned if and only if the content, `application` or `namespace` changes. Another spelling of the same content " +
+			"(`0.5` and `500m`) is no change. An input that is not known before apply counts as changed.",
+		Attributes: map[string]schema.Attribute{
+			"application": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: fmt.Sprintf("Name of the application that this is a version of: a DNS-1035 label (lower case letters, digits and `-`, beginning with a letter) of at most %d characters.", release.MaxApplicationLength) +
+					replaces,
+				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"namespace": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Kubernetes namespace, which must exist. It is the same on every cluster." + replaces,
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"image": requiredString("Image reference of the application's container. A tag that is pushed again is not seen: use a new tag, a digest, or change `triggers`." + replaces),
+			"version": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				MarkdownDescription: "What people call this version: a tag, a commit. Default: the image's tag, else the first 12 characters of its digest, else `latest`." +
+					replaces,
+				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"triggers": stringMap("Any texts. Change one to deploy the same version again under a new name." + replaces),
+			"replicas": schema.Int32Attribute{
+				Optional:            true,
+				Computed:            true,
+				Default:             int32default.StaticInt32(1),
+				MarkdownDescription: "Number of pods on each cluster, at least 1. Default: 1." + inPlace,
+				Validators:          []validator.Int32{int32validator.AtLeast(1)},
+			},
+			"clusters": clustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
+				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
+			"environment": optionalString("What this is an environment of, such as `staging`: a label on the objects, for selecting them." + inPlace),
+			"on_failure": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				Default:  stringdefault.StaticString(string(release.OnFailureStop)),
+				MarkdownDescription: "What becomes of a deployment that fails to start: " + enumText(release.OnFailures(), onFailureMeaning) +
+					". Default: `" + string(release.OnFailureStop) + "`." + inPlace,
+				Validators: []validator.String{oneOf(release.OnFailures())},
+			},
+			"ignore_drift": schema.ListAttribute{
+				ElementType: types.StringType,
+				Optional:    true,
+				MarkdownDescription: "Field paths that others may change, such as `spec.template.metadata.annotations`: a change there is neither shown in `drift` nor repaired. " +
+					"(`lifecycle.ignore_changes` cannot do this.)" + inPlace,
+				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
+			},
+			"timeouts": timeoutsAttribute(ctx, "until it is healthy on every cluster"),
+
+			"container": schema.SingleNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "The application's own container." + replaces,
+				Attributes:          containerAttributes(),
+			},
+			"init_containers": schema.ListNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Containers that run to their end, one after the other, before the application's starts." + replaces,
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: helperAttributes()},
+			},
+			"sidecars": schema.ListNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Containers that run beside the application's." + replaces,
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: helperAttributes()},
+			},
+			"volumes": schema.MapNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Sources of files, by the name that `volume_mounts` use. Each has exactly one of `empty_dir`, `config_map`, `secret` and `persistent_volume_claim`." + replaces,
+				NestedObject:        schema.NestedAttributeObject{Attributes: volumeAttributes()},
+			},
+			"service_account_name": optionalString("ServiceAccount of the pods. Default: the namespace's `default`." + replaces),
+			"image_pull_secrets":   stringList("Names of Secrets for pulling images, in the same namespace." + replaces),
+			"node_selector":        stringMap("Labels that a node must have." + replaces),
+			"tolerations": schema.ListNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Node taints that the pods put up with." + replaces,
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: tolerationAttributes()},
+			},
+			"termination_grace_period_seconds": schema.Int64Attribute{
+				Optional:            true,
+				MarkdownDescription: fmt.Sprintf("Seconds that a pod has from being told to end until it is killed. Default: %d.", workload.DefaultGracePeriod) + replaces,
+			},
+			"labels":      stringMap("More labels for the pods. Switchback's own cannot be set." + replaces),
+			"annotations": stringMap("Annotations for the pods." + replaces),
+			"pod_template_patch": optionalString("YAML that is merged into the pod template (strategic merge), last of all: the way to any Kubernetes field that has no attribute here. " +
+				"Switchback's own labels cannot be changed." + replaces),
+			"pod_security": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				Default:  stringdefault.StaticString(string(release.PodSecurityBaseline)),
+				MarkdownDescription: "How much the pods are locked down where `security_context` says nothing else: " + enumText(release.PodSecurities(), podSecurityMeaning) +
+					". Default: `" + string(release.PodSecurityBaseline) + "`." + replaces,
+				Validators: []validator.String{oneOf(release.PodSecurities())},
+			},
+
+			"id":           computedString("`<namespace>/<name>`: what `switchback_main_deployment.deployment_id` takes, and the import id. Known at plan when the content is."),
+			"name":         computedString("`<application>-<8 characters of content_hash>`: the name of all its objects. Known at plan when the content is."),
+			"owner":        computedString("Token of the claim by which this state holds the deployment. Whoever claims the deployment later makes it stale: then this state can no longer change or remove it."),
+			"content_hash": computedString("SHA-256 of the content, in hexadecimal. Known at plan when the content is."),
+			"service_name": computedString("Name of the deployment's own Service, which reaches this version and no other; null without `container.ports`."),
+			"internal_url": computedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without `container.ports`."),
+			"created_at":   computedString("When it was first created, in RFC 3339."),
+			"created_by":   computedString("Who first created it, as far as is known."),
+			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster. Anything else is planned back to that, in place.",
+				release.StatusStarted)),
+			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
+			"durations": schema.SingleNestedAttribute{
+				Computed:            true,
+				MarkdownDescription: "How long the last attempt to bring it up took.",
+				Attributes: map[string]schema.Attribute{
+					"total":   schema.Float64Attribute{Computed: true, MarkdownDescription: "Seconds from the first write to the end."},
+					"startup": schema.Float64Attribute{Computed: true, MarkdownDescription: "Seconds that the pods took to become ready."},
+				},
+			},
+			"drift": driftAttribute(),
+		},
+	}
+}
+
+func computedString(description string) schema.StringAttribute {
+	return schema.StringAttribute{Computed: true, MarkdownDescription: description}
+}
+
+func clustersAttribute(description string) schema.SetAttribute {
+	return schema.SetAttribute{
+		ElementType:         types.StringType,
+		Optional:            true,
+		Computed:            true,
+		MarkdownDescription: description + " May be left out where the provider has exactly one, which is then the default." + inPlace,
+		Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
+	}
+}
+
+// defaultTimeout is for every operation whose timeout is not configured;
+// defaultTimeoutText is the same in the documentation.
+const (
+	defaultTimeout     = 10 * time.Minute
+	defaultTimeoutText = "10m"
+)
+
+func timeoutsAttribute(ctx context.Context, until string) schema.Attribute {
+	how := func(what string) string { return what + " Default: `" + defaultTimeoutText + "`." }
+	a := timeouts.Attributes(ctx, timeouts.Opts{
+		Create: true, Update: true, Delete: true,
+		CreateDescription: how("How long a create may take " + until + "."),
+		UpdateDescription: how("How long an update may take " + until + "."),
+		DeleteDescription: how("How long a delete may take until everything is gone."),
+	}).(schema.SingleNestedAttribute)
+	a.MarkdownDescription = "How long the operations may take, as texts like `90s`, `10m` or `1h30m`." + inPlace
+	return a
+}

@@ -1,0 +1,226 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// setDeployed writes what became of the release.
+func (m *deploymentModel) setDeployed(done rollout.Deployed) {
+	m.Owner = types.StringValue(done.Owner)
+	m.Status = types.StringValue(string(done.Status))
+	m.StatusReason = textOrNull(done.Reason)
+	m.CreatedAt = timeOrNull(done.CreatedAt)
+	m.CreatedBy = textOrNull(done.CreatedBy)
+	m.Durations = durationsValue(done.Durations)
+	m.Drift = noDrift()
+}
+
+// setFailed notes on a former state how an attempt to change it ended. What
+// was started stays started: nothing of it was taken away.
+func (m *deploymentModel) setFailed(done rollout.Deployed) {
+	if m.Status.ValueString() != string(release.StatusStarted) {
+		m.Status = types.StringValue(string(done.Status))
+	}
+	m.StatusReason = textOrNull(done.Reason)
+}
+
+// setUpdated writes what an update learned, where the plan left room for it.
+func (m *deploymentModel) setUpdated(done rollout.Deployed, state *deploymentModel) {
+	m.Owner, m.CreatedAt, m.CreatedBy = state.Owner, state.CreatedAt, state.CreatedBy
+	m.Status = types.StringValue(string(done.Status))
+	if m.StatusReason.IsUnknown() {
+		m.StatusReason = textOrNull(done.Reason)
+	}
+	if m.Durations.IsUnknown() {
+		m.Durations = durationsValue(done.Durations)
+	}
+	m.Drift = noDrift()
+}
+
+// imported says that only the id is known: Read must rebuild the rest.
+func (m *deploymentModel) imported() bool { return m.ContentHash.IsNull() }
+
+// clusterNames are the clusters of the resource; none where the attribute is
+// not set, which means the provider's only one.
+func (m *deploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
+	return decode[[]string](decoder{ctx, diags}, m.Clusters)
+}
+
+// takeBack are the fields that the plan has shown to change: they may be taken
+// from other managers.
+func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, diags *diag.Diagnostics) []string {
+	var fields []string
+	for _, d := range decode[[]driftModel](decoder{ctx, diags}, m.Drift) {
+		if field := d.Field.ValueString(); field != "" {
+			fields = append(fields, field)
+		}
+	}
+	if !plan.Replicas.Equal(m.Replicas) {
+		fields = append(fields, "spec.replicas")
+	}
+	return fields
+}
+
+// refresh compares what lives with what we applied. It says whether anything
+// is left of the release, or cannot be told to be gone.
+//
+// What forces replacement is never written: that would plan to replace a live
+// release. It appears in drift.
+func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observed, diags *diag.Diagnostics) bool {
+	spec, more := m.spec(ctx)
+	diags.Append(more...)
+	if diags.HasError() {
+		return true
+	}
+	drift := []driftModel{}
+	exists := false
+	for _, o := range observed {
+		if o.Err != nil {
+			exists = true
+			addUnread(diags, o.Err, m.ID.ValueString())
+			continue
+		}
+		if !o.Exists() {
+			continue
+		}
+		exists = true
+		m.refreshStatus(o)
+		found := driftOf(o, spec, diags)
+		drift = append(drift, found...)
+	}
+	if !exists {
+		return false
+	}
+	for _, o := range observed {
+		if o.Err == nil && !o.Exists() {
+			drift = append(drift, gone(o.Cluster, "Deployment/"+m.Name.ValueString()))
+		}
+	}
+	var err diag.Diagnostics
+	m.Drift, err = driftList(ctx, drift)
+	diags.Append(err...)
+	return true
+}
+
+// refreshStatus takes over how far the release came, and how many pods it is
+// asked to have. Health is not in the state: it would make every refresh noisy.
+func (m *deploymentModel) refreshStatus(o rollout.Observed) {
+	if o.Record == nil {
+		return
+	}
+	m.Status = types.StringValue(string(o.Record.Status))
+	m.StatusReason = textOrNull(o.Record.Reason)
+	if o.Record.Status == release.StatusStarted && o.Workload != nil && o.Workload.Spec.Replicas != nil &&
+		!slices.Contains(m.ignored(), "spec.replicas") {
+		m.Replicas = types.Int32Value(*o.Workload.Spec.Replicas)
+	}
+}
+
+func (m *deploymentModel) ignored() []string {
+	var diags diag.Diagnostics
+	return decode[[]string](decoder{context.Background(), &diags}, m.IgnoreDrift)
+}
+
+// driftOf is what others changed on one cluster. A release that is not up yet,
+// or no longer, has none: its status says more.
+func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []driftModel {
+	if o.Record != nil && o.Record.Status != release.StatusStarted {
+		return nil
+	}
+	name := spec.Content.Name()
+	var drift []driftModel
+	if o.Record == nil {
+		drift = append(drift, gone(o.Cluster, "ConfigMap/"+name))
+	}
+	wanted, err := workload.Deployment(spec)
+	if err != nil {
+		diags.AddError("Deployment cannot be rendered", fmt.Sprintf("Comparing %s with what lives failed: %s. This is a bug in the provider.", name, err))
+		return nil
+	}
+	if o.Workload == nil {
+		drift = append(drift, gone(o.Cluster, "Deployment/"+name))
+	} else if o.Record != nil {
+		drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift))...)
+	}
+	service := workload.Service(spec)
+	switch {
+	case service == nil:
+	case o.Service == nil:
+		drift = append(drift, gone(o.Cluster, "Service/"+name))
+	case o.Record != nil:
+		drift = append(drift, fieldDrift(o.Cluster, "Service/"+name, workload.Drift(o.Service, service, o.Record.Baseline["Service"], spec.IgnoreDrift))...)
+	}
+	return drift
+}
+
+// gone is the drift of an object that is not there.
+func gone(cluster, object string) driftModel {
+	return driftModel{
+		Cluster: types.StringValue(cluster), Object: types.StringValue(object),
+		Manager: types.StringValue("deleted; manager not recorded"),
+	}
+}
+
+func fieldDrift(cluster, object string, drifts []workload.FieldDrift) []driftModel {
+	var models []driftModel
+	for _, d := range drifts {
+		models = append(models, driftModel{
+			Cluster: types.StringValue(cluster), Object: types.StringValue(object), Field: types.StringValue(d.Field),
+			Expected: textOrNull(d.Expected), Actual: textOrNull(d.Actual), Manager: types.StringValue(d.By()),
+		})
+	}
+	return models
+}
+
+// rebuild fills an imported resource from what lives. A configured cluster that
+// cannot be read is an error: a subset would plan to deploy to the rest again.
+func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed []rollout.Observed, diags *diag.Diagnostics) bool {
+	var names []string
+	for _, o := range observed {
+		if o.Err != nil {
+			addError(diags, o.Err)
+			continue
+		}
+		if o.Workload == nil || o.Record == nil {
+			continue
+		}
+		names = append(names, o.Cluster)
+		if len(names) > 1 {
+			continue
+		}
+		spec, _, err := workload.FromDeployment(o.Workload)
+		if err != nil {
+			diags.AddError("Deployment cannot be imported", fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err))
+			return true
+		}
+		spec.OnFailure = release.OnFailureStop
+		diags.Append(m.fromSpec(ctx, spec)...)
+		m.setIdentity(spec, o.Record.Hash)
+		m.setDeployed(rollout.Deployed{
+			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Record.Reason,
+			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy, Durations: o.Record.Durations,
+		})
+	}
+	if diags.HasError() {
+		return true
+	}
+	m.Clusters = clusterSet(ctx, names, diags)
+	return len(names) > 0
+}
+
+func timeOrNull(t time.Time) types.String {
+	if t.IsZero() {
+		return types.StringNull()
+	}
+	return types.StringValue(t.UTC().Format(time.RFC3339))
+}

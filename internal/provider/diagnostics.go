@@ -1,0 +1,182 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// This file is the only place that turns an error into a diagnostic: a general
+// summary, a detail with what, where and what to do next, and the attribute
+// where one is known.
+
+// addError tells every error in err.
+func addError(diags *diag.Diagnostics, err error) {
+	for _, one := range flatten(err) {
+		summary, detail, at := explain(one)
+		if at.Equal(path.Empty()) {
+			diags.AddError(summary, detail)
+		} else {
+			diags.AddAttributeError(at, summary, detail)
+		}
+	}
+}
+
+// addNotices tells what should be known although all went well. Routine ones
+// are left out where a replacement is under way.
+func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool) {
+	for _, n := range notices {
+		if replaced && n.Routine {
+			continue
+		}
+		diags.AddWarning(n.Summary, n.Detail)
+	}
+}
+
+// addUnread tells that a cluster could not be read during a refresh. What was
+// known of it is kept.
+func addUnread(diags *diag.Diagnostics, err error, what string) {
+	if !isUnreachable(err) {
+		addError(diags, err)
+		return
+	}
+	diags.AddWarning("Cluster is unreachable", fmt.Sprintf("%s. What was last known of %s is kept; nothing was concluded from the silence.", sentence(err.Error()), what))
+}
+
+func isUnreachable(err error) bool {
+	var unreachable interface{ Unreachable() bool }
+	return errors.As(err, &unreachable) && unreachable.Unreachable()
+}
+
+// flatten takes joined errors apart, each of which gets a diagnostic.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	if _, isOne := err.(*cluster.InterruptedError); isOne {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// explanation is one row of the table: the error it matches, and what it says.
+type explanation func(err error) (summary, next string, at path.Path, ok bool)
+
+// rule makes an explanation for one type of error.
+func rule[E error](summary string, next func(E) string, at path.Path) explanation {
+	return func(err error) (string, string, path.Path, bool) {
+		var e E
+		if !errors.As(err, &e) {
+			return "", "", path.Empty(), false
+		}
+		return summary, next(e), at, true
+	}
+}
+
+func always[E error](text string) func(E) string { return func(E) string { return text } }
+
+// explanations are tried in this order: the more particular first.
+var explanations = []explanation{
+	func(err error) (string, string, path.Path, bool) {
+		var e *rollout.StartError
+		if !errors.As(err, &e) {
+			return "", "", path.Empty(), false
+		}
+		return e.Summary(), "", path.Empty(), true
+	},
+	rule("Object belongs to somebody else", always[*release.ForeignError](
+		"Nothing was changed. Rename or remove that object, or choose another application name."), path.Root("application")),
+	rule("Deployment is being worked on", always[*rollout.HolderError](
+		"Another run holds it. Wait for that run to end; one that died is taken over by itself."), path.Empty()),
+	func(err error) (string, string, path.Path, bool) {
+		var e *release.ClaimError
+		if !errors.As(err, &e) {
+			return "", "", path.Empty(), false
+		}
+		at := path.Empty()
+		if e.Step == release.ClaimRefuseTwin || e.Step == release.ClaimRefuseCollision {
+			at = path.Root("triggers")
+		}
+		return "Deployment cannot be claimed", "", at, true
+	},
+	rule("State is out of date: claimed by somebody else", func(e *release.StaleOwnerError) string {
+		return "Nothing was changed. If this configuration is to hold it, forget it here and import it again:\n" +
+			"  terraform state rm <address>\n  terraform import <address> " + e.ID
+	}, path.Empty()),
+	rule("Application already has a main deployment", func(e *release.MainOwnedError) string {
+		return "Nothing was changed. If this configuration is to hold it, import it:\n  terraform import <address> " + e.ID
+	}, path.Root("application")),
+	rule("Deployment cannot become main", always[*release.NotReadyError](
+		"Traffic was not touched."), path.Root("deployment_id")),
+	rule("Object does not go away", always[*release.StuckError](
+		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
+	rule("Application is locked", always[*rollout.LockedError](
+		"Another run is changing it. Wait for it to end; a Lease whose holder died is taken over by itself."), path.Empty()),
+	rule("Lock was lost", func(error) string {
+		return "This run stopped changing the application. Apply again when the other run has ended."
+	}, path.Empty()).only(rollout.ErrLockLost),
+	rule("Wrong cluster", always[*cluster.WrongClusterError](
+		"Correct the connection in the provider's configuration, or its expected_uid."), path.Empty()),
+	rule("Kubernetes is too old", always[*cluster.TooOldError]("Upgrade the cluster."), path.Empty()),
+	rule("Namespace is not there", always[*cluster.NamespaceError](
+		"Create the namespace first; Switchback does not."), path.Root("namespace")),
+	rule("Permissions are missing", always[*cluster.MissingPermissionsError](""), path.Empty()),
+	rule("Cluster is unreachable", always[*cluster.UnreachableError](
+		"Check the address, the network and that the API server runs."), path.Empty()),
+	rule("No trusted connection", always[*cluster.TLSError](
+		"Check the CA and client certificates in the provider's configuration."), path.Empty()),
+	rule("Credential is not accepted", always[*cluster.CredentialError](
+		"Log in again, or correct the credential in the provider's configuration."), path.Empty()),
+	rule("Fields belong to another field manager", always[*cluster.ApplyConflictError](
+		"Nothing was overwritten. Plan again: what was changed there will be shown as drift, and the next apply takes it back. To leave it alone, list it in ignore_drift."), path.Empty()),
+	rule("Operation took too long", always[*timeoutError]("Raise that entry, or find out what it waited for."), path.Root("timeouts")),
+	rule("Request was refused", always[*cluster.RequestError](""), path.Empty()),
+}
+
+// only narrows a row to one sentinel error.
+func (x explanation) only(sentinel error) explanation {
+	return func(err error) (string, string, path.Path, bool) {
+		if !errors.Is(err, sentinel) {
+			return "", "", path.Empty(), false
+		}
+		return x(err)
+	}
+}
+
+// explain finds the row for an error.
+func explain(err error) (summary, detail string, at path.Path) {
+	for _, row := range explanations {
+		if summary, next, at, ok := row(err); ok {
+			detail := sentence(err.Error())
+			if next != "" {
+				detail += "\n\n" + next
+			}
+			return summary, detail, at
+		}
+	}
+	return "Operation failed", sentence(err.Error()), path.Empty()
+}
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if strings.ContainsAny(text[len(text)-1:], ".!?\n") {
+		return text
+	}
+	return text + "."
+}

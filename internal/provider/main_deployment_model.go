@@ -1,0 +1,223 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"maps"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// mainDeploymentModel is switchback_main_deployment in configuration, plan and
+// state.
+type mainDeploymentModel struct {
+	Application  types.String   `tfsdk:"application"`
+	Namespace    types.String   `tfsdk:"namespace"`
+	DeploymentID types.String   `tfsdk:"deployment_id"`
+	Traffic      types.Object   `tfsdk:"traffic"`
+	Clusters     types.Set      `tfsdk:"clusters"`
+	KeepPrevious types.Object   `tfsdk:"keep_previous"`
+	Drain        types.String   `tfsdk:"drain"`
+	Timeouts     timeouts.Value `tfsdk:"timeouts"`
+
+	ID                   types.String `tfsdk:"id"`
+	Owner                types.String `tfsdk:"owner"`
+	PreviousDeploymentID types.String `tfsdk:"previous_deployment_id"`
+	URL                  types.String `tfsdk:"url"`
+	Split                types.Map    `tfsdk:"split"`
+	PromotedAt           types.String `tfsdk:"promoted_at"`
+	Status               types.String `tfsdk:"status"`
+	StatusReason         types.String `tfsdk:"status_reason"`
+	Drift                types.List   `tfsdk:"drift"`
+}
+
+// trafficModel is one level with framework values, so that planning can fill
+// in the Service's name while other parts are unknown.
+type trafficModel struct {
+	Service types.Object `tfsdk:"service"`
+}
+
+// mainServiceModel is the application's own Service.
+type mainServiceModel struct {
+	Name                  types.String `tfsdk:"name"`
+	Ports                 types.Map    `tfsdk:"ports"`
+	Type                  types.String `tfsdk:"type"`
+	Annotations           types.Map    `tfsdk:"annotations"`
+	SessionAffinity       types.String `tfsdk:"session_affinity"`
+	LoadBalancerClass     types.String `tfsdk:"load_balancer_class"`
+	ExternalTrafficPolicy types.String `tfsdk:"external_traffic_policy"`
+}
+
+// mainService is the same in Go values, for the engine and for import.
+type mainService struct {
+	Name                  string
+	Ports                 map[string]int32
+	Type                  string
+	Annotations           map[string]string
+	SessionAffinity       string
+	LoadBalancerClass     string
+	ExternalTrafficPolicy string
+}
+
+type keepPreviousModel struct {
+	Count types.Int32 `tfsdk:"count"`
+}
+
+var mainDeploymentTypes = sync.OnceValue(func() map[string]attr.Type {
+	return attributeTypes(mainDeploymentSchema(context.Background()))
+})
+
+func trafficTypes() map[string]attr.Type {
+	return mainDeploymentTypes()["traffic"].(types.ObjectType).AttrTypes
+}
+
+func mainServiceTypes() map[string]attr.Type {
+	return trafficTypes()["service"].(types.ObjectType).AttrTypes
+}
+
+// newMainDeploymentModel has a null of the right type in every field, as
+// tfsdk.State.Set demands.
+func newMainDeploymentModel() mainDeploymentModel {
+	t := mainDeploymentTypes()
+	return mainDeploymentModel{
+		Traffic:      types.ObjectNull(trafficTypes()),
+		Clusters:     types.SetNull(types.StringType),
+		KeepPrevious: types.ObjectNull(t["keep_previous"].(types.ObjectType).AttrTypes),
+		Timeouts:     timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
+		Split:        types.MapNull(splitType),
+		Drift:        types.ListNull(driftType()),
+	}
+}
+
+// serviceModel is `traffic.service`, and false while it is unknown as a whole.
+func (m *mainDeploymentModel) serviceModel(ctx context.Context) (mainServiceModel, bool, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	d := decoder{ctx, &diags}
+	if m.Traffic.IsNull() || m.Traffic.IsUnknown() {
+		return mainServiceModel{}, false, diags
+	}
+	traffic := decode[trafficModel](d, m.Traffic)
+	if diags.HasError() || traffic.Service.IsNull() || traffic.Service.IsUnknown() {
+		return mainServiceModel{}, false, diags
+	}
+	return decode[mainServiceModel](d, traffic.Service), !diags.HasError(), diags
+}
+
+// setServiceModel writes `traffic.service`.
+func (m *mainDeploymentModel) setServiceModel(ctx context.Context, s mainServiceModel) diag.Diagnostics {
+	service, diags := types.ObjectValueFrom(ctx, mainServiceTypes(), s)
+	if diags.HasError() {
+		return diags
+	}
+	traffic, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{Service: service})
+	diags.Append(more...)
+	m.Traffic = traffic
+	return diags
+}
+
+// service is `traffic.service` of a plan or state in which it is known.
+func (m *mainDeploymentModel) service(ctx context.Context) (mainService, diag.Diagnostics) {
+	s, known, diags := m.serviceModel(ctx)
+	if !known || diags.HasError() {
+		return mainService{}, diags
+	}
+	d := decoder{ctx, &diags}
+	return mainService{
+		Name:                  orDefault(s.Name.ValueString(), m.Application.ValueString()),
+		Ports:                 present(decode[map[string]*int32](d, s.Ports)),
+		Type:                  orDefault(s.Type.ValueString(), serviceClusterIP),
+		Annotations:           present(decode[map[string]*string](d, s.Annotations)),
+		SessionAffinity:       orDefault(s.SessionAffinity.ValueString(), affinityNone),
+		LoadBalancerClass:     s.LoadBalancerClass.ValueString(),
+		ExternalTrafficPolicy: s.ExternalTrafficPolicy.ValueString(),
+	}, diags
+}
+
+// setService writes `traffic` as a user would have who leaves out defaults:
+// for import. Call it with what we applied, without the API server's defaults.
+func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) diag.Diagnostics {
+	ports, diags := types.MapValueFrom(ctx, types.Int32Type, s.Ports)
+	annotations := types.MapNull(types.StringType)
+	if len(s.Annotations) > 0 {
+		a, more := types.MapValueFrom(ctx, types.StringType, s.Annotations)
+		diags.Append(more...)
+		annotations = a
+	}
+	diags.Append(m.setServiceModel(ctx, mainServiceModel{
+		Name:                  types.StringValue(s.Name),
+		Ports:                 ports,
+		Type:                  types.StringValue(orDefault(s.Type, serviceClusterIP)),
+		Annotations:           annotations,
+		SessionAffinity:       types.StringValue(orDefault(s.SessionAffinity, affinityNone)),
+		LoadBalancerClass:     textOrNull(s.LoadBalancerClass),
+		ExternalTrafficPolicy: textOrNull(s.ExternalTrafficPolicy),
+	})...)
+	return diags
+}
+
+// keepCount is `keep_previous.count`.
+func (m *mainDeploymentModel) keepCount(ctx context.Context) (int, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	if m.KeepPrevious.IsNull() || m.KeepPrevious.IsUnknown() {
+		return defaultKeepCount, diags
+	}
+	keep := decode[keepPreviousModel](decoder{ctx, &diags}, m.KeepPrevious)
+	if keep.Count.IsNull() || keep.Count.IsUnknown() {
+		return defaultKeepCount, diags
+	}
+	return int(keep.Count.ValueInt32()), diags
+}
+
+func (m *mainDeploymentModel) setKeepCount(count int) {
+	t := mainDeploymentTypes()["keep_previous"].(types.ObjectType).AttrTypes
+	m.KeepPrevious = types.ObjectValueMust(t, map[string]attr.Value{"count": types.Int32Value(int32(count))})
+}
+
+// drain is the attribute, which validation has checked.
+func (m *mainDeploymentModel) drain() time.Duration {
+	d, err := time.ParseDuration(m.Drain.ValueString())
+	if err != nil {
+		return release.DefaultDrain
+	}
+	return d
+}
+
+// setURL sets `url` from what is known: the same function at plan and apply.
+func (m *mainDeploymentModel) setURL(s mainService) {
+	m.URL = types.StringNull()
+	if len(s.Ports) > 0 {
+		m.URL = types.StringValue(serviceURL(s.Name, m.Namespace.ValueString(), s.Ports))
+	}
+}
+
+// splitValue is the `split` attribute.
+func splitValue(splits map[string]release.Split) types.Map {
+	clusters := make(map[string]attr.Value, len(splits))
+	for cluster, split := range splits {
+		percents := make(map[string]attr.Value, len(split))
+		for name, percent := range split {
+			percents[name] = types.Int64Value(int64(percent))
+		}
+		clusters[cluster] = types.MapValueMust(types.Int64Type, percents)
+	}
+	return types.MapValueMust(splitType, clusters)
+}
+
+// serviceURL is a Service's address inside its cluster: with the port named
+// "http", else the first one by name.
+func serviceURL(service, namespace string, ports map[string]int32) string {
+	port, ok := ports["http"]
+	if !ok {
+		port = ports[slices.Min(slices.Collect(maps.Keys(ports)))]
+	}
+	return fmt.Sprintf("http://%s.%s.svc:%d", service, namespace, port)
+}

@@ -1,0 +1,208 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// planMainDeployment is switchback_main_deployment's ModifyPlan. Like
+// planDeployment it sets every computed attribute itself.
+func planMainDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		rememberDestroy(ctx, resp)
+		return
+	}
+	p := mainDeploymentPlan{ctx: ctx, resp: resp}
+	p.diagnose(req.Config.Get(ctx, &p.config))
+	p.diagnose(req.Plan.Get(ctx, &p.plan))
+	if !req.State.Raw.IsNull() {
+		p.state = new(mainDeploymentModel)
+		p.diagnose(req.State.Get(ctx, p.state))
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+
+	p.inputs(configured)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	switch {
+	case p.state == nil:
+		p.advise()
+		p.create()
+	case !p.plan.Application.Equal(p.state.Application) || !p.plan.Namespace.Equal(p.state.Namespace):
+		p.create() // the schema says that these force a replacement
+	default:
+		p.update()
+	}
+	p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	rememberApplication(ctx, resp, p.plan.Application)
+}
+
+// mainDeploymentPlan is one planning.
+type mainDeploymentPlan struct {
+	ctx          context.Context
+	resp         *resource.ModifyPlanResponse
+	config, plan mainDeploymentModel
+	state        *mainDeploymentModel // nil: nothing there yet
+}
+
+func (p *mainDeploymentPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
+
+// inputs fills in the defaults that depend on something, and what follows from
+// the inputs alone: id and url.
+func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
+	m := &p.plan
+	prior := types.SetNull(types.StringType)
+	if p.state != nil {
+		prior = p.state.Clusters
+	}
+	clusters, diags := planClusters(p.ctx, configured, p.config.Clusters, prior)
+	p.diagnose(diags)
+	m.Clusters = clusters
+
+	m.ID, m.URL = types.StringUnknown(), types.StringUnknown()
+	if !m.Namespace.IsUnknown() && !m.Application.IsUnknown() {
+		m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
+	}
+	configuredService, ok, diags := p.config.serviceModel(p.ctx)
+	p.diagnose(diags)
+	planned, ok2, diags := m.serviceModel(p.ctx)
+	p.diagnose(diags)
+	if !ok || !ok2 {
+		return
+	}
+	if configuredService.Name.IsNull() {
+		planned.Name = m.Application // unknown while that is
+		p.diagnose(m.setServiceModel(p.ctx, planned))
+	}
+	if !m.Namespace.IsUnknown() && !planned.Name.IsUnknown() && whollyKnown(p.ctx, planned.Ports) {
+		service, diags := m.service(p.ctx)
+		p.diagnose(diags)
+		m.setURL(service)
+	}
+}
+
+// create plans a pointer that is not there yet.
+func (p *mainDeploymentPlan) create() {
+	p.plan.Owner = types.StringUnknown()
+	// An interrupted create ends in another status; see deploymentPlan.create.
+	p.plan.Status, p.plan.StatusReason = types.StringUnknown(), types.StringUnknown()
+	p.plan.Drift = noDrift()
+	p.move()
+}
+
+// update plans a change in place.
+func (p *mainDeploymentPlan) update() {
+	m, prior := &p.plan, p.state
+	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
+	m.PreviousDeploymentID, m.PromotedAt, m.Split = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split
+	m.Drift = noDrift()
+
+	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
+		!m.Drift.Equal(prior.Drift) || !settled(release.MainStatus(prior.Status.ValueString()))
+	if moves || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) {
+		m.Status, m.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringUnknown()
+	}
+	if moves {
+		p.move()
+	}
+}
+
+// move plans that traffic may move. Where it comes from is seen at apply:
+// somebody may have moved it since, and a known value that turns out wrong
+// would be an error of Terraform's.
+func (p *mainDeploymentPlan) move() {
+	p.plan.PreviousDeploymentID, p.plan.PromotedAt = types.StringUnknown(), types.StringUnknown()
+	p.plan.Split = types.MapUnknown(splitType) // as a whole: half-known maps cannot be planned
+}
+
+// settled says that a promotion with this status has nothing left to do.
+func settled(status release.MainStatus) bool {
+	switch status {
+	case release.MainFinalized, release.MainRolledBack:
+		return true
+	case release.MainWaiting, release.MainRunning, release.MainFinalizing, release.MainRollingBack, release.MainFailed:
+		return false
+	}
+	return false
+}
+
+// advise tells the one limit that Switchback cannot see past.
+func (p *mainDeploymentPlan) advise() {
+	s, ok, _ := p.plan.serviceModel(p.ctx)
+	if !ok || s.Type.ValueString() != serviceLoadBalancer || s.ExternalTrafficPolicy.ValueString() != policyLocal {
+		return
+	}
+	p.resp.Diagnostics.AddAttributeWarning(servicePath.AtName("external_traffic_policy"), "Load balancer follows with a delay of its own",
+		"With external_traffic_policy \"Local\" the load balancer sends traffic only to nodes that run a pod of the main deployment, and finds out by its own health checks "+
+			"that they are other nodes after a switch. Switchback cannot see when that has happened. Set `drain` to longer than those health checks take, "+
+			"or use \"Cluster\" where clients' addresses are not needed.")
+}
+
+var servicePath = path.Root("traffic").AtName("service")
+
+// mainID is the import id of a main deployment.
+func mainID(namespace, application string) string { return namespace + "/" + application }
+
+// validateMainDeployment is switchback_main_deployment's ValidateConfig: what
+// one attribute says about another. Unknown values pass; Terraform calls it
+// again when they are known.
+func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m mainDeploymentModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(checkDeploymentID(m)...)
+
+	s, ok, diags := m.serviceModel(ctx)
+	resp.Diagnostics.Append(diags...)
+	if !ok || s.Type.IsUnknown() {
+		return
+	}
+	is := orDefault(s.Type.ValueString(), serviceClusterIP)
+	if known(s.LoadBalancerClass) && is != serviceLoadBalancer {
+		resp.Diagnostics.AddAttributeError(servicePath.AtName("load_balancer_class"), "Load balancer class without a load balancer",
+			fmt.Sprintf("The Service's type is %s. Set `type = %q`, or remove `load_balancer_class`.", is, serviceLoadBalancer))
+	}
+	if known(s.ExternalTrafficPolicy) && is == serviceClusterIP {
+		resp.Diagnostics.AddAttributeError(servicePath.AtName("external_traffic_policy"), "External traffic policy without external traffic",
+			fmt.Sprintf("The Service's type is %s, which is not reached from outside. Set `type` to %s or %s, or remove `external_traffic_policy`.", is, serviceNodePort, serviceLoadBalancer))
+	}
+}
+
+// checkDeploymentID says early what would otherwise fail at apply, or worse,
+// point one application's address at another's pods.
+func checkDeploymentID(m mainDeploymentModel) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if !known(m.DeploymentID) {
+		return diags
+	}
+	at := path.Root("deployment_id")
+	id, err := release.ParseID(m.DeploymentID.ValueString())
+	application, ok := release.ApplicationOf(id.Name)
+	switch {
+	case err != nil || !ok:
+		diags.AddAttributeError(at, "Invalid deployment id",
+			fmt.Sprintf("%q is not the id of a deployment, which looks like \"shop/api-7f3c9a1e\". Use the `id` of a switchback_deployment.", m.DeploymentID.ValueString()))
+	case known(m.Namespace) && id.Namespace != m.Namespace.ValueString():
+		diags.AddAttributeError(at, "Deployment of another namespace",
+			fmt.Sprintf("The deployment %s is in namespace %q, this main deployment in %q. A Service reaches only pods of its own namespace.", id, id.Namespace, m.Namespace.ValueString()))
+	case known(m.Application) && application != m.Application.ValueString():
+		diags.AddAttributeError(at, "Deployment of another application",
+			fmt.Sprintf("The deployment %s is of application %q, this main deployment of %q. Use a deployment of the same application.", id, application, m.Application.ValueString()))
+	}
+	return diags
+}
+
+// known says that a value is configured and not unknown.
+func known(s types.String) bool { return !s.IsNull() && !s.IsUnknown() }

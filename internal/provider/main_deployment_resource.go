@@ -1,0 +1,204 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*mainDeploymentResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*mainDeploymentResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*mainDeploymentResource)(nil)
+	_ resource.ResourceWithImportState    = (*mainDeploymentResource)(nil)
+)
+
+// promoteFeatures is what moving traffic needs to be allowed to do: it also
+// removes what only waited for that.
+var promoteFeatures = []cluster.Feature{
+	cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeaturePromote, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell,
+}
+
+type mainDeploymentResource struct{ *session }
+
+// NewMainDeploymentResource is switchback_main_deployment.
+func NewMainDeploymentResource() resource.Resource { return &mainDeploymentResource{} }
+
+func (r *mainDeploymentResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_main_deployment"
+}
+
+func (r *mainDeploymentResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = mainDeploymentSchema(ctx)
+}
+
+func (r *mainDeploymentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+}
+
+func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	validateMainDeployment(ctx, req, resp)
+}
+
+func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	planMainDeployment(ctx, r.configured, req, resp)
+}
+
+// Create makes the application's address. It never returns an error together
+// with a state: the next apply would delete a tainted address. What has moved
+// but is unfinished succeeds, with a warning and status finalizing.
+func (r *mainDeploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan mainDeploymentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.create")
+	defer cancel()
+	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
+	promote.Clusters = r.targets(ctx, names, plan.Namespace.ValueString(), promoteFeatures, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := r.engine.Promote(ctx, promote)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil && !done.Moved {
+		addError(&resp.Diagnostics, err)
+		return
+	}
+	if err != nil {
+		addUnfinished(&resp.Diagnostics, err)
+	}
+	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
+	plan.setPromoted(ctx, done, promote, names, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// Read shows who really gets the traffic. It keeps what an unreachable cluster had.
+func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state mainDeploymentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	names := state.clusterNames(ctx, &resp.Diagnostics)
+	if state.imported() {
+		names = r.clusters.Names() // it may be on any of them
+	}
+	targets, readable := r.readable(names, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || !readable {
+		return
+	}
+	service, more := state.service(ctx)
+	resp.Diagnostics.Append(more...)
+	observed := r.engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
+	var exists bool
+	if state.imported() {
+		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
+	} else {
+		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !exists {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+}
+
+// Update moves the traffic, or repairs the address. When it fails, the state
+// says where the traffic really is, and keeps what was configured before.
+func (r *mainDeploymentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state mainDeploymentModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	_, _, drop := compare(state.clusterNames(ctx, &resp.Diagnostics), names)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.update")
+	defer cancel()
+	namespace := plan.Namespace.ValueString()
+	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
+	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
+	promote.Clusters = r.targets(ctx, names, namespace, promoteFeatures, &resp.Diagnostics)
+	dropped := r.targets(ctx, drop, namespace, promoteFeatures, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := r.engine.Promote(ctx, promote)
+	if err == nil && len(dropped) > 0 {
+		var notices []rollout.Notice
+		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped})
+		done.Notices = append(done.Notices, notices...)
+	}
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+		state.setFailed(ctx, done, promote, names, &resp.Diagnostics)
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		return
+	}
+	plan.setUpdated(ctx, done, promote, names, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// Delete removes the address, except as one half of a replacement of the same
+// application: then the address stays for the other half.
+func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state mainDeploymentModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	names := state.clusterNames(ctx, &resp.Diagnostics)
+	replaced, more := halfOfReplacement(ctx, req.Private, state.Application.ValueString())
+	resp.Diagnostics.Append(more...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	defer cancel()
+	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
+	targets := r.targets(ctx, names, state.Namespace.ValueString(), promoteFeatures, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: targets, Replaced: replaced})
+	addNotices(&resp.Diagnostics, notices, replaced)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+	}
+}
+
+// ImportState takes "namespace/application"; Read rebuilds the rest from what lives.
+func (r *mainDeploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	id, err := release.ParseID(req.ID)
+	if err != nil {
+		resp.Diagnostics.AddError("Invalid import id",
+			"A main deployment is imported by \"namespace/application\", such as shop/api. Got "+req.ID+".")
+		return
+	}
+	state := newMainDeploymentModel()
+	state.ID = types.StringValue(req.ID)
+	state.Namespace, state.Application = types.StringValue(id.Namespace), types.StringValue(id.Name)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+}
+
+// addUnfinished tells that traffic has moved but that something is left to do.
+func addUnfinished(diags *diag.Diagnostics, err error) {
+	_, detail, _ := explain(err)
+	diags.AddAttributeWarning(path.Root("status"), "Traffic has moved, but the promotion is unfinished",
+		detail+"\n\nThe status is \"finalizing\"; the next apply finishes it.")
+}

@@ -1,0 +1,228 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int32default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+const (
+	defaultKeepCount = 1
+	maxKeepCount     = 20 // release.Main remembers no more
+)
+
+func mainDeploymentSchema(ctx context.Context) schema.Schema {
+	return schema.Schema{
+		MarkdownDescription: "Which deployment gets the traffic of an application's own address. " +
+			"Moving it waits until the new deployment is ready on every cluster, moves the traffic, verifies it, drains, and only then lets go of the old one. " +
+			"A move that fails leaves the traffic, and the state, with the old deployment. " +
+			"Deleting this resource removes the address.\n\n" +
+			"A connection that is kept open stays with the pods it was made to until either side closes it.",
+		Attributes: map[string]schema.Attribute{
+			"application": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name of the application. A change makes a new main deployment.",
+				Validators:          applicationName(),
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"namespace": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Kubernetes namespace of the application. A change makes a new main deployment.",
+				Validators:          namespaceName(),
+				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			},
+			"deployment_id": schema.StringAttribute{
+				Required: true,
+				MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment` of the same application and namespace. " +
+					"After a refresh it is the one that has all the traffic, whoever moved it." + inPlace,
+			},
+			"traffic": schema.SingleNestedAttribute{
+				Required:            true,
+				MarkdownDescription: "How traffic reaches the application." + inPlace,
+				Attributes: map[string]schema.Attribute{
+					"service": schema.SingleNestedAttribute{
+						Required:            true,
+						MarkdownDescription: "The application's address is a Kubernetes Service whose selector moves from one deployment to the next, all at once." + inPlace,
+						Attributes:          mainServiceAttributes(),
+					},
+				},
+			},
+			"clusters": clustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
+			"keep_previous": schema.SingleNestedAttribute{
+				Optional: true,
+				Computed: true,
+				Default: objectdefault.StaticValue(types.ObjectValueMust(
+					map[string]attr.Type{"count": types.Int32Type},
+					map[string]attr.Value{"count": types.Int32Value(defaultKeepCount)},
+				)),
+				MarkdownDescription: "What stays running of former main deployments, so that going back takes seconds. Default: the last one." + inPlace,
+				Attributes: map[string]schema.Attribute{
+					"count": schema.Int32Attribute{
+						Optional: true,
+						Computed: true,
+						Default:  int32default.StaticInt32(defaultKeepCount),
+						MarkdownDescription: fmt.Sprintf("How many former main deployments stay running, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
+							maxKeepCount, defaultKeepCount) + inPlace,
+						Validators: []validator.Int32{int32validator.Between(0, maxKeepCount)},
+					},
+				},
+			},
+			"drain": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				Default:  stringdefault.StaticString(release.DefaultDrain.String()),
+				MarkdownDescription: fmt.Sprintf("How long both sides keep running after a verified switch before anything of the old one stops, as a text like `30s` or `2m`. Default: `%s`. Another spelling of the same time is no change.",
+					release.DefaultDrain) + inPlace,
+				Validators:    []validator.String{isDuration()},
+				PlanModifiers: []planmodifier.String{keepSameDuration()},
+			},
+			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
+
+			"id":                     computedString("`<namespace>/<application>`: the import id."),
+			"owner":                  computedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it."),
+			"previous_deployment_id": computedString("The deployment that had the traffic before; null at first. Known after apply whenever traffic may move."),
+			"url":                    computedString("`http://<service>.<namespace>.svc:<port>` with the port named `http`, else the first one by name."),
+			"split": schema.MapAttribute{
+				Computed:            true,
+				ElementType:         splitType,
+				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
+			},
+			"promoted_at": computedString("When the traffic last moved, in RFC 3339."),
+			"status": computedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place.",
+				release.MainFinalized)),
+			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
+			"drift":         driftAttribute(),
+		},
+	}
+}
+
+// splitType is cluster -> release name -> percent, less the outer map.
+var splitType = types.MapType{ElemType: types.Int64Type}
+
+// What the main Service can be.
+const (
+	serviceClusterIP    = "ClusterIP"
+	serviceNodePort     = "NodePort"
+	serviceLoadBalancer = "LoadBalancer"
+	affinityNone        = "None"
+	policyCluster       = "Cluster"
+	policyLocal         = "Local"
+)
+
+var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|-[a-z0-9])*$`)
+
+func mainServiceAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"name": schema.StringAttribute{
+			Optional:            true,
+			Computed:            true,
+			MarkdownDescription: "Name of the Service: a DNS-1035 label. Default: the application's name. A change makes the new Service before the old one is removed." + inPlace,
+			Validators: []validator.String{
+				stringvalidator.LengthBetween(1, 63),
+				stringvalidator.RegexMatches(dns1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
+			},
+		},
+		"ports": schema.MapAttribute{
+			ElementType: types.Int32Type,
+			Required:    true,
+			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
+				"As ports are matched by name, versions may listen on different numbers." + inPlace,
+			Validators: []validator.Map{
+				mapvalidator.SizeAtLeast(1),
+				mapvalidator.NoNullValues(),
+				mapvalidator.ValueInt32sAre(int32validator.Between(1, 65535)),
+				mapvalidator.KeysAre(
+					stringvalidator.LengthBetween(1, 15),
+					stringvalidator.RegexMatches(portName, "must be a port name: lower case letters, digits and single -"),
+				),
+			},
+		},
+		"type": schema.StringAttribute{
+			Optional: true,
+			Computed: true,
+			Default:  stringdefault.StaticString(serviceClusterIP),
+			MarkdownDescription: "`ClusterIP` (default), `NodePort` or `LoadBalancer`. Headless and `ExternalName` Services are refused: " +
+				"their clients find pods by DNS, which nobody can switch at a known moment." + inPlace,
+			Validators: []validator.String{serviceTypeValidator{}},
+		},
+		"annotations": stringMap("Annotations of the Service, such as those for a cloud's load balancer." + inPlace),
+		"session_affinity": schema.StringAttribute{
+			Optional:            true,
+			Computed:            true,
+			Default:             stringdefault.StaticString(affinityNone),
+			MarkdownDescription: "`None` (default), or `ClientIP`: one client's connections go to one pod as long as it is selected." + inPlace,
+			Validators:          []validator.String{stringvalidator.OneOf(affinityNone, "ClientIP")},
+		},
+		"load_balancer_class": optionalString("With type `LoadBalancer`: which implementation serves it. Kubernetes allows no change while the Service is a `LoadBalancer`. Default: the cluster's."),
+		"external_traffic_policy": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "With type `NodePort` or `LoadBalancer`: `Cluster` (Kubernetes' default), or `Local`, which keeps clients' addresses and sends traffic only to nodes that have a pod; " +
+				"a load balancer needs its own time to notice that pods have moved to other nodes." + inPlace,
+			Validators: []validator.String{stringvalidator.OneOf(policyCluster, policyLocal)},
+		},
+	}
+}
+
+// serviceTypeValidator accepts the types whose address a selector can switch,
+// and says of the others why not.
+type serviceTypeValidator struct{}
+
+func (serviceTypeValidator) Description(context.Context) string {
+	return serviceClusterIP + ", " + serviceNodePort + " or " + serviceLoadBalancer
+}
+
+func (v serviceTypeValidator) MarkdownDescription(ctx context.Context) string {
+	return v.Description(ctx)
+}
+
+func (v serviceTypeValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	const summary = "Service type cannot be switched"
+	switch t := req.ConfigValue.ValueString(); t {
+	case serviceClusterIP, serviceNodePort, serviceLoadBalancer:
+	case "Headless", "None":
+		resp.Diagnostics.AddAttributeError(req.Path, summary,
+			"Clients of a headless Service resolve pods' addresses themselves and cache them, so nobody can say when they have moved to another deployment. Use "+v.Description(ctx)+".")
+	case "ExternalName":
+		resp.Diagnostics.AddAttributeError(req.Path, summary,
+			"An ExternalName Service is a DNS alias without pods: there is nothing to switch. Use "+v.Description(ctx)+".")
+	default:
+		resp.Diagnostics.AddAttributeError(req.Path, "Unknown Service type", fmt.Sprintf("%q is not one of %s.", t, v.Description(ctx)))
+	}
+}
+
+var (
+	dns1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	dns1123 = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+)
+
+func applicationName() []validator.String {
+	return []validator.String{
+		stringvalidator.LengthBetween(1, release.MaxApplicationLength),
+		stringvalidator.RegexMatches(dns1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
+	}
+}
+
+func namespaceName() []validator.String {
+	return []validator.String{
+		stringvalidator.LengthBetween(1, 63),
+		stringvalidator.RegexMatches(dns1123, "must be lower case letters, digits and -, and neither begin nor end with -"),
+	}
+}

@@ -1,0 +1,290 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// promoteRequest is what the model asks of the engine, less the clusters.
+func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
+	id, err := release.ParseID(m.DeploymentID.ValueString())
+	diags.Append(checkDeploymentID(*m)...)
+	keep, more := m.keepCount(ctx)
+	diags.Append(more...)
+	if err != nil || diags.HasError() {
+		return rollout.PromoteRequest{}
+	}
+	return rollout.PromoteRequest{
+		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, KeepCount: keep, Drain: m.drain(),
+	}
+}
+
+// serviceSpec is the application's own address.
+func (m *mainDeploymentModel) serviceSpec(ctx context.Context, diags *diag.Diagnostics) traffic.ServiceSpec {
+	s, more := m.service(ctx)
+	diags.Append(more...)
+	return traffic.ServiceSpec{
+		Namespace: m.Namespace.ValueString(), Application: m.Application.ValueString(),
+		Name: s.Name, Ports: s.Ports, Annotations: s.Annotations,
+		Type:                  corev1.ServiceType(s.Type),
+		SessionAffinity:       corev1.ServiceAffinity(s.SessionAffinity),
+		LoadBalancerClass:     s.LoadBalancerClass,
+		ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicy(s.ExternalTrafficPolicy),
+	}
+}
+
+func (m *mainDeploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
+	return decode[[]string](decoder{ctx, diags}, m.Clusters)
+}
+
+// imported says that only the id is known: Read must rebuild the rest.
+func (m *mainDeploymentModel) imported() bool { return m.DeploymentID.IsNull() }
+
+// setPromoted writes what became of the address.
+func (m *mainDeploymentModel) setPromoted(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+	m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
+	m.Owner = types.StringValue(done.Owner)
+	if m.Traffic.IsUnknown() || !whollyKnown(ctx, m.Traffic) {
+		service, more := m.service(ctx)
+		diags.Append(more...)
+		diags.Append(m.setService(ctx, service)...)
+	}
+	service, more := m.service(ctx)
+	diags.Append(more...)
+	m.setURL(service)
+	m.setMoved(done, asked, names)
+	m.Status = types.StringValue(string(done.Status))
+	m.StatusReason = textOrNull(done.Reason)
+	m.Drift = noDrift()
+}
+
+// setMoved writes what is known once traffic is where it was asked to be.
+func (m *mainDeploymentModel) setMoved(done rollout.Promoted, asked rollout.PromoteRequest, names []string) {
+	m.PreviousDeploymentID = types.StringNull()
+	if done.Previous != "" {
+		m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: done.Previous}.String())
+	}
+	m.PromotedAt = timeOrNull(done.PromotedAt)
+	splits := map[string]release.Split{}
+	for _, name := range names {
+		splits[name] = release.Split{asked.To: 100}
+	}
+	m.Split = splitValue(splits)
+}
+
+// setUpdated writes what an update learned, where the plan left room for it.
+func (m *mainDeploymentModel) setUpdated(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+	planned := *m
+	m.setPromoted(ctx, done, asked, names, diags)
+	if !planned.StatusReason.IsUnknown() {
+		m.StatusReason = planned.StatusReason
+	}
+	if !planned.PreviousDeploymentID.IsUnknown() {
+		m.PreviousDeploymentID, m.PromotedAt, m.Split = planned.PreviousDeploymentID, planned.PromotedAt, planned.Split
+	}
+}
+
+// setFailed notes on a former state how an attempt to change it ended. Only
+// where the traffic really has moved does the pointer move with it.
+func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+	if done.Moved {
+		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: asked.To}.String())
+		m.setMoved(done, asked, names)
+	}
+	m.Status = types.StringValue(string(done.Status))
+	m.StatusReason = textOrNull(done.Reason)
+	_ = ctx
+	_ = diags
+}
+
+// refresh writes who really gets the traffic. deployment_id becomes another
+// release only where all clusters that can be read agree on it; else drift and
+// split show the disagreement.
+func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+	drift, splits := []driftModel{}, map[string]release.Split{}
+	prior := decode[map[string]map[string]int64](decoder{ctx, diags}, m.Split)
+	exists, stable := false, map[string]bool{}
+	wanted := m.serviceSpec(ctx, diags)
+	for _, o := range observed {
+		if o.Err != nil {
+			exists = true
+			addUnread(diags, o.Err, m.ID.ValueString())
+			splits[o.Cluster] = priorSplit(prior[o.Cluster])
+			continue
+		}
+		exists = exists || o.Exists()
+		splits[o.Cluster] = o.Split
+		name, ok := o.Split.Stable()
+		if ok {
+			stable[name] = true
+		}
+		drift = append(drift, m.driftOf(o, wanted, ok)...)
+	}
+	if !exists {
+		return false
+	}
+	if len(stable) == 1 && !hasMissing(splits) {
+		for name := range stable {
+			m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
+		}
+	} else if len(stable) > 1 {
+		drift = append(drift, disagreement(splits)...)
+	}
+	m.refreshStatus(observed)
+	m.Split = splitValue(splits)
+	list, more := driftList(ctx, drift)
+	diags.Append(more...)
+	m.Drift = list
+	return true
+}
+
+func priorSplit(percents map[string]int64) release.Split {
+	split := release.Split{}
+	for name, percent := range percents {
+		split[name] = int(percent)
+	}
+	return split
+}
+
+// hasMissing says that on some cluster nobody gets the traffic.
+func hasMissing(splits map[string]release.Split) bool {
+	for _, split := range splits {
+		if len(split) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// refreshStatus shows unfinished work, so that it is never an empty plan.
+func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
+	for _, o := range observed {
+		switch {
+		case o.Main == nil:
+		case o.Main.Checkpoint != nil:
+			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
+			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", orNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
+			return
+		case len(o.Leftover) > 0:
+			m.Status = types.StringValue(string(release.MainFinalizing))
+			m.StatusReason = types.StringValue(fmt.Sprintf("to be removed on cluster %q: %s", o.Cluster, strings.Join(o.Leftover, ", ")))
+			return
+		}
+	}
+}
+
+func orNothing(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
+}
+
+// driftOf is what others changed of the address on one cluster.
+func (m *mainDeploymentModel) driftOf(o rollout.ObservedMain, wanted traffic.ServiceSpec, stable bool) []driftModel {
+	object := "Service/" + wanted.Name
+	if o.Service == nil {
+		return []driftModel{gone(o.Cluster, object)}
+	}
+	if o.Main == nil {
+		return []driftModel{gone(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application))}
+	}
+	to := o.Main.Deployment
+	if name, ok := o.Split.Stable(); ok && stable {
+		to = name // a moved pointer shows in deployment_id
+	}
+	return fieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
+}
+
+// disagreement is one line for each cluster when they send traffic to
+// different releases.
+func disagreement(splits map[string]release.Split) []driftModel {
+	var drift []driftModel
+	for _, cluster := range slices.Sorted(maps.Keys(splits)) {
+		name, _ := splits[cluster].Stable()
+		drift = append(drift, driftModel{
+			Cluster: types.StringValue(cluster), Field: types.StringValue("spec.selector"),
+			Actual: textOrNull(name), Expected: types.StringValue("the same deployment on every cluster"),
+		})
+	}
+	return drift
+}
+
+// rebuild fills an imported resource from what lives. A configured cluster that
+// cannot be read is an error: a subset would plan to make the rest again.
+func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+	var names []string
+	splits := map[string]release.Split{}
+	for _, o := range observed {
+		if o.Err != nil {
+			addError(diags, o.Err)
+			continue
+		}
+		name, ok := o.Split.Stable()
+		if o.Main == nil || o.Service == nil || !ok {
+			continue
+		}
+		names = append(names, o.Cluster)
+		splits[o.Cluster] = o.Split
+		if len(names) > 1 {
+			continue
+		}
+		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
+		m.Owner = types.StringValue(o.Main.Owner)
+		m.setKeepCount(o.Main.KeepCount)
+		m.Drain = types.StringValue(o.Main.Drain.String())
+		m.PromotedAt = timeOrNull(o.Main.PromotedAt)
+		if len(o.Main.Previous) > 0 {
+			m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: o.Main.Previous[0]}.String())
+		}
+		service := serviceOf(o.Service, o.Main.Baseline)
+		diags.Append(m.setService(ctx, service)...)
+		m.setURL(service)
+	}
+	if diags.HasError() {
+		return true
+	}
+	m.Status = types.StringValue(string(release.MainFinalized))
+	m.refreshStatus(observed)
+	m.Split = splitValue(splits)
+	m.Drift = noDrift()
+	m.Clusters = clusterSet(ctx, names, diags)
+	return len(names) > 0
+}
+
+// serviceOf is what a user would have written to get this Service. Only fields
+// of our own apply count, which the baseline lists: the rest are defaults, or
+// somebody else's.
+func serviceOf(svc *corev1.Service, baseline map[string]string) mainService {
+	s := mainService{
+		Name: svc.Name, Type: string(svc.Spec.Type), SessionAffinity: string(svc.Spec.SessionAffinity),
+		Ports: map[string]int32{}, Annotations: map[string]string{},
+	}
+	if class := svc.Spec.LoadBalancerClass; class != nil && baseline["spec.loadBalancerClass"] != "" {
+		s.LoadBalancerClass = *class
+	}
+	if baseline["spec.externalTrafficPolicy"] != "" {
+		s.ExternalTrafficPolicy = string(svc.Spec.ExternalTrafficPolicy)
+	}
+	for name, value := range svc.Annotations {
+		if baseline["metadata.annotations["+name+"]"] != "" {
+			s.Annotations[name] = value
+		}
+	}
+	for _, port := range svc.Spec.Ports {
+		s.Ports[port.Name] = port.Port
+	}
+	return s
+}

@@ -1,0 +1,58 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// What a plan leaves in private state for Delete, which cannot otherwise tell
+// a real destroy from the delete half of a replacement: only the plan of a real
+// destroy sets destroyKey. The planned application then says whether the other
+// half is of the same one.
+const (
+	destroyKey     = "destroy"
+	applicationKey = "application"
+)
+
+// rememberDestroy is for a plan to destroy.
+func rememberDestroy(ctx context.Context, resp *resource.ModifyPlanResponse) {
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, []byte("true"))...)
+}
+
+// rememberApplication is for every other plan. It also takes back the mark of
+// a destroy that was planned and then failed.
+func rememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse, application types.String) {
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
+	if application.IsUnknown() {
+		return
+	}
+	text, err := json.Marshal(application.ValueString())
+	if err != nil { // a string: cannot happen
+		resp.Diagnostics.AddError("Application cannot be remembered", err.Error())
+		return
+	}
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, applicationKey, text)...)
+}
+
+// privateState is what Delete's request has.
+type privateState interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+
+// halfOfReplacement says that a Delete is one half of the replacement of the
+// same application. It is false where the plan's marks are lost, as they are
+// for a tainted object that is replaced.
+func halfOfReplacement(ctx context.Context, private privateState, application string) (bool, diag.Diagnostics) {
+	destroy, diags := private.GetKey(ctx, destroyKey)
+	planned, more := private.GetKey(ctx, applicationKey)
+	diags.Append(more...)
+	var name string
+	if destroy != nil || planned == nil || json.Unmarshal(planned, &name) != nil {
+		return false, diags
+	}
+	return name == application, diags
+}

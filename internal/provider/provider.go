@@ -1,0 +1,88 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// typeName begins the names of all resources and data sources.
+const typeName = "switchback"
+
+// New makes the provider. version is part of its user agent.
+func New(version string) func() provider.Provider {
+	return func() provider.Provider { return &switchbackProvider{version: version} }
+}
+
+type switchbackProvider struct {
+	version string
+}
+
+var (
+	_ provider.Provider                   = (*switchbackProvider)(nil)
+	_ provider.ProviderWithValidateConfig = (*switchbackProvider)(nil)
+)
+
+func (p *switchbackProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = typeName
+	resp.Version = p.version
+}
+
+func (p *switchbackProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = providerSchema()
+}
+
+func (p *switchbackProvider) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
+	var model providerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(model.conflicts()...)
+	}
+}
+
+// Configure checks every connection without using any: the first resource that
+// needs a cluster makes the first contact.
+func (p *switchbackProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var model providerModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(model.conflicts()...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	settings, diags := model.settings(ctx)
+	resp.Diagnostics.Append(diags...)
+	clusters := newClusters(settings == nil)
+	for _, s := range settings {
+		resp.Diagnostics.Append(clusters.add(s, "terraform-provider-"+typeName+"/"+p.version)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	data := &session{clusters: clusters, engine: rollout.New(rollout.DefaultTiming())}
+	resp.ResourceData = data
+	resp.DataSourceData = data
+}
+
+func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{NewDeploymentResource, NewMainDeploymentResource}
+}
+
+func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return nil
+}
+
+// warnInsecure says what insecure gives up.
+func warnInsecure(at path.Path, name string) diag.Diagnostic {
+	return diag.NewAttributeWarningDiagnostic(at, "Certificate of the API server is not checked",
+		"With insecure = true, anyone between here and cluster \""+name+"\" can read the credential and answer in its place. "+
+			"Set cluster_ca_certificate instead.")
+}

@@ -1,0 +1,247 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+)
+
+// defaultCluster is the name of the single cluster that the top level or the
+// environment describes.
+const defaultCluster = "default"
+
+type providerModel struct {
+	Clusters types.Map `tfsdk:"clusters"`
+	connectionModel
+}
+
+// connectionModel is one cluster's connection. Its tfsdk names are those of
+// cluster.ConfigError's attributes.
+type connectionModel struct {
+	ConfigPath            types.String `tfsdk:"config_path"`
+	ConfigPaths           types.List   `tfsdk:"config_paths"`
+	ConfigContext         types.String `tfsdk:"config_context"`
+	ConfigContextCluster  types.String `tfsdk:"config_context_cluster"`
+	ConfigContextAuthInfo types.String `tfsdk:"config_context_auth_info"`
+	Host                  types.String `tfsdk:"host"`
+	Token                 types.String `tfsdk:"token"`
+	ClusterCACertificate  types.String `tfsdk:"cluster_ca_certificate"`
+	ClientCertificate     types.String `tfsdk:"client_certificate"`
+	ClientKey             types.String `tfsdk:"client_key"`
+	Insecure              types.Bool   `tfsdk:"insecure"`
+	TLSServerName         types.String `tfsdk:"tls_server_name"`
+	ProxyURL              types.String `tfsdk:"proxy_url"`
+	Exec                  types.Object `tfsdk:"exec"`
+	ExpectedUID           types.String `tfsdk:"expected_uid"`
+}
+
+type execModel struct {
+	APIVersion types.String `tfsdk:"api_version"`
+	Command    types.String `tfsdk:"command"`
+	Args       types.List   `tfsdk:"args"`
+	Env        types.Map    `tfsdk:"env"`
+}
+
+// clusterSettings is one configured cluster: where its attributes stand, and
+// what they say once that is known.
+type clusterSettings struct {
+	at       path.Path // path.Empty() for the top level and for the environment
+	fromEnv  bool
+	unknown  []string // attributes that are not known yet; "" is the whole object
+	insecure bool
+	config   cluster.Config
+}
+
+// attributePath is where an attribute ("exec.command") of the cluster stands.
+func (s *clusterSettings) attributePath(steps ...string) path.Path {
+	at := s.at
+	for _, step := range steps {
+		if at.Equal(path.Empty()) {
+			at = path.Root(step)
+		} else {
+			at = at.AtName(step)
+		}
+	}
+	return at
+}
+
+var clusterName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
+
+// conflicts finds what cannot stand together, whatever the values are.
+func (m *providerModel) conflicts() diag.Diagnostics {
+	var diags diag.Diagnostics
+	if m.Clusters.IsNull() {
+		return diags
+	}
+	for _, attribute := range m.set() {
+		diags.AddAttributeError(path.Root(attribute), "Conflicting attributes",
+			"The connection attributes at the top level describe a single cluster. With clusters, put "+attribute+" into the cluster that it is for.")
+	}
+	if m.Clusters.IsUnknown() {
+		return diags
+	}
+	if len(m.Clusters.Elements()) == 0 {
+		diags.AddAttributeError(path.Root("clusters"), "No cluster", "clusters is empty: configure at least one, or leave it out and use the attributes at the top level.")
+	}
+	for name, value := range m.Clusters.Elements() {
+		at := path.Root("clusters").AtMapKey(name)
+		if !clusterName.MatchString(name) {
+			diags.AddAttributeError(at, "Invalid cluster name", strconv.Quote(name)+" must be at most 63 letters, digits, dots, dashes and underscores, and begin and end with a letter or digit.")
+		}
+		if value.IsNull() {
+			diags.AddAttributeError(at, "No connection", "Cluster "+strconv.Quote(name)+" is null.")
+		}
+	}
+	return diags
+}
+
+// set are the connection attributes that are not null, in the order of the
+// struct.
+func (m *connectionModel) set() []string {
+	return m.attributes(func(v attr.Value) bool { return !v.IsNull() })
+}
+
+func (m *connectionModel) attributes(match func(attr.Value) bool) []string {
+	var names []string
+	v := reflect.ValueOf(*m)
+	for i := range v.NumField() {
+		if match(v.Field(i).Interface().(attr.Value)) {
+			names = append(names, v.Type().Field(i).Tag.Get("tfsdk"))
+		}
+	}
+	return names
+}
+
+// settings are the configured clusters, by name; nil without an error where
+// even their names are not known yet.
+func (m *providerModel) settings(ctx context.Context) ([]clusterSettings, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	if m.Clusters.IsUnknown() {
+		return nil, diags
+	}
+	if m.Clusters.IsNull() {
+		s, d := m.single(ctx)
+		return []clusterSettings{s}, d
+	}
+	all := []clusterSettings{}
+	for name, value := range m.Clusters.Elements() {
+		s := clusterSettings{at: path.Root("clusters").AtMapKey(name), unknown: []string{""}, config: cluster.Config{Name: name}}
+		if object, ok := value.(types.Object); ok && !value.IsUnknown() {
+			var connection connectionModel
+			d := object.As(ctx, &connection, basetypes.ObjectAsOptions{})
+			if !d.HasError() {
+				s.unknown, s.config, d = connection.config(ctx, name)
+				s.insecure = s.config.Insecure
+			}
+			diags.Append(d...)
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b clusterSettings) int { return cmp.Compare(a.config.Name, b.config.Name) })
+	return all, diags
+}
+
+// single is the one cluster of the top level, or of the environment where the
+// top level says nothing of a connection.
+func (m *providerModel) single(ctx context.Context) (clusterSettings, diag.Diagnostics) {
+	connection := slices.DeleteFunc(m.set(), func(a string) bool { return a == "expected_uid" })
+	if len(connection) > 0 {
+		unknown, config, diags := m.config(ctx, defaultCluster)
+		return clusterSettings{at: path.Empty(), unknown: unknown, insecure: config.Insecure, config: config}, diags
+	}
+	config, found, diags := environment(defaultCluster)
+	config.ExpectedUID = m.ExpectedUID.ValueString()
+	s := clusterSettings{at: path.Empty(), fromEnv: true, insecure: config.Insecure, config: config}
+	if m.ExpectedUID.IsUnknown() {
+		s.unknown = []string{"expected_uid"}
+	}
+	if !found && !diags.HasError() {
+		diags.AddError("No cluster is configured",
+			"Set clusters, or config_path (with config_context), or host and a credential in the provider's configuration, or the environment variables KUBE_CONFIG_PATH or KUBE_HOST. "+
+				"No default is assumed: neither localhost nor ~/.kube/config nor a service account.")
+	}
+	return s, diags
+}
+
+// config is the connection, and which attributes of it are not known yet.
+func (m *connectionModel) config(ctx context.Context, name string) (unknown []string, config cluster.Config, diags diag.Diagnostics) {
+	config = cluster.Config{
+		Name:                  name,
+		ConfigPath:            m.ConfigPath.ValueString(),
+		ConfigContext:         m.ConfigContext.ValueString(),
+		ConfigContextCluster:  m.ConfigContextCluster.ValueString(),
+		ConfigContextAuthInfo: m.ConfigContextAuthInfo.ValueString(),
+		Host:                  m.Host.ValueString(),
+		Token:                 m.Token.ValueString(),
+		ClusterCACertificate:  m.ClusterCACertificate.ValueString(),
+		ClientCertificate:     m.ClientCertificate.ValueString(),
+		ClientKey:             m.ClientKey.ValueString(),
+		Insecure:              m.Insecure.ValueBool(),
+		TLSServerName:         m.TLSServerName.ValueString(),
+		ProxyURL:              m.ProxyURL.ValueString(),
+		ExpectedUID:           m.ExpectedUID.ValueString(),
+	}
+	unknown = m.attributes(func(v attr.Value) bool { return !deeplyKnown(ctx, v) })
+	if len(unknown) > 0 {
+		return unknown, config, diags
+	}
+	diags.Append(m.ConfigPaths.ElementsAs(ctx, &config.ConfigPaths, false)...)
+	if !m.Exec.IsNull() {
+		var exec execModel
+		diags.Append(m.Exec.As(ctx, &exec, basetypes.ObjectAsOptions{})...)
+		config.Exec = &cluster.Exec{APIVersion: exec.APIVersion.ValueString(), Command: exec.Command.ValueString()}
+		diags.Append(exec.Args.ElementsAs(ctx, &config.Exec.Args, false)...)
+		diags.Append(exec.Env.ElementsAs(ctx, &config.Exec.Env, false)...)
+	}
+	return nil, config, diags
+}
+
+// deeplyKnown says whether a value and everything in it is known.
+func deeplyKnown(ctx context.Context, v attr.Value) bool {
+	value, err := v.ToTerraformValue(ctx)
+	return err == nil && value.IsFullyKnown()
+}
+
+// environment is the connection that hashicorp/kubernetes' environment
+// variables describe, and whether they name a kubeconfig or a host at all.
+func environment(name string) (cluster.Config, bool, diag.Diagnostics) {
+	var diags diag.Diagnostics
+	config := cluster.Config{
+		Name:                  name,
+		ConfigPath:            os.Getenv("KUBE_CONFIG_PATH"),
+		ConfigContext:         os.Getenv("KUBE_CTX"),
+		ConfigContextCluster:  os.Getenv("KUBE_CTX_CLUSTER"),
+		ConfigContextAuthInfo: os.Getenv("KUBE_CTX_AUTH_INFO"),
+		Host:                  os.Getenv("KUBE_HOST"),
+		Token:                 os.Getenv("KUBE_TOKEN"),
+		ClusterCACertificate:  os.Getenv("KUBE_CLUSTER_CA_CERT_DATA"),
+		ClientCertificate:     os.Getenv("KUBE_CLIENT_CERT_DATA"),
+		ClientKey:             os.Getenv("KUBE_CLIENT_KEY_DATA"),
+		TLSServerName:         os.Getenv("KUBE_TLS_SERVER_NAME"),
+		ProxyURL:              os.Getenv("KUBE_PROXY_URL"),
+	}
+	// As in hashicorp/kubernetes, the list is only used without the single path.
+	if paths := os.Getenv("KUBE_CONFIG_PATHS"); paths != "" && config.ConfigPath == "" {
+		config.ConfigPaths = filepath.SplitList(paths)
+	}
+	if insecure := os.Getenv("KUBE_INSECURE"); insecure != "" {
+		var err error
+		if config.Insecure, err = strconv.ParseBool(insecure); err != nil {
+			diags.AddError("Invalid environment variable", "KUBE_INSECURE is "+strconv.Quote(insecure)+"; it must be true or false.")
+		}
+	}
+	return config, config.ConfigPath != "" || len(config.ConfigPaths) > 0 || config.Host != "", diags
+}

@@ -1,0 +1,133 @@
+package provider
+
+import (
+	"maps"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+)
+
+func providerSchema() schema.Schema {
+	attributes := map[string]schema.Attribute{
+		"clusters": schema.MapNestedAttribute{
+			Optional: true,
+			MarkdownDescription: "The clusters to release on, by the name that resources call them. " +
+				"Conflicts with the connection attributes at the top level, which describe a single cluster named `" + defaultCluster + "`.",
+			NestedObject: schema.NestedAttributeObject{Attributes: connectionAttributes()},
+		},
+	}
+	maps.Copy(attributes, connectionAttributes())
+	return schema.Schema{
+		MarkdownDescription: "Releases applications on Kubernetes: blue-green, on one cluster or many, with a way back that takes seconds. " +
+			"Nothing needs to be installed in the clusters.\n\n" +
+			"A connection is always explicit: `clusters`, or the same attributes at the top level, or, where neither is set, the environment variables of the hashicorp/kubernetes provider (`KUBE_CONFIG_PATH`, `KUBE_CTX`, `KUBE_HOST`, …). " +
+			"There is no fallback to `localhost`, `~/.kube/config` or a service account.",
+		Attributes: attributes,
+	}
+}
+
+// connectionAttributes are named as in the hashicorp/kubernetes provider.
+func connectionAttributes() map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"config_path": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Path of a kubeconfig file; a leading `~` is the home directory. Environment variable: `KUBE_CONFIG_PATH`.",
+		},
+		"config_paths": schema.ListAttribute{
+			Optional:            true,
+			ElementType:         types.StringType,
+			MarkdownDescription: "Paths of kubeconfig files that are merged. Conflicts with `config_path`. Environment variable: `KUBE_CONFIG_PATHS`.",
+		},
+		"config_context": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Context of the kubeconfig. Default: its current context. Environment variable: `KUBE_CTX`.",
+		},
+		"config_context_cluster": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Cluster of the kubeconfig, instead of the context's. Environment variable: `KUBE_CTX_CLUSTER`.",
+		},
+		"config_context_auth_info": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "User of the kubeconfig, instead of the context's. Environment variable: `KUBE_CTX_AUTH_INFO`.",
+		},
+		"host": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "URL of the API server, e.g. `https://10.0.0.1:6443`. Environment variable: `KUBE_HOST`.",
+		},
+		"token": schema.StringAttribute{
+			Optional: true, Sensitive: true,
+			MarkdownDescription: "Bearer token. One that expires during a long apply fails it: prefer `exec`. Environment variable: `KUBE_TOKEN`.",
+		},
+		"cluster_ca_certificate": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "PEM-encoded certificate authority that signed the API server's certificate. Environment variable: `KUBE_CLUSTER_CA_CERT_DATA`.",
+		},
+		"client_certificate": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "PEM-encoded client certificate. Environment variable: `KUBE_CLIENT_CERT_DATA`.",
+		},
+		"client_key": schema.StringAttribute{
+			Optional: true, Sensitive: true,
+			MarkdownDescription: "PEM-encoded key of the client certificate. Environment variable: `KUBE_CLIENT_KEY_DATA`.",
+		},
+		"insecure": schema.BoolAttribute{
+			Optional:            true,
+			MarkdownDescription: "Whether the API server's certificate is left unchecked. Conflicts with `cluster_ca_certificate`. Environment variable: `KUBE_INSECURE`.",
+		},
+		"tls_server_name": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "Name that the API server's certificate must have. Default: the host's. Environment variable: `KUBE_TLS_SERVER_NAME`.",
+		},
+		"proxy_url": schema.StringAttribute{
+			Optional:            true,
+			MarkdownDescription: "URL of a proxy for all requests to the API server. Environment variable: `KUBE_PROXY_URL`.",
+		},
+		"exec": schema.SingleNestedAttribute{
+			Optional:            true,
+			MarkdownDescription: "Command that prints a credential, called once a run and again when the credential expires or is refused.",
+			Attributes: map[string]schema.Attribute{
+				"api_version": schema.StringAttribute{
+					Required:            true,
+					MarkdownDescription: "Version of the protocol: " + codeList(cluster.ExecAPIVersions()) + ".",
+					Validators:          []validator.String{stringvalidator.OneOf(cluster.ExecAPIVersions()...)},
+				},
+				"command": schema.StringAttribute{
+					Required:            true,
+					MarkdownDescription: "The command: a path, or a name that is looked up in `PATH`.",
+				},
+				"args": schema.ListAttribute{
+					Optional:            true,
+					ElementType:         types.StringType,
+					MarkdownDescription: "Arguments of the command.",
+				},
+				"env": schema.MapAttribute{
+					Optional: true, Sensitive: true,
+					ElementType:         types.StringType,
+					MarkdownDescription: "Environment variables for the command, beyond those of Terraform itself.",
+				},
+			},
+		},
+		"expected_uid": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "UID of the cluster's `kube-system` namespace (`kubectl get namespace kube-system -o jsonpath={.metadata.uid}`). " +
+				"When the connection leads to another cluster, nothing is read or written.",
+		},
+	}
+}
+
+func codeList(values []string) string {
+	var b []byte
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, '`')
+		b = append(b, v...)
+		b = append(b, '`')
+	}
+	return string(b)
+}

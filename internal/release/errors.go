@@ -1,0 +1,106 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ForeignError says that an object under a name of ours is somebody else's. It
+// is never touched.
+type ForeignError struct {
+	Cluster, Kind, Namespace, Name string
+	Manager                        string // who says to manage it; empty where unknown
+}
+
+func (e *ForeignError) Error() string {
+	whose := "it does not carry Switchback's labels"
+	if e.Manager != "" {
+		whose = "it is managed by " + e.Manager
+	}
+	return fmt.Sprintf("%s %s/%s on cluster %q is not ours: %s", e.Kind, e.Namespace, e.Name, e.Cluster, whose)
+}
+
+// ClaimError says why a release could not be claimed.
+type ClaimError struct {
+	Step    ClaimStep
+	Cluster string
+	ID      ID
+	Holder  string // who works on it, for ClaimWait
+}
+
+func (e *ClaimError) Error() string {
+	at := fmt.Sprintf("the deployment %s on cluster %q", e.ID, e.Cluster)
+	switch e.Step {
+	case ClaimRefuseTwin:
+		return at + " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers`"
+	case ClaimRefuseCollision:
+		return at + " exists with different content whose hash begins with the same characters. Change `triggers` to get another name"
+	case ClaimRefuseUnhealthy:
+		return at + " belongs to another Terraform state, carries traffic and is not healthy, so taking it over could make things worse. Mend it where it is managed, or give this one different `triggers`"
+	case ClaimWait:
+		return fmt.Sprintf("%s is being worked on by %s", at, e.Holder)
+	default:
+		return fmt.Sprintf("%s cannot be claimed: %s", at, e.Step)
+	}
+}
+
+// StaleOwnerError says that somebody else has claimed what a state still holds.
+type StaleOwnerError struct {
+	Cluster      string
+	Kind         string // "deployment" or "main deployment"
+	ResourceType string // for the import command
+	ID           string
+	Holder       string // whoever claimed it, where known
+}
+
+func (e *StaleOwnerError) Error() string {
+	by := "another Terraform state or resource"
+	if e.Holder != "" {
+		by = e.Holder
+	}
+	return fmt.Sprintf("the %s %s on cluster %q has been claimed by %s since this state was written", e.Kind, e.ID, e.Cluster, by)
+}
+
+// MainOwnedError says that an application's address already belongs to another
+// main deployment.
+type MainOwnedError struct {
+	Cluster    string
+	ID         string // namespace/application
+	Deployment string // where it points
+}
+
+func (e *MainOwnedError) Error() string {
+	return fmt.Sprintf("the application %s on cluster %q already has a main deployment, %s, in another Terraform resource or state", e.ID, e.Cluster, e.Deployment)
+}
+
+// NotReadyError says why a release cannot be made main yet.
+type NotReadyError struct {
+	Cluster string
+	ID      ID
+	Reason  string
+}
+
+func (e *NotReadyError) Error() string {
+	return fmt.Sprintf("the deployment %s on cluster %q cannot become main: %s", e.ID, e.Cluster, e.Reason)
+}
+
+// StuckError says what keeps an object from going away.
+type StuckError struct {
+	Cluster, Kind, Namespace, Name string
+	Finalizers                     []string
+	Pods                           []string // pods that are still there
+	Err                            error    // why the wait ended
+}
+
+func (e *StuckError) Error() string {
+	msg := fmt.Sprintf("%s %s/%s on cluster %q is being deleted but is still there", e.Kind, e.Namespace, e.Name, e.Cluster)
+	if len(e.Finalizers) > 0 {
+		msg += ": it waits for its finalizers " + strings.Join(e.Finalizers, ", ")
+	}
+	if len(e.Pods) > 0 {
+		msg += "; pods still there: " + strings.Join(e.Pods, ", ")
+	}
+	return fmt.Sprintf("%s: %v", msg, e.Err)
+}
+
+func (e *StuckError) Unwrap() error { return e.Err }

@@ -1,0 +1,102 @@
+package release
+
+import (
+	"slices"
+	"time"
+)
+
+// MainSchema is the version of Main's JSON form.
+const MainSchema = 1
+
+// MainKey is the key of the JSON in an application's ConfigMap.
+const MainKey = "main.json"
+
+// DefaultDrain is how long both sides keep running after a verified switch
+// before anything of the old one stops.
+const DefaultDrain = 10 * time.Second
+
+// Main is what must be remembered of an application on one cluster: which
+// release its own address points at, which ones did before, and how far a
+// promotion came. It lives in the ConfigMap <application>-switchback. The
+// address itself (a Service's selector) is the truth about traffic; this says
+// whose it is and what is unfinished.
+type Main struct {
+	Schema int    `json:"schema"`
+	Owner  string `json:"owner,omitempty"` // token; empty: released by one half of a replacement
+
+	Deployment string   `json:"deployment"`         // release that is main
+	Previous   []string `json:"previous,omitempty"` // mains before it, newest first
+	Service    string   `json:"service"`            // the main address
+
+	KeepCount int           `json:"keepCount"`
+	Drain     time.Duration `json:"drain"`
+
+	// Baseline is that of the main address, as in Record.
+	Baseline map[string]string `json:"baseline,omitempty"`
+
+	PromotedAt time.Time   `json:"promotedAt,omitzero"`
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // an unfinished promotion
+}
+
+// Checkpoint is written before traffic moves, so that a process killed at any
+// instant leaves enough behind for the next one.
+type Checkpoint struct {
+	From   string     `json:"from,omitempty"`
+	To     string     `json:"to"`
+	Step   MainStatus `json:"step"` // running, rolling_back or finalizing
+	Holder string     `json:"holder,omitempty"`
+
+	// OldService is a former main address, renamed by this promotion and removed
+	// at its end.
+	OldService string `json:"oldService,omitempty"`
+}
+
+// MainStatus is where a promotion is, as users see it.
+type MainStatus string
+
+// Every status of a main deployment that exists today.
+const (
+	MainWaiting     MainStatus = "waiting_for_instances"
+	MainRunning     MainStatus = "running"    // shifting
+	MainFinalizing  MainStatus = "finalizing" // traffic has moved; draining, collecting
+	MainFinalized   MainStatus = "finalized"
+	MainRollingBack MainStatus = "rolling_back"
+	MainRolledBack  MainStatus = "rolled_back"
+	MainFailed      MainStatus = "failed"
+)
+
+// historyLimit bounds Previous: no keep_previous.count can exceed it.
+const historyLimit = 20
+
+// Names says whether the application's pointer names the release: as main, or
+// on either side of an unfinished promotion.
+func (m *Main) Names(name string) bool {
+	return m.Deployment == name || m.Checkpoint != nil && (m.Checkpoint.From == name || m.Checkpoint.To == name)
+}
+
+// Promoted is m after its address has moved to name.
+func (m Main) Promoted(name string) Main {
+	if m.Deployment == name {
+		return m
+	}
+	previous := slices.DeleteFunc(slices.Clone(m.Previous), func(n string) bool { return n == name || n == m.Deployment })
+	if m.Deployment != "" {
+		previous = slices.Insert(previous, 0, m.Deployment)
+	}
+	if len(previous) > historyLimit {
+		previous = previous[:historyLimit]
+	}
+	m.Deployment, m.Previous = name, previous
+	return m
+}
+
+// Kept are the releases that stay running after they were main.
+func (m *Main) Kept() []string { return m.Previous[:min(m.KeepCount, len(m.Previous))] }
+
+// Marshal gives the ConfigMap's data.
+func (m *Main) Marshal() (map[string]string, error) { return marshal(MainKey, m) }
+
+// ParseMain reads an application's ConfigMap data.
+func ParseMain(data map[string]string) (*Main, error) {
+	return parse[Main](MainKey, data, MainSchema, func(m *Main) int { return m.Schema })
+}

@@ -1,0 +1,97 @@
+package release
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RecordSchema is the version of Record's JSON form. Readers accept older ones.
+const RecordSchema = 1
+
+// Record is what must be remembered of a release on one cluster: who answers
+// for it, how far it came, what we applied. It lives in the ConfigMap named
+// like the release. It holds no env values and no pod template.
+type Record struct {
+	Schema  int    `json:"schema"`
+	Hash    string `json:"hash"`    // full content hash
+	Version string `json:"version"` // as the user typed it
+
+	Owner   string  `json:"owner"` // the token of the claim that holds it
+	Custody Custody `json:"custody"`
+	Status  Status  `json:"status"`
+	Reason  string  `json:"reason,omitempty"`
+
+	// Run and Beat are set while a process works on the release. A beat that
+	// does not change for HeartbeatExpiry on the reader's own clock is dead.
+	Run    string `json:"run,omitempty"`
+	Holder string `json:"holder,omitempty"` // who that is, in words
+	Beat   int64  `json:"beat,omitempty"`
+
+	CreatedBy string    `json:"createdBy,omitempty"`
+	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt
+	Durations Durations `json:"durations,omitzero"`
+	Baseline  Baseline  `json:"baseline,omitempty"`
+}
+
+// Phase is one step of an attempt. At is for people: no decision compares it
+// with another machine's clock.
+type Phase struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at"`
+}
+
+// Durations are the measured lengths of the last attempt.
+type Durations struct {
+	Total   time.Duration `json:"total,omitempty"`
+	Startup time.Duration `json:"startup,omitempty"`
+}
+
+// Baseline is what the API server answered to our own apply: object ("Deployment",
+// "Service") -> field path -> short keyed hash of the value. Drift is an owned
+// field whose live hash differs, or that we own no longer.
+type Baseline map[string]map[string]string
+
+// The heartbeat of a process that works on a release, and of the holder of an
+// application's Lease.
+const (
+	HeartbeatEvery  = 4 * time.Second
+	HeartbeatExpiry = 15 * time.Second
+)
+
+// RecordKey is the key of the JSON in a record's ConfigMap.
+const RecordKey = "record.json"
+
+// Busy says that some process is, or was when it died, at work on the release.
+func (r *Record) Busy() bool { return r.Run != "" }
+
+// Marshal gives the ConfigMap's data.
+func (r *Record) Marshal() (map[string]string, error) { return marshal(RecordKey, r) }
+
+// ParseRecord reads a record's ConfigMap data.
+func ParseRecord(data map[string]string) (*Record, error) {
+	return parse[Record](RecordKey, data, RecordSchema, func(r *Record) int { return r.Schema })
+}
+
+func marshal(key string, v any) (map[string]string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{key: string(b)}, nil
+}
+
+func parse[T any](key string, data map[string]string, newest int, schema func(*T) int) (*T, error) {
+	text, ok := data[key]
+	if !ok {
+		return nil, fmt.Errorf("it has no key %q", key)
+	}
+	v := new(T)
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		return nil, fmt.Errorf("its %s cannot be read: %w", key, err)
+	}
+	if s := schema(v); s > newest {
+		return nil, fmt.Errorf("its %s was written by a newer provider (schema %d, this one knows %d): upgrade the provider", key, s, newest)
+	}
+	return v, nil
+}

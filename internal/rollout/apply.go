@@ -1,0 +1,129 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// takeBack says whether fields that other managers hold may be set back.
+type takeBack func(conflicts []release.FieldConflict) bool
+
+// everything: who adopts a release by its content gets that content.
+func everything([]release.FieldConflict) bool { return true }
+
+// shown allows the fields that a plan has shown as drift, and no others.
+func shown(fields []string) takeBack {
+	return func(conflicts []release.FieldConflict) bool {
+		for _, conflict := range conflicts {
+			if !covered(workload.FieldPath(conflict.Field), fields) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+func covered(field string, fields []string) bool {
+	for _, f := range fields {
+		if workload.Within(field, f) || workload.Within(f, field) {
+			return true
+		}
+	}
+	return false
+}
+
+// applyWorkload applies the release's workload and returns the server's reply,
+// with the fields that were taken back.
+func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, replicas int32, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
+	t.spec.Replicas = replicas
+	render := func() (*appsv1.Deployment, error) { return workload.Deployment(t.spec) }
+	return apply(ctx, c, t, "Deployment", render, may)
+}
+
+// applyService applies the release's own Service; nil where it has no ports.
+func (e *Engine) applyService(ctx context.Context, c Cluster, t target, may takeBack) (*corev1.Service, []release.FieldConflict, error) {
+	if workload.Service(t.spec) == nil {
+		return nil, nil, nil
+	}
+	render := func() (*corev1.Service, error) { return workload.Service(t.spec), nil }
+	return apply(ctx, c, t, "Service", render, may)
+}
+
+// apply looks, writes with what it saw as precondition, and looks again when
+// the object has moved on meanwhile. What is on its way out is awaited first.
+func apply[T any, P interface {
+	*T
+	comparable
+	Object
+}](ctx context.Context, c Cluster, t target, kind string, render func() (P, error), may takeBack) (P, []release.FieldConflict, error) {
+	var taken []release.FieldConflict
+	for {
+		live, err := look(ctx, c, t.id.Namespace, t.id.Name, t.application(), P(new(T)), kind)
+		if err != nil {
+			return nil, nil, err
+		}
+		want, err := render()
+		if err != nil {
+			return nil, nil, err
+		}
+		if live != nil {
+			if live.GetDeletionTimestamp() != nil {
+				if err := awaitGone(ctx, c, live, kind); err != nil {
+					return nil, nil, err
+				}
+				continue
+			}
+			want.SetUID(live.GetUID())
+			want.SetResourceVersion(live.GetResourceVersion())
+		}
+		err = c.Apply(ctx, want, false)
+		if conflicts := release.FieldConflicts(err); conflicts != nil && may != nil && may(conflicts) {
+			taken = conflicts
+			err = c.Apply(ctx, want, true)
+		}
+		if release.ReadAgain(err) && ctx.Err() == nil {
+			continue
+		}
+		return want, taken, err
+	}
+}
+
+// awaitGone waits until an object that is being deleted is gone, and says what
+// holds it where that does not happen in time.
+func awaitGone(ctx context.Context, c Cluster, obj Object, kind string) error {
+	view := c.View(obj.GetNamespace())
+	err := await(ctx, view, func() (bool, time.Duration, error) {
+		cached, err := view.Get(ctx, obj, obj.GetName())
+		if err != nil {
+			return false, 0, err
+		}
+		return cached == nil || cached.GetUID() != obj.GetUID(), 0, nil
+	})
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return stuck(view, c, obj, kind, err)
+}
+
+// stuck names the finalizers and pods that keep an object from going away.
+func stuck(view View, c Cluster, obj Object, kind string, cause error) error {
+	e := &release.StuckError{Cluster: c.Name(), Kind: kind, Namespace: obj.GetNamespace(), Name: obj.GetName(), Err: cause}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // reads a cache that is there already
+	defer cancel()
+	if cached, err := view.Get(ctx, obj, obj.GetName()); err == nil && cached != nil {
+		e.Finalizers = cached.GetFinalizers()
+	}
+	pods, err := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: obj.GetName()})
+	if err == nil {
+		for _, pod := range pods {
+			e.Pods = append(e.Pods, pod.GetName())
+		}
+	}
+	return e
+}

@@ -1,0 +1,382 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// claim is this run's hold on one release on one cluster: the record with our
+// token in it, kept alive by a heartbeat until finish.
+type claim struct {
+	engine  *Engine
+	cluster Cluster
+	target  target
+	owner   string
+	before  *release.Record // what was adopted; nil when the record is new
+	adopts  bool            // by content, rather than resuming what is in our state
+	notices []Notice
+
+	mu     sync.Mutex
+	live   *corev1.ConfigMap
+	record release.Record
+
+	stop func() // ends the heartbeat
+}
+
+// target is a Spec with what follows from it, computed once.
+type target struct {
+	spec release.Spec
+	hash string
+	id   release.ID
+}
+
+func newTarget(spec release.Spec) target {
+	hash := spec.Content.Hash()
+	name := release.NameOf(spec.Content.Application, hash)
+	return target{spec: spec, hash: hash, id: release.ID{Namespace: spec.Namespace, Name: name}}
+}
+
+func (t target) application() string { return t.spec.Content.Application }
+
+// claim takes ownership of the release's record: makes it, or adopts what is
+// there as package release decides. It waits while somebody alive is at work.
+func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	fresh := &claim{engine: e, cluster: c, target: t, owner: owner, adopts: true, record: e.newRecord(ctx, c, t, owner)}
+	err := fresh.create(ctx)
+	if err == nil {
+		e.claimOnce(key(c, t.id.Namespace, t.id.Name))
+		return fresh, nil
+	}
+	if !apierrors.IsAlreadyExists(err) {
+		return nil, err
+	}
+	return e.adopt(ctx, c, t, owner)
+}
+
+// newRecord is the record of a release that is being created.
+func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner string) release.Record {
+	return release.Record{
+		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
+		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
+		Run: e.run, Holder: e.holder, Beat: 1,
+		CreatedBy: c.User(ctx),
+		Phases:    []release.Phase{{Name: "claimed", At: time.Now().UTC()}},
+	}
+}
+
+// adopt takes an existing record over.
+func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	var watched *corev1.ConfigMap // whose holder was seen to be dead
+	for {
+		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
+		if apierrors.IsNotFound(err) {
+			return e.claim(ctx, c, t, owner) // it went away meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		found := release.Found{
+			Record:      record,
+			ClaimedHere: e.hasClaimed(key(c, t.id.Namespace, t.id.Name)),
+			HolderDead:  watched != nil && watched.ResourceVersion == live.ResourceVersion,
+		}
+		if record.Custody == release.CustodyOwned && record.Hash == t.hash {
+			if found.Carries, found.Healthy, err = e.condition(ctx, c, t); err != nil {
+				return nil, err
+			}
+		}
+		step := release.Claim(found, t.hash)
+		switch step {
+		case release.ClaimWait:
+			if err := e.watchHolder(ctx, c, live); err != nil {
+				return nil, &HolderError{ClaimError: release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id, Holder: record.Holder}, Err: err}
+			}
+			watched = live
+			continue
+		case release.ClaimAdopt, release.ClaimAdoptAndTell:
+		default:
+			return nil, &release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id, Holder: record.Holder}
+		}
+		taken, err := e.takeOver(ctx, c, t, owner, live, record)
+		if release.ReadAgain(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if step == release.ClaimAdoptAndTell {
+			taken.notices = append(taken.notices, adoptedOwned(c, t.id))
+		}
+		return taken, nil
+	}
+}
+
+// HolderError says that waiting for somebody else's work on a release ended.
+type HolderError struct {
+	release.ClaimError
+	Err error
+}
+
+func (e *HolderError) Error() string { return fmt.Sprintf("%s: %v", e.ClaimError.Error(), e.Err) }
+
+func (e *HolderError) Unwrap() error { return e.Err }
+
+func (e *Engine) hasClaimed(k string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.claimed[k]
+}
+
+// takeOver writes our token into somebody's record, if it is still as we saw it.
+func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string, live *corev1.ConfigMap, record *release.Record) (*claim, error) {
+	before := *record
+	next := e.newRecord(ctx, c, t, owner)
+	next.CreatedBy, next.Baseline, next.Durations = before.CreatedBy, before.Baseline, before.Durations
+	if before.Status == release.StatusStarted {
+		next.Status = release.StatusStarted // it is: what follows only makes sure
+	}
+	cl := &claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}
+	if err := cl.write(ctx); err != nil {
+		return nil, err
+	}
+	if !e.claimOnce(key(c, t.id.Namespace, t.id.Name)) {
+		return nil, &release.ClaimError{Step: release.ClaimRefuseTwin, Cluster: c.Name(), ID: t.id}
+	}
+	cl.beat(ctx)
+	return cl, nil
+}
+
+// resume holds the record of a release that is in our state, for an update.
+func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	for {
+		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
+		if apierrors.IsNotFound(err) {
+			cl := &claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}
+			cl.record.Custody = release.CustodyOwned
+			if err := cl.create(ctx); !apierrors.IsAlreadyExists(err) {
+				return cl, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if owner != "" && record.Owner != owner {
+			return nil, staleDeployment(c, t.id, record.Holder)
+		}
+		before := *record
+		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
+		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
+		cl.record.Beat++
+		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}
+		if record.Status != release.StatusStarted {
+			cl.record.Status, cl.record.Reason = release.StatusStarting, ""
+		}
+		if err := cl.write(ctx); release.ReadAgain(err) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		cl.beat(ctx)
+		return cl, nil
+	}
+}
+
+func staleDeployment(c Cluster, id release.ID, holder string) error {
+	return &release.StaleOwnerError{
+		Cluster: c.Name(), Kind: "deployment", ResourceType: "switchback_deployment", ID: id.String(), Holder: holder,
+	}
+}
+
+// watchHolder returns once the record has changed, or has not for Expiry on our
+// own clock: then whoever worked on it is dead.
+func (e *Engine) watchHolder(ctx context.Context, c Cluster, seen *corev1.ConfigMap) error {
+	expires := time.Now().Add(e.timing.Expiry)
+	view := c.View(seen.Namespace)
+	return await(ctx, view, func() (bool, time.Duration, error) {
+		obj, err := view.Get(ctx, &corev1.ConfigMap{}, seen.Name)
+		if err != nil {
+			return false, 0, err
+		}
+		changed := obj == nil || newer(obj, seen)
+		left := time.Until(expires)
+		return changed || left <= 0, left, nil
+	})
+}
+
+// liveRecord reads a release's record, live. It fails with IsNotFound where
+// there is none, and with a *release.ForeignError where it is not ours.
+func (e *Engine) liveRecord(ctx context.Context, c Cluster, id release.ID, application string) (*corev1.ConfigMap, *release.Record, error) {
+	live := &corev1.ConfigMap{}
+	if err := c.Get(ctx, id.Namespace, id.Name, live); err != nil {
+		return nil, nil, err
+	}
+	if err := release.Foreign(c.Name(), "ConfigMap", live, application); err != nil {
+		return nil, nil, err
+	}
+	record, err := release.ParseRecord(live.Data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
+	}
+	return live, record, nil
+}
+
+// create makes the record's ConfigMap: the atomic claim.
+func (cl *claim) create(ctx context.Context) error {
+	cl.live = &corev1.ConfigMap{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: cl.target.id.Namespace, Name: cl.target.id.Name},
+	}
+	if err := cl.fill(cl.live); err != nil {
+		return err
+	}
+	if err := cl.cluster.Create(ctx, cl.live); err != nil {
+		return err
+	}
+	cl.beat(ctx)
+	return nil
+}
+
+// fill writes the record, and the labels that show it to kubectl, into its
+// ConfigMap.
+func (cl *claim) fill(cm *corev1.ConfigMap) error {
+	data, err := cl.record.Marshal()
+	if err != nil {
+		return err
+	}
+	cm.Data = data
+	if cm.Labels == nil {
+		cm.Labels = applicationLabels(cl.target.application(), release.RoleRecord)
+		cm.Labels[release.LabelInstance] = cm.Name
+		cm.Labels[release.LabelDeployment] = cm.Name
+		cm.Labels[release.LabelVersion] = release.LabelValue(cl.record.Version)
+		cm.Annotations = map[string]string{
+			release.AnnotationVersion:     cl.record.Version,
+			release.AnnotationContentHash: cl.record.Hash,
+		}
+	}
+	if environment := cl.target.spec.Environment; environment != "" {
+		cm.Labels[release.LabelEnvironment] = release.LabelValue(environment)
+	}
+	cm.Labels[release.LabelCustody] = string(cl.record.Custody)
+	cm.Labels[release.LabelStatus] = string(cl.record.Status)
+	return nil
+}
+
+// write replaces the record if it is still as we last saw it.
+func (cl *claim) write(ctx context.Context) error {
+	next := cl.live.DeepCopy()
+	if err := cl.fill(next); err != nil {
+		return err
+	}
+	if err := cl.cluster.Update(ctx, next); err != nil {
+		return err
+	}
+	cl.live = next
+	return nil
+}
+
+// update changes the record while the claim is held. Another writer's conflict
+// is read again; another owner's token ends it.
+func (cl *claim) update(ctx context.Context, change func(*release.Record)) error {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	for {
+		change(&cl.record)
+		err := cl.write(ctx)
+		if !release.ReadAgain(err) {
+			return err
+		}
+		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
+		if err != nil {
+			return err
+		}
+		if record.Owner != cl.owner {
+			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
+		}
+		cl.live = live
+	}
+}
+
+// beat shows that we live, until stop.
+func (cl *claim) beat(ctx context.Context) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for pause(ctx, cl.engine.timing.Beat) == nil {
+			_ = cl.update(ctx, func(r *release.Record) { r.Beat++ })
+		}
+	})
+	cl.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
+}
+
+// finish writes the outcome and lets go of the record.
+func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error {
+	cl.stop()
+	return cl.update(ctx, func(r *release.Record) {
+		change(r)
+		r.Run, r.Holder = "", ""
+	})
+}
+
+// giveBack undoes a claim that came to nothing: a new record is removed, an
+// adopted one is as it was.
+func (cl *claim) giveBack(ctx context.Context) error {
+	cl.stop()
+	cl.engine.unclaim(key(cl.cluster, cl.target.id.Namespace, cl.target.id.Name))
+	if cl.before == nil {
+		return cl.cluster.Delete(ctx, cl.live, metav1.DeletePropagationBackground)
+	}
+	return cl.update(ctx, func(r *release.Record) { *r = *cl.before; r.Run, r.Holder = "", "" })
+}
+
+// note changes the record in memory; it is written with the next update.
+func (cl *claim) note(change func(*release.Record)) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	change(&cl.record)
+}
+
+// phase notes one step of the attempt.
+func (cl *claim) phase(name string) {
+	cl.note(func(r *release.Record) {
+		r.Phases = append(r.Phases, release.Phase{Name: name, At: time.Now().UTC()})
+	})
+}
+
+// condition says whether traffic goes to the release, and whether it is well.
+func (e *Engine) condition(ctx context.Context, c Cluster, t target) (carries, healthy bool, err error) {
+	d := &appsv1.Deployment{}
+	if err := c.Get(ctx, t.id.Namespace, t.id.Name, d); err != nil {
+		return false, false, ignoreNotFound(err)
+	}
+	why, err := e.carries(ctx, c, t.application(), d)
+	return why != "", d.Status.ReadyReplicas >= deref(d.Spec.Replicas), err
+}
+
+func ignoreNotFound(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// newer says that a cached object has changed since it was seen live; the cache
+// may also still be behind.
+func newer(cached, seen Object) bool {
+	if cached.GetUID() != seen.GetUID() {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), seen.GetResourceVersion())
+	return err != nil || order > 0
+}

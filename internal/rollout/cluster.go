@@ -1,0 +1,73 @@
+package rollout
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Object is any Kubernetes object of the typed API (*appsv1.Deployment, …).
+type Object = interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Reader reads live, never from a cache: every decision that could hurt is
+// taken on what it returns. A missing object is an error that
+// apierrors.IsNotFound recognises.
+type Reader interface {
+	// Get fills into.
+	Get(ctx context.Context, namespace, name string, into Object) error
+	// List fills into, e.g. a *corev1.ServiceList. An empty selector lists all.
+	List(ctx context.Context, namespace, selector string, into runtime.Object) error
+}
+
+// Writer changes the cluster. Every method retries what can heal within ctx,
+// and fills obj from the API server's reply.
+type Writer interface {
+	// Create makes obj, atomically: a lost reply is told from somebody else's
+	// object by comparing data (ConfigMap) or spec (Lease) with the live one.
+	Create(ctx context.Context, obj Object) error
+	// Update replaces obj; its resourceVersion is the precondition.
+	Update(ctx context.Context, obj Object) error
+	// Apply is a server-side apply as field manager "switchback". uid and
+	// resourceVersion, where set on obj, are preconditions. With force, fields
+	// of other managers are taken over.
+	Apply(ctx context.Context, obj Object, force bool) error
+	// Delete removes the object if it still has obj's uid and, where set,
+	// resourceVersion. What is gone already is a success.
+	Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error
+}
+
+// View is a watched cache of one namespace's objects that carry our label,
+// shared by everything in the run. It is for reading and waiting, never for
+// deciding what may be removed.
+type View interface {
+	// Get returns nil where there is no such object. The result is shared: it
+	// must not be modified. like tells the kind.
+	Get(ctx context.Context, like Object, name string) (Object, error)
+	// List returns the objects of like's kind whose labels include all of labels.
+	List(ctx context.Context, like Object, labels map[string]string) ([]Object, error)
+	// Changed is closed at the next change of anything in the view. Take it
+	// before reading, wait on it after.
+	Changed() <-chan struct{}
+}
+
+// Teller says what happens to whoever watches the cluster. Best effort: it never
+// fails an operation.
+type Teller interface {
+	// Tell writes an Event about regarding; warning marks it as one.
+	Tell(ctx context.Context, regarding Object, reason, note string, warning bool)
+	// User is who the cluster takes us for; empty where it does not say.
+	User(ctx context.Context) string
+}
+
+// Cluster is one connection, by the name the user gave it.
+type Cluster interface {
+	Name() string
+	Teller
+	Reader
+	Writer
+	View(namespace string) View
+}

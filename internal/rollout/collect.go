@@ -1,0 +1,100 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// collect removes the application's releases that nobody needs any more, and
+// retains the condemned ones that are kept for going back. Callers hold the
+// Lease. What it may not remove is left, with a notice.
+func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) ([]Notice, error) {
+	records, live, err := e.records(ctx, c, namespace, application)
+	if err != nil {
+		return nil, err
+	}
+	main.Checkpoint = nil // it protects both sides of a switch; this one is over
+	plan := release.Collect(main, records)
+	for _, name := range plan.Retain {
+		err := e.rewrite(ctx, c, application, live[name], records[name], func(r *release.Record) { r.Custody = release.CustodyRetained })
+		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	var notices []Notice
+	for _, name := range plan.Remove {
+		why, err := e.collectOne(ctx, c, release.ID{Namespace: namespace, Name: name}, application, live[name], records[name])
+		if err != nil {
+			return notices, err
+		}
+		if why != "" {
+			notices = append(notices, notCollected(c, name, why))
+		}
+	}
+	return notices, nil
+}
+
+// collectOne removes a release unless it carries traffic or somebody alive is
+// at work on it, and says which.
+func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record) (why string, err error) {
+	if record.Busy() {
+		if record.Run == e.run {
+			return "", nil // this run is creating it right now
+		}
+		alive, err := e.alive(ctx, c, live)
+		if err != nil || alive {
+			return "", err
+		}
+	}
+	d, err := e.liveWorkload(ctx, c, id, application)
+	if err != nil {
+		return "", err
+	}
+	if d != nil {
+		if why := e.mayHurt(ctx, c, application, d); why != "" {
+			return why, nil
+		}
+	}
+	now := &corev1.ConfigMap{}
+	if err := c.Get(ctx, id.Namespace, id.Name, now); err != nil {
+		return "", ignoreNotFound(err)
+	}
+	if now.ResourceVersion != live.ResourceVersion {
+		return "", nil // claimed or worked on since we looked: not ours to collect
+	}
+	forgotten := &held{} // the application's own address still needs the Lease
+	return "", e.remove(ctx, c, id, application, forgotten)
+}
+
+// alive watches a record's heartbeat for up to Expiry on our own clock.
+func (e *Engine) alive(ctx context.Context, c Cluster, seen *corev1.ConfigMap) (bool, error) {
+	began := time.Now()
+	if err := e.watchHolder(ctx, c, seen); err != nil {
+		return false, err
+	}
+	return time.Since(began) < e.timing.Expiry, nil
+}
+
+// records are the application's releases on one cluster, read live.
+func (e *Engine) records(ctx context.Context, c Cluster, namespace, application string) (map[string]*release.Record, map[string]*corev1.ConfigMap, error) {
+	list := &corev1.ConfigMapList{}
+	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application + "," + release.LabelRole + "=" + release.RoleRecord
+	if err := c.List(ctx, namespace, selector, list); err != nil {
+		return nil, nil, err
+	}
+	records, live := map[string]*release.Record{}, map[string]*corev1.ConfigMap{}
+	for i := range list.Items {
+		cm := &list.Items[i]
+		record, err := release.ParseRecord(cm.Data)
+		if err != nil {
+			continue // cannot be read: cannot be collected
+		}
+		records[cm.Name], live[cm.Name] = record, cm
+	}
+	return records, live, nil
+}

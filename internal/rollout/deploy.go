@@ -1,0 +1,237 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// Deployed is what became of a release.
+type Deployed struct {
+	ID        release.ID
+	Owner     string
+	CreatedAt time.Time // by the API server's clock
+	CreatedBy string
+	Status    release.Status
+	Reason    string
+	Durations release.Durations
+	Notices   []Notice
+}
+
+// errSibling ends the work on one cluster because another one failed.
+var errSibling = errors.New("another cluster failed")
+
+// Deploy creates a release on every cluster, or adopts it, and returns when it
+// is healthy on all of them.
+//
+// When ctx is cancelled (not when its deadline passes) the release is asked to
+// scale down and Deploy succeeds with status cancelled. When it fails, nothing
+// of it is owned any more: the error says why, the record remembers it as
+// abandoned, and OnFailure decides what keeps running.
+func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Spec) (Deployed, error) {
+	t, owner, began := newTarget(spec), NewToken(), time.Now()
+	done := Deployed{ID: t.id, Owner: owner, Status: release.StatusStarted}
+
+	claims, err := onAll(byName(clusters), func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
+	claims = made(claims)
+	if err == nil {
+		err = e.bringUpAll(ctx, claims, nil)
+	} else if !interrupted(ctx) {
+		e.giveBackAll(ctx, claims)
+		return Deployed{}, err
+	}
+	switch {
+	case err == nil:
+		err = e.settle(ctx, claims, &done, began)
+	case interrupted(ctx):
+		e.cancelAll(ctx, claims)
+		done.Status = release.StatusCancelled
+		done.Notices = append(done.Notices, cancelled(t.id))
+		err = nil
+	}
+	if err != nil {
+		e.abandonAll(ctx, claims, err)
+		return Deployed{}, err
+	}
+	for _, cl := range claims {
+		done.Notices = append(done.Notices, cl.notices...)
+	}
+	return done, nil
+}
+
+// admit looks at every name the release will use, so that a stranger's object
+// is found before anything is written, and then claims the release.
+func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	if _, err := e.liveWorkload(ctx, c, t.id, t.application()); err != nil {
+		return nil, err
+	}
+	if workload.Service(t.spec) != nil {
+		if _, err := e.liveService(ctx, c, t.id, t.application()); err != nil {
+			return nil, err
+		}
+	}
+	return e.claim(ctx, c, t, owner)
+}
+
+// bringUpAll makes the release healthy on every cluster, or stops at the first
+// that cannot.
+func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
+		err := e.bringUp(ctx, cl, may)
+		if err != nil && !errors.Is(err, errSibling) {
+			cancel(errSibling)
+			return struct{}{}, err
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// bringUp applies the release's objects and waits until it is healthy.
+func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
+	c, t := cl.cluster, cl.target
+	if cl.adopts {
+		may = everything // its content is ours by name; no plan could show what was done to it meanwhile
+	}
+	applied, taken, err := e.applyWorkload(ctx, c, t, t.spec.Replicas, may)
+	if err != nil {
+		return err
+	}
+	service, more, err := e.applyService(ctx, c, t, may)
+	if err != nil {
+		return err
+	}
+	if taken = append(taken, more...); len(taken) > 0 && cl.adopts {
+		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
+	}
+	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
+	if service != nil {
+		baseline["Service"] = workload.Baseline(service)
+	}
+	cl.note(func(r *release.Record) { r.Baseline = baseline })
+	cl.phase("applied")
+	start := time.Now()
+	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+		return err
+	}
+	cl.phase("healthy")
+	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
+	c.Tell(ctx, applied, "Started", fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, t.spec.Replicas, t.spec.Replicas), false)
+	return nil
+}
+
+// settle writes the good outcome on every cluster.
+func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
+	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
+		return struct{}{}, cl.finish(ctx, func(r *release.Record) {
+			r.Custody, r.Status, r.Reason = release.CustodyOwned, release.StatusStarted, ""
+			r.Durations.Total = time.Since(began).Round(time.Millisecond)
+		})
+	})
+	for _, cl := range claims {
+		if done.CreatedAt.IsZero() || cl.live.CreationTimestamp.Time.Before(done.CreatedAt) {
+			done.CreatedAt, done.CreatedBy = cl.live.CreationTimestamp.UTC(), cl.record.CreatedBy
+		}
+		done.Durations.Total = max(done.Durations.Total, cl.record.Durations.Total)
+		done.Durations.Startup = max(done.Durations.Startup, cl.record.Durations.Startup)
+	}
+	return err
+}
+
+// abandonAll is what follows a failed create: nothing of it is owned any more.
+func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) {
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
+		return struct{}{}, e.abandon(clean, cl, cause)
+	})
+}
+
+// abandon stops or removes what failed, as OnFailure says, unless it carries
+// traffic: then it is left as it was found.
+func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
+	c, t := cl.cluster, cl.target
+	defer cl.stop()
+	e.unclaim(key(c, t.id.Namespace, t.id.Name))
+	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
+		d, err := e.liveWorkload(ctx, c, t.id, t.application())
+		if err == nil && d != nil && e.mayHurt(ctx, c, t.application(), d) != "" {
+			return cl.giveBack(ctx)
+		}
+		if t.spec.OnFailure == release.OnFailureStop && d != nil {
+			err = errors.Join(err, e.scaleDown(ctx, c, t))
+		}
+		err = errors.Join(err, cl.finish(ctx, func(r *release.Record) {
+			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, reasonOf(cause)
+		}))
+		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
+			return err
+		}
+		return e.remove(ctx, c, t.id, t.application(), h)
+	})
+}
+
+// cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
+// and stays ours so that the next apply resumes it.
+func (e *Engine) cancelAll(ctx context.Context, claims []*claim) {
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
+		return struct{}{}, e.cancel(clean, cl)
+	})
+}
+
+func (e *Engine) cancel(ctx context.Context, cl *claim) error {
+	c, t := cl.cluster, cl.target
+	status := release.StatusCancelled
+	if cl.before != nil && cl.before.Status == release.StatusStarted {
+		status = release.StatusStarted // it was up before we came: it stays up
+	}
+	// The record first: it is what the next apply reads, whatever becomes of the rest.
+	err := cl.finish(ctx, func(r *release.Record) {
+		r.Custody, r.Status, r.Reason = release.CustodyOwned, status, "interrupted"
+	})
+	if status != release.StatusCancelled {
+		return err
+	}
+	return errors.Join(err, e.stopIdle(ctx, c, t))
+}
+
+// scaleDown asks for no pods; it does not wait. Callers hold the Lease and have
+// made sure that no traffic goes there.
+func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
+	_, _, err := e.applyWorkload(ctx, c, t, 0, everything)
+	return err
+}
+
+func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) {
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	_, _ = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.giveBack(clean) })
+}
+
+// made drops the clusters on which nothing was claimed.
+func made(claims []*claim) []*claim {
+	var got []*claim
+	for _, cl := range claims {
+		if cl != nil {
+			got = append(got, cl)
+		}
+	}
+	return got
+}
+
+// reasonOf is what a record keeps of an error: the first line of what it says.
+func reasonOf(err error) string {
+	var start *StartError
+	if errors.As(err, &start) {
+		return start.Summary()
+	}
+	return err.Error()
+}

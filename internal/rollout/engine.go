@@ -1,0 +1,164 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Timing are the engine's own durations. The user's are in the requests.
+type Timing struct {
+	Beat    time.Duration // between heartbeats of a record or Lease we hold
+	Expiry  time.Duration // of somebody's heartbeat, watched on our own clock
+	Grace   time.Duration // how long a certain cause of failure must last: a flap must not fail
+	Settle  time.Duration // for endpoints to appear, and for a switch to be visible
+	Cleanup time.Duration // what may still be done after the context has ended
+}
+
+// DefaultTiming is what users get.
+func DefaultTiming() Timing {
+	return Timing{
+		Beat:   release.HeartbeatEvery,
+		Expiry: release.HeartbeatExpiry,
+		Grace:  15 * time.Second,
+		Settle: 30 * time.Second,
+		// A first Ctrl-C must be over within two seconds.
+		Cleanup: 1500 * time.Millisecond,
+	}
+}
+
+// Engine runs the verbs of one provider process. It is safe for concurrent use.
+type Engine struct {
+	run    string // this process, in heartbeats and Leases
+	holder string // the same, in words
+	timing Timing
+
+	mu      sync.Mutex
+	claimed map[string]bool          // releases this run has claimed
+	left    map[string]time.Time     // when this run saw traffic leave a release
+	locks   map[string]chan struct{} // one promotion at a time within this process
+}
+
+// New starts an engine.
+func New(timing Timing) *Engine {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return &Engine{
+		run:     NewToken(),
+		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
+		timing:  timing,
+		claimed: map[string]bool{},
+		left:    map[string]time.Time{},
+		locks:   map[string]chan struct{}{},
+	}
+}
+
+// NewToken makes an owner token: 16 random hexadecimal characters.
+func NewToken() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return hex.EncodeToString(b[:])
+}
+
+// Notice is something the user should know although the operation succeeded.
+type Notice struct {
+	Summary, Detail string
+
+	// Routine notices are part of every replacement: whoever knows that one is
+	// under way need not be told.
+	Routine bool
+}
+
+// key names a release or an application of one cluster within the process.
+func key(c Cluster, namespace, name string) string {
+	return c.Name() + "/" + namespace + "/" + name
+}
+
+// claimOnce says whether this is the run's first claim of the release.
+func (e *Engine) claimOnce(k string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.claimed[k] {
+		return false
+	}
+	e.claimed[k] = true
+	return true
+}
+
+func (e *Engine) unclaim(k string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.claimed, k)
+}
+
+// trafficLeft remembers that the release stopped being main just now.
+func (e *Engine) trafficLeft(k string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left[k] = time.Now()
+}
+
+// awaitDrained returns once drain has passed since traffic left the release.
+// What another process switched is taken to have been switched just now: clocks
+// of different machines are never compared.
+func (e *Engine) awaitDrained(ctx context.Context, k string, drain time.Duration) error {
+	e.mu.Lock()
+	if _, ok := e.left[k]; !ok {
+		e.left[k] = time.Now()
+	}
+	left := e.left[k]
+	e.mu.Unlock()
+	return pause(ctx, drain-time.Since(left))
+}
+
+// pause waits for d or for the context.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// interrupted tells the user's Ctrl-C from a deadline.
+func interrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// cleanup is a context for the little that may be done after ctx has ended.
+func (e *Engine) cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := e.timing.Settle
+	if interrupted(ctx) {
+		limit = e.timing.Cleanup
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
+}
+
+// byName sorts clusters, so that locks are taken and results told in one order.
+func byName(clusters []Cluster) []Cluster {
+	return slices.SortedFunc(slices.Values(clusters), func(a, b Cluster) int { return cmp.Compare(a.Name(), b.Name()) })
+}
+
+// onAll runs f for every item at once and returns the results in the items'
+// order, with every error.
+func onAll[I, T any](items []I, f func(I) (T, error)) ([]T, error) {
+	results, errs := make([]T, len(items)), make([]error, len(items))
+	var wg sync.WaitGroup
+	for i, item := range items {
+		wg.Go(func() { results[i], errs[i] = f(item) })
+	}
+	wg.Wait()
+	return results, errors.Join(errs...)
+}

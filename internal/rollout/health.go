@@ -1,0 +1,159 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// StartError says why a release did not become healthy, in the words of what
+// the cluster showed.
+type StartError struct {
+	Cluster string
+	ID      release.ID
+	Version string
+	Verdict health.Verdict
+	Traffic string // what became of the application's traffic: nothing
+	Err     error  // why the wait ended where that is not the verdict alone; may be nil
+}
+
+// Summary names the most likely cause.
+func (e *StartError) Summary() string {
+	if len(e.Verdict.Findings) == 0 {
+		return "Deployment did not start in time"
+	}
+	return "Deployment failed to start: " + string(e.Verdict.Findings[0].Cause)
+}
+
+func (e *StartError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d pods are available.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want)
+	if e.Err != nil {
+		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
+	}
+	for _, f := range e.Verdict.Findings {
+		fmt.Fprintf(&b, "\n\n%s: %s", f.Cause, f.Sentence)
+		where := f.Object
+		if f.Of > 1 {
+			where = fmt.Sprintf("%s (%d of %d pods)", where, f.Affected, f.Of)
+		}
+		fmt.Fprintf(&b, "\n  Where: %s", where)
+		if f.Evidence != "" {
+			fmt.Fprintf(&b, "\n  Evidence: %s", f.Evidence)
+		}
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "\n  Try: %s", f.Hint)
+		}
+	}
+	if e.Traffic != "" {
+		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
+	}
+	return b.String()
+}
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// errVanished says that the workload was deleted while it was waited for.
+var errVanished = errors.New("its Deployment was deleted while it was starting")
+
+// awaitHealthy waits until every pod of the release is ready. It gives up as
+// soon as waiting cannot help: at once where a failure has repeated itself,
+// after the grace where it is certain. What may heal is waited for until the
+// context ends, and told then.
+func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) error {
+	view := c.View(t.id.Namespace)
+	var verdict health.Verdict
+	var cause health.Cause
+	var since time.Time
+	seen := false
+	err := await(ctx, view, func() (bool, time.Duration, error) {
+		in, err := e.evidence(ctx, view, t, applied)
+		if err != nil || in.Workload == nil {
+			if seen && err == nil {
+				err = errVanished
+			}
+			return false, 0, err
+		}
+		seen = true
+		verdict = health.Compute(in)
+		switch {
+		case verdict.State == health.Healthy:
+			return true, 0, nil
+		case verdict.State != health.Failed:
+			cause = ""
+			return false, 0, nil
+		case verdict.Class != health.Certain:
+			return false, 0, errFailed
+		}
+		if first := verdict.Findings[0].Cause; first != cause {
+			cause, since = first, time.Now()
+		}
+		if left := e.timing.Grace - time.Since(since); left > 0 {
+			return false, left, nil
+		}
+		return false, 0, errFailed
+	})
+	if err == nil || interrupted(ctx) {
+		return err
+	}
+	return e.startError(ctx, c, t, applied, verdict, err)
+}
+
+// errFailed ends the wait because of the verdict.
+var errFailed = errors.New("it cannot become healthy")
+
+// evidence is what the watch caches have of a release. Pods and ReplicaSets may
+// be forbidden: then less is said.
+func (e *Engine) evidence(ctx context.Context, view View, t target, applied *appsv1.Deployment) (health.Input, error) {
+	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation}
+	d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
+	if err != nil || d == nil || d.UID != applied.UID {
+		return in, err
+	}
+	in.Workload = d
+	labels := map[string]string{release.LabelDeployment: t.id.Name}
+	pods, _ := view.List(ctx, &corev1.Pod{}, labels)
+	for _, pod := range pods {
+		in.Pods = append(in.Pods, pod.(*corev1.Pod))
+	}
+	sets, _ := view.List(ctx, &appsv1.ReplicaSet{}, labels)
+	for _, set := range sets {
+		in.ReplicaSets = append(in.ReplicaSets, set.(*appsv1.ReplicaSet))
+	}
+	return in, nil
+}
+
+// startError joins the last verdict with the events of the release's pods, and
+// says what became of the traffic. It has a little time of its own: the wait's
+// is over.
+func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, why error) error {
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict}
+	if !errors.Is(why, errFailed) {
+		failure.Err = why
+	}
+	if in, err := e.evidence(asked, c.View(t.id.Namespace), t, applied); err == nil && in.Workload != nil {
+		events := &corev1.EventList{}
+		if c.List(asked, t.id.Namespace, "", events) == nil {
+			for i := range events.Items {
+				in.Events = append(in.Events, &events.Items[i])
+			}
+		}
+		if now := health.Compute(in); len(now.Findings) > 0 {
+			failure.Verdict = now
+		}
+	}
+	if main, _, err := e.liveMain(asked, c, t.id.Namespace, t.application()); err == nil && main != nil && main.Deployment != "" {
+		failure.Traffic = "unchanged, 100 % on " + main.Deployment
+	}
+	return failure
+}

@@ -1,0 +1,246 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// ErrLockLost is the cause of a context whose Lease somebody else has taken.
+var ErrLockLost = errors.New("another process took the application's Lease over, because it saw no sign of life from this one")
+
+// LockedError says who holds an application's Lease when waiting for it ended.
+type LockedError struct {
+	Cluster, Namespace, Application, Holder string
+	Waited                                  time.Duration
+	Err                                     error
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the application %s/%s on cluster %q is being changed by %s; waited %s for it: %v",
+		e.Namespace, e.Application, e.Cluster, e.Holder, e.Waited.Round(time.Second), e.Err)
+}
+
+func (e *LockedError) Unwrap() error { return e.Err }
+
+// leasePoll is how often a held Lease is looked at. Watching it would need a
+// permission that nothing else does.
+const leasePoll = time.Second
+
+// locked runs f while this process holds the application's Lease on every
+// cluster. Leases are taken in the order of the clusters' names, so that two
+// runs cannot wait for each other.
+func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, application string, f func(context.Context, *held) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	h := &held{}
+	for _, c := range byName(clusters) {
+		unlock, err := e.lock(ctx, cancel, c, namespace, application)
+		if err != nil {
+			return err
+		}
+		defer func() { unlock(h.isLast(c)) }()
+	}
+	return f(ctx, h)
+}
+
+// held is what a verb knows of the Leases it holds.
+type held struct {
+	mu   sync.Mutex
+	last map[string]bool
+}
+
+// lastUse says that nothing of the application is left on the cluster, so that
+// its Lease goes too.
+func (h *held) lastUse(c Cluster) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.last == nil {
+		h.last = map[string]bool{}
+	}
+	h.last[c.Name()] = true
+}
+
+func (h *held) isLast(c Cluster) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[c.Name()]
+}
+
+// lock takes one Lease and renews it until unlock, which lets it go or, on last
+// use, removes it. When the Lease is lost, lost ends the holder's context.
+func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, c Cluster, namespace, application string) (unlock func(last bool), err error) {
+	free, err := e.lockHere(ctx, key(c, namespace, application))
+	if err != nil {
+		return nil, err
+	}
+	lease, err := e.acquire(ctx, c, namespace, application)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { e.renew(renewing, lost, c, lease) })
+	return func(last bool) {
+		stop()
+		wg.Wait()
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.Cleanup)
+		defer cancel()
+		letGo(clean, c, lease, last)
+		free()
+	}, nil
+}
+
+// lockHere keeps the verbs of this process apart without a request.
+func (e *Engine) lockHere(ctx context.Context, k string) (free func(), err error) {
+	e.mu.Lock()
+	slot, ok := e.locks[k]
+	if !ok {
+		slot = make(chan struct{}, 1)
+		e.locks[k] = slot
+	}
+	e.mu.Unlock()
+	select {
+	case slot <- struct{}{}:
+		return func() { <-slot }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// acquire takes the Lease when it is free, or when its renewTime has not
+// changed for its duration on our own clock.
+func (e *Engine) acquire(ctx context.Context, c Cluster, namespace, application string) (*coordinationv1.Lease, error) {
+	began := time.Now()
+	var seen *coordinationv1.Lease
+	var since time.Time
+	for {
+		lease := &coordinationv1.Lease{}
+		err := c.Get(ctx, namespace, release.MainName(application), lease)
+		switch {
+		case apierrors.IsNotFound(err):
+			lease = e.newLease(namespace, application)
+			if err = c.Create(ctx, lease); err == nil {
+				return lease, nil
+			}
+			if !apierrors.IsAlreadyExists(err) {
+				return nil, err
+			}
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if err := release.Foreign(c.Name(), "Lease", lease, application); err != nil {
+			return nil, err
+		}
+		if seen == nil || seen.ResourceVersion != lease.ResourceVersion {
+			seen, since = lease, time.Now()
+		}
+		if deref(lease.Spec.HolderIdentity) == "" || time.Since(since) >= e.expiryOf(lease) {
+			e.hold(lease)
+			if err = c.Update(ctx, lease); err == nil {
+				return lease, nil
+			}
+			if !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+				return nil, err
+			}
+			seen = nil
+			continue
+		}
+		if err := pause(ctx, leasePoll); err != nil {
+			return nil, &LockedError{
+				Cluster: c.Name(), Namespace: namespace, Application: application,
+				Holder: deref(seen.Spec.HolderIdentity), Waited: time.Since(began), Err: err,
+			}
+		}
+	}
+}
+
+func (e *Engine) newLease(namespace, application string) *coordinationv1.Lease {
+	lease := &coordinationv1.Lease{
+		TypeMeta: metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: release.MainName(application),
+			Labels: applicationLabels(application, release.RolePointer),
+		},
+	}
+	e.hold(lease)
+	return lease
+}
+
+// hold writes us down as the holder. The times are for people.
+func (e *Engine) hold(lease *coordinationv1.Lease) {
+	now := metav1.NowMicro()
+	identity := e.holder + " (" + e.run + ")"
+	seconds := int32(max(1, e.timing.Expiry/time.Second))
+	if deref(lease.Spec.HolderIdentity) != identity {
+		lease.Spec.AcquireTime = &now
+		transitions := deref(lease.Spec.LeaseTransitions) + 1
+		lease.Spec.LeaseTransitions = &transitions
+	}
+	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &identity, &seconds, &now
+}
+
+func (e *Engine) expiryOf(lease *coordinationv1.Lease) time.Duration {
+	if s := deref(lease.Spec.LeaseDurationSeconds); s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	return e.timing.Expiry
+}
+
+// renew keeps the Lease until stopped. A server that cannot be reached is not
+// yet a loss: only another holder is.
+func (e *Engine) renew(ctx context.Context, lost context.CancelCauseFunc, c Cluster, lease *coordinationv1.Lease) {
+	for pause(ctx, e.timing.Beat) == nil {
+		e.hold(lease)
+		err := c.Update(ctx, lease)
+		if release.ReadAgain(err) || apierrors.IsNotFound(err) {
+			lost(ErrLockLost)
+			return
+		}
+	}
+}
+
+// letGo frees the Lease, or removes it with the last of the application. Where
+// that fails, it expires.
+func letGo(ctx context.Context, c Cluster, lease *coordinationv1.Lease, last bool) {
+	live := &coordinationv1.Lease{}
+	if c.Get(ctx, lease.Namespace, lease.Name, live) != nil || deref(live.Spec.HolderIdentity) != deref(lease.Spec.HolderIdentity) {
+		return
+	}
+	if last {
+		_ = c.Delete(ctx, live, metav1.DeletePropagationBackground)
+		return
+	}
+	nobody := ""
+	live.Spec.HolderIdentity = &nobody
+	_ = c.Update(ctx, live)
+}
+
+// applicationLabels mark what belongs to an application rather than to one of
+// its releases.
+func applicationLabels(application, role string) map[string]string {
+	return map[string]string{
+		release.LabelName:        application,
+		release.LabelManagedBy:   release.ManagedBy,
+		release.LabelApplication: application,
+		release.LabelRole:        role,
+	}
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

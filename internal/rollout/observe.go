@@ -1,0 +1,133 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// Observed is what stands of a release on one cluster.
+type Observed struct {
+	Cluster  string
+	Record   *release.Record    // nil: none
+	Created  time.Time          // of the record
+	Workload *appsv1.Deployment // nil: none
+	Service  *corev1.Service    // nil: none
+	Err      error              // the cluster could not be read; the rest is empty
+}
+
+// Exists says whether anything is left of the release.
+func (o Observed) Exists() bool {
+	return o.Record != nil || o.Workload != nil || o.Service != nil
+}
+
+// Observe reads a release on every cluster from the shared watch caches. It
+// writes nothing, and an unreachable cluster is not an empty one.
+func (e *Engine) Observe(ctx context.Context, clusters []Cluster, id release.ID) []Observed {
+	all, _ := onAll(byName(clusters), func(c Cluster) (Observed, error) {
+		o, err := observeOn(ctx, c, id)
+		if err != nil {
+			o = Observed{Err: err}
+		}
+		o.Cluster = c.Name()
+		return o, nil
+	})
+	return all
+}
+
+func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err error) {
+	view := c.View(id.Namespace)
+	cm, err := cached(ctx, view, &corev1.ConfigMap{}, id.Name)
+	if err != nil {
+		return o, err
+	}
+	if cm != nil {
+		o.Created = cm.CreationTimestamp.UTC()
+		if o.Record, err = release.ParseRecord(cm.Data); err != nil {
+			return o, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
+		}
+	}
+	if o.Workload, err = cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
+		return o, err
+	}
+	o.Service, err = cached(ctx, view, &corev1.Service{}, id.Name)
+	return o, err
+}
+
+// ObservedMain is what stands of an application's address on one cluster.
+type ObservedMain struct {
+	Cluster  string
+	Main     *release.Main   // nil: none
+	Service  *corev1.Service // nil: none
+	Split    release.Split   // who really gets the traffic
+	Leftover []string        // condemned releases that a finished promotion would have collected
+	Err      error
+}
+
+// Exists says whether anything is left of the address.
+func (o ObservedMain) Exists() bool { return o.Main != nil || o.Service != nil }
+
+// ObserveMain reads an application's address on every cluster from the shared
+// watch caches. service names the main Service; empty asks what is remembered.
+func (e *Engine) ObserveMain(ctx context.Context, clusters []Cluster, namespace, application, service string) []ObservedMain {
+	all, _ := onAll(byName(clusters), func(c Cluster) (ObservedMain, error) {
+		o, err := observeMainOn(ctx, c, namespace, application, service)
+		if err != nil {
+			o = ObservedMain{Err: err}
+		}
+		o.Cluster = c.Name()
+		return o, nil
+	})
+	return all
+}
+
+func observeMainOn(ctx context.Context, c Cluster, namespace, application, service string) (o ObservedMain, err error) {
+	view := c.View(namespace)
+	cm, err := cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application))
+	if err != nil {
+		return o, err
+	}
+	if cm != nil {
+		if o.Main, err = release.ParseMain(cm.Data); err != nil {
+			return o, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
+		}
+		if service == "" {
+			service = o.Main.Service
+		}
+	}
+	if service == "" {
+		service = application
+	}
+	if o.Service, err = cached(ctx, view, &corev1.Service{}, service); err != nil {
+		return o, err
+	}
+	o.Split = traffic.SplitOf(o.Service)
+	if o.Main == nil {
+		return o, nil
+	}
+	records, err := view.List(ctx, &corev1.ConfigMap{}, map[string]string{
+		release.LabelApplication: application, release.LabelCustody: string(release.CustodyCondemned),
+	})
+	for _, record := range records {
+		if !o.Main.Names(record.GetName()) {
+			o.Leftover = append(o.Leftover, record.GetName())
+		}
+	}
+	return o, err
+}
+
+// cached reads one object of a view; the zero T where there is none.
+func cached[T Object](ctx context.Context, view View, like T, name string) (T, error) {
+	var none T
+	obj, err := view.Get(ctx, like, name)
+	if err != nil || obj == nil {
+		return none, err
+	}
+	return obj.(T), nil
+}

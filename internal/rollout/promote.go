@@ -1,0 +1,460 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// PromoteRequest makes a release the main deployment of its application.
+type PromoteRequest struct {
+	Service   traffic.ServiceSpec
+	To        string // the release's name
+	Owner     string // the state's token; empty for a new main_deployment
+	KeepCount int
+	Drain     time.Duration
+	Clusters  []Cluster
+
+	// TakeBack says that the plan has shown the Service's fields to be changed
+	// by somebody else.
+	TakeBack bool
+}
+
+// Promoted is what became of an application's address.
+type Promoted struct {
+	Owner      string
+	Moved      bool // traffic is where the request wanted it, on every cluster
+	Status     release.MainStatus
+	Reason     string
+	Previous   string // main before the current one; empty where there is none
+	PromotedAt time.Time
+	Notices    []Notice
+}
+
+// Promote moves an application's address to a release on every cluster, or
+// leaves it where it was on every cluster. It makes sure first that the release
+// is ready everywhere, verifies the switch, lets the old side drain, and
+// removes what only waited for main to move away.
+//
+// An error with Moved set means that traffic has moved but that what follows is
+// unfinished; the next Promote goes on from there.
+func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, error) {
+	var p *promotion
+	err := e.locked(ctx, req.Clusters, req.Service.Namespace, req.Service.Application, func(ctx context.Context, _ *held) error {
+		var err error
+		p, err = e.startPromotion(ctx, req)
+		if err != nil {
+			return err
+		}
+		return p.run(ctx)
+	})
+	if p == nil {
+		return Promoted{Status: release.MainFailed, Reason: reasonOf(err)}, err
+	}
+	if err != nil {
+		p.done.Reason = reasonOf(err)
+	}
+	return p.done, err
+}
+
+// promotion is one run of Promote, under the Leases.
+type promotion struct {
+	engine *Engine
+	req    PromoteRequest
+	sides  []*side // one for each cluster, by name
+
+	mu   sync.Mutex
+	done Promoted
+}
+
+func (p *promotion) tell(notices ...Notice) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done.Notices = append(p.done.Notices, notices...)
+}
+
+// side is a promotion on one cluster.
+type side struct {
+	cluster Cluster
+	router  *traffic.Service
+	live    *corev1.ConfigMap // nil before the first promotion
+	main    release.Main
+	from    string // where traffic was when we came; empty: nowhere
+	there   bool   // traffic was where it is wanted already
+	touched bool   // the switch may have been written
+	renamed string // the address's former name, to be removed at the end
+}
+
+// startPromotion reads every cluster and refuses what is somebody else's. It
+// writes nothing.
+func (e *Engine) startPromotion(ctx context.Context, req PromoteRequest) (*promotion, error) {
+	p := &promotion{engine: e, req: req, done: Promoted{Owner: req.Owner, Status: release.MainWaiting}}
+	if req.Owner == "" {
+		p.done.Owner = NewToken()
+	}
+	sides, err := onAll(byName(req.Clusters), func(c Cluster) (*side, error) { return p.lookAt(ctx, c) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		return p, err
+	}
+	p.sides = sides
+	return p, nil
+}
+
+func (p *promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
+	e, req := p.engine, p.req
+	s := &side{cluster: c, router: traffic.NewService(c, c.View(req.Service.Namespace), req.Service, req.TakeBack)}
+	main, live, err := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
+	if err != nil {
+		return nil, err
+	}
+	split, err := s.router.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if main == nil {
+		main = &release.Main{Schema: release.MainSchema}
+	}
+	s.live, s.main = live, *main
+	if cp := main.Checkpoint; cp != nil {
+		s.renamed = cp.OldService
+	}
+	if main.Service != "" && main.Service != req.Service.Name {
+		s.renamed = main.Service
+	}
+	var there bool
+	s.from, there = split.Stable()
+	s.there = there && s.from == req.To
+	if !there {
+		s.from = main.Deployment
+	}
+	return s, p.mayTouch(s)
+}
+
+// mayTouch refuses an address that another main_deployment holds. One that is
+// unfinished, or that points where we want it, or that one half of a
+// replacement has left, is taken over.
+func (p *promotion) mayTouch(s *side) error {
+	id := p.req.Service.Namespace + "/" + p.req.Service.Application
+	switch {
+	case s.live == nil || s.main.Owner == "":
+		return nil
+	case p.req.Owner != "" && s.main.Owner != p.req.Owner:
+		return &release.StaleOwnerError{
+			Cluster: s.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,
+		}
+	case p.req.Owner != "":
+		return nil
+	case s.main.Checkpoint != nil || s.main.Deployment == p.req.To:
+		p.tell(tookMainOver(s.cluster, id, s.main.Deployment))
+		return nil
+	default:
+		return &release.MainOwnedError{Cluster: s.cluster.Name(), ID: id, Deployment: s.main.Deployment}
+	}
+}
+
+// run is the promotion: nothing has been written when it begins.
+func (p *promotion) run(ctx context.Context) error {
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.awaitReady(ctx, s) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		return err
+	}
+	p.done.Status = release.MainRunning
+	err = p.each(func(s *side) error { return p.checkpoint(ctx, s, release.MainRunning) })
+	if err == nil {
+		err = p.each(func(s *side) error { return p.switchTo(ctx, s) })
+	}
+	if err == nil {
+		err = p.each(func(s *side) error { return p.commit(ctx, s) })
+	}
+	if err != nil {
+		return p.rollBack(ctx, err)
+	}
+	p.moved()
+	_, err = onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.finalize(ctx, s) })
+	if err != nil {
+		return err
+	}
+	p.done.Status = release.MainFinalized
+	return nil
+}
+
+// each runs a step on one cluster after the other and stops at the first error,
+// so that a failure is found with as little moved as possible.
+func (p *promotion) each(step func(*side) error) error {
+	for _, s := range p.sides {
+		if err := step(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitReady waits, for a bounded time, until the release can take the traffic.
+func (p *promotion) awaitReady(ctx context.Context, s *side) error {
+	if s.there {
+		return nil // going nowhere needs no more than what serves now
+	}
+	e, c, id := p.engine, s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
+	_, record, err := e.liveRecord(ctx, c, id, p.req.Service.Application)
+	if apierrors.IsNotFound(err) {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
+	}
+	if err != nil {
+		return err
+	}
+	if record.Status != release.StatusStarted || record.Custody == release.CustodyTerminating {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("its status is %q, not %q", record.Status, release.StatusStarted)}
+	}
+	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
+	if err != nil {
+		return err
+	}
+	if d == nil || d.DeletionTimestamp != nil {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
+	}
+	if err := p.hasPorts(c, id, d); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
+	defer cancel()
+	view, ready := c.View(id.Namespace), 0
+	want := max(1, int(deref(d.Spec.Replicas)))
+	err = await(waiting, view, func() (bool, time.Duration, error) {
+		endpoints, err := traffic.Endpoints(waiting, view, id.Name)
+		ready = 0
+		for _, up := range endpoints {
+			if up {
+				ready++
+			}
+		}
+		return ready >= want, 0, err
+	})
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)}
+	}
+	return err
+}
+
+// hasPorts makes sure that the address's ports lead somewhere.
+func (p *promotion) hasPorts(c Cluster, id release.ID, d *appsv1.Deployment) error {
+	declared := map[string]bool{}
+	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
+		for _, container := range containers {
+			for _, port := range container.Ports {
+				declared[port.Name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
+		if !declared[name] {
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s", name, oneOf(declared))}
+		}
+	}
+	return nil
+}
+
+func oneOf(names map[string]bool) string {
+	if len(names) == 0 {
+		return "no ports"
+	}
+	return "only " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+}
+
+// checkpoint writes down what is about to happen, before it does.
+func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus) error {
+	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
+	s.main.Owner = p.done.Owner
+	s.main.Service, s.main.KeepCount, s.main.Drain = p.req.Service.Name, p.req.KeepCount, p.req.Drain
+	return p.save(ctx, s)
+}
+
+// save writes the application's ConfigMap with what was seen under the Lease as
+// precondition.
+func (p *promotion) save(ctx context.Context, s *side) error {
+	return saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main)
+}
+
+func saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main) error {
+	main.Schema = release.MainSchema
+	data, err := main.Marshal()
+	if err != nil {
+		return err
+	}
+	if *live == nil {
+		cm := &corev1.ConfigMap{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: namespace, Name: release.MainName(application),
+				Labels: applicationLabels(application, release.RolePointer),
+			},
+			Data: data,
+		}
+		if err := c.Create(ctx, cm); err != nil {
+			return err
+		}
+		*live = cm
+		return nil
+	}
+	next := (*live).DeepCopy()
+	next.Data = data
+	if err := c.Update(ctx, next); err != nil {
+		return err
+	}
+	*live = next
+	return nil
+}
+
+// switchTo moves the address and returns when the data plane has it.
+func (p *promotion) switchTo(ctx context.Context, s *side) error {
+	s.touched = true
+	return p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
+}
+
+func (e *Engine) ensure(ctx context.Context, s *side, to, namespace string) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
+	defer cancel()
+	err := await(waiting, s.cluster.View(namespace), func() (bool, time.Duration, error) {
+		settled, err := s.router.Ensure(waiting, release.Split{to: 100})
+		return settled, 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, s.cluster.Name(), err)
+	}
+	return nil
+}
+
+// commit writes down that the address has moved.
+func (p *promotion) commit(ctx context.Context, s *side) error {
+	if s.from != "" && s.from != p.req.To {
+		p.engine.trafficLeft(key(s.cluster, p.req.Service.Namespace, s.from))
+	}
+	if s.main.Deployment == "" && s.from != p.req.To {
+		s.main.Deployment = s.from // a pointer whose ConfigMap was lost
+	}
+	if s.main.Deployment != p.req.To || s.main.PromotedAt.IsZero() {
+		s.main = s.main.Promoted(p.req.To)
+		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
+	}
+	if applied := s.router.Applied(); applied != nil {
+		s.main.Baseline = workload.Baseline(applied)
+	}
+	return p.checkpoint(ctx, s, release.MainFinalizing)
+}
+
+func (p *promotion) moved() {
+	p.done.Moved, p.done.Status = true, release.MainFinalizing
+	first := p.sides[0].main
+	p.done.PromotedAt = first.PromotedAt
+	if len(first.Previous) > 0 {
+		p.done.Previous = first.Previous[0]
+	}
+	for _, s := range p.sides {
+		if s.from != p.req.To {
+			svc := p.req.Service.Object(p.req.To)
+			s.cluster.Tell(context.Background(), svc, "Promoted", fmt.Sprintf("traffic moved from %s to %s", orNone(s.from), p.req.To), false)
+		}
+	}
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
+}
+
+// rollBack returns every cluster that may have been switched to where its
+// traffic was, and says so.
+func (p *promotion) rollBack(ctx context.Context, cause error) error {
+	clean, cancel := p.engine.cleanup(ctx)
+	defer cancel()
+	p.done.Status = release.MainRolledBack
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.rollBackSide(clean, s) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))
+	}
+	return cause
+}
+
+func (p *promotion) rollBackSide(ctx context.Context, s *side) error {
+	if err := p.switchBack(ctx, s); err != nil {
+		return err
+	}
+	if s.live == nil {
+		return nil
+	}
+	if s.from == "" && s.main.PromotedAt.IsZero() {
+		return s.cluster.Delete(ctx, s.live, metav1.DeletePropagationBackground)
+	}
+	if s.main.Deployment == p.req.To && s.from != p.req.To {
+		s.main = s.main.Promoted(s.from)
+		s.main.Previous = slices.DeleteFunc(s.main.Previous, func(n string) bool { return n == p.req.To })
+	}
+	if s.renamed != "" {
+		s.main.Service = s.renamed
+	}
+	s.main.Checkpoint = nil
+	return p.save(ctx, s)
+}
+
+// switchBack returns the address to where it was, if it may have moved.
+func (p *promotion) switchBack(ctx context.Context, s *side) error {
+	if !s.touched || s.there {
+		return nil
+	}
+	if s.from == "" || s.renamed != "" {
+		return s.router.Remove(ctx) // the address is new; a former one was not touched
+	}
+	split, err := s.router.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	if now, _ := split.Stable(); now == s.from {
+		return nil
+	}
+	return p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
+}
+
+// finalize collects what only waited for main to move away.
+func (p *promotion) finalize(ctx context.Context, s *side) error {
+	if err := p.removeRenamed(ctx, s); err != nil {
+		return err
+	}
+	notices, err := p.engine.collect(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.main)
+	p.tell(notices...)
+	if err != nil {
+		return err
+	}
+	s.main.Checkpoint = nil
+	return p.save(ctx, s)
+}
+
+// removeRenamed removes the address's former name after the drain.
+func (p *promotion) removeRenamed(ctx context.Context, s *side) error {
+	if s.renamed == "" || s.renamed == p.req.Service.Name {
+		return nil
+	}
+	if err := pause(ctx, p.req.Drain); err != nil {
+		return err
+	}
+	old := p.req.Service
+	old.Name = s.renamed
+	return traffic.NewService(s.cluster, s.cluster.View(old.Namespace), old, false).Remove(ctx)
+}

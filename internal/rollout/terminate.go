@@ -1,0 +1,231 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// TerminateRequest ends a release on some clusters.
+type TerminateRequest struct {
+	ID          release.ID
+	Application string
+	Owner       string // the state's token
+	Clusters    []Cluster
+}
+
+// Terminate does what the deletion of a release's Terraform resource may do:
+// remove it with all its objects, keep it for going back, or leave it alone
+// because traffic goes there or because somebody else has claimed it. It
+// returns when what is removed is gone.
+func (e *Engine) Terminate(ctx context.Context, req TerminateRequest) ([]Notice, error) {
+	notices, err := onAll(byName(req.Clusters), func(c Cluster) (notice *Notice, err error) {
+		err = e.locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *held) error {
+			notice, err = e.terminateOn(ctx, c, req, h)
+			return err
+		})
+		return notice, err
+	})
+	var told []Notice
+	for _, n := range notices {
+		if n != nil {
+			told = append(told, *n)
+		}
+	}
+	return told, err
+}
+
+// terminateOn decides and acts on one cluster, under its Lease. A write that
+// finds the record changed decides again.
+func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateRequest, h *held) (*Notice, error) {
+	for {
+		live, record, err := e.liveRecord(ctx, c, req.ID, req.Application)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		d, err := e.liveWorkload(ctx, c, req.ID, req.Application)
+		if err != nil {
+			return nil, err
+		}
+		if record == nil && d != nil {
+			// Somebody deleted the record. The labels say that the rest is ours.
+			record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned}
+		}
+		why := ""
+		if d != nil {
+			why = e.mayHurt(ctx, c, req.Application, d)
+		}
+		main, _, err := e.liveMain(ctx, c, req.ID.Namespace, req.Application)
+		if err != nil {
+			return nil, err
+		}
+		var kept []string
+		if main != nil {
+			kept = main.Kept()
+		}
+		custody := release.CustodyRetained
+		switch release.Dispose(record, req.Owner, why != "", kept, req.ID.Name) {
+		case release.DisposeGone:
+			return nil, e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, h)
+		case release.DisposeStale:
+			n := staleDelete(c, req.ID.String())
+			return &n, nil
+		case release.DisposeRemove:
+			return nil, e.remove(ctx, c, req.ID, req.Application, h)
+		case release.DisposeCondemn:
+			custody = release.CustodyCondemned
+		case release.DisposeRetain:
+		}
+		if live == nil {
+			n := condemned(c, req.ID, why)
+			return &n, nil // no record to write it into; the labels will do
+		}
+		err = e.rewrite(ctx, c, req.Application, live, record, func(r *release.Record) { r.Custody = custody })
+		if release.ReadAgain(err) {
+			continue
+		}
+		if err != nil || custody == release.CustodyRetained {
+			return nil, err
+		}
+		c.Tell(ctx, d, "Condemned", "no longer in a Terraform state, but "+why, true)
+		n := condemned(c, req.ID, why)
+		return &n, nil
+	}
+}
+
+// rewrite changes a record that nobody works on, if it is still as we saw it.
+func (e *Engine) rewrite(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record, change func(*release.Record)) error {
+	cl := e.claimOf(c, application, live, record)
+	change(&cl.record)
+	return cl.write(ctx)
+}
+
+// claimOf is a claim on a record as it was seen live.
+func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, record *release.Record) *claim {
+	id := release.ID{Namespace: live.Namespace, Name: live.Name}
+	t := target{spec: release.Spec{Namespace: id.Namespace, Content: release.Content{Application: application}}, hash: record.Hash, id: id}
+	return &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: record, live: live, record: *record, stop: func() {}}
+}
+
+// remove deletes every object of a release, its record last, and waits until
+// they are gone. Callers hold the Lease and have decided on what they read
+// under it; a workload that has changed since is looked at again.
+func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, h *held) error {
+	live, record, err := e.liveRecord(ctx, c, id, application)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	if live != nil {
+		cl := e.claimOf(c, application, live, record)
+		cl.record.Custody, cl.record.Status = release.CustodyTerminating, release.StatusTerminating
+		cl.record.Run, cl.record.Holder = e.run, e.holder
+		cl.record.Beat++
+		if err := cl.write(ctx); err != nil {
+			return err
+		}
+		cl.beat(ctx)
+		defer func() { e.letRecordGo(ctx, cl) }()
+		defer func() { live = cl.live }()
+		if err := e.removeObjects(ctx, c, id, application); err != nil {
+			return err
+		}
+		cl.stop()
+		cl.live.ResourceVersion = "" // the Lease is ours, and no claim takes a record with a live heartbeat
+		if err := c.Delete(ctx, cl.live, metav1.DeletePropagationBackground); err != nil {
+			return err
+		}
+		cl.live = nil
+	} else if err := e.removeObjects(ctx, c, id, application); err != nil {
+		return err
+	}
+	return e.forgetApplication(ctx, c, id.Namespace, application, h)
+}
+
+// letRecordGo ends the heartbeat of a removal; one that did not finish stays
+// terminating, and whoever comes next need not wait for us.
+func (e *Engine) letRecordGo(ctx context.Context, cl *claim) {
+	cl.stop()
+	if cl.live == nil {
+		return
+	}
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	_ = cl.finish(clean, func(*release.Record) {})
+}
+
+// removeObjects deletes a release's workload and Service, after the drain where
+// it was main before.
+func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, application string) error {
+	main, _, err := e.liveMain(ctx, c, id.Namespace, application)
+	if err != nil {
+		return err
+	}
+	if main != nil && slices.Contains(main.Previous, id.Name) {
+		if err := e.awaitDrained(ctx, key(c, id.Namespace, id.Name), main.Drain); err != nil {
+			return err
+		}
+	}
+	d, err := e.deleteWorkload(ctx, c, id, application)
+	if err != nil {
+		return err
+	}
+	svc, err := e.liveService(ctx, c, id, application)
+	if err != nil {
+		return err
+	}
+	if svc != nil {
+		svc.ResourceVersion = ""
+		if err := c.Delete(ctx, svc, metav1.DeletePropagationBackground); err != nil {
+			return err
+		}
+	}
+	if d != nil {
+		if err := awaitGone(ctx, c, d, "Deployment"); err != nil {
+			return err
+		}
+	}
+	if svc != nil {
+		return awaitGone(ctx, c, svc, "Service")
+	}
+	return nil
+}
+
+// deleteWorkload asks for the workload's deletion, pods first, if it is as it
+// was when we made sure that no traffic goes there.
+func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, application string) (*appsv1.Deployment, error) {
+	for {
+		d, err := e.liveWorkload(ctx, c, id, application)
+		if err != nil || d == nil || d.DeletionTimestamp != nil {
+			return d, err
+		}
+		if why := e.mayHurt(ctx, c, application, d); why != "" {
+			return nil, fmt.Errorf("%s on cluster %q was about to be removed, but %s", id, c.Name(), why)
+		}
+		c.Tell(ctx, d, "Terminating", id.Name+" is being removed", false)
+		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
+		if !release.ReadAgain(err) {
+			return d, err
+		}
+	}
+}
+
+// forgetApplication removes the application's Lease with the last thing that
+// is left of it.
+func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, application string, h *held) error {
+	left := &corev1.ConfigMapList{}
+	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application
+	if err := c.List(ctx, namespace, selector, left); err != nil {
+		return err
+	}
+	if len(left.Items) == 0 {
+		h.lastUse(c)
+	}
+	return nil
+}

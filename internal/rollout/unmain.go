@@ -1,0 +1,80 @@
+package rollout
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// UnmainRequest takes an application's address away on some clusters.
+type UnmainRequest struct {
+	Service  traffic.ServiceSpec
+	Owner    string // the state's token
+	Clusters []Cluster
+
+	// Replaced says that another main_deployment of the same application
+	// follows: the address stays, without an owner, for it to take over.
+	Replaced bool
+}
+
+// Unmain deletes an application's address, and with it every release that is
+// in nobody's state: condemned, retained and abandoned ones.
+func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error) {
+	var notices []Notice
+	namespace, application := req.Service.Namespace, req.Service.Application
+	err := e.locked(ctx, req.Clusters, namespace, application, func(ctx context.Context, h *held) error {
+		told, err := onAll(byName(req.Clusters), func(c Cluster) ([]Notice, error) { return e.unmainOn(ctx, c, req, h) })
+		for _, n := range told {
+			notices = append(notices, n...)
+		}
+		return err
+	})
+	return notices, err
+}
+
+func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *held) ([]Notice, error) {
+	namespace, application := req.Service.Namespace, req.Service.Application
+	main, live, err := e.liveMain(ctx, c, namespace, application)
+	if err != nil {
+		return nil, err
+	}
+	if main != nil && req.Owner != "" && main.Owner != req.Owner {
+		return []Notice{staleDelete(c, namespace+"/"+application)}, nil
+	}
+	if req.Replaced {
+		if main == nil {
+			return nil, nil
+		}
+		main.Owner = ""
+		return nil, saveMain(ctx, c, namespace, application, &live, main)
+	}
+	router := traffic.NewService(c, c.View(namespace), req.Service, false)
+	if err := router.Remove(ctx); err != nil {
+		return nil, err
+	}
+	// The address is gone; what it pointed at may go too, and is only now free
+	// of the pointer that protects it.
+	if main != nil {
+		// With the address, nothing is left to drain either.
+		main.Deployment, main.Previous, main.Checkpoint, main.KeepCount = "", nil, nil, 0
+		if err := saveMain(ctx, c, namespace, application, &live, main); err != nil {
+			return nil, err
+		}
+	} else {
+		main = &release.Main{}
+	}
+	notices, err := e.collect(ctx, c, namespace, application, *main)
+	if err != nil {
+		return notices, err
+	}
+	if live != nil {
+		live.ResourceVersion = ""
+		if err := c.Delete(ctx, live, metav1.DeletePropagationBackground); err != nil {
+			return notices, err
+		}
+	}
+	return notices, e.forgetApplication(ctx, c, namespace, application, h)
+}

@@ -1,0 +1,167 @@
+package testcluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// cleanupTimeout bounds what a test's end does: its own context is over then.
+const cleanupTimeout = 10 * time.Second
+
+// Kubeconfig writes a variation of the administrator's kubeconfig. The file
+// has one context, one cluster and one user, all inline.
+func (c *Cluster) Kubeconfig(t testing.TB, edit ...func(*clientcmdapi.Config)) string {
+	t.Helper()
+	config, err := clientcmd.LoadFromFile(c.KubeconfigPath)
+	if err == nil {
+		err = errors.Join(clientcmdapi.MinifyConfig(config), clientcmdapi.FlattenConfig(config))
+	}
+	if err != nil {
+		t.Fatalf("read %s: %v", c.KubeconfigPath, err)
+	}
+	for _, e := range edit {
+		e(config)
+	}
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatalf("write a kubeconfig: %v", err)
+	}
+	return path
+}
+
+// WithToken makes a kubeconfig authenticate with a bearer token and nothing
+// else.
+func WithToken(token string) func(*clientcmdapi.Config) {
+	return func(config *clientcmdapi.Config) {
+		for name := range config.AuthInfos {
+			config.AuthInfos[name] = &clientcmdapi.AuthInfo{Token: token}
+		}
+	}
+}
+
+// WithServer makes a kubeconfig talk to another address, whose certificate the
+// PEM-encoded authority vouches for.
+func WithServer(url string, authority []byte) func(*clientcmdapi.Config) {
+	return func(config *clientcmdapi.Config) {
+		for name := range config.Clusters {
+			config.Clusters[name] = &clientcmdapi.Cluster{Server: url, CertificateAuthorityData: authority}
+		}
+	}
+}
+
+// WithNamespace sets the namespace of a kubeconfig's contexts.
+func WithNamespace(namespace string) func(*clientcmdapi.Config) {
+	return func(config *clientcmdapi.Config) {
+		for _, context := range config.Contexts {
+			context.Namespace = namespace
+		}
+	}
+}
+
+// RestrictedKubeconfig makes a service account that may do in the namespace
+// what the rules say, and in the whole cluster what clusterRules say, and
+// returns the path of its kubeconfig. The rules are in force when it returns.
+func (c *Cluster) RestrictedKubeconfig(t testing.TB, namespace string, rules []rbacv1.PolicyRule, clusterRules ...rbacv1.PolicyRule) string {
+	t.Helper()
+	return c.Kubeconfig(t, WithToken(c.RestrictedToken(t, namespace, rules, clusterRules...)), WithNamespace(namespace))
+}
+
+// RestrictedToken is [Cluster.RestrictedKubeconfig] for callers that need the
+// bearer token itself.
+func (c *Cluster) RestrictedToken(t testing.TB, namespace string, rules []rbacv1.PolicyRule, clusterRules ...rbacv1.PolicyRule) string {
+	t.Helper()
+	ctx := t.Context()
+	name := "restricted-" + strings.ToLower(rand.Text()[:6])
+	meta := metav1.ObjectMeta{Name: name}
+	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: namespace}}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("make the service account %s: %v", name, err)
+		}
+	}
+
+	_, err := c.client.CoreV1().ServiceAccounts(namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	must(err)
+	rbac := c.client.RbacV1()
+	_, err = rbac.Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{})
+	must(err)
+	_, err = rbac.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta, Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+	}, metav1.CreateOptions{})
+	must(err)
+	if len(clusterRules) > 0 {
+		_, err = rbac.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: clusterRules}, metav1.CreateOptions{})
+		must(err)
+		_, err = rbac.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: meta, Subjects: subjects, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+		}, metav1.CreateOptions{})
+		must(err)
+		t.Cleanup(func() { c.deleteClusterRole(name) })
+	}
+	token, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	must(err)
+
+	user := "system:serviceaccount:" + namespace + ":" + name
+	c.waitUntilAllowed(t, user, namespace, rules)
+	c.waitUntilAllowed(t, user, "", clusterRules)
+	return token.Status.Token
+}
+
+// waitUntilAllowed waits until the authorizer knows the rules: it learns of
+// them from a watch, a moment after they were made.
+func (c *Cluster) waitUntilAllowed(t testing.TB, user, namespace string, rules []rbacv1.PolicyRule) {
+	t.Helper()
+	for _, rule := range rules {
+		if len(rule.Verbs) == 0 || len(rule.Resources) == 0 || len(rule.APIGroups) == 0 {
+			continue
+		}
+		resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
+		attributes := &authorizationv1.ResourceAttributes{
+			Namespace: namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: resource, Subresource: subresource,
+		}
+		if len(rule.ResourceNames) > 0 {
+			attributes.Name = rule.ResourceNames[0]
+		}
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: attributes}}
+		Eventually(t, 10*time.Second, "the authorizer to know the rules of "+user, func() error {
+			answer, err := c.client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+			if err == nil && !answer.Status.Allowed {
+				err = fmt.Errorf("%s %s is not allowed yet", attributes.Verb, rule.Resources[0])
+			}
+			return err
+		})
+	}
+}
+
+// The clean-ups only keep a shared cluster small: that one of them fails, on a
+// cluster that the test has stopped for example, is no failure of the test.
+
+func (c *Cluster) deleteNamespace(t testing.TB, name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	if err := c.client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Logf("delete namespace %s: %v", name, err)
+	}
+}
+
+func (c *Cluster) deleteClusterRole(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+	defer cancel()
+	_ = c.client.RbacV1().ClusterRoleBindings().Delete(ctx, name, metav1.DeleteOptions{})
+	_ = c.client.RbacV1().ClusterRoles().Delete(ctx, name, metav1.DeleteOptions{})
+}

@@ -1,0 +1,237 @@
+package testcluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("TESTCLUSTER_CHILD") != "" {
+		os.Exit(m.Run()) // without stopping the cluster
+	}
+	os.Exit(testcluster.Run(m))
+}
+
+func TestImagesFailAsTheirNamesAsk(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	namespace := c.Namespace(t)
+	for image, want := range map[string]string{
+		"demo/api:v1":      "Running ready=true ",
+		"demo/bloom:v1":    "Running ready=true ",
+		"demo/slow-api:v1": "Running ready=true ",
+		"demo/missing:v1":  "Pending ready=false ImagePullBackOff",
+		"demo/api:crash":   "Running ready=false CrashLoopBackOff last=Error",
+		"demo/oom:v1":      "Running ready=false CrashLoopBackOff last=OOMKilled",
+		"demo/unready:v1":  "Running ready=false ",
+	} {
+		t.Run(image, func(t *testing.T) {
+			t.Parallel()
+			name := strings.NewReplacer("/", "-", ":", "-").Replace(image)
+			deploy(t, c.Client(), namespace, name, image, 1)
+			testcluster.Eventually(t, 20*time.Second, want, func() error {
+				pods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + name})
+				if err != nil || len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) != 1 {
+					return errors.Join(err, errors.New("no pod with a status"))
+				}
+				if pods.Items[0].Status.PodIP == "" {
+					return errors.New("the pod has no address")
+				}
+				container := pods.Items[0].Status.ContainerStatuses[0]
+				got := fmt.Sprintf("%s ready=%t ", pods.Items[0].Status.Phase, container.Ready)
+				if container.State.Waiting != nil {
+					got += container.State.Waiting.Reason
+				}
+				if container.LastTerminationState.Terminated != nil {
+					got += " last=" + container.LastTerminationState.Terminated.Reason
+				}
+				if got != want {
+					return fmt.Errorf("got %q", got)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func TestRestrictedKubeconfigMayOnlyDoWhatItsRulesSay(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	namespace := c.Namespace(t)
+	client := clientFor(t, c.RestrictedKubeconfig(t, namespace,
+		[]rbacv1.PolicyRule{{Verbs: []string{"get", "list"}, APIGroups: []string{""}, Resources: []string{"configmaps"}}},
+		rbacv1.PolicyRule{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"namespaces"}, ResourceNames: []string{"kube-system"}}))
+
+	if _, err := client.CoreV1().ConfigMaps(namespace).List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Errorf("list of configmaps, which is allowed: %v", err)
+	}
+	if _, err := client.CoreV1().Namespaces().Get(t.Context(), "kube-system", metav1.GetOptions{}); err != nil {
+		t.Errorf("get of kube-system, which is allowed: %v", err)
+	}
+	if _, err := client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+		t.Errorf("list of pods, which is not allowed: %v", err)
+	}
+}
+
+func TestMutatingAdmissionPolicyChangesObjects(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	namespace := c.Namespace(t)
+	policies := c.Client().AdmissionregistrationV1()
+	_, err := policies.MutatingAdmissionPolicies().Create(t.Context(), &admissionv1.MutatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Spec: admissionv1.MutatingAdmissionPolicySpec{
+			ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
+			MatchConstraints: &admissionv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: namespace}},
+				ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.Create},
+					Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps"}},
+				}}},
+			},
+			Mutations: []admissionv1.Mutation{{
+				PatchType:          admissionv1.PatchTypeApplyConfiguration,
+				ApplyConfiguration: &admissionv1.ApplyConfiguration{Expression: `Object{metadata: Object.metadata{labels: {"mutated": "yes"}}}`},
+			}},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = policies.MutatingAdmissionPolicyBindings().Create(t.Context(), &admissionv1.MutatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: namespace},
+		Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: namespace},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		_ = policies.MutatingAdmissionPolicyBindings().Delete(ctx, namespace, metav1.DeleteOptions{})
+		_ = policies.MutatingAdmissionPolicies().Delete(ctx, namespace, metav1.DeleteOptions{})
+	})
+	testcluster.Eventually(t, 20*time.Second, "the policy to be in force", func() error {
+		made, err := c.Client().CoreV1().ConfigMaps(namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "x-"}}, metav1.CreateOptions{})
+		if err == nil && made.Labels["mutated"] != "yes" {
+			err = errors.New("the object was not changed")
+		}
+		return err
+	})
+}
+
+func TestOwnClusterCanBePausedAndStopped(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t)
+	version := func(timeout time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		return c.Client().CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	}
+	if err := version(10 * time.Second); err != nil {
+		t.Fatalf("a running cluster: %v", err)
+	}
+	c.Pause(t)
+	if err := version(300 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a paused cluster must not answer: %v", err)
+	}
+	c.Resume(t)
+	if err := version(10 * time.Second); err != nil {
+		t.Errorf("a resumed cluster: %v", err)
+	}
+	c.Stop(t)
+	if err := version(10 * time.Second); err == nil {
+		t.Error("a stopped cluster answers")
+	}
+	if _, err := os.Stat(filepath.Dir(c.KubeconfigPath)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a stopped cluster leaves its directory behind: %v", err)
+	}
+}
+
+// TestClusterEndsWithItsTestProcess kills a test process as a timeout or an
+// impatient user would.
+func TestClusterEndsWithItsTestProcess(t *testing.T) {
+	t.Parallel()
+	if path := os.Getenv("TESTCLUSTER_CHILD"); path != "" {
+		if err := os.WriteFile(path, []byte(testcluster.Start(t).KubeconfigPath), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		<-t.Context().Done() // until killed
+		return
+	}
+	result := filepath.Join(t.TempDir(), "kubeconfig")
+	child := exec.Command(os.Args[0], "-test.run=^TestClusterEndsWithItsTestProcess$")
+	child.Env = append(os.Environ(), "TESTCLUSTER_CHILD="+result)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var kubeconfig []byte
+	testcluster.Eventually(t, time.Minute, "the child's cluster", func() (err error) {
+		kubeconfig, err = os.ReadFile(result)
+		if err == nil && len(kubeconfig) == 0 {
+			err = errors.New("not written yet")
+		}
+		return err
+	})
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	testcluster.Eventually(t, 20*time.Second, "the cluster to end", func() error {
+		_, err := os.Stat(string(kubeconfig))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return errors.Join(fmt.Errorf("%s is still there", kubeconfig), err)
+	})
+}
+
+func clientFor(t *testing.T, kubeconfig string) *kubernetes.Clientset {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// deploy makes a Deployment whose pods carry the label app=name.
+func deploy(t *testing.T, client kubernetes.Interface, namespace, name, image string, replicas int32) {
+	t.Helper()
+	labels := map[string]string{"app": name}
+	_, err := client.AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: &replicas,
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}},
+			},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

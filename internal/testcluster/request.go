@@ -1,0 +1,63 @@
+package testcluster
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// Request is a request that came through a [Proxy].
+type Request struct {
+	Index      int // among all requests since the last Reset; the first is 1
+	WriteIndex int // among the writes; 0 for all others
+	Method     string
+	Path       string
+	Query      url.Values
+	UserAgent  string
+	Body       []byte // as sent, of everything but reads
+	Time       time.Time
+	Status     int // of the reply; 0 while, or if, there is none
+}
+
+// Write tells whether the request changes something in the cluster: not a
+// read, not a dry run, not a question put as a POST.
+func (r *Request) Write() bool { return r.WriteIndex > 0 }
+
+// Watch tells whether the request is a watch.
+func (r *Request) Watch() bool {
+	watch := r.Query.Get("watch")
+	return watch == "true" || watch == "1"
+}
+
+// String is the request in a line, as for a failed test's log.
+func (r *Request) String() string {
+	line := r.Method + " " + r.Path
+	if len(r.Query) > 0 {
+		line += "?" + r.Query.Encode()
+	}
+	return line
+}
+
+// isWrite tells whether an incoming request changes something.
+func isWrite(r *http.Request, body []byte) bool {
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+	case http.MethodDelete:
+		// Most clients say in the body that a deletion is a dry run.
+		var options metav1.DeleteOptions
+		if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, &options); err == nil && len(options.DryRun) > 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	if r.URL.Query().Has("dryRun") {
+		return false
+	}
+	// SubjectAccessReviews and the like are questions.
+	return !strings.HasPrefix(r.URL.Path, "/apis/authorization.k8s.io/") && !strings.HasPrefix(r.URL.Path, "/apis/authentication.k8s.io/")
+}

@@ -1,0 +1,210 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// ServiceSpec is an application's own address, as the user describes it.
+type ServiceSpec struct {
+	Namespace, Application string
+
+	Name                  string           // default: the application
+	Ports                 map[string]int32 // named port of the pods -> port of the Service
+	Type                  corev1.ServiceType
+	Annotations           map[string]string
+	SessionAffinity       corev1.ServiceAffinity
+	LoadBalancerClass     string
+	ExternalTrafficPolicy corev1.ServiceExternalTrafficPolicy
+}
+
+// Object is the Service that sends everything to one release. Its targets are
+// named ports, so that versions may listen on different numbers.
+func (s ServiceSpec) Object(deployment string) *corev1.Service {
+	svc := &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.Namespace, Name: s.Name,
+			Labels: map[string]string{
+				release.LabelName:        s.Application,
+				release.LabelManagedBy:   release.ManagedBy,
+				release.LabelApplication: s.Application,
+				release.LabelRole:        release.RoleMain,
+			},
+			Annotations: maps.Clone(s.Annotations),
+		},
+		Spec: corev1.ServiceSpec{
+			Type:                  s.Type,
+			Selector:              release.Selector(deployment),
+			SessionAffinity:       s.SessionAffinity,
+			ExternalTrafficPolicy: s.ExternalTrafficPolicy,
+		},
+	}
+	if s.LoadBalancerClass != "" {
+		svc.Spec.LoadBalancerClass = &s.LoadBalancerClass
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Ports)) {
+		svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{
+			Name: name, Port: s.Ports[name], TargetPort: intstr.FromString(name), Protocol: corev1.ProtocolTCP,
+		})
+	}
+	return svc
+}
+
+// Service routes by the selector of the application's main Service: the whole
+// traffic goes to one release, in one write.
+type Service struct {
+	cluster Cluster
+	view    View
+	spec    ServiceSpec
+	force   bool
+
+	applied string          // the release our last write sent everything to
+	reply   *corev1.Service // the API server's reply to it
+}
+
+// NewService routes through the main Service. force takes fields over that the
+// plan has shown to be somebody else's.
+func NewService(cluster Cluster, view View, spec ServiceSpec, force bool) *Service {
+	return &Service{cluster: cluster, view: view, spec: spec, force: force}
+}
+
+// Ensure implements Router. A Service can send everything to one release only.
+func (s *Service) Ensure(ctx context.Context, want release.Split) (bool, error) {
+	name, ok := want.Stable()
+	if !ok {
+		return false, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %v", want)
+	}
+	if s.applied != name {
+		if err := s.apply(ctx, name); err != nil {
+			return false, err
+		}
+		s.applied = name
+	}
+	return s.settled(ctx, name)
+}
+
+// apply looks before it writes, and writes with what it saw as precondition.
+func (s *Service) apply(ctx context.Context, name string) error {
+	for {
+		live, err := s.live(ctx)
+		if err != nil {
+			return err
+		}
+		want := s.spec.Object(name)
+		if live != nil {
+			want.UID, want.ResourceVersion = live.UID, live.ResourceVersion
+		}
+		err = s.cluster.Apply(ctx, want, s.force)
+		if err == nil {
+			s.reply = want
+		}
+		if !release.ReadAgain(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// Applied is the API server's reply to the last write; nil before the first.
+func (s *Service) Applied() *corev1.Service { return s.reply }
+
+// live is the main Service, nil where there is none, and an error where it is
+// not ours.
+func (s *Service) live(ctx context.Context) (*corev1.Service, error) {
+	svc := &corev1.Service{}
+	err := s.cluster.Get(ctx, s.spec.Namespace, s.spec.Name, svc)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return svc, release.Foreign(s.cluster.Name(), "Service", svc, s.spec.Application)
+}
+
+// settled compares the main Service's EndpointSlices with those of the
+// release's own Service, which selects the same pods: when every endpoint of
+// the one is an endpoint of the other, and one is ready, the switch has arrived
+// where kube-proxy reads it.
+func (s *Service) settled(ctx context.Context, name string) (bool, error) {
+	main, err := Endpoints(ctx, s.view, s.spec.Name)
+	if err != nil {
+		return false, err
+	}
+	own, err := Endpoints(ctx, s.view, name)
+	if err != nil {
+		return false, err
+	}
+	ready := false
+	for address, up := range main {
+		if _, ok := own[address]; !ok {
+			return false, nil
+		}
+		ready = ready || up
+	}
+	return ready, nil
+}
+
+// Endpoints are the addresses behind a Service by its EndpointSlices, and
+// whether each is ready.
+func Endpoints(ctx context.Context, view View, service string) (map[string]bool, error) {
+	found, err := view.List(ctx, &discoveryv1.EndpointSlice{}, map[string]string{discoveryv1.LabelServiceName: service})
+	if err != nil {
+		return nil, err
+	}
+	addresses := map[string]bool{}
+	for _, obj := range found {
+		for _, ep := range obj.(*discoveryv1.EndpointSlice).Endpoints {
+			up := ep.Conditions.Ready == nil || *ep.Conditions.Ready
+			for _, address := range ep.Addresses {
+				addresses[address] = addresses[address] || up
+			}
+		}
+	}
+	return addresses, nil
+}
+
+// Observe implements Router.
+func (s *Service) Observe(ctx context.Context) (release.Split, error) {
+	svc, err := s.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return SplitOf(svc), nil
+}
+
+// SplitOf reads a main Service's selector; nil and selectors that are not
+// exactly ours give an empty split.
+func SplitOf(svc *corev1.Service) release.Split {
+	if svc == nil {
+		return release.Split{}
+	}
+	name := svc.Spec.Selector[release.LabelDeployment]
+	if name == "" || !maps.Equal(svc.Spec.Selector, release.Selector(name)) {
+		return release.Split{}
+	}
+	return release.Split{name: 100}
+}
+
+// Remove implements Router.
+func (s *Service) Remove(ctx context.Context) error {
+	svc, err := s.live(ctx)
+	if err != nil || svc == nil {
+		return err
+	}
+	svc.ResourceVersion = "" // status updates of a load balancer must not stop us; the UID does guard
+	return s.cluster.Delete(ctx, svc, metav1.DeletePropagationBackground)
+}

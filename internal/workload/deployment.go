@@ -1,0 +1,134 @@
+package workload
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// What a release gets without asking.
+const (
+	// DefaultGracePeriod is how long a pod may take to end, in seconds.
+	DefaultGracePeriod int64 = 30
+	// PreStopSeconds is how long a pod that is being removed goes on serving
+	// before its process is told to stop.
+	PreStopSeconds int64 = 5
+
+	revisionHistoryLimit int32 = 2
+)
+
+// Deployment renders the release's workload. The spec need not be normalized,
+// but it must be valid: what Validate reports comes back as an error here.
+//
+// Two fields are left unset on purpose. progressDeadlineSeconds stays at the
+// server's ten minutes: the engine has its own deadline (the timeouts
+// attribute) and its own verdict, and the condition it leads to is only an echo
+// of them. automountServiceAccountToken is the service account's to decide.
+func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
+	c := spec.Content.Normalize()
+	hash := c.Hash()
+	name := release.NameOf(c.Application, hash)
+	notes, err := annotations(spec, hash)
+	if err != nil {
+		return nil, fmt.Errorf("cannot describe %s: %w", name, err)
+	}
+	template, err := podTemplate(c, name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot render the pods of %s: %w", name, err)
+	}
+	replicas, history := spec.Replicas, revisionHistoryLimit
+	// Never fewer ready pods than asked for, even while the template rolls.
+	unavailable, surge := intstr.FromInt32(0), intstr.FromString("25%")
+	return &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: spec.Namespace, Name: name, Labels: Labels(spec), Annotations: notes},
+		Spec: appsv1.DeploymentSpec{
+			Replicas:             &replicas,
+			RevisionHistoryLimit: &history,
+			Selector:             &metav1.LabelSelector{MatchLabels: release.Selector(name)},
+			Strategy: appsv1.DeploymentStrategy{
+				Type:          appsv1.RollingUpdateDeploymentStrategyType,
+				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &unavailable, MaxSurge: &surge},
+			},
+			Template: *template,
+		},
+	}, nil
+}
+
+// podTemplate renders the pods from the content alone: nothing that changes in
+// place may be here, or changing it would replace every pod.
+func podTemplate(c release.Content, name string) (*corev1.PodTemplateSpec, error) {
+	pod, err := podSpec(c, name)
+	if err != nil {
+		return nil, err
+	}
+	template := &corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: podLabels(c, name), Annotations: podAnnotations(c)},
+		Spec:       *pod,
+	}
+	return applyPatch(template, c)
+}
+
+func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
+	app, err := container(c.Application, c.Image, c.Container, c.PodSecurity)
+	if err != nil {
+		return nil, err
+	}
+	app.Lifecycle = preStop()
+	inits, err := initContainers(c)
+	if err != nil {
+		return nil, err
+	}
+	volumes, err := volumes(c.Volumes)
+	if err != nil {
+		return nil, err
+	}
+	grace := DefaultGracePeriod
+	if c.GracePeriod != nil {
+		grace = *c.GracePeriod
+	}
+	return &corev1.PodSpec{
+		Containers:                    []corev1.Container{*app},
+		InitContainers:                inits,
+		Volumes:                       volumes,
+		ServiceAccountName:            c.ServiceAccount,
+		ImagePullSecrets:              pullSecrets(c.PullSecrets),
+		NodeSelector:                  c.NodeSelector,
+		Tolerations:                   tolerations(c.Tolerations),
+		TerminationGracePeriodSeconds: &grace,
+		SecurityContext:               podSecurityContext(c.PodSecurity),
+		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
+			MaxSkew:           1,
+			TopologyKey:       corev1.LabelHostname,
+			WhenUnsatisfiable: corev1.ScheduleAnyway,
+			LabelSelector:     &metav1.LabelSelector{MatchLabels: release.Selector(name)},
+		}},
+	}, nil
+}
+
+func pullSecrets(names []string) []corev1.LocalObjectReference {
+	var refs []corev1.LocalObjectReference
+	for _, name := range names {
+		refs = append(refs, corev1.LocalObjectReference{Name: name})
+	}
+	return refs
+}
+
+func tolerations(list []release.Toleration) []corev1.Toleration {
+	var ts []corev1.Toleration
+	for _, t := range list {
+		ts = append(ts, corev1.Toleration{
+			Key:               t.Key,
+			Operator:          corev1.TolerationOperator(t.Operator),
+			Value:             t.Value,
+			Effect:            corev1.TaintEffect(t.Effect),
+			TolerationSeconds: t.Seconds,
+		})
+	}
+	return ts
+}

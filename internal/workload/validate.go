@@ -1,0 +1,241 @@
+package workload
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	imageref "github.com/distribution/reference"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Validate finds, before anything is written, what the API server would refuse
+// or what could never work. Values must be known; the caller leaves out what is
+// not known yet.
+func Validate(spec release.Spec) []Problem {
+	r := &report{}
+	c := spec.Content
+	checkIdentity(r, spec)
+	checkImage(r, path{"image"}, c.Image)
+	checkContainer(r, path{"container"}, c.Container, c.Volumes)
+	checkHelpers(r, c)
+	checkPorts(r, c)
+	checkVolumes(r, c.Volumes)
+	checkPlacement(r, c)
+	checkMetadata(r, c)
+	checkGracePeriod(r, c.GracePeriod)
+	if c.PodSecurity != "" && !slices.Contains(release.PodSecurities(), c.PodSecurity) {
+		r.add(path{"pod_security"}, "Unknown pod security level",
+			"There is no level %q. Use restricted, baseline (the default) or none.", c.PodSecurity)
+	}
+	checkTemplatePatch(r, c)
+	return r.problems
+}
+
+func checkIdentity(r *report, spec release.Spec) {
+	application := spec.Content.Application
+	if len(application) > release.MaxApplicationLength || len(validation.IsDNS1035Label(application)) > 0 {
+		r.add(path{"application"}, "Invalid application name",
+			"%q cannot name an application. The name becomes part of the names of Services, so it consists of lower case letters, digits and \"-\", begins with a letter, "+
+				"ends with a letter or digit, and has at most %d characters (this one has %d). Choose another one, for example %q.",
+			application, release.MaxApplicationLength, len(application), suggestName(application))
+	}
+	if reasonList := validation.IsDNS1123Label(spec.Namespace); len(reasonList) > 0 {
+		r.add(path{"namespace"}, "Invalid namespace",
+			"%q cannot name a namespace: %s. Use the name of an existing namespace.", spec.Namespace, reasons(reasonList))
+	}
+	if spec.Replicas < 0 {
+		r.add(path{"replicas"}, "Negative replicas",
+			"replicas is %d; it cannot be less than 0. To run nothing, set desired_state to \"stopped\".", spec.Replicas)
+	}
+}
+
+// suggestName is the nearest valid application name.
+func suggestName(typed string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(typed) {
+		switch {
+		case r >= 'a' && r <= 'z', b.Len() > 0 && (r == '-' || r >= '0' && r <= '9'):
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	name := b.String()
+	name = strings.Trim(name[:min(len(name), release.MaxApplicationLength)], "-")
+	if name == "" {
+		return "app"
+	}
+	return name
+}
+
+func checkImage(r *report, at path, image string) {
+	_, err := imageref.ParseNormalizedNamed(image)
+	if err == nil {
+		return
+	}
+	hint := "Write it as registry/repository:tag or registry/repository@sha256:digest."
+	switch {
+	case image == "":
+		hint = "Name the image to run, as registry/repository:tag."
+	case errors.Is(err, imageref.ErrNameContainsUppercase) || image != strings.ToLower(image):
+		hint = "A repository's name is all lower case (a tag need not be): try " + lowerRepository(image) + "."
+	case strings.TrimSpace(image) != image:
+		hint = "Remove the white space around it."
+	}
+	r.add(at, "Invalid image reference", "%q is not an image reference: %s. %s", image, err, hint)
+}
+
+func lowerRepository(image string) string {
+	repository, rest := image, ""
+	if i := strings.LastIndexAny(image, ":@"); i > strings.LastIndexByte(image, '/') {
+		repository, rest = image[:i], image[i:]
+	}
+	return strings.ToLower(repository) + rest
+}
+
+func checkHelpers(r *report, c release.Content) {
+	seen := map[string]string{c.Application: "the application's own container"}
+	lists := []struct {
+		attribute string
+		helpers   []release.Helper
+	}{{"init_containers", c.InitContainers}, {"sidecars", c.Sidecars}}
+	for _, list := range lists {
+		for i, h := range list.helpers {
+			at := path{list.attribute, i}
+			if bad := validation.IsDNS1123Label(h.Name); len(bad) > 0 {
+				r.add(at.to("name"), "Invalid container name", "%q cannot name a container: %s. Choose another name.", h.Name, reasons(bad))
+			} else if other, twice := seen[h.Name]; twice {
+				r.add(at.to("name"), "Duplicate container name",
+					"%q is also the name of %s. Every container of a pod has its own name, and the application's container is named like the application. Rename one.", h.Name, other)
+			}
+			seen[h.Name] = at.text()
+			checkImage(r, at.to("image"), h.Image)
+			checkContainer(r, at, h.Container, c.Volumes)
+			if list.attribute == "init_containers" {
+				refuseProbes(r, at, h.Container)
+			}
+		}
+	}
+}
+
+func refuseProbes(r *report, at path, c release.Container) {
+	for _, p := range namedProbes(c) {
+		if p.probe != nil {
+			r.add(at.to(p.attribute), "Probe on an init container",
+				"An init container runs to its end before the application starts, so it has no probes. Remove the probe, or make the container one of the sidecars.")
+		}
+	}
+}
+
+func checkGracePeriod(r *report, seconds *int64) {
+	if seconds == nil {
+		return
+	}
+	drain := int64(release.DefaultDrain / time.Second)
+	if floor := PreStopSeconds + drain; *seconds <= floor {
+		r.add(path{"termination_grace_period_seconds"}, "Grace period too short",
+			"%d s is too short. A pod goes on serving for %d s after it was told to end, and requests may take another %d s to drain: the period must be longer than both together. "+
+				"Use at least %d, or leave it out for %d.", *seconds, PreStopSeconds, drain, floor+1, DefaultGracePeriod)
+	}
+}
+
+func checkPlacement(r *report, c release.Content) {
+	if c.ServiceAccount != "" {
+		checkObjectName(r, path{"service_account_name"}, "service account", c.ServiceAccount)
+	}
+	for i, name := range c.PullSecrets {
+		checkObjectName(r, path{"image_pull_secrets", i}, "Secret", name)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.NodeSelector)) {
+		at := path{"node_selector", Key(key)}
+		checkQualifiedName(r, at, "node label", key)
+		checkLabelValue(r, at, "node label", c.NodeSelector[key])
+	}
+	for i, t := range c.Tolerations {
+		checkToleration(r, path{"tolerations", i}, t)
+	}
+}
+
+func checkToleration(r *report, at path, t release.Toleration) {
+	operator := corev1.TolerationOperator(t.Operator)
+	switch operator {
+	case "", corev1.TolerationOpEqual, corev1.TolerationOpExists:
+	default:
+		r.add(at.to("operator"), "Unknown toleration operator", "There is no operator %q. Use Equal (the default) or Exists.", t.Operator)
+	}
+	effect := corev1.TaintEffect(t.Effect)
+	switch effect {
+	case "", corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute:
+	default:
+		r.add(at.to("effect"), "Unknown taint effect",
+			"There is no effect %q. Use NoSchedule, PreferNoSchedule or NoExecute, or leave it out for all of them.", t.Effect)
+	}
+	if operator == corev1.TolerationOpExists && t.Value != "" {
+		r.add(at.to("value"), "Toleration with a useless value", "With operator Exists a toleration matches any value, so it takes none. Remove value, or use operator Equal.")
+	}
+	if t.Key == "" && operator != corev1.TolerationOpExists {
+		r.add(at.to("key"), "Toleration without a key", "A toleration without key matches every taint, which needs operator Exists. Set key, or operator = \"Exists\".")
+	}
+	if t.Seconds != nil && effect != corev1.TaintEffectNoExecute {
+		r.add(at.to("toleration_seconds"), "Useless toleration seconds", "toleration_seconds says when pods are evicted, which only the effect NoExecute does. Set effect = \"NoExecute\", or remove it.")
+	}
+}
+
+func checkMetadata(r *report, c release.Content) {
+	for _, key := range slices.Sorted(maps.Keys(c.Labels)) {
+		at := path{"labels", Key(key)}
+		checkReserved(r, at, "label", key)
+		checkQualifiedName(r, at, "label", key)
+		checkLabelValue(r, at, "label", c.Labels[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
+		at := path{"annotations", Key(key)}
+		checkReserved(r, at, "annotation", key)
+		checkQualifiedName(r, at, "annotation", strings.ToLower(key)) // annotation keys are compared in lower case
+	}
+}
+
+func checkReserved(r *report, at path, kind, key string) {
+	if reserved(key) {
+		r.add(at, "Reserved "+kind,
+			"The %s %q is set by Switchback, which finds its objects by it. Reserved are everything under %s and app.kubernetes.io/name, instance, version and managed-by. Choose another key.",
+			kind, key, release.Prefix)
+	}
+}
+
+func checkTemplatePatch(r *report, c release.Content) {
+	patched := c.Normalize()
+	plain := patched
+	plain.TemplatePatch = ""
+	if _, err := podTemplate(plain, c.Application); err != nil {
+		return // what is wrong with the rest was said already
+	}
+	if _, err := podTemplate(patched, c.Application); err != nil {
+		r.add(path{"pod_template_patch"}, "Invalid pod template patch",
+			"%s. The patch is YAML, merged strategically into the pod template: lists of containers and volumes merge by name. Correct it, or remove it.", err)
+	}
+}
+
+func checkObjectName(r *report, at path, kind, name string) {
+	if bad := validation.IsDNS1123Subdomain(name); len(bad) > 0 {
+		r.add(at, "Invalid name", "%q cannot name a %s: %s. Use the name of an existing one.", name, kind, reasons(bad))
+	}
+}
+
+func checkQualifiedName(r *report, at path, kind, key string) {
+	if bad := validation.IsQualifiedName(key); len(bad) > 0 {
+		r.add(at, "Invalid "+kind+" key", "%q cannot be the key of a %s: %s. Choose another key.", key, kind, reasons(bad))
+	}
+}
+
+func checkLabelValue(r *report, at path, kind, value string) {
+	if bad := validation.IsValidLabelValue(value); len(bad) > 0 {
+		r.add(at, "Invalid "+kind+" value", "%q cannot be the value of a %s: %s. Choose another value, or use an annotation.", value, kind, reasons(bad))
+	}
+}
