@@ -5,16 +5,21 @@ type Status string
 
 // Every status of a release that exists today.
 const (
-	StatusStarting       Status = "starting"    // objects are being made, pods are coming up
-	StatusStarted        Status = "started"     // healthy on every cluster
-	StatusStopped        Status = "stopped"     // scaled to zero
-	StatusTerminating    Status = "terminating" // being removed
-	StatusTerminated     Status = "terminated"  // gone
-	StatusStartError     Status = "start_error" // did not become healthy
-	StatusStopError      Status = "stop_error"
+	StatusStarting       Status = "starting"        // objects are being made, pods are coming up
+	StatusStarted        Status = "started"         // healthy on every cluster
+	StatusTerminating    Status = "terminating"     // being removed
+	StatusStartError     Status = "start_error"     // did not become healthy
 	StatusTerminateError Status = "terminate_error" // could not be removed
 	StatusCancelled      Status = "cancelled"       // interrupted; the next apply resumes it
 )
+
+// Statuses lists every Status.
+func Statuses() []Status {
+	return []Status{
+		StatusStarting, StatusStarted, StatusTerminating,
+		StatusStartError, StatusTerminateError, StatusCancelled,
+	}
+}
 
 // Custody says who answers for a release: a Terraform state, or the
 // application itself until the next promotion.
@@ -29,3 +34,8 @@ const (
 	CustodyAbandoned   Custody = "abandoned"   // a create that failed
 	CustodyTerminating Custody = "terminating" // being removed
 )
+
+// Custodies lists every Custody.
+func Custodies() []Custody {
+	return []Custody{CustodyClaimed, CustodyOwned, CustodyRetained, CustodyCondemned, CustodyAbandoned, CustodyTerminating}
+}

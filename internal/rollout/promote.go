@@ -185,7 +185,7 @@ func (p *promotion) run(ctx context.Context) error {
 	if err != nil {
 		return p.rollBack(ctx, err)
 	}
-	p.moved()
+	p.moved(ctx)
 	_, err = onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.finalize(ctx, s) })
 	if err != nil {
 		return err
@@ -357,7 +357,8 @@ func (p *promotion) commit(ctx context.Context, s *side) error {
 	return p.checkpoint(ctx, s, release.MainFinalizing)
 }
 
-func (p *promotion) moved() {
+// moved notes that traffic is where it was asked to be.
+func (p *promotion) moved(ctx context.Context) {
 	p.done.Moved, p.done.Status = true, release.MainFinalizing
 	first := p.sides[0].main
 	p.done.PromotedAt = first.PromotedAt
@@ -365,9 +366,8 @@ func (p *promotion) moved() {
 		p.done.Previous = first.Previous[0]
 	}
 	for _, s := range p.sides {
-		if s.from != p.req.To {
-			svc := p.req.Service.Object(p.req.To)
-			s.cluster.Tell(context.Background(), svc, "Promoted", fmt.Sprintf("traffic moved from %s to %s", orNone(s.from), p.req.To), false)
+		if svc := s.router.Applied(); svc != nil && s.from != p.req.To {
+			s.cluster.Tell(ctx, svc, "Promoted", fmt.Sprintf("traffic moved from %s to %s", orNone(s.from), p.req.To), false)
 		}
 	}
 }

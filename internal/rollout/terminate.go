@@ -131,13 +131,11 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			return err
 		}
 		cl.beat(ctx)
-		defer func() { e.letRecordGo(ctx, cl) }()
-		defer func() { live = cl.live }()
 		if err := e.removeObjects(ctx, c, id, application); err != nil {
+			e.letRecordGo(ctx, cl, err)
 			return err
 		}
 		cl.stop()
-		cl.live.ResourceVersion = "" // the Lease is ours, and no claim takes a record with a live heartbeat
 		if err := c.Delete(ctx, cl.live, metav1.DeletePropagationBackground); err != nil {
 			return err
 		}
@@ -148,16 +146,16 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 	return e.forgetApplication(ctx, c, id.Namespace, application, h)
 }
 
-// letRecordGo ends the heartbeat of a removal; one that did not finish stays
+// letRecordGo ends the heartbeat of a removal that did not finish: it stays
 // terminating, and whoever comes next need not wait for us.
-func (e *Engine) letRecordGo(ctx context.Context, cl *claim) {
-	cl.stop()
-	if cl.live == nil {
-		return
-	}
+func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_ = cl.finish(clean, func(*release.Record) {})
+	_ = cl.finish(clean, func(r *release.Record) {
+		if !interrupted(ctx) {
+			r.Status, r.Reason = release.StatusTerminateError, reasonOf(cause)
+		}
+	})
 }
 
 // removeObjects deletes a release's workload and Service, after the drain where
@@ -176,15 +174,9 @@ func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, ap
 	if err != nil {
 		return err
 	}
-	svc, err := e.liveService(ctx, c, id, application)
+	svc, err := e.deleteService(ctx, c, id, application)
 	if err != nil {
 		return err
-	}
-	if svc != nil {
-		svc.ResourceVersion = ""
-		if err := c.Delete(ctx, svc, metav1.DeletePropagationBackground); err != nil {
-			return err
-		}
 	}
 	if d != nil {
 		if err := awaitGone(ctx, c, d, "Deployment"); err != nil {
@@ -212,6 +204,19 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
 		if !release.ReadAgain(err) {
 			return d, err
+		}
+	}
+}
+
+func (e *Engine) deleteService(ctx context.Context, c Cluster, id release.ID, application string) (*corev1.Service, error) {
+	for {
+		svc, err := e.liveService(ctx, c, id, application)
+		if err != nil || svc == nil || svc.DeletionTimestamp != nil {
+			return svc, err
+		}
+		err = c.Delete(ctx, svc, metav1.DeletePropagationBackground)
+		if !release.ReadAgain(err) {
+			return svc, err
 		}
 	}
 }

@@ -149,8 +149,8 @@ func (s *Service) settled(ctx context.Context, name string) (bool, error) {
 		return false, err
 	}
 	ready := false
-	for address, up := range main {
-		if _, ok := own[address]; !ok {
+	for pod, up := range main {
+		if _, ok := own[pod]; !ok {
 			return false, nil
 		}
 		ready = ready || up
@@ -158,23 +158,27 @@ func (s *Service) settled(ctx context.Context, name string) (bool, error) {
 	return ready, nil
 }
 
-// Endpoints are the addresses behind a Service by its EndpointSlices, and
-// whether each is ready.
+// Endpoints are the pods behind a Service by its EndpointSlices, and whether
+// each is ready. A pod with addresses of both families counts once.
 func Endpoints(ctx context.Context, view View, service string) (map[string]bool, error) {
 	found, err := view.List(ctx, &discoveryv1.EndpointSlice{}, map[string]string{discoveryv1.LabelServiceName: service})
 	if err != nil {
 		return nil, err
 	}
-	addresses := map[string]bool{}
+	pods := map[string]bool{}
 	for _, obj := range found {
 		for _, ep := range obj.(*discoveryv1.EndpointSlice).Endpoints {
 			up := ep.Conditions.Ready == nil || *ep.Conditions.Ready
+			if ep.TargetRef != nil {
+				pods[ep.TargetRef.Name] = pods[ep.TargetRef.Name] || up
+				continue
+			}
 			for _, address := range ep.Addresses {
-				addresses[address] = addresses[address] || up
+				pods[address] = pods[address] || up
 			}
 		}
 	}
-	return addresses, nil
+	return pods, nil
 }
 
 // Observe implements Router.
@@ -201,10 +205,14 @@ func SplitOf(svc *corev1.Service) release.Split {
 
 // Remove implements Router.
 func (s *Service) Remove(ctx context.Context) error {
-	svc, err := s.live(ctx)
-	if err != nil || svc == nil {
-		return err
+	for {
+		svc, err := s.live(ctx)
+		if err != nil || svc == nil {
+			return err
+		}
+		err = s.cluster.Delete(ctx, svc, metav1.DeletePropagationBackground)
+		if !release.ReadAgain(err) {
+			return err
+		}
 	}
-	svc.ResourceVersion = "" // status updates of a load balancer must not stop us; the UID does guard
-	return s.cluster.Delete(ctx, svc, metav1.DeletePropagationBackground)
 }
