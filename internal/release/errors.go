@@ -30,18 +30,17 @@ type ClaimError struct {
 
 func (e *ClaimError) Error() string {
 	at := fmt.Sprintf("the deployment %s on cluster %q", e.ID, e.Cluster)
-	switch e.Step {
-	case ClaimRefuseTwin:
-		return at + " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers`"
-	case ClaimRefuseCollision:
-		return at + " exists with different content whose hash begins with the same characters. Change `triggers` to get another name"
-	case ClaimRefuseUnhealthy:
-		return at + " belongs to another Terraform state, carries traffic and is not healthy, so taking it over could make things worse. Mend it where it is managed, or give this one different `triggers`"
-	case ClaimWait:
+	if e.Step == ClaimWait {
 		return fmt.Sprintf("%s is being worked on by %s", at, e.Holder)
-	default:
-		return fmt.Sprintf("%s cannot be claimed: %s", at, e.Step)
 	}
+	return at + claimRefusals[e.Step]
+}
+
+// claimRefusals end the sentence "the deployment … on cluster …".
+var claimRefusals = map[ClaimStep]string{
+	ClaimRefuseTwin:      " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers`",
+	ClaimRefuseCollision: " exists with different content whose hash begins with the same characters. Change `triggers` to get another name",
+	ClaimRefuseUnhealthy: " belongs to another Terraform state, carries traffic and is not healthy, so taking it over could make things worse. Mend it where it is managed, or give this one different `triggers`",
 }
 
 // StaleOwnerError says that somebody else has claimed what a state still holds.

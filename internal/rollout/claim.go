@@ -96,16 +96,15 @@ func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (
 			}
 		}
 		step := release.Claim(found, t.hash)
-		switch step {
-		case release.ClaimWait:
+		if step == release.ClaimWait {
 			if err := e.watchHolder(ctx, c, live); err != nil {
 				return nil, &HolderError{ClaimError: release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id, Holder: record.Holder}, Err: err}
 			}
 			watched = live
 			continue
-		case release.ClaimAdopt, release.ClaimAdoptAndTell:
-		default:
-			return nil, &release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id, Holder: record.Holder}
+		}
+		if step != release.ClaimAdopt && step != release.ClaimAdoptAndTell {
+			return nil, &release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id}
 		}
 		taken, err := e.takeOver(ctx, c, t, owner, live, record)
 		if release.ReadAgain(err) {

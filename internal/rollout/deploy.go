@@ -38,16 +38,16 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 
 	claims, err := onAll(byName(clusters), func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
 	claims = made(claims)
-	if err == nil {
-		err = e.bringUpAll(ctx, claims, nil)
-	} else if !interrupted(ctx) {
+	if err != nil {
+		// Also when interrupted: a state whose token is in no record could not be resumed.
 		e.giveBackAll(ctx, claims)
 		return Deployed{}, err
 	}
-	switch {
-	case err == nil:
+	err = e.bringUpAll(ctx, claims, nil)
+	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
-	case interrupted(ctx):
+	}
+	if err != nil && interrupted(ctx) {
 		e.cancelAll(ctx, claims)
 		done.Status = release.StatusCancelled
 		done.Notices = append(done.Notices, cancelled(t.id))
@@ -159,6 +159,9 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	c, t := cl.cluster, cl.target
 	defer cl.stop()
 	e.unclaim(key(c, t.id.Namespace, t.id.Name))
+	if cl.before != nil && cl.before.Status == release.StatusStarted {
+		return cl.giveBack(ctx) // it ran before we came
+	}
 	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
 		d, err := e.liveWorkload(ctx, c, t.id, t.application())
 		if err == nil && d != nil && e.mayHurt(ctx, c, t.application(), d) != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,12 +43,18 @@ func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, appl
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := &held{}
+	var unlocks []func()
+	defer func() {
+		for _, unlock := range slices.Backward(unlocks) {
+			unlock()
+		}
+	}()
 	for _, c := range byName(clusters) {
 		unlock, err := e.lock(ctx, cancel, c, namespace, application)
 		if err != nil {
 			return err
 		}
-		defer func() { unlock(h.isLast(c)) }()
+		unlocks = append(unlocks, func() { unlock(h.isLast(c)) })
 	}
 	return f(ctx, h)
 }

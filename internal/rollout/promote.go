@@ -2,17 +2,11 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -205,77 +199,6 @@ func (p *promotion) each(step func(*side) error) error {
 	return nil
 }
 
-// awaitReady waits, for a bounded time, until the release can take the traffic.
-func (p *promotion) awaitReady(ctx context.Context, s *side) error {
-	if s.there {
-		return nil // going nowhere needs no more than what serves now
-	}
-	e, c, id := p.engine, s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
-	_, record, err := e.liveRecord(ctx, c, id, p.req.Service.Application)
-	if apierrors.IsNotFound(err) {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
-	}
-	if err != nil {
-		return err
-	}
-	if record.Status != release.StatusStarted || record.Custody == release.CustodyTerminating {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("its status is %q, not %q", record.Status, release.StatusStarted)}
-	}
-	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
-	if err != nil {
-		return err
-	}
-	if d == nil || d.DeletionTimestamp != nil {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
-	}
-	if err := p.hasPorts(c, id, d); err != nil {
-		return err
-	}
-	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
-	defer cancel()
-	view, ready := c.View(id.Namespace), 0
-	want := max(1, int(deref(d.Spec.Replicas)))
-	err = await(waiting, view, func() (bool, time.Duration, error) {
-		endpoints, err := traffic.Endpoints(waiting, view, id.Name)
-		ready = 0
-		for _, up := range endpoints {
-			if up {
-				ready++
-			}
-		}
-		return ready >= want, 0, err
-	})
-	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)}
-	}
-	return err
-}
-
-// hasPorts makes sure that the address's ports lead somewhere.
-func (p *promotion) hasPorts(c Cluster, id release.ID, d *appsv1.Deployment) error {
-	declared := map[string]bool{}
-	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				declared[port.Name] = true
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
-		if !declared[name] {
-			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s", name, oneOf(declared))}
-		}
-	}
-	return nil
-}
-
-func oneOf(names map[string]bool) string {
-	if len(names) == 0 {
-		return "no ports"
-	}
-	return "only " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
-}
-
 // checkpoint writes down what is about to happen, before it does.
 func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus) error {
 	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
@@ -377,59 +300,6 @@ func orNone(name string) string {
 		return "nothing"
 	}
 	return name
-}
-
-// rollBack returns every cluster that may have been switched to where its
-// traffic was, and says so.
-func (p *promotion) rollBack(ctx context.Context, cause error) error {
-	clean, cancel := p.engine.cleanup(ctx)
-	defer cancel()
-	p.done.Status = release.MainRolledBack
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.rollBackSide(clean, s) })
-	if err != nil {
-		p.done.Status = release.MainFailed
-		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))
-	}
-	return cause
-}
-
-func (p *promotion) rollBackSide(ctx context.Context, s *side) error {
-	if err := p.switchBack(ctx, s); err != nil {
-		return err
-	}
-	if s.live == nil {
-		return nil
-	}
-	if s.from == "" && s.main.PromotedAt.IsZero() {
-		return s.cluster.Delete(ctx, s.live, metav1.DeletePropagationBackground)
-	}
-	if s.main.Deployment == p.req.To && s.from != p.req.To {
-		s.main = s.main.Promoted(s.from)
-		s.main.Previous = slices.DeleteFunc(s.main.Previous, func(n string) bool { return n == p.req.To })
-	}
-	if s.renamed != "" {
-		s.main.Service = s.renamed
-	}
-	s.main.Checkpoint = nil
-	return p.save(ctx, s)
-}
-
-// switchBack returns the address to where it was, if it may have moved.
-func (p *promotion) switchBack(ctx context.Context, s *side) error {
-	if !s.touched || s.there {
-		return nil
-	}
-	if s.from == "" || s.renamed != "" {
-		return s.router.Remove(ctx) // the address is new; a former one was not touched
-	}
-	split, err := s.router.Observe(ctx)
-	if err != nil {
-		return err
-	}
-	if now, _ := split.Stable(); now == s.from {
-		return nil
-	}
-	return p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
 }
 
 // finalize collects what only waited for main to move away.

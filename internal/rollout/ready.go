@@ -1,0 +1,88 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// awaitReady waits, for a bounded time, until the release can take the traffic.
+func (p *promotion) awaitReady(ctx context.Context, s *side) error {
+	if s.there {
+		return nil // going nowhere needs no more than what serves now
+	}
+	e, c, id := p.engine, s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
+	_, record, err := e.liveRecord(ctx, c, id, p.req.Service.Application)
+	if apierrors.IsNotFound(err) {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
+	}
+	if err != nil {
+		return err
+	}
+	if record.Status != release.StatusStarted || record.Custody == release.CustodyTerminating {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("its status is %q, not %q", record.Status, release.StatusStarted)}
+	}
+	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
+	if err != nil {
+		return err
+	}
+	if d == nil || d.DeletionTimestamp != nil {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
+	}
+	if err := p.hasPorts(c, id, d); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
+	defer cancel()
+	view, ready := c.View(id.Namespace), 0
+	want := max(1, int(deref(d.Spec.Replicas)))
+	err = await(waiting, view, func() (bool, time.Duration, error) {
+		endpoints, err := traffic.Endpoints(waiting, view, id.Name)
+		ready = 0
+		for _, up := range endpoints {
+			if up {
+				ready++
+			}
+		}
+		return ready >= want, 0, err
+	})
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)}
+	}
+	return err
+}
+
+// hasPorts makes sure that the address's ports lead somewhere.
+func (p *promotion) hasPorts(c Cluster, id release.ID, d *appsv1.Deployment) error {
+	declared := map[string]bool{}
+	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
+		for _, container := range containers {
+			for _, port := range container.Ports {
+				declared[port.Name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
+		if !declared[name] {
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s", name, oneOf(declared))}
+		}
+	}
+	return nil
+}
+
+func oneOf(names map[string]bool) string {
+	if len(names) == 0 {
+		return "no ports"
+	}
+	return "only " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
+}
