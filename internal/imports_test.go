@@ -51,6 +51,10 @@ func (s source) top() string {
 	return first
 }
 
+// unshipped tells whether the file is no part of the provider: the end-to-end
+// tests and the demonstration.
+func (s source) unshipped() bool { return s.top() == "test" || s.top() == "demo" }
+
 // rule returns what is wrong with an import, or an empty string.
 type rule func(s source, imported string) string
 
@@ -64,7 +68,7 @@ func terraformOnlyInProvider(s source, imported string) string {
 }
 
 func clientGoOnlyInCluster(s source, imported string) string {
-	allowed := s.top() == "cluster" || s.top() == "testcluster" || s.top() == "test"
+	allowed := s.top() == "cluster" || s.top() == "testcluster" || s.unshipped()
 	if within(imported, "k8s.io/client-go") && !allowed {
 		return "only cluster and testcluster know client-go"
 	}
@@ -88,7 +92,7 @@ func layersPointDown(s source, imported string) string {
 }
 
 func clusterOnlyInProvider(s source, imported string) string {
-	if to, ok := internalPackage(imported); ok && to == "cluster" && !s.test && !slices.Contains([]string{"cluster", "provider", "test"}, s.top()) {
+	if to, ok := internalPackage(imported); ok && to == "cluster" && !s.test && !s.unshipped() && s.top() != "cluster" && s.top() != "provider" {
 		return "a cluster is reached through an interface that its user declares; only provider puts cluster behind it"
 	}
 	return ""
@@ -96,7 +100,7 @@ func clusterOnlyInProvider(s source, imported string) string {
 
 func testPackagesOnlyInTests(s source, imported string) string {
 	to, ok := internalPackage(imported)
-	if !ok || s.test || strings.HasSuffix(s.dir, "test") || s.top() == "test" {
+	if !ok || s.test || strings.HasSuffix(s.dir, "test") || s.unshipped() {
 		return ""
 	}
 	switch {
@@ -240,6 +244,7 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"internal/provider/x_test.go", ours + "testcluster", true},
 		{"internal/traffic/routertest/x.go", ours + "testcluster", true},
 		{"internal/testcluster/x.go", ours + "devtools", true},
+		{"demo/x.go", ours + "devtools", true},
 
 		{"internal/release/x.go", "net/http", false},
 		{"internal/workload/x.go", "os", false},

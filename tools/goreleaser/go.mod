@@ -1,5 +1,6 @@
 // The release tool has a module of its own: its dependencies would change the
-// versions of the others'.
+// versions of the others'. Change it with "go get -tool": "go mod tidy" also
+// wants what only its dependencies' tests need, and not all of that exists.
 module github.com/switchback-dev/terraform-provider-switchback/tools/goreleaser
 
 go 1.26.3
