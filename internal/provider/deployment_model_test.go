@@ -154,12 +154,12 @@ func TestUnknownInputsAreFoundHoweverDeep(t *testing.T) {
 		want   []path.Path
 	}{
 		"none":          {},
-		"not content":   {change: obj{"replicas": unknown{}, "clusters": unknown{}, "namespace": unknown{}, "timeouts": unknown{}}},
-		"text":          {obj{"image": unknown{}}, []path.Path{path.Root("image")}},
-		"whole object":  {obj{"container": unknown{}}, []path.Path{path.Root("container")}},
-		"map element":   {obj{"container": obj{"env": obj{"A": unknown{}}}}, []path.Path{path.Root("container")}},
-		"in a list":     {obj{"sidecars": []any{obj{"name": "a", "image": unknown{}}}}, []path.Path{path.Root("sidecars")}},
-		"two, in order": {obj{"labels": unknown{}, "image": unknown{}}, []path.Path{path.Root("image"), path.Root("labels")}},
+		"not content":   {change: obj{"replicas": afterApply{}, "clusters": afterApply{}, "namespace": afterApply{}, "timeouts": afterApply{}}},
+		"text":          {obj{"image": afterApply{}}, []path.Path{path.Root("image")}},
+		"whole object":  {obj{"container": afterApply{}}, []path.Path{path.Root("container")}},
+		"map element":   {obj{"container": obj{"env": obj{"A": afterApply{}}}}, []path.Path{path.Root("container")}},
+		"in a list":     {obj{"sidecars": []any{obj{"name": "a", "image": afterApply{}}}}, []path.Path{path.Root("sidecars")}},
+		"two, in order": {obj{"labels": afterApply{}, "image": afterApply{}}, []path.Path{path.Root("image"), path.Root("labels")}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,13 +1,13 @@
 package provider
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -53,8 +53,8 @@ func TestPlanOfACreateKnowsTheName(t *testing.T) {
 		"id": "shop/" + name, "name": name, "content_hash": spec.Hash(), "service_name": name,
 		"internal_url": "http://" + name + ".shop.svc:8080",
 		"version":      "1.4.0", "replicas": 1, "on_failure": "stop", "pod_security": "baseline", "clusters": []any{"prod"},
-		"drift": []any{}, "status": unknown{}, "status_reason": unknown{}, "owner": unknown{},
-		"created_at": unknown{}, "created_by": unknown{}, "durations": unknown{},
+		"drift": []any{}, "status": afterApply{}, "status_reason": afterApply{}, "owner": afterApply{},
+		"created_at": afterApply{}, "created_by": afterApply{}, "durations": afterApply{},
 		"environment": nil, "timeouts": nil, "sidecars": nil,
 	})
 	p.wantReplace()
@@ -123,12 +123,12 @@ func TestReplacementNamesTheInputsThatCauseIt(t *testing.T) {
 		// A spelling beside a real change is not to blame, but is shown as it is.
 		"pod_security": {obj{"pod_security": "none"}, []string{"content_hash", "pod_security"}},
 		"unknown image": {
-			obj{"image": unknown{}}, []string{"content_hash", "image", "version"},
+			obj{"image": afterApply{}}, []string{"content_hash", "image", "version"},
 		},
 		"unknown variable": {
-			container(func(c obj) { c["env"] = obj{"LOG_LEVEL": unknown{}} }), []string{"container.env", "content_hash"},
+			container(func(c obj) { c["env"] = obj{"LOG_LEVEL": afterApply{}} }), []string{"container.env", "content_hash"},
 		},
-		"unknown container": {obj{"container": unknown{}}, []string{"container", "content_hash"}},
+		"unknown container": {obj{"container": afterApply{}}, []string{"container", "content_hash"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -136,21 +136,21 @@ func TestReplacementNamesTheInputsThatCauseIt(t *testing.T) {
 			prior := p.plan(api(), nil).state(applied)
 			got := p.plan(api(test.change), prior).ok()
 			got.wantReplace(test.want...)
-			got.wants(obj{"owner": unknown{}, "status": unknown{}, "durations": unknown{}, "created_at": unknown{}, "drift": []any{}})
+			got.wants(obj{"owner": afterApply{}, "status": afterApply{}, "durations": afterApply{}, "created_at": afterApply{}, "drift": []any{}})
 			was := planned{t: t, value: *prior}
 			if got.at("id") == was.at("id") {
 				t.Errorf("the plan keeps the id %v", got.at("id"))
 			}
 			if strings.HasPrefix(name, "unknown") {
-				got.wants(obj{"id": unknown{}, "name": unknown{}, "content_hash": unknown{}, "service_name": unknown{}, "internal_url": unknown{}})
+				got.wants(obj{"id": afterApply{}, "name": afterApply{}, "content_hash": afterApply{}, "service_name": afterApply{}, "internal_url": afterApply{}})
 			}
 		})
 	}
 }
 
 func TestUnknownNamespaceLeavesTheNameKnown(t *testing.T) {
-	p := deploymentPlanner(t).plan(api(obj{"namespace": unknown{}}), nil).ok()
-	p.wants(obj{"id": unknown{}, "internal_url": unknown{}})
+	p := deploymentPlanner(t).plan(api(obj{"namespace": afterApply{}}), nil).ok()
+	p.wants(obj{"id": afterApply{}, "internal_url": afterApply{}})
 	if name, ok := p.at("name").(string); !ok || p.at("service_name") != name {
 		t.Errorf("name is planned %v, service_name %v", p.at("name"), p.at("service_name"))
 	}
@@ -159,7 +159,7 @@ func TestUnknownNamespaceLeavesTheNameKnown(t *testing.T) {
 func TestUnknownInputsOutsideTheContentReplaceNothing(t *testing.T) {
 	p := deploymentPlanner(t)
 	prior := p.plan(api(), nil).state(applied)
-	got := p.plan(api(obj{"replicas": unknown{}, "ignore_drift": []any{unknown{}}, "environment": unknown{}}), prior).ok()
+	got := p.plan(api(obj{"replicas": afterApply{}, "ignore_drift": []any{afterApply{}}, "environment": afterApply{}}), prior).ok()
 	got.wantReplace()
 	got.wants(obj{"id": planned{t: t, value: *prior}.at("id")})
 }
@@ -200,7 +200,7 @@ func TestWhatIsNotWellIsPlannedToBe(t *testing.T) {
 			got := p.plan(config, prior).ok()
 			got.wantReplace()
 			got.wants(obj{
-				"status": "started", "status_reason": unknown{}, "durations": unknown{}, "drift": []any{},
+				"status": "started", "status_reason": afterApply{}, "durations": afterApply{}, "drift": []any{},
 				"owner": "token-1", "created_by": "ci", "id": planned{t: t, value: *prior}.at("id"),
 			})
 		})
@@ -219,12 +219,17 @@ func TestDefaultVersionFollowsTheImage(t *testing.T) {
 func TestPlanToDestroyIsMarked(t *testing.T) {
 	p := deploymentPlanner(t)
 	prior := p.plan(api(), nil).state(applied)
-	nothing := tftypes.NewValue(p.typ, nil)
-	got := p.planRaw(nothing, *prior, nothing).ok()
+	got := p.destroy(prior).ok()
 	if string(got.private[destroyKey]) != "true" {
 		t.Errorf("private state of a plan to destroy: %q", got.private)
 	}
-	if again := p.plan(api(), prior).ok(); again.private[destroyKey] != nil {
+
+	// A destroy that failed leaves its mark in private state.
+	private, err := json.Marshal(got.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := p.planRaw(tfValue(t, p.typ, api()), *prior, *prior, private).ok(); again.private[destroyKey] != nil {
 		t.Error("another plan carries the mark of a destroy")
 	}
 }
@@ -240,8 +245,8 @@ func TestClustersAreCheckedAgainstTheProvider(t *testing.T) {
 		"one of two":                    {configured: clustersNamed("b", "a"), config: []any{"a"}, want: []any{"a"}},
 		"none of two":                   {configured: clustersNamed("b", "a"), diagnostic: `clusters: Clusters must be named`},
 		"one that is not there":         {configured: clustersNamed("b", "a"), config: []any{"c"}, diagnostic: "clusters.{}: Unknown cluster"},
-		"unknown name":                  {configured: clustersNamed("b", "a"), config: []any{unknown{}}, want: []any{unknown{}}},
-		"unknown provider":              {configured: clustersUnknown, want: unknown{}},
+		"unknown name":                  {configured: clustersNamed("b", "a"), config: []any{afterApply{}}, want: []any{afterApply{}}},
+		"unknown provider":              {configured: clustersUnknown, want: afterApply{}},
 		"unknown provider, one is said": {configured: clustersUnknown, config: []any{"c"}, want: []any{"c"}},
 	}
 	for name, test := range tests {
@@ -304,15 +309,15 @@ func TestConfigurationIsValidatedAsFarAsItIsKnown(t *testing.T) {
 		"list":                  {obj{"sidecars": []any{obj{"name": "a b", "image": "x"}}}, []string{"sidecars.0.name: Invalid container name"}},
 		"null in a list":        {container(obj{"args": []any{"a", nil}}), []string{"container.args: Null List Value"}},
 		"null in a map":         {container(obj{"env": obj{"A": nil}}), nil},
-		"unknown image":         {obj{"image": unknown{}}, nil},
-		"unknown variable":      {container(obj{"env": obj{"A": unknown{}}}), nil},
-		"unknown quantity":      {container(obj{"resources": obj{"requests": obj{"cpu": unknown{}}}}), nil},
-		"unknown source":        {container(obj{"env_from": []any{obj{"config_map": unknown{}, "secret": "x"}}}), nil},
-		"unknown port name":     {container(obj{"liveness_probe": obj{"tcp_socket": obj{"port": unknown{}}}}), nil},
-		"unknown ports":         {container(obj{"ports": unknown{}, "liveness_probe": obj{"tcp_socket": obj{"port": "http"}}}), nil},
-		"unknown beside wrong":  {obj{"image": unknown{}, "application": "Api"}, []string{"application: Invalid application name"}},
-		"unknown replicas":      {obj{"replicas": unknown{}, "application": "Api"}, []string{"application: Invalid application name"}},
-		"unknown drift ignored": {obj{"ignore_drift": []any{unknown{}}, "application": "Api"}, []string{"application: Invalid application name"}},
+		"unknown image":         {obj{"image": afterApply{}}, nil},
+		"unknown variable":      {container(obj{"env": obj{"A": afterApply{}}}), nil},
+		"unknown quantity":      {container(obj{"resources": obj{"requests": obj{"cpu": afterApply{}}}}), nil},
+		"unknown source":        {container(obj{"env_from": []any{obj{"config_map": afterApply{}, "secret": "x"}}}), nil},
+		"unknown port name":     {container(obj{"liveness_probe": obj{"tcp_socket": obj{"port": afterApply{}}}}), nil},
+		"unknown ports":         {container(obj{"ports": afterApply{}, "liveness_probe": obj{"tcp_socket": obj{"port": "http"}}}), nil},
+		"unknown beside wrong":  {obj{"image": afterApply{}, "application": "Api"}, []string{"application: Invalid application name"}},
+		"unknown replicas":      {obj{"replicas": afterApply{}, "application": "Api"}, []string{"application: Invalid application name"}},
+		"unknown drift ignored": {obj{"ignore_drift": []any{afterApply{}}, "application": "Api"}, []string{"application: Invalid application name"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

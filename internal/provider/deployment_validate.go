@@ -17,8 +17,9 @@ import (
 // it again at plan and at apply, each time with more values known, so it need
 // not see everything the first time.
 func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	raw, unknown, ok := standIns(req.Config.Raw)
-	if !ok {
+	raw, unknown, err := standIns(req.Config.Raw)
+	if err != nil {
+		resp.Diagnostics.AddError("Configuration cannot be read", err.Error())
 		return
 	}
 	var m deploymentModel
@@ -29,7 +30,10 @@ func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest,
 	}
 	spec, diags := m.spec(ctx)
 	if diags.HasError() {
-		return // a null where there must be a value: the schema's own validation says so
+		// Either more than texts is unknown, and an unknown map may hold the very
+		// key that something refers to; or there is a null where there must be a
+		// value, and the schema's own validation says so.
+		return
 	}
 	spec.Replicas, spec.Content.PodSecurity = 1, "" // checked by the schema
 	for _, problem := range workload.Validate(spec) {
@@ -43,31 +47,25 @@ func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest,
 const standIn = "not-known-yet"
 
 // standIns replaces unknown texts, so that the known rest can be validated, and
-// tells where they were. It is false where something else is unknown in the
-// content: a whole map may hold the very key that something refers to.
-func standIns(config tftypes.Value) (tftypes.Value, [][]any, bool) {
+// tells where they were.
+func standIns(config tftypes.Value) (tftypes.Value, [][]any, error) {
 	matters := map[string]bool{"namespace": true}
 	for _, in := range contentInputs {
 		matters[in.name] = true
 	}
 	var unknown [][]any
-	ok := true
 	out, err := tftypes.Transform(config, func(at *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
 		steps := pathSteps(at)
-		if v.IsKnown() || len(steps) == 0 {
+		if v.IsKnown() || len(steps) == 0 || !v.Type().Is(tftypes.String) {
 			return v, nil
 		}
 		if root, _ := steps[0].(string); !matters[root] {
 			return v, nil
 		}
-		if !v.Type().Is(tftypes.String) {
-			ok = false
-			return v, nil
-		}
 		unknown = append(unknown, steps)
 		return tftypes.NewValue(tftypes.String, standIn), nil
 	})
-	return out, unknown, ok && err == nil
+	return out, unknown, err
 }
 
 // pathSteps is a path as package workload writes it. A step into a set ends it.

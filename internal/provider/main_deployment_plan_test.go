@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 func mainAPI(changes ...obj) obj {
@@ -41,8 +39,8 @@ func TestPlanOfAMainsCreate(t *testing.T) {
 	p := mainPlanner(t).plan(mainAPI(), nil).ok()
 	p.wants(obj{
 		"id": "shop/api", "url": "http://api.shop.svc:80", "clusters": []any{"prod"}, "keep_previous": obj{"count": 1}, "drain": "10s",
-		"drift": []any{}, "owner": unknown{}, "status": unknown{}, "status_reason": unknown{}, "previous_deployment_id": unknown{},
-		"split": unknown{}, "promoted_at": unknown{},
+		"drift": []any{}, "owner": afterApply{}, "status": afterApply{}, "status_reason": afterApply{}, "previous_deployment_id": afterApply{},
+		"split": afterApply{}, "promoted_at": afterApply{},
 	})
 	for attribute, want := range map[string]any{"name": "api", "type": "ClusterIP", "session_affinity": "None", "external_traffic_policy": nil} {
 		if got := p.at("traffic", "service", attribute); got != want {
@@ -59,11 +57,11 @@ func TestPlanOfAMainsCreate(t *testing.T) {
 
 func TestPlanOfAMainWithUnknownInputs(t *testing.T) {
 	p := mainPlanner(t)
-	p.plan(mainAPI(obj{"deployment_id": unknown{}}), nil).ok().wants(obj{"id": "shop/api", "url": "http://api.shop.svc:80"})
-	p.plan(mainAPI(obj{"namespace": unknown{}}), nil).ok().wants(obj{"id": unknown{}, "url": unknown{}})
-	p.plan(mainAPI(obj{"traffic": unknown{}}), nil).ok().wants(obj{"id": "shop/api", "url": unknown{}})
-	named := p.plan(mainAPI(service(obj{"ports": obj{"http": unknown{}}})), nil).ok()
-	named.wants(obj{"url": unknown{}})
+	p.plan(mainAPI(obj{"deployment_id": afterApply{}}), nil).ok().wants(obj{"id": "shop/api", "url": "http://api.shop.svc:80"})
+	p.plan(mainAPI(obj{"namespace": afterApply{}}), nil).ok().wants(obj{"id": afterApply{}, "url": afterApply{}})
+	p.plan(mainAPI(obj{"traffic": afterApply{}}), nil).ok().wants(obj{"id": "shop/api", "url": afterApply{}})
+	named := p.plan(mainAPI(service(obj{"ports": obj{"http": afterApply{}}})), nil).ok()
+	named.wants(obj{"url": afterApply{}})
 	if got := named.at("traffic", "service", "name"); got != "api" {
 		t.Errorf("the Service's name is planned %v", got)
 	}
@@ -81,10 +79,10 @@ func TestPlanOfAMainsNothingNewIsEmpty(t *testing.T) {
 }
 
 func TestPlanOfAMainsUpdate(t *testing.T) {
-	moving := obj{"split": unknown{}, "previous_deployment_id": unknown{}, "promoted_at": unknown{}, "status": "finalized", "status_reason": unknown{}}
+	moving := obj{"split": afterApply{}, "previous_deployment_id": afterApply{}, "promoted_at": afterApply{}, "status": "finalized", "status_reason": afterApply{}}
 	staying := obj{
 		"split": promoted["split"], "previous_deployment_id": promoted["previous_deployment_id"], "promoted_at": promoted["promoted_at"],
-		"status": "finalized", "status_reason": unknown{},
+		"status": "finalized", "status_reason": afterApply{},
 	}
 	untouched := maps.Clone(staying)
 	untouched["status_reason"] = nil
@@ -93,7 +91,7 @@ func TestPlanOfAMainsUpdate(t *testing.T) {
 		prior, change, want obj
 	}{
 		"another deployment":   {change: obj{"deployment_id": "shop/api-0b8e4d27"}, want: moving},
-		"unknown deployment":   {change: obj{"deployment_id": unknown{}}, want: moving},
+		"unknown deployment":   {change: obj{"deployment_id": afterApply{}}, want: moving},
 		"another port":         {change: service(obj{"ports": obj{"http": 8080}}), want: moving},
 		"another cluster":      {change: obj{"clusters": []any{"prod", "spare"}}, want: moving},
 		"drift":                {prior: obj{"drift": drift}, want: moving},
@@ -123,9 +121,9 @@ func TestOnlyApplicationAndNamespaceReplaceAMain(t *testing.T) {
 	p := mainPlanner(t)
 	prior := p.plan(mainAPI(), nil).state(promoted)
 	for _, attribute := range []string{"application", "namespace"} {
-		got := p.plan(mainAPI(obj{attribute: "web", "deployment_id": unknown{}}), prior).ok()
+		got := p.plan(mainAPI(obj{attribute: "web", "deployment_id": afterApply{}}), prior).ok()
 		got.wantReplace(attribute)
-		got.wants(obj{"owner": unknown{}, "status": unknown{}, "split": unknown{}})
+		got.wants(obj{"owner": afterApply{}, "status": afterApply{}, "split": afterApply{}})
 	}
 	for name, a := range mainDeploymentSchema(t.Context()).Attributes {
 		replaces := strings.Contains(a.GetMarkdownDescription(), "A change makes a new")
@@ -137,8 +135,7 @@ func TestOnlyApplicationAndNamespaceReplaceAMain(t *testing.T) {
 
 func TestPlanToDestroyAMainIsMarked(t *testing.T) {
 	p := mainPlanner(t)
-	nothing := tftypes.NewValue(p.typ, nil)
-	got := p.planRaw(nothing, *p.plan(mainAPI(), nil).state(promoted), nothing).ok()
+	got := p.destroy(p.plan(mainAPI(), nil).state(promoted)).ok()
 	if string(got.private[destroyKey]) != "true" {
 		t.Errorf("private state of a plan to destroy: %q", got.private)
 	}
@@ -151,7 +148,7 @@ func TestLoadBalancersDelayIsToldOnce(t *testing.T) {
 	if texts := diagnosticTexts(got.diagnostics); !slices.Equal(texts, []string{"traffic.service.external_traffic_policy: Load balancer follows with a delay of its own"}) {
 		t.Errorf("diagnostics %q", texts)
 	}
-	again := p.plan(mainAPI(local, obj{"deployment_id": unknown{}}), got.state(promoted)).ok()
+	again := p.plan(mainAPI(local, obj{"deployment_id": afterApply{}}), got.state(promoted)).ok()
 	if len(again.diagnostics) > 0 {
 		t.Errorf("told again on update: %q", diagnosticTexts(again.diagnostics))
 	}
@@ -169,9 +166,9 @@ func TestMainIsValidated(t *testing.T) {
 		"not a release's name":   {obj{"deployment_id": "shop/api"}, []string{id + "Invalid deployment id"}},
 		"another namespace":      {obj{"deployment_id": "other/api-7f3c9a1e"}, []string{id + "Deployment of another namespace"}},
 		"another application":    {obj{"deployment_id": "shop/web-7f3c9a1e"}, []string{id + "Deployment of another application"}},
-		"unknown id":             {obj{"deployment_id": unknown{}}, nil},
-		"unknown application":    {obj{"application": unknown{}, "deployment_id": "shop/web-7f3c9a1e"}, nil},
-		"application":            {obj{"application": "Api", "deployment_id": unknown{}}, []string{"application: Invalid Attribute Value Match"}},
+		"unknown id":             {obj{"deployment_id": afterApply{}}, nil},
+		"unknown application":    {obj{"application": afterApply{}, "deployment_id": "shop/web-7f3c9a1e"}, nil},
+		"application":            {obj{"application": "Api", "deployment_id": afterApply{}}, []string{"application: Invalid Attribute Value Match"}},
 		"no ports":               {service(obj{"ports": obj{}}), []string{svc + "ports: Invalid Attribute Value"}},
 		"port number":            {service(obj{"ports": obj{"http": 70000}}), []string{svc + "ports.http: Invalid Attribute Value"}},
 		"port name":              {service(obj{"ports": obj{"a_b": 80}}), []string{svc + "ports.a_b: Invalid Attribute Value Match"}},
@@ -180,8 +177,8 @@ func TestMainIsValidated(t *testing.T) {
 		"no such type":           {service(obj{"type": "clusterip"}), []string{svc + "type: Unknown Service type"}},
 		"class without balancer": {service(obj{"load_balancer_class": "x"}), []string{svc + "load_balancer_class: Load balancer class without a load balancer"}},
 		"policy without outside": {service(obj{"external_traffic_policy": "Local"}), []string{svc + "external_traffic_policy: External traffic policy without external traffic"}},
-		"unknown type":           {service(obj{"type": unknown{}, "external_traffic_policy": "Local"}), nil},
-		"unknown traffic":        {obj{"traffic": unknown{}}, nil},
+		"unknown type":           {service(obj{"type": afterApply{}, "external_traffic_policy": "Local"}), nil},
+		"unknown traffic":        {obj{"traffic": afterApply{}}, nil},
 		"drain":                  {obj{"drain": "soon"}, []string{"drain: Invalid duration"}},
 		"negative drain":         {obj{"drain": "-1s"}, []string{"drain: Invalid duration"}},
 		"keep too many":          {obj{"keep_previous": obj{"count": 21}}, []string{"keep_previous.count: Invalid Attribute Value"}},

@@ -24,8 +24,8 @@ import (
 
 type obj = map[string]any
 
-// unknown stands for a value that is not known before apply.
-type unknown struct{}
+// afterApply stands for a value that is not known before apply.
+type afterApply struct{}
 
 // planningProvider has the two resources with nothing but schema, plan and validation.
 type planningProvider struct{ configured configuredClusters }
@@ -137,16 +137,24 @@ func (p planner) plan(config obj, prior *tftypes.Value) planned {
 	if prior != nil {
 		state = *prior
 	}
-	return p.planRaw(c, state, proposed(p.t, p.schema.Block.Attributes, p.typ, c, state))
+	return p.planRaw(c, state, proposed(p.t, p.schema.Block.Attributes, p.typ, c, state), nil)
 }
 
-func (p planner) planRaw(config, prior, proposed tftypes.Value) planned {
+// destroy plans that nothing is left.
+func (p planner) destroy(prior *tftypes.Value) planned {
+	p.t.Helper()
+	nothing := tftypes.NewValue(p.typ, nil)
+	return p.planRaw(nothing, *prior, nothing, nil)
+}
+
+func (p planner) planRaw(config, prior, proposed tftypes.Value, private []byte) planned {
 	p.t.Helper()
 	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
 		TypeName:         p.typeName,
 		Config:           dynamic(p.t, p.typ, config),
 		PriorState:       dynamic(p.t, p.typ, prior),
 		ProposedNewState: dynamic(p.t, p.typ, proposed),
+		PriorPrivate:     private,
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -320,7 +328,7 @@ func tfValue(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 	if v == nil {
 		return tftypes.NewValue(typ, nil)
 	}
-	if _, is := v.(unknown); is {
+	if _, is := v.(afterApply); is {
 		return tftypes.NewValue(typ, tftypes.UnknownValue)
 	}
 	switch typ := typ.(type) {
@@ -363,7 +371,7 @@ func goValue(t *testing.T, v tftypes.Value) any {
 	t.Helper()
 	switch {
 	case !v.IsKnown():
-		return unknown{}
+		return afterApply{}
 	case v.IsNull():
 		return nil
 	}
