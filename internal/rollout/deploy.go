@@ -43,6 +43,7 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 		e.giveBackAll(ctx, claims)
 		return Deployed{}, err
 	}
+	done.CreatedAt, done.CreatedBy = creation(claims)
 	err = e.bringUpAll(ctx, claims, nil)
 	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
@@ -126,6 +127,16 @@ func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
 	return nil
 }
 
+// creation is when the release was first made on any cluster, and by whom.
+func creation(claims []*claim) (at time.Time, by string) {
+	for _, cl := range claims {
+		if made := cl.live.CreationTimestamp.UTC(); at.IsZero() || made.Before(at) {
+			at, by = made, cl.record.CreatedBy
+		}
+	}
+	return at, by
+}
+
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
@@ -135,9 +146,6 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 		})
 	})
 	for _, cl := range claims {
-		if done.CreatedAt.IsZero() || cl.live.CreationTimestamp.Time.Before(done.CreatedAt) {
-			done.CreatedAt, done.CreatedBy = cl.live.CreationTimestamp.UTC(), cl.record.CreatedBy
-		}
 		done.Durations.Total = max(done.Durations.Total, cl.record.Durations.Total)
 		done.Durations.Startup = max(done.Durations.Startup, cl.record.Durations.Startup)
 	}
