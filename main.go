@@ -7,6 +7,10 @@ import (
 	"context"
 	"flag"
 	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
@@ -21,6 +25,9 @@ func main() {
 	flag.BoolVar(&debug, "debug", false, "wait for a debugger: print what to set TF_REATTACH_PROVIDERS to, and serve until interrupted")
 	flag.Parse()
 
+	if !debug {
+		go endOnTerm()
+	}
 	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
 		Address: "registry.terraform.io/switchback-dev/switchback",
 		Debug:   debug,
@@ -28,4 +35,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// termGrace is how long a SIGTERM is put off.
+const termGrace = 2 * time.Second
+
+// endOnTerm ends the process a moment after a SIGTERM. CI systems send it to
+// the whole process group: Terraform then asks its providers to stop, as after
+// a Ctrl-C, and a provider that had died of the signal could no longer scale
+// down what it was starting. (An interrupt is left to Terraform altogether, by
+// the plugin library.)
+func endOnTerm() {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	time.AfterFunc(termGrace, func() { os.Exit(128 + int(syscall.SIGTERM)) })
 }

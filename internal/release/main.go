@@ -69,9 +69,11 @@ const (
 const historyLimit = 20
 
 // Names says whether the application's pointer names the release: as main, or
-// on either side of an unfinished promotion.
+// on either side of a switch that is not over. While a promotion finalizes, the
+// traffic has left the old side, which may be what it has to collect.
 func (m *Main) Names(name string) bool {
-	return m.Deployment == name || m.Checkpoint != nil && (m.Checkpoint.From == name || m.Checkpoint.To == name)
+	cp := m.Checkpoint
+	return m.Deployment == name || cp != nil && (cp.To == name || cp.From == name && cp.Step != MainFinalizing)
 }
 
 // Promoted is m after its address has moved to name.
