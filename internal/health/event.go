@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +21,9 @@ func eventIndex(events []*corev1.Event) eventsByPod {
 		}
 	}
 	for _, list := range byPod {
-		slices.SortStableFunc(list, func(a, b *corev1.Event) int { return lastSeen(a).Compare(lastSeen(b)) })
+		slices.SortFunc(list, func(a, b *corev1.Event) int {
+			return cmp.Or(lastSeen(a).Compare(lastSeen(b)), cmp.Compare(len(a.Message), len(b.Message)), cmp.Compare(a.Message, b.Message))
+		})
 	}
 	return byPod
 }

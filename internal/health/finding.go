@@ -1,6 +1,9 @@
 package health
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Class is how sure a finding is, and so what a caller does about it.
 type Class string
@@ -74,9 +77,12 @@ type Finding struct {
 	Evidence  string // what the cluster says about it, verbatim
 	Hint      string // what to do
 	Affected  int    // how many pods, of
-	Of        int    // how many
+	Of        int    // how many; both zero where it is not about pods
 	LogsOf    *PodRef
 }
+
+// aPod begins the Object of a finding about a pod.
+const aPod = "pod "
 
 // PodRef is whose log shows more.
 type PodRef struct {
@@ -99,7 +105,9 @@ func merge(found []Finding, pods int) []Finding {
 		i, known := at[k]
 		if !known {
 			at[k] = len(merged)
-			f.Affected, f.Of = 1, pods
+			if strings.HasPrefix(f.Object, aPod) {
+				f.Affected, f.Of = 1, pods
+			}
 			merged = append(merged, f)
 			continue
 		}

@@ -57,7 +57,7 @@ type Verdict struct {
 func Compute(in Input) Verdict {
 	status := in.Workload.Status
 	v := Verdict{State: Progressing, Want: in.WantReplicas}
-	if status.ObservedGeneration < max(in.Workload.Generation, in.Generation) || in.Workload.Generation < in.Generation {
+	if status.ObservedGeneration < max(in.Workload.Generation, in.Generation) {
 		return v // all that is known is about an older spec
 	}
 	pods, old := current(in)

@@ -15,14 +15,14 @@ func mountFinding(pod *corev1.Pod, events eventsByPod) *Finding {
 	}
 	if e := events.last(pod, "", "FailedMount", "FailedAttachVolume", "FailedMapVolume"); e != nil {
 		return &Finding{
-			Cause: CauseVolume, Class: Patient, Object: "pod " + pod.Name,
+			Cause: CauseVolume, Class: Patient, Object: aPod + pod.Name,
 			Sentence: "a volume cannot be mounted", Evidence: quote(e),
 			Hint: fmt.Sprintf("create the ConfigMap, Secret or claim it names in namespace %q, or correct the name", pod.Namespace),
 		}
 	}
 	if e := events.last(pod, "", "FailedCreatePodSandBox"); e != nil {
 		return &Finding{
-			Cause: CauseSandbox, Class: Patient, Object: "pod " + pod.Name,
+			Cause: CauseSandbox, Class: Patient, Object: aPod + pod.Name,
 			Sentence: "the node cannot set up the pod's network", Evidence: quote(e),
 			Hint: "look at the node's network plugin and its address range",
 		}

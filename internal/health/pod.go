@@ -61,7 +61,7 @@ func subjects(pod *corev1.Pod, events eventsByPod) []subject {
 func (s subject) finding(cause Cause, class Class, sentence, evidence, hint string) *Finding {
 	return &Finding{
 		Cause: cause, Class: class,
-		Object: "pod " + s.pod.Name, Container: s.status.Name,
+		Object: aPod + s.pod.Name, Container: s.status.Name,
 		Sentence: fmt.Sprintf("%s %q %s", s.kind, s.status.Name, sentence),
 		Evidence: evidence, Hint: hint,
 	}

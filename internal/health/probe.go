@@ -31,7 +31,7 @@ func gateFinding(pod *corev1.Pod, _ eventsByPod) *Finding {
 		return nil
 	}
 	return &Finding{
-		Cause: CauseReadinessGate, Class: Patient, Object: "pod " + pod.Name,
+		Cause: CauseReadinessGate, Class: Patient, Object: aPod + pod.Name,
 		Sentence: "the pod's containers are ready, but its readiness gates are not",
 		Evidence: strings.TrimSpace(c.Message),
 		Hint:     "a load balancer controller usually sets these: see whether it runs and what it says",

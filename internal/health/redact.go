@@ -13,11 +13,19 @@ var secrets = []struct {
 	// https://user:password@host, postgres://user:password@host
 	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"']+@`), "${1}" + hidden + "@"},
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}`), "${1} " + hidden},
-	// password=…, "api_key": "…", DB_PASSWORD: …
-	{regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)`), "${1}" + hidden},
 	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), hidden},
 	{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hidden},
 	{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), hidden},
+}
+
+// assignment is password=…, "api_key": "…", DB_PASSWORD: ….
+var assignment = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)`)
+
+// prose are the words that follow "token: " in what registries and API servers
+// say; without them their most common messages would lose their point.
+var prose = map[string]bool{
+	"unexpected": true, "invalid": true, "expired": true, "failed": true, "missing": true, "not": true,
+	"denied": true, "unauthorized": true, "forbidden": true, "no": true, "unable": true, "cannot": true,
 }
 
 // Redact masks what looks like a credential. Everything that goes from a
@@ -26,7 +34,13 @@ func Redact(text string) string {
 	for _, s := range secrets {
 		text = s.pattern.ReplaceAllString(text, s.with)
 	}
-	return text
+	return assignment.ReplaceAllStringFunc(text, func(found string) string {
+		parts := assignment.FindStringSubmatch(found)
+		if prose[parts[2]] {
+			return found
+		}
+		return parts[1] + hidden
+	})
 }
 
 // shorten keeps evidence readable: runtimes nest the same error many times.

@@ -14,7 +14,7 @@ func schedulingFinding(pod *corev1.Pod, _ eventsByPod) *Finding {
 	if c == nil || c.Status != corev1.ConditionFalse {
 		return nil
 	}
-	f := &Finding{Class: Patient, Object: "pod " + pod.Name, Evidence: strings.TrimSpace(c.Message)}
+	f := &Finding{Class: Patient, Object: aPod + pod.Name, Evidence: strings.TrimSpace(c.Message)}
 	switch c.Reason {
 	case corev1.PodReasonUnschedulable:
 		f.Cause, f.Sentence = CauseUnschedulable, "no node takes the pod"
@@ -36,7 +36,7 @@ func podFailedFinding(pod *corev1.Pod) Finding {
 		reason = "no reason given"
 	}
 	return Finding{
-		Cause: CausePodFailed, Class: Patient, Object: "pod " + pod.Name,
+		Cause: CausePodFailed, Class: Patient, Object: aPod + pod.Name,
 		Sentence: fmt.Sprintf("the pod failed on node %q: %s", pod.Spec.NodeName, reason),
 		Evidence: strings.TrimSpace(pod.Status.Message),
 		Hint:     "look at the node: its memory, disk and readiness",

@@ -22,6 +22,9 @@ func TestLabelValue(t *testing.T) {
 			t.Errorf("LabelValue(%q) = %q, want %q", text, got, want)
 		}
 	}
+	if got := LabelValue(strings.Repeat("a", 55) + "-"); len(got) > 63 {
+		t.Errorf("%q is too long", got)
+	}
 	if got := LabelValue(long); !strings.HasPrefix(got, strings.Repeat("a", 54)+"-") || len(got) != 63 {
 		t.Errorf("a long value became %q", got)
 	}

@@ -146,7 +146,7 @@ func owns(entry metav1.ManagedFieldsEntry, path string) bool {
 
 // printable is a value in one short line, without what may be secret.
 func printable(path string, v any) string {
-	const longest = 80
+	const longest = 160
 	if mayBeSecret(path) {
 		return notShown
 	}

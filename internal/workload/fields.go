@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -84,6 +83,8 @@ func scalar(v value.Value) string { return fmt.Sprint(v.Unstructured()) }
 // typed object is converted first, so that the reply to an apply and what a
 // watch delivers look alike.
 func values(obj Object) map[string]any {
+	obj = obj.DeepCopyObject().(Object) // it may be a shared cache's
+	obj.SetManagedFields(nil)           // large, and not a field of interest
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
 	if err != nil {
 		panic(fmt.Sprintf("%T cannot be converted: %v", obj, err)) // API types are plain data: cannot happen
@@ -136,7 +137,7 @@ func itemKey(list string, item map[string]any) (string, bool) {
 // fieldSet reads one entry of managedFields; an unreadable one owns nothing.
 func fieldSet(entry metav1.ManagedFieldsEntry) *fieldpath.Set {
 	set := &fieldpath.Set{}
-	if entry.FieldsV1 == nil || set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)) != nil {
+	if entry.FieldsV1 == nil || set.FromJSON(entry.FieldsV1.GetRawReader()) != nil {
 		return &fieldpath.Set{}
 	}
 	return set

@@ -51,7 +51,7 @@ func checkIdentity(r *report, spec release.Spec) {
 	}
 	if spec.Replicas < 0 {
 		r.add(path{"replicas"}, "Negative replicas",
-			"replicas is %d; it cannot be less than 0. To run nothing, set desired_state to \"stopped\".", spec.Replicas)
+			"replicas is %d; it cannot be less than 0.", spec.Replicas)
 	}
 }
 

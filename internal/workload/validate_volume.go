@@ -37,7 +37,7 @@ func checkVolume(r *report, at path, v release.Volume) {
 	}
 	if v.Claim != nil {
 		sources = append(sources, "persistent_volume_claim")
-		checkObjectName(r, at.to("persistent_volume_claim", "name"), "PersistentVolumeClaim", v.Claim.Name)
+		checkObjectName(r, at.to("persistent_volume_claim", "claim_name"), "PersistentVolumeClaim", v.Claim.Name)
 	}
 	if len(sources) != 1 {
 		has := "It has none."

@@ -1,0 +1,269 @@
+package health_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// fixture reads the objects of one situation.
+func fixture(t *testing.T, file string) health.Input {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in health.Input
+	for _, part := range strings.Split(string(text), "---\n") {
+		var kind metav1.TypeMeta
+		if err := yaml.Unmarshal([]byte(part), &kind); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		switch kind.Kind {
+		case "Deployment":
+			in.Workload = decode[appsv1.Deployment](t, part)
+			in.WantReplicas, in.Generation = *in.Workload.Spec.Replicas, in.Workload.Generation
+		case "ReplicaSet":
+			in.ReplicaSets = append(in.ReplicaSets, decode[appsv1.ReplicaSet](t, part))
+		case "Pod":
+			in.Pods = append(in.Pods, decode[corev1.Pod](t, part))
+		case "Event":
+			in.Events = append(in.Events, decode[corev1.Event](t, part))
+		default:
+			t.Fatalf("%s: what is a %q?", file, kind.Kind)
+		}
+	}
+	return in
+}
+
+func decode[T any](t *testing.T, text string) *T {
+	t.Helper()
+	v := new(T)
+	if err := yaml.UnmarshalStrict([]byte(text), v); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return v
+}
+
+func fixtures(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, ".golden.yaml") })
+	if len(files) < 40 {
+		t.Fatalf("only %d fixtures", len(files))
+	}
+	return files
+}
+
+func TestGolden(t *testing.T) {
+	for _, file := range fixtures(t) {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			got, err := yaml.Marshal(health.Compute(fixture(t, file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", name+".golden.yaml")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("verdict (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Every cause must have a fixture, and every finding must be fit for a person.
+func TestEveryCauseIsExplained(t *testing.T) {
+	seen := map[health.Cause]bool{}
+	for _, file := range fixtures(t) {
+		in := fixture(t, file)
+		// Without events and ReplicaSets less is said, but never nothing.
+		bare := health.Input{Workload: in.Workload, WantReplicas: in.WantReplicas, Pods: in.Pods}
+		for _, f := range slices.Concat(health.Compute(in).Findings, health.Compute(bare).Findings) {
+			seen[f.Cause] = true
+			if !slices.Contains(health.Causes(), f.Cause) || !slices.Contains(health.Classes(), f.Class) {
+				t.Errorf("%s: unlisted: %s, %s", file, f.Cause, f.Class)
+			}
+			if f.Object == "" || f.Sentence == "" || f.Hint == "" || (f.Affected < 1) == strings.HasPrefix(f.Object, "pod ") {
+				t.Errorf("%s: incomplete: %+v", file, f)
+			}
+			if strings.Contains(f.Evidence+f.Sentence, "hunter2") {
+				t.Errorf("%s: a password is shown: %+v", file, f)
+			}
+		}
+	}
+	for _, cause := range health.Causes() {
+		if !seen[cause] {
+			t.Errorf("no fixture shows %s", cause)
+		}
+	}
+	if len(health.States()) != 3 {
+		t.Error("a state is missing")
+	}
+}
+
+// The verdict must not depend on the order in which a cache lists objects.
+func TestOrderDoesNotMatter(t *testing.T) {
+	for _, file := range fixtures(t) {
+		in := fixture(t, file)
+		want := health.Compute(in)
+		slices.Reverse(in.Pods)
+		slices.Reverse(in.Events)
+		slices.Reverse(in.ReplicaSets)
+		if diff := cmp.Diff(want, health.Compute(in)); diff != "" {
+			t.Errorf("%s: %s", file, diff)
+		}
+	}
+}
+
+// Nothing counts that was observed before our own write.
+func TestStaleObservations(t *testing.T) {
+	for name, change := range map[string]func(*health.Input){
+		"the watch lags behind our write":       func(in *health.Input) { in.Generation = 2 },
+		"the controller lags behind the object": func(in *health.Input) { in.Workload.Generation = 2 },
+		"both":                                  func(in *health.Input) { in.Workload.Generation, in.Generation = 2, 2 },
+	} {
+		for _, file := range []string{"healthy", "image-missing"} {
+			in := fixture(t, "testdata/"+file+".yaml")
+			change(&in)
+			if got := health.Compute(in); got.State != health.Progressing || len(got.Findings) > 0 {
+				t.Errorf("%s: %s: got %+v", file, name, got)
+			}
+		}
+	}
+}
+
+func TestHealthyNeedsEveryNumber(t *testing.T) {
+	for name, change := range map[string]func(*health.Input){
+		"more wanted":     func(in *health.Input) { in.WantReplicas = 4 },
+		"fewer wanted":    func(in *health.Input) { in.WantReplicas = 2 },
+		"not all updated": func(in *health.Input) { in.Workload.Status.UpdatedReplicas = 2 },
+		"one too many":    func(in *health.Input) { in.Workload.Status.Replicas = 4 },
+		"not all ready":   func(in *health.Input) { in.Workload.Status.ReadyReplicas = 2 },
+		"not available":   func(in *health.Input) { in.Workload.Status.AvailableReplicas = 2 },
+	} {
+		in := fixture(t, "testdata/healthy.yaml")
+		if got := health.Compute(in); got.State != health.Healthy {
+			t.Fatalf("got %+v", got)
+		}
+		change(&in)
+		if got := health.Compute(in); got.State != health.Progressing {
+			t.Errorf("%s: %s", name, got.State)
+		}
+	}
+}
+
+func TestReplicaSetsOfOthersAreIgnored(t *testing.T) {
+	in := fixture(t, "testdata/old-pods-left.yaml")
+	for _, set := range in.ReplicaSets {
+		set.OwnerReferences[0].UID = "another"
+	}
+	if got := health.Compute(in); got.State != health.Healthy {
+		t.Errorf("without a ReplicaSet of its own all pods count: got %+v", got)
+	}
+}
+
+func TestEventsOfAnEarlierPodAreIgnored(t *testing.T) {
+	in := fixture(t, "testdata/not-ready.yaml")
+	for _, e := range in.Events {
+		e.InvolvedObject.UID = "another"
+	}
+	if got := health.Compute(in).Findings[0]; got.Evidence != "" {
+		t.Errorf("evidence of another pod: %s", got.Evidence)
+	}
+}
+
+// Newer API servers write series and leave the old times empty.
+func TestEventTimes(t *testing.T) {
+	in := fixture(t, "testdata/not-ready.yaml")
+	older, newer := in.Events[0], in.Events[1]
+	for _, e := range in.Events {
+		e.FirstTimestamp, e.LastTimestamp, e.Count = metav1.Time{}, metav1.Time{}, 0
+	}
+	at := metav1.Now()
+	for name, set := range map[string]func(*corev1.Event, metav1.Time){
+		"series": func(e *corev1.Event, at metav1.Time) {
+			e.Series = &corev1.EventSeries{Count: 5, LastObservedTime: metav1.NewMicroTime(at.Time)}
+		},
+		"event":    func(e *corev1.Event, at metav1.Time) { e.Series, e.EventTime = nil, metav1.NewMicroTime(at.Time) },
+		"creation": func(e *corev1.Event, at metav1.Time) { e.EventTime, e.CreationTimestamp = metav1.MicroTime{}, at },
+	} {
+		set(older, metav1.NewTime(at.Add(-1e9)))
+		set(newer, at)
+		older.Series, newer.Series = nilUnless(name == "series", older.Series), nilUnless(name == "series", newer.Series)
+		if got := health.Compute(in).Findings[0].Evidence; !strings.Contains(got, "503") {
+			t.Errorf("%s: not the newest event: %s", name, got)
+		}
+	}
+	newer.Series = &corev1.EventSeries{Count: 5, LastObservedTime: metav1.NewMicroTime(at.Time)}
+	if got := health.Compute(in).Findings[0].Evidence; !strings.Contains(got, `"Unhealthy" 5 times`) {
+		t.Errorf("the series is not counted: %s", got)
+	}
+}
+
+func nilUnless(keep bool, s *corev1.EventSeries) *corev1.EventSeries {
+	if keep {
+		return s
+	}
+	return nil
+}
+
+func TestRedact(t *testing.T) {
+	for text, want := range map[string]string{
+		"GET https://robot:hunter2@registry.example/v2":                              "GET https://***@registry.example/v2",
+		"postgres://api:hunter2@db/shop failed":                                      "postgres://***@db/shop failed",
+		"Authorization: Bearer abcdef123456":                                         "Authorization: Bearer ***",
+		"authorization: basic YXBpOmh1bnRlcjI=":                                      "authorization: basic ***",
+		"DB_PASSWORD=hunter2 started":                                                "DB_PASSWORD=*** started",
+		`{"api_key": "hunter2", "user": "x"}`:                                        `{"api_key": ***, "user": "x"}`,
+		"token: hunter2, next":                                                       "token: ***, next",
+		"jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3.c2ln used":                    "jwt *** used",
+		"key AKIAIOSFODNN7EXAMPLE used":                                              "key *** used",
+		"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- after": "*** after",
+		"-----BEGIN PRIVATE KEY-----\nMIIE":                                          "***",
+		`secret "api-db" not found`:                                                  `secret "api-db" not found`,
+		"couldn't find key url in Secret shop/api-db":                                "couldn't find key url in Secret shop/api-db",
+		"exceeded quota: tiny, requested: secrets=1":                                 "exceeded quota: tiny, requested: secrets=1",
+		"failed to fetch oauth token: unexpected status: 401":                        "failed to fetch oauth token: unexpected status: 401",
+		"see https://example.com/a@b":                                                "see https://example.com/a@b",
+	} {
+		if got := health.Redact(text); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", text, got, want)
+		}
+		if again := health.Redact(health.Redact(text)); again != want {
+			t.Errorf("redacted twice, %q is %q", text, again)
+		}
+	}
+}
+
+func TestLongEvidenceIsCut(t *testing.T) {
+	in := fixture(t, "testdata/webhook.yaml")
+	in.Workload.Status.Conditions[0].Message = strings.Repeat("é", 3000)
+	if got := []rune(health.Compute(in).Findings[0].Evidence); len(got) != 1000 {
+		t.Errorf("%d characters", len(got))
+	}
+}
