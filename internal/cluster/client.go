@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -216,53 +213,6 @@ func configMapPatch(m *corev1.ConfigMap) ([]byte, error) {
 	return json.Marshal(ops)
 }
 
-// Apply is a server-side apply as field manager "switchback", which fills obj
-// from the reply. uid and resourceVersion, where set on obj, are preconditions.
-// Without force, fields of other managers are an *ApplyConflictError.
-func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
-	res, err := resourceOf(obj)
-	if err != nil {
-		return err
-	}
-	body, err := applyBody(res, obj)
-	if err != nil {
-		return err
-	}
-	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
-	const races = 5 // with controllers that write the same object
-	for race := 0; ; race++ {
-		again, err := c.do(ctx, k, func(ctx context.Context) error {
-			return fill(obj, func(o runtime.Object) error {
-				return c.request("PATCH", res, k.namespace, k.name).
-					SetHeader("Content-Type", string(types.ApplyYAMLPatchType)).
-					VersionedParams(&metav1.PatchOptions{FieldManager: fieldManager, Force: &force}, parameterCodec).
-					Body(body).Do(ctx).Into(o)
-			})
-		})
-		if !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
-			return err
-		}
-		if conflicts := fieldConflicts(err); len(conflicts) > 0 {
-			return &ApplyConflictError{c.name, k.object(), conflicts, err}
-		}
-		// Another uid is answered as a conflict or as an invalid field, by kind.
-		if gone := c.replaced(ctx, k, obj.GetUID(), err); gone != nil {
-			return gone
-		}
-		if apierrors.IsInvalid(err) {
-			return err
-		}
-		if obj.GetResourceVersion() == "" && race < races {
-			continue
-		}
-		if live, same := c.sameLive(ctx, k, obj); again && same {
-			move(live, obj)
-			return nil
-		}
-		return err
-	}
-}
-
 // replaced is a *ReplacedError where the live object's uid is another one, and
 // nil where it is not, or cannot be told.
 func (c *Cluster) replaced(ctx context.Context, k call, want types.UID, because error) error {
@@ -343,126 +293,4 @@ func (c *Cluster) Delete(ctx context.Context, obj Object, propagation metav1.Del
 		return nil // the lost reply was a yes: deleting bumped the resourceVersion
 	}
 	return err
-}
-
-// applyBody is obj as an apply configuration: what the caller set and nothing
-// else. Typed structs cannot leave out some fields that they do not use; sent
-// empty they would be owned.
-func applyBody(res resource, obj Object) ([]byte, error) {
-	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return nil, err
-	}
-	u["apiVersion"], u["kind"] = res.gv.String(), res.kind
-	delete(u, "status")
-	if m, ok := u["metadata"].(map[string]any); ok {
-		for _, field := range []string{"managedFields", "generation", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"} {
-			delete(m, field)
-		}
-	}
-	prune(u)
-	return json.Marshal(u)
-}
-
-// prune removes what typed structs emit although it is unset. Other empty
-// objects mean something (emptyDir: {}).
-func prune(v any) {
-	switch v := v.(type) {
-	case map[string]any:
-		for key, child := range v {
-			empty, isMap := child.(map[string]any)
-			switch {
-			case child == nil,
-				key == "creationTimestamp",
-				key == "targetPort" && child == int64(0), // unset: the port itself
-				isMap && len(empty) == 0 && (key == "strategy" || key == "resources" || key == "updateStrategy"):
-				delete(v, key)
-			default:
-				prune(child)
-			}
-		}
-	case []any:
-		for _, child := range v {
-			prune(child)
-		}
-	}
-}
-
-// holds says whether live has everything that written says, metadata's labels
-// and annotations included. What live has beyond it are defaults.
-func holds(live, written Object) bool {
-	l, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live)
-	if err != nil {
-		return false
-	}
-	w, err := runtime.DefaultUnstructuredConverter.ToUnstructured(written)
-	if err != nil {
-		return false
-	}
-	for _, u := range []map[string]any{l, w} {
-		m, _ := u["metadata"].(map[string]any)
-		u["metadata"] = map[string]any{"labels": m["labels"], "annotations": m["annotations"]}
-		delete(u, "status")
-		delete(u, "apiVersion")
-		delete(u, "kind")
-		prune(u)
-	}
-	exact := false
-	switch written.(type) {
-	case *corev1.ConfigMap, *coordinationv1.Lease: // they have no defaults: a claim must be exactly ours
-		exact = true
-	}
-	return within(w, l, exact)
-}
-
-func within(w, l any, exact bool) bool {
-	switch w := w.(type) {
-	case map[string]any:
-		l, ok := l.(map[string]any)
-		if !ok || exact && len(l) != len(w) {
-			return len(w) == 0 && l == nil
-		}
-		for key := range w {
-			if !within(w[key], l[key], exact) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		l, ok := l.([]any)
-		if !ok || len(l) != len(w) {
-			return false
-		}
-		for i := range w {
-			if !within(w[i], l[i], exact) {
-				return false
-			}
-		}
-		return true
-	default:
-		return w == l
-	}
-}
-
-// fieldConflicts reads the causes of an apply conflict. The manager's name
-// stands only in their message: conflict with "NAME" ….
-func fieldConflicts(err error) []FieldConflict {
-	_, status := answer(err)
-	if status == nil || status.Status().Details == nil {
-		return nil
-	}
-	var conflicts []FieldConflict
-	for _, c := range status.Status().Details.Causes {
-		if c.Type != metav1.CauseTypeFieldManagerConflict {
-			continue
-		}
-		manager := c.Message
-		if i := strings.IndexByte(manager, '"'); i >= 0 {
-			if quoted, err := strconv.QuotedPrefix(manager[i:]); err == nil {
-				manager, _ = strconv.Unquote(quoted)
-			}
-		}
-		conflicts = append(conflicts, FieldConflict{Manager: manager, Field: c.Field})
-	}
-	return conflicts
 }

@@ -92,7 +92,7 @@ func TestConfig(t *testing.T) {
 	headless := write("headless", strings.Replace(kubeconfig, "current-context: staging", "", 1))
 	garbage := write("garbage", "{not yaml")
 	empty := write("empty", "")
-	extra := write("extra", "apiVersion: v1\nkind: Config\ncontexts:\n- {name: more, context: {cluster: c2, user: u1}}\n")
+	write("extra", "apiVersion: v1\nkind: Config\ncontexts:\n- {name: more, context: {cluster: c2, user: u1}}\n")
 	fresh, freshKey := keyPair(t, time.Now().Add(time.Hour))
 	stale, staleKey := keyPair(t, time.Now().Add(-2*time.Hour))
 	_, otherKey := keyPair(t, time.Now().Add(time.Hour))
@@ -130,6 +130,7 @@ func TestConfig(t *testing.T) {
 		"wrong user":           {config: Config{ConfigPath: file, ConfigContextAuthInfo: "u3"}, attribute: "config_context_auth_info", says: "asks, gone, old, u1"},
 		"no scheme":            {config: Config{Host: "api.example:6443", Token: "t"}, attribute: "host", says: "https://"},
 		"bare name":            {config: Config{Host: "api.example", Token: "t"}, attribute: "host", says: "https://"},
+		"password":             {config: Config{Host: "https://u:p@api.example"}, attribute: "host", says: "must not hold"},
 		"plain http":           {config: Config{Host: "http://api.example", Token: "t"}, attribute: "host", says: "clear text"},
 		"insecure and CA":      {config: Config{Host: host, Insecure: true, ClusterCACertificate: fresh}, attribute: "insecure", says: "cluster_ca_certificate"},
 		"bad CA":               {config: Config{Host: host, ClusterCACertificate: "LS0tLS1CRUdJTi"}, attribute: "cluster_ca_certificate", says: "PEM"},
@@ -169,7 +170,6 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
-	_ = extra
 }
 
 func TestUntrustedCertificates(t *testing.T) {

@@ -39,11 +39,11 @@ type credential struct {
 
 	flight singleflight.Group
 	mu     sync.Mutex
-	held   *held
-	failed error // the first call failed: it is not made again in this run
+	held   *held // nil: none yet, or it was refused
+	cert   bool  // connections were made with a certificate
 }
 
-// held is one credential; nil-safe fields as the plugin gave them.
+// held is one credential, as the plugin gave it.
 type held struct {
 	token   string
 	cert    *tls.Certificate
@@ -52,12 +52,9 @@ type held struct {
 
 func (k *credential) get(ctx context.Context) (*held, error) {
 	k.mu.Lock()
-	h, failed := k.held, k.failed
+	h := k.held
 	k.mu.Unlock()
-	switch {
-	case failed != nil:
-		return nil, failed
-	case h != nil && (h.expires.IsZero() || time.Now().Before(h.expires)):
+	if h != nil && (h.expires.IsZero() || time.Now().Before(h.expires)) {
 		return h, nil
 	}
 	done := k.flight.DoChan("", func() (any, error) { return k.refresh() })
@@ -88,16 +85,12 @@ func (k *credential) refresh() (*held, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err != nil {
-		err = &CredentialError{k.c.name, k.c.host, k.c.source, err}
-		if k.held == nil && !k.c.contacted.Load() {
-			k.failed = err
-		}
-		return nil, err
+		return nil, &CredentialError{k.c.name, k.c.host, k.c.source, err}
 	}
-	if k.held != nil && k.held.cert != nil && k.rotate != nil {
+	if k.cert {
 		k.rotate()
 	}
-	k.held = h
+	k.held, k.cert = h, h.cert != nil
 	return h, nil
 }
 

@@ -60,6 +60,7 @@ var table = []struct {
 	{FeatureTerminate, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"delete"}},
 		{"", []string{"services", "configmaps"}, []string{"delete"}},
+		{"coordination.k8s.io", []string{"leases"}, []string{"delete"}}, // with the last of an application
 	}},
 	{FeatureLock, false, []Rule{
 		{"coordination.k8s.io", []string{"leases"}, []string{"get", "create", "update"}},

@@ -278,7 +278,7 @@ func TestUnauthorizedIsFinalForAStaticToken(t *testing.T) {
 	}
 }
 
-// listener accepts connections and never says a word.
+// silent accepts connections and never says a word.
 func silent(t *testing.T) (addr string, accepted *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

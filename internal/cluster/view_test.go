@@ -217,9 +217,9 @@ func TestViewWatchForbidden(t *testing.T) {
 	w.createDirect(t, "y")
 	awaitView(t, v, like, "y", true, 5*time.Second)
 	// Nobody waits: nothing is asked.
-	time.Sleep(3 * time.Second) // lets polls happen that should not
+	<-time.After(3 * time.Second) // lets polls happen that should not
 	w.proxy.Reset()
-	time.Sleep(3 * time.Second)
+	<-time.After(3 * time.Second)
 	if n := len(w.proxy.Requests()); n != 0 {
 		t.Errorf("%d requests while nobody waits: %v", n, lines(w.proxy.Requests()))
 	}

@@ -126,7 +126,9 @@ func (c *Clusters) Resolve(names []string) (resolved []string, known bool, diags
 	for _, name := range resolved {
 		if _, ok := c.byName[name]; !ok {
 			diags.AddAttributeError(at, "Unknown cluster",
-				fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s.", name, quoted(configured)))
+				fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s. "+
+					"If this resource is on it, put its connection back under that name until the resource has left it, "+
+					"or forget the resource with terraform state rm and import it again.", name, quoted(configured)))
 		}
 	}
 	return resolved, true, diags

@@ -17,11 +17,14 @@ const typeName = "switchback"
 
 // New makes the provider. version is part of its user agent.
 func New(version string) func() provider.Provider {
-	return func() provider.Provider { return &switchbackProvider{version: version} }
+	return func() provider.Provider {
+		return &switchbackProvider{version: version, timing: rollout.DefaultTiming()}
+	}
 }
 
 type switchbackProvider struct {
 	version string
+	timing  rollout.Timing
 }
 
 var (
@@ -60,6 +63,9 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	}
 	settings, diags := model.settings(ctx)
 	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	clusters := newClusters(settings == nil)
 	for _, s := range settings {
 		resp.Diagnostics.Append(clusters.add(s, "terraform-provider-"+typeName+"/"+p.version)...)
@@ -67,7 +73,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &session{clusters: clusters, engine: rollout.New(rollout.DefaultTiming())}
+	data := &session{clusters: clusters, engine: rollout.New(p.timing)}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 }

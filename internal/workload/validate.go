@@ -51,7 +51,7 @@ func checkIdentity(r *report, spec release.Spec) {
 	}
 	if spec.Replicas < 0 {
 		r.add(path{"replicas"}, "Negative replicas",
-			"replicas is %d; it cannot be less than 0.", spec.Replicas)
+			"replicas is %d; it cannot be less than 0. Set it to 1 or more.", spec.Replicas)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestValidateIdentity(t *testing.T) {
 		"application long":       {onContent(func(c *content) { c.Application = strings.Repeat("a", 53) }), "application", []string{"at most 52", "has 53"}},
 		"application empty":      {onContent(func(c *content) { c.Application = "" }), "application", []string{`"app"`}},
 		"namespace":              {func(s *release.Spec) { s.Namespace = "a.b" }, "namespace", []string{`"a.b"`, "existing namespace"}},
-		"replicas":               {func(s *release.Spec) { s.Replicas = -1 }, "replicas", []string{"-1", "Use 0"}},
+		"replicas":               {func(s *release.Spec) { s.Replicas = -1 }, "replicas", []string{"-1", "Set it"}},
 		"image upper case":       {onContent(func(c *content) { c.Image = "ghcr.io/Acme/API:V1" }), "image", []string{"must be lowercase", "ghcr.io/acme/api:V1"}},
 		"image empty":            {onContent(func(c *content) { c.Image = "" }), "image", []string{"Name the image"}},
 		"image space":            {onContent(func(c *content) { c.Image = "nginx:1 " }), "image", []string{"white space"}},
