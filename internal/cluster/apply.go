@@ -27,7 +27,6 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
 		return err
 	}
 	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
-	const races = 5 // with controllers that write the same object
 	for race := 0; ; race++ {
 		again, err := c.do(ctx, k, func(ctx context.Context) error {
 			return fill(obj, func(o runtime.Object) error {

@@ -51,11 +51,20 @@ func (c *Cluster) wrap(k call, err error) error {
 	if err == nil {
 		return nil
 	}
-	switch err.(type) { // these say it all
-	case *UnreachableError, *TLSError, *CredentialError:
+	if saysItAll(err) {
 		return err
 	}
 	return &RequestError{c.name, k.verb, k.res.kind, k.namespace, k.name, err}
+}
+
+// saysItAll: these errors are about the connection, whatever was asked for.
+func saysItAll(err error) bool {
+	var (
+		unreachable *UnreachableError
+		untrusted   *TLSError
+		credential  *CredentialError
+	)
+	return errors.As(err, &unreachable) || errors.As(err, &untrusted) || errors.As(err, &credential)
 }
 
 // request starts a request; client-go's own retries are off.
@@ -121,11 +130,13 @@ func (c *Cluster) Create(ctx context.Context, obj Object) error {
 		return err
 	}
 	k := call{"create", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
-	again, err := c.do(ctx, k, func(ctx context.Context) error {
-		return fill(obj, func(o runtime.Object) error {
-			return c.request("POST", res, k.namespace, "").
-				VersionedParams(&metav1.CreateOptions{FieldManager: fieldManager}, parameterCodec).
-				Body(obj).Do(ctx).Into(o)
+	again, err := raced(true, func() (bool, error) {
+		return c.do(ctx, k, func(ctx context.Context) error {
+			return fill(obj, func(o runtime.Object) error {
+				return c.request("POST", res, k.namespace, "").
+					VersionedParams(&metav1.CreateOptions{FieldManager: fieldManager}, parameterCodec).
+					Body(obj).Do(ctx).Into(o)
+			})
 		})
 	})
 	if again && apierrors.IsAlreadyExists(err) {
@@ -135,6 +146,22 @@ func (c *Cluster) Create(ctx context.Context, obj Object) error {
 		}
 	}
 	return err
+}
+
+// races is how often a conflict is tried again that no precondition of ours
+// explains: with controllers that write the same object, or with a quota's count.
+const races = 5
+
+// raced does something again while it meets such conflicts; where ours explain
+// them, once.
+func raced(unexplained bool, do func() (again bool, err error)) (again bool, err error) {
+	for n := 0; ; n++ {
+		more, err := do()
+		again = again || more
+		if !unexplained || n == races || !apierrors.IsConflict(err) {
+			return again, err
+		}
+	}
 }
 
 // sameLive reads the live object and says whether it holds what obj says.
@@ -220,7 +247,7 @@ func (c *Cluster) replaced(ctx context.Context, k call, want types.UID, because 
 		return nil
 	}
 	live := &metav1.PartialObjectMetadata{}
-	if err := c.getMeta(ctx, k, live); err != nil || live.UID == want {
+	if c.getMeta(ctx, k, live) != nil || live.UID == want {
 		return nil
 	}
 	return c.anotherObject(k, want, live.UID, because)
@@ -272,8 +299,10 @@ func (c *Cluster) Delete(ctx context.Context, obj Object, propagation metav1.Del
 		options.Preconditions.ResourceVersion = &version
 	}
 	k := call{"delete", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
-	again, err := c.do(ctx, k, func(ctx context.Context) error {
-		return c.request("DELETE", res, k.namespace, k.name).Body(options).Do(ctx).Error()
+	again, err := raced(obj.GetResourceVersion() == "", func() (bool, error) {
+		return c.do(ctx, k, func(ctx context.Context) error {
+			return c.request("DELETE", res, k.namespace, k.name).Body(options).Do(ctx).Error()
+		})
 	})
 	switch {
 	case apierrors.IsNotFound(err):

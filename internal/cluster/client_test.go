@@ -31,7 +31,8 @@ func service(namespace, name string) *corev1.Service {
 	}
 }
 
-func workload(namespace, name string) *appsv1.Deployment {
+func workload(namespace string) *appsv1.Deployment {
+	const name = "api"
 	labels := func() map[string]string { return map[string]string{deploymentLabel: name} }
 	replicas := int32(1)
 	return &appsv1.Deployment{
@@ -52,7 +53,7 @@ func workload(namespace, name string) *appsv1.Deployment {
 
 func TestApplyBodySaysOnlyWhatIsSet(t *testing.T) {
 	t.Parallel()
-	d := workload("shop", "api")
+	d := workload("shop")
 	d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 	d.Generation, d.UID, d.ResourceVersion = 3, "u", "7"
 	d.Status.Replicas = 1
@@ -81,7 +82,7 @@ func TestApply(t *testing.T) {
 	t.Parallel()
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	ctx := t.Context()
-	d := workload(w.namespace, "api")
+	d := workload(w.namespace)
 	d.Annotations = map[string]string{"a": "1"}
 	if err := w.Apply(ctx, d, false); err != nil {
 		t.Fatal(err)
@@ -90,7 +91,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("not filled from the reply: %v", d)
 	}
 	uid := d.UID
-	again := workload(w.namespace, "api")
+	again := workload(w.namespace)
 	if err := w.Apply(ctx, again, false); err != nil {
 		t.Fatal(err)
 	}
@@ -98,16 +99,16 @@ func TestApply(t *testing.T) {
 		t.Errorf("an annotation that was left out is still there: %v", again.Annotations)
 	}
 	// A precondition that does not hold any more.
-	other := workload(w.namespace, "api")
+	other := workload(w.namespace)
 	other.UID = "00000000-0000-0000-0000-000000000000"
 	var replaced interface{ Replaced() bool }
 	if err := w.Apply(ctx, other, false); !errors.As(err, &replaced) || !apierrors.IsConflict(err) {
 		t.Errorf("want ReplacedError, got %v", err)
 	}
-	stale := workload(w.namespace, "api")
+	stale := workload(w.namespace)
 	stale.ResourceVersion = d.ResourceVersion
 	stale.Labels["x"] = "y"
-	bump := workload(w.namespace, "api")
+	bump := workload(w.namespace)
 	bump.Labels["x"] = "z"
 	if err := w.Apply(ctx, bump, false); err != nil {
 		t.Fatal(err)
@@ -152,7 +153,7 @@ func TestApplyConflictNamesManagerAndField(t *testing.T) {
 	t.Parallel()
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	ctx := t.Context()
-	if err := w.Apply(ctx, workload(w.namespace, "api"), false); err != nil {
+	if err := w.Apply(ctx, workload(w.namespace), false); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.direct.AppsV1().Deployments(w.namespace).Patch(ctx, "api", "application/merge-patch+json",
@@ -160,7 +161,7 @@ func TestApplyConflictNamesManagerAndField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := workload(w.namespace, "api")
+	mine := workload(w.namespace)
 	w.proxy.Reset()
 	err = w.Apply(ctx, mine, false)
 	var conflict *ApplyConflictError

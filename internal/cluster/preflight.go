@@ -324,12 +324,12 @@ func (c *Cluster) gaps(ctx context.Context, namespace string, features []Feature
 }
 
 func allows(rules []authorizationv1.ResourceRule, namespace, group, resource, verb string) bool {
-	any := func(list []string, values ...string) bool {
+	has := func(list []string, values ...string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return s == "*" || slices.Contains(values, s) })
 	}
 	for _, r := range rules {
 		named := len(r.ResourceNames) == 0 || resource == "namespaces" && slices.Contains(r.ResourceNames, namespace)
-		if named && any(r.APIGroups, group) && any(r.Resources, resource) && any(r.Verbs, verb) {
+		if named && has(r.APIGroups, group) && has(r.Resources, resource) && has(r.Verbs, verb) {
 			return true
 		}
 	}

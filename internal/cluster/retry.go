@@ -167,7 +167,7 @@ func once(ctx context.Context, timeout time.Duration, at *attempt, fn func(conte
 	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, attemptKey{}, at), timeout, errRequestTimeout)
 	defer cancel()
 	err := fn(ctx)
-	if err != nil && context.Cause(ctx) == errRequestTimeout {
+	if err != nil && errors.Is(context.Cause(ctx), errRequestTimeout) {
 		return fmt.Errorf("%w (%s)", errRequestTimeout, timeout)
 	}
 	return err

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ type configuredClusters func() (names []string, known bool)
 
 // planClusters checks the names and fills in the default. Nothing is guessed:
 // with more than one cluster the user says which.
-func planClusters(ctx context.Context, configured configuredClusters, config, prior types.Set) (types.Set, diag.Diagnostics) {
+func planClusters(configured configuredClusters, config, prior types.Set) (types.Set, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	at := path.Root("clusters")
 	names, known := configured()

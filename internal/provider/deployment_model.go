@@ -60,12 +60,6 @@ type deploymentModel struct {
 	Drift        types.List   `tfsdk:"drift"`
 }
 
-// durationsModel is in seconds.
-type durationsModel struct {
-	Total   float64 `tfsdk:"total"`
-	Startup float64 `tfsdk:"startup"`
-}
-
 // deploymentTypes are the types of the schema's attributes, by name: the one
 // place that the typed nulls and nested values of the model come from.
 var deploymentTypes = sync.OnceValue(func() map[string]attr.Type {

@@ -57,18 +57,18 @@ func isUnreachable(err error) bool {
 
 // flatten takes joined errors apart, each of which gets a diagnostic.
 func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
+	switch e := err.(type) { //nolint:errorlint // these very errors, not what they wrap
+	case *cluster.InterruptedError:
+		return []error{err} // one event, with two sides
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range e.Unwrap() {
+			all = append(all, flatten(one)...)
+		}
+		return all
+	default:
 		return []error{err}
 	}
-	if _, isOne := err.(*cluster.InterruptedError); isOne {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
 }
 
 // explanation is one row of the table: the error it matches, and what it says.

@@ -65,7 +65,7 @@ func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
 	if p.state != nil {
 		prior = p.state.Clusters
 	}
-	clusters, diags := planClusters(p.ctx, configured, p.config.Clusters, prior)
+	clusters, diags := planClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	m.Clusters = clusters
 

@@ -375,19 +375,23 @@ func goValue(t *testing.T, v tftypes.Value) any {
 	case v.IsNull():
 		return nil
 	}
-	var err error
+	as := func(into any) {
+		if err := v.As(into); err != nil {
+			t.Fatal(err)
+		}
+	}
 	switch {
 	case v.Type().Is(tftypes.String):
 		var s string
-		err = v.As(&s)
+		as(&s)
 		return s
 	case v.Type().Is(tftypes.Bool):
 		var b bool
-		err = v.As(&b)
+		as(&b)
 		return b
 	case v.Type().Is(tftypes.Number):
 		n := new(big.Float)
-		err = v.As(&n)
+		as(&n)
 		f, _ := n.Float64()
 		return f
 	case v.Type().Is(tftypes.Object{}), v.Type().Is(tftypes.Map{}):
@@ -398,9 +402,7 @@ func goValue(t *testing.T, v tftypes.Value) any {
 		return out
 	}
 	var list []tftypes.Value
-	if err = v.As(&list); err != nil {
-		t.Fatal(err)
-	}
+	as(&list)
 	out := []any{}
 	for _, e := range list {
 		out = append(out, goValue(t, e))
