@@ -1,0 +1,111 @@
+// Command demo shows what Switchback does, one step after the other, on a
+// simulated cluster that it starts and ends, or on one of your own.
+//
+//	go run ./demo
+//	go run ./demo -kubeconfig ~/.kube/config -context my-cluster
+//
+// It uses the provider of this checkout and the configuration in
+// examples/quickstart, in a temporary directory.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+)
+
+func main() {
+	var o options
+	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of a cluster of yours (default: a simulated cluster); needs kubectl")
+	flag.StringVar(&o.context, "context", "", "its context (default: the current one)")
+	flag.BoolVar(&o.keep, "keep", false, "do not clean up at the end; say what is there")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	interrupted := ctx.Err() != nil
+	stop()
+	switch {
+	case err != nil && interrupted:
+		say("Interrupted.")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "\ndemo:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	kubeconfig, context string
+	keep                bool
+}
+
+// run prepares everything, tells the story, and cleans up.
+func run(ctx context.Context, o options) (err error) {
+	dir, err := os.MkdirTemp("", "switchback-demo-")
+	if err != nil {
+		return err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+
+	cli, err := devtools.TerraformCLI(ctx, os.Stderr)
+	if err != nil {
+		return err
+	}
+	cluster, err := connect(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if !kept {
+			err = errors.Join(err, cluster.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	w, err := newWorkspace(ctx, cli, dir, cluster.variables())
+	if err != nil {
+		return err
+	}
+
+	began := time.Now()
+	d := &demo{cluster: cluster, terraform: w}
+	if err := d.play(ctx); err != nil {
+		return err
+	}
+	if o.keep {
+		kept = cluster.outlivesUs()
+		d.sayWhatIsKept(ctx, kept)
+		return nil
+	}
+	if err := d.destroy(ctx); err != nil {
+		return err
+	}
+	say("\nThat was all, in %s. The documentation is in docs/, the configuration that this used in examples/quickstart/.", time.Since(began).Round(time.Second))
+	return nil
+}
+
+// say prints a line for the reader.
+func say(format string, args ...any) { fmt.Fprintf(os.Stdout, format+"\n", args...) }
+
+// pause waits for a moment or for the context.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
