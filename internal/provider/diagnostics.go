@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -96,6 +97,9 @@ var explanations = []explanation{
 		}
 		return e.Summary(), "", path.Empty(), true
 	},
+	rule("Operation was interrupted", func(error) string {
+		return "What was done so far is written down in the cluster; the next apply goes on from there."
+	}, path.Empty()).only(context.Canceled),
 	rule("Object belongs to somebody else", always[*release.ForeignError](
 		"Nothing was changed. Rename or remove that object, or choose another application name."), path.Root("application")),
 	rule("Deployment is being worked on", always[*rollout.HolderError](

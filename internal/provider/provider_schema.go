@@ -17,10 +17,10 @@ func providerSchema() schema.Schema {
 			Optional: true,
 			MarkdownDescription: "The clusters to release on, by the name that resources call them. " +
 				"Conflicts with the connection attributes at the top level, which describe a single cluster named `" + defaultCluster + "`.",
-			NestedObject: schema.NestedAttributeObject{Attributes: connectionAttributes()},
+			NestedObject: schema.NestedAttributeObject{Attributes: connectionAttributes(false)},
 		},
 	}
-	maps.Copy(attributes, connectionAttributes())
+	maps.Copy(attributes, connectionAttributes(true))
 	return schema.Schema{
 		MarkdownDescription: "Releases applications on Kubernetes: blue-green, on one cluster or many, with a way back that takes seconds. " +
 			"Nothing needs to be installed in the clusters.\n\n" +
@@ -30,61 +30,68 @@ func providerSchema() schema.Schema {
 	}
 }
 
-// connectionAttributes are named as in the hashicorp/kubernetes provider.
-func connectionAttributes() map[string]schema.Attribute {
+// connectionAttributes are named as in the hashicorp/kubernetes provider. Only
+// those of the provider itself can come from the environment.
+func connectionAttributes(fromEnvironment bool) map[string]schema.Attribute {
+	describe := func(attribute, text string) string {
+		if !fromEnvironment {
+			return text
+		}
+		return text + " Environment variable: `" + environmentVariables[attribute] + "`."
+	}
 	return map[string]schema.Attribute{
 		"config_path": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "Path of a kubeconfig file; a leading `~` is the home directory. Environment variable: `KUBE_CONFIG_PATH`.",
+			MarkdownDescription: describe("config_path", "Path of a kubeconfig file; a leading `~` is the home directory."),
 		},
 		"config_paths": schema.ListAttribute{
 			Optional:            true,
 			ElementType:         types.StringType,
-			MarkdownDescription: "Paths of kubeconfig files that are merged. Conflicts with `config_path`. Environment variable: `KUBE_CONFIG_PATHS`.",
+			MarkdownDescription: describe("config_paths", "Paths of kubeconfig files that are merged. Conflicts with `config_path`."),
 		},
 		"config_context": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "Context of the kubeconfig. Default: its current context. Environment variable: `KUBE_CTX`.",
+			MarkdownDescription: describe("config_context", "Context of the kubeconfig. Default: its current context."),
 		},
 		"config_context_cluster": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "Cluster of the kubeconfig, instead of the context's. Environment variable: `KUBE_CTX_CLUSTER`.",
+			MarkdownDescription: describe("config_context_cluster", "Cluster of the kubeconfig, instead of the context's."),
 		},
 		"config_context_auth_info": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "User of the kubeconfig, instead of the context's. Environment variable: `KUBE_CTX_AUTH_INFO`.",
+			MarkdownDescription: describe("config_context_auth_info", "User of the kubeconfig, instead of the context's."),
 		},
 		"host": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "URL of the API server, e.g. `https://10.0.0.1:6443`. Environment variable: `KUBE_HOST`.",
+			MarkdownDescription: describe("host", "URL of the API server, e.g. `https://10.0.0.1:6443`."),
 		},
 		"token": schema.StringAttribute{
 			Optional: true, Sensitive: true,
-			MarkdownDescription: "Bearer token. One that expires during a long apply fails it: prefer `exec`. Environment variable: `KUBE_TOKEN`.",
+			MarkdownDescription: describe("token", "Bearer token. One that expires during a long apply fails it: prefer `exec`."),
 		},
 		"cluster_ca_certificate": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "PEM-encoded certificate authority that signed the API server's certificate. Environment variable: `KUBE_CLUSTER_CA_CERT_DATA`.",
+			MarkdownDescription: describe("cluster_ca_certificate", "PEM-encoded certificate authority that signed the API server's certificate."),
 		},
 		"client_certificate": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "PEM-encoded client certificate. Environment variable: `KUBE_CLIENT_CERT_DATA`.",
+			MarkdownDescription: describe("client_certificate", "PEM-encoded client certificate."),
 		},
 		"client_key": schema.StringAttribute{
 			Optional: true, Sensitive: true,
-			MarkdownDescription: "PEM-encoded key of the client certificate. Environment variable: `KUBE_CLIENT_KEY_DATA`.",
+			MarkdownDescription: describe("client_key", "PEM-encoded key of the client certificate."),
 		},
 		"insecure": schema.BoolAttribute{
 			Optional:            true,
-			MarkdownDescription: "Whether the API server's certificate is left unchecked. Conflicts with `cluster_ca_certificate`. Environment variable: `KUBE_INSECURE`.",
+			MarkdownDescription: describe("insecure", "Whether the API server's certificate is left unchecked. Conflicts with `cluster_ca_certificate`."),
 		},
 		"tls_server_name": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "Name that the API server's certificate must have. Default: the host's. Environment variable: `KUBE_TLS_SERVER_NAME`.",
+			MarkdownDescription: describe("tls_server_name", "Name that the API server's certificate must have. Default: the host's."),
 		},
 		"proxy_url": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: "URL of a proxy for all requests to the API server. Environment variable: `KUBE_PROXY_URL`.",
+			MarkdownDescription: describe("proxy_url", "URL of a proxy for all requests to the API server."),
 		},
 		"exec": schema.SingleNestedAttribute{
 			Optional:            true,
