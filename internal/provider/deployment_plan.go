@@ -46,7 +46,7 @@ func planDeployment(ctx context.Context, configured configuredClusters, req reso
 		p.update()
 	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
-	rememberApplication(ctx, resp, p.plan.Application)
+	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 }
 
 // deploymentPlan is one planning.
@@ -68,7 +68,7 @@ func (p *deploymentPlan) inputs(configured configuredClusters) {
 	if p.state != nil {
 		prior = p.state.Clusters
 	}
-	clusters, diags := planClusters(p.ctx, configured, p.config.Clusters, prior)
+	clusters, diags := planClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 
@@ -178,8 +178,10 @@ func (p *deploymentPlan) update() {
 	m.Status, m.StatusReason, m.Durations = prior.Status, prior.StatusReason, prior.Durations
 	m.Drift = noDrift()
 
+	// What is started and has a reason is what an update has failed to change, or
+	// was interrupted at: the pods it asked for may be what lives, but not well.
 	started := types.StringValue(string(release.StatusStarted))
-	if !prior.Status.Equal(started) || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) {
+	if !prior.Status.Equal(started) || !prior.StatusReason.IsNull() || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) {
 		m.Status = started
 		p.attempt()
 	}

@@ -58,7 +58,7 @@ func TestPlanOfACreateKnowsTheName(t *testing.T) {
 		"environment": nil, "timeouts": nil, "sidecars": nil,
 	})
 	p.wantReplace()
-	if got := string(p.private[applicationKey]); got != `"api"` {
+	if got := string(p.private[applicationKey]); got != `"shop/api"` {
 		t.Errorf("private state has application %s", got)
 	}
 }

@@ -176,7 +176,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
 	}
 	names := state.clusterNames(ctx, &resp.Diagnostics)
-	replaced, more := halfOfReplacement(ctx, req.Private, state.Application.ValueString())
+	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -67,6 +68,13 @@ func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, d
 	}
 	if !plan.Replicas.Equal(m.Replicas) {
 		fields = append(fields, "spec.replicas")
+	}
+	// What is ignored no longer was not shown as drift, but is asked for.
+	still := plan.ignored()
+	for _, field := range m.ignored() {
+		if !slices.Contains(still, field) {
+			fields = append(fields, strings.ReplaceAll(strings.TrimSpace(field), `"`, ""))
+		}
 	}
 	return fields
 }

@@ -48,7 +48,7 @@ func addUnread(diags *diag.Diagnostics, err error, what string) {
 		addError(diags, err)
 		return
 	}
-	diags.AddWarning("Cluster is unreachable", fmt.Sprintf("%s. What was last known of %s is kept; nothing was concluded from the silence.", sentence(err.Error()), what))
+	diags.AddWarning("Cluster is unreachable", fmt.Sprintf("%s What was last known of %s is kept; nothing was concluded from the silence.", sentence(err.Error()), what))
 }
 
 func isUnreachable(err error) bool {

@@ -44,7 +44,7 @@ func planMainDeployment(ctx context.Context, configured configuredClusters, req 
 		p.update()
 	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
-	rememberApplication(ctx, resp, p.plan.Application)
+	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 }
 
 // mainDeploymentPlan is one planning.

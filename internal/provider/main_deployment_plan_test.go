@@ -47,7 +47,7 @@ func TestPlanOfAMainsCreate(t *testing.T) {
 			t.Errorf("service %s is planned %v, want %v", attribute, got, want)
 		}
 	}
-	if got := string(p.private[applicationKey]); got != `"api"` {
+	if got := string(p.private[applicationKey]); got != `"shop/api"` {
 		t.Errorf("private state has application %s", got)
 	}
 	if len(p.diagnostics) > 0 {

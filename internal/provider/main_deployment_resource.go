@@ -163,7 +163,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
-	replaced, more := halfOfReplacement(ctx, req.Private, state.Application.ValueString())
+	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return

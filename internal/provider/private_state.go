@@ -11,8 +11,8 @@ import (
 
 // What a plan leaves in private state for Delete, which cannot otherwise tell
 // a real destroy from the delete half of a replacement: only the plan of a real
-// destroy sets destroyKey. The planned application then says whether the other
-// half is of the same one.
+// destroy sets destroyKey. The planned application, with its namespace, then says
+// whether the other half is of the same one.
 const (
 	destroyKey     = "destroy"
 	applicationKey = "application"
@@ -25,12 +25,12 @@ func rememberDestroy(ctx context.Context, resp *resource.ModifyPlanResponse) {
 
 // rememberApplication is for every other plan. It also takes back the mark of
 // a destroy that was planned and then failed.
-func rememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse, application types.String) {
+func rememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse, namespace, application types.String) {
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
-	if application.IsUnknown() {
+	if namespace.IsUnknown() || application.IsUnknown() {
 		return
 	}
-	text, err := json.Marshal(application.ValueString())
+	text, err := json.Marshal(mainID(namespace.ValueString(), application.ValueString()))
 	if err != nil { // a string: cannot happen
 		resp.Diagnostics.AddError("Application cannot be remembered", err.Error())
 		return
@@ -46,13 +46,13 @@ type privateState interface {
 // halfOfReplacement says that a Delete is one half of the replacement of the
 // same application. It is false where the plan's marks are lost, as they are
 // for a tainted object that is replaced.
-func halfOfReplacement(ctx context.Context, private privateState, application string) (bool, diag.Diagnostics) {
+func halfOfReplacement(ctx context.Context, private privateState, namespace, application string) (bool, diag.Diagnostics) {
 	destroy, diags := private.GetKey(ctx, destroyKey)
 	planned, more := private.GetKey(ctx, applicationKey)
 	diags.Append(more...)
-	var name string
-	if destroy != nil || planned == nil || json.Unmarshal(planned, &name) != nil {
+	var id string
+	if destroy != nil || planned == nil || json.Unmarshal(planned, &id) != nil {
 		return false, diags
 	}
-	return name == application, diags
+	return id == mainID(namespace, application), diags
 }

@@ -21,14 +21,15 @@ func TestHalfOfReplacement(t *testing.T) {
 		private fakePrivate
 		want    bool
 	}{
-		"replacement of the same application": {fakePrivate{applicationKey: `"api"`}, true},
-		"replacement by another application":  {fakePrivate{applicationKey: `"web"`}, false},
-		"destroy":                             {fakePrivate{applicationKey: `"api"`, destroyKey: "true"}, false},
+		"replacement of the same application": {fakePrivate{applicationKey: `"shop/api"`}, true},
+		"replacement by another application":  {fakePrivate{applicationKey: `"shop/web"`}, false},
+		"replacement in another namespace":    {fakePrivate{applicationKey: `"yard/api"`}, false},
+		"destroy":                             {fakePrivate{applicationKey: `"shop/api"`, destroyKey: "true"}, false},
 		"tainted: nothing is left":            {fakePrivate{}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, diags := halfOfReplacement(t.Context(), test.private, "api")
+			got, diags := halfOfReplacement(t.Context(), test.private, "shop", "api")
 			if diags.HasError() || got != test.want {
 				t.Errorf("got %v (%v), want %v", got, diags, test.want)
 			}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -53,7 +54,13 @@ func (s *session) targets(ctx context.Context, names []string, namespace string,
 	errs := make([]error, len(found))
 	var wg sync.WaitGroup
 	for i, c := range found {
-		wg.Go(func() { _, errs[i] = s.clusters.Connection(c.Name()).Preflight(ctx, namespace, features) })
+		wg.Go(func() {
+			_, errs[i] = s.clusters.Connection(c.Name()).Preflight(ctx, namespace, features)
+			var late *timeoutError
+			if errors.As(errs[i], &late) {
+				errs[i] = fmt.Errorf("cluster %q has not answered what is asked before the first write: %w", c.Name(), errs[i])
+			}
+		})
 	}
 	wg.Wait()
 	for _, err := range errs {

@@ -38,6 +38,17 @@ func covered(field string, fields []string) bool {
 	return false
 }
 
+// within are the conflicts' fields that lie within one of the paths.
+func within(conflicts []release.FieldConflict, paths []string) []string {
+	var fields []string
+	for _, conflict := range conflicts {
+		if field := workload.FieldPath(conflict.Field); workload.Ignored(field, paths) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
 // applyWorkload applies the release's workload and returns the server's reply,
 // with the fields that were taken back.
 func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, replicas int32, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
@@ -83,7 +94,16 @@ func apply[T any, P interface {
 			want.SetResourceVersion(live.GetResourceVersion())
 		}
 		err = c.Apply(ctx, want, false)
-		if conflicts := release.FieldConflicts(err); conflicts != nil && may != nil && may(conflicts) {
+		conflicts := release.FieldConflicts(err)
+		if ignored := within(conflicts, t.spec.IgnoreDrift); len(ignored) > 0 {
+			// The user leaves these to whoever has them now.
+			if err := workload.Without(want, ignored); err != nil {
+				return nil, nil, err
+			}
+			err = c.Apply(ctx, want, false)
+			conflicts = release.FieldConflicts(err)
+		}
+		if conflicts != nil && may != nil && may(conflicts) {
 			taken = conflicts
 			err = c.Apply(ctx, want, true)
 		}

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -274,15 +276,37 @@ func (cl *claim) fill(cm *corev1.ConfigMap) error {
 
 // write replaces the record if it is still as we last saw it.
 func (cl *claim) write(ctx context.Context) error {
-	next := cl.live.DeepCopy()
-	if err := cl.fill(next); err != nil {
-		return err
+	for {
+		next := cl.live.DeepCopy()
+		if err := cl.fill(next); err != nil {
+			return err
+		}
+		err := cl.cluster.Update(ctx, next)
+		if err == nil {
+			cl.live = next
+			return nil
+		}
+		if cl.live, err = unchanged(ctx, cl.cluster, cl.live, err); err != nil {
+			return err
+		}
 	}
-	if err := cl.cluster.Update(ctx, next); err != nil {
-		return err
+}
+
+// unchanged reads a ConfigMap again whose update met a conflict. Where its data
+// is what we saw, somebody only labelled it, say, and the update may be tried
+// again on what is returned; in every other case seen and the error are.
+func unchanged(ctx context.Context, c Cluster, seen *corev1.ConfigMap, conflict error) (*corev1.ConfigMap, error) {
+	if !release.ReadAgain(conflict) {
+		return seen, conflict
 	}
-	cl.live = next
-	return nil
+	live := &corev1.ConfigMap{}
+	if err := c.Get(ctx, seen.Namespace, seen.Name, live); err != nil {
+		return seen, errors.Join(conflict, err)
+	}
+	if live.UID != seen.UID || !maps.Equal(live.Data, seen.Data) {
+		return seen, conflict
+	}
+	return live, nil
 }
 
 // update changes the record while the claim is held. Another writer's conflict
@@ -334,9 +358,29 @@ func (cl *claim) giveBack(ctx context.Context) error {
 	cl.stop()
 	cl.engine.unclaim(key(cl.cluster, cl.target.id.Namespace, cl.target.id.Name))
 	if cl.before == nil {
-		return cl.cluster.Delete(ctx, cl.live, metav1.DeletePropagationBackground)
+		return cl.forget(ctx)
 	}
 	return cl.update(ctx, func(r *release.Record) { *r = *cl.before; r.Run, r.Holder = "", "" })
+}
+
+// forget deletes the record, as long as it is ours. The last heartbeat may have
+// been written although stop cut it off: then there is a newer one to delete.
+func (cl *claim) forget(ctx context.Context) error {
+	cl.stop()
+	for {
+		err := cl.cluster.Delete(ctx, cl.live, metav1.DeletePropagationBackground)
+		if !release.ReadAgain(err) {
+			return err
+		}
+		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
+		if err != nil {
+			return ignoreNotFound(err)
+		}
+		if record.Owner != cl.owner || record.Run != cl.engine.run {
+			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
+		}
+		cl.live = live
+	}
 }
 
 // note changes the record in memory; it is written with the next update.

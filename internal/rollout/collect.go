@@ -60,15 +60,12 @@ func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, appli
 			return why, nil
 		}
 	}
-	now := &corev1.ConfigMap{}
-	if err := c.Get(ctx, id.Namespace, id.Name, now); err != nil {
-		return "", ignoreNotFound(err)
-	}
-	if now.ResourceVersion != live.ResourceVersion {
+	forgotten := &held{} // the application's own address still needs the Lease
+	err = e.remove(ctx, c, id, application, live, record, forgotten)
+	if release.ReadAgain(err) || apierrors.IsNotFound(err) {
 		return "", nil // claimed or worked on since we looked: not ours to collect
 	}
-	forgotten := &held{} // the application's own address still needs the Lease
-	return "", e.remove(ctx, c, id, application, forgotten)
+	return "", err
 }
 
 // alive watches a record's heartbeat for up to Expiry on our own clock.

@@ -184,7 +184,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			return err
 		}
-		return e.remove(ctx, c, t.id, t.application(), h)
+		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h)
 	})
 }
 
@@ -217,6 +217,7 @@ func (e *Engine) cancel(ctx context.Context, cl *claim) error {
 // scaleDown asks for no pods; it does not wait. Callers hold the Lease and have
 // made sure that no traffic goes there.
 func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
+	t.spec.IgnoreDrift = nil // what others may set the number of pods to is not meant
 	_, _, err := e.applyWorkload(ctx, c, t, 0, everything)
 	return err
 }

@@ -54,32 +54,38 @@ func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, appl
 		if err != nil {
 			return err
 		}
-		unlocks = append(unlocks, func() { unlock(h.isLast(c)) })
+		free := h.add(c, unlock)
+		unlocks = append(unlocks, func() { free(false) })
 	}
 	return f(ctx, h)
 }
 
-// held is what a verb knows of the Leases it holds.
+// held are the Leases that a verb holds.
 type held struct {
-	mu   sync.Mutex
-	last map[string]bool
+	mu     sync.Mutex
+	unlock map[string]func(last bool) // by cluster; only the first call counts
 }
 
-// lastUse says that nothing of the application is left on the cluster, so that
-// its Lease goes too.
+func (h *held) add(c Cluster, unlock func(last bool)) func(last bool) {
+	var once sync.Once
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.unlock == nil {
+		h.unlock = map[string]func(bool){}
+	}
+	h.unlock[c.Name()] = func(last bool) { once.Do(func() { unlock(last) }) }
+	return h.unlock[c.Name()]
+}
+
+// lastUse removes the Lease: nothing of the application is left on the cluster
+// but what the caller removes next.
 func (h *held) lastUse(c Cluster) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.last == nil {
-		h.last = map[string]bool{}
+	unlock := h.unlock[c.Name()]
+	h.mu.Unlock()
+	if unlock != nil {
+		unlock(true)
 	}
-	h.last[c.Name()] = true
-}
-
-func (h *held) isLast(c Cluster) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.last[c.Name()]
 }
 
 // lock takes one Lease and renews it until unlock, which lets it go or, on last
@@ -184,10 +190,24 @@ func (e *Engine) newLease(namespace, application string) *coordinationv1.Lease {
 	return lease
 }
 
+// identity is this process as the holder of a Lease.
+func (e *Engine) identity() string { return e.holder + " (" + e.run + ")" }
+
+// holds fails with ErrLockLost unless the application's Lease is ours. It is
+// asked where a write found something changed that only the holder changes.
+func (e *Engine) holds(ctx context.Context, c Cluster, namespace, application string) error {
+	lease := &coordinationv1.Lease{}
+	err := c.Get(ctx, namespace, release.MainName(application), lease)
+	if apierrors.IsNotFound(err) || err == nil && deref(lease.Spec.HolderIdentity) != e.identity() {
+		return ErrLockLost
+	}
+	return err
+}
+
 // hold writes us down as the holder. The times are for people.
 func (e *Engine) hold(lease *coordinationv1.Lease) {
 	now := metav1.NowMicro()
-	identity := e.holder + " (" + e.run + ")"
+	identity := e.identity()
 	seconds := int32(max(1, e.timing.Expiry/time.Second))
 	if deref(lease.Spec.HolderIdentity) != identity {
 		lease.Spec.AcquireTime = &now
@@ -210,7 +230,18 @@ func (e *Engine) renew(ctx context.Context, lost context.CancelCauseFunc, c Clus
 	for pause(ctx, e.timing.Beat) == nil {
 		e.hold(lease)
 		err := c.Update(ctx, lease)
-		if release.ReadAgain(err) || apierrors.IsNotFound(err) {
+		if release.ReadAgain(err) { // somebody's label, or another holder
+			live := &coordinationv1.Lease{}
+			if err = c.Get(ctx, lease.Namespace, lease.Name, live); err == nil && deref(live.Spec.HolderIdentity) == e.identity() {
+				lease = live // renewed at the next beat, of which there are several before it expires
+				continue
+			}
+			if err == nil {
+				lost(ErrLockLost)
+				return
+			}
+		}
+		if apierrors.IsNotFound(err) {
 			lost(ErrLockLost)
 			return
 		}
@@ -220,17 +251,23 @@ func (e *Engine) renew(ctx context.Context, lost context.CancelCauseFunc, c Clus
 // letGo frees the Lease, or removes it with the last of the application. Where
 // that fails, it expires.
 func letGo(ctx context.Context, c Cluster, lease *coordinationv1.Lease, last bool) {
-	live := &coordinationv1.Lease{}
-	if c.Get(ctx, lease.Namespace, lease.Name, live) != nil || deref(live.Spec.HolderIdentity) != deref(lease.Spec.HolderIdentity) {
-		return
+	for {
+		live := &coordinationv1.Lease{}
+		if c.Get(ctx, lease.Namespace, lease.Name, live) != nil || deref(live.Spec.HolderIdentity) != deref(lease.Spec.HolderIdentity) {
+			return
+		}
+		var err error
+		if last {
+			err = c.Delete(ctx, live, metav1.DeletePropagationBackground)
+		} else {
+			nobody := ""
+			live.Spec.HolderIdentity = &nobody
+			err = c.Update(ctx, live)
+		}
+		if !release.ReadAgain(err) {
+			return
+		}
 	}
-	if last {
-		_ = c.Delete(ctx, live, metav1.DeletePropagationBackground)
-		return
-	}
-	nobody := ""
-	live.Spec.HolderIdentity = &nobody
-	_ = c.Update(ctx, live)
 }
 
 // applicationLabels mark what belongs to an application rather than to one of

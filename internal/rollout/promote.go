@@ -210,10 +210,10 @@ func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainSt
 // save writes the application's ConfigMap with what was seen under the Lease as
 // precondition.
 func (p *promotion) save(ctx context.Context, s *side) error {
-	return saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main)
+	return p.engine.saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main)
 }
 
-func saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main) error {
+func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main) error {
 	main.Schema = release.MainSchema
 	data, err := main.Marshal()
 	if err != nil {
@@ -234,13 +234,23 @@ func saveMain(ctx context.Context, c Cluster, namespace, application string, liv
 		*live = cm
 		return nil
 	}
-	next := (*live).DeepCopy()
-	next.Data = data
-	if err := c.Update(ctx, next); err != nil {
-		return err
+	for {
+		next := (*live).DeepCopy()
+		next.Data = data
+		err := c.Update(ctx, next)
+		if err == nil {
+			*live = next
+			return nil
+		}
+		same, err := unchanged(ctx, c, *live, err)
+		if err != nil {
+			return err
+		}
+		if err := e.holds(ctx, c, namespace, application); err != nil {
+			return err
+		}
+		*live = same
 	}
-	*live = next
-	return nil
 }
 
 // switchTo moves the address and returns when the data plane has it.

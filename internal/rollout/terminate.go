@@ -73,12 +73,15 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		custody := release.CustodyRetained
 		switch release.Dispose(record, req.Owner, why != "", kept, req.ID.Name) {
 		case release.DisposeGone:
-			return nil, e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, h)
+			return nil, e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h)
 		case release.DisposeStale:
 			n := staleDelete(c, req.ID.String())
 			return &n, nil
 		case release.DisposeRemove:
-			return nil, e.remove(ctx, c, req.ID, req.Application, h)
+			if err := e.remove(ctx, c, req.ID, req.Application, live, record, h); !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+				return nil, err
+			}
+			continue
 		case release.DisposeCondemn:
 			custody = release.CustodyCondemned
 		case release.DisposeRetain:
@@ -115,13 +118,10 @@ func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, 
 }
 
 // remove deletes every object of a release, its record last, and waits until
-// they are gone. Callers hold the Lease and have decided on what they read
-// under it; a workload that has changed since is looked at again.
-func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, h *held) error {
-	live, record, err := e.liveRecord(ctx, c, id, application)
-	if err != nil && !apierrors.IsNotFound(err) {
-		return err
-	}
+// they are gone. Callers hold the Lease and have decided on the record that they
+// pass, nil where there is none: one that was claimed since is a conflict. A
+// workload that has changed since is looked at again.
+func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record, h *held) error {
 	if live != nil {
 		cl := e.claimOf(c, application, live, record)
 		cl.record.Custody, cl.record.Status = release.CustodyTerminating, release.StatusTerminating
@@ -135,15 +135,16 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			e.letRecordGo(ctx, cl, err)
 			return err
 		}
-		cl.stop()
-		if err := c.Delete(ctx, cl.live, metav1.DeletePropagationBackground); err != nil {
+		if err := e.forgetApplication(ctx, c, id.Namespace, application, id.Name, h); err != nil {
+			e.letRecordGo(ctx, cl, err)
 			return err
 		}
-		cl.live = nil
-	} else if err := e.removeObjects(ctx, c, id, application); err != nil {
+		return cl.forget(ctx)
+	}
+	if err := e.removeObjects(ctx, c, id, application); err != nil {
 		return err
 	}
-	return e.forgetApplication(ctx, c, id.Namespace, application, h)
+	return e.forgetApplication(ctx, c, id.Namespace, application, "", h)
 }
 
 // letRecordGo ends the heartbeat of a removal that did not finish: it stays
@@ -221,16 +222,20 @@ func (e *Engine) deleteService(ctx context.Context, c Cluster, id release.ID, ap
 	}
 }
 
-// forgetApplication removes the application's Lease with the last thing that
-// is left of it.
-func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, application string, h *held) error {
+// forgetApplication removes the application's Lease with the last ConfigMap that
+// is left of it, which the caller deletes next. The Lease goes first: killed in
+// between, what is left is still in a state, whose next destroy comes back here.
+func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, application, last string, h *held) error {
 	left := &corev1.ConfigMapList{}
 	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application
 	if err := c.List(ctx, namespace, selector, left); err != nil {
 		return err
 	}
-	if len(left.Items) == 0 {
-		h.lastUse(c)
+	for i := range left.Items {
+		if left.Items[i].Name != last {
+			return nil
+		}
 	}
+	h.lastUse(c)
 	return nil
 }

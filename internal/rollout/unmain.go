@@ -49,7 +49,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 			return nil, nil
 		}
 		main.Owner = ""
-		return nil, saveMain(ctx, c, namespace, application, &live, main)
+		return nil, e.saveMain(ctx, c, namespace, application, &live, main)
 	}
 	router := traffic.NewService(c, c.View(namespace), req.Service, false)
 	if err := router.Remove(ctx); err != nil {
@@ -60,7 +60,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if main != nil {
 		// With the address, nothing is left to drain either.
 		main.Deployment, main.Previous, main.Checkpoint, main.KeepCount = "", nil, nil, 0
-		if err := saveMain(ctx, c, namespace, application, &live, main); err != nil {
+		if err := e.saveMain(ctx, c, namespace, application, &live, main); err != nil {
 			return nil, err
 		}
 	} else {
@@ -70,11 +70,9 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if err != nil {
 		return notices, err
 	}
-	if live != nil {
-		live.ResourceVersion = ""
-		if err := c.Delete(ctx, live, metav1.DeletePropagationBackground); err != nil {
-			return notices, err
-		}
+	if err := e.forgetApplication(ctx, c, namespace, application, release.MainName(application), h); err != nil || live == nil {
+		return notices, err
 	}
-	return notices, e.forgetApplication(ctx, c, namespace, application, h)
+	live.ResourceVersion = ""
+	return notices, c.Delete(ctx, live, metav1.DeletePropagationBackground)
 }

@@ -52,7 +52,7 @@ func Drift(live, wanted Object, baseline map[string]string, ignore []string) []F
 	var drifts []FieldDrift
 	seen := map[string]bool{}
 	for _, path := range slices.Sorted(maps.Keys(baseline)) {
-		if !watched(path) || ignored(path, ignore) {
+		if !watched(path) || Ignored(path, ignore) {
 			continue
 		}
 		is, present := liveFields[path]
@@ -113,7 +113,8 @@ func parentOf(path string) string {
 	return path[:max(0, strings.LastIndexByte(path, '.'))]
 }
 
-func ignored(path string, ignore []string) bool {
+// Ignored says that a field lies within one of the paths of ignore_drift.
+func Ignored(path string, ignore []string) bool {
 	return slices.ContainsFunc(ignore, func(prefix string) bool {
 		// labels["a.b/c"] is labels[a.b/c]
 		return Within(path, strings.ReplaceAll(strings.TrimSpace(prefix), `"`, ""))

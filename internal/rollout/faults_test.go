@@ -1,0 +1,582 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+const faultyDrain = 300 * time.Millisecond
+
+// faultyTiming has no heartbeat within a test, so that the requests of every
+// run are the same.
+func faultyTiming() rollout.Timing {
+	return rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 30 * time.Second, Cleanup: 2 * time.Second}
+}
+
+// wiredCluster makes a connection fit the engine's interface, as the provider does.
+type wiredCluster struct{ *cluster.Cluster }
+
+func (c wiredCluster) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
+
+func (c wiredCluster) Tell(ctx context.Context, regarding rollout.Object, reason, note string, warning bool) {
+	kind := cluster.EventNormal
+	if warning {
+		kind = cluster.EventWarning
+	}
+	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, reason, note, kind)
+}
+
+// life is an application whose every change is made by a new process, as far as
+// the engine can tell: a new engine on a new connection.
+type life struct {
+	t         *testing.T
+	cluster   *testcluster.Cluster
+	proxy     *testcluster.Proxy
+	namespace string
+
+	main   string            // main's owner token
+	owners map[string]string // those of the releases, by version
+}
+
+func newLife(t *testing.T, c *testcluster.Cluster) *life {
+	t.Helper()
+	return &life{t: t, cluster: c, proxy: c.Proxy(t), namespace: c.Namespace(t), owners: map[string]string{}}
+}
+
+func (l *life) spec(version, image string) release.Spec {
+	return release.Spec{Namespace: l.namespace, Replicas: 1, OnFailure: release.OnFailureStop, Content: release.Content{
+		Application: "api", Version: version, Image: image + ":" + version,
+		Container: release.Container{Ports: map[string]int32{"http": 8080}},
+	}}
+}
+
+func (l *life) name(version string) string { return l.spec(version, "demo/api").Content.Name() }
+
+func (l *life) service() traffic.ServiceSpec {
+	return traffic.ServiceSpec{Namespace: l.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}}
+}
+
+// process is one run of the provider.
+type process struct {
+	*life
+	engine *rollout.Engine
+	on     []rollout.Cluster
+}
+
+func (l *life) process(t *testing.T) *process {
+	t.Helper()
+	c, err := cluster.New(cluster.Config{Name: "prod", UserAgent: "terraform-provider-switchback/test", ConfigPath: l.proxy.KubeconfigPath})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return &process{life: l, engine: rollout.New(faultyTiming()), on: []rollout.Cluster{wiredCluster{c}}}
+}
+
+func (p *process) deploy(ctx context.Context, version string) error {
+	return p.deployImage(ctx, version, "demo/api")
+}
+
+func (p *process) deployImage(ctx context.Context, version, image string) error {
+	done, err := p.engine.Deploy(ctx, p.on, p.spec(version, image))
+	p.owners[version] = done.Owner
+	return err
+}
+
+func (p *process) promote(ctx context.Context, version string, keep int) error {
+	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
+		Service: p.service(), To: p.name(version), Owner: p.main, KeepCount: keep, Drain: faultyDrain, Clusters: p.on,
+	})
+	p.main = done.Owner
+	if err == nil && done.Status != release.MainFinalized {
+		err = fmt.Errorf("the promotion ended as %s", done.Status)
+	}
+	return err
+}
+
+func (p *process) terminate(ctx context.Context, version string) error {
+	notices, err := p.engine.Terminate(ctx, rollout.TerminateRequest{
+		ID: release.ID{Namespace: p.namespace, Name: p.name(version)}, Application: "api", Owner: p.owners[version], Clusters: p.on,
+	})
+	for _, n := range notices {
+		err = errors.Join(err, errors.New(n.Summary+": "+n.Detail))
+	}
+	return err
+}
+
+func (p *process) unmain(ctx context.Context) error {
+	notices, err := p.engine.Unmain(ctx, rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
+	for _, n := range notices {
+		err = errors.Join(err, errors.New(n.Summary+": "+n.Detail))
+	}
+	return err
+}
+
+// change is what one apply does in an application's life, and what stands then.
+type change struct {
+	name     string
+	do       func(context.Context, *process) error
+	releases []string // versions
+	main     string   // version; empty: no address
+}
+
+// aLife is every verb once, each from where the one before ended.
+func aLife() []change {
+	then := func(steps ...func(context.Context, *process) error) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error {
+			for _, step := range steps {
+				if err := step(ctx, p); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	deploy := func(v string) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error { return p.deploy(ctx, v) }
+	}
+	promote := func(v string, keep int) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error { return p.promote(ctx, v, keep) }
+	}
+	terminate := func(v string) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error { return p.terminate(ctx, v) }
+	}
+	unmain := func(ctx context.Context, p *process) error { return p.unmain(ctx) }
+	return []change{
+		{"create", deploy("v1"), []string{"v1"}, ""},
+		{"first main", promote("v1", 1), []string{"v1"}, "v1"},
+		{"bump", then(deploy("v2"), promote("v2", 1), terminate("v1")), []string{"v1", "v2"}, "v2"},
+		{"back", then(deploy("v1"), promote("v1", 1), terminate("v2")), []string{"v1", "v2"}, "v1"},
+		{"bump keeping none", then(deploy("v3"), promote("v3", 0), terminate("v1")), []string{"v3"}, "v3"},
+		{"destroy", then(unmain, terminate("v3")), nil, ""},
+	}
+}
+
+// live goes through a life. before is called ahead of every change.
+func (l *life) live(ctx context.Context, before func(change), after func(change)) {
+	l.t.Helper()
+	main := l.cluster.WatchMain(l.t, l.namespace, "api")
+	for _, c := range aLife() {
+		if c.name == "destroy" {
+			main.Check(l.t, faultyDrain)
+		}
+		p := l.process(l.t)
+		before(c)
+		err := c.do(ctx, p)
+		l.proxy.SetFault(nil)
+		if err != nil {
+			l.t.Fatalf("%s: %v\n%s", c.name, err, l.log())
+		}
+		after(c)
+		l.settled(c)
+	}
+}
+
+// log is what went over the wire.
+func (l *life) log() string {
+	var b strings.Builder
+	for _, r := range l.proxy.Requests() {
+		fmt.Fprintf(&b, "%3d %3d %s\n", r.Index, r.Status, r.String())
+	}
+	return b.String()
+}
+
+// settled fails the test unless exactly what the change leads to is there, and
+// another apply would find nothing to do.
+func (l *life) settled(c change) {
+	l.t.Helper()
+	var want []string
+	for _, v := range c.releases {
+		for _, kind := range []string{"Deployment", "Service", "ConfigMap"} {
+			want = append(want, kind+"/"+l.name(v))
+		}
+	}
+	if c.main != "" {
+		want = append(want, "Service/api", "ConfigMap/api-switchback", "Lease/api-switchback")
+	}
+	slices.Sort(want)
+	if got := l.objects(); !slices.Equal(got, want) {
+		l.t.Fatalf("after %s there are\n  %v, want\n  %v\n%s", c.name, got, want, l.log())
+	}
+	p := l.process(l.t)
+	for _, v := range c.releases {
+		spec := l.spec(v, "demo/api")
+		o := p.engine.Observe(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
+		if o.Err != nil || o.Record.Status != release.StatusStarted || o.Record.Busy() {
+			l.t.Fatalf("after %s, %s is %+v", c.name, v, o)
+		}
+		rendered, err := workload.Deployment(spec)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		drift := slices.Concat(
+			workload.Drift(o.Workload, rendered, o.Record.Baseline["Deployment"], nil),
+			workload.Drift(o.Service, workload.Service(spec), o.Record.Baseline["Service"], nil))
+		if len(drift) > 0 {
+			l.t.Errorf("after %s, %s has drift: %+v", c.name, v, drift)
+		}
+	}
+	if c.main == "" {
+		return
+	}
+	o := p.engine.ObserveMain(l.t.Context(), p.on, l.namespace, "api", "api")[0]
+	if o.Err != nil || o.Main.Checkpoint != nil || len(o.Leftover) > 0 || o.Main.Deployment != l.name(c.main) || !maps.Equal(o.Split, release.Split{l.name(c.main): 100}) {
+		l.t.Errorf("after %s, main is %+v %+v", c.name, o, o.Main)
+	}
+	if drift := workload.Drift(o.Service, l.service().Object(l.name(c.main)), o.Main.Baseline, nil); len(drift) > 0 {
+		l.t.Errorf("after %s, main has drift: %+v", c.name, drift)
+	}
+	lease, err := l.cluster.Client().CoordinationV1().Leases(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
+	if err != nil || *lease.Spec.HolderIdentity != "" {
+		l.t.Errorf("after %s, the Lease is held: %+v, %v", c.name, lease.Spec, err)
+	}
+}
+
+func (l *life) objects() []string {
+	l.t.Helper()
+	client, ctx, options := l.cluster.Client(), l.t.Context(), metav1.ListOptions{LabelSelector: release.ManagedSelector}
+	deployments, err1 := client.AppsV1().Deployments(l.namespace).List(ctx, options)
+	services, err2 := client.CoreV1().Services(l.namespace).List(ctx, options)
+	configMaps, err3 := client.CoreV1().ConfigMaps(l.namespace).List(ctx, options)
+	leases, err4 := client.CoordinationV1().Leases(l.namespace).List(ctx, options)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		l.t.Fatal(err)
+	}
+	var found []string
+	for _, o := range deployments.Items {
+		found = append(found, "Deployment/"+o.Name)
+	}
+	for _, o := range services.Items {
+		found = append(found, "Service/"+o.Name)
+	}
+	for _, o := range configMaps.Items {
+		found = append(found, "ConfigMap/"+o.Name)
+	}
+	for _, o := range leases.Items {
+		found = append(found, "Lease/"+o.Name)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// faulty lets a fault happen to the k-th request of those that count, and to
+// every one that comes a multiple of apart later: far enough for the one before
+// to be over. What repeats a request that a
+// fault hit does not count, so that k means the same one in every run.
+type faulty struct {
+	k      int
+	apart  int
+	counts func(*testcluster.Request) bool
+	fault  testcluster.Fault
+
+	mu      sync.Mutex
+	n       int
+	repeats map[string]int
+	hit     []string
+}
+
+func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
+	if !f.counts(r) {
+		return testcluster.Fault{}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	what := r.Method + " " + r.Path
+	if f.repeats[what] > 0 {
+		f.repeats[what]--
+		return testcluster.Fault{}
+	}
+	f.n++
+	if f.n < f.k || (f.n-f.k)%f.apart != 0 {
+		return testcluster.Fault{}
+	}
+	f.hit = append(f.hit, what)
+	if !strings.HasSuffix(r.Path, "/events") { // best effort: not repeated
+		f.repeats[what]++
+	}
+	return f.fault
+}
+
+func anyRequest(r *testcluster.Request) bool { return !r.Watch() }
+
+// anonymous is a request without what differs from run to run.
+func anonymous(namespace, request string) string {
+	return strings.ReplaceAll(request, namespace, "NAMESPACE")
+}
+
+// TestOneFaultAtEveryRequest lets every fault that passes happen to the k-th
+// request of every verb, for every k: nobody may notice.
+func TestOneFaultAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	const apart, alone = 16, 64
+	faults := []struct {
+		name   string
+		apart  int // alone: what follows a fault depends on it, so that later requests cannot be counted
+		counts func(*testcluster.Request) bool
+		fault  testcluster.Fault
+	}{
+		{"500", apart, anyRequest, testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed")},
+		{"503", apart, anyRequest, testcluster.Unavailable()},
+		{"lost reply", alone, anyRequest, testcluster.LostReply()},
+		{"connection reset", apart, anyRequest, testcluster.ConnectionReset()},
+		{"409", 12, (*testcluster.Request).Write, testcluster.Conflict()},
+	}
+	seen := map[string]bool{} // by verb, what is asked without a fault; true: it is a write
+	requests, writes := 0, 0
+	plain := newLife(t, testcluster.Shared(t))
+	plain.live(t.Context(), func(change) { plain.proxy.Reset() }, func(c change) {
+		n, w := 0, 0
+		for _, r := range plain.proxy.Requests() {
+			if !anyRequest(&r) {
+				continue
+			}
+			seen[c.name+": "+anonymous(plain.namespace, r.Method+" "+r.Path)] = r.Write()
+			n++
+			if r.Write() {
+				w++
+			}
+		}
+		t.Logf("%s: %d requests, %d writes", c.name, n, w)
+		requests, writes = requests+n, writes+w
+	})
+	t.Logf("all: %d requests, %d writes", requests, writes)
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			hits, all, runs := map[string]bool{}, 0, 0
+			t.Cleanup(func() { // when every k has had its run
+				t.Logf("%d requests were hit in %d lives", all, runs)
+				if runs < f.apart {
+					return // some failed, or were not asked for
+				}
+				for what, write := range seen {
+					if !hits[what] && (write || f.name != "409") {
+						t.Errorf("no fault ever hit %s", what)
+					}
+				}
+			})
+			for k := 1; k <= f.apart; k++ {
+				t.Run(fmt.Sprintf("at %d", k), func(t *testing.T) {
+					t.Parallel()
+					l := newLife(t, testcluster.Shared(t))
+					var hitting *faulty
+					l.live(t.Context(), func(change) {
+						l.proxy.Reset()
+						hitting = &faulty{k: k, apart: f.apart, counts: f.counts, fault: f.fault, repeats: map[string]int{}}
+						l.proxy.SetFault(hitting.on)
+					}, func(c change) {
+						mu.Lock()
+						defer mu.Unlock()
+						if c.main == "" && c.releases == nil {
+							runs++ // the last change
+						}
+						all += len(hitting.hit)
+						for _, what := range hitting.hit {
+							hits[c.name+": "+anonymous(l.namespace, what)] = true
+						}
+					})
+				})
+			}
+		})
+	}
+}
+
+// TestOutage answers 503 to everything for ten seconds.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	ctx := t.Context()
+	if err := errors.Join(l.process(t).deploy(ctx, "v1"), l.process(t).promote(ctx, "v1", 1)); err != nil {
+		t.Fatal(err)
+	}
+	main := l.cluster.WatchMain(t, l.namespace, "api")
+	var begun sync.Once
+	var ends time.Time
+	var refused atomic.Int64
+	l.proxy.Reset()
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.WriteIndex > 0 {
+			begun.Do(func() { ends = time.Now().Add(10 * time.Second) })
+		}
+		if l.proxy.Writes() == nil || time.Now().After(ends) {
+			return testcluster.Fault{}
+		}
+		refused.Add(1)
+		return testcluster.Unavailable()
+	})
+	bump := aLife()[2]
+	if err := bump.do(ctx, l.process(t)); err != nil {
+		t.Fatalf("%v\n%s", err, l.log())
+	}
+	if refused.Load() < 5 {
+		t.Errorf("only %d requests were refused", refused.Load())
+	}
+	l.settled(bump)
+	main.Check(t, faultyDrain)
+}
+
+// TestTooManyRequestsAreWaitedFor answers 429 to the first request for
+// everything, and counts what comes sooner than was asked.
+func TestTooManyRequestsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	const retryAfter = 2 * time.Second // without it, a second would do
+	var mu sync.Mutex
+	told := map[string]time.Time{}
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		what := r.Method + " " + r.Path
+		at, known := told[what]
+		switch {
+		case strings.HasSuffix(r.Path, "/events"): // best effort: not repeated
+		case !known:
+			told[what] = time.Now()
+			return testcluster.TooManyRequests(retryAfter)
+		case time.Since(at) < retryAfter:
+			t.Errorf("%s came again %s after it was asked to wait %s", what, time.Since(at), retryAfter)
+		}
+		return testcluster.Fault{}
+	})
+	create := aLife()[0]
+	if err := create.do(t.Context(), l.process(t)); err != nil {
+		t.Fatalf("%v\n%s", err, l.log())
+	}
+	if len(told) < 8 {
+		t.Errorf("only %d requests were refused: %v", len(told), told)
+	}
+	l.proxy.SetFault(nil)
+	l.settled(create)
+}
+
+// TestSlowServer delays every request by two seconds.
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Delay(2 * time.Second) })
+	create := aLife()[0]
+	if err := create.do(t.Context(), l.process(t)); err != nil {
+		t.Fatalf("%v\n%s", err, l.log())
+	}
+	l.proxy.SetFault(nil)
+	l.settled(create)
+}
+
+// applied is closed when the release's own Service has been applied: what
+// follows is the wait.
+func (l *life) applied() <-chan struct{} {
+	done := make(chan struct{})
+	var once sync.Once
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method != http.MethodPatch || !strings.Contains(r.Path, "/services/") {
+			return testcluster.Fault{}
+		}
+		return testcluster.Fault{}.AfterReply(func() { once.Do(func() { close(done) }) })
+	})
+	return done
+}
+
+// TestWatchesDroppedInTheWait breaks every watch again and again while a
+// release starts.
+func TestWatchesDroppedInTheWait(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	applied := l.applied()
+	p := l.process(t)
+	result := make(chan error, 1)
+	go func() { result <- p.deployImage(t.Context(), "v1", "demo/slow-api") }()
+	select {
+	case <-applied:
+	case err := <-result:
+		t.Fatalf("it ended without a wait: %v", err)
+	}
+	testcluster.Eventually(t, 30*time.Second, "watches", func() error {
+		if l.proxy.OpenWatches() < 3 {
+			return fmt.Errorf("%d watches", l.proxy.OpenWatches())
+		}
+		return nil
+	})
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	dropped := 0
+	for {
+		select {
+		case err := <-result:
+			if err != nil {
+				t.Fatalf("after %d drops: %v\n%s", dropped, err, l.log())
+			}
+			if dropped < 3 {
+				t.Errorf("watches were dropped only %d times", dropped)
+			}
+			return
+		case <-tick.C:
+			if l.proxy.OpenWatches() > 0 {
+				l.proxy.DropWatches()
+				dropped++
+			}
+		}
+	}
+}
+
+// TestPausedServer freezes the whole control plane in the middle of a create,
+// and of a switch.
+func TestPausedServer(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t)
+	l := newLife(t, c)
+	pauseAt := func(match func(*testcluster.Request) bool) *atomic.Bool {
+		var once sync.Once
+		happened := &atomic.Bool{}
+		l.proxy.Reset()
+		l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+			if match(r) {
+				once.Do(func() {
+					happened.Store(true)
+					c.Pause(t)
+					time.AfterFunc(4*time.Second, func() { c.Resume(t) })
+				})
+			}
+			return testcluster.Fault{}
+		})
+		return happened
+	}
+	patches := func(part string) func(*testcluster.Request) bool {
+		return func(r *testcluster.Request) bool {
+			return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, part)
+		}
+	}
+	for _, at := range []string{"/deployments/" + l.name("v1"), "/services/api"} {
+		happened := pauseAt(patches(at))
+		step := aLife()[0]
+		if at == "/services/api" {
+			step = aLife()[1]
+		}
+		if err := step.do(t.Context(), l.process(t)); err != nil {
+			t.Fatalf("%s: %v\n%s", step.name, err, l.log())
+		}
+		if !happened.Load() {
+			t.Errorf("%s: the server was not paused", step.name)
+		}
+		l.proxy.SetFault(nil)
+		l.settled(step)
+	}
+}

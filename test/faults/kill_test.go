@@ -1,0 +1,181 @@
+package faults_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// verb is something that a user does, from a starting point.
+type verb struct {
+	name    string
+	before  []config // applied to get to the starting point
+	do      config
+	destroy bool
+
+	// want is what stands afterwards; names are those of the releases by version.
+	want func(names map[string]string) standing
+}
+
+func verbs() []verb {
+	v1, v2 := config{version: "v1", keep: 1}, config{version: "v2", keep: 1}
+	last := func(version string, retained ...string) func(map[string]string) standing {
+		return func(names map[string]string) standing {
+			s := standing{main: names[version], releases: []string{names[version]}}
+			for _, r := range retained {
+				s.releases = append(s.releases, names[r])
+			}
+			return s
+		}
+	}
+	v1Alone, v2Alone := v1, v2
+	v1Alone.keep, v2Alone.keep = 0, 0
+	return []verb{
+		{name: "create", do: v1, want: last("v1")},
+		{name: "bump", before: []config{v1}, do: v2, want: last("v2", "v1")},
+		{name: "back", before: []config{v1, v2}, do: v1, want: last("v1", "v2")},
+		{name: "bump keeping none", before: []config{v1Alone}, do: v2Alone, want: last("v2")},
+		{name: "destroy", before: []config{v1, v2}, destroy: true, want: func(map[string]string) standing { return standing{} }},
+	}
+}
+
+// begin brings a workspace to the verb's starting point, and returns the
+// releases' names by version.
+func (v verb) begin(w *workspace) map[string]string {
+	w.t.Helper()
+	names := map[string]string{}
+	for _, c := range v.before {
+		w.apply(c)
+		names[c.version] = w.name()
+	}
+	return names
+}
+
+func (v verb) start(w *workspace) *execution {
+	w.t.Helper()
+	if v.destroy {
+		return w.start("destroy", "-auto-approve", "-no-color", "-input=false")
+	}
+	return w.startApply(v.do)
+}
+
+// TestKilledAfterEveryWrite kills the provider, or the CLI with it, when a
+// write is done that it does not know of yet.
+func TestKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for _, v := range verbs() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			for _, write := range v.writes(t) {
+				t.Run(fmt.Sprintf("%02d %s %s", write.WriteIndex, write.Method, write.Path), func(t *testing.T) {
+					t.Parallel()
+					kill := (*execution).killProviders
+					if write.WriteIndex%2 == 0 {
+						kill = (*execution).killAll
+					}
+					cutOff(t, v, write.WriteIndex, true, kill)
+				})
+			}
+		})
+	}
+}
+
+// anonymous is a path without what differs from run to run.
+func anonymous(path, namespace string) string {
+	_, rest, _ := strings.Cut(path, namespace+"/")
+	return strings.ReplaceAll(rest, "/", " ")
+}
+
+// TestInterruptedAfterEveryWrite is a Ctrl-C when a write is done whose reply is
+// on its way: the run ends soon, and the next one goes on. The verbs left out
+// here do nothing that these do not.
+func TestInterruptedAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for _, v := range verbs() {
+		if v.name != "create" && v.name != "bump keeping none" && v.name != "destroy" {
+			continue
+		}
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			for _, write := range v.writes(t) {
+				t.Run(fmt.Sprintf("%02d %s %s", write.WriteIndex, write.Method, write.Path), func(t *testing.T) {
+					t.Parallel()
+					cutOff(t, v, write.WriteIndex, false, func(x *execution) error {
+						return syscall.Kill(-x.command.Process.Pid, syscall.SIGINT)
+					})
+				})
+			}
+		})
+	}
+}
+
+// writes are those of the verb without a fault.
+func (v verb) writes(t *testing.T) []testcluster.Request {
+	t.Helper()
+	w := newWorkspace(t)
+	v.begin(w)
+	w.proxy.Reset()
+	if x := v.start(w); x.wait() != 0 {
+		t.Fatalf("without a fault:\n%s", x.text())
+	}
+	var writes []testcluster.Request
+	for _, write := range w.proxy.Writes() {
+		if strings.HasSuffix(write.Path, "/events") {
+			continue // nothing reads Events: the same as after the write before
+		}
+		write.Path = anonymous(write.Path, w.namespace)
+		writes = append(writes, write)
+	}
+	return writes
+}
+
+// cutOff ends a verb after its k-th write, and makes sure that the next run goes on.
+func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) {
+	t.Helper()
+	w := newWorkspace(t)
+	main := w.cluster.WatchMain(t, w.namespace, application)
+	names := v.begin(w)
+
+	var fault testcluster.Fault
+	if lost {
+		fault = testcluster.LostReply()
+	}
+	hit, started := make(chan struct{}), make(chan *execution, 1)
+	w.proxy.Reset()
+	w.proxy.SetFault(testcluster.OnWrite(k, fault.BeforeReply(func() {
+		defer close(hit)
+		if err := end(<-started); err != nil {
+			t.Errorf("end the run: %v", err)
+		}
+	})))
+	x := v.start(w)
+	started <- x
+	x.reach(fmt.Sprintf("write %d", k), hit)
+	// A run that was interrupted after its last write has nothing left to fail.
+	if code := x.ends("cut off"); code == 0 && lost {
+		t.Fatalf("a killed run succeeded:\n%s", x.text())
+	}
+	w.proxy.SetFault(nil)
+	standing := w.objects()
+
+	again := v.start(w)
+	if again.wait() != 0 {
+		t.Fatalf("cut off with %v standing, the next run does not go on:\n%s\nThe one before said:\n%s", standing, again.text(), x.text())
+	}
+	if !v.destroy {
+		w.planIsEmpty()
+		names[v.do.version] = w.name()
+		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+names[v.do.version]; got != want {
+			t.Errorf("deployment_id is %s, want %s", got, want)
+		}
+	}
+	w.check(v.want(names))
+	// An address that was interrupted before its first promotion was done is
+	// taken back, and never was main's.
+	if first := len(v.before) == 0 && !lost; !v.destroy && !first {
+		main.Check(t, drain)
+	}
+}

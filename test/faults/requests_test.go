@@ -1,0 +1,185 @@
+package faults_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// many is a configuration with so many deployments, each of an application of
+// its own, in one namespace.
+func many(n int, namespace, kubeconfig string, last config) string {
+	var b strings.Builder
+	b.WriteString(config{}.text(namespace, kubeconfig))
+	fmt.Fprintf(&b, `
+resource "switchback_deployment" "many" {
+  count       = %d
+  application = "app-${count.index}"
+  namespace   = %q
+  version     = "v1"
+  image       = "demo/api:v1"
+  container   = { ports = { http = 8080 } }
+}
+`, n, namespace)
+	if last.version == "" {
+		return b.String()
+	}
+	_, one, _ := strings.Cut(last.text(namespace, kubeconfig), "resource ")
+	return b.String() + "\nresource " + one
+}
+
+// preflight is what a run asks before it does anything, once for each namespace.
+func preflight(r *testcluster.Request, namespace string) bool {
+	return r.Path == "/version" || r.Path == "/api/v1/namespaces/"+namespace ||
+		strings.HasPrefix(r.Path, "/apis/authorization.k8s.io/") || strings.HasPrefix(r.Path, "/apis/authentication.k8s.io/")
+}
+
+// collection says that a request reads all objects of a kind: LIST or WATCH.
+func collection(r *testcluster.Request, namespace string) bool {
+	_, rest, found := strings.Cut(r.Path, "/namespaces/"+namespace+"/")
+	return r.Method == http.MethodGet && found && !strings.Contains(rest, "/")
+}
+
+// heartbeat says that a request only shows that its process lives.
+func heartbeat(t *testing.T, r *testcluster.Request) bool {
+	t.Helper()
+	if r.Method != http.MethodPatch || !strings.Contains(r.Path, "/configmaps/") {
+		return false
+	}
+	var patch []struct {
+		Path  string
+		Value any
+	}
+	if err := json.Unmarshal(r.Body, &patch); err != nil {
+		t.Fatalf("%s: %v", r, err)
+	}
+	for _, op := range patch {
+		data, ok := op.Value.(map[string]any)
+		if op.Path != "/data" || !ok {
+			continue
+		}
+		var record struct {
+			Run  string `json:"run"`
+			Beat int    `json:"beat"`
+		}
+		text, _ := data["record.json"].(string)
+		return json.Unmarshal([]byte(text), &record) == nil && record.Run != "" && record.Beat > 1
+	}
+	return false
+}
+
+func lines(requests []testcluster.Request) string {
+	var b strings.Builder
+	for _, r := range requests {
+		fmt.Fprintf(&b, "%3d %3d %s\n", r.Index, r.Status, r.String())
+	}
+	return b.String()
+}
+
+// TestRequestsOfARefresh: what a refresh asks does not depend on how many
+// deployments there are.
+func TestRequestsOfARefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t)
+	counts := map[int]int{}
+	for _, n := range []int{5, 200} {
+		w.file("main.tf", many(n, w.namespace, w.proxy.KubeconfigPath, config{}))
+		x := w.start("apply", "-auto-approve", "-no-color", "-input=false", "-parallelism=20")
+		if x.wait() != 0 {
+			t.Fatalf("apply:\n%s", x.text())
+		}
+		w.proxy.Reset()
+		w.planIsEmpty()
+		requests := w.proxy.Requests()
+		counts[n] = len(requests)
+		t.Logf("a refresh of %d deployments makes %d requests:\n%s", n, len(requests), lines(requests))
+		for _, r := range requests {
+			if r.Write() || !preflight(&r, w.namespace) && !collection(&r, w.namespace) {
+				t.Errorf("a refresh of %d deployments asks %s", n, r.String())
+			}
+		}
+	}
+	// LIST and WATCH of three kinds, and the first contact.
+	if counts[5] != counts[200] || counts[200] > 2*3+2 {
+		t.Errorf("requests by number of deployments: %v", counts)
+	}
+
+	// One more, among so many.
+	w.proxy.Reset()
+	w.file("main.tf", many(200, w.namespace, w.proxy.KubeconfigPath, config{version: "v1", replicas: 1, noMain: true}))
+	x := w.start("apply", "-auto-approve", "-no-color", "-input=false")
+	if x.wait() != 0 {
+		t.Fatalf("apply:\n%s", x.text())
+	}
+	w.requestsOfACreate()
+}
+
+// TestRequestsOfACreate: waiting adds none, and nothing is polled for.
+func TestRequestsOfACreate(t *testing.T) {
+	t.Parallel()
+	w := newWorkspace(t)
+	w.apply(config{version: "v1", image: "demo/slow-api", noMain: true})
+	requests := w.requestsOfACreate()
+
+	// From the last apply to the final record, there are only the watches'
+	// beginnings and the Event.
+	name := w.name()
+	applied := slices.IndexFunc(requests, func(r testcluster.Request) bool {
+		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/"+name)
+	})
+	final := -1
+	for i, r := range requests {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/"+name) && !heartbeat(t, &r) {
+			final = i
+		}
+	}
+	if applied < 0 || final < applied {
+		t.Fatalf("the Service is applied at %d, the record finished at %d of:\n%s", applied, final, lines(requests))
+	}
+	started := map[string]int{}
+	for _, r := range requests[applied+1 : final] {
+		switch {
+		case collection(&r, w.namespace):
+			started[fmt.Sprintf("%s watch=%t", r.Path, r.Watch())]++
+		case strings.HasSuffix(r.Path, "/events"), heartbeat(t, &r):
+		default:
+			t.Errorf("in the wait: %s", r.String())
+		}
+	}
+	for what, n := range started {
+		if n > 1 {
+			t.Errorf("%s was asked %d times in the wait", what, n)
+		}
+	}
+	pods, err := w.cluster.Client().CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(pods.Items) != 2 {
+		t.Errorf("%d pods, %v", len(pods.Items), err)
+	}
+	t.Logf("all requests of the apply:\n%s", lines(requests))
+}
+
+// requestsOfACreate counts what the apply that created one deployment has asked
+// since the proxy's last reset.
+func (w *workspace) requestsOfACreate() []testcluster.Request {
+	w.t.Helper()
+	const objects = 3 // record, workload, Service
+	all := w.proxy.Requests()
+	var counted []testcluster.Request
+	for _, r := range all {
+		if !preflight(&r, w.namespace) && !collection(&r, w.namespace) && !strings.HasSuffix(r.Path, "/events") && !heartbeat(w.t, &r) {
+			counted = append(counted, r)
+		}
+	}
+	w.t.Logf("a create makes %d requests of its own, of %d:\n%s", len(counted), len(all), lines(counted))
+	if limit := 2*objects + 3; len(counted) > limit || len(counted) < objects {
+		w.t.Errorf("a create makes %d requests, want at most %d", len(counted), limit)
+	}
+	return all
+}
