@@ -247,10 +247,10 @@ func (c *Cluster) replaced(ctx context.Context, k call, want types.UID, because 
 		return nil
 	}
 	live := &metav1.PartialObjectMetadata{}
-	if c.getMeta(ctx, k, live) != nil || live.UID == want {
-		return nil
+	if c.getMeta(ctx, k, live) == nil && live.UID != want {
+		return c.anotherObject(k, want, live.UID, because)
 	}
-	return c.anotherObject(k, want, live.UID, because)
+	return nil
 }
 
 func (c *Cluster) anotherObject(k call, want, live types.UID, because error) error {
