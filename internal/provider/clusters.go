@@ -110,7 +110,6 @@ func (c *Clusters) Names() []string { return slices.Sorted(maps.Keys(c.byName)) 
 // or the only configured cluster where it has none. Known is false where the
 // only answer is "not known yet".
 func (c *Clusters) Resolve(names []string) (resolved []string, known bool, diags diag.Diagnostics) {
-	at := path.Root("clusters")
 	configured := c.Names()
 	resolved = slices.Compact(slices.Sorted(slices.Values(names)))
 	switch {
@@ -119,16 +118,12 @@ func (c *Clusters) Resolve(names []string) (resolved []string, known bool, diags
 	case len(names) == 0 && len(configured) == 1:
 		return configured, true, diags
 	case len(names) == 0:
-		diags.AddAttributeError(at, "Clusters must be named",
-			fmt.Sprintf("The provider's configuration has %d clusters (%s), so there is no default. Set `clusters` to the ones that are meant.", len(configured), quoted(configured)))
+		diags.Append(noDefaultCluster(configured))
 		return nil, true, diags
 	}
 	for _, name := range resolved {
 		if _, ok := c.byName[name]; !ok {
-			diags.AddAttributeError(at, "Unknown cluster",
-				fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s. "+
-					"If this resource is on it, put its connection back under that name until the resource has left it, "+
-					"or forget the resource with terraform state rm and import it again.", name, quoted(configured)))
+			diags.Append(unknownCluster(path.Root("clusters"), name, configured))
 		}
 	}
 	return resolved, true, diags

@@ -20,7 +20,6 @@ type configuredClusters func() (names []string, known bool)
 // with more than one cluster the user says which.
 func planClusters(configured configuredClusters, config, prior types.Set) (types.Set, diag.Diagnostics) {
 	var diags diag.Diagnostics
-	at := path.Root("clusters")
 	names, known := configured()
 	names = slices.Sorted(slices.Values(names))
 
@@ -33,8 +32,7 @@ func planClusters(configured configuredClusters, config, prior types.Set) (types
 			if !ok || name.IsNull() || name.IsUnknown() || slices.Contains(names, name.ValueString()) {
 				continue
 			}
-			diags.AddAttributeError(at.AtSetValue(element), "Unknown cluster",
-				fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s.", name.ValueString(), quoted(names)))
+			diags.Append(unknownCluster(path.Root("clusters").AtSetValue(element), name.ValueString(), names))
 		}
 		return config, diags
 	}
@@ -45,11 +43,22 @@ func planClusters(configured configuredClusters, config, prior types.Set) (types
 	case !known:
 		return types.SetUnknown(types.StringType), diags
 	case len(names) != 1:
-		diags.AddAttributeError(at, "Clusters must be named",
-			fmt.Sprintf("The provider's configuration has %d clusters (%s), so there is no default. Set `clusters` to the ones that are meant.", len(names), quoted(names)))
+		diags.Append(noDefaultCluster(names))
 		return types.SetUnknown(types.StringType), diags
 	}
 	return types.SetValueMust(types.StringType, []attr.Value{types.StringValue(names[0])}), diags
+}
+
+func unknownCluster(at path.Path, name string, configured []string) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(at, "Unknown cluster",
+		fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s. "+
+			"A resource that is still on it needs its connection under that name until it has left; "+
+			"else forget the resource with terraform state rm, and import it again.", name, quoted(configured)))
+}
+
+func noDefaultCluster(configured []string) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(path.Root("clusters"), "Clusters must be named",
+		fmt.Sprintf("The provider's configuration has %d clusters (%s), so there is no default. Set `clusters` to the ones that are meant.", len(configured), quoted(configured)))
 }
 
 func quoted(names []string) string {
