@@ -68,9 +68,9 @@ func terraformOnlyInProvider(s source, imported string) string {
 }
 
 func clientGoOnlyInCluster(s source, imported string) string {
-	allowed := s.top() == "cluster" || s.top() == "testcluster" || s.unshipped()
+	allowed := s.top() == "cluster" || s.top() == "testcluster" || s.top() == "testnode" || s.unshipped()
 	if within(imported, "k8s.io/client-go") && !allowed {
-		return "only cluster and testcluster know client-go"
+		return "only cluster, testcluster and testnode know client-go"
 	}
 	return ""
 }
@@ -105,7 +105,8 @@ func testPackagesOnlyInTests(s source, imported string) string {
 	}
 	switch {
 	case to == "testcluster" && s.top() != "testcluster",
-		to == "devtools" && s.top() != "testcluster" && s.top() != "devtools":
+		to == "testnode" && s.top() != "testnode",
+		to == "devtools" && !slices.Contains([]string{"testcluster", "testnode", "devtools"}, s.top()):
 		return "only tests use this package"
 	}
 	return ""
@@ -244,6 +245,10 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"internal/provider/x_test.go", ours + "testcluster", true},
 		{"internal/traffic/routertest/x.go", ours + "testcluster", true},
 		{"internal/testcluster/x.go", ours + "devtools", true},
+		{"internal/provider/x.go", ours + "testnode", false},
+		{"internal/testnode/cmd/cluster/x.go", ours + "testnode", true},
+		{"internal/testnode/x.go", ours + "devtools", true},
+		{"internal/testnode/x.go", "k8s.io/client-go/kubernetes", true},
 		{"demo/x.go", ours + "devtools", true},
 
 		{"internal/release/x.go", "net/http", false},

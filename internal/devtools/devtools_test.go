@@ -97,6 +97,38 @@ func TestBuildsOnceForTheSameSources(t *testing.T) {
 	}
 }
 
+func TestAProgramIsRebuiltForItsOwnSourcesOnly(t *testing.T) {
+	t.Parallel()
+	one := repository(t)
+	other := one
+	other.pkg = "./second"
+	one.write(t, "second/main.go", "package main\n\nfunc main() {}\n")
+	keys := func() [2]string {
+		t.Helper()
+		first, err1 := one.key(one.root, "go")
+		second, err2 := other.key(one.root, "go")
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		return [2]string{first, second}
+	}
+	before := keys()
+	one.write(t, "second/main.go", "package main\n\nfunc main() { print() }\n")
+	if after := keys(); after[0] != before[0] || after[1] == before[1] {
+		t.Errorf("a change to the second program changes %q to %q", before, after)
+	}
+	before = keys()
+	one.write(t, "data.yaml", "embedded: true\n")
+	if after := keys(); after[0] == before[0] || after[1] != before[1] {
+		t.Errorf("a change to the first program changes %q to %q", before, after)
+	}
+	before = keys()
+	one.write(t, "go.mod", "module hello\n\ngo 1.26.0\n")
+	if after := keys(); after[0] == before[0] || after[1] == before[1] {
+		t.Errorf("a change to the module changes %q to %q", before, after)
+	}
+}
+
 func TestBuildFailureShowsTheCompilersMessage(t *testing.T) {
 	t.Parallel()
 	b := repository(t)

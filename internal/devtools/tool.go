@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,21 +30,52 @@ type Tool struct {
 // Kubernetes as a dependency does not know its own version.
 const kubernetesVersion = "k8s.io/component-base/version"
 
+// kubernetesFlags are the linker's for all of Kubernetes' programs: with the
+// same ones, they share what is compiled.
+var kubernetesFlags = []string{
+	"-s", "-w",
+	"-X", kubernetesVersion + ".gitVersion=v1.36.3",
+	"-X", kubernetesVersion + ".gitMajor=1",
+	"-X", kubernetesVersion + ".gitMinor=36",
+	"-X", kubernetesVersion + ".gitTreeState=clean",
+	"-X", kubernetesVersion + ".gitCommit=local",
+	"-X", kubernetesVersion + ".buildDate=2026-01-01T00:00:00Z",
+}
+
 // Devcluster is a Kubernetes control plane with simulated nodes in one process.
 var Devcluster = Tool{
-	Name: "devcluster",
-	dir:  "tools/devcluster",
-	pkg:  ".",
-	ldflags: []string{
-		"-s", "-w",
-		"-X", kubernetesVersion + ".gitVersion=v1.36.3",
-		"-X", kubernetesVersion + ".gitMajor=1",
-		"-X", kubernetesVersion + ".gitMinor=36",
-		"-X", kubernetesVersion + ".gitTreeState=clean",
-		"-X", kubernetesVersion + ".gitCommit=local",
-		"-X", kubernetesVersion + ".buildDate=2026-01-01T00:00:00Z",
-	},
-	notice: "a Kubernetes control plane; about 7 minutes the first time on 2 cores, seconds after that",
+	Name:    "devcluster",
+	dir:     "tools/devcluster",
+	pkg:     ".",
+	ldflags: kubernetesFlags,
+	notice:  "a Kubernetes control plane; about 7 minutes the first time on 2 cores, seconds after that",
+}
+
+// Devnode is the kubelet, kube-proxy and kubectl in one program.
+var Devnode = Tool{
+	Name:    "devnode",
+	dir:     "tools/devcluster",
+	pkg:     "./devnode",
+	ldflags: kubernetesFlags,
+	notice:  "what runs on a Kubernetes node; about a minute the first time, if devcluster is built",
+}
+
+// Images packs container images and serves them as a registry.
+var Images = Tool{
+	Name:    "images",
+	dir:     "tools/images",
+	pkg:     ".",
+	ldflags: []string{"-s", "-w"},
+	notice:  "a packer of container images, in seconds",
+}
+
+// App is the application that end-to-end tests release.
+var App = Tool{
+	Name:    "app",
+	dir:     ".",
+	pkg:     "./test/app",
+	ldflags: []string{"-s", "-w"},
+	notice:  "the application that tests release, in seconds",
 }
 
 // OpenTofu is the CLI for acceptance tests where none is installed.
@@ -60,25 +92,57 @@ func (t Tool) args() []string {
 	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " "), t.pkg}
 }
 
-// key identifies what would be built: the module's files, the Go version, the
-// platform and the build's arguments.
+// key identifies what would be built: the module's versions, the files beside
+// the program's main function, the Go version, the platform and the build's
+// arguments. A module may hold several programs, each in one directory, without
+// packages of their own below it: a change to one does not rebuild the others.
 func (t Tool) key(root, goVersion string) (string, error) {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %s/%s %q\n", goVersion, runtime.GOOS, runtime.GOARCH, t.args())
-	module := os.DirFS(filepath.Join(root, filepath.FromSlash(t.dir)))
-	err := fs.WalkDir(module, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, ".md") {
-			return err
-		}
-		content, err := fs.ReadFile(module, path)
+	files, err := t.files(os.DirFS(filepath.Join(root, filepath.FromSlash(t.dir))))
+	if err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		fmt.Fprintf(hash, "%s %d\n", file.path, len(file.content))
+		_, _ = hash.Write(file.content)
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:16], nil
+}
+
+type sourceFile struct {
+	path    string
+	content []byte
+}
+
+// files are what goes into the program from its module.
+func (t Tool) files(module fs.FS) ([]sourceFile, error) {
+	paths := []string{"go.mod", "go.sum"}
+	if t.pkg == "." || strings.HasPrefix(t.pkg, "./") {
+		dir := path.Clean(t.pkg)
+		entries, err := fs.ReadDir(module, dir)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Fprintf(hash, "%s %d\n", path, len(content))
-		_, err = hash.Write(content)
-		return err
-	})
-	return hex.EncodeToString(hash.Sum(nil))[:16], err
+		for _, entry := range entries {
+			file := path.Join(dir, entry.Name())
+			if entry.Type().IsRegular() && !strings.HasSuffix(file, "_test.go") && !strings.HasSuffix(file, ".md") && !slices.Contains(paths, file) {
+				paths = append(paths, file)
+			}
+		}
+	}
+	var files []sourceFile
+	for _, file := range paths {
+		content, err := fs.ReadFile(module, file)
+		if errors.Is(err, fs.ErrNotExist) { // a module without dependencies has no go.sum
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, sourceFile{file, content})
+	}
+	return files, nil
 }
 
 // Root is the repository's root: the directory above the current one that

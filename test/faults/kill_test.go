@@ -146,7 +146,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	hit, started := make(chan struct{}), make(chan *execution, 1)
 	w.proxy.Reset()
 	w.proxy.SetFault(testcluster.OnWrite(k, fault.BeforeReply(func() {
-		defer close(hit)
+		close(hit) // first: the run may have ended before end returns
 		if err := end(<-started); err != nil {
 			t.Errorf("end the run: %v", err)
 		}

@@ -145,6 +145,8 @@ func (p *controlPlane) startControllerManager(ctx context.Context) error {
 		"--root-ca-file="+p.pki.file("ca.crt"),
 		"--service-account-private-key-file="+p.pki.file("service-accounts.key"),
 		"--service-cluster-ip-range="+p.cfg.serviceCIDR,
+		// It makes this directory, for root below /usr if nobody says where.
+		"--flex-volume-plugin-dir="+filepath.Join(p.dir, "volume-plugins"),
 		// The nodes' addresses and routes are not real, and there is no cloud.
 		"--controllers=*,-nodeipam,-service-lb-controller,-cloud-node-lifecycle-controller,-node-route-controller",
 	)...); err != nil {

@@ -17,6 +17,9 @@ import (
 const usage = `usage: devtool NAME...
 
   devcluster   a Kubernetes control plane in one process
+  devnode      kubelet, kube-proxy and kubectl in one program
+  images       a packer of container images that is a registry, too
+  app          the application that end-to-end tests release
   tofu         an OpenTofu: from the PATH, or built
   terraform    the CLI for acceptance tests: TF_ACC_TERRAFORM_PATH, a terraform
                from the PATH, or the same as tofu
@@ -46,6 +49,12 @@ func find(ctx context.Context, name string) (string, error) {
 	switch name {
 	case "devcluster":
 		return devtools.Devcluster.Build(ctx, os.Stderr)
+	case "devnode":
+		return devtools.Devnode.Build(ctx, os.Stderr)
+	case "images":
+		return devtools.Images.Build(ctx, os.Stderr)
+	case "app":
+		return devtools.App.Build(ctx, os.Stderr)
 	case "tofu":
 		cli, err := devtools.TofuCLI(ctx, os.Stderr)
 		return cli.Path, err

@@ -1,0 +1,259 @@
+package testnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	buildTimeout = 35 * time.Minute // on the slowest machine; usually all is built already
+	startTimeout = 2 * time.Minute
+)
+
+// NodeName is the node's name in the cluster.
+const NodeName = "node-1"
+
+// The account that may pull from the registry's private/ and basic/.
+const (
+	RegistryUser     = "puller"
+	RegistryPassword = "open-sesame"
+)
+
+// Options are what a test may want otherwise.
+type Options struct {
+	// Kubelet has fields of the KubeletConfiguration that replace the usual
+	// ones, such as maxPods or evictionHard.
+	Kubelet map[string]any
+}
+
+// Cluster is a running cluster and its administrator's access to it.
+type Cluster struct {
+	KubeconfigPath string
+	REST           *rest.Config // without a client-side rate limit
+	Registry       string       // host:port of the registry, for names of images
+	KubectlPath    string
+	Dir            string // the state and the logs
+
+	client kubernetes.Interface
+	images string // the images program
+	node   *node
+}
+
+// Start starts a cluster for this test, and stops it at its end. Where that is
+// impossible, the test fails with what is missing.
+func Start(t testing.TB, options Options) *Cluster {
+	t.Helper()
+	c, err := Up(t.Context(), options, os.Stderr)
+	if err != nil {
+		t.Fatalf("a cluster with a real node: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.Down(); err != nil {
+			t.Errorf("stop the cluster: %v", err)
+		}
+	})
+	return c
+}
+
+var shared struct {
+	sync.Mutex
+	started bool
+	cluster *Cluster
+	err     error
+}
+
+// Shared returns the cluster that all tests of the process share, started when
+// the first one asks. It needs [Run] in TestMain.
+func Shared(t testing.TB) *Cluster {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.started {
+		shared.started = true
+		shared.cluster, shared.err = Up(context.Background(), Options{}, os.Stderr)
+	}
+	if shared.err != nil {
+		t.Fatalf("the shared cluster with a real node: %v", shared.err)
+	}
+	return shared.cluster
+}
+
+// Run runs the tests and stops the shared cluster. Use it in TestMain:
+//
+//	func TestMain(m *testing.M) { os.Exit(testnode.Run(m)) }
+//
+// Without it, the cluster ends a moment after the test process does.
+func Run(m *testing.M) int {
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil {
+		return code
+	}
+	if err := shared.cluster.Down(); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the shared cluster:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// Up starts a cluster that runs until [Cluster.Down], or until this process
+// ends. What takes long is told on log.
+func Up(ctx context.Context, options Options, log io.Writer) (*Cluster, error) {
+	if err := Check(); err != nil {
+		return nil, err
+	}
+	programs, err := build(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("it was not ready after %s", startTimeout))
+	defer cancel()
+	n, err := startNode(ctx, programs, options)
+	if err != nil {
+		return nil, err
+	}
+	c, err := n.connect(programs)
+	if err == nil {
+		err = c.waitUntilReady(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(n.explain(err), n.stop())
+	}
+	return c, nil
+}
+
+// connect makes the clients for a cluster whose API server is up.
+func (n *node) connect(programs programs) (*Cluster, error) {
+	c := &Cluster{
+		KubeconfigPath: n.layout.kubeconfig(),
+		Registry:       n.layout.registry(),
+		KubectlPath:    n.layout.path("kubectl"),
+		Dir:            n.layout.Dir,
+		images:         programs.Images,
+		node:           n,
+	}
+	var err error
+	c.REST, err = clientcmd.BuildConfigFromFlags("", c.KubeconfigPath)
+	if err != nil {
+		return nil, err
+	}
+	c.REST.QPS = -1
+	c.REST.WarningHandler = rest.NoWarnings{}
+	c.client, err = kubernetes.NewForConfig(c.REST)
+	return c, err
+}
+
+// waitUntilReady waits until pods can be scheduled.
+func (c *Cluster) waitUntilReady(ctx context.Context) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		found, err := c.client.CoreV1().Nodes().Get(ctx, NodeName, metav1.GetOptions{})
+		if err == nil && schedulable(found) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case why := <-c.node.failed:
+			return why
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+func schedulable(node *corev1.Node) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue && len(node.Spec.Taints) == 0
+		}
+	}
+	return false
+}
+
+// Down stops the cluster and removes all that it left on the machine. It
+// reports what failed while the cluster ran, too.
+func (c *Cluster) Down() error {
+	err := c.node.stop()
+	select {
+	case why := <-c.node.failed:
+		err = errors.Join(err, why)
+	default:
+	}
+	return err
+}
+
+// Client is the administrator's client.
+func (c *Cluster) Client() kubernetes.Interface { return c.client }
+
+// Kubectl is a kubectl command with the administrator's rights.
+func (c *Cluster) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, c.KubectlPath, append([]string{"--kubeconfig", c.KubeconfigPath}, args...)...)
+}
+
+// Enter is a command that runs inside the node's namespaces, where its links,
+// processes and mounts are.
+func (c *Cluster) Enter(ctx context.Context, name string, args ...string) *exec.Cmd {
+	target := strconv.Itoa(c.node.pid())
+	return exec.CommandContext(ctx, "nsenter", append([]string{"-t", target, "-m", "-n", "-p", "-i", "--", name}, args...)...)
+}
+
+// Push puts one of the node's images into the registry as repository:tag, and
+// returns the name to pull it by.
+func (c *Cluster) Push(ctx context.Context, image, as string) (string, error) {
+	target := c.Registry + "/" + as
+	command := exec.CommandContext(ctx, c.images, "push", "-from", c.node.layout.path("images.tar"), image, target)
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("push %s: %w\n%s", target, err, output)
+	}
+	return target, nil
+}
+
+// AppVersions are the versions of the application that are on the node.
+var AppVersions = []string{"v1", "v2", "v3"}
+
+// StockImage is like a stock image of a web server: it runs as root, has no
+// USER, writes outside of volumes and listens on port 80.
+const StockImage = "switchback.test/stock:1"
+
+// AppImage names a version of the test application (test/app): it runs as a
+// user and listens on port 8080.
+func AppImage(version string) string { return "switchback.test/app:" + version }
+
+const pauseImage = "switchback.test/pause:1"
+
+// image is how an image is specified to tools/images.
+type image struct {
+	Name   string   `json:"name"`
+	Args   []string `json:"args,omitempty"`
+	Env    []string `json:"env,omitempty"`
+	User   string   `json:"user,omitempty"`
+	Expose string   `json:"expose,omitempty"`
+}
+
+func images() []image {
+	const nobody = "65532:65532"
+	all := []image{
+		{Name: pauseImage, Args: []string{"pause"}, User: nobody},
+		{Name: StockImage, Args: []string{"stock"}, Env: []string{"APP_VERSION=stock"}, Expose: "80/tcp"},
+	}
+	for _, version := range AppVersions {
+		all = append(all, image{Name: AppImage(version), Env: []string{"APP_VERSION=" + version}, User: nobody, Expose: "8080/tcp"})
+	}
+	return all
+}

@@ -1,0 +1,51 @@
+// Command cluster starts and stops clusters with a real node, for people: see
+// package testnode.
+//
+//	cluster up [NAME]     start one, unless it runs; print its kubeconfig
+//	cluster down [NAME]   stop it, or all of them; remove what killed ones left
+//	cluster check         tell what is missing here, if anything is
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
+)
+
+const usage = "usage: cluster up [NAME] | cluster down [NAME] | cluster check"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 || len(args) > 2 {
+		return fmt.Errorf("%s", usage)
+	}
+	name := ""
+	if len(args) == 2 {
+		name = args[1]
+	}
+	switch args[0] {
+	case "up":
+		return up(ctx, name)
+	case "down":
+		return down(ctx, name)
+	case "check":
+		return testnode.Check()
+	case holdVerb:
+		return hold(ctx, name)
+	default:
+		return fmt.Errorf("%s", usage)
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package main
+
+// pause has nothing to keep here.
+func pause() {}
