@@ -183,7 +183,7 @@ func TestWhatCannotHealIsNotRetried(t *testing.T) {
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	for code, reason := range map[int]metav1.StatusReason{
 		400: metav1.StatusReasonBadRequest, 403: metav1.StatusReasonForbidden, 404: metav1.StatusReasonNotFound,
-		409: metav1.StatusReasonConflict, 410: metav1.StatusReasonGone, 422: metav1.StatusReasonInvalid, 501: "NotImplemented",
+		410: metav1.StatusReasonGone, 422: metav1.StatusReasonInvalid, 501: "NotImplemented",
 	} {
 		w.proxy.Reset()
 		w.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault {
