@@ -580,3 +580,48 @@ func TestPausedServer(t *testing.T) {
 		l.settled(step)
 	}
 }
+
+// TestInterruptedFirstPromotion cancels the first promotion while it writes down
+// that traffic has moved, once with that write done and once without. Nothing
+// was main before: the address is taken back, and a promotion with no state of
+// the first one begins anew.
+func TestInterruptedFirstPromotion(t *testing.T) {
+	t.Parallel()
+	for _, done := range []bool{false, true} {
+		t.Run(fmt.Sprintf("written=%t", done), func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, testcluster.Shared(t))
+			if err := l.process(t).deploy(t.Context(), "v1"); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			fault := testcluster.LostReply().BeforeReply(cancel)
+			if !done {
+				fault = testcluster.Blackhole()
+			}
+			commit := (&faulty{k: 1, apart: 1000, fault: fault, repeats: map[string]int{}, counts: func(r *testcluster.Request) bool {
+				return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/api-switchback")
+			}}).on
+			l.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
+				f := commit(r, n)
+				if !done && r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/api-switchback") {
+					cancel()
+				}
+				return f
+			})
+			if err := l.process(t).promote(ctx, "v1", 1); !errors.Is(err, context.Canceled) {
+				t.Fatalf("the interrupted promotion: %v\n%s", err, l.log())
+			}
+			l.proxy.SetFault(nil)
+			l.main = "" // a create that failed leaves no state
+			want := []string{"ConfigMap/" + l.name("v1"), "Deployment/" + l.name("v1"), "Lease/api-switchback", "Service/" + l.name("v1")}
+			if got := l.objects(); !slices.Equal(got, want) {
+				t.Errorf("it left %v, want %v", got, want)
+			}
+			if err := l.process(t).promote(t.Context(), "v1", 1); err != nil {
+				t.Fatalf("the next promotion: %v\n%s", err, l.log())
+			}
+			l.settled(aLife()[1])
+		})
+	}
+}

@@ -2,7 +2,9 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -151,7 +153,7 @@ func (p *promotion) mayTouch(s *side) error {
 		return &release.StaleOwnerError{
 			Cluster: s.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,
 		}
-	case p.req.Owner != "":
+	case p.req.Owner != "", s.main.Deployment == "" && s.main.Checkpoint == nil: // points nowhere
 		return nil
 	case s.main.Checkpoint != nil || s.main.Deployment == p.req.To:
 		p.tell(tookMainOver(s.cluster, id, s.main.Deployment))
@@ -242,14 +244,22 @@ func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application
 			*live = next
 			return nil
 		}
-		same, err := unchanged(ctx, c, *live, err)
-		if err != nil {
+		if !release.ReadAgain(err) {
 			return err
 		}
 		if err := e.holds(ctx, c, namespace, application); err != nil {
 			return err
 		}
-		*live = same
+		// The Lease is ours: it was labelled, say, or an interrupted write of
+		// ours came through.
+		now, cm, readErr := e.liveMain(ctx, c, namespace, application)
+		if readErr != nil || cm == nil {
+			return errors.Join(err, readErr)
+		}
+		if now.Owner != main.Owner && !maps.Equal(cm.Data, (*live).Data) {
+			return err
+		}
+		*live = cm
 	}
 }
 

@@ -32,7 +32,8 @@ func (p *promotion) rollBackSide(ctx context.Context, s *side) error {
 	if s.live == nil {
 		return nil
 	}
-	if s.from == "" && s.main.PromotedAt.IsZero() {
+	if s.from == "" { // nothing was main before, even where a commit was under way
+		s.live.ResourceVersion = "" // whose reply was lost; the Lease is ours
 		return s.cluster.Delete(ctx, s.live, metav1.DeletePropagationBackground)
 	}
 	if s.main.Deployment == p.req.To && s.from != p.req.To {
