@@ -2,38 +2,16 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-// claim is this run's hold on one release on one cluster: the record with our
-// token in it, kept alive by a heartbeat until finish.
-type claim struct {
-	engine  *Engine
-	cluster Cluster
-	target  target
-	owner   string
-	before  *release.Record // what was adopted; nil when the record is new
-	adopts  bool            // by content, rather than resuming what is in our state
-	notices []Notice
-
-	mu     sync.Mutex
-	live   *corev1.ConfigMap
-	record release.Record
-
-	stop func() // ends the heartbeat
-}
 
 // target is a Spec with what follows from it, computed once.
 type target struct {
@@ -212,188 +190,6 @@ func (e *Engine) watchHolder(ctx context.Context, c Cluster, seen *corev1.Config
 		changed := obj == nil || newer(obj, seen)
 		left := time.Until(expires)
 		return changed || left <= 0, left, nil
-	})
-}
-
-// liveRecord reads a release's record, live. It fails with IsNotFound where
-// there is none, and with a *release.ForeignError where it is not ours.
-func (e *Engine) liveRecord(ctx context.Context, c Cluster, id release.ID, application string) (*corev1.ConfigMap, *release.Record, error) {
-	live := &corev1.ConfigMap{}
-	if err := c.Get(ctx, id.Namespace, id.Name, live); err != nil {
-		return nil, nil, err
-	}
-	if err := release.Foreign(c.Name(), "ConfigMap", live, application); err != nil {
-		return nil, nil, err
-	}
-	record, err := release.ParseRecord(live.Data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
-	}
-	return live, record, nil
-}
-
-// create makes the record's ConfigMap: the atomic claim.
-func (cl *claim) create(ctx context.Context) error {
-	cl.live = &corev1.ConfigMap{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: cl.target.id.Namespace, Name: cl.target.id.Name},
-	}
-	if err := cl.fill(cl.live); err != nil {
-		return err
-	}
-	if err := cl.cluster.Create(ctx, cl.live); err != nil {
-		return err
-	}
-	cl.beat(ctx)
-	return nil
-}
-
-// fill writes the record, and the labels that show it to kubectl, into its
-// ConfigMap.
-func (cl *claim) fill(cm *corev1.ConfigMap) error {
-	data, err := cl.record.Marshal()
-	if err != nil {
-		return err
-	}
-	cm.Data = data
-	if cm.Labels == nil {
-		cm.Labels = applicationLabels(cl.target.application(), release.RoleRecord)
-		cm.Labels[release.LabelInstance] = cm.Name
-		cm.Labels[release.LabelDeployment] = cm.Name
-		cm.Labels[release.LabelVersion] = release.LabelValue(cl.record.Version)
-		cm.Annotations = map[string]string{
-			release.AnnotationVersion:     cl.record.Version,
-			release.AnnotationContentHash: cl.record.Hash,
-		}
-	}
-	if environment := cl.target.spec.Environment; environment != "" {
-		cm.Labels[release.LabelEnvironment] = release.LabelValue(environment)
-	}
-	cm.Labels[release.LabelCustody] = string(cl.record.Custody)
-	cm.Labels[release.LabelStatus] = string(cl.record.Status)
-	return nil
-}
-
-// write replaces the record if it is still as we last saw it.
-func (cl *claim) write(ctx context.Context) error {
-	for {
-		next := cl.live.DeepCopy()
-		if err := cl.fill(next); err != nil {
-			return err
-		}
-		err := cl.cluster.Update(ctx, next)
-		if err == nil {
-			cl.live = next
-			return nil
-		}
-		if cl.live, err = unchanged(ctx, cl.cluster, cl.live, err); err != nil {
-			return err
-		}
-	}
-}
-
-// unchanged reads a ConfigMap again whose update met a conflict. Where its data
-// is what we saw, somebody only labelled it, say, and the update may be tried
-// again on what is returned; in every other case seen and the error are.
-func unchanged(ctx context.Context, c Cluster, seen *corev1.ConfigMap, conflict error) (*corev1.ConfigMap, error) {
-	if !release.ReadAgain(conflict) {
-		return seen, conflict
-	}
-	live := &corev1.ConfigMap{}
-	if err := c.Get(ctx, seen.Namespace, seen.Name, live); err != nil {
-		return seen, errors.Join(conflict, err)
-	}
-	if live.UID != seen.UID || !maps.Equal(live.Data, seen.Data) {
-		return seen, conflict
-	}
-	return live, nil
-}
-
-// update changes the record while the claim is held. Another writer's conflict
-// is read again; another owner's token ends it.
-func (cl *claim) update(ctx context.Context, change func(*release.Record)) error {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	for {
-		change(&cl.record)
-		err := cl.write(ctx)
-		if !release.ReadAgain(err) {
-			return err
-		}
-		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
-		if err != nil {
-			return err
-		}
-		if record.Owner != cl.owner {
-			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
-		}
-		cl.live = live
-	}
-}
-
-// beat shows that we live, until stop.
-func (cl *claim) beat(ctx context.Context) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for pause(ctx, cl.engine.timing.Beat) == nil {
-			_ = cl.update(ctx, func(r *release.Record) { r.Beat++ })
-		}
-	})
-	cl.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
-}
-
-// finish writes the outcome and lets go of the record.
-func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error {
-	cl.stop()
-	return cl.update(ctx, func(r *release.Record) {
-		change(r)
-		r.Run, r.Holder = "", ""
-	})
-}
-
-// giveBack undoes a claim that came to nothing: a new record is removed, an
-// adopted one is as it was.
-func (cl *claim) giveBack(ctx context.Context) error {
-	cl.stop()
-	cl.engine.unclaim(key(cl.cluster, cl.target.id.Namespace, cl.target.id.Name))
-	if cl.before == nil {
-		return cl.forget(ctx)
-	}
-	return cl.update(ctx, func(r *release.Record) { *r = *cl.before; r.Run, r.Holder = "", "" })
-}
-
-// forget deletes the record, as long as it is ours. The last heartbeat may have
-// been written although stop cut it off: then there is a newer one to delete.
-func (cl *claim) forget(ctx context.Context) error {
-	cl.stop()
-	for {
-		err := cl.cluster.Delete(ctx, cl.live, metav1.DeletePropagationBackground)
-		if !release.ReadAgain(err) {
-			return err
-		}
-		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
-		if err != nil {
-			return ignoreNotFound(err)
-		}
-		if record.Owner != cl.owner || record.Run != cl.engine.run {
-			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
-		}
-		cl.live = live
-	}
-}
-
-// note changes the record in memory; it is written with the next update.
-func (cl *claim) note(change func(*release.Record)) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	change(&cl.record)
-}
-
-// phase notes one step of the attempt.
-func (cl *claim) phase(name string) {
-	cl.note(func(r *release.Record) {
-		r.Phases = append(r.Phases, release.Phase{Name: name, At: time.Now().UTC()})
 	})
 }
 
