@@ -227,18 +227,24 @@ func TestDriftOnARealServer(t *testing.T) {
 	}
 }
 
-// Several edits of one workload, kept for TestDriftOfCaptured.
-func TestCaptureDrift(t *testing.T) {
-	if !*update {
-		t.Skip("writes testdata with -update")
-	}
+// Several edits of one workload are all found. With -update they are kept for
+// TestDriftOfCaptured.
+func TestDriftOfSeveralEdits(t *testing.T) {
 	b := newBench(t)
 	wanted := b.rendered(rich())
 	reply := b.apply(wanted.DeepCopy(), release.FieldManager)
+	expected := 0
 	for _, name := range []string{"image twice", "replicas through the scale subresource", "a variable removed", "a sidecar removed", "an atomic list", "added by others", "bookkeeping of ours"} {
 		edits[name].edit(b, wanted)
+		expected += len(edits[name].want)
 	}
-	capture(t, "drift", reply, b.live(reply.Name))
+	live := b.live(reply.Name)
+	if got := workload.Drift(live, wanted, workload.Baseline(reply), nil); len(got) != expected || expected == 0 {
+		t.Errorf("found %d of %d: %v", len(got), expected, got)
+	}
+	if *update {
+		capture(t, "drift", reply, live)
+	}
 }
 
 func TestServiceDriftOnARealServer(t *testing.T) {
