@@ -78,6 +78,15 @@ var App = Tool{
 	notice:  "the application that tests release, in seconds",
 }
 
+// Plot draws what a load test saw.
+var Plot = Tool{
+	Name:    "plot",
+	dir:     "tools/plot",
+	pkg:     ".",
+	ldflags: []string{"-s", "-w"},
+	notice:  "draws what load tests saw, in seconds",
+}
+
 // OpenTofu is the CLI for acceptance tests where none is installed.
 var OpenTofu = Tool{
 	Name:    "tofu",

@@ -213,6 +213,24 @@ func (c *Cluster) Enter(ctx context.Context, name string, args ...string) *exec.
 	return exec.CommandContext(ctx, "nsenter", append([]string{"-t", target, "-m", "-n", "-p", "-i", "--", name}, args...)...)
 }
 
+// Kill kills one of the node's own programs, as a crash would: containerd,
+// kube-proxy or kubelet. It stays away until [Cluster.Revive].
+func (c *Cluster) Kill(ctx context.Context, program string) error {
+	return c.node.killProgram(ctx, program)
+}
+
+// Revive starts a program again that [Cluster.Kill] has killed.
+func (c *Cluster) Revive(ctx context.Context, program string) error {
+	return c.node.startProgram(ctx, program)
+}
+
+// Reboot is what a node's reboot is for its containers and programs: they are
+// killed all at once, with everything that [Cluster.Enter] runs; mounts, links
+// and rules are gone; and containerd, kube-proxy and the kubelet start again.
+// The control plane goes on, as if it were on another machine. Reboot returns
+// when the programs are started, not when the pods are back.
+func (c *Cluster) Reboot(ctx context.Context) error { return c.node.reboot(ctx) }
+
 // Push puts one of the node's images into the registry as repository:tag, and
 // returns the name to pull it by.
 func (c *Cluster) Push(ctx context.Context, image, as string) (string, error) {

@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -65,7 +67,9 @@ func runInit(dir string) int {
 	// A pipe that nobody reads must not end this process before it has cleaned
 	// up; a signal that is ignored would be so for all programs in containers.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	i := &initProcess{plan: p, processes: newProcesses()}
+	i := &initProcess{plan: p, processes: newProcesses(), programs: map[string]*program{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	connected, over := make(chan struct{}), make(chan struct{})
 	asked := false
 	go func() {
@@ -77,10 +81,11 @@ func runInit(dir string) int {
 			case stopLine:
 				asked = true
 				return
+			default:
+				go i.obey(ctx, lines.Text()) // stopLine must be heard meanwhile
 			}
 		}
 	}()
-	ctx, cancel := context.WithCancel(context.Background())
 	started := make(chan struct{})
 	go func() {
 		defer close(started)
@@ -106,13 +111,17 @@ type initProcess struct {
 	plan
 	processes *processes
 	before    []mountPoint // what was mounted when it started
+	own       []mountPoint // and after its own mounts
+
+	mu       sync.Mutex
+	programs map[string]*program // by name
 }
 
 // say tells the other side one line.
 func (i *initProcess) say(line string) {
 	line, _, _ = strings.Cut(line, "\n")
 	_, _ = fmt.Fprintln(os.Stdout, line)
-	if line != readyLine {
+	if line != readyLine && line != doneLine {
 		_, _ = fmt.Fprintln(os.Stderr, line)
 	}
 }
@@ -258,23 +267,40 @@ func (i *initProcess) daemon(name, program string, args ...string) error {
 	return i.watch(name, exec.Command(program, args...))
 }
 
-// watch starts a command with a log of its own, and tells when it ends.
+// watch starts a command with a log of its own, and tells when it ends without
+// having been killed on purpose.
 func (i *initProcess) watch(name string, command *exec.Cmd) error {
-	log, err := os.Create(i.Layout.path(name + ".log"))
+	log, err := os.OpenFile(i.Layout.path(name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
+	args := slices.Clone(command.Args)
 	command.Stderr = log
 	if command.Stdout == nil {
 		command.Stdout = log
 	}
-	ended, err := i.processes.start(command)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	exit, err := i.processes.start(command)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	p := &program{
+		pid: command.Process.Pid, gone: make(chan struct{}),
+		again: func() error { return i.daemon(name, args[0], args[1:]...) },
+	}
+	i.programs[name] = p
 	go func() {
-		if status, ok := <-ended; ok {
+		status, ok := <-exit
+		if !ok {
+			return
+		}
+		i.mu.Lock()
+		killed := p.killed
+		i.mu.Unlock()
+		close(p.gone)
+		if !killed {
 			i.say(fmt.Sprintf("%s ended: %s", name, describe(status)))
 		}
 	}()

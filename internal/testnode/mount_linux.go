@@ -93,7 +93,8 @@ func (i *initProcess) mount() error {
 			return err
 		}
 	}
-	return nil
+	i.own, err = mountPoints()
+	return err
 }
 
 // unmount undoes every mount that was made here since, so that the directory
@@ -102,13 +103,17 @@ func (i *initProcess) unmount() error {
 	if i.before == nil { // not even begun
 		return nil
 	}
+	return unmountExcept(i.before)
+}
+
+func unmountExcept(keep []mountPoint) error {
 	mounts, err := mountPoints()
 	if err != nil {
 		return err
 	}
 	slices.Reverse(mounts)
 	for _, mount := range mounts {
-		if slices.ContainsFunc(i.before, func(b mountPoint) bool { return b.id == mount.id }) {
+		if slices.ContainsFunc(keep, func(b mountPoint) bool { return b.id == mount.id }) {
 			continue
 		}
 		if err := syscall.Unmount(mount.path, syscall.MNT_DETACH|umountNoFollow); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOENT) {

@@ -35,6 +35,9 @@ type node struct {
 	exited chan struct{}
 	once   sync.Once
 	err    error // of stop
+
+	asking  sync.Mutex  // one command at a time
+	replies chan string // to commands
 }
 
 // startNode takes a slot, starts the first process in new namespaces, prepares
@@ -54,6 +57,7 @@ func startNode(ctx context.Context, programs programs, options Options) (*node, 
 	n := &node{
 		layout: s.layout, slot: s,
 		ready: make(chan struct{}), failed: make(chan error, 1), exited: make(chan struct{}),
+		replies: make(chan string, 1),
 	}
 	if err := n.start(plan{Layout: s.layout, Programs: programs}); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -141,6 +145,10 @@ func (n *node) listen(stdout io.Reader) {
 	for lines.Scan() {
 		if lines.Text() == readyLine {
 			close(n.ready)
+			continue
+		}
+		if line := lines.Text(); line == doneLine || strings.HasPrefix(line, failedLine) {
+			n.replies <- line
 			continue
 		}
 		n.fail(errors.New(lines.Text()))

@@ -20,6 +20,7 @@ const usage = `usage: devtool NAME...
   devnode      kubelet, kube-proxy and kubectl in one program
   images       a packer of container images that is a registry, too
   app          the application that end-to-end tests release
+  plot         draws what load tests saw
   tofu         an OpenTofu: from the PATH, or built
   terraform    the CLI for acceptance tests: TF_ACC_TERRAFORM_PATH, a terraform
                from the PATH, or the same as tofu
@@ -55,6 +56,8 @@ func find(ctx context.Context, name string) (string, error) {
 		return devtools.Images.Build(ctx, os.Stderr)
 	case "app":
 		return devtools.App.Build(ctx, os.Stderr)
+	case "plot":
+		return devtools.Plot.Build(ctx, os.Stderr)
 	case "tofu":
 		cli, err := devtools.TofuCLI(ctx, os.Stderr)
 		return cli.Path, err

@@ -1,0 +1,313 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
+)
+
+// outage is how long the API server is away: longer than any single retry.
+const outage = 6 * time.Second
+
+// TestPartsOfTheClusterGoAndComeBack takes parts of a cluster away while a
+// version is released under load, and brings them back.
+func TestPartsOfTheClusterGoAndComeBack(t *testing.T) {
+	c := testnode.Start(t, testnode.Options{})
+	t.Run("kube-proxy", func(t *testing.T) { kubeProxyIsAway(t, c) })
+	t.Run("API server", func(t *testing.T) { apiServerIsAway(t, c) })
+	t.Run("node", func(t *testing.T) { nodeReboots(t, c) })
+}
+
+// workspaceOn is a workspace with a namespace of its own on a cluster that is
+// not the shared one. The namespace goes with the cluster.
+func workspaceOn(t *testing.T, c *testnode.Cluster, namespace string) *workspace {
+	t.Helper()
+	_, err := c.Client().CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorkspaceOn(t, c, namespace)
+}
+
+// lightLoad is little, for tests that are about something else.
+func lightLoad(t *testing.T, url string) *load {
+	l := newLoad(t, url)
+	l.offer(100, 50, newSingle)
+	l.offer(100, 10, newKeepAlive("opened first"))
+	return l
+}
+
+// kubeProxyIsAway switches while nobody tells the kernel. The old rules stay,
+// and the old release is retained: the old version answers until kube-proxy is
+// back. (With keep_previous = { count = 0 }, the old pods would be gone: no
+// client of the API can see that kube-proxy is dead.)
+func kubeProxyIsAway(t *testing.T, c *testnode.Cluster) {
+	w := workspaceOn(t, c, "kube-proxy")
+	v1, v2 := config{version: "v1", keep: 1}, config{version: "v2", keep: 1}
+	w.mustApply(v1)
+	url := w.address(v1)
+	getEventually(t, url)
+	l := lightLoad(t, url)
+	if err := c.Kill(t.Context(), "kube-proxy"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	w.mustApply(v2)
+	pause(t, time.Second)
+	revived := time.Now()
+	if err := c.Revive(t.Context(), "kube-proxy"); err != nil {
+		t.Fatal(err)
+	}
+	w.untilAnsweredBy(url, "v2")
+	back := time.Now()
+	pause(t, time.Second)
+	answers := l.end()
+	l.mustNotFail(t, answers)
+	t.Logf("without kube-proxy: %s", sum(between(answers, began, revived)))
+	t.Logf("v2 answers %s after kube-proxy was started again; since then: %s", ms(revived, back), sum(between(answers, back, time.Now())))
+	if answered(between(answers, began, revived), fresh, "v2") {
+		t.Error("v2 answered without kube-proxy: it was not away")
+	}
+	for _, a := range answers {
+		if a.kind == fresh && a.version == "v1" && a.began.After(back) {
+			t.Errorf("v1 answers on a connection that was opened %s after kube-proxy had switched", ms(back, a.began))
+		}
+	}
+	w.planIsEmpty(v2)
+}
+
+// apiServerIsAway takes the API server away in the middle of an apply, in two
+// ways: what is frozen takes connections and never answers; what is cut off
+// resets connections and refuses others, as a server that restarts. (It is not
+// restarted: tools/devcluster makes new certificates at every start.) Releases
+// go on when it is back, and the traffic never notices.
+func apiServerIsAway(t *testing.T, c *testnode.Cluster) {
+	w := workspaceOn(t, c, "api-server")
+	versions := config{version: "v1", keep: 1, drain: "1s"}
+	w.mustApply(versions)
+	url := w.address(versions)
+	getEventually(t, url)
+	for i, tc := range []struct {
+		name string
+		when func(w *workspace, ctx context.Context) error
+		away func(t *testing.T, c *testnode.Cluster) (back func() error)
+	}{
+		{"frozen when the workload is made", (*workspace).workloadIsMade, freeze},
+		{"cut off when the workload is made", (*workspace).workloadIsMade, cutOff},
+		{"frozen when the Service has moved", (*workspace).serviceHasMoved, freeze},
+		{"cut off when the Service has moved", (*workspace).serviceHasMoved, cutOff},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w.t = t // its end is the command's
+			next := versions
+			next.version = []string{"v2", "v3", "v2", "v1"}[i]
+			next.deployment = fmt.Sprintf("triggers = { round = %q }", fmt.Sprint(i)) // never adopted: all of it is made
+			l := lightLoad(t, url)
+			ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+			defer cancel()
+			happened := make(chan error, 1)
+			go func() { happened <- tc.when(w, ctx) }()
+			x := w.startApply(next)
+			if err := <-happened; err != nil {
+				t.Fatal(err)
+			}
+			back := tc.away(t, c)
+			gone := time.Now()
+			if err := reach(t, c); err == nil {
+				t.Error("the API server still answers")
+			}
+			pause(t, outage-ms(gone, time.Now()))
+			select {
+			case <-x.ended:
+				t.Errorf("the apply ended without the API server: %v", x.err)
+			default:
+			}
+			if err := back(); err != nil {
+				t.Fatal(err)
+			}
+			returned := time.Now()
+			if _, err := x.wait(); err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("the API server was away for %s; the apply ended %s after it was back", ms(gone, returned), ms(returned, time.Now()))
+			w.untilAnsweredBy(url, next.version)
+			answers := l.end()
+			l.mustNotFail(t, answers)
+			w.planIsEmpty(next)
+			if got := w.mainIs(next); got != w.release() {
+				t.Errorf("the main Service selects %s, and the state has %s", got, w.release())
+			}
+		})
+	}
+}
+
+// workloadIsMade waits for the next workload.
+func (w *workspace) workloadIsMade(ctx context.Context) error {
+	deployments := w.cluster.Client().AppsV1().Deployments(w.namespace)
+	there, err := deployments.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	events, err := deployments.Watch(ctx, metav1.ListOptions{ResourceVersion: there.ResourceVersion})
+	if err != nil {
+		return err
+	}
+	defer events.Stop()
+	for event := range events.ResultChan() {
+		if event.Type == watch.Added {
+			return nil
+		}
+	}
+	return errors.New("no workload was made")
+}
+
+// serviceHasMoved waits for the next write to the main Service.
+func (w *workspace) serviceHasMoved(ctx context.Context) error {
+	services := w.cluster.Client().CoreV1().Services(w.namespace)
+	there, err := services.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	events, err := services.Watch(ctx, metav1.ListOptions{ResourceVersion: there.ResourceVersion, FieldSelector: "metadata.name=" + config{}.name()})
+	if err != nil {
+		return err
+	}
+	defer events.Stop()
+	for event := range events.ResultChan() {
+		if event.Type == watch.Modified {
+			return nil
+		}
+	}
+	return errors.New("the Service was not moved")
+}
+
+// reach asks the API server for a little.
+func reach(t *testing.T, c *testnode.Cluster) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), outage/3)
+	defer cancel()
+	_, err := c.Client().CoreV1().Namespaces().Get(ctx, metav1.NamespaceDefault, metav1.GetOptions{})
+	return err
+}
+
+// inside runs a command inside the node.
+func inside(t *testing.T, c *testnode.Cluster, name string, args ...string) string {
+	t.Helper()
+	output, err := c.Enter(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, output)
+	}
+	return strings.TrimSpace(string(output))
+}
+
+// freeze stops the control plane where it is: nobody is answered.
+func freeze(t *testing.T, c *testnode.Cluster) (back func() error) {
+	t.Helper()
+	pid := inside(t, c, "pgrep", "-x", "devcluster")
+	inside(t, c, "kill", "-STOP", pid)
+	resume := func() error {
+		return c.Enter(context.Background(), "kill", "-CONT", pid).Run()
+	}
+	t.Cleanup(func() { _ = resume() })
+	return resume
+}
+
+// cutOff resets every connection to the API server from outside of the node,
+// and refuses new ones.
+func cutOff(t *testing.T, c *testnode.Cluster) (back func() error) {
+	t.Helper()
+	inside(t, c, "nft", `table inet outage {
+  chain input {
+    type filter hook input priority -10;
+    iifname "eth0" tcp dport 6443 reject with tcp reset
+  }
+}`)
+	connect := func() error {
+		return c.Enter(context.Background(), "nft", "delete", "table", "inet", "outage").Run()
+	}
+	t.Cleanup(func() { _ = connect() })
+	return connect
+}
+
+// nodeReboots ends everything that runs on the node, at rest and in the middle
+// of an apply. The main deployment comes back by itself, and nothing is left to
+// do for Terraform.
+func nodeReboots(t *testing.T, c *testnode.Cluster) {
+	w := workspaceOn(t, c, "reboot")
+	v1, v2 := config{version: "v1", keep: 1, drain: "1s"}, config{version: "v2", keep: 1, drain: "1s"}
+	w.mustApply(v1)
+	url := w.address(v1)
+	getEventually(t, url)
+
+	start := time.Now()
+	if err := c.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := get(t.Context(), url); err == nil {
+		t.Error("it answers right after the reboot: it was none")
+	}
+	w.comesBack(t, url, "v1")
+	t.Logf("v1 answers again %s after the reboot began", ms(start, time.Now()))
+	w.mustBeReady(t, w.release())
+	w.planIsEmpty(v1)
+
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	defer cancel()
+	made := make(chan error, 1)
+	go func() { made <- w.workloadIsMade(ctx) }()
+	x := w.startApply(v2)
+	if err := <-made; err != nil {
+		t.Fatal(err)
+	}
+	start = time.Now()
+	if err := c.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("an apply that a reboot interrupts ends %s after it began", ms(start, time.Now()))
+	w.comesBack(t, url, "v2")
+	w.mustBeReady(t, w.release())
+	w.planIsEmpty(v2)
+	if _, err := w.destroy(); err != nil {
+		t.Error(err)
+	}
+}
+
+// comesBack waits until a version answers after a reboot.
+func (w *workspace) comesBack(t *testing.T, url, version string) {
+	t.Helper()
+	const bootTimeout = 3 * time.Minute
+	testcluster.Eventually(t, bootTimeout, version+" to come back", func() error {
+		_, header, err := get(t.Context(), url)
+		if got := header.Get("X-Version"); err == nil && got != version {
+			err = fmt.Errorf("it is %s", got)
+		}
+		return err
+	})
+}
+
+// mustBeReady waits until the workload of a release has all its pods ready.
+func (w *workspace) mustBeReady(t *testing.T, release string) {
+	t.Helper()
+	testcluster.Eventually(t, 2*podTimeout, release+" to be ready", func() error {
+		d, err := w.cluster.Client().AppsV1().Deployments(w.namespace).Get(t.Context(), release, metav1.GetOptions{})
+		if err == nil && (d.Status.ObservedGeneration != d.Generation || d.Status.ReadyReplicas != *d.Spec.Replicas) {
+			err = fmt.Errorf("%d of %d pods are ready", d.Status.ReadyReplicas, *d.Spec.Replicas)
+		}
+		return err
+	})
+}
