@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -61,21 +62,72 @@ func (s subject) exitFinding(end *corev1.ContainerStateTerminated, running bool)
 	if !running && s.status.RestartCount >= CrashThreshold {
 		class = Repeated
 	}
+	if s.wasTold(end) {
+		sentence := fmt.Sprintf("does not pass its %s: it was ended, with %s, and was restarted %s", s.deadlyProbes(), exit(end), times(s.status.RestartCount))
+		evidence := quoteAll(s.events.all(s.pod, s.status.Name, "Killing", "Unhealthy")) + "\n" + lastWords(end.Message)
+		return s.finding(CauseCrashLoop, class, sentence, strings.TrimSpace(evidence),
+			"see why it does not answer in time, or give it more: a startup_probe with a higher failure_threshold")
+	}
 	sentence := fmt.Sprintf("ended with %s and was restarted %s", exit(end), times(s.status.RestartCount))
-	evidence := longest(end.Message, quote(s.events.last(s.pod, s.status.Name, "Unhealthy")))
+	evidence := lastWords(end.Message)
+	if evidence == "" {
+		evidence = quote(s.events.last(s.pod, s.status.Name, "Unhealthy"))
+	}
 	return s.finding(CauseCrashLoop, class, sentence, evidence, crashHint(s, end))
 }
 
+// deadlyProbes names the container's probes for which the kubelet ends it; ""
+// if it has none.
+func (s subject) deadlyProbes() string {
+	switch live, start := s.spec.LivenessProbe != nil, s.spec.StartupProbe != nil; {
+	case live && start:
+		return "startup_probe or liveness_probe"
+	case live:
+		return "liveness_probe"
+	case start:
+		return "startup_probe"
+	}
+	return ""
+}
+
+// wasTold says that the kubelet ended the container, for a probe. Events are
+// dropped where there are many, so an older one counts where the exit code is
+// that of a program that was told to end.
+func (s subject) wasTold(end *corev1.ContainerStateTerminated) bool {
+	killing := s.events.last(s.pod, s.status.Name, "Killing")
+	if killing == nil || s.deadlyProbes() == "" {
+		return false
+	}
+	return endsWhenTold(end) || !lastSeen(killing).Before(end.StartedAt.Time)
+}
+
+// endsWhenTold: after SIGTERM a program ends properly, or not, or is killed.
+func endsWhenTold(end *corev1.ContainerStateTerminated) bool {
+	return end.ExitCode == 0 || end.ExitCode == 137 || end.ExitCode == 143
+}
+
+// lastWords is the end of a log, where the reason is.
+func lastWords(log string) string {
+	const mostLines, most = 10, 900
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	log = strings.Join(lines[max(0, len(lines)-mostLines):], "\n")
+	if runes := []rune(log); len(runes) > most {
+		log = "…" + string(runes[len(runes)-most:])
+	}
+	return log
+}
+
 func crashHint(s subject, end *corev1.ContainerStateTerminated) string {
+	probes := s.deadlyProbes()
 	switch {
-	case end.ExitCode == 0 && s.kind != "init container":
+	case end.ExitCode == 0 && s.kind != "init container" && probes == "":
 		return "a server must keep running in the foreground; check command and args"
 	case end.ExitCode == 126 || end.ExitCode == 127:
 		return "check that command names a program in the image that may be executed"
-	case end.ExitCode == 137 || end.ExitCode == 143:
-		if s.spec.LivenessProbe != nil {
-			return "it was killed; if the events name the liveness probe, give it more time or add a startup_probe"
-		}
+	case endsWhenTold(end) && probes != "":
+		return fmt.Sprintf("if the events name its %s, give it more time or add a startup_probe; else read its log", probes)
+	case end.ExitCode == 137:
+		return "it was killed, most often for its memory: see resources.limits.memory, and the node"
 	}
 	return "read its log; the usual reasons are a missing variable, file or database"
 }

@@ -31,6 +31,15 @@ func eventIndex(events []*corev1.Event) eventsByPod {
 // last is the newest event of the pod with one of the reasons; with a
 // container, only of that one. Nil if there is none.
 func (byPod eventsByPod) last(pod *corev1.Pod, container string, reasons ...string) *corev1.Event {
+	if all := byPod.all(pod, container, reasons...); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// all is every such event, the newest first.
+func (byPod eventsByPod) all(pod *corev1.Pod, container string, reasons ...string) []*corev1.Event {
+	var found []*corev1.Event
 	for _, e := range slices.Backward(byPod[pod.Name]) {
 		if e.InvolvedObject.UID != "" && e.InvolvedObject.UID != pod.UID {
 			continue // of an earlier pod with this name
@@ -39,10 +48,10 @@ func (byPod eventsByPod) last(pod *corev1.Pod, container string, reasons ...stri
 			continue
 		}
 		if slices.Contains(reasons, e.Reason) {
-			return e
+			found = append(found, e)
 		}
 	}
-	return nil
+	return found
 }
 
 func lastSeen(e *corev1.Event) time.Time {
@@ -71,6 +80,15 @@ func quote(e *corev1.Event) string {
 		times = fmt.Sprintf(" %d times", count)
 	}
 	return fmt.Sprintf("event %q%s: %s", e.Reason, times, strings.TrimSpace(e.Message))
+}
+
+// quoteAll quotes each event on a line of its own.
+func quoteAll(events []*corev1.Event) string {
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = quote(e)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func messageOf(e *corev1.Event) string {

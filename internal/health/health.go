@@ -85,6 +85,21 @@ func Compute(in Input) Verdict {
 	return v
 }
 
+// Restarts is how often containers of the current template's pods have been
+// restarted, all together, but for init containers: they end anyway.
+func Restarts(in Input) int32 {
+	pods, _ := current(in)
+	sum := int32(0)
+	for _, pod := range pods {
+		for _, s := range subjects(pod, nil) {
+			if s.kind != "init container" {
+				sum += s.status.RestartCount
+			}
+		}
+	}
+	return sum
+}
+
 func complete(s appsv1.DeploymentStatus, want int32) bool {
 	return s.Replicas == want && s.UpdatedReplicas == want && s.ReadyReplicas == want && s.AvailableReplicas == want
 }

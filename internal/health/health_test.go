@@ -1,6 +1,7 @@
 package health_test
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -58,14 +59,18 @@ func decode[T any](t *testing.T, text string) *T {
 	return v
 }
 
+// fixtures are the situations: hand-written ones, and those captured from a
+// real node.
 func fixtures(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.yaml")
-	if err != nil {
+	written, err := filepath.Glob("testdata/*.yaml")
+	captured, err2 := filepath.Glob("testdata/captured/*.yaml")
+	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
+	files := slices.Concat(written, captured)
 	files = slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, ".golden.yaml") })
-	if len(files) < 40 {
+	if len(files) < 60 {
 		t.Fatalf("only %d fixtures", len(files))
 	}
 	return files
@@ -73,7 +78,7 @@ func fixtures(t *testing.T) []string {
 
 func TestGolden(t *testing.T) {
 	for _, file := range fixtures(t) {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "testdata/"), ".yaml")
 		t.Run(name, func(t *testing.T) {
 			got, err := yaml.Marshal(health.Compute(fixture(t, file)))
 			if err != nil {
@@ -147,7 +152,7 @@ func TestStaleObservations(t *testing.T) {
 		"the controller lags behind the object": func(in *health.Input) { in.Workload.Generation = 2 },
 		"both":                                  func(in *health.Input) { in.Workload.Generation, in.Generation = 2, 2 },
 	} {
-		for _, file := range []string{"healthy", "image-missing"} {
+		for _, file := range []string{"healthy", "captured/image-missing"} {
 			in := fixture(t, "testdata/"+file+".yaml")
 			change(&in)
 			if got := health.Compute(in); got.State != health.Progressing || len(got.Findings) > 0 {
@@ -265,5 +270,48 @@ func TestLongEvidenceIsCut(t *testing.T) {
 	in.Workload.Status.Conditions[0].Message = strings.Repeat("é", 3000)
 	if got := []rune(health.Compute(in).Findings[0].Evidence); len(got) != 1000 {
 		t.Errorf("%d characters", len(got))
+	}
+}
+
+// The reason is at the end of a log.
+func TestLastWordsOfALog(t *testing.T) {
+	in := fixture(t, "testdata/crash-loop.yaml")
+	for _, line := range []string{"line\n", strings.Repeat("é", 300) + "\n"} {
+		in.Pods[1].Status.ContainerStatuses[0].LastTerminationState.Terminated.Message = "first\n" + strings.Repeat(line, 30) + "no database\n"
+		evidence := health.Compute(in).Findings[0].Evidence
+		if strings.Contains(evidence, "first") || !strings.HasSuffix(evidence, "\nno database") || len([]rune(evidence)) > 1000 {
+			t.Errorf("the evidence is %q", evidence)
+		}
+	}
+}
+
+func TestRestarts(t *testing.T) {
+	for file, want := range map[string]int32{"testdata/healthy.yaml": 0, "testdata/crash-loop.yaml": 5, "testdata/captured/init-crash.yaml": 0, "testdata/only-old-pods-fail.yaml": 0} {
+		if got := health.Restarts(fixture(t, file)); got != want {
+			t.Errorf("%s: %d restarts, want %d", file, got, want)
+		}
+	}
+}
+
+// Without events it is not known who ended a container that has a probe.
+func TestProbesAreSuspectedWithoutEvents(t *testing.T) {
+	in := fixture(t, "testdata/captured/crash-liveness.yaml")
+	in.Events = nil
+	if got := health.Compute(in).Findings[0]; !strings.Contains(got.Hint, "liveness_probe") || got.Evidence != "" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A probe that failed long ago is not why it crashes now.
+func TestCrashAfterAProbeHasFailed(t *testing.T) {
+	in := fixture(t, "testdata/captured/crash-liveness.yaml")
+	end := in.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated
+	end.ExitCode, end.Message = 3, "no database"
+	if got := health.Compute(in).Findings[0]; !strings.Contains(got.Sentence, "liveness_probe") || !strings.Contains(got.Evidence, "no database") {
+		t.Errorf("it ended with 3 when it was told to end: got %+v", got)
+	}
+	end.StartedAt = metav1.NewTime(end.FinishedAt.Add(1e9))
+	if got := health.Compute(in).Findings[0]; strings.Contains(got.Sentence, "liveness_probe") || got.Evidence != "no database" {
+		t.Errorf("it ended with 3 by itself: got %+v", got)
 	}
 }

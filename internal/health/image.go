@@ -33,10 +33,13 @@ func imageFinding(s subject) *Finding {
 	return nil
 }
 
+// pullHint covers every answer of a registry: which one it was, only the text
+// says.
 func pullHint(s subject) string {
-	const exists = "check that the tag or digest exists in the registry"
-	if len(s.pod.Spec.ImagePullSecrets) == 0 {
-		return exists + "; a private registry also needs image_pull_secrets, and the pods have none"
+	refused := "name a Secret with a login in image_pull_secrets, the pods have none"
+	if secrets := s.pod.Spec.ImagePullSecrets; len(secrets) > 0 {
+		refused = fmt.Sprintf("see what Secret %q in namespace %q may pull", secrets[0].Name, s.pod.Namespace)
 	}
-	return exists + fmt.Sprintf(" and that Secret %q may pull it", s.pod.Spec.ImagePullSecrets[0].Name)
+	return "if it was not found, correct the tag or digest; if it was refused (401, 403), " + refused +
+		"; anything else is between the node and the registry"
 }

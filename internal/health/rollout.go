@@ -17,7 +17,7 @@ func rolloutFindings(d *appsv1.Deployment) []Finding {
 			found = append(found, Finding{
 				Cause: CausePodsRefused, Class: Certain, Object: "workload " + d.Name,
 				Sentence: "the cluster refuses to create pods", Evidence: strings.TrimSpace(c.Message),
-				Hint: "it is a quota, a limit range, pod security or an admission webhook: the message says which; free quota, or change what it objects to",
+				Hint: "it is a quota, a limit range, pod security or an admission webhook: the message says which. Free quota, set pod_security = \"restricted\", or change what else it objects to",
 			})
 		case c.Type == appsv1.DeploymentProgressing && c.Status == corev1.ConditionFalse && c.Reason == "ProgressDeadlineExceeded":
 			found = append(found, Finding{

@@ -47,7 +47,7 @@ func (e *StartError) Error() string {
 		}
 		fmt.Fprintf(&b, "\n  Where: %s", where)
 		if f.Evidence != "" {
-			fmt.Fprintf(&b, "\n  Evidence: %s", f.Evidence)
+			fmt.Fprintf(&b, "\n  Evidence: %s", strings.ReplaceAll(f.Evidence, "\n", "\n    "))
 		}
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "\n  Try: %s", f.Hint)
@@ -68,11 +68,16 @@ var errVanished = errors.New("its Deployment was deleted while it was starting")
 // soon as waiting cannot help: at once where a failure has repeated itself,
 // after the grace where it is certain. What may heal is waited for until the
 // context ends, and told then.
+//
+// A container that has been restarted meanwhile may be ready for a moment
+// between two crashes, and a Deployment counts that as available: such a release
+// must stay healthy for the grace, too.
 func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) error {
 	view := c.View(t.id.Namespace)
 	var verdict health.Verdict
 	var cause health.Cause
-	var since time.Time
+	var since, healthy time.Time
+	var restarts int32
 	seen := false
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		in, err := e.evidence(ctx, view, t, applied)
@@ -82,11 +87,21 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 			}
 			return false, 0, err
 		}
+		now := health.Restarts(in)
+		if !seen || now < restarts {
+			restarts = now // from before this wait, or of pods that are gone since
+		}
 		seen = true
 		verdict = health.Compute(in)
+		if verdict.State != health.Healthy {
+			healthy = time.Time{}
+		} else if healthy.IsZero() {
+			healthy = time.Now()
+		}
 		switch {
 		case verdict.State == health.Healthy:
-			return true, 0, nil
+			left := e.timing.Grace - time.Since(healthy)
+			return now == restarts || left <= 0, left, nil
 		case verdict.State != health.Failed:
 			cause = ""
 			return false, 0, nil

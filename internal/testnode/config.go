@@ -95,14 +95,16 @@ func (l layout) kubeletConfig() map[string]any {
 
 		// The machine's cgroups are taken as they are, old or new, below one of
 		// ours; and its memory and disk, which others use too.
-		"cgroupDriver":                  "cgroupfs",
-		"cgroupRoot":                    "/" + l.cgroup(),
-		"enforceNodeAllocatable":        []string{},
-		"failCgroupV1":                  false,
-		"failSwapOn":                    false,
-		"localStorageCapacityIsolation": true,
-		"evictionHard":                  map[string]string{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
-		"imageGCHighThresholdPercent":   100,
+		"cgroupDriver":           "cgroupfs",
+		"cgroupRoot":             "/" + l.cgroup(),
+		"enforceNodeAllocatable": []string{},
+		"failCgroupV1":           false,
+		// Else content that one test pulled with a Secret is refused to the others.
+		"imagePullCredentialsVerificationPolicy": "NeverVerify",
+		"failSwapOn":                             false,
+		"localStorageCapacityIsolation":          true,
+		"evictionHard":                           map[string]string{"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+		"imageGCHighThresholdPercent":            100,
 
 		// Nothing answers there, but without it every pod gets a warning.
 		"clusterDNS":    []string{l.dns()},

@@ -41,6 +41,9 @@ func container(name, image string, c release.Container, security release.PodSecu
 		StartupProbe:    probes.startup,
 		VolumeMounts:    volumeMounts(c.VolumeMounts),
 		SecurityContext: securityContext(c.SecurityContext, security),
+		// The last lines of its log say why it ended, to whoever may see the pod
+		// but not its log.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}, nil
 }
 

@@ -342,19 +342,22 @@ func (w *workspace) enforceRestricted(t *testing.T) {
 	}
 }
 
-// TestPullSecret pulls what only an account may pull.
+// TestPullSecret pulls what only an account may pull. It has a node of its own:
+// a kubelet that has pulled an image with a Secret does not let pods without one
+// have it any more, also not by the name by which it was there before.
+// https://kubernetes.io/docs/concepts/containers/images/#ensureimagepullcredentialverification
 func TestPullSecret(t *testing.T) {
-	c := shared(t)
-	for _, name := range []string{"private/app:1.0", "basic/app:1.0"} {
-		image, err := c.Push(t.Context(), testnode.AppImage("v2"), name)
+	c := testnode.Start(t, testnode.Options{})
+	for _, kind := range []string{"private", "basic"} {
+		image, err := c.Push(t.Context(), testnode.AppImage("v2"), kind+"/app:1.0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(strings.Split(name, "/")[0], func(t *testing.T) {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			w := newWorkspace(t, newNamespace(t))
-			w.pullSecret(t, "registry", testnode.RegistryPassword)
-			cfg := config{version: "v2", replicas: 1, image: image, deployment: `image_pull_secrets = ["registry"]`}
+			w := newWorkspaceOn(t, c, metav1.NamespaceDefault)
+			w.pullSecret(t, kind, testnode.RegistryPassword)
+			cfg := config{application: kind, version: "v2", replicas: 1, image: image, deployment: fmt.Sprintf("image_pull_secrets = [%q]", kind)}
 			w.mustApply(cfg)
 			if _, header := getEventually(t, w.address(cfg)); header.Get("X-Version") != "v2" {
 				t.Errorf("the application answers %v", header)
