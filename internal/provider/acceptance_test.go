@@ -219,7 +219,7 @@ func (l *lab) wantPods(name string, count int) []types.UID {
 // down.
 func (l *lab) eventuallyPods(name string, count int) {
 	l.t.Helper()
-	testcluster.Eventually(l.t, 20*time.Second, fmt.Sprintf("%s to have %d pods", name, count), func() error {
+	testcluster.Eventually(l.t, time.Minute, fmt.Sprintf("%s to have %d pods", name, count), func() error {
 		if n := len(l.pods(name)); n != count {
 			return fmt.Errorf("it has %d", n)
 		}

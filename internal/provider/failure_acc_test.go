@@ -149,6 +149,9 @@ func TestAccFailedUpdateKeepsServing(t *testing.T) {
 		t.Error("the next plan is empty, though what was asked for was not reached")
 	}
 	l.must(l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Delete(t.Context(), "full", metav1.DeleteOptions{}))
+	// The ReplicaSet controller tries again when it pleases, the later the longer
+	// it was refused; until then the workload says that it is.
+	l.eventuallyPods(nameOf("v1"), 3)
 	w.apply(config(3))
 	l.wantPods(nameOf("v1"), 3)
 	w.wantNoChanges()

@@ -147,7 +147,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
-		state.setFailed(ctx, done, promote, names, &resp.Diagnostics)
+		state.setFailed(done, promote, names)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}

@@ -98,15 +98,13 @@ func (m *mainDeploymentModel) setUpdated(ctx context.Context, done rollout.Promo
 
 // setFailed notes on a former state how an attempt to change it ended. Only
 // where the traffic really has moved does the pointer move with it.
-func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+func (m *mainDeploymentModel) setFailed(done rollout.Promoted, asked rollout.PromoteRequest, names []string) {
 	if done.Moved {
 		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: asked.To}.String())
 		m.setMoved(done, asked, names)
 	}
 	m.Status = types.StringValue(string(done.Status))
 	m.StatusReason = textOrNull(done.Reason)
-	_ = ctx
-	_ = diags
 }
 
 // refresh writes who really gets the traffic. deployment_id becomes another
