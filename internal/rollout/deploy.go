@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -245,5 +246,5 @@ func reasonOf(err error) string {
 	if errors.As(err, &start) {
 		return start.Summary()
 	}
-	return err.Error()
+	return health.Redact(err.Error()) // it is kept in the record and in the state
 }
