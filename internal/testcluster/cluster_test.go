@@ -1,6 +1,7 @@
 package testcluster_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,18 +9,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -238,4 +243,100 @@ func deploy(t *testing.T, client kubernetes.Interface, namespace, name, image st
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestDirectoryOutlivesItsCluster starts, kills and starts a devcluster again
+// in the same directory: objects, kubeconfigs and tokens outlive it.
+func TestDirectoryOutlivesItsCluster(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "kept-") // a test's own has too long a name for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	kill := startIn(t, dir)
+	path := filepath.Join(dir, "kubeconfig")
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := clientFor(t, path)
+	made, err := before.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := before.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), "default", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command(devcluster(t), "-dir", dir).CombinedOutput(); err == nil || !strings.Contains(string(output), "in use by another devcluster") {
+		t.Errorf("a second one in the same directory: %v\n%s", err, output)
+	}
+	kill()
+
+	startIn(t, dir)
+	again, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Host = again.Host // the port is another one
+	for name, config := range map[string]*rest.Config{
+		"the old kubeconfig": config,
+		"the new kubeconfig": again,
+		"the old token":      {Host: config.Host, BearerToken: token.Status.Token, TLSClientConfig: rest.TLSClientConfig{CAData: config.CAData}},
+	} {
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who, err := client.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		t.Logf("%s is of %s", name, who.Status.UserInfo.Username)
+	}
+	if found, err := clientFor(t, path).CoreV1().Namespaces().Get(t.Context(), "kept", metav1.GetOptions{}); err != nil || found.UID != made.UID {
+		t.Errorf("what was made before: %v, %v", found, err)
+	}
+}
+
+func devcluster(t *testing.T) string {
+	t.Helper()
+	program, err := devtools.Devcluster.Build(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// startIn starts a devcluster in a directory, and waits until it is usable. It
+// is killed at the test's end, if not before.
+func startIn(t *testing.T, dir string) (kill func()) {
+	t.Helper()
+	command := exec.Command(devcluster(t), "-dir", dir, "-exit-on-stdin-eof")
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	kill = func() {
+		once.Do(func() {
+			_ = command.Process.Kill()
+			_ = command.Wait()
+			_ = stdin.Close()
+		})
+	}
+	t.Cleanup(kill)
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatalf("devcluster ended before it was usable: %v, %q", err, line)
+	}
+	return kill
 }

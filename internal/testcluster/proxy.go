@@ -18,7 +18,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,6 +39,7 @@ type Proxy struct {
 	KubeconfigPath string // the administrator, through the proxy
 
 	cluster   *Cluster
+	port      *port
 	url       string
 	authority []byte // PEM
 	tls       *tls.Config
@@ -58,12 +58,21 @@ type Proxy struct {
 func (c *Cluster) Proxy(t testing.TB) *Proxy {
 	t.Helper()
 	p := &Proxy{cluster: c, watches: map[*Request]context.CancelFunc{}}
-	err := errors.Join(p.connectUpstream(), p.makeCertificate(), p.listen("127.0.0.1:0"))
+	var err error
+	p.port, err = reservePort()
 	if err != nil {
+		t.Fatalf("reserve a port for a proxy: %v", err)
+	}
+	t.Cleanup(func() {
+		p.Down(t)
+		if err := p.port.release(); err != nil {
+			t.Errorf("release the proxy's port: %v", err)
+		}
+	})
+	p.url = "https://" + p.port.address
+	if err := errors.Join(p.connectUpstream(), p.makeCertificate(), p.listen()); err != nil {
 		t.Fatalf("start a proxy: %v", err)
 	}
-	t.Cleanup(func() { p.Down(t) })
-	p.url = "https://" + p.listener.Addr().String()
 	p.KubeconfigPath = p.Through(t, c.Kubeconfig(t, WithToken(adminToken)))
 	return p
 }
@@ -134,7 +143,8 @@ func (p *Proxy) OpenWatches() int {
 	return len(p.watches)
 }
 
-// Down resets all connections and refuses new ones, until [Proxy.Up].
+// Down resets all connections and refuses new ones, until [Proxy.Up]. Nobody
+// else can get the port meanwhile.
 func (p *Proxy) Down(t testing.TB) {
 	t.Helper()
 	p.mu.Lock()
@@ -156,15 +166,15 @@ func (p *Proxy) Up(t testing.TB) {
 	if p.listener != nil {
 		return
 	}
-	if err := p.listen(strings.TrimPrefix(p.url, "https://")); err != nil {
+	if err := p.listen(); err != nil {
 		t.Fatalf("bring the proxy up: %v", err)
 	}
 }
 
 // listen starts serving. Each time has a server of its own: one that was shut
 // cannot serve again.
-func (p *Proxy) listen(address string) error {
-	listener, err := net.Listen("tcp", address)
+func (p *Proxy) listen() error {
+	listener, err := p.port.listen()
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,10 @@ package testcluster_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -224,6 +226,13 @@ func TestProxyDownAndUp(t *testing.T) {
 	}
 	for range watcher.ResultChan() {
 		continue // until it ends
+	}
+	address := w.through.CoreV1().RESTClient().Get().URL().Host
+	if l, err := net.Listen("tcp", address); err == nil {
+		t.Error("somebody else got the port", l.Close())
+	}
+	if conn, err := net.Dial("tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a connection was not refused: %v, %v", conn, err)
 	}
 	w.proxy.Up(t)
 	w.proxy.Up(t)
