@@ -213,13 +213,18 @@ func (c *Cluster) Enter(ctx context.Context, name string, args ...string) *exec.
 	return exec.CommandContext(ctx, "nsenter", append([]string{"-t", target, "-m", "-n", "-p", "-i", "--", name}, args...)...)
 }
 
-// Kill kills one of the node's own programs, as a crash would: containerd,
-// kube-proxy or kubelet. It stays away until [Cluster.Revive].
+// ControlPlane is the program that is the API server, with its storage,
+// controllers and scheduler: [Cluster.Kill] takes all of it away.
+const ControlPlane = "devcluster"
+
+// Kill kills one of the cluster's programs, as a crash would: containerd,
+// kube-proxy, kubelet or [ControlPlane]. It stays away until [Cluster.Revive].
 func (c *Cluster) Kill(ctx context.Context, program string) error {
 	return c.node.killProgram(ctx, program)
 }
 
-// Revive starts a program again that [Cluster.Kill] has killed.
+// Revive starts a program again that [Cluster.Kill] has killed. The control
+// plane has what it had, and is usable when Revive returns.
 func (c *Cluster) Revive(ctx context.Context, program string) error {
 	return c.node.startProgram(ctx, program)
 }

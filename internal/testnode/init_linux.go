@@ -182,13 +182,8 @@ func (i *initProcess) startPrograms(ctx context.Context) error {
 	if err := i.loadImages(ctx); err != nil {
 		return err
 	}
-	select {
-	case err := <-usable:
-		if err != nil {
-			return err
-		}
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := i.await(ctx, usable); err != nil {
+		return err
 	}
 	if err := i.daemon("kube-proxy", l.path("programs", "kube-proxy"), "--config", l.path("kube-proxy.json")); err != nil {
 		return err
@@ -211,7 +206,7 @@ func (i *initProcess) startControlPlane() (<-chan error, error) {
 		"-dir", filepath.Dir(l.kubeconfig()), "-nodes", "0", "-bind", l.node(), "-advertise", l.node(), "-port", "6443",
 		"-service-cidr", l.services(), "-endpoint-reconciler", "lease")
 	command.Stdout = write
-	err = i.watch("devcluster", command)
+	err = i.watch(controlPlaneName, command)
 	_ = write.Close()
 	if err != nil {
 		return nil, errors.Join(err, read.Close())
@@ -226,6 +221,15 @@ func (i *initProcess) startControlPlane() (<-chan error, error) {
 		usable <- nil
 	}()
 	return usable, nil
+}
+
+func (i *initProcess) await(ctx context.Context, usable <-chan error) error {
+	select {
+	case err := <-usable:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // loadImages packs the images and gives them to containerd.

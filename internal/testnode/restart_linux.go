@@ -27,7 +27,10 @@ const (
 // started. The control plane and the registry are of other machines, really.
 var nodePrograms = []string{containerdName, "kube-proxy", "kubelet"}
 
-const containerdName = "containerd"
+const (
+	containerdName   = "containerd"
+	controlPlaneName = ControlPlane
+)
 
 // program is one of the node's programs.
 type program struct {
@@ -60,7 +63,7 @@ func (i *initProcess) obey(ctx context.Context, line string) {
 func (i *initProcess) kill(name string) error {
 	i.mu.Lock()
 	p := i.programs[name]
-	if p == nil || !slices.Contains(nodePrograms, name) {
+	if p == nil || name != controlPlaneName && !slices.Contains(nodePrograms, name) {
 		i.mu.Unlock()
 		return fmt.Errorf("%s is not running", name)
 	}
@@ -86,6 +89,13 @@ func (i *initProcess) startAgain(ctx context.Context, name string) error {
 	i.mu.Unlock()
 	if !again {
 		return fmt.Errorf("%s was not killed", name)
+	}
+	if name == controlPlaneName {
+		usable, err := i.startControlPlane()
+		if err != nil {
+			return err
+		}
+		return i.await(ctx, usable)
 	}
 	if name == containerdName { // whoever waits for the socket waits for the new one
 		if err := os.Remove(i.Layout.socket()); err != nil && !errors.Is(err, os.ErrNotExist) {

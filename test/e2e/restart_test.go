@@ -88,11 +88,11 @@ func kubeProxyIsAway(t *testing.T, c *testnode.Cluster) {
 	w.planIsEmpty(v2)
 }
 
-// apiServerIsAway takes the API server away in the middle of an apply, in two
+// apiServerIsAway takes the API server away in the middle of an apply, in three
 // ways: what is frozen takes connections and never answers; what is cut off
-// resets connections and refuses others, as a server that restarts. (It is not
-// restarted: tools/devcluster makes new certificates at every start.) Releases
-// go on when it is back, and the traffic never notices.
+// resets connections and refuses others; what is restarted is killed, with its
+// storage and controllers, and comes back with empty caches and no watches.
+// Releases go on when it is back, and the traffic never notices.
 func apiServerIsAway(t *testing.T, c *testnode.Cluster) {
 	w := workspaceOn(t, c, "api-server")
 	versions := config{version: "v1", keep: 1, drain: "1s"}
@@ -106,13 +106,15 @@ func apiServerIsAway(t *testing.T, c *testnode.Cluster) {
 	}{
 		{"frozen when the workload is made", (*workspace).workloadIsMade, freeze},
 		{"cut off when the workload is made", (*workspace).workloadIsMade, cutOff},
+		{"restarted when the workload is made", (*workspace).workloadIsMade, restart},
 		{"frozen when the Service has moved", (*workspace).serviceHasMoved, freeze},
 		{"cut off when the Service has moved", (*workspace).serviceHasMoved, cutOff},
+		{"restarted when the Service has moved", (*workspace).serviceHasMoved, restart},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w.t = t // its end is the command's
 			next := versions
-			next.version = []string{"v2", "v3", "v2", "v1"}[i]
+			next.version = []string{"v2", "v3", "v1"}[i%3]
 			next.deployment = fmt.Sprintf("triggers = { round = %q }", fmt.Sprint(i)) // never adopted: all of it is made
 			l := lightLoad(t, url)
 			ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
@@ -125,9 +127,12 @@ func apiServerIsAway(t *testing.T, c *testnode.Cluster) {
 			}
 			back := tc.away(t, c)
 			gone := time.Now()
-			if err := reach(t, c); err == nil {
-				t.Error("the API server still answers")
-			}
+			testcluster.Eventually(t, outage/3, "the API server to be away", func() error {
+				if reach(t, c) == nil {
+					return errors.New("it still answers")
+				}
+				return nil
+			})
 			pause(t, outage-ms(gone, time.Now()))
 			select {
 			case <-x.ended:
@@ -239,6 +244,17 @@ func cutOff(t *testing.T, c *testnode.Cluster) (back func() error) {
 	}
 	t.Cleanup(func() { _ = connect() })
 	return connect
+}
+
+// restart kills the control plane.
+func restart(t *testing.T, c *testnode.Cluster) (back func() error) {
+	t.Helper()
+	if err := c.Kill(t.Context(), testnode.ControlPlane); err != nil {
+		t.Fatal(err)
+	}
+	revive := func() error { return c.Revive(context.Background(), testnode.ControlPlane) }
+	t.Cleanup(func() { _ = revive() }) // refused where it runs
+	return revive
 }
 
 // nodeReboots ends everything that runs on the node, at rest and in the middle

@@ -62,7 +62,7 @@ func newControlPlane(cfg config, dir string) (*controlPlane, error) {
 			addresses = append(addresses, ip)
 		}
 	}
-	certificates, err := newPKI(filepath.Join(dir, "pki"), addresses)
+	certificates, err := openPKI(filepath.Join(dir, "pki"), addresses)
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}

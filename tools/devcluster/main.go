@@ -41,7 +41,7 @@ type config struct {
 
 func main() {
 	var cfg config
-	flag.StringVar(&cfg.dir, "dir", "", "state `directory`, kept at exit (default: a temporary one, removed at exit)")
+	flag.StringVar(&cfg.dir, "dir", "", "state `directory`, kept at exit; a later start goes on from it (default: a temporary one, removed at exit)")
 	flag.IntVar(&cfg.port, "port", 0, "the API server's `port` (default: a free one)")
 	flag.IntVar(&cfg.nodes, "nodes", 1, "`number` of simulated nodes")
 	flag.StringVar(&cfg.bind, "bind", "127.0.0.1", "`address` the API server listens on")

@@ -5,9 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math/big"
 	"net"
 	"os"
@@ -26,15 +30,15 @@ type pki struct {
 	ca  *x509.Certificate
 }
 
-// newPKI issues the cluster's certificates and keys into a directory. Every
-// start makes new ones: what a restart must keep (service account tokens,
-// kubeconfigs given away) is not promised by a cluster for tests.
-func newPKI(dir string, addresses []net.IP) (*pki, error) {
+// openPKI issues the cluster's certificates and keys into a directory. Where
+// there is an authority and a key for service accounts already, they are kept:
+// what was given away before a restart (kubeconfigs, tokens) stays good.
+func openPKI(dir string, addresses []net.IP) (*pki, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	p := &pki{dir: dir}
-	if err := p.issueCA(); err != nil {
+	if err := p.keepOrIssue(p.loadCA, p.issueCA); err != nil {
 		return nil, err
 	}
 	server := template(pkix.Name{CommonName: "kube-apiserver"}, x509.ExtKeyUsageServerAuth)
@@ -50,11 +54,34 @@ func newPKI(dir string, addresses []net.IP) (*pki, error) {
 			return nil, err
 		}
 	}
-	return p, p.issueServiceAccountKey()
+	return p, p.keepOrIssue(p.checkServiceAccountKey, p.issueServiceAccountKey)
+}
+
+// keepOrIssue issues what has never been issued. A private key is written last:
+// without it, nobody has got anything that depends on it.
+func (p *pki) keepOrIssue(keep, issue func() error) error {
+	err := keep()
+	if errors.Is(err, fs.ErrNotExist) {
+		return issue()
+	}
+	return err
 }
 
 // file is the path of one of the issued files.
 func (p *pki) file(name string) string { return filepath.Join(p.dir, name) }
+
+func (p *pki) loadCA() error {
+	pair, err := tls.LoadX509KeyPair(p.file("ca.crt"), p.file("ca.key"))
+	if err != nil {
+		return err
+	}
+	signer, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("%s: a %T cannot sign", p.file("ca.key"), pair.PrivateKey)
+	}
+	p.key, p.ca = signer, pair.Leaf
+	return nil
+}
 
 func (p *pki) issueCA() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -88,6 +115,11 @@ func (p *pki) issue(file string, cert *x509.Certificate) error {
 	return p.writeKey(file+".key", key)
 }
 
+func (p *pki) checkServiceAccountKey() error {
+	_, err := os.Stat(p.file("service-accounts.key"))
+	return err
+}
+
 // issueServiceAccountKey makes the pair that signs and checks the tokens of
 // service accounts.
 func (p *pki) issueServiceAccountKey() error {
@@ -118,7 +150,8 @@ func (p *pki) writeKey(file string, key crypto.Signer) error {
 }
 
 // writeKubeconfig makes the administrator's kubeconfig. Everything is inside,
-// so that the file can be copied.
+// so that the file can be copied. Whoever reads it during a restart gets the
+// old one or the new one, and both are good.
 func (p *pki) writeKubeconfig(path, server string) error {
 	const name = "devcluster"
 	cluster := &clientcmdapi.Cluster{Server: server}
@@ -134,12 +167,16 @@ func (p *pki) writeKubeconfig(path, server string) error {
 		}
 		*into = content
 	}
-	return clientcmd.WriteToFile(clientcmdapi.Config{
+	config := clientcmdapi.Config{
 		Clusters:       map[string]*clientcmdapi.Cluster{name: cluster},
 		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: user},
 		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
 		CurrentContext: name,
-	}, path)
+	}
+	if err := clientcmd.WriteToFile(config, path+".new"); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 func template(subject pkix.Name, usage ...x509.ExtKeyUsage) *x509.Certificate {
