@@ -30,6 +30,18 @@ var requirements = []requirement{
 	{"mount", "mount"}, // the kubelet uses it
 }
 
+const cniPackage = "containernetworking-plugins"
+
+// Packages are the Debian packages with everything that a node needs.
+func Packages() []string {
+	packages := []string{cniPackage}
+	for _, r := range requirements {
+		packages = append(packages, r.pkg)
+	}
+	slices.Sort(packages)
+	return slices.Compact(packages)
+}
+
 // cniDirs are where distributions have the network plugins.
 var cniDirs = []string{"/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"}
 
@@ -84,7 +96,7 @@ func inspect(system string, uid int, stat func(string) (os.FileInfo, error)) (ma
 		}
 	}
 	if found.cni == "" {
-		missing("the network plugins "+strings.Join(cniPlugins, ", "), "containernetworking-plugins")
+		missing("the network plugins "+strings.Join(cniPlugins, ", "), cniPackage)
 	}
 	if len(programs) > 0 {
 		return found, fmt.Errorf("a real node needs programs that are not here: %s. On Debian or Ubuntu:\n  apt-get install -y --no-install-recommends %s",

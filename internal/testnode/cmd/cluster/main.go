@@ -4,6 +4,7 @@
 //	cluster up [NAME]     start one, unless it runs; print its kubeconfig
 //	cluster down [NAME]   stop it, or all of them; remove what killed ones left
 //	cluster check         tell what is missing here, if anything is
+//	cluster packages      print the Debian packages that have all of it
 package main
 
 import (
@@ -11,12 +12,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
-const usage = "usage: cluster up [NAME] | cluster down [NAME] | cluster check"
+const usage = "usage: cluster up [NAME] | cluster down [NAME] | cluster check | cluster packages"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,6 +45,9 @@ func run(ctx context.Context, args []string) error {
 		return down(ctx, name)
 	case "check":
 		return testnode.Check()
+	case "packages":
+		fmt.Println(strings.Join(testnode.Packages(), " "))
+		return nil
 	case holdVerb:
 		return hold(ctx, name)
 	default:
