@@ -119,10 +119,10 @@ func probeAttribute(description string) schema.SingleNestedAttribute {
 				}},
 			},
 			"initial_delay_seconds": optionalInt32("Seconds from the container's start to the first probe. Default: 0."),
-			"period_seconds":        optionalInt32("Seconds between probes. Default: 10."),
+			"period_seconds":        optionalInt32("Seconds between probes. Default: 2 for readiness and startup probes that have no `failure_threshold` either; otherwise 10."),
 			"timeout_seconds":       optionalInt32("Seconds after which a probe has failed. Default: 1."),
 			"success_threshold":     optionalInt32("Successes in a row after which a failed probe counts as passed; 1 for liveness and startup probes. Default: 1."),
-			"failure_threshold":     optionalInt32("Failures in a row after which a passed probe counts as failed. Default: 3."),
+			"failure_threshold":     optionalInt32("Failures in a row after which the probe counts as failed. Default: 15 for readiness and startup probes that have no `period_seconds` either, which makes the usual 30 seconds; otherwise 3."),
 		},
 	}
 }

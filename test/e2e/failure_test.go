@@ -217,6 +217,7 @@ var failures = []failure{
 // version that has the traffic: the error says what it is, and the traffic
 // stays.
 func TestFailure(t *testing.T) {
+	t.Parallel()
 	c := shared(t)
 	for _, name := range []string{"shop/app:1.0", "private/app:1.0", "basic/app:1.0", "forbidden/app:1.0", "limited/app:1.0"} {
 		if _, err := c.Push(t.Context(), testnode.AppImage("v2"), name); err != nil {
@@ -347,6 +348,7 @@ func (w *workspace) enforceRestricted(t *testing.T) {
 // have it any more, also not by the name by which it was there before.
 // https://kubernetes.io/docs/concepts/containers/images/#ensureimagepullcredentialverification
 func TestPullSecret(t *testing.T) {
+	t.Parallel()
 	c := testnode.Start(t, testnode.Options{})
 	for _, kind := range []string{"private", "basic"} {
 		image, err := c.Push(t.Context(), testnode.AppImage("v2"), kind+"/app:1.0")
@@ -388,6 +390,7 @@ func TestInvalidImageNameIsFoundByThePlan(t *testing.T) {
 // ready for seconds, and that must not bring it the traffic. One that gets over
 // it gets it.
 func TestReadyBetweenTwoCrashes(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		then   map[string][]byte // the environment once it has crashed
 		starts bool

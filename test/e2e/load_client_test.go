@@ -37,6 +37,7 @@ type answer struct {
 	group        string // of kept connections
 	began, ended time.Time
 	version      string
+	pod          string
 	port         int  // of the client; 0 for kept connections
 	retried      bool // on another connection; see keepAlive.do
 	err          error
@@ -180,27 +181,30 @@ func (l *load) dialFrom() (conn *net.TCPConn, port int, err error) {
 
 // request asks on a connection, and tells whether the connection can be used
 // again.
-func (l *load) request(conn *net.TCPConn, reader *bufio.Reader, header string) (version string, again bool, err error) {
+func (l *load) request(conn *net.TCPConn, reader *bufio.Reader, header string) (from origin, again bool, err error) {
 	if err := conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
-		return "", false, err
+		return origin{}, false, err
 	}
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+l.address+"\r\n"+header+"\r\n"); err != nil {
-		return "", false, &unanswered{err}
+		return origin{}, false, &unanswered{err}
 	}
 	if _, err := reader.Peek(1); err != nil {
-		return "", false, &unanswered{err}
+		return origin{}, false, &unanswered{err}
 	}
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
-		return "", false, err
+		return origin{}, false, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", response.Status, body)
 	}
-	return response.Header.Get("X-Version"), !response.Close, err
+	return origin{response.Header.Get("X-Version"), response.Header.Get("X-Pod")}, !response.Close, err
 }
+
+// origin is where an answer comes from.
+type origin struct{ version, pod string }
 
 // unanswered is a connection's end before the first byte of an answer.
 type unanswered struct{ error }
@@ -222,8 +226,8 @@ func (single) do(l *load) answer {
 		a.ended, a.err = time.Now(), err
 		return a
 	}
-	a.version, _, a.err = l.request(conn, bufio.NewReader(conn), "Connection: close\r\n")
-	a.ended = time.Now()
+	from, _, err := l.request(conn, bufio.NewReader(conn), "Connection: close\r\n")
+	a.ended, a.version, a.pod, a.err = time.Now(), from.version, from.pod, err
 	// The answer is here: a reset leaves no TIME_WAIT behind. A thousand of those
 	// a second would use up this machine's ports within half a minute.
 	_ = conn.SetLinger(0)
@@ -263,12 +267,12 @@ func (c *keepAlive) do(l *load) answer {
 		c.close()
 	}
 	used := c.conn != nil
-	a.version, a.err = c.ask(l)
-	if used && unheard(a.err) {
+	from, err := c.ask(l)
+	if used && unheard(err) {
 		a.retried = true
-		a.version, a.err = c.ask(l)
+		from, err = c.ask(l)
 	}
-	a.ended = time.Now()
+	a.ended, a.version, a.pod, a.err = time.Now(), from.version, from.pod, err
 	return a
 }
 
@@ -280,19 +284,19 @@ func unheard(err error) bool {
 		(errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
 
-func (c *keepAlive) ask(l *load) (version string, err error) {
+func (c *keepAlive) ask(l *load) (from origin, err error) {
 	if c.conn == nil {
 		if c.conn, err = l.dial(); err != nil {
 			c.conn = nil
-			return "", err
+			return origin{}, err
 		}
 		c.reader = bufio.NewReader(c.conn)
 	}
-	version, again, err := l.request(c.conn, c.reader, "")
+	from, again, err := l.request(c.conn, c.reader, "")
 	if err != nil || !again {
 		c.close()
 	}
-	return version, err
+	return from, err
 }
 
 // closedByServer looks whether the other side has closed a connection on which

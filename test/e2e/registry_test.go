@@ -17,10 +17,11 @@ import (
 
 // TestRegistry pulls for real: what works, and what a registry refuses.
 func TestRegistry(t *testing.T) {
+	t.Parallel()
 	c := shared(t)
 	namespace := testcluster.Shared(t).Namespace(t)
 	names := map[string]string{}
-	for _, as := range []string{"shop/app:1.0", "private/app:1.0", "basic/app:1.0", "forbidden/app:1.0", "limited/app:1.0", "broken/app:1.0"} {
+	for _, as := range []string{"shop/other:1.0", "private/other:1.0", "basic/other:1.0", "forbidden/other:1.0", "limited/other:1.0", "broken/other:1.0"} {
 		name, err := c.Push(t.Context(), testnode.AppImage("v2"), as)
 		if err != nil {
 			t.Fatal(err)
@@ -44,18 +45,19 @@ func TestRegistry(t *testing.T) {
 		edit        []func(*corev1.PodSpec)
 		message     string // of the failed pull
 	}{
-		{"public", names["shop/app:1.0"], nil, ""},
-		{"secret", names["private/app:1.0"], []func(*corev1.PodSpec){withSecret}, ""},
-		{"no-secret", names["private/app:1.0"], nil, "failed to fetch anonymous token: unexpected status: 401 Unauthorized"},
-		{"basic-secret", names["basic/app:1.0"], []func(*corev1.PodSpec){withSecret}, ""},
-		{"basic-no-secret", names["basic/app:1.0"], nil, "401 Unauthorized"},
-		{"no-tag", c.Registry + "/shop/app:2.0", nil, "not found"},
+		{"public", names["shop/other:1.0"], nil, ""},
+		{"secret", names["private/other:1.0"], []func(*corev1.PodSpec){withSecret}, ""},
+		{"no-secret", names["private/other:1.0"], nil, "failed to fetch anonymous token: unexpected status: 401 Unauthorized"},
+		{"basic-secret", names["basic/other:1.0"], []func(*corev1.PodSpec){withSecret}, ""},
+		{"basic-no-secret", names["basic/other:1.0"], nil, "401 Unauthorized"},
+		{"no-tag", c.Registry + "/shop/other:2.0", nil, "not found"},
 		{"no-repository", c.Registry + "/shop/none:1.0", nil, "not found"},
-		{"forbidden", names["forbidden/app:1.0"], nil, "403 Forbidden"},
-		{"limited", names["limited/app:1.0"], nil, "429 Too Many Requests"},
-		{"broken", names["broken/app:1.0"], nil, "500 Internal Server Error"},
+		{"forbidden", names["forbidden/other:1.0"], nil, "403 Forbidden"},
+		{"limited", names["limited/other:1.0"], nil, "429 Too Many Requests"},
+		{"broken", names["broken/other:1.0"], nil, "500 Internal Server Error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			always := func(spec *corev1.PodSpec) { spec.Containers[0].ImagePullPolicy = corev1.PullAlways }
 			run(t, c, namespace, tc.name, tc.image, append(tc.edit, always)...)
 			testcluster.Eventually(t, podTimeout, "the pull's end", func() error {

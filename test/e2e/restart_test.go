@@ -24,6 +24,7 @@ const outage = 6 * time.Second
 // TestPartsOfTheClusterGoAndComeBack takes parts of a cluster away while a
 // version is released under load, and brings them back.
 func TestPartsOfTheClusterGoAndComeBack(t *testing.T) {
+	t.Parallel()
 	c := testnode.Start(t, testnode.Options{})
 	t.Run("kube-proxy", func(t *testing.T) { kubeProxyIsAway(t, c) })
 	t.Run("API server", func(t *testing.T) { apiServerIsAway(t, c) })
