@@ -249,7 +249,7 @@ func deploy(t *testing.T, client kubernetes.Interface, namespace, name, image st
 // in the same directory: objects, kubeconfigs and tokens outlive it.
 func TestDirectoryOutlivesItsCluster(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "kept-") // a test's own has too long a name for a socket
+	dir, err := os.MkdirTemp("", "kept-") //nolint:usetesting // the test's own has too long a name for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
