@@ -124,6 +124,7 @@ var explanations = []explanation{
 	}, path.Root("application")),
 	rule("Deployment cannot become main", always[*release.NotReadyError](
 		"Traffic was not touched."), path.Root("deployment_id")),
+	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
 	rule("Object does not go away", always[*release.StuckError](
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
 	rule("Application is locked", always[*rollout.LockedError](

@@ -126,15 +126,7 @@ func (p *mainDeploymentPlan) move() {
 }
 
 // settled says that a promotion with this status has nothing left to do.
-func settled(status release.MainStatus) bool {
-	switch status {
-	case release.MainFinalized, release.MainRolledBack:
-		return true
-	case release.MainWaiting, release.MainRunning, release.MainFinalizing, release.MainRollingBack, release.MainFailed:
-		return false
-	}
-	return false
-}
+func settled(status release.MainStatus) bool { return status.Kind() == release.KindSettled }
 
 // advise tells the one limit that Switchback cannot see past.
 func (p *mainDeploymentPlan) advise() {

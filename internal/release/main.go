@@ -56,18 +56,23 @@ type Checkpoint struct {
 	OldService string `json:"oldService,omitempty"`
 }
 
-// MainStatus is where a promotion is, as users see it.
+// MainStatus is where a promotion is, as users see it. What each one means and
+// allows is in the table in main_lifecycle.go.
 type MainStatus string
 
-// Every status of a main deployment that exists today.
+// Every status of a main deployment.
 const (
-	MainWaiting     MainStatus = "waiting_for_instances"
-	MainRunning     MainStatus = "running"    // shifting
-	MainFinalizing  MainStatus = "finalizing" // traffic has moved; draining, collecting
-	MainFinalized   MainStatus = "finalized"
-	MainRollingBack MainStatus = "rolling_back"
-	MainRolledBack  MainStatus = "rolled_back"
-	MainFailed      MainStatus = "failed"
+	MainAwaitingApproval MainStatus = "awaiting_approval"
+	MainApprovalDenied   MainStatus = "approval_denied"
+	MainWaiting          MainStatus = "waiting_for_instances"
+	MainRunning          MainStatus = "running"
+	MainFinalizing       MainStatus = "finalizing"
+	MainFinalized        MainStatus = "finalized"
+	MainCancelling       MainStatus = "cancelling"
+	MainCancelled        MainStatus = "cancelled"
+	MainRollingBack      MainStatus = "rolling_back"
+	MainRolledBack       MainStatus = "rolled_back"
+	MainFailed           MainStatus = "failed"
 )
 
 // historyLimit bounds Previous: no keep_previous.count can exceed it.

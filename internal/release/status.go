@@ -1,25 +1,29 @@
 package release
 
-// Status is where a release is in its life, as users see it.
+// Status is where a release is in its life, as users see it. What each one means
+// and allows is in the table in lifecycle.go.
 type Status string
 
-// Every status of a release that exists today.
+// Every status of a release.
 const (
-	StatusStarting       Status = "starting"        // objects are being made, pods are coming up
-	StatusStarted        Status = "started"         // healthy on every cluster
-	StatusTerminating    Status = "terminating"     // being removed
-	StatusStartError     Status = "start_error"     // did not become healthy
-	StatusTerminateError Status = "terminate_error" // could not be removed
-	StatusCancelled      Status = "cancelled"       // interrupted; the next apply resumes it
+	StatusAwaitingApproval Status = "awaiting_approval"
+	StatusApprovalDenied   Status = "approval_denied"
+	StatusQueued           Status = "queued"
+	StatusBuilding         Status = "building"
+	StatusBuildError       Status = "build_error"
+	StatusStarting         Status = "starting"
+	StatusStarted          Status = "started"
+	StatusStartError       Status = "start_error"
+	StatusDegraded         Status = "degraded"
+	StatusRestarting       Status = "restarting"
+	StatusStopping         Status = "stopping"
+	StatusStopped          Status = "stopped"
+	StatusStopError        Status = "stop_error"
+	StatusCancelled        Status = "cancelled"
+	StatusTerminating      Status = "terminating"
+	StatusTerminated       Status = "terminated"
+	StatusTerminateError   Status = "terminate_error"
 )
-
-// Statuses lists every Status.
-func Statuses() []Status {
-	return []Status{
-		StatusStarting, StatusStarted, StatusTerminating,
-		StatusStartError, StatusTerminateError, StatusCancelled,
-	}
-}
 
 // Custody says who answers for a release: a Terraform state, or the
 // application itself until the next promotion.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,8 +30,12 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 	if err != nil {
 		return err
 	}
-	if record.Status != release.StatusStarted || record.Custody == release.CustodyTerminating {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("its status is %q, not %q", record.Status, release.StatusStarted)}
+	var refused *release.ActionError
+	if errors.As(release.Check(release.ActionMarkMain, release.Standing{Cluster: c.Name(), ID: id, Status: record.Status}), &refused) {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it " + refused.Why()}
+	}
+	if record.Custody == release.CustodyTerminating {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being removed"}
 	}
 	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
 	if err != nil {
