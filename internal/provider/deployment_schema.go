@@ -156,7 +156,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"internal_url": computedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without `container.ports`."),
 			"created_at":   computedString("When it was first created, in RFC 3339."),
 			"created_by":   computedString("Who first created it, as far as is known."),
-			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster. Anything else is planned back to that, in place.",
+			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster. Anything else is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.StatusStarted)),
 			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
 			"durations": schema.SingleNestedAttribute{

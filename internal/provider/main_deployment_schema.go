@@ -103,7 +103,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
 			},
 			"promoted_at": computedString("When the traffic last moved, in RFC 3339."),
-			"status": computedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place.",
+			"status": computedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized)),
 			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
 			"drift":         driftAttribute(),

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// What is checked in is what the tables say.
+func TestPageIsUpToDate(t *testing.T) {
+	checkedIn, err := os.ReadFile("../../../templates/guides/statuses.md.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(checkedIn), page()); d != "" {
+		t.Errorf("run make docs (-checked in +from the tables):\n%s", d)
+	}
+}
+
+// Every status, action and word is on the page, and every arrow leads from one
+// status to another.
+func TestPageIsWhole(t *testing.T) {
+	text := page()
+	if strings.Contains(text, "{{") {
+		t.Error("the generator would take it for a template's action")
+	}
+	wanted := []string{}
+	for _, s := range release.Statuses() {
+		wanted = append(wanted, fmt.Sprintf("| `%s` |", s))
+	}
+	for _, s := range release.MainStatuses() {
+		wanted = append(wanted, fmt.Sprintf("| `%s` |", s))
+	}
+	for _, a := range release.Actions() {
+		wanted = append(wanted, fmt.Sprintf("| %s | %s |", a, a.Meaning()))
+	}
+	for _, k := range release.Kinds() {
+		wanted = append(wanted, fmt.Sprintf("| %s | %s |", k, kinds[k]))
+	}
+	for _, v := range release.Vocabularies() {
+		wanted = append(wanted, "### "+titles[v]+"\n")
+		for _, word := range v.Words() {
+			wanted = append(wanted, "| "+word+" |")
+		}
+	}
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			t.Errorf("it lacks %q", want)
+		}
+	}
+	diagrams := strings.Split(text, "```")
+	if len(diagrams) != 5 {
+		t.Fatalf("there are %d diagrams, want 2", len(diagrams)/2)
+	}
+	checkDiagram(t, diagrams[1], release.DeploymentLifecycle())
+	checkDiagram(t, diagrams[3], release.MainLifecycle())
+}
+
+// checkDiagram makes sure that the diagram has exactly the table's transitions.
+func checkDiagram[S ~string](t *testing.T, diagram string, l release.Lifecycle[S]) {
+	t.Helper()
+	drawn := map[[2]S]bool{}
+	for line := range strings.Lines(diagram) {
+		line = strings.TrimSpace(line)
+		if from, to, ok := strings.Cut(line, " --> "); ok && from != "[*]" && to != "[*]" {
+			drawn[[2]S{S(from), S(to)}] = true
+		}
+		if rest, ok := strings.CutPrefix(line, "note right of "); ok {
+			to, _, _ := strings.Cut(rest, " :")
+			for _, stage := range l {
+				if stage.Status != S(to) && len(stage.Next) > 0 {
+					drawn[[2]S{stage.Status, S(to)}] = true
+				}
+			}
+		}
+	}
+	for _, from := range l.Statuses() {
+		for _, to := range l.Statuses() {
+			if from != to && l.CanBecome(from, to) != drawn[[2]S{from, to}] {
+				t.Errorf("%s --> %s is drawn: %t", from, to, drawn[[2]S{from, to}])
+			}
+		}
+	}
+}
