@@ -173,7 +173,7 @@ func aLife() []change {
 // live goes through a life. before is called ahead of every change.
 func (l *life) live(ctx context.Context, before func(change), after func(change)) {
 	l.t.Helper()
-	main := l.cluster.WatchMain(l.t, l.namespace, "api")
+	main, statuses := l.cluster.WatchMain(l.t, l.namespace, "api"), l.watchStatuses()
 	for _, c := range aLife() {
 		if c.name == "destroy" {
 			main.Check(l.t, faultyDrain)
@@ -188,6 +188,7 @@ func (l *life) live(ctx context.Context, before func(change), after func(change)
 		after(c)
 		l.settled(c)
 	}
+	statuses.allowed(l)
 }
 
 // log is what went over the wire.
