@@ -136,3 +136,26 @@ func TestPromotedHistory(t *testing.T) {
 		}
 	})
 }
+
+// A pointer names both sides of a switch, until it is over.
+func TestMainNames(t *testing.T) {
+	for _, tc := range []struct {
+		step release.MainStatus // empty: no checkpoint
+		want []string
+	}{
+		{"", []string{"main"}},
+		{release.MainRunning, []string{"main", "from", "to"}},
+		{release.MainRollingBack, []string{"main", "from", "to"}},
+		{release.MainFinalizing, []string{"main", "to"}},
+	} {
+		m := release.Main{Deployment: "main", Previous: []string{"previous"}}
+		if tc.step != "" {
+			m.Checkpoint = &release.Checkpoint{From: "from", To: "to", Step: tc.step}
+		}
+		for _, name := range []string{"main", "from", "to", "previous"} {
+			if got := m.Names(name); got != slices.Contains(tc.want, name) {
+				t.Errorf("%q: names %s: %t", tc.step, name, got)
+			}
+		}
+	}
+}
