@@ -31,6 +31,7 @@ type Cluster struct {
 	contacted atomic.Bool // some answer came: the cluster exists
 	firstDial atomic.Pointer[time.Time]
 	muted     atomic.Bool // Events are forbidden
+	outage    outage
 	flight    singleflight.Group
 
 	mu        sync.Mutex

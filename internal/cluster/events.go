@@ -63,7 +63,7 @@ func (c *Cluster) Tell(ctx context.Context, namespace string, regarding Object, 
 	err = once(ctx, tellTimeout, &attempt{}, func(ctx context.Context) error {
 		return c.request("POST", eventRes, namespace, "").Body(event).Do(ctx).Error()
 	})
-	if apierrors.IsForbidden(err) {
+	if apierrors.IsForbidden(err) && time.Now().After(c.outage.settled()) {
 		c.muted.Store(true)
 	}
 }

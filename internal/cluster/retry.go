@@ -84,10 +84,17 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r.c.contacted.Store(true)
 	at.answered = true
+	if resp.StatusCode < http.StatusInternalServerError {
+		r.c.outage.end()
+	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		at.retryAfter = time.Duration(seconds) * time.Second
 	}
-	resp.Body = &watchedBody{resp.Body, at}
+	resp.Body = &watchedBody{resp.Body, at, func() {
+		if req.Context().Err() == nil {
+			r.c.outage.begin()
+		}
+	}}
 	return resp, nil
 }
 
@@ -95,13 +102,15 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 // reply that cannot be decoded.
 type watchedBody struct {
 	io.ReadCloser
-	at *attempt
+	at     *attempt
+	broken func()
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		b.at.bodyErr = err
+		b.broken()
 	}
 	return n, err
 }
@@ -131,7 +140,7 @@ func (c *Cluster) sinceFirstDial() time.Duration {
 // did not succeed.
 func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(context.Context) error) (again bool, err error) {
 	start := time.Now()
-	refreshed := false
+	refreshed, woken := false, 0
 	var last error
 	for n := 0; ; n++ {
 		if ctx.Err() != nil {
@@ -150,16 +159,15 @@ func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(cont
 			refreshed = true // the credential's round tripper has dropped what was refused
 			continue
 		}
+		var over <-chan struct{}
+		if away(at, err) && c.contacted.Load() {
+			over = c.outage.begin()
+		}
 		wait := delay(n, at, err)
 		if time.Since(start)+wait > c.patience(ctx, start, at, err) {
 			return n > 0, c.explain(at, err)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		backOff(ctx, wait, over, &woken)
 	}
 }
 
@@ -200,6 +208,8 @@ func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, er
 	switch code, status := answer(err); {
 	case errors.As(err, &credential), isTLS(err), !at.sent:
 		return 0
+	case code == http.StatusForbidden:
+		return min(whole, c.outage.settled().Sub(start))
 	case code == http.StatusTooManyRequests:
 		return whole
 	case code == http.StatusNotImplemented, code == http.StatusHTTPVersionNotSupported:

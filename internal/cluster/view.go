@@ -284,8 +284,8 @@ type openWatch struct {
 }
 
 func (w *openWatch) Stop() {
+	w.cancel() // first: what breaks after that is no outage
 	w.Interface.Stop()
-	w.cancel()
 }
 
 // poll stands in for a watch that is not allowed: it lists every pollEvery

@@ -136,19 +136,31 @@ func TestViewFollows(t *testing.T) {
 
 func TestViewRelistsOn410(t *testing.T) {
 	t.Parallel()
-	w := wire(t, testcluster.Shared(t).Namespace(t))
-	v := w.View(w.namespace)
-	like := &corev1.ConfigMap{}
-	w.createDirect(t, "old")
-	awaitView(t, v, like, "old", true, 3*time.Second)
-	w.proxy.SetFault(onFirst((*testcluster.Request).Watch, testcluster.Reject(http.StatusGone, metav1.StatusReasonExpired, "too old resource version")))
-	w.proxy.DropWatches()
-	if err := w.direct.CoreV1().ConfigMaps(w.namespace).Delete(t.Context(), "old", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
+	for name, fault := range map[string]testcluster.Fault{
+		"refused": testcluster.Reject(http.StatusGone, metav1.StatusReasonExpired, "too old resource version"),
+		"event":   testcluster.Expired(), // what a real API server says
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := wire(t, testcluster.Shared(t).Namespace(t))
+			v := w.View(w.namespace)
+			like := &corev1.ConfigMap{}
+			w.createDirect(t, "old")
+			awaitView(t, v, like, "old", true, 3*time.Second)
+			w.proxy.SetFault(onFirst((*testcluster.Request).Watch, fault))
+			w.proxy.Reset()
+			w.proxy.DropWatches()
+			if err := w.direct.CoreV1().ConfigMaps(w.namespace).Delete(t.Context(), "old", metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.createDirect(t, "new")
+			awaitView(t, v, like, "new", true, 3*time.Second)
+			awaitView(t, v, like, "old", false, 3*time.Second)
+			if found := w.proxy.Requests(); len(found) < 2 {
+				t.Errorf("not listed again:\n%s", strings.Join(lines(found), "\n"))
+			}
+		})
 	}
-	w.createDirect(t, "new")
-	awaitView(t, v, like, "new", true, 3*time.Second)
-	awaitView(t, v, like, "old", false, 3*time.Second)
 }
 
 func TestViewSurvivesARestart(t *testing.T) {

@@ -15,6 +15,7 @@ type Fault struct {
 	kind   faultKind
 	delay  time.Duration
 	status metav1.Status
+	event  string // not empty: status is the object of a watch's event of this type
 	header http.Header
 	before func()
 	after  func()
@@ -40,6 +41,14 @@ func Reject(code int, reason metav1.StatusReason, message string) Fault {
 		Reason:   reason,
 		Message:  message,
 	}}
+}
+
+// Expired answers a watch whose resource version has been compacted away: 200,
+// and one event that says 410.
+func Expired() Fault {
+	f := Reject(http.StatusGone, metav1.StatusReasonExpired, "too old resource version")
+	f.event = "ERROR"
+	return f
 }
 
 // Conflict answers 409, as for an update of what changed in between.
@@ -130,6 +139,10 @@ func (f Fault) reply(w http.ResponseWriter) {
 		w.Header()[key] = values
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if f.event != "" {
+		_ = json.NewEncoder(w).Encode(map[string]any{"type": f.event, "object": f.status})
+		return
+	}
 	w.WriteHeader(int(f.status.Code))
 	_ = json.NewEncoder(w).Encode(f.status) // the client may have left
 }
