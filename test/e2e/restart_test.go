@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -93,10 +96,16 @@ func kubeProxyIsAway(t *testing.T, c *testnode.Cluster) {
 // resets connections and refuses others; what is restarted is killed, with its
 // storage and controllers, and comes back with empty caches and no watches.
 // Releases go on when it is back, and the traffic never notices.
+//
+// What the log shows after a restart: the provider goes on at once, and then
+// waits for the node. The kubelet's own watches ask again after up to a minute
+// (client-go's reflector: 0.8 s, doubled up to 30 s, and as much again by
+// jitter; an outage less than two minutes ago counts on).
 func TestAPIServerGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	c := testnode.Start(t, testnode.Options{})
 	w := workspaceOn(t, c, "api-server")
+	w.useAccount(t)
 	versions := config{version: "v1", keep: 1, drain: "1s"}
 	w.mustApply(versions)
 	url := w.address(versions)
@@ -148,7 +157,8 @@ func TestAPIServerGoesAndComesBack(t *testing.T) {
 			if _, err := x.wait(); err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("the API server was away for %s; the apply ended %s after it was back", ms(gone, returned), ms(returned, time.Now()))
+			t.Logf("the API server was away for %s; the apply ended %s after it was back: %s", ms(gone, returned), ms(returned, time.Now()),
+				w.story(t, gone, returned))
 			w.untilAnsweredBy(url, next.version)
 			answers := l.end()
 			l.mustNotFail(t, answers)
@@ -158,6 +168,71 @@ func TestAPIServerGoesAndComesBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// useAccount makes the provider work as one who may do everything in its
+// namespace. An API server that starts believes administrators before others.
+func (w *workspace) useAccount(t *testing.T) {
+	t.Helper()
+	const name = "releases"
+	meta := metav1.ObjectMeta{Name: name}
+	ctx, client := t.Context(), w.cluster.Client()
+	_, err := client.CoreV1().ServiceAccounts(w.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"*"}
+	_, err = client.RbacV1().Roles(w.namespace).Create(ctx, &rbacv1.Role{
+		ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: all, Resources: all, Verbs: all}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.RbacV1().RoleBindings(w.namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: w.namespace}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := client.CoreV1().ServiceAccounts(w.namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := testcluster.Cluster{KubeconfigPath: w.kubeconfig}
+	w.kubeconfig = admin.Kubeconfig(t, testcluster.WithToken(token.Status.Token))
+}
+
+// story is what the provider and the kubelet told in Events since a moment, by
+// the time before or after another.
+func (w *workspace) story(t *testing.T, since, zero time.Time) string {
+	t.Helper()
+	found, err := w.cluster.Client().EventsV1().Events(w.namespace).List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type told struct {
+		at   time.Time
+		what string
+	}
+	var all []told
+	for _, e := range found.Items {
+		at := e.EventTime.Time
+		if at.IsZero() {
+			at = e.DeprecatedLastTimestamp.Time // whole seconds
+		}
+		if at.After(since) && (e.ReportingController == "kubelet" || strings.HasPrefix(e.ReportingController, "switchback")) {
+			all = append(all, told{at, fmt.Sprintf("%s %s %+.1fs", e.ReportingController, e.Reason, at.Sub(zero).Seconds())})
+		}
+	}
+	slices.SortFunc(all, func(a, b told) int { return a.at.Compare(b.at) })
+	var lines []string
+	for _, one := range all {
+		if !slices.Contains(lines, one.what) {
+			lines = append(lines, one.what)
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // workloadIsMade waits for the next workload.
