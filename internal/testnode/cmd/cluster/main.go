@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string) error {
 	case "check":
 		return testnode.Check()
 	case "packages":
-		fmt.Println(strings.Join(testnode.Packages(), " "))
+		fmt.Fprintln(os.Stdout, strings.Join(testnode.Packages(), " "))
 		return nil
 	case holdVerb:
 		return hold(ctx, name)
