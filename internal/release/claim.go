@@ -46,7 +46,7 @@ func Claim(f Found, hash string) ClaimStep {
 	case r.Busy() && !f.HolderDead:
 		return ClaimWait
 	}
-	finished := r.Custody == CustodyOwned && r.Status == StatusStarted && !r.Busy()
+	finished := r.Custody == CustodyOwned && r.Status.Finished() && !r.Busy()
 	switch {
 	case !finished:
 		// Retained, condemned, abandoned, failed, cancelled, or left by the dead.

@@ -26,7 +26,7 @@ func Dispose(r *Record, owner string, carries bool, kept []string, name string) 
 		return DisposeStale
 	case carries:
 		return DisposeCondemn
-	case r.Status == StatusStarted && r.Custody != CustodyTerminating && slices.Contains(kept, name):
+	case r.Status.Finished() && r.Custody != CustodyTerminating && slices.Contains(kept, name):
 		return DisposeRetain
 	default:
 		return DisposeRemove
@@ -51,7 +51,7 @@ func Collect(main Main, records map[string]*Record) Collection {
 		if main.Names(name) {
 			continue
 		}
-		keep := slices.Contains(kept, name) && r.Status == StatusStarted
+		keep := slices.Contains(kept, name) && r.Status.Finished()
 		switch r.Custody {
 		case CustodyOwned:
 		case CustodyClaimed, CustodyCondemned:

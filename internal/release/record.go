@@ -28,6 +28,10 @@ type Record struct {
 	Holder string `json:"holder,omitempty"` // who that is, in words
 	Beat   int64  `json:"beat,omitempty"`
 
+	// CancelRequested says who asked the process that is starting the release to
+	// give up. It finds this at its next write, and lets go.
+	CancelRequested string `json:"cancelRequested,omitempty"`
+
 	CreatedBy string    `json:"createdBy,omitempty"`
 	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt
 	Durations Durations `json:"durations,omitzero"`

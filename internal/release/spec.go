@@ -5,10 +5,13 @@ package release
 type Spec struct {
 	Namespace   string
 	Environment string
-	Replicas    int32
+	Replicas    int32 // while it is started
 	OnFailure   OnFailure
 	IgnoreDrift []string // field paths, e.g. "spec.template.metadata.annotations"
 	Content     Content
+
+	DesiredState    DesiredState      // empty means DesiredStarted
+	RestartTriggers map[string]string // kept for an import; a change of them restarts the pods
 }
 
 // Content is what shapes the pods. It decides the release's name: equal content

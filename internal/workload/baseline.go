@@ -52,7 +52,8 @@ func watched(path string) bool {
 		return false
 	}
 	switch path {
-	case "metadata.labels[" + release.LabelCustody + "]", "metadata.labels[" + release.LabelStatus + "]":
+	case "spec.template.metadata.annotations[" + release.AnnotationRestartedAt + "]", // carried over from what lives
+		"metadata.labels[" + release.LabelCustody + "]", "metadata.labels[" + release.LabelStatus + "]":
 		return false
 	}
 	return !strings.HasPrefix(path, "status")

@@ -48,7 +48,7 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot render the pods of %s: %w", name, err)
 	}
-	replicas, history := spec.Replicas, revisionHistoryLimit
+	replicas, history := spec.RunningReplicas(), revisionHistoryLimit
 	// Never fewer ready pods than asked for, even while the template rolls: more
 	// for a moment cost less than requests that the rest cannot take.
 	unavailable, surge := intstr.FromInt32(0), intstr.FromString("25%")

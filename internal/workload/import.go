@@ -48,10 +48,7 @@ func blank(env map[string]string) map[string]string {
 // with, so the content is the original. It is false after a lossy rebuild and
 // where somebody changed env values on the live object.
 func FromDeployment(d *appsv1.Deployment) (spec release.Spec, exact bool, err error) {
-	spec = release.Spec{Namespace: d.Namespace, Environment: environment(d), Replicas: 1}
-	if d.Spec.Replicas != nil {
-		spec.Replicas = *d.Spec.Replicas
-	}
+	spec = release.Spec{Namespace: d.Namespace, Environment: environment(d), Replicas: StartedReplicas(d), RestartTriggers: RestartTriggers(d)}
 	hash := d.Annotations[release.AnnotationContentHash]
 	if c, ok := fromAnnotation(d); ok {
 		spec.Content = c

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -59,6 +60,10 @@ func annotations(spec release.Spec, hash string) (map[string]string, error) {
 		release.AnnotationVersion:     spec.Content.Version,
 		release.AnnotationContentHash: hash,
 		release.AnnotationSpec:        typed,
+		release.AnnotationReplicas:    strconv.Itoa(int(spec.Replicas)),
+	}
+	if err := setRestartTriggers(a, spec.RestartTriggers); err != nil {
+		return nil, err
 	}
 	// A label value cannot hold every environment name; the annotation can.
 	if spec.Environment != "" && release.LabelValue(spec.Environment) != spec.Environment {

@@ -1,0 +1,63 @@
+package release
+
+// DesiredState is whether a release shall have pods.
+type DesiredState string
+
+// Desired states.
+const (
+	DesiredStarted DesiredState = "started" // running
+	DesiredStopped DesiredState = "stopped" // scaled to zero, everything else kept
+)
+
+// DesiredStates lists every DesiredState; validators, docs and tests use it.
+func DesiredStates() []DesiredState { return []DesiredState{DesiredStarted, DesiredStopped} }
+
+// Goal is the status of a release that is as desired.
+func (d DesiredState) Goal() Status {
+	if d == DesiredStopped {
+		return StatusStopped
+	}
+	return StatusStarted
+}
+
+// Desired is the state that a release with this status was last asked for.
+func (s Status) Desired() DesiredState {
+	switch s {
+	case StatusStopping, StatusStopped, StatusStopError:
+		return DesiredStopped
+	case StatusAwaitingApproval, StatusApprovalDenied, StatusQueued, StatusBuilding, StatusBuildError, StatusStarting, StatusStarted, StatusDegraded,
+		StatusStartError, StatusRestarting, StatusCancelled, StatusTerminating, StatusTerminated, StatusTerminateError:
+		return DesiredStarted
+	}
+	return DesiredStarted
+}
+
+// Up says that the release has healthy pods, as far as its record knows: what
+// is about to be done to it must not take them away.
+func (s Status) Up() bool { return s == StatusStarted || s == StatusDegraded || s == StatusRestarting }
+
+// Finished says that nothing is left to do before the release can be gone back
+// to. A stopped one starts its pods first.
+func (s Status) Finished() bool { return s.Up() || s == StatusStopped }
+
+// RunningReplicas is how many pods the workload is asked for.
+func (s Spec) RunningReplicas() int32 {
+	if s.DesiredState == DesiredStopped {
+		return 0
+	}
+	return s.Replicas
+}
+
+// Annotations that outlive a stop, a restart and the loss of a state.
+const (
+	// AnnotationReplicas is, on a workload, the number of pods that it has while
+	// it is started.
+	AnnotationReplicas = Prefix + "replicas"
+	// AnnotationRestartTriggers is, on a workload, what `restart_triggers` was
+	// when it was last applied.
+	AnnotationRestartTriggers = Prefix + "restart-triggers"
+	// AnnotationRestartedAt is, on a pod template, when its pods were last asked
+	// to be replaced. It is no part of the content: every apply carries the live
+	// value over, and only a restart sets another one.
+	AnnotationRestartedAt = Prefix + "restarted-at"
+)

@@ -1,0 +1,71 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+)
+
+// CarriesError refuses to take away the pods of a release that traffic goes to.
+type CarriesError struct {
+	Cluster string
+	ID      ID
+	Why     string // or why it cannot be told
+}
+
+func (e *CarriesError) Error() string {
+	return fmt.Sprintf("the deployment %s on cluster %q cannot be stopped: %s", e.ID, e.Cluster, e.Why)
+}
+
+// RefusedError says why an action is refused for another reason than the
+// status, which is an *ActionError.
+type RefusedError struct {
+	Cluster string
+	ID      ID
+	Action  Action
+	Reason  string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("cannot %s the deployment %s on cluster %q: %s", e.Action, e.ID, e.Cluster, e.Reason)
+}
+
+// StopError says that a release was scaled to zero but did not stop.
+type StopError struct {
+	Cluster string
+	ID      ID
+	Pods    []string // still there, where pods may be listed
+	Err     error    // why the wait ended
+}
+
+func (e *StopError) Error() string {
+	msg := fmt.Sprintf("the deployment %s on cluster %q was scaled to zero but did not stop", e.ID, e.Cluster)
+	if len(e.Pods) > 0 {
+		msg += "; pods still there: " + strings.Join(e.Pods, ", ")
+	}
+	return fmt.Sprintf("%s: %v", msg, e.Err)
+}
+
+func (e *StopError) Unwrap() error { return e.Err }
+
+// CancelledError says that somebody asked for the start of a release to be given up.
+type CancelledError struct {
+	Cluster string
+	ID      ID
+	By      string
+}
+
+func (e *CancelledError) Error() string {
+	return fmt.Sprintf("the start of the deployment %s was cancelled on cluster %q by %s", e.ID, e.Cluster, e.By)
+}
+
+// TakenOverError says that another process has begun to work on a release that
+// this one was at work on.
+type TakenOverError struct {
+	Cluster string
+	ID      ID
+	Holder  string
+}
+
+func (e *TakenOverError) Error() string {
+	return fmt.Sprintf("the deployment %s on cluster %q has been taken over by %s meanwhile", e.ID, e.Cluster, e.Holder)
+}
