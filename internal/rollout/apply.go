@@ -50,10 +50,22 @@ func within(conflicts []release.FieldConflict, paths []string) []string {
 }
 
 // applyWorkload applies the release's workload and returns the server's reply,
-// with the fields that were taken back.
-func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, replicas int32, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
-	t.spec.Replicas = replicas
-	render := func() (*appsv1.Deployment, error) { return workload.Deployment(t.spec) }
+// with the fields that were taken back. Its pods are replaced only where they
+// must be: what a former restart has written stays, and restart, where there is
+// one, is written.
+func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, restart *restart, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
+	render := func(live *appsv1.Deployment) (*appsv1.Deployment, error) {
+		want, err := workload.Deployment(startedAs(t.spec, live))
+		if err != nil || live == nil {
+			return want, err
+		}
+		workload.SetRestartedAt(want, workload.RestartedAt(live))
+		if restart != nil && !restartedFor(live, t.spec.RestartTriggers) {
+			restart.asked(live)
+			workload.SetRestartedAt(want, restart.at)
+		}
+		return want, nil
+	}
 	return apply(ctx, c, t, "Deployment", render, may)
 }
 
@@ -62,7 +74,7 @@ func (e *Engine) applyService(ctx context.Context, c Cluster, t target, may take
 	if workload.Service(t.spec) == nil {
 		return nil, nil, nil
 	}
-	render := func() (*corev1.Service, error) { return workload.Service(t.spec), nil }
+	render := func(*corev1.Service) (*corev1.Service, error) { return workload.Service(t.spec), nil }
 	return apply(ctx, c, t, "Service", render, may)
 }
 
@@ -72,14 +84,14 @@ func apply[T any, P interface {
 	*T
 	comparable
 	Object
-}](ctx context.Context, c Cluster, t target, kind string, render func() (P, error), may takeBack) (P, []release.FieldConflict, error) {
+}](ctx context.Context, c Cluster, t target, kind string, render func(live P) (P, error), may takeBack) (P, []release.FieldConflict, error) {
 	var taken []release.FieldConflict
 	for {
 		live, err := look(ctx, c, t.id.Namespace, t.id.Name, t.application(), P(new(T)), kind)
 		if err != nil {
 			return nil, nil, err
 		}
-		want, err := render()
+		want, err := render(live)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -121,8 +121,8 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	before := *record
 	next := e.newRecord(ctx, c, t, owner)
 	next.CreatedBy, next.Baseline, next.Durations = before.CreatedBy, before.Baseline, before.Durations
-	if before.Status == release.StatusStarted {
-		next.Status = release.StatusStarted // it is: what follows only makes sure
+	if before.Status.Up() || before.Status == t.spec.DesiredState.Goal() {
+		next.Status = before.Status // it is: what follows only makes sure
 	}
 	cl := &claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}
 	if err := cl.write(ctx); err != nil {
@@ -158,8 +158,9 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
 		cl.record.Beat++
 		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}
-		if record.Status != release.StatusStarted {
-			cl.record.Status, cl.record.Reason = release.StatusStarting, ""
+		cl.record.CancelRequested = ""
+		if !record.Status.Up() && record.Status != t.spec.DesiredState.Goal() {
+			cl.record.Status, cl.record.Reason = underWay(t.spec.DesiredState), ""
 		}
 		if err := cl.write(ctx); release.ReadAgain(err) {
 			continue

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -35,7 +37,10 @@ var errSibling = errors.New("another cluster failed")
 // abandoned, and OnFailure decides what keeps running.
 func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Spec) (Deployed, error) {
 	t, owner, began := newTarget(spec), NewToken(), time.Now()
-	done := Deployed{ID: t.id, Owner: owner, Status: release.StatusStarted}
+	done := Deployed{ID: t.id, Owner: owner, Status: spec.DesiredState.Goal()}
+	whole := ctx
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
 
 	claims, err := onAll(byName(clusters), func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
 	claims = made(claims)
@@ -45,18 +50,21 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 		return Deployed{}, err
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
-	err = e.bringUpAll(ctx, claims, nil)
+	for _, cl := range claims {
+		cl.abortBy(abort)
+	}
+	err = e.reach(ctx, claims, nil)
 	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
 	}
-	if err != nil && interrupted(ctx) {
-		e.cancelAll(ctx, claims)
+	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
+		e.cancelAll(whole, claims, interruptedBy(by))
 		done.Status = release.StatusCancelled
-		done.Notices = append(done.Notices, cancelled(t.id))
+		done.Notices = append(done.Notices, cancelled(t.id, by))
 		err = nil
 	}
 	if err != nil {
-		e.abandonAll(ctx, claims, err)
+		e.abandonAll(whole, claims, err)
 		return Deployed{}, err
 	}
 	for _, cl := range claims {
@@ -79,6 +87,17 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	return e.claim(ctx, c, t, owner)
 }
 
+// reach brings the release to what is desired: healthy on every cluster, or
+// without pods on every cluster.
+func (e *Engine) reach(ctx context.Context, claims []*claim, may takeBack) error {
+	if len(claims) == 0 || claims[0].target.spec.DesiredState != release.DesiredStopped {
+		return e.bringUpAll(ctx, claims, may)
+	}
+	return e.haltAll(ctx, claims, func(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
+		return e.applyAll(ctx, cl, may)
+	})
+}
+
 // bringUpAll makes the release healthy on every cluster, or stops at the first
 // that cannot.
 func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) error {
@@ -97,17 +116,29 @@ func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) 
 
 // bringUp applies the release's objects and waits until it is healthy.
 func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
+	applied, err := e.applyAll(ctx, cl, may)
+	if err != nil {
+		return err
+	}
+	if cl.restart != nil && cl.restart.applied {
+		return e.awaitRestarted(ctx, cl, applied)
+	}
+	return e.awaitStarted(ctx, cl, applied)
+}
+
+// applyAll applies the release's objects and returns its workload.
+func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1.Deployment, error) {
 	c, t := cl.cluster, cl.target
 	if cl.adopts {
 		may = everything // its content is ours by name; no plan could show what was done to it meanwhile
 	}
-	applied, taken, err := e.applyWorkload(ctx, c, t, t.spec.Replicas, may)
+	applied, taken, err := e.applyWorkload(ctx, c, t, cl.restart, may)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	service, more, err := e.applyService(ctx, c, t, may)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if taken = append(taken, more...); len(taken) > 0 && cl.adopts {
 		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
@@ -118,7 +149,12 @@ func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
 	}
 	cl.note(func(r *release.Record) { r.Baseline = baseline })
 	cl.phase("applied")
-	start := time.Now()
+	return applied, nil
+}
+
+// awaitStarted waits until the release is healthy, and measures that.
+func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
+	c, t, start := cl.cluster, cl.target, time.Now()
 	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
 		return err
 	}
@@ -142,7 +178,10 @@ func creation(claims []*claim) (at time.Time, by string) {
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
 		return struct{}{}, cl.finish(ctx, func(r *release.Record) {
-			r.Custody, r.Status, r.Reason = release.CustodyOwned, release.StatusStarted, ""
+			if r.Custody == release.CustodyClaimed {
+				r.Custody = release.CustodyOwned
+			}
+			r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
 			r.Durations.Total = time.Since(began).Round(time.Millisecond)
 		})
 	})
@@ -168,8 +207,13 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	c, t := cl.cluster, cl.target
 	defer cl.stop()
 	e.unclaim(key(c, t.id.Namespace, t.id.Name))
-	if cl.before != nil && cl.before.Status == release.StatusStarted {
+	switch {
+	case cl.halted:
+		return e.failHalted(ctx, cl, cause)
+	case cl.before != nil && cl.before.Status.Up():
 		return cl.giveBack(ctx) // it ran before we came
+	case cl.before != nil && cl.before.Status == release.StatusStopped && cl.before.Custody == release.CustodyOwned:
+		return errors.Join(e.stopIdle(ctx, c, t), cl.giveBack(ctx)) // it did not run, and is another state's
 	}
 	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
 		d, err := e.liveWorkload(ctx, c, t.id, t.application())
@@ -191,35 +235,60 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
 // and stays ours so that the next apply resumes it.
-func (e *Engine) cancelAll(ctx context.Context, claims []*claim) {
+func (e *Engine) cancelAll(ctx context.Context, claims []*claim, reason string) {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
-		return struct{}{}, e.cancel(clean, cl)
+		return struct{}{}, e.cancel(clean, cl, reason)
 	})
 }
 
-func (e *Engine) cancel(ctx context.Context, cl *claim) error {
-	c, t := cl.cluster, cl.target
+func (e *Engine) cancel(ctx context.Context, cl *claim, reason string) error {
 	status := release.StatusCancelled
-	if cl.before != nil && cl.before.Status == release.StatusStarted {
-		status = release.StatusStarted // it was up before we came: it stays up
+	switch {
+	case cl.halted: // its pods are going, which nobody need wait for
+		status = release.StatusStopping
+	case cl.before != nil && cl.before.Status.Up(), cl.record.Status == release.StatusStopped:
+		status = cl.record.Status // it was up, or down, before we came: it stays that
 	}
 	// The record first: it is what the next apply reads, whatever becomes of the rest.
 	err := cl.finish(ctx, func(r *release.Record) {
-		r.Custody, r.Status, r.Reason = release.CustodyOwned, status, "interrupted"
+		if r.Custody == release.CustodyClaimed {
+			r.Custody = release.CustodyOwned
+		}
+		r.Status, r.Reason = status, reason
 	})
 	if status != release.StatusCancelled {
 		return err
 	}
-	return errors.Join(err, e.stopIdle(ctx, c, t))
+	return errors.Join(err, e.stopIdleAs(ctx, cl))
+}
+
+// interruptedBy is what a record keeps of why a start was given up.
+func interruptedBy(by *release.CancelledError) string {
+	if by == nil {
+		return "interrupted"
+	}
+	return "cancelled by " + by.By
+}
+
+// failHalted is what follows where a release was scaled to zero and something
+// failed then: it is whose it was, and says that it is not as it was.
+func (e *Engine) failHalted(ctx context.Context, cl *claim, cause error) error {
+	return cl.finish(ctx, func(r *release.Record) {
+		if cl.before != nil {
+			r.Owner, r.Custody = cl.before.Owner, cl.before.Custody
+		}
+		r.Status, r.Reason = release.StatusStopError, reasonOf(cause)
+	})
 }
 
 // scaleDown asks for no pods; it does not wait. Callers hold the Lease and have
 // made sure that no traffic goes there.
 func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
 	t.spec.IgnoreDrift = nil // what others may set the number of pods to is not meant
-	_, _, err := e.applyWorkload(ctx, c, t, 0, everything)
+	t.spec.DesiredState = release.DesiredStopped
+	_, _, err := e.applyWorkload(ctx, c, t, nil, everything)
 	return err
 }
 

@@ -27,10 +27,14 @@ func tookFieldsOver(c Cluster, id release.ID, conflicts []release.FieldConflict)
 	}
 }
 
-func cancelled(id release.ID) Notice {
+func cancelled(id release.ID, by *release.CancelledError) Notice {
+	how := "interrupted"
+	if by != nil {
+		how = fmt.Sprintf("cancelled on cluster %q by %s", by.Cluster, by.By)
+	}
 	return Notice{
 		Summary: "Deployment cancelled",
-		Detail:  fmt.Sprintf("The start of %s was interrupted. It has been asked to scale down and keeps status \"cancelled\"; the next apply resumes it in place.", id),
+		Detail:  fmt.Sprintf("The start of %s was %s. It has been asked to scale down and keeps status \"cancelled\"; the next apply resumes it in place.", id, how),
 	}
 }
 

@@ -23,11 +23,17 @@ type claim struct {
 	owner   string
 	before  *release.Record // what was adopted; nil when the record is new
 	adopts  bool            // by content, rather than resuming what is in our state
-	notices []Notice
+	halted  bool            // we have scaled to zero what was there before
+	// unplanned: the target is what lives, so that single fields of it may be
+	// applied, and never the whole.
+	unplanned bool
+	restart   *restart // nil: its pods are not to be replaced
+	notices   []Notice
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
 	record release.Record
+	abort  context.CancelCauseFunc // ends the operation; nil where nobody may
 
 	stop func() // ends the heartbeat
 }
@@ -144,7 +150,12 @@ func (cl *claim) update(ctx context.Context, change func(*release.Record)) error
 		if record.Owner != cl.owner {
 			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
 		}
+		if record.Run != "" && record.Run != cl.engine.run {
+			return &release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Holder: record.Holder}
+		}
 		cl.live = live
+		cl.record.CancelRequested = record.CancelRequested
+		cl.heed()
 	}
 }
 
@@ -165,7 +176,7 @@ func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error
 	cl.stop()
 	return cl.update(ctx, func(r *release.Record) {
 		change(r)
-		r.Run, r.Holder = "", ""
+		r.Run, r.Holder, r.CancelRequested = "", "", ""
 	})
 }
 

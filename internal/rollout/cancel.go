@@ -1,0 +1,184 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Cancel gives up the start of a release on every cluster. A live process that
+// is starting it is asked to, and ends as after a Ctrl-C: with status cancelled,
+// scaled down, to be resumed by the next apply. What a dead one left is
+// cancelled here. Anything but a start is refused.
+func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error) {
+	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusCancelled}
+	_, err := onAll(byName(req.Clusters), func(c Cluster) (struct{}, error) { return struct{}{}, e.cancelOn(ctx, c, req) })
+	if err == nil {
+		req.tell("%s is cancelled", req.ID)
+	}
+	return done, err
+}
+
+func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest) error {
+	application, _ := release.ApplicationOf(req.ID.Name)
+	var watched *corev1.ConfigMap // whose holder was seen to be dead
+	requested := false
+	for {
+		live, record, err := e.liveRecord(ctx, c, req.ID, application)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+		if why := mayCancel(record, requested); why != "" {
+			return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: release.ActionCancel, Status: statusIn(record), Reason: why}
+		}
+		if req.Owner != "" && record.Owner != req.Owner {
+			return staleDeployment(c, req.ID, record.Holder)
+		}
+		switch {
+		case record.Status == release.StatusCancelled && !record.Busy():
+			return nil
+		case record.Busy() && record.CancelRequested == "" && (watched == nil || watched.ResourceVersion != live.ResourceVersion):
+			req.tell("%s: asking %s to give up the start of %s", c.Name(), record.Holder, req.ID)
+			err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.holder })
+			if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+				return err
+			}
+			requested = true
+			continue
+		case record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion):
+			requested = true
+			if err := e.watchHolder(ctx, c, live); err != nil {
+				return &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
+			}
+			watched = live
+			continue
+		}
+		if err := e.cancelDead(ctx, c, req, application, live, record); !release.ReadAgain(err) {
+			return err
+		}
+	}
+}
+
+func statusIn(r *release.Record) release.Status {
+	if r == nil {
+		return ""
+	}
+	return r.Status
+}
+
+// mayCancel refuses what is not being started.
+func mayCancel(r *release.Record, requested bool) string {
+	switch {
+	case r == nil && requested:
+		return "it was removed before its start could be cancelled"
+	case r == nil:
+		return "there is no such deployment"
+	case r.Custody == release.CustodyTerminating:
+		return fmt.Sprintf("it is being removed (%s)", statusOf(r))
+	case r.Status == release.StatusStarting, r.Status == release.StatusCancelled:
+		return ""
+	case requested:
+		return "its start had come to an end before it could be cancelled: " + statusOf(r)
+	}
+	return statusOf(r) + fmt.Sprintf(", and only what is %q can be cancelled", release.StatusStarting)
+}
+
+// cancelDead cancels what nobody is at work on any more. What no state has stays
+// for the next create of it, or for the next promotion to collect.
+func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) error {
+	cl := e.claimOf(c, application, live, record)
+	if record.Custody == release.CustodyClaimed {
+		cl.record.Custody = release.CustodyAbandoned
+	}
+	cl.record.Status, cl.record.Reason = release.StatusCancelled, "cancelled by "+e.holder
+	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
+	cl.record.Beat++
+	if err := cl.write(ctx); err != nil {
+		return err
+	}
+	cl.beat(ctx)
+	req.tell("%s: scaling %s down", c.Name(), req.ID)
+	err := e.stopIdleLive(ctx, cl)
+	if err == nil {
+		c.Tell(ctx, cl.live, "Cancelled", "the start of "+req.ID.Name+" was given up", true)
+	}
+	clean, done := e.cleanup(ctx)
+	defer done()
+	return errors.Join(err, cl.finish(clean, func(*release.Record) {}))
+}
+
+// stopIdleLive scales what lives down, unless it carries traffic.
+func (e *Engine) stopIdleLive(ctx context.Context, cl *claim) error {
+	c, id, application := cl.cluster, cl.target.id, cl.target.application()
+	return e.locked(ctx, []Cluster{c}, id.Namespace, application, func(ctx context.Context, _ *held) error {
+		d, err := e.liveWorkload(ctx, c, id, application)
+		if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
+			return err
+		}
+		cl.mu.Lock() // the heartbeat reads it
+		cl.target = targetOf(d, &cl.record, application, release.DesiredStopped)
+		cl.mu.Unlock()
+		_, err = e.rescale(ctx, cl)
+		return err
+	})
+}
+
+// stopIdleAs is stopIdle for a claim, by what its target can be used for.
+func (e *Engine) stopIdleAs(ctx context.Context, cl *claim) error {
+	if cl.unplanned {
+		return e.stopIdleLive(ctx, cl)
+	}
+	return e.stopIdle(ctx, cl.cluster, cl.target)
+}
+
+// cancelLiveStart cancels a start that a live process is at, ahead of a stop.
+func (e *Engine) cancelLiveStart(ctx context.Context, c Cluster, req ActionRequest) error {
+	application, _ := release.ApplicationOf(req.ID.Name)
+	_, record, err := e.liveRecord(ctx, c, req.ID, application)
+	if err != nil || record.Status != release.StatusStarting || !record.Busy() {
+		return ignoreNotFound(err)
+	}
+	err = e.cancelOn(ctx, c, req)
+	var ended *release.RefusedError
+	if errors.As(err, &ended) {
+		return nil // it came to an end by itself: stopped like any other
+	}
+	return err
+}
+
+// abortBy lets whoever writes a request into the record end the operation.
+func (cl *claim) abortBy(abort context.CancelCauseFunc) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.abort = abort
+	cl.heed()
+}
+
+// heed ends the operation where that was requested. cl.mu is held.
+func (cl *claim) heed() {
+	if by := cl.record.CancelRequested; by != "" && cl.abort != nil {
+		cl.abort(&release.CancelledError{Cluster: cl.cluster.Name(), ID: cl.target.id, By: by})
+	}
+}
+
+// cancelledOn is why an operation was ended by request; nil where it was not.
+func cancelledOn(ctx context.Context) *release.CancelledError {
+	var by *release.CancelledError
+	if errors.As(context.Cause(ctx), &by) {
+		return by
+	}
+	return nil
+}
+
+// causeOf is the request that ended an operation, where that is why it failed.
+func causeOf(ctx context.Context, err error) error {
+	if by := cancelledOn(ctx); by != nil && err != nil {
+		return by
+	}
+	return err
+}

@@ -1,0 +1,115 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// holdAll takes the release's record in hand on every cluster, for an action.
+// refuses says why a record's status does not allow it.
+func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.Action, desired release.DesiredState, refuses func(*release.Record) string) ([]*claim, error) {
+	claims, err := onAll(byName(req.Clusters), func(c Cluster) (*claim, error) {
+		return e.take(ctx, c, req, action, desired, refuses)
+	})
+	claims = made(claims)
+	if err != nil {
+		e.giveBackAll(ctx, claims)
+		return nil, err
+	}
+	return claims, nil
+}
+
+// take is resume for those who have no plan: the target is what lives. It waits
+// while somebody alive is at work on the release.
+func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action release.Action, desired release.DesiredState, refuses func(*release.Record) string) (*claim, error) {
+	application, _ := release.ApplicationOf(req.ID.Name)
+	refused := func(status release.Status, why string) error {
+		return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: action, Status: status, Reason: why}
+	}
+	var watched *corev1.ConfigMap // whose holder was seen to be dead
+	told := ""
+	for {
+		live, record, err := e.liveRecord(ctx, c, req.ID, application)
+		if apierrors.IsNotFound(err) {
+			return nil, refused("", "there is no such deployment")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if req.Owner != "" && record.Owner != req.Owner {
+			return nil, staleDeployment(c, req.ID, record.Holder)
+		}
+		if why := refuses(record); why != "" {
+			return nil, refused(record.Status, why)
+		}
+		if record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion) {
+			if told != record.Holder {
+				req.tell("%s: %s is being worked on by %s; waiting for it", c.Name(), req.ID, record.Holder)
+				told = record.Holder
+			}
+			if err := e.watchHolder(ctx, c, live); err != nil {
+				return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
+			}
+			watched = live
+			continue
+		}
+		d, err := e.liveWorkload(ctx, c, req.ID, application)
+		if err != nil {
+			return nil, err
+		}
+		if d == nil || d.DeletionTimestamp != nil {
+			return nil, refused(record.Status, "its Deployment is gone; apply its switchback_deployment again")
+		}
+		cl := e.claimOf(c, application, live, record)
+		cl.target, cl.unplanned = targetOf(d, record, application, desired), true
+		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
+		cl.record.Beat++
+		cl.record.Phases = []release.Phase{{Name: string(action), At: time.Now().UTC()}}
+		if record.Custody == release.CustodyClaimed {
+			cl.record.Custody = release.CustodyAbandoned // whoever created it is dead, and no state has it
+		}
+		if !record.Status.Up() && record.Status != desired.Goal() {
+			cl.record.Status, cl.record.Reason = underWay(desired), ""
+		}
+		if err := cl.write(ctx); release.ReadAgain(err) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		cl.beat(ctx)
+		return cl, nil
+	}
+}
+
+// targetOf is what lives, as a target: its content may be inexact, its name and
+// hash are the record's.
+func targetOf(d *appsv1.Deployment, record *release.Record, application string, desired release.DesiredState) target {
+	spec, _, err := workload.FromDeployment(d)
+	if err != nil || spec.Content.Application != application {
+		spec.Namespace, spec.Replicas = d.Namespace, workload.StartedReplicas(d)
+		spec.Content = release.Content{Application: application}
+	}
+	spec.Content.Version = record.Version
+	spec.OnFailure, spec.DesiredState = release.OnFailureStop, desired
+	return target{spec: spec, hash: record.Hash, id: release.ID{Namespace: d.Namespace, Name: d.Name}}
+}
+
+// underWay is the status of a release that has no healthy pods and is being
+// brought to what is desired.
+func underWay(desired release.DesiredState) release.Status {
+	if desired == release.DesiredStopped {
+		return release.StatusStopping
+	}
+	return release.StatusStarting
+}
+
+// statusOf ends a sentence that refuses an action.
+func statusOf(r *release.Record) string { return fmt.Sprintf("its status is %q", r.Status) }

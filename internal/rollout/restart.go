@@ -1,0 +1,163 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// restart is one replacement of a release's pods, and the way back from it.
+type restart struct {
+	at string // what the pod template says from then on
+
+	applied  bool              // it may have been written
+	before   string            // what the pod template said
+	triggers map[string]string // what it had been restarted for
+}
+
+func newRestart() *restart {
+	return &restart{at: time.Now().UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)}
+}
+
+// asked notes what lives before the restart is written.
+func (r *restart) asked(live *appsv1.Deployment) {
+	if at := workload.RestartedAt(live); at != r.at {
+		r.applied, r.before, r.triggers = true, at, workload.RestartTriggers(live)
+	}
+}
+
+// restartedFor says that the pods have been asked to be replaced for these
+// triggers already, by a run that could not say so.
+func restartedFor(live *appsv1.Deployment, triggers map[string]string) bool {
+	return maps.Equal(workload.RestartTriggers(live), triggers)
+}
+
+// startedAs gives a spec the number of pods that others have set, where the user
+// leaves that to them: over a stop, it is kept like one's own.
+func startedAs(spec release.Spec, live *appsv1.Deployment) release.Spec {
+	if live != nil && workload.Ignored("spec.replicas", spec.IgnoreDrift) &&
+		(deref(live.Spec.Replicas) == 0 || spec.DesiredState == release.DesiredStopped) {
+		spec.Replicas = workload.StartedReplicas(live)
+	}
+	return spec
+}
+
+// Restart replaces the pods of a started release, a few at a time and never
+// below the number that it has, on every cluster. It returns when all pods are
+// new and ready and the old ones gone. Where the new ones do not become ready,
+// the old ones stay.
+func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, error) {
+	began := time.Now()
+	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStarted}
+	claims, err := e.holdAll(ctx, req, release.ActionRestart, release.DesiredStarted, mayRestart)
+	if err == nil {
+		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.restartOne(ctx, cl, req) })
+	}
+	if err == nil {
+		err = e.settle(ctx, claims, &done, began)
+	}
+	if err != nil {
+		e.failKeptAll(ctx, claims, err)
+		return done, err
+	}
+	req.tell("%s has been restarted", req.ID)
+	return done, nil
+}
+
+// mayRestart refuses what has no pods to be replaced.
+func mayRestart(r *release.Record) string {
+	switch {
+	case r.Custody == release.CustodyTerminating:
+		return fmt.Sprintf("it is being removed (%s)", statusOf(r))
+	case r.Status == release.StatusStopped:
+		return "it is stopped and has no pods to restart; start it instead"
+	case !r.Status.Up():
+		return statusOf(r) + fmt.Sprintf(", and only what is %q can be restarted", release.StatusStarted)
+	}
+	return ""
+}
+
+func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) error {
+	cl.restart = newRestart()
+	if err := cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" }); err != nil {
+		return err
+	}
+	req.tell("%s: replacing the pods of %s", cl.cluster.Name(), req.ID)
+	applied, err := e.amend(ctx, cl.cluster, cl.target, func(d *appsv1.Deployment) error {
+		cl.restart.asked(d)
+		workload.SetRestartedAt(d, cl.restart.at)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.awaitRestarted(ctx, cl, applied)
+}
+
+// awaitRestarted waits until every pod is new and ready and the old ones are gone.
+func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
+	c, t := cl.cluster, cl.target
+	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+		return err
+	}
+	view := c.View(t.id.Namespace)
+	err := await(ctx, view, func() (bool, time.Duration, error) {
+		pods, _ := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: t.id.Name})
+		ending := slices.ContainsFunc(pods, func(pod Object) bool { return pod.GetDeletionTimestamp() != nil })
+		return !ending, 0, nil
+	})
+	if err != nil {
+		return err
+	}
+	cl.phase("restarted")
+	c.Tell(ctx, applied, "Restarted", fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name), false)
+	return nil
+}
+
+// undoRestart goes back to the pods that were there: those that are still there
+// are not touched. It asks for it and does not wait.
+func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
+	r := cl.restart
+	if r == nil || !r.applied {
+		return nil
+	}
+	_, err := e.amend(ctx, cl.cluster, cl.target, func(d *appsv1.Deployment) error {
+		if workload.RestartedAt(d) == r.at {
+			workload.SetRestartedAt(d, r.before)
+		}
+		return workload.SetRestartTriggers(d, r.triggers)
+	})
+	return err
+}
+
+// restartReason is what a record keeps of a restart that was taken back.
+func restartReason(cause error) string {
+	var start *StartError
+	if errors.As(cause, &start) && len(start.Verdict.Findings) > 0 {
+		return "Restart failed and was taken back: " + string(start.Verdict.Findings[0].Cause)
+	}
+	return "Restart failed and was taken back: " + health.Redact(cause.Error())
+}
+
+// markRestarting writes down that the pods of what is up are going to be
+// replaced. What is not up gets new pods anyway.
+func (e *Engine) markRestarting(ctx context.Context, kept []*claim) error {
+	_, err := onAll(kept, func(cl *claim) (struct{}, error) {
+		if cl.before == nil || !cl.before.Status.Up() || cl.target.spec.DesiredState == release.DesiredStopped {
+			return struct{}{}, nil
+		}
+		cl.restart = newRestart()
+		return struct{}{}, cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
+	})
+	return err
+}
