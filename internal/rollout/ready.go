@@ -30,6 +30,9 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 	if err != nil {
 		return err
 	}
+	if record.Status.Desired() == release.DesiredStopped {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
+	}
 	var refused *release.ActionError
 	if errors.As(release.Check(release.ActionMarkMain, release.Standing{Cluster: c.Name(), ID: id, Status: record.Status}), &refused) {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it " + refused.Why()}

@@ -1,0 +1,183 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+func quota(name string, pods int) *corev1.ResourceQuota {
+	return &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: *resource.NewQuantity(int64(pods), resource.DecimalSI)}},
+	}
+}
+
+// beating is a process whose heart beats often.
+func (l *life) beating(t *testing.T) *process {
+	p := l.process(t)
+	timing := faultyTiming()
+	timing.Beat = 100 * time.Millisecond
+	p.engine = rollout.New(timing)
+	return p
+}
+
+// unready is a version whose pods never become ready.
+func (l *life) unready(version string) release.Spec {
+	spec := l.spec(version, "demo/unready-api")
+	return spec
+}
+
+// starting begins to create a version that never becomes ready, and returns
+// when it waits.
+func (l *life) starting(t *testing.T, ctx context.Context, p *process, spec release.Spec) <-chan outcome {
+	t.Helper()
+	applied, result := l.applied(), make(chan outcome, 1)
+	go func() {
+		done, err := p.engine.Deploy(ctx, p.on, spec)
+		result <- outcome{done, err}
+	}()
+	select {
+	case <-applied:
+	case got := <-result:
+		t.Fatalf("it ended without a wait: %+v", got)
+	}
+	l.proxy.SetFault(nil)
+	return result
+}
+
+type outcome struct {
+	done rollout.Deployed
+	err  error
+}
+
+func TestCancelOfALiveStart(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"cancel", "stop"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, testcluster.Shared(t))
+			spec := l.unready("v1")
+			id := release.ID{Namespace: l.namespace, Name: spec.Content.Name()}
+			result := l.starting(t, t.Context(), l.beating(t), spec)
+
+			p := l.process(t)
+			request := rollout.ActionRequest{ID: id, Clusters: p.on, Progress: func(line string) { t.Log(line) }}
+			act := p.engine.Cancel
+			if verb == "stop" {
+				act = p.engine.Stop
+			}
+			if _, err := act(t.Context(), request); err != nil {
+				t.Fatal(err)
+			}
+			got := <-result
+			if got.err != nil || got.done.Status != release.StatusCancelled || got.done.Owner == "" {
+				t.Errorf("the create ended as %+v, %v", got.done, got.err)
+			}
+			if len(got.done.Notices) != 1 || !strings.Contains(got.done.Notices[0].Detail, `cancelled on cluster "prod" by process `) {
+				t.Errorf("it tells %+v", got.done.Notices)
+			}
+			fresh := l.process(t)
+			o := fresh.engine.Observe(t.Context(), fresh.on, id)[0]
+			want := release.StatusCancelled
+			if verb == "stop" {
+				want = release.StatusStopped
+			}
+			if o.Record.Status != want || o.Record.Custody != release.CustodyOwned || o.Record.Busy() || *o.Workload.Spec.Replicas != 0 {
+				t.Errorf("it stands as %+v with %d replicas", o.Record, *o.Workload.Spec.Replicas)
+			}
+			// Once more is no matter.
+			if _, err := act(t.Context(), request); err != nil {
+				t.Errorf("again: %v", err)
+			}
+		})
+	}
+}
+
+// An update that brings a release back up ends as cancelled, too.
+func TestCancelOfALiveUpdate(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	spec := l.unready("v1")
+	interrupted, interrupt := context.WithCancel(t.Context())
+	result := l.starting(t, interrupted, l.process(t), spec)
+	interrupt()
+	first := <-result
+	if first.err != nil || first.done.Status != release.StatusCancelled {
+		t.Fatalf("the interrupted create: %+v, %v", first.done, first.err)
+	}
+
+	b, again := l.beating(t), make(chan outcome, 1)
+	applied := l.applied()
+	go func() {
+		done, err := b.engine.Update(t.Context(), rollout.UpdateRequest{Spec: spec, Owner: first.done.Owner, Keep: b.on})
+		again <- outcome{done, err}
+	}()
+	<-applied
+	l.proxy.SetFault(nil)
+	p := l.process(t)
+	id := release.ID{Namespace: l.namespace, Name: spec.Content.Name()}
+	if _, err := p.engine.Cancel(t.Context(), rollout.ActionRequest{ID: id, Clusters: p.on}); err != nil {
+		t.Fatal(err)
+	}
+	got := <-again
+	var by *release.CancelledError
+	if !errors.As(got.err, &by) || got.done.Status != release.StatusCancelled {
+		t.Errorf("the update ended as %+v, %v", got.done, got.err)
+	}
+}
+
+// What a dead process was starting is cancelled without it: it is in no state,
+// and the next create of it goes on.
+func TestCancelOfADeadStart(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	ctx, kill := context.WithCancel(t.Context())
+	result := l.starting(t, ctx, l.process(t), l.unready("v1"))
+	l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+	kill()
+	<-result
+	l.proxy.SetFault(nil)
+
+	p := l.process(t)
+	id := release.ID{Namespace: l.namespace, Name: l.unready("v1").Content.Name()}
+	if _, err := p.engine.Cancel(t.Context(), rollout.ActionRequest{ID: id, Clusters: p.on, Progress: func(line string) { t.Log(line) }}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := l.process(t)
+	o := fresh.engine.Observe(t.Context(), fresh.on, id)[0]
+	if o.Record.Status != release.StatusCancelled || o.Record.Custody != release.CustodyAbandoned || o.Record.Busy() || *o.Workload.Spec.Replicas != 0 {
+		t.Errorf("it stands as %+v with %d replicas", o.Record, *o.Workload.Spec.Replicas)
+	}
+}
+
+func TestCancelIsRefused(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	p := l.process(t)
+	if _, err := p.engine.Stop(t.Context(), p.action("v2")); err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{
+		"v1": `its status is "started", and only what is "starting" can be cancelled`,
+		"v2": `its status is "stopped"`,
+		"v9": "there is no such deployment",
+	} {
+		var refused *release.RefusedError
+		if _, err := p.engine.Cancel(t.Context(), p.action(version)); !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", version, err)
+		}
+	}
+	l.stands("v1", release.StatusStarted, 2)
+	l.stands("v2", release.StatusStopped, 0)
+}
