@@ -160,10 +160,17 @@ func aLife() []change {
 		return func(ctx context.Context, p *process) error { return p.terminate(ctx, v) }
 	}
 	unmain := func(ctx context.Context, p *process) error { return p.unmain(ctx) }
+	act := func(verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)) func(string) func(context.Context, *process) error {
+		return func(v string) func(context.Context, *process) error {
+			return func(ctx context.Context, p *process) error { _, err := verb(p.engine, ctx, p.action(v)); return err }
+		}
+	}
+	stop, start, restart := act((*rollout.Engine).Stop), act((*rollout.Engine).Start), act((*rollout.Engine).Restart)
 	return []change{
 		{"create", deploy("v1"), []string{"v1"}, ""},
 		{"first main", promote("v1", 1), []string{"v1"}, "v1"},
 		{"bump", then(deploy("v2"), promote("v2", 1), terminate("v1")), []string{"v1", "v2"}, "v2"},
+		{"rest", then(stop("v1"), start("v1"), restart("v1")), []string{"v1", "v2"}, "v2"},
 		{"back", then(deploy("v1"), promote("v1", 1), terminate("v2")), []string{"v1", "v2"}, "v1"},
 		{"bump keeping none", then(deploy("v3"), promote("v3", 0), terminate("v1")), []string{"v3"}, "v3"},
 		{"destroy", then(unmain, terminate("v3")), nil, ""},

@@ -112,6 +112,14 @@ func (l *life) stands(version string, status release.Status, pods int) {
 	if r.Status != status || r.Busy() || r.CancelRequested != "" {
 		l.t.Errorf("%s is %+v, want status %q", version, r, status)
 	}
+	if status == release.StatusCancelled { // asked for, not waited for
+		testcluster.Eventually(l.t, 30*time.Second, "the pods to go", func() error {
+			if n := len(l.pods(version)); n != pods {
+				return fmt.Errorf("%s has %d pods, want %d", version, n, pods)
+			}
+			return nil
+		})
+	}
 	if n := len(l.pods(version)); n != pods {
 		l.t.Errorf("%s has %d pods, want %d", version, n, pods)
 	}

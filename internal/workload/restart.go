@@ -79,3 +79,14 @@ func setRestartTriggers(annotations, triggers map[string]string) error {
 	annotations[release.AnnotationRestartTriggers] = string(text)
 	return err
 }
+
+// SetStartedReplicas writes down how many pods a workload has while it is
+// started.
+func SetStartedReplicas(d *appsv1.Deployment, n int32) {
+	annotations := maps.Clone(d.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[release.AnnotationReplicas] = strconv.Itoa(int(n))
+	d.Annotations = annotations
+}

@@ -1,0 +1,178 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// killedVerb is a verb that is killed after each of its writes, and done again.
+type killedVerb struct {
+	name   string
+	before func(context.Context, *process) error // from v1 as main and v2 beside it, both started
+	do     func(context.Context, *process) error
+	status release.Status // of v2 then
+	pods   int
+	on     string // the version that it is about; empty: v2
+}
+
+func killedVerbs() []killedVerb {
+	act := func(verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error), version string) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error {
+			_, err := verb(p.engine, ctx, p.action(version))
+			return err
+		}
+	}
+	update := func(change func(*release.Spec), restart bool) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error { return p.update(ctx, p.desired("v2", change), restart) }
+	}
+	stop := act((*rollout.Engine).Stop, "v2")
+	create := func(ctx context.Context, p *process) error {
+		return p.create(ctx, p.desired("v3", stopped))
+	}
+	return []killedVerb{
+		{name: "stop", do: stop, status: release.StatusStopped},
+		{name: "stop as an update", do: update(stopped, false), status: release.StatusStopped},
+		{name: "start", before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted, pods: 2},
+		{name: "start as an update", before: stop, do: update(nil, false), status: release.StatusStarted, pods: 2},
+		{name: "restart", do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, pods: 2},
+		{name: "restart of main", do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, pods: 2, on: "v1"},
+		{name: "restart as an update", do: update(triggered("rotated"), true), status: release.StatusStarted, pods: 2},
+		{name: "create stopped", do: create, status: release.StatusStopped, on: "v3"},
+		{name: "cancel", before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
+	}
+}
+
+// interruptedStart leaves v3 as a process does that is killed while it starts it.
+func interruptedStart(ctx context.Context, p *process) error {
+	ctx, kill := context.WithCancel(ctx)
+	defer kill()
+	applied := p.applied()
+	ended := make(chan error, 1)
+	go func() { _, err := p.engine.Deploy(ctx, p.on, p.desired("v3", nil)); ended <- err }()
+	select {
+	case <-applied:
+	case err := <-ended:
+		return fmt.Errorf("it ended without a wait: %w", err)
+	}
+	p.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+	kill()
+	<-ended
+	p.proxy.SetFault(nil)
+	return nil
+}
+
+// mortal is a process that has little time left when it is killed, and no
+// connection to clean up with.
+func (l *life) mortal(t *testing.T) *process {
+	t.Helper()
+	p := l.process(t)
+	timing := faultyTiming()
+	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
+	p.engine = rollout.New(timing)
+	return p
+}
+
+// TestVerbsKilledAfterEveryWrite kills a process when a write is done that it
+// does not know of. Another one does the same then, and ends where an
+// undisturbed one would have; main is never touched.
+func TestVerbsKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for _, v := range killedVerbs() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			version := v.on
+			if version == "" {
+				version = "v2"
+			}
+			for k, more := 1, true; more; k++ {
+				what := ""
+				ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = killedAt(t, v, version, k) })
+				if !ok {
+					return
+				}
+				if more {
+					t.Logf("killed after write %d, %s", k, what)
+				} else if k < 4 {
+					t.Errorf("it has only %d writes", k-1)
+				}
+			}
+		})
+	}
+}
+
+func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, hit bool) {
+	t.Helper()
+	l := application(t)
+	main := l.cluster.WatchMain(t, l.namespace, "api")
+	fewest := l.watchReady("v1")
+	if v.before != nil {
+		if err := v.before(t.Context(), l.process(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	var mu sync.Mutex
+	writes, dead := 0, false
+	l.proxy.Reset()
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if dead {
+			return testcluster.ConnectionReset()
+		}
+		if !r.Write() || strings.HasSuffix(r.Path, "/events") || strings.Contains(r.Path, "reviews") {
+			return testcluster.Fault{}
+		}
+		if writes++; writes < k {
+			return testcluster.Fault{}
+		}
+		dead, what = true, r.Method+" "+r.Path
+		return testcluster.LostReply().BeforeReply(kill)
+	})
+	err := v.do(ctx, l.mortal(t))
+	l.proxy.SetFault(nil)
+	if !dead {
+		if err != nil {
+			t.Fatalf("undisturbed: %v", err)
+		}
+		l.stands(version, v.status, v.pods)
+		return "", false
+	}
+	var interrupted *cluster.InterruptedError
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &interrupted) {
+		t.Logf("killed, it says: %v", err)
+	}
+	if version == "v3" && v.status == release.StatusStopped {
+		delete(l.owners, "v3") // a create that was killed leaves no state
+	}
+	if err := v.do(t.Context(), l.process(t)); err != nil {
+		t.Fatalf("after %s, another process: %v\n%s", what, err, l.log())
+	}
+	l.stands(version, v.status, v.pods)
+	names := []string{"v1", "v2"}
+	if version == "v3" {
+		names = append(names, "v3")
+	}
+	for _, name := range names {
+		if !slices.Contains(l.objects(), "Deployment/"+l.name(name)) {
+			t.Errorf("%s is gone: %v", name, l.objects())
+		}
+	}
+	if n := fewest(); n < 2 {
+		t.Errorf("at some moment only %d of 2 pods of main were ready", n)
+	}
+	main.NeverEmpty(t)
+	return what, true
+}
