@@ -32,6 +32,9 @@ type deploymentModel struct {
 	IgnoreDrift types.List     `tfsdk:"ignore_drift"`
 	Timeouts    timeouts.Value `tfsdk:"timeouts"`
 
+	DesiredState    types.String `tfsdk:"desired_state"`
+	RestartTriggers types.Map    `tfsdk:"restart_triggers"`
+
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
 	Sidecars                      types.List   `tfsdk:"sidecars"`
@@ -174,6 +177,10 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
 		spec.Replicas = m.Replicas.ValueInt32()
 	}
+	if whollyKnown(ctx, m.RestartTriggers) {
+		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
+	}
+	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
 	if v := m.OnFailure.ValueString(); v != "" {
 		spec.OnFailure = release.OnFailure(v)
 	}
@@ -220,6 +227,7 @@ func newDeploymentModel() deploymentModel {
 	object := func(name string) types.Object { return types.ObjectNull(t[name].(types.ObjectType).AttrTypes) }
 	return deploymentModel{
 		Triggers:         mapping("triggers"),
+		RestartTriggers:  mapping("restart_triggers"),
 		Clusters:         types.SetNull(types.StringType),
 		IgnoreDrift:      list("ignore_drift"),
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
@@ -250,6 +258,8 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.Replicas = types.Int32Value(spec.Replicas)
 	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
+	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
+	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

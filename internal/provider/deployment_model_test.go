@@ -40,6 +40,7 @@ func everything() release.Spec {
 	}
 	return release.Spec{
 		Namespace: "shop", Environment: "staging", Replicas: 3, OnFailure: release.OnFailureKeep, IgnoreDrift: []string{"spec.replicas"},
+		DesiredState: release.DesiredStopped, RestartTriggers: map[string]string{"secret": "2", "empty": ""},
 		Content: release.Content{
 			Application: "api", Version: "1.4.0+build", Triggers: map[string]string{"again": "1"}, Image: "ghcr.io/acme/api:1.4.0",
 			Container:      container,
@@ -67,7 +68,7 @@ func TestSpecSurvivesTheModel(t *testing.T) {
 		"everything": everything(),
 		"exec probe": probed,
 		"nothing": {
-			Namespace: "shop", Replicas: 1, OnFailure: release.OnFailureStop,
+			Namespace: "shop", Replicas: 1, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted,
 			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
 		},
 	}
@@ -214,6 +215,11 @@ func TestEveryAttributeIsDescribed(t *testing.T) {
 	for _, v := range release.OnFailures() {
 		if onFailureMeaning[v] == "" {
 			t.Errorf("on_failure %q has no meaning", v)
+		}
+	}
+	for _, v := range release.DesiredStates() {
+		if desiredStateMeaning[v] == "" {
+			t.Errorf("desired_state %q has no meaning", v)
 		}
 	}
 	for _, v := range release.PodSecurities() {

@@ -178,13 +178,21 @@ func (p *deploymentPlan) update() {
 	m.Status, m.StatusReason, m.Durations = prior.Status, prior.StatusReason, prior.Durations
 	m.Drift = noDrift()
 
-	// What is started and has a reason is what an update has failed to change, or
-	// was interrupted at: the pods it asked for may be what lives, but not well.
-	started := types.StringValue(string(release.StatusStarted))
-	if !prior.Status.Equal(started) || !prior.StatusReason.IsNull() || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) {
-		m.Status = started
+	// What is as desired and has a reason is what an update has failed to change,
+	// or was interrupted at: the pods it asked for may be what lives, but not well.
+	goal := p.goal()
+	if !prior.Status.Equal(goal) || !prior.StatusReason.IsNull() || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
+		m.Status = goal
 		p.attempt()
 	}
+}
+
+// goal is the status that is planned: what `desired_state` comes to.
+func (p *deploymentPlan) goal() types.String {
+	if p.plan.DesiredState.IsUnknown() {
+		return types.StringUnknown()
+	}
+	return types.StringValue(string(release.DesiredState(p.plan.DesiredState.ValueString()).Goal()))
 }
 
 // attempt plans that pods will be brought up, and measured.

@@ -183,11 +183,13 @@ func TestWhatIsNotWellIsPlannedToBe(t *testing.T) {
 	tests := map[string]struct {
 		prior, config obj
 	}{
-		"failed":          {prior: obj{"status": "start_error"}},
-		"cancelled":       {prior: obj{"status": "cancelled"}},
-		"no status":       {prior: obj{"status": nil}},
-		"drift":           {prior: obj{"drift": drift}},
-		"another cluster": {config: obj{"clusters": []any{"prod", "spare"}}},
+		"failed":            {prior: obj{"status": "start_error"}},
+		"cancelled":         {prior: obj{"status": "cancelled"}},
+		"no status":         {prior: obj{"status": nil}},
+		"drift":             {prior: obj{"drift": drift}},
+		"stopped by others": {prior: obj{"status": "stopped"}},
+		"restarting":        {prior: obj{"status": "restarting"}},
+		"another cluster":   {config: obj{"clusters": []any{"prod", "spare"}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -325,5 +327,68 @@ func TestConfigurationIsValidatedAsFarAsItIsKnown(t *testing.T) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// What is to be stopped is planned to be that, in place, and nothing else is.
+func TestPlanOfDesiredState(t *testing.T) {
+	p := deploymentPlanner(t)
+	started := p.plan(api(), nil).state(applied)
+	stopped := api(obj{"desired_state": "stopped"})
+	id := planned{t: t, value: *started}.at("id")
+
+	got := p.plan(stopped, started).ok()
+	got.wantReplace()
+	got.wants(obj{"desired_state": "stopped", "status": "stopped", "status_reason": afterApply{}, "replicas": 1, "id": id})
+
+	fill := maps.Clone(applied)
+	fill["status"] = "stopped"
+	prior := p.plan(stopped, nil).state(fill)
+	p.plan(stopped, prior).ok().wantNoChange(*prior)
+	p.plan(api(obj{"desired_state": "stopped", "replicas": 4}), prior).ok().wants(obj{"status": "stopped", "replicas": 4})
+	p.plan(api(), prior).ok().wants(obj{"desired_state": "started", "status": "started", "id": id})
+	p.plan(api(obj{"desired_state": afterApply{}}), prior).ok().wants(obj{"desired_state": afterApply{}, "status": afterApply{}, "id": id})
+	// What was cancelled is stopped for good.
+	fill["status"] = "cancelled"
+	cancelled := p.plan(api(), nil).state(fill)
+	p.plan(stopped, cancelled).ok().wants(obj{"status": "stopped"})
+}
+
+// Triggers of a restart change in place, and what is measured is not known.
+func TestPlanOfARestart(t *testing.T) {
+	p := deploymentPlanner(t)
+	prior := p.plan(api(obj{"restart_triggers": obj{"secret": "1"}}), nil).state(applied)
+	id := planned{t: t, value: *prior}.at("id")
+	for name, triggers := range map[string]any{"others": obj{"secret": "2"}, "none": nil, "unknown": obj{"secret": afterApply{}}} {
+		t.Run(name, func(t *testing.T) {
+			got := p.plan(api(obj{"restart_triggers": triggers}), prior).ok()
+			got.wantReplace()
+			got.wants(obj{"status": "started", "durations": afterApply{}, "id": id})
+		})
+	}
+	// Of what is stopped, nothing is restarted.
+	fill := maps.Clone(applied)
+	fill["status"] = "stopped"
+	off := obj{"desired_state": "stopped"}
+	prior = p.plan(api(off), nil).state(fill)
+	p.plan(api(off, obj{"restart_triggers": obj{"secret": "2"}}), prior).ok().wants(obj{"status": "stopped", "durations": planned{t: t, value: *prior}.at("durations")})
+}
+
+func TestIntentsOfOneRunAreCompared(t *testing.T) {
+	i := newIntents()
+	if i.point("shop/api", "shop/api-1") || i.stop("shop/api-2", true) != "" {
+		t.Error("another deployment is stopped than main points at")
+	}
+	if !i.point("shop/api", "shop/api-2") {
+		t.Error("main points at what is stopped")
+	}
+	if i.stop("shop/api-2", false) != "" || i.point("shop/api", "shop/api-2") {
+		t.Error("it is started again")
+	}
+	if got := i.stop("shop/api-2", true); got != "shop/api" {
+		t.Errorf("it is the target of %q", got)
+	}
+	if i.point("shop/api", "") || i.stop("shop/api-2", true) != "" {
+		t.Error("main is gone")
 	}
 }

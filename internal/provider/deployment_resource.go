@@ -49,6 +49,7 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planDeployment(ctx, r.configured, req, resp)
+	r.planDesired(ctx, req, resp)
 }
 
 // Create deploys the release, or adopts it. A create that fails leaves no
@@ -157,7 +158,7 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 	}
 	keep, add, drop := compare(before, now)
 	return rollout.UpdateRequest{
-		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags),
+		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: plan.restarts(state),
 		Keep: r.targets(ctx, keep, spec.Namespace, deployFeatures, diags),
 		Add:  r.targets(ctx, add, spec.Namespace, deployFeatures, diags),
 		Drop: r.targets(ctx, drop, spec.Namespace, terminateFeatures, diags),

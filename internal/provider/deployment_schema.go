@@ -36,6 +36,10 @@ var (
 		release.OnFailureKeep:      "leave it running for a look",
 		release.OnFailureTerminate: "remove it",
 	}
+	desiredStateMeaning = map[release.DesiredState]string{
+		release.DesiredStarted: "`replicas` pods on each cluster",
+		release.DesiredStopped: "no pods; everything else is kept, to be started again",
+	}
 	podSecurityMeaning = map[release.PodSecurity]string{
 		release.PodSecurityRestricted: "Kubernetes' restricted standard: no root user, no capabilities",
 		release.PodSecurityBaseline:   "the runtime's seccomp profile and no privilege escalation; ordinary images run",
@@ -77,7 +81,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				Optional:            true,
 				Computed:            true,
 				Default:             int32default.StaticInt32(1),
-				MarkdownDescription: "Number of pods on each cluster, at least 1. Default: 1." + inPlace,
+				MarkdownDescription: "Number of pods on each cluster while it is started, at least 1. Default: 1." + inPlace,
 				Validators:          []validator.Int32{int32validator.AtLeast(1)},
 			},
 			"clusters": clustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
@@ -91,6 +95,18 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 					". Default: `" + string(release.OnFailureStop) + "`." + inPlace,
 				Validators: []validator.String{oneOf(release.OnFailures())},
 			},
+			"desired_state": schema.StringAttribute{
+				Optional: true,
+				Computed: true,
+				Default:  stringdefault.StaticString(string(release.DesiredStarted)),
+				MarkdownDescription: "Whether it runs: " + enumText(release.DesiredStates(), desiredStateMeaning) + ". Default: `" + string(release.DesiredStarted) + "`. " +
+					"What carries traffic is not stopped: at plan where a `switchback_main_deployment` of the same run points at it, else at apply. " +
+					"Move the main deployment first, in an apply of its own. A start that was cancelled or has failed can be stopped, too; starting it again resumes it." + inPlace,
+				Validators: []validator.String{oneOf(release.DesiredStates())},
+			},
+			"restart_triggers": stringMap("Any texts, such as the version of a Secret that the pods read when they start. A change replaces the pods a few at a time, never below `replicas` ready ones, " +
+				"and not the deployment: `name` and `content_hash` stay. Pods that do not become ready are taken back, and the old ones stay. " +
+				"Nothing is restarted when the deployment is created, adopted or stopped." + inPlace),
 			"ignore_drift": schema.ListAttribute{
 				ElementType: types.StringType,
 				Optional:    true,
@@ -156,8 +172,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"internal_url": computedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without `container.ports`."),
 			"created_at":   computedString("When it was first created, in RFC 3339."),
 			"created_by":   computedString("Who first created it, as far as is known."),
-			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster. Anything else is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
-				release.StatusStarted)),
+			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster, `%s` when it has no pods on any. "+
+				"Anything but what `desired_state` asks for is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).", release.StatusStarted, release.StatusStopped)),
 			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
 			"durations": schema.SingleNestedAttribute{
 				Computed:            true,

@@ -27,9 +27,13 @@ func (m *deploymentModel) setDeployed(done rollout.Deployed) {
 }
 
 // setFailed notes on a former state how an attempt to change it ended. What
-// was started stays started: nothing of it was taken away.
+// was started stays started, unless it was being stopped: nothing of it was
+// taken away.
 func (m *deploymentModel) setFailed(done rollout.Deployed) {
-	if m.Status.ValueString() != string(release.StatusStarted) {
+	if done.Status == "" {
+		return // refused before anything was changed
+	}
+	if m.Status.ValueString() != string(release.StatusStarted) || done.Status.Desired() == release.DesiredStopped {
 		m.Status = types.StringValue(string(done.Status))
 	}
 	m.StatusReason = textOrNull(done.Reason)
@@ -66,7 +70,7 @@ func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, d
 			fields = append(fields, field)
 		}
 	}
-	if !plan.Replicas.Equal(m.Replicas) {
+	if !plan.Replicas.Equal(m.Replicas) || !plan.DesiredState.Equal(m.DesiredState) || m.Status.ValueString() != string(desiredOf(plan).Goal()) {
 		fields = append(fields, "spec.replicas")
 	}
 	// What is ignored no longer was not shown as drift, but is asked for.
@@ -90,8 +94,9 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	if diags.HasError() {
 		return true
 	}
+	m.DesiredState = types.StringValue(string(spec.DesiredState)) // a state from before there was this attribute has none
 	drift := []driftModel{}
-	exists := false
+	exists, shown := false, false
 	for _, o := range observed {
 		if o.Err != nil {
 			exists = true
@@ -102,7 +107,11 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 			continue
 		}
 		exists = true
-		m.refreshStatus(o)
+		// Of several clusters, one that is not as desired is shown.
+		if !shown || m.Status.ValueString() == string(spec.DesiredState.Goal()) && m.StatusReason.IsNull() {
+			m.refreshStatus(o)
+			shown = shown || o.Record != nil
+		}
 		found := driftOf(o, spec, diags)
 		drift = append(drift, found...)
 	}
@@ -128,7 +137,8 @@ func (m *deploymentModel) refreshStatus(o rollout.Observed) {
 	}
 	m.Status = types.StringValue(string(o.Record.Status))
 	m.StatusReason = textOrNull(o.Record.Reason)
-	if o.Record.Status == release.StatusStarted && o.Workload != nil && o.Workload.Spec.Replicas != nil &&
+	// A stopped one keeps the number that it will have when it is started.
+	if o.Record.Status.Up() && o.Workload != nil && o.Workload.Spec.Replicas != nil &&
 		!slices.Contains(m.ignored(), "spec.replicas") {
 		m.Replicas = types.Int32Value(*o.Workload.Spec.Replicas)
 	}
@@ -139,11 +149,14 @@ func (m *deploymentModel) ignored() []string {
 	return decode[[]string](decoder{context.Background(), &diags}, m.IgnoreDrift)
 }
 
-// driftOf is what others changed on one cluster. A release that is not up yet,
-// or no longer, has none: its status says more.
+// driftOf is what others changed on one cluster. A release that is neither up
+// nor stopped has none: its status says more.
 func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []driftModel {
-	if o.Record != nil && o.Record.Status != release.StatusStarted {
-		return nil
+	if o.Record != nil {
+		if o.Record.Status != release.StatusStarted && o.Record.Status != release.StatusStopped {
+			return nil
+		}
+		spec.DesiredState = o.Record.Status.Desired()
 	}
 	name := spec.Content.Name()
 	var drift []driftModel
@@ -211,7 +224,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 			diags.AddError("Deployment cannot be imported", fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err))
 			return true
 		}
-		spec.OnFailure = release.OnFailureStop
+		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
 		diags.Append(m.fromSpec(ctx, spec)...)
 		m.setIdentity(spec, o.Record.Hash)
 		m.setDeployed(rollout.Deployed{

@@ -49,6 +49,7 @@ func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resourc
 
 func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planMainDeployment(ctx, r.configured, req, resp)
+	r.planPointer(ctx, req, resp)
 }
 
 // Create makes the application's address. It never returns an error together

@@ -73,7 +73,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &session{clusters: clusters, engine: rollout.New(p.timing)}
+	data := &session{clusters: clusters, engine: rollout.New(p.timing), planned: newIntents()}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 }

@@ -20,6 +20,7 @@ import (
 type session struct {
 	clusters *Clusters
 	engine   *rollout.Engine
+	planned  *intents
 }
 
 // sessionOf reads what Configure was given; nil before the provider is
