@@ -360,7 +360,7 @@ func TestPlanOfARestart(t *testing.T) {
 	prior := p.plan(api(obj{"restart_triggers": obj{"secret": "1"}}), nil).state(applied)
 	id := planned{t: t, value: *prior}.at("id")
 	for name, triggers := range map[string]any{"others": obj{"secret": "2"}, "none": nil, "unknown": obj{"secret": afterApply{}}} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(*testing.T) {
 			got := p.plan(api(obj{"restart_triggers": triggers}), prior).ok()
 			got.wantReplace()
 			got.wants(obj{"status": "started", "durations": afterApply{}, "id": id})

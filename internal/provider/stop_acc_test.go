@@ -212,11 +212,11 @@ func TestAccFailedRestartIsTakenBack(t *testing.T) {
 	pods := l.wantPods(nameOf("v1"), 1)
 	l.forbidPods()
 	testcluster.Eventually(t, 30*time.Second, "no more pods", func() error {
-		if r := w.tryApply(config("2")); !r.failed {
+		r := w.tryApply(config("2"))
+		if !r.failed {
 			return errors.New("there was one")
-		} else {
-			r.tells("PodsRefused", "exceeded quota")
 		}
+		r.tells("Deployment failed to restart: ", "the old ones stay", "exceeded quota")
 		return nil
 	})
 	w.wantState(theDeployment, "status", "started", "restart_triggers", map[string]any{"secret": "1"})

@@ -32,15 +32,12 @@ func (l *life) beating(t *testing.T) *process {
 	return p
 }
 
-// unready is a version whose pods never become ready.
-func (l *life) unready(version string) release.Spec {
-	spec := l.spec(version, "demo/unready-api")
-	return spec
-}
+// unready is a v1 whose pods never become ready.
+func (l *life) unready() release.Spec { return l.spec("v1", "demo/unready-api") }
 
 // starting begins to create a version that never becomes ready, and returns
 // when it waits.
-func (l *life) starting(t *testing.T, ctx context.Context, p *process, spec release.Spec) <-chan outcome {
+func (l *life) starting(ctx context.Context, t *testing.T, p *process, spec release.Spec) <-chan outcome {
 	t.Helper()
 	applied, result := l.applied(), make(chan outcome, 1)
 	go func() {
@@ -67,9 +64,9 @@ func TestCancelOfALiveStart(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, testcluster.Shared(t))
-			spec := l.unready("v1")
+			spec := l.unready()
 			id := release.ID{Namespace: l.namespace, Name: spec.Content.Name()}
-			result := l.starting(t, t.Context(), l.beating(t), spec)
+			result := l.starting(t.Context(), t, l.beating(t), spec)
 
 			p := l.process(t)
 			request := rollout.ActionRequest{ID: id, Clusters: p.on, Progress: func(line string) { t.Log(line) }}
@@ -108,9 +105,9 @@ func TestCancelOfALiveStart(t *testing.T) {
 func TestCancelOfALiveUpdate(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	spec := l.unready("v1")
+	spec := l.unready()
 	interrupted, interrupt := context.WithCancel(t.Context())
-	result := l.starting(t, interrupted, l.process(t), spec)
+	result := l.starting(interrupted, t, l.process(t), spec)
 	interrupt()
 	first := <-result
 	if first.err != nil || first.done.Status != release.StatusCancelled {
@@ -143,14 +140,14 @@ func TestCancelOfADeadStart(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx, kill := context.WithCancel(t.Context())
-	result := l.starting(t, ctx, l.process(t), l.unready("v1"))
+	result := l.starting(ctx, t, l.process(t), l.unready())
 	l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
 	kill()
 	<-result
 	l.proxy.SetFault(nil)
 
 	p := l.process(t)
-	id := release.ID{Namespace: l.namespace, Name: l.unready("v1").Content.Name()}
+	id := release.ID{Namespace: l.namespace, Name: l.unready().Content.Name()}
 	if _, err := p.engine.Cancel(t.Context(), rollout.ActionRequest{ID: id, Clusters: p.on, Progress: func(line string) { t.Log(line) }}); err != nil {
 		t.Fatal(err)
 	}

@@ -22,20 +22,29 @@ type StartError struct {
 	Version string
 	Verdict health.Verdict
 	Traffic string // what became of the application's traffic: nothing
+	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
 	Err     error  // why the wait ended where that is not the verdict alone; may be nil
 }
 
 // Summary names the most likely cause.
 func (e *StartError) Summary() string {
-	if len(e.Verdict.Findings) == 0 {
-		return "Deployment did not start in time"
+	late, failed := "Deployment did not start in time", "Deployment failed to start: "
+	if e.Restart {
+		late, failed = "Deployment was not restarted in time", "Deployment failed to restart: "
 	}
-	return "Deployment failed to start: " + string(e.Verdict.Findings[0].Cause)
+	if len(e.Verdict.Findings) == 0 {
+		return late
+	}
+	return failed + string(e.Verdict.Findings[0].Cause)
 }
 
 func (e *StartError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d pods are available.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want)
+	what := "pods are available"
+	if e.Restart {
+		what = "new pods are available; the old ones stay"
+	}
+	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d %s.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want, what)
 	if e.Err != nil {
 		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
 	}

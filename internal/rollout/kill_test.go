@@ -67,7 +67,7 @@ func interruptedStart(ctx context.Context, p *process) error {
 	}
 	p.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
 	kill()
-	<-ended
+	_ = <-ended // it was killed
 	p.proxy.SetFault(nil)
 	return nil
 }

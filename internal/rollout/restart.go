@@ -11,7 +11,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -108,6 +107,10 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
 	c, t := cl.cluster, cl.target
 	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+		var start *StartError
+		if errors.As(err, &start) {
+			start.Restart = true
+		}
 		return err
 	}
 	view := c.View(t.id.Namespace)
@@ -138,15 +141,6 @@ func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
 		return workload.SetRestartTriggers(d, r.triggers)
 	})
 	return err
-}
-
-// restartReason is what a record keeps of a restart that was taken back.
-func restartReason(cause error) string {
-	var start *StartError
-	if errors.As(cause, &start) && len(start.Verdict.Findings) > 0 {
-		return "Restart failed and was taken back: " + string(start.Verdict.Findings[0].Cause)
-	}
-	return "Restart failed and was taken back: " + health.Redact(cause.Error())
 }
 
 // markRestarting writes down that the pods of what is up are going to be

@@ -96,7 +96,7 @@ func TestRestartThatFailsIsTakenBack(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		r := l.record("v1")
-		if r.Status != release.StatusStarted || !strings.HasPrefix(r.Reason, "Restart failed and was taken back") || r.Busy() {
+		if r.Status != release.StatusStarted || !strings.HasPrefix(r.Reason, "Deployment failed to restart: ") || r.Busy() {
 			t.Errorf("%s: the record is %+v", name, r)
 		}
 		is := l.workload("v1")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -277,7 +278,7 @@ func TestStopOfWhatCarriesTrafficIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		if r.Method == "GET" && strings.HasSuffix(r.Path, "/services") && !r.Watch() {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/services") && !r.Watch() {
 			return testcluster.Reject(403, metav1.StatusReasonForbidden, "not today")
 		}
 		return testcluster.Fault{}

@@ -143,7 +143,7 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 		return errors.Join(err, cl.finish(ctx, func(r *release.Record) {
 			r.Status, r.Reason = cl.before.Status, reasonOf(cause)
 			if cl.restart != nil && err == nil {
-				r.Status, r.Reason = release.StatusStarted, restartReason(cause)
+				r.Status, r.Reason = release.StatusStarted, reasonOf(cause)
 			}
 		}))
 	}
