@@ -62,7 +62,7 @@ var actions = []actionRow{
 	},
 	{
 		action: ActionStart, done: StatusStarted,
-		meaning: "Bring back the pods of what was stopped, was cancelled or failed.",
+		meaning: "Bring back the pods of what was stopped, was cancelled or failed, or go on where that was cut off.",
 		needs:   "only what was stopped, was cancelled or failed can be started",
 	},
 	{

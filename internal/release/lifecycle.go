@@ -121,7 +121,7 @@ var deployments = Lifecycle[Status]{
 		Status: StatusStarting, Kind: KindTransient, First: true,
 		Meaning: "Its objects are being made, and its pods are coming up.",
 		Next:    []Status{StatusStarted, StatusStartError, StatusCancelled, StatusStopping, StatusStopped, StatusTerminating},
-		Allowed: []Action{ActionDeploy, ActionRedeploy, ActionStop, ActionCancel, ActionTerminate},
+		Allowed: []Action{ActionDeploy, ActionRedeploy, ActionStop, ActionStart, ActionCancel, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{
 			VocabularyInstances: "starting", VocabularyPromotions: "CREATING", VocabularyEnvironments: "DEPLOYING",
 		},

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,81 +10,88 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Cancel gives up the start of a release on every cluster. A live process that
-// is starting it is asked to, and ends as after a Ctrl-C: with status cancelled,
-// scaled down, to be resumed by the next apply. What a dead one left is
-// cancelled here. Anything but a start is refused.
+// Cancel gives up the start or the restart of a release on every cluster. A live
+// process that is at it is asked to: a start ends as after a Ctrl-C, with status
+// cancelled, scaled down, to be resumed by the next apply; a restart goes back
+// to the pods that were there. The start that a dead process left is cancelled
+// here. Anything else is refused.
 func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error) {
+	stand, err := onAll(byName(req.Clusters), func(c Cluster) (release.Status, error) { return e.cancelOn(ctx, c, req) })
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusCancelled}
-	_, err := onAll(byName(req.Clusters), func(c Cluster) (struct{}, error) { return struct{}{}, e.cancelOn(ctx, c, req) })
+	for _, status := range stand {
+		if status == release.StatusStarted {
+			done.Status = status
+		}
+	}
 	if err == nil {
-		req.tell("%s is cancelled", req.ID)
+		req.tell("%s is %s", req.ID, done.Status)
 	}
 	return done, err
 }
 
-func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest) error {
+// cancelOn cancels on one cluster, and returns the status that stands then.
+func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest) (release.Status, error) {
 	application, _ := release.ApplicationOf(req.ID.Name)
 	var watched *corev1.ConfigMap // whose holder was seen to be dead
-	requested := false
+	var asked release.Status      // the status in which a live process was asked to give up
 	for {
 		live, record, err := e.liveRecord(ctx, c, req.ID, application)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return err
+		if apierrors.IsNotFound(err) {
+			return "", e.noCancel(c, req, "there is no such deployment")
 		}
-		if why := mayCancel(record, requested); why != "" {
-			return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: release.ActionCancel, Status: statusIn(record), Reason: why}
+		if err != nil {
+			return "", err
 		}
 		if req.Owner != "" && record.Owner != req.Owner {
-			return staleDeployment(c, req.ID, record.Holder)
+			return "", staleDeployment(c, req.ID, record.Holder)
 		}
+		dead := watched != nil && watched.ResourceVersion == live.ResourceVersion
 		switch {
-		case record.Status == release.StatusCancelled && !record.Busy():
-			return nil
-		case record.Busy() && record.CancelRequested == "" && (watched == nil || watched.ResourceVersion != live.ResourceVersion):
-			req.tell("%s: asking %s to give up the start of %s", c.Name(), record.Holder, req.ID)
-			err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.holder })
-			if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
-				return err
+		case record.Status == release.StatusCancelled && !record.Busy(), asked == release.StatusRestarting && record.Status == release.StatusStarted:
+			return record.Status, nil
+		case asked == "" || record.Status != release.StatusStarted:
+		default:
+			return "", e.noCancel(c, req, "its start had come to an end before it could be cancelled")
+		}
+		if err := release.Check(release.ActionCancel, release.Standing{Cluster: c.Name(), ID: req.ID, Status: record.Status}); err != nil {
+			return "", err
+		}
+		if record.Busy() && !dead {
+			asked = record.Status
+			if watched, err = e.askToCancel(ctx, c, req, application, live, record); err != nil {
+				return "", err
 			}
-			requested = true
 			continue
-		case record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion):
-			requested = true
-			if err := e.watchHolder(ctx, c, live); err != nil {
-				return &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
-			}
-			watched = live
-			continue
+		}
+		if record.Status == release.StatusRestarting {
+			return "", e.noCancel(c, req, "whoever was restarting it is gone, and the way back with them; restart it once more")
 		}
 		if err := e.cancelDead(ctx, c, req, application, live, record); !release.ReadAgain(err) {
-			return err
+			return release.StatusCancelled, err
 		}
 	}
 }
 
-func statusIn(r *release.Record) release.Status {
-	if r == nil {
-		return ""
-	}
-	return r.Status
+func (e *Engine) noCancel(c Cluster, req ActionRequest, why string) error {
+	return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: release.ActionCancel, Reason: why}
 }
 
-// mayCancel refuses what is not being started.
-func mayCancel(r *release.Record, requested bool) string {
-	switch {
-	case r == nil && requested:
-		return "it was removed before its start could be cancelled"
-	case r == nil:
-		return "there is no such deployment"
-	case r.Custody == release.CustodyTerminating:
-		return fmt.Sprintf("it is being removed (%s)", statusOf(r))
-	case r.Status == release.StatusStarting, r.Status == release.StatusCancelled:
-		return ""
-	case requested:
-		return "its start had come to an end before it could be cancelled: " + statusOf(r)
+// askToCancel writes the request into the record of a release that somebody is
+// at work on, or waits for what becomes of one that is there. It returns the
+// record whose holder has shown no sign of life since.
+func (e *Engine) askToCancel(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) (*corev1.ConfigMap, error) {
+	if record.CancelRequested == "" {
+		req.tell("%s: asking %s to give up what it does with %s", c.Name(), record.Holder, req.ID)
+		err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.holder })
+		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		return nil, nil
 	}
-	return statusOf(r) + fmt.Sprintf(", and only what is %q can be cancelled", release.StatusStarting)
+	if err := e.watchHolder(ctx, c, live); err != nil {
+		return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
+	}
+	return live, nil
 }
 
 // cancelDead cancels what nobody is at work on any more. What no state has stays
@@ -143,9 +149,10 @@ func (e *Engine) cancelLiveStart(ctx context.Context, c Cluster, req ActionReque
 	if err != nil || record.Status != release.StatusStarting || !record.Busy() {
 		return ignoreNotFound(err)
 	}
-	err = e.cancelOn(ctx, c, req)
-	var ended *release.RefusedError
-	if errors.As(err, &ended) {
+	_, err = e.cancelOn(ctx, c, req)
+	var refused *release.RefusedError
+	var ended *release.ActionError
+	if errors.As(err, &refused) || errors.As(err, &ended) {
 		return nil // it came to an end by itself: stopped like any other
 	}
 	return err

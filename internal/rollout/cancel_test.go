@@ -3,6 +3,8 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,15 +168,55 @@ func TestCancelIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for version, want := range map[string]string{
-		"v1": `its status is "started", and only what is "starting" can be cancelled`,
-		"v2": `its status is "stopped"`,
+		"v1": `has status "started", and nothing is under way that can be cancelled`,
+		"v2": `has status "stopped"`,
 		"v9": "there is no such deployment",
 	} {
-		var refused *release.RefusedError
-		if _, err := p.engine.Cancel(t.Context(), p.action(version)); !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
+		if _, err := p.engine.Cancel(t.Context(), p.action(version)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", version, err)
 		}
 	}
 	l.stands("v1", release.StatusStarted, 2)
 	l.stands("v2", release.StatusStopped, 0)
+}
+
+// A restart that is cancelled goes back to the pods that were there.
+func TestCancelOfALiveRestart(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	main := l.cluster.WatchMain(t, l.namespace, "api")
+	pods, before := l.pods("v1"), l.workload("v1")
+	// The new pods are not let in, and the process has patience.
+	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota("full", 4), metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	b := l.process(t)
+	timing := faultyTiming()
+	timing.Beat, timing.Grace = 100*time.Millisecond, time.Minute
+	b.engine = rollout.New(timing)
+	result := make(chan error, 1)
+	go func() { _, err := b.engine.Restart(t.Context(), b.action("v1")); result <- err }()
+	testcluster.Eventually(t, 30*time.Second, "the restart to be asked for", func() error {
+		if l.workload("v1").Generation == before.Generation {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	p := l.process(t)
+	if done, err := p.engine.Cancel(t.Context(), p.action("v1")); err != nil || done.Status != release.StatusStarted {
+		t.Errorf("cancel: %+v, %v", done, err)
+	}
+	var by *release.CancelledError
+	if err := <-result; !errors.As(err, &by) {
+		t.Errorf("the restart ended as %v", err)
+	}
+	testcluster.Eventually(t, 30*time.Second, "the former pods alone", func() error {
+		if now := l.pods("v1"); !slices.Equal(pods, now) {
+			return fmt.Errorf("there are %v, were %v", now, pods)
+		}
+		return nil
+	})
+	l.stands("v1", release.StatusStarted, 2)
+	main.Check(t, faultyDrain)
+	l.statuses.allowed(l)
 }

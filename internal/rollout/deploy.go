@@ -58,7 +58,7 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 		err = e.settle(ctx, claims, &done, began)
 	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
-		e.cancelAll(whole, claims, interruptedBy(by))
+		e.cancelAll(whole, claims, by)
 		done.Status = release.StatusCancelled
 		done.Notices = append(done.Notices, cancelled(t.id, by))
 		err = nil
@@ -235,21 +235,24 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
 // and stays ours so that the next apply resumes it.
-func (e *Engine) cancelAll(ctx context.Context, claims []*claim, reason string) {
+func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
-		return struct{}{}, e.cancel(clean, cl, reason)
+		return struct{}{}, e.cancel(clean, cl, by)
 	})
 }
 
-func (e *Engine) cancel(ctx context.Context, cl *claim, reason string) error {
-	status := release.StatusCancelled
+func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
+	status, reason := release.StatusCancelled, interruptedBy(by)
 	switch {
 	case cl.halted: // its pods are going, which nobody need wait for
 		status = release.StatusStopping
 	case cl.before != nil && cl.before.Status.Up(), cl.record.Status == release.StatusStopped:
 		status = cl.record.Status // it was up, or down, before we came: it stays that
+		if by != nil && cl.restart != nil && e.undoRestart(ctx, cl) == nil {
+			status, reason = release.StatusStarted, ""
+		}
 	}
 	// The record first: it is what the next apply reads, whatever becomes of the rest.
 	err := cl.finish(ctx, func(r *release.Record) {

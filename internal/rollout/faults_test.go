@@ -54,6 +54,8 @@ type life struct {
 
 	main   string            // main's owner token
 	owners map[string]string // those of the releases, by version
+
+	statuses *transitions // since the beginning; see application
 }
 
 func newLife(t *testing.T, c *testcluster.Cluster) *life {

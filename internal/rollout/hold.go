@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,11 +12,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
-// holdAll takes the release's record in hand on every cluster, for an action.
-// refuses says why a record's status does not allow it.
-func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.Action, desired release.DesiredState, refuses func(*release.Record) string) ([]*claim, error) {
+// holdAll takes the release's record in hand on every cluster, for an action
+// that its status must allow.
+func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.Action, desired release.DesiredState) ([]*claim, error) {
 	claims, err := onAll(byName(req.Clusters), func(c Cluster) (*claim, error) {
-		return e.take(ctx, c, req, action, desired, refuses)
+		return e.take(ctx, c, req, action, desired)
 	})
 	claims = made(claims)
 	if err != nil {
@@ -29,17 +28,17 @@ func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.
 
 // take is resume for those who have no plan: the target is what lives. It waits
 // while somebody alive is at work on the release.
-func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action release.Action, desired release.DesiredState, refuses func(*release.Record) string) (*claim, error) {
+func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action release.Action, desired release.DesiredState) (*claim, error) {
 	application, _ := release.ApplicationOf(req.ID.Name)
-	refused := func(status release.Status, why string) error {
-		return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: action, Status: status, Reason: why}
+	refused := func(why string) error {
+		return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: action, Reason: why}
 	}
 	var watched *corev1.ConfigMap // whose holder was seen to be dead
 	told := ""
 	for {
 		live, record, err := e.liveRecord(ctx, c, req.ID, application)
 		if apierrors.IsNotFound(err) {
-			return nil, refused("", "there is no such deployment")
+			return nil, refused("there is no such deployment")
 		}
 		if err != nil {
 			return nil, err
@@ -47,8 +46,12 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 		if req.Owner != "" && record.Owner != req.Owner {
 			return nil, staleDeployment(c, req.ID, record.Holder)
 		}
-		if why := refuses(record); why != "" {
-			return nil, refused(record.Status, why)
+		if err := release.Check(action, release.Standing{Cluster: c.Name(), ID: req.ID, Status: record.Status}); err != nil {
+			return nil, err
+		}
+		if unheld := record.Custody == release.CustodyAbandoned || record.Custody == release.CustodyClaimed; unheld && action == release.ActionStart {
+			// Nothing would ever stop it again.
+			return nil, refused("its creation is not finished, and no Terraform state has it: wait for the run that creates it, or apply its configuration again")
 		}
 		if record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion) {
 			if told != record.Holder {
@@ -66,7 +69,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 			return nil, err
 		}
 		if d == nil || d.DeletionTimestamp != nil {
-			return nil, refused(record.Status, "its Deployment is gone; apply its switchback_deployment again")
+			return nil, refused("its Deployment is gone; apply its switchback_deployment again")
 		}
 		cl := e.claimOf(c, application, live, record)
 		cl.target, cl.unplanned = targetOf(d, record, application, desired), true
@@ -110,6 +113,3 @@ func underWay(desired release.DesiredState) release.Status {
 	}
 	return release.StatusStarting
 }
-
-// statusOf ends a sentence that refuses an action.
-func statusOf(r *release.Record) string { return fmt.Sprintf("its status is %q", r.Status) }

@@ -174,5 +174,6 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 		t.Errorf("at some moment only %d of 2 pods of main were ready", n)
 	}
 	main.NeverEmpty(t)
+	l.statuses.allowed(l)
 	return what, true
 }

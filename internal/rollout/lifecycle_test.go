@@ -189,6 +189,7 @@ func TestStatusesOfALife(t *testing.T) {
 	seen.check(l, []string{
 		"nothing → starting", "starting → started", // v1
 		"nothing → starting", "starting → started", // v2; v1 is retained
+		"started → stopping", "stopping → stopped", "stopped → starting", "starting → started", "started → restarting", "restarting → started", // v1
 		"nothing → starting", "starting → started", // v3; v1 was adopted without a change
 		"started → terminating", "terminating → terminated", // v2
 		"started → terminating", "terminating → terminated", // v1

@@ -58,7 +58,13 @@ func startedAs(spec release.Spec, live *appsv1.Deployment) release.Spec {
 func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, error) {
 	began := time.Now()
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStarted}
-	claims, err := e.holdAll(ctx, req, release.ActionRestart, release.DesiredStarted, mayRestart)
+	whole := ctx
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	claims, err := e.holdAll(ctx, req, release.ActionRestart, release.DesiredStarted)
+	for _, cl := range claims {
+		cl.abortBy(abort)
+	}
 	if err == nil {
 		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.restartOne(ctx, cl, req) })
 	}
@@ -66,24 +72,12 @@ func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, erro
 		err = e.settle(ctx, claims, &done, began)
 	}
 	if err != nil {
-		e.failKeptAll(ctx, claims, err)
+		err = causeOf(ctx, err)
+		e.failKeptAll(whole, claims, err)
 		return done, err
 	}
 	req.tell("%s has been restarted", req.ID)
 	return done, nil
-}
-
-// mayRestart refuses what has no pods to be replaced.
-func mayRestart(r *release.Record) string {
-	switch {
-	case r.Custody == release.CustodyTerminating:
-		return fmt.Sprintf("it is being removed (%s)", statusOf(r))
-	case r.Status == release.StatusStopped:
-		return "it is stopped and has no pods to restart; start it instead"
-	case !r.Status.Up():
-		return statusOf(r) + fmt.Sprintf(", and only what is %q can be restarted", release.StatusStarted)
-	}
-	return ""
 }
 
 func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) error {

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -14,9 +13,10 @@ import (
 func (e *Engine) Start(ctx context.Context, req ActionRequest) (Deployed, error) {
 	began := time.Now()
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStarted}
+	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	claims, err := e.holdAll(ctx, req, release.ActionStart, release.DesiredStarted, mayStart)
+	claims, err := e.holdAll(ctx, req, release.ActionStart, release.DesiredStarted)
 	for _, cl := range claims {
 		cl.abortBy(abort)
 	}
@@ -28,26 +28,14 @@ func (e *Engine) Start(ctx context.Context, req ActionRequest) (Deployed, error)
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		e.failKeptAll(ctx, claims, err)
+		e.failKeptAll(whole, claims, err)
 		return done, err
 	}
 	req.tell("%s is started", req.ID)
 	return done, nil
 }
 
-// mayStart refuses what is on its way out, and what no state may hold: nothing
-// would ever stop it again.
-func mayStart(r *release.Record) string {
-	switch r.Custody {
-	case release.CustodyTerminating:
-		return fmt.Sprintf("it is being removed (%s)", statusOf(r))
-	case release.CustodyAbandoned, release.CustodyClaimed:
-		return "its creation is not finished, and no Terraform state has it: wait for the run that creates it, or apply its configuration again"
-	case release.CustodyOwned, release.CustodyRetained, release.CustodyCondemned:
-	}
-	return ""
-}
-
+// startOne brings the pods of one cluster back.
 func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) error {
 	if cl.before.Status.Up() {
 		req.tell("%s: %s is started already", cl.cluster.Name(), req.ID)

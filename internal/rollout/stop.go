@@ -44,7 +44,7 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	}); err != nil {
 		return done, err
 	}
-	claims, err := e.holdAll(ctx, req, release.ActionStop, release.DesiredStopped, mayStop)
+	claims, err := e.holdAll(ctx, req, release.ActionStop, release.DesiredStopped)
 	if err == nil {
 		err = e.haltAll(ctx, claims, func(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
 			req.tell("%s: scaling %s to zero", cl.cluster.Name(), req.ID)
@@ -60,14 +60,6 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	}
 	req.tell("%s is stopped", req.ID)
 	return done, nil
-}
-
-// mayStop refuses what is on its way out.
-func mayStop(r *release.Record) string {
-	if r.Custody == release.CustodyTerminating {
-		return fmt.Sprintf("it is being removed (its status is %q)", r.Status)
-	}
-	return ""
 }
 
 // haltAll scales releases to zero by apply, on all clusters or, where one of

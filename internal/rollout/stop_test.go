@@ -192,6 +192,7 @@ func (l *life) watchReady(version string) (fewest func() int) {
 func application(t *testing.T) *life {
 	t.Helper()
 	l := newLife(t, testcluster.Shared(t))
+	l.statuses = l.watchStatuses()
 	p := l.process(t)
 	if err := errors.Join(p.create(t.Context(), l.desired("v1", nil)), p.promote(t.Context(), "v1", 1), p.create(t.Context(), l.desired("v2", nil))); err != nil {
 		t.Fatal(err)
@@ -239,6 +240,7 @@ func TestStopAndStart(t *testing.T) {
 		}
 	}
 	main.Check(t, faultyDrain)
+	l.statuses.allowed(l)
 }
 
 func TestStopOfWhatCarriesTrafficIsRefused(t *testing.T) {
@@ -361,6 +363,7 @@ func TestStopThatDoesNotEndIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.stands("v2", release.StatusStopped, 0)
+	l.statuses.allowed(l)
 }
 
 func TestCreateStopped(t *testing.T) {

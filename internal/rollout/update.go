@@ -106,7 +106,7 @@ func cancelledCause(err error) bool {
 func (e *Engine) failUpdate(ctx context.Context, kept, added []*claim, cause error) {
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
-		e.cancelAll(ctx, slices.Concat(kept, added), interruptedBy(by))
+		e.cancelAll(ctx, slices.Concat(kept, added), by)
 		return
 	}
 	e.abandonAll(ctx, added, cause)
@@ -117,7 +117,7 @@ func (e *Engine) failUpdate(ctx context.Context, kept, added []*claim, cause err
 func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) {
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
-		e.cancelAll(ctx, kept, interruptedBy(by))
+		e.cancelAll(ctx, kept, by)
 		return
 	}
 	clean, cancel := e.cleanup(ctx)
