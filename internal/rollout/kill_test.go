@@ -67,7 +67,9 @@ func interruptedStart(ctx context.Context, p *process) error {
 	}
 	p.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
 	kill()
-	_ = <-ended // it was killed
+	if err := <-ended; err == nil && ctx.Err() == nil {
+		return errors.New("it was not killed")
+	}
 	p.proxy.SetFault(nil)
 	return nil
 }
