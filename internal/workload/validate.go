@@ -38,13 +38,7 @@ func Validate(spec release.Spec) []Problem {
 }
 
 func checkIdentity(r *report, spec release.Spec) {
-	application := spec.Content.Application
-	if len(application) > release.MaxApplicationLength || len(validation.IsDNS1035Label(application)) > 0 {
-		r.add(path{"application"}, "Invalid application name",
-			"%q cannot name an application. The name becomes part of the names of Services, so it consists of lower case letters, digits and \"-\", begins with a letter, "+
-				"ends with a letter or digit, and has at most %d characters (this one has %d). Choose another one, for example %q.",
-			application, release.MaxApplicationLength, len(application), suggestName(application))
-	}
+	checkApplication(r, path{"application"}, spec.Content.Application)
 	if reasonList := validation.IsDNS1123Label(spec.Namespace); len(reasonList) > 0 {
 		r.add(path{"namespace"}, "Invalid namespace",
 			"%q cannot name a namespace: %s. Use the name of an existing namespace.", spec.Namespace, reasons(reasonList))
@@ -52,6 +46,15 @@ func checkIdentity(r *report, spec release.Spec) {
 	if spec.Replicas < 0 {
 		r.add(path{"replicas"}, "Negative replicas",
 			"replicas is %d; it cannot be less than 0. Set it to 1 or more.", spec.Replicas)
+	}
+}
+
+func checkApplication(r *report, at path, application string) {
+	if len(application) > release.MaxApplicationLength || len(validation.IsDNS1035Label(application)) > 0 {
+		r.add(at, "Invalid application name",
+			"%q cannot name an application. The name becomes part of the names of Services, so it consists of lower case letters, digits and \"-\", begins with a letter, "+
+				"ends with a letter or digit, and has at most %d characters (this one has %d). Choose another one, for example %q.",
+			application, release.MaxApplicationLength, len(application), suggestName(application))
 	}
 }
 

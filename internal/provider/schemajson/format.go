@@ -21,6 +21,21 @@ type (
 		ListResources      map[string]schema   `json:"list_resource_schemas,omitempty"`
 		Actions            map[string]action   `json:"action_schemas,omitempty"`
 		Identities         map[string]identity `json:"resource_identity_schemas,omitempty"`
+		Functions          map[string]function `json:"functions,omitempty"`
+	}
+	function struct {
+		Description       string       `json:"description,omitempty"`
+		Summary           string       `json:"summary,omitempty"`
+		Deprecation       string       `json:"deprecation_message,omitempty"`
+		ReturnType        tftypes.Type `json:"return_type"`
+		Parameters        []parameter  `json:"parameters,omitempty"`
+		VariadicParameter *parameter   `json:"variadic_parameter,omitempty"`
+	}
+	parameter struct {
+		Name        string       `json:"name"`
+		Description string       `json:"description,omitempty"`
+		IsNullable  bool         `json:"is_nullable,omitempty"`
+		Type        tftypes.Type `json:"type"`
 	}
 	schema struct {
 		Version int64 `json:"version"`
@@ -130,6 +145,24 @@ func identityOf(s *tfprotov6.ResourceIdentitySchema) identity {
 		}
 	}
 	return identity{Version: s.Version, Attributes: attributes}
+}
+
+func functionOf(f *tfprotov6.Function) function {
+	converted := function{
+		Description: f.Description, Summary: f.Summary, Deprecation: f.DeprecationMessage, ReturnType: f.Return.Type,
+	}
+	for _, p := range f.Parameters {
+		converted.Parameters = append(converted.Parameters, parameterOf(p))
+	}
+	if f.VariadicParameter != nil {
+		variadic := parameterOf(f.VariadicParameter)
+		converted.VariadicParameter = &variadic
+	}
+	return converted
+}
+
+func parameterOf(p *tfprotov6.FunctionParameter) parameter {
+	return parameter{Name: p.Name, Description: p.Description, IsNullable: p.AllowNullValue, Type: p.Type}
 }
 
 func kindOf(k tfprotov6.StringKind) string {

@@ -56,8 +56,8 @@ func load(ctx context.Context) (*document, error) {
 	if err := failure(append(schemas.Diagnostics, identities.Diagnostics...)); err != nil {
 		return nil, err
 	}
-	if len(schemas.Functions)+len(schemas.StateStoreSchemas) > 0 {
-		return nil, errors.New("the provider has functions or state stores, which are not written yet: add them here, or they would be missing from the documentation")
+	if len(schemas.StateStoreSchemas) > 0 {
+		return nil, errors.New("the provider has state stores, which are not written yet: add them here, or they would be missing from the documentation")
 	}
 	return &document{FormatVersion: "1.0", Providers: map[string]providerSchema{address: {
 		Provider:           schemaOf(schemas.Provider),
@@ -67,6 +67,7 @@ func load(ctx context.Context) (*document, error) {
 		ListResources:      each(schemas.ListResourceSchemas, schemaOf),
 		Actions:            each(schemas.ActionSchemas, actionOf),
 		Identities:         each(identities.IdentitySchemas, identityOf),
+		Functions:          each(schemas.Functions, functionOf),
 	}}}, nil
 }
 
