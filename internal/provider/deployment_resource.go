@@ -83,12 +83,14 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	plan.setIdentity(spec, spec.Content.Hash())
 	plan.setDeployed(done)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
 
 // Read shows what the clusters have. It keeps what an unreachable cluster had.
 func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state deploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {
 		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
@@ -124,6 +126,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	var plan, state deploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
@@ -197,17 +200,17 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	}
 }
 
-// ImportState takes "namespace/name"; Read rebuilds the rest from what lives.
+// ImportState takes "namespace/name", or the identity; Read rebuilds the rest
+// from what lives.
 func (r *deploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	id, err := release.ParseID(req.ID)
-	application, ok := release.ApplicationOf(id.Name)
+	text := importID[deploymentIdentity](ctx, req, &resp.Diagnostics)
+	id, err := release.ParseID(text)
+	state, ok := importedDeployment(id)
 	if err != nil || !ok {
 		resp.Diagnostics.AddError("Invalid import id",
-			"A deployment is imported by \"namespace/name\", where the name ends in the 8 characters of its content hash, such as shop/api-7f3c9a1e. Got "+req.ID+".")
+			"A deployment is imported by \"namespace/name\", where the name ends in the 8 characters of its content hash, such as shop/api-7f3c9a1e. Got "+text+".")
 		return
 	}
-	state := newDeploymentModel()
-	state.ID = types.StringValue(id.String())
-	state.Namespace, state.Application = types.StringValue(id.Namespace), types.StringValue(application)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 }

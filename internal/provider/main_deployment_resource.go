@@ -6,7 +6,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -83,12 +82,14 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
 	plan.setPromoted(ctx, done, promote, names, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
 
 // Read shows who really gets the traffic. It keeps what an unreachable cluster had.
 func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state mainDeploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	if state.imported() {
 		names = r.clusters.Names() // it may be on any of them
@@ -122,6 +123,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	var plan, state mainDeploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
@@ -183,18 +185,19 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	}
 }
 
-// ImportState takes "namespace/application"; Read rebuilds the rest from what lives.
+// ImportState takes "namespace/application", or the identity; Read rebuilds the
+// rest from what lives.
 func (r *mainDeploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	id, err := release.ParseID(req.ID)
+	text := importID[mainDeploymentIdentity](ctx, req, &resp.Diagnostics)
+	id, err := release.ParseID(text)
 	if err != nil {
 		resp.Diagnostics.AddError("Invalid import id",
-			"A main deployment is imported by \"namespace/application\", such as shop/api. Got "+req.ID+".")
+			"A main deployment is imported by \"namespace/application\", such as shop/api. Got "+text+".")
 		return
 	}
-	state := newMainDeploymentModel()
-	state.ID = types.StringValue(req.ID)
-	state.Namespace, state.Application = types.StringValue(id.Namespace), types.StringValue(id.Name)
+	state := importedMainDeployment(id.Namespace, id.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 }
 
 // addUnfinished tells that traffic has moved but that something is left to do.

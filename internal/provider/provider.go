@@ -76,6 +76,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	data := &session{clusters: clusters, engine: rollout.New(p.timing), planned: newIntents()}
 	resp.ResourceData = data
 	resp.DataSourceData = data
+	resp.ListResourceData = data
 }
 
 func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {

@@ -4,15 +4,24 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 )
 
 // What follows needs newer CLIs than the provider does. None of it is needed:
 // everything can be reached by resources and their attributes.
 
-var _ provider.ProviderWithFunctions = (*switchbackProvider)(nil)
+var (
+	_ provider.ProviderWithFunctions     = (*switchbackProvider)(nil)
+	_ provider.ProviderWithListResources = (*switchbackProvider)(nil)
+)
 
 // Functions work from Terraform 1.8 and OpenTofu 1.7 on.
 func (p *switchbackProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{NewParseImageFunction, NewDeploymentNameFunction}
+}
+
+// ListResources work from Terraform 1.14 on.
+func (p *switchbackProvider) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{NewDeploymentList, NewMainDeploymentList}
 }

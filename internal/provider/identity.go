@@ -1,0 +1,88 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// The identity of a resource is what Terraform tells it by, beside its address:
+// for importing it, and for `terraform query`. It is unique among the clusters
+// of one provider configuration, and never changes while the resource lives:
+// clusters come and go in place, so they are no part of it.
+
+var (
+	_ resource.ResourceWithIdentity = (*deploymentResource)(nil)
+	_ resource.ResourceWithIdentity = (*mainDeploymentResource)(nil)
+)
+
+// deploymentIdentity is that of a switchback_deployment.
+type deploymentIdentity struct {
+	Namespace types.String `tfsdk:"namespace"`
+	Name      types.String `tfsdk:"name"`
+}
+
+// mainDeploymentIdentity is that of a switchback_main_deployment.
+type mainDeploymentIdentity struct {
+	Namespace   types.String `tfsdk:"namespace"`
+	Application types.String `tfsdk:"application"`
+}
+
+func (r *deploymentResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(map[string]string{
+		"namespace": "Kubernetes namespace, the same on every cluster.",
+		"name":      fmt.Sprintf("The deployment's name: `<application>-<first %d characters of the content hash>`.", release.HashLength),
+	})
+}
+
+func (r *mainDeploymentResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identitySchema(map[string]string{
+		"namespace":   "Kubernetes namespace, the same on every cluster.",
+		"application": "Name of the application.",
+	})
+}
+
+// identitySchema has texts that an import by identity must give.
+func identitySchema(descriptions map[string]string) identityschema.Schema {
+	attributes := map[string]identityschema.Attribute{}
+	for name, text := range descriptions {
+		attributes[name] = identityschema.StringAttribute{RequiredForImport: true, Description: text}
+	}
+	return identityschema.Schema{Attributes: attributes}
+}
+
+// identity of a deployment whose id is known, as it always is in a state.
+func (m *deploymentModel) identity() deploymentIdentity {
+	id, _ := release.ParseID(m.ID.ValueString())
+	return deploymentIdentity{Namespace: textOrNull(id.Namespace), Name: textOrNull(id.Name)}
+}
+
+func (m *mainDeploymentModel) identity() mainDeploymentIdentity {
+	return mainDeploymentIdentity{Namespace: m.Namespace, Application: m.Application}
+}
+
+// String is the import id.
+func (i deploymentIdentity) String() string {
+	return release.ID{Namespace: i.Namespace.ValueString(), Name: i.Name.ValueString()}.String()
+}
+
+// String is the import id.
+func (i mainDeploymentIdentity) String() string {
+	return mainID(i.Namespace.ValueString(), i.Application.ValueString())
+}
+
+// importID is what an import asks for, by id or by identity.
+func importID[T fmt.Stringer](ctx context.Context, req resource.ImportStateRequest, diags *diag.Diagnostics) string {
+	if req.ID != "" || req.Identity == nil || req.Identity.Raw.IsNull() {
+		return req.ID
+	}
+	var identity T
+	diags.Append(req.Identity.Get(ctx, &identity)...)
+	return identity.String()
+}

@@ -1,0 +1,49 @@
+package rollout
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Listed is what a namespace has on one cluster.
+type Listed struct {
+	Cluster  string
+	Releases []release.ID // in no order
+	Mains    []string     // applications that have a main deployment, in no order
+	Err      error        // the cluster could not be read; the rest is empty
+}
+
+// List names the releases and main deployments of a namespace on every cluster,
+// from the shared watch caches; an empty application stands for all of them. It
+// writes nothing, and an unreachable cluster is not an empty one.
+func (e *Engine) List(ctx context.Context, clusters []Cluster, namespace, application string) []Listed {
+	all, _ := onAll(byName(clusters), func(c Cluster) (Listed, error) {
+		l, err := listOn(ctx, c, namespace, application)
+		if err != nil {
+			l = Listed{Err: err}
+		}
+		l.Cluster = c.Name()
+		return l, nil
+	})
+	return all
+}
+
+func listOn(ctx context.Context, c Cluster, namespace, application string) (l Listed, err error) {
+	labels := map[string]string{release.LabelManagedBy: release.ManagedBy}
+	if application != "" {
+		labels[release.LabelApplication] = application
+	}
+	ours, err := c.View(namespace).List(ctx, &corev1.ConfigMap{}, labels)
+	for _, cm := range ours {
+		switch cm.GetLabels()[release.LabelRole] {
+		case release.RoleRecord:
+			l.Releases = append(l.Releases, release.ID{Namespace: namespace, Name: cm.GetName()})
+		case release.RolePointer:
+			l.Mains = append(l.Mains, cm.GetLabels()[release.LabelApplication])
+		}
+	}
+	return l, err
+}
