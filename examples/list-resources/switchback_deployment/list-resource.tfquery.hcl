@@ -1,0 +1,9 @@
+# terraform query
+list "switchback_deployment" "web" {
+  provider = switchback
+
+  config {
+    namespace   = "shop"
+    application = "web"
+  }
+}
