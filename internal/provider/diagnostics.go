@@ -131,6 +131,10 @@ var explanations = []explanation{
 	rule("Application already has a main deployment", func(e *release.MainOwnedError) string {
 		return "Nothing was changed. If this configuration is to hold it, import it:\n  terraform import <address> " + e.ID
 	}, path.Root("application")),
+	rule("Nothing to go back to by itself", always[*release.GoBackError](
+		"Traffic was not touched. Say which deployment to go back to, or on which cluster."), path.Root("deployment_id")),
+	rule("Main deployment has moved meanwhile", always[*release.MovedError](
+		"Traffic was not touched. Look at where it is now, and decide again."), path.Empty()),
 	rule("Deployment cannot become main", always[*release.NotReadyError](
 		"Traffic was not touched."), path.Root("deployment_id")),
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),

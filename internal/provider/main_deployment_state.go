@@ -35,8 +35,12 @@ func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, 
 func (m *mainDeploymentModel) serviceSpec(ctx context.Context, diags *diag.Diagnostics) traffic.ServiceSpec {
 	s, more := m.service(ctx)
 	diags.Append(more...)
+	return s.spec(m.Namespace.ValueString(), m.Application.ValueString())
+}
+
+func (s mainService) spec(namespace, application string) traffic.ServiceSpec {
 	return traffic.ServiceSpec{
-		Namespace: m.Namespace.ValueString(), Application: m.Application.ValueString(),
+		Namespace: namespace, Application: application,
 		Name: s.Name, Ports: s.Ports, Annotations: s.Annotations,
 		Type:                  corev1.ServiceType(s.Type),
 		SessionAffinity:       corev1.ServiceAffinity(s.SessionAffinity),

@@ -77,6 +77,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data
+	resp.ActionData = data
 }
 
 func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
@@ -14,6 +15,7 @@ import (
 var (
 	_ provider.ProviderWithFunctions     = (*switchbackProvider)(nil)
 	_ provider.ProviderWithListResources = (*switchbackProvider)(nil)
+	_ provider.ProviderWithActions       = (*switchbackProvider)(nil)
 )
 
 // Functions work from Terraform 1.8 and OpenTofu 1.7 on.
@@ -24,4 +26,9 @@ func (p *switchbackProvider) Functions(context.Context) []func() function.Functi
 // ListResources work from Terraform 1.14 on.
 func (p *switchbackProvider) ListResources(context.Context) []func() list.ListResource {
 	return []func() list.ListResource{NewDeploymentList, NewMainDeploymentList}
+}
+
+// Actions work from Terraform 1.14 on.
+func (p *switchbackProvider) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{NewRollbackAction}
 }

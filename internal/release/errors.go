@@ -72,6 +72,28 @@ func (e *MainOwnedError) Error() string {
 	return fmt.Sprintf("the application %s on cluster %q already has a main deployment, %s, in another Terraform resource or state", e.ID, e.Cluster, e.Deployment)
 }
 
+// MovedError says that main was moved between a decision and its execution.
+type MovedError struct {
+	Cluster string
+	ID      string // namespace/application
+	Was, Is string // the main deployment
+}
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the main deployment of %s on cluster %q was %s when going back was decided, and is %s now", e.ID, e.Cluster, e.Was, e.Is)
+}
+
+// GoBackError says why it cannot be told what to go back to.
+type GoBackError struct {
+	Cluster string
+	ID      string // namespace/application
+	Reason  string
+}
+
+func (e *GoBackError) Error() string {
+	return fmt.Sprintf("the application %s on cluster %q cannot go back by itself: %s", e.ID, e.Cluster, e.Reason)
+}
+
 // NotReadyError says why a release cannot be made main yet.
 type NotReadyError struct {
 	Cluster string

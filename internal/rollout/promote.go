@@ -13,7 +13,6 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // PromoteRequest makes a release the main deployment of its application.
@@ -28,6 +27,15 @@ type PromoteRequest struct {
 	// TakeBack says that the plan has shown the Service's fields to be changed
 	// by somebody else.
 	TakeBack bool
+
+	// Found, where set, is for going back without a configuration: by cluster, the
+	// release that was main when that was decided. Service is then what lives, not
+	// what a user wants.
+	Found map[string]string
+
+	// Progress, where set, is told what happens, in short lines. It may be called
+	// from several goroutines at once.
+	Progress func(string)
 }
 
 // Promoted is what became of an application's address.
@@ -99,7 +107,7 @@ type side struct {
 // writes nothing.
 func (e *Engine) startPromotion(ctx context.Context, req PromoteRequest) (*promotion, error) {
 	p := &promotion{engine: e, req: req, done: Promoted{Owner: req.Owner, Status: release.MainWaiting}}
-	if req.Owner == "" {
+	if req.Owner == "" && req.Found == nil { // going back changes nobody's ownership
 		p.done.Owner = NewToken()
 	}
 	sides, err := onAll(byName(req.Clusters), func(c Cluster) (*side, error) { return p.lookAt(ctx, c) })
@@ -137,6 +145,9 @@ func (p *promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	s.there = there && s.from == req.To
 	if !there {
 		s.from = main.Deployment
+	}
+	if err := p.asFound(s); err != nil {
+		return nil, err
 	}
 	return s, p.mayTouch(s)
 }
@@ -182,6 +193,7 @@ func (p *promotion) run(ctx context.Context) error {
 		return p.rollBack(ctx, err)
 	}
 	p.moved(ctx)
+	p.req.say("traffic is on %s; finishing", p.req.To)
 	_, err = onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.finalize(ctx, s) })
 	if err != nil {
 		return err
@@ -266,6 +278,7 @@ func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application
 // switchTo moves the address and returns when the data plane has it.
 func (p *promotion) switchTo(ctx context.Context, s *side) error {
 	s.touched = true
+	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
 	return p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
 }
 
@@ -295,7 +308,7 @@ func (p *promotion) commit(ctx context.Context, s *side) error {
 		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
 	}
 	if applied := s.router.Applied(); applied != nil {
-		s.main.Baseline = workload.Baseline(applied)
+		s.main.Baseline = p.baseline(s, applied)
 	}
 	return p.checkpoint(ctx, s, release.MainFinalizing)
 }

@@ -50,6 +50,7 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 	if err := p.hasPorts(c, id, d); err != nil {
 		return err
 	}
+	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
 	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
 	defer cancel()
 	view, ready := c.View(id.Namespace), 0

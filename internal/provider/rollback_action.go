@@ -1,0 +1,191 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ action.ActionWithConfigure      = (*rollbackAction)(nil)
+	_ action.ActionWithValidateConfig = (*rollbackAction)(nil)
+	_ action.ActionWithModifyPlan     = (*rollbackAction)(nil)
+)
+
+type rollbackAction struct{ *session }
+
+// NewRollbackAction is switchback_rollback.
+func NewRollbackAction() action.Action { return &rollbackAction{} }
+
+// rollbackModel is its configuration.
+type rollbackModel struct {
+	Namespace    types.String `tfsdk:"namespace"`
+	Application  types.String `tfsdk:"application"`
+	DeploymentID types.String `tfsdk:"deployment_id"`
+	Clusters     types.Set    `tfsdk:"clusters"`
+	Timeout      types.String `tfsdk:"timeout"`
+}
+
+func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_rollback"
+}
+
+func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
+			"It makes sure that the deployment is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + actionNeeds +
+			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
+			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
+		Attributes: map[string]schema.Attribute{
+			"namespace": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Kubernetes namespace.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"application": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name of the application. It must have a `switchback_main_deployment`.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"deployment_id": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
+					"Default: the one that was main before, where all clusters agree on it.",
+			},
+			"clusters": actionClusters("all on which the application has a main deployment."),
+			"timeout":  actionTimeout(),
+		},
+	}
+}
+
+func (a *rollbackAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
+	a.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig says early what could only fail later.
+func (a *rollbackAction) ValidateConfig(ctx context.Context, req action.ValidateConfigRequest, resp *action.ValidateConfigResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{Namespace: config.Namespace, Application: config.Application, DeploymentID: config.DeploymentID})...)
+}
+
+// ModifyPlan refuses clusters that are not configured.
+func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(a.planActionClusters(config.Clusters)...)
+	}
+}
+
+// Invoke moves main back.
+func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{Namespace: config.Namespace, Application: config.Application, DeploymentID: config.DeploymentID})...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	lines := newStream(resp.SendProgress)
+	defer lines.end(ctx)
+	ctx, cancel := limited(ctx, config.Timeout)
+	defer cancel()
+	now := acting{a.session, resp}
+	promote := now.rollback(ctx, config)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	promote.Progress = lines.say
+	done, err := a.engine.Promote(ctx, promote)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		now.fail(err)
+		return
+	}
+	lines.say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
+}
+
+// rollback asks for what lives, with another deployment behind it.
+func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
+	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
+	clusters, named := a.clustersOf(ctx, config.Clusters)
+	req := rollout.PromoteRequest{TakeBack: true, Found: map[string]string{}}
+	var standings []release.MainOn
+	for _, o := range a.engine.ObserveMain(ctx, clusters, namespace, application, "") {
+		switch {
+		case o.Err != nil:
+			a.fail(o.Err)
+			continue
+		case o.Main == nil && !named:
+			continue
+		case o.Main == nil || o.Service == nil:
+			a.missing(o, mainID(namespace, application))
+			continue
+		}
+		spec := serviceOf(o.Service, o.Main.Baseline).spec(namespace, application)
+		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.KeepCount != req.KeepCount || o.Main.Drain != req.Drain) {
+			a.resp.Diagnostics.AddAttributeError(path.Root("clusters"), "Clusters are not alike",
+				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
+					"Name in `clusters` those to go back on together, and invoke the action again for the others.", mainID(namespace, application), o.Cluster, standings[0].Cluster))
+			continue
+		}
+		req.Service, req.Owner, req.KeepCount, req.Drain = spec, o.Main.Owner, o.Main.KeepCount, o.Main.Drain
+		req.Found[o.Cluster] = o.Main.Deployment
+		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
+		standing.Traffic, _ = o.Split.Stable()
+		standings = append(standings, standing)
+	}
+	if len(standings) == 0 && !a.resp.Diagnostics.HasError() {
+		a.missing(rollout.ObservedMain{}, mainID(namespace, application))
+	}
+	if a.resp.Diagnostics.HasError() {
+		return req
+	}
+	req.To = a.rollbackTo(config.DeploymentID, mainID(namespace, application), standings)
+	for _, c := range clusters {
+		if _, ok := req.Found[c.Name()]; ok {
+			req.Clusters = append(req.Clusters, c)
+		}
+	}
+	req.Clusters = a.allowed(ctx, req.Clusters, namespace, promoteFeatures)
+	return req
+}
+
+// rollbackTo is the deployment to go back to.
+func (a acting) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
+	if known(deploymentID) {
+		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
+		return to.Name
+	}
+	to, err := release.GoBack(id, standings)
+	if err != nil {
+		a.fail(err)
+	}
+	return to
+}
+
+// missing tells that there is no address to move.
+func (a acting) missing(o rollout.ObservedMain, id string) {
+	where := "any cluster"
+	if o.Cluster != "" {
+		where = fmt.Sprintf("cluster %q", o.Cluster)
+	}
+	what := "There is no main deployment of " + id + " on " + where + "."
+	if o.Main != nil {
+		what = fmt.Sprintf("The Service %s of the main deployment of %s is gone from %s; its settings with it.", o.Main.Service, id, where)
+	}
+	a.resp.Diagnostics.AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
+}

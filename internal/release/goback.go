@@ -1,0 +1,33 @@
+package release
+
+import "fmt"
+
+// MainOn is where an application's traffic is on one cluster.
+type MainOn struct {
+	Cluster string
+	Main    Main
+	Traffic string // the release that gets all of it; empty: none does
+}
+
+// GoBack decides which release main goes back to when nobody says: the one that
+// was main before, on every cluster the same. It refuses to guess.
+func GoBack(id string, clusters []MainOn) (string, error) {
+	to := ""
+	for _, s := range clusters {
+		refuse := func(format string, a ...any) error {
+			return &GoBackError{Cluster: s.Cluster, ID: id, Reason: fmt.Sprintf(format, a...)}
+		}
+		switch {
+		case s.Traffic != s.Main.Deployment && s.Traffic == "":
+			return "", refuse("its main deployment is %s, but the traffic does not go there", s.Main.Deployment)
+		case s.Traffic != s.Main.Deployment:
+			return "", refuse("somebody has moved its traffic from %s to %s", s.Main.Deployment, s.Traffic)
+		case len(s.Main.Previous) == 0:
+			return "", refuse("no deployment was main before %s", s.Main.Deployment)
+		case to != "" && s.Main.Previous[0] != to:
+			return "", refuse("%s was main before on it, but %s on another cluster", s.Main.Previous[0], to)
+		}
+		to = s.Main.Previous[0]
+	}
+	return to, nil
+}
