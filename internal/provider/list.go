@@ -50,12 +50,12 @@ func (q *query) run(found func(rollout.Listed) []string, each func(*query, strin
 		return
 	}
 	things := map[string]bool{}
-	for _, l := range q.session.engine.List(q.ctx, targets, q.config.Namespace.ValueString(), q.config.Application.ValueString()) {
+	for i, l := range q.session.engine.List(q.ctx, targets, q.config.Namespace.ValueString(), q.config.Application.ValueString()) {
 		if l.Err != nil {
 			q.unread(l.Err)
 			continue
 		}
-		q.targets = append(q.targets, targets[slices.IndexFunc(targets, func(c rollout.Cluster) bool { return c.Name() == l.Cluster })])
+		q.targets = append(q.targets, targets[i]) // both are in the order of the names
 		for _, name := range found(l) {
 			things[name] = true
 		}

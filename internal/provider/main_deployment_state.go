@@ -140,6 +140,7 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 	if len(stable) == 1 && !hasMissing(splits) {
 		for name := range stable {
 			m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
+			m.refreshPrevious(observed[0], name)
 		}
 	} else if len(stable) > 1 {
 		drift = append(drift, disagreement(splits)...)
@@ -150,6 +151,19 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 	diags.Append(more...)
 	m.Drift = list
 	return true
+}
+
+// refreshPrevious follows a promotion that another run, or an action, has made
+// since. A pointer that was moved by hand has no record of that.
+func (m *mainDeploymentModel) refreshPrevious(first rollout.ObservedMain, name string) {
+	if first.Main == nil || first.Main.Deployment != name || first.Main.Checkpoint != nil {
+		return
+	}
+	m.PromotedAt = timeOrNull(first.Main.PromotedAt)
+	m.PreviousDeploymentID = types.StringNull()
+	if len(first.Main.Previous) > 0 {
+		m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: first.Main.Previous[0]}.String())
+	}
 }
 
 func priorSplit(percents map[string]int64) release.Split {

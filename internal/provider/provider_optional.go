@@ -30,5 +30,5 @@ func (p *switchbackProvider) ListResources(context.Context) []func() list.ListRe
 
 // Actions work from Terraform 1.14 on.
 func (p *switchbackProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{NewRollbackAction}
+	return []func() action.Action{NewRestartAction, NewStopAction, NewStartAction, NewRollbackAction, NewCancelAction}
 }

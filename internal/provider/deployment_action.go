@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ action.ActionWithConfigure      = (*deploymentAction)(nil)
+	_ action.ActionWithValidateConfig = (*deploymentAction)(nil)
+	_ action.ActionWithModifyPlan     = (*deploymentAction)(nil)
+)
+
+// deploymentAction asks one thing of a deployment that is there.
+type deploymentAction struct {
+	*session
+	verb release.Action
+	what string // it does
+	then string // what that means for the next apply
+	run  func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)
+}
+
+// NewRestartAction is switchback_restart.
+func NewRestartAction() action.Action {
+	return &deploymentAction{
+		verb: release.ActionRestart, run: (*rollout.Engine).Restart,
+		what: "Replaces the pods of a deployment, a few at a time and never below the number that it has. It ends when all pods are new and ready. " +
+			"Where the new ones do not become ready, the old ones stay.",
+		then: "after a restart, nothing is planned. To have it in the configuration, change `restart_triggers` of the `switchback_deployment` instead.",
+	}
+}
+
+// NewStopAction is switchback_stop.
+func NewStopAction() action.Action {
+	return &deploymentAction{
+		verb: release.ActionStop, run: (*rollout.Engine).Stop,
+		what: "Scales a deployment to zero, and keeps everything else of it, also how many pods it had. It ends when the pods are gone. " +
+			"A deployment that carries traffic is refused, on all clusters.",
+		then: "the next apply starts the deployment again. To keep it stopped, set `desired_state = \"stopped\"` in the `switchback_deployment`.",
+	}
+}
+
+// NewStartAction is switchback_start.
+func NewStartAction() action.Action {
+	return &deploymentAction{
+		verb: release.ActionStart, run: (*rollout.Engine).Start,
+		what: "Brings a stopped deployment back to the number of pods that it had. It ends when they are healthy. It also resumes one whose start was cancelled or failed.",
+		then: "the next apply stops the deployment again where `desired_state` of the `switchback_deployment` is `\"stopped\"`.",
+	}
+}
+
+// NewCancelAction is switchback_cancel.
+func NewCancelAction() action.Action {
+	return &deploymentAction{
+		verb: release.ActionCancel, run: (*rollout.Engine).Cancel,
+		what: "Gives up the start of a deployment, wherever the run is that is at it: that run ends as after a Ctrl-C, the deployment is scaled down and has the status `cancelled`. " +
+			"What a run that died has left is cancelled too. Anything but a start is refused.",
+		then: "the next apply resumes the deployment in place.",
+	}
+}
+
+// deploymentActionModel is their configuration.
+type deploymentActionModel struct {
+	DeploymentID types.String `tfsdk:"deployment_id"`
+	Clusters     types.Set    `tfsdk:"clusters"`
+	Timeout      types.String `tfsdk:"timeout"`
+}
+
+func (a *deploymentAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_" + string(a.verb)
+}
+
+func (a *deploymentAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: a.what + actionNeeds + a.then,
+		Attributes: map[string]schema.Attribute{
+			"deployment_id": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "The `id` of the deployment, such as `shop/api-7f3c9a1e`: of a `switchback_deployment`, or of one that is kept for going back.",
+			},
+			"clusters": actionClusters("all on which the deployment is."),
+			"timeout":  actionTimeout(),
+		},
+	}
+}
+
+func (a *deploymentAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
+	a.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig says early what could only fail later.
+func (a *deploymentAction) ValidateConfig(ctx context.Context, req action.ValidateConfigRequest, resp *action.ValidateConfigResponse) {
+	var config deploymentActionModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{DeploymentID: config.DeploymentID})...)
+	}
+}
+
+// ModifyPlan refuses clusters that are not configured.
+func (a *deploymentAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
+	var config deploymentActionModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(a.planActionClusters(config.Clusters)...)
+	}
+}
+
+// Invoke does it, and tells how far it is.
+func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
+	var config deploymentActionModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{DeploymentID: config.DeploymentID})...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	lines := newStream(resp.SendProgress)
+	defer lines.end(ctx)
+	ctx, cancel := limited(ctx, config.Timeout)
+	defer cancel()
+	now := acting{a.session, resp}
+	id, _ := release.ParseID(config.DeploymentID.ValueString()) // checked above
+	on := now.whereIs(ctx, id, config.Clusters)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	on = now.allowed(ctx, on, id.Namespace, deployFeatures)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := a.run(a.engine, ctx, rollout.ActionRequest{ID: id, Clusters: on, Progress: lines.say})
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		now.fail(err)
+	}
+}
+
+// whereIs finds the clusters on which a deployment is, or takes those that are
+// named. One that cannot be read may have it: then it has to be said.
+func (a acting) whereIs(ctx context.Context, id release.ID, set types.Set) []rollout.Cluster {
+	clusters, named := a.clustersOf(ctx, set)
+	if named || a.resp.Diagnostics.HasError() {
+		return clusters
+	}
+	var found []rollout.Cluster
+	var diags diag.Diagnostics
+	for i, o := range a.engine.Observe(ctx, clusters, id) {
+		switch {
+		case o.Err != nil:
+			addError(&diags, fmt.Errorf("it cannot be told whether %s is on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
+		case o.Exists():
+			found = append(found, clusters[i]) // both are in the order of the names
+		}
+	}
+	if len(found) == 0 && !diags.HasError() {
+		diags.AddAttributeError(path.Root("deployment_id"), "No such deployment", fmt.Sprintf("There is no deployment %s on any cluster.", id))
+	}
+	a.tell(diags)
+	return found
+}
