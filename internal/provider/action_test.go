@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -97,6 +98,8 @@ func TestActionsOnADeployment(t *testing.T) {
 	p.invoke("switchback_stop", of("v2")).fine("scaling", "is stopped")
 	l.wantPods(nameOf("v2"), 0)
 	p.invoke("switchback_restart", of("v2")).refused("stopped", "start it instead")
+	// The configuration still wants it started.
+	w.plan().wantActions(`switchback_deployment.api["v2"]`, "update")
 	p.invoke("switchback_start", of("v2")).fine("starting 2 pods", "is started")
 	l.wantPods(nameOf("v2"), 2)
 	p.invoke("switchback_cancel", of("v2")).refused("only what is \"starting\"")
@@ -257,6 +260,53 @@ func TestActionRollbackThatFails(t *testing.T) {
 	p.invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
 	l.wantMain(nameOf("v1"))
 	watch.Check(t, drain)
+}
+
+// What was stopped is started before any traffic moves.
+func TestActionRollbackToWhatIsStopped(t *testing.T) {
+	l := newLab(t)
+	w, p, watch := l.workspace(), l.speak(), l.watchMain()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst, "replicas = 2"), l.main(keepPrevious(1)))
+	}
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	p.invoke("switchback_stop", data{"deployment_id": l.namespace + "/" + nameOf("v1")}).fine()
+	l.wantPods(nameOf("v1"), 0)
+	p.invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine("starting 2 pods", "is back on "+nameOf("v1"))
+	l.wantMain(nameOf("v1"))
+	l.wantPods(nameOf("v1"), 2)
+	w.apply(config("v1"))
+	w.wantNoChanges()
+	watch.Check(t, drain)
+}
+
+// Somebody else's promotion came in between: what is "before" is another thing
+// now, so nothing is done.
+func TestActionRollbackOfWhatHasMovedMeanwhile(t *testing.T) {
+	l := newLab(t)
+	w, watch, proxy := l.workspace(), l.watchMain(), l.cluster.Proxy(t)
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(2)))
+	}
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	p := l.speakThrough(proxy)
+	proxy.SetFault(testcluster.OnWrite(1, testcluster.Fault{}.AfterReply(func() { // the Lease is taken
+		client := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+		cm, err := client.Get(t.Context(), release.MainName("api"), metav1.GetOptions{})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		cm.Data[release.MainKey] = strings.ReplaceAll(cm.Data[release.MainKey], nameOf("v2"), nameOf("v3"))
+		if _, err := client.Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
+			t.Error(err)
+		}
+	})))
+	p.invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).refused("moved meanwhile", nameOf("v2"), nameOf("v3"))
+	l.wantMain(nameOf("v2"))
+	watch.NeverEmpty(t)
 }
 
 // The same through a CLI that has actions; one that has none says so.

@@ -43,7 +43,7 @@ func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest,
 func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
-			"It makes sure that the deployment is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + actionNeeds +
+			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + actionNeeds +
 			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
 		Attributes: map[string]schema.Attribute{
@@ -109,6 +109,10 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 		return
 	}
 	promote.Progress = lines.say
+	if err := now.warm(ctx, promote); err != nil {
+		now.fail(err)
+		return
+	}
 	done, err := a.engine.Promote(ctx, promote)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
@@ -116,6 +120,22 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 		return
 	}
 	lines.say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
+}
+
+// warm starts the deployment to go back to, where it was stopped meanwhile.
+func (a acting) warm(ctx context.Context, promote rollout.PromoteRequest) error {
+	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
+	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
+	for i, o := range a.engine.Observe(ctx, promote.Clusters, id) {
+		if o.Record != nil && o.Record.Status == release.StatusStopped {
+			cold.Clusters = append(cold.Clusters, promote.Clusters[i])
+		}
+	}
+	if len(cold.Clusters) == 0 {
+		return nil
+	}
+	_, err := a.engine.Start(ctx, cold)
+	return err
 }
 
 // rollback asks for what lives, with another deployment behind it.

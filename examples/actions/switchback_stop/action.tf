@@ -1,0 +1,7 @@
+# terraform apply -invoke=action.switchback_stop.web
+action "switchback_stop" "web" {
+  config {
+    deployment_id = "shop/web-7f3c9a1e"
+    timeout       = "2m"
+  }
+}
