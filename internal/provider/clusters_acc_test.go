@@ -53,6 +53,7 @@ func TestAccSeveralClusters(t *testing.T) {
 		"clusters must be named":                    clustersMustBeNamed,
 		"import finds both, and never a subset":     importOnBoth,
 		"somebody moves the traffic on one of them": disagreement,
+		"an action goes back on both":               goBackOnBoth,
 	}
 	t.Run("with east and west", func(t *testing.T) {
 		for name, test := range tests {
@@ -249,4 +250,39 @@ func disagreement(t *testing.T, p *pair) {
 	w.apply(config).wantActions(theMain, "update")
 	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })
 	w.wantNoChanges()
+}
+
+// All clusters go back, or none; those that are not alike are told apart.
+func goBackOnBoth(t *testing.T, p *pair) {
+	l, w := p.east, p.east.workspace()
+	east, west := p.east.watchMain(), p.west.watchMain()
+	connected := func() *protocol {
+		return speak(t, map[string]string{"east": p.east.cluster.KubeconfigPath, "west": p.proxy.KubeconfigPath})
+	}
+	back := data{"namespace": l.namespace, "application": "api"}
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west"), keepPrevious(1)))
+	}
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+
+	p.proxy.SetFault(noPatchOfMain)
+	connected().invoke("switchback_rollback", back).refused("not today", "west")
+	p.both(func(l *lab) { l.wantMain(nameOf("v2")) })
+	p.proxy.SetFault(nil)
+	connected().invoke("switchback_rollback", back).fine("east: moving traffic", "west: moving traffic")
+	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })
+	w.apply(config("v2"))
+
+	p.west.patchService("api", `{"spec":{"sessionAffinity":"ClientIP"}}`)
+	connected().invoke("switchback_rollback", back).refused("Clusters are not alike", "east", "west")
+	p.both(func(l *lab) { l.wantMain(nameOf("v2")) })
+	connected().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api", "clusters": []string{"west"}}).fine()
+	p.east.wantMain(nameOf("v2"))
+	p.west.wantMain(nameOf("v1"))
+	w.apply(config("v2"))
+	p.both(func(l *lab) { l.wantMain(nameOf("v2")) })
+	w.wantNoChanges()
+	east.Check(t, drain)
+	west.Check(t, drain)
 }
