@@ -182,7 +182,7 @@ func TestActionsCheckTheirConfiguration(t *testing.T) {
 		}
 	}
 	p.invoke("switchback_start", data{"deployment_id": there}).refused("No such deployment", there)
-	p.invoke("switchback_rollback", rollback(nil)).refused("There is no main deployment of "+l.namespace+"/api")
+	p.invoke("switchback_rollback", rollback(nil)).refused("There is no main deployment of " + l.namespace + "/api")
 
 	// A cluster that is away may have it: it is named, or nothing is done.
 	proxy.Down(t)
@@ -333,4 +333,3 @@ func TestAccActions(t *testing.T) {
 	}
 	w.wantNoChanges()
 }
-

@@ -25,9 +25,10 @@ func (l *lab) deploymentData(tag string) data {
 	}
 }
 
-func (l *lab) mainData(tag string) data {
+// mainData points at the first version.
+func (l *lab) mainData() data {
 	return data{
-		"application": "api", "namespace": l.namespace, "deployment_id": l.namespace + "/" + nameOf(tag), "drain": "1s",
+		"application": "api", "namespace": l.namespace, "deployment_id": l.namespace + "/" + nameOf("v1"), "drain": "1s",
 		"traffic": data{"service": data{"ports": data{"http": 80}, "type": "ClusterIP", "session_affinity": "None"}}, "keep_previous": data{"count": 1},
 	}
 }
@@ -44,7 +45,7 @@ func TestIdentity(t *testing.T) {
 	made := p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
 	p.fine(made.diagnostics)
 	wantSame(t, "identity after create", made.identity, deployment)
-	pointed := p.change(t.Context(), mainType, l.mainData("v1"), nil)
+	pointed := p.change(t.Context(), mainType, l.mainData(), nil)
 	p.fine(pointed.diagnostics)
 	wantSame(t, "identity after create of main", pointed.identity, main)
 
@@ -84,7 +85,7 @@ func TestIdentity(t *testing.T) {
 	if failed.state == nil {
 		t.Error("a failed update has no state")
 	}
-	moved := l.mainData("v1")
+	moved := l.mainData()
 	moved["drain"] = "2s"
 	stuck := p.change(t.Context(), mainType, moved, pointed.state)
 	wantSays(t, stuck.diagnostics, tfprotov6.DiagnosticSeverityError, "not today")
@@ -100,7 +101,7 @@ func TestIdentityOfFormerStates(t *testing.T) {
 	p := l.speakThrough(proxy)
 	made := p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
 	p.fine(made.diagnostics)
-	pointed := p.change(t.Context(), mainType, l.mainData("v1"), nil)
+	pointed := p.change(t.Context(), mainType, l.mainData(), nil)
 	p.fine(pointed.diagnostics)
 	check := func(p *protocol) {
 		t.Helper()

@@ -82,7 +82,7 @@ func TestList(t *testing.T) {
 	for _, tag := range []string{"v1", "v2"} {
 		p.fine(p.change(t.Context(), deploymentType, l.deploymentData(tag), nil).diagnostics)
 	}
-	p.fine(p.change(t.Context(), mainType, l.mainData("v1"), nil).diagnostics)
+	p.fine(p.change(t.Context(), mainType, l.mainData(), nil).diagnostics)
 	web := l.deploymentData("v1")
 	web["application"] = "web"
 	other := p.change(t.Context(), deploymentType, web, nil)
@@ -169,7 +169,7 @@ func TestListWithoutACluster(t *testing.T) {
 	clusters := map[string]string{"east": l.cluster.KubeconfigPath, "west": proxy.KubeconfigPath}
 	p := speak(t, map[string]string{"east": l.cluster.KubeconfigPath})
 	p.fine(p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil).diagnostics)
-	p.fine(p.change(t.Context(), mainType, l.mainData("v1"), nil).diagnostics)
+	p.fine(p.change(t.Context(), mainType, l.mainData(), nil).diagnostics)
 	proxy.Down(t)
 
 	for typeName, name := range map[string]string{deploymentType: nameOf("v1") + " (v1, started)", mainType: "api (main is " + nameOf("v1") + ")"} {
