@@ -7,17 +7,16 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
-// acting is one invocation of an action: its time, and its way to tell how far
-// it is.
+// acting is one invocation of an action.
 type acting struct {
 	*session
+	req  action.InvokeRequest
 	resp *action.InvokeResponse
 }
 
@@ -59,9 +58,12 @@ func (a acting) fail(err error) {
 // tell passes diagnostics on. Those at an attribute that only resources have
 // are about the action as a whole.
 func (a acting) tell(diags diag.Diagnostics) {
+	attributes := a.req.Config.Schema.GetAttributes()
 	for _, d := range diags {
-		if with, ok := d.(diag.DiagnosticWithPath); ok && with.Path().Equal(path.Root("timeouts")) {
-			d = diag.NewErrorDiagnostic(d.Summary(), d.Detail())
+		if with, ok := d.(diag.DiagnosticWithPath); ok && d.Severity() == diag.SeverityError {
+			if _, ours := attributes[with.Path().Steps()[0].String()]; !ours {
+				d = diag.NewErrorDiagnostic(d.Summary(), d.Detail())
+			}
 		}
 		a.resp.Diagnostics.Append(d)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -59,6 +60,14 @@ func (p *protocol) invoke(typeName string, config data) invoked {
 			out.progress = append(out.progress, e.Message)
 		case tfprotov6.CompletedInvokeActionEventType:
 			out.diagnostics = append(out.diagnostics, e.Diagnostics...)
+		}
+	}
+	for _, d := range out.diagnostics {
+		if d.Attribute == nil {
+			continue
+		}
+		if at, ok := d.Attribute.Steps()[0].(tftypes.AttributeName); !ok || !slices.ContainsFunc(schema.Schema.Block.Attributes, func(a *tfprotov6.SchemaAttribute) bool { return a.Name == string(at) }) {
+			p.t.Errorf("%s has no attribute %s, at which it reports: %s", typeName, d.Attribute, d.Summary)
 		}
 	}
 	return out
@@ -117,6 +126,23 @@ func TestActionsOnADeployment(t *testing.T) {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
+}
+
+// An action that has no time left says which setting that was.
+func TestActionThatTakesTooLong(t *testing.T) {
+	l := newLab(t)
+	w, proxy := l.workspace(), l.cluster.Proxy(t)
+	w.apply(l.config(l.deployment()))
+	before := l.wantPods(nameOf("v1"), 1)
+	p := l.speakThrough(proxy)
+	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/deployments/"+nameOf("v1")) {
+			return testcluster.Blackhole()
+		}
+		return testcluster.Fault{}
+	})
+	p.invoke("switchback_restart", data{"deployment_id": l.namespace + "/" + nameOf("v1"), "timeout": "4s"}).refused("4s", "`timeout`")
+	l.wantSamePods(nameOf("v1"), before)
 }
 
 // A start that some run is at can be cancelled by another one.

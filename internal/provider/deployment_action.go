@@ -127,7 +127,7 @@ func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	defer lines.end(ctx)
 	ctx, cancel := limited(ctx, config.Timeout)
 	defer cancel()
-	now := acting{a.session, resp}
+	now := acting{a.session, req, resp}
 	id, _ := release.ParseID(config.DeploymentID.ValueString()) // checked above
 	on := now.whereIs(ctx, id, config.Clusters)
 	if resp.Diagnostics.HasError() {

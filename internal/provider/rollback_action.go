@@ -103,7 +103,7 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	defer lines.end(ctx)
 	ctx, cancel := limited(ctx, config.Timeout)
 	defer cancel()
-	now := acting{a.session, resp}
+	now := acting{a.session, req, resp}
 	promote := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
