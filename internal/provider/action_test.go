@@ -106,12 +106,12 @@ func TestActionsOnADeployment(t *testing.T) {
 
 	p.invoke("switchback_stop", of("v2")).fine("scaling", "is stopped")
 	l.wantPods(nameOf("v2"), 0)
-	p.invoke("switchback_restart", of("v2")).refused("stopped", "start it instead")
+	p.invoke("switchback_restart", of("v2")).refused("Action is not allowed", "stopped")
 	// The configuration still wants it started.
 	w.plan().wantActions(`switchback_deployment.api["v2"]`, "update")
 	p.invoke("switchback_start", of("v2")).fine("starting 2 pods", "is started")
 	l.wantPods(nameOf("v2"), 2)
-	p.invoke("switchback_cancel", of("v2")).refused("only what is \"starting\"")
+	p.invoke("switchback_cancel", of("v2")).refused("Action is not allowed", "cancel")
 
 	before := l.wantPods(nameOf("v1"), 2)
 	p.invoke("switchback_stop", of("v1")).refused("cannot be stopped", "it is the main deployment")
