@@ -180,7 +180,9 @@ func (c *Cluster) sameLive(ctx context.Context, k call, obj Object) (Object, boo
 // compute the change again.
 //
 // Of a ConfigMap the labels, annotations and data are written, by a patch: so
-// that a role needs "patch", which applying needs anyway, and not "update".
+// that a role needs "patch", which applying needs anyway, and not "update". Of a
+// Service only who manages its fields is written, in the same way: we apply our
+// own, and of somebody else's there is nothing to write but that we let go.
 func (c *Cluster) Update(ctx context.Context, obj Object) error {
 	res, err := resourceOf(obj)
 	if err != nil {
@@ -189,8 +191,8 @@ func (c *Cluster) Update(ctx context.Context, obj Object) error {
 	send := func() *rest.Request {
 		return c.request("PUT", res, obj.GetNamespace(), obj.GetName()).Body(obj)
 	}
-	if m, ok := obj.(*corev1.ConfigMap); ok {
-		patch, err := configMapPatch(m)
+	if ops := patchOf(obj); ops != nil {
+		patch, err := json.Marshal(ops)
 		if err != nil {
 			return err
 		}
@@ -214,30 +216,42 @@ func (c *Cluster) Update(ctx context.Context, obj Object) error {
 	return err
 }
 
-func configMapPatch(m *corev1.ConfigMap) ([]byte, error) {
-	type op struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
+// patchOp is an operation of a JSON patch.
+type patchOp struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value"`
+}
+
+// patchOf is what an update writes of obj, with obj's uid and resourceVersion as
+// preconditions; nil where it replaces the whole object.
+func patchOf(obj Object) []patchOp {
 	orEmpty := func(v map[string]string) map[string]string {
 		if v == nil {
 			return map[string]string{}
 		}
 		return v
 	}
-	ops := []op{
-		{"add", "/metadata/labels", orEmpty(m.Labels)},
-		{"add", "/metadata/annotations", orEmpty(m.Annotations)},
-		{"add", "/data", orEmpty(m.Data)},
+	var ops []patchOp
+	switch o := obj.(type) {
+	case *corev1.ConfigMap:
+		ops = []patchOp{
+			{"add", "/metadata/labels", orEmpty(o.Labels)},
+			{"add", "/metadata/annotations", orEmpty(o.Annotations)},
+			{"add", "/data", orEmpty(o.Data)},
+		}
+	case *corev1.Service:
+		ops = []patchOp{{"replace", "/metadata/managedFields", o.ManagedFields}}
+	default:
+		return nil
 	}
-	if m.UID != "" {
-		ops = append(ops, op{"replace", "/metadata/uid", m.UID})
+	if obj.GetUID() != "" {
+		ops = append(ops, patchOp{"replace", "/metadata/uid", obj.GetUID()})
 	}
-	if m.ResourceVersion != "" {
-		ops = append(ops, op{"replace", "/metadata/resourceVersion", m.ResourceVersion})
+	if obj.GetResourceVersion() != "" {
+		ops = append(ops, patchOp{"replace", "/metadata/resourceVersion", obj.GetResourceVersion()})
 	}
-	return json.Marshal(ops)
+	return ops
 }
 
 // replaced is a *ReplacedError where the live object's uid is another one, and

@@ -24,6 +24,7 @@ const (
 	FeatureRefresh   Feature = "refresh"
 	FeatureDeploy    Feature = "deploy"
 	FeaturePromote   Feature = "promote"
+	FeatureAdopt     Feature = "adopt"
 	FeatureTerminate Feature = "terminate"
 	FeatureLock      Feature = "lock"
 	FeatureDiagnose  Feature = "diagnose" // optional
@@ -56,6 +57,9 @@ var table = []struct {
 	{FeaturePromote, false, []Rule{
 		{"", []string{"services"}, []string{"get", "patch"}},
 		{"discovery.k8s.io", []string{"endpointslices"}, []string{"get", "list", "watch"}},
+	}},
+	{FeatureAdopt, false, []Rule{
+		{"", []string{"pods"}, []string{"list"}}, // those that an adopted Service selected before
 	}},
 	{FeatureTerminate, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"delete"}},

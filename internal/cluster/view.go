@@ -30,15 +30,21 @@ const (
 
 // View is a watched cache of one namespace's objects that carry our label,
 // shared by everything in the run. Each kind is listed and watched from its
-// first use until the cluster is closed.
+// first use until the cluster is closed. So is what Select is asked for.
 type View struct {
 	c         *Cluster
 	namespace string
 
 	mu      sync.Mutex
-	kinds   map[reflect.Type]*kindView
+	kinds   map[kindKey]*kindView
 	changed chan struct{}
 	waited  bool // somebody took changed since it was last closed
+}
+
+// kindKey is what one LIST and WATCH is about.
+type kindKey struct {
+	kind     reflect.Type
+	selector string
 }
 
 // View is the shared cache of a namespace. No request is made before its first
@@ -48,7 +54,7 @@ func (c *Cluster) View(namespace string) *View {
 	defer c.mu.Unlock()
 	v := c.views[namespace]
 	if v == nil {
-		v = &View{c: c, namespace: namespace, kinds: map[reflect.Type]*kindView{}, changed: make(chan struct{})}
+		v = &View{c: c, namespace: namespace, kinds: map[kindKey]*kindView{}, changed: make(chan struct{})}
 		c.views[namespace] = v
 	}
 	return v
@@ -79,7 +85,7 @@ func (v *View) awaited() bool {
 // Get returns nil where there is no such object. The result is shared: it must
 // not be modified. like tells the kind.
 func (v *View) Get(ctx context.Context, like Object, name string) (Object, error) {
-	k, err := v.synced(ctx, like)
+	k, err := v.synced(ctx, like, managedSelector)
 	if err != nil {
 		return nil, err
 	}
@@ -89,19 +95,30 @@ func (v *View) Get(ctx context.Context, like Object, name string) (Object, error
 // List returns the objects of like's kind whose labels include all of labels,
 // in no order.
 func (v *View) List(ctx context.Context, like Object, labels map[string]string) ([]Object, error) {
-	k, err := v.synced(ctx, like)
+	k, err := v.synced(ctx, like, managedSelector)
 	if err != nil {
 		return nil, err
 	}
 	return k.list(labels), nil
 }
 
+// Select returns the objects of like's kind that a label selector selects,
+// whether they carry our label or not. Each selector is listed and watched for
+// itself, so it is for what belongs to one thing of somebody else's.
+func (v *View) Select(ctx context.Context, like Object, selector string) ([]Object, error) {
+	k, err := v.synced(ctx, like, selector)
+	if err != nil {
+		return nil, err
+	}
+	return k.list(nil), nil
+}
+
 // synced waits for the kind's first LIST.
-func (v *View) synced(ctx context.Context, like Object) (*kindView, error) {
+func (v *View) synced(ctx context.Context, like Object, selector string) (*kindView, error) {
 	if err := v.c.Check(ctx); err != nil {
 		return nil, err
 	}
-	k, err := v.kind(like)
+	k, err := v.kind(like, selector)
 	if err != nil {
 		return nil, err
 	}
@@ -118,17 +135,17 @@ func (v *View) synced(ctx context.Context, like Object) (*kindView, error) {
 	}
 }
 
-func (v *View) kind(like Object) (*kindView, error) {
+func (v *View) kind(like Object, selector string) (*kindView, error) {
 	res, err := resourceOf(like)
 	if err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	t := reflect.TypeOf(like)
+	t := kindKey{reflect.TypeOf(like), selector}
 	k := v.kinds[t]
 	if k == nil {
-		k = &kindView{v: v, res: res, like: like, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
+		k = &kindView{v: v, res: res, like: like, selector: selector, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
 		v.kinds[t] = k
 	}
 	return k, nil
@@ -140,6 +157,8 @@ type kindView struct {
 	v    *View
 	res  resource
 	like Object
+
+	selector string
 
 	mu           sync.RWMutex
 	objects      map[string]Object
@@ -244,7 +263,7 @@ func permanent(err error) bool {
 }
 
 func (k *kindView) fetch(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-	options.LabelSelector = managedSelector
+	options.LabelSelector = k.selector
 	options.Limit = 0 // one request; scoped to what is ours
 	list := k.res.newList()
 	_, err := k.v.c.list(ctx, k.res, k.v.namespace, options, list)
@@ -254,7 +273,7 @@ func (k *kindView) fetch(ctx context.Context, options metav1.ListOptions) (runti
 // watch opens a watch under the retry policy; what breaks later is the
 // reflector's matter.
 func (k *kindView) watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-	options.LabelSelector = managedSelector
+	options.LabelSelector = k.selector
 	options.Watch = true
 	c := k.v.c
 	var w watch.Interface

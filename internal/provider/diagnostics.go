@@ -111,6 +111,8 @@ var explanations = []explanation{
 	}, path.Empty()).only(context.Canceled),
 	rule("Object belongs to somebody else", always[*release.ForeignError](
 		"Nothing was changed. Rename or remove that object, or choose another application name."), path.Root("application")),
+	rule("Service cannot be adopted", always[*release.AdoptionError](
+		"Nothing was changed."), servicePath.AtName("adopt")),
 	rule("Deployment is being worked on", always[*rollout.HolderError](
 		"Another run holds it. Wait for that run to end; one that died is taken over by itself."), path.Empty()),
 	func(err error) (string, string, path.Path, bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -48,6 +49,7 @@ type trafficModel struct {
 // mainServiceModel is the application's own Service.
 type mainServiceModel struct {
 	Name                  types.String `tfsdk:"name"`
+	Adopt                 types.Bool   `tfsdk:"adopt"`
 	Ports                 types.Map    `tfsdk:"ports"`
 	Type                  types.String `tfsdk:"type"`
 	Annotations           types.Map    `tfsdk:"annotations"`
@@ -59,6 +61,7 @@ type mainServiceModel struct {
 // mainService is the same in Go values, for the engine and for import.
 type mainService struct {
 	Name                  string
+	Adopt                 bool
 	Ports                 map[string]int32
 	Type                  string
 	Annotations           map[string]string
@@ -129,6 +132,9 @@ func (m *mainDeploymentModel) service(ctx context.Context) (mainService, diag.Di
 	if !known || diags.HasError() {
 		return mainService{}, diags
 	}
+	if s.Adopt.ValueBool() {
+		return mainService{Name: orDefault(s.Name.ValueString(), m.Application.ValueString()), Adopt: true}, diags
+	}
 	d := decoder{ctx, &diags}
 	return mainService{
 		Name:                  orDefault(s.Name.ValueString(), m.Application.ValueString()),
@@ -144,6 +150,9 @@ func (m *mainDeploymentModel) service(ctx context.Context) (mainService, diag.Di
 // setService writes `traffic` as a user would have who leaves out defaults:
 // for import. Call it with what we applied, without the API server's defaults.
 func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) diag.Diagnostics {
+	if s.Adopt {
+		return m.setServiceModel(ctx, adoptedService(types.StringValue(s.Name)))
+	}
 	ports, diags := types.MapValueFrom(ctx, types.Int32Type, s.Ports)
 	annotations := types.MapNull(types.StringType)
 	if len(s.Annotations) > 0 {
@@ -161,6 +170,15 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 		ExternalTrafficPolicy: textOrNull(s.ExternalTrafficPolicy),
 	})...)
 	return diags
+}
+
+// adoptedService is `traffic.service` of a Service that is not ours: nothing is
+// said of it but its name.
+func adoptedService(name types.String) mainServiceModel {
+	return mainServiceModel{
+		Name: name, Adopt: types.BoolValue(true),
+		Ports: types.MapNull(types.Int32Type), Annotations: types.MapNull(types.StringType),
+	}
 }
 
 // keepCount is `keep_previous.count`.
@@ -190,12 +208,28 @@ func (m *mainDeploymentModel) drain() time.Duration {
 	return d
 }
 
-// setURL sets `url` from what is known: the same function at plan and apply.
+// setURL sets `url` from what is known: the same function at plan and apply. Of
+// an adopted Service only the cluster knows the ports: see setAdoptedURL.
 func (m *mainDeploymentModel) setURL(s mainService) {
+	if s.Adopt {
+		return
+	}
 	m.URL = types.StringNull()
 	if len(s.Ports) > 0 {
 		m.URL = types.StringValue(serviceURL(s.Name, m.Namespace.ValueString(), s.Ports))
 	}
+}
+
+// setAdoptedURL sets `url` from an adopted Service as it stands; nil leaves it.
+func (m *mainDeploymentModel) setAdoptedURL(svc *corev1.Service) {
+	if svc == nil || len(svc.Spec.Ports) == 0 {
+		return
+	}
+	ports := map[string]int32{}
+	for _, port := range svc.Spec.Ports {
+		ports[port.Name] = port.Port
+	}
+	m.URL = types.StringValue(serviceURL(svc.Name, svc.Namespace, ports))
 }
 
 // splitValue is the `split` attribute.

@@ -41,6 +41,7 @@ func planMainDeployment(ctx context.Context, configured configuredClusters, req 
 	case !p.plan.Application.Equal(p.state.Application) || !p.plan.Namespace.Equal(p.state.Namespace):
 		p.create() // the schema says that these force a replacement
 	default:
+		p.keepAdoption()
 		p.update()
 	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
@@ -83,6 +84,10 @@ func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
 	if configuredService.Name.IsNull() {
 		planned.Name = m.Application // unknown while that is
 		p.diagnose(m.setServiceModel(p.ctx, planned))
+	}
+	if planned.Adopt.IsUnknown() || planned.Adopt.ValueBool() {
+		p.adopted(planned)
+		return
 	}
 	if !m.Namespace.IsUnknown() && !planned.Name.IsUnknown() && whollyKnown(p.ctx, planned.Ports) {
 		service, diags := m.service(p.ctx)
@@ -158,7 +163,11 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 
 	s, ok, diags := m.serviceModel(ctx)
 	resp.Diagnostics.Append(diags...)
-	if !ok || s.Type.IsUnknown() {
+	if !ok {
+		return
+	}
+	resp.Diagnostics.Append(checkAdopt(s)...)
+	if s.Adopt.ValueBool() || s.Type.IsUnknown() {
 		return
 	}
 	is := orDefault(s.Type.ValueString(), serviceClusterIP)

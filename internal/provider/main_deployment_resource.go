@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -10,6 +11,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 var (
@@ -23,6 +25,15 @@ var (
 // removes what only waited for that.
 var promoteFeatures = []cluster.Feature{
 	cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeaturePromote, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell,
+}
+
+// promoteFeaturesFor adds what an adopted address takes: to see whether it can
+// be handed back.
+func promoteFeaturesFor(service traffic.ServiceSpec) []cluster.Feature {
+	if service.Adopt {
+		return append(slices.Clone(promoteFeatures), cluster.FeatureAdopt)
+	}
+	return promoteFeatures
 }
 
 type mainDeploymentResource struct{ *session }
@@ -66,7 +77,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.targets(ctx, names, plan.Namespace.ValueString(), promoteFeatures, &resp.Diagnostics)
+	promote.Clusters = r.targets(ctx, names, plan.Namespace.ValueString(), promoteFeaturesFor(promote.Service), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -136,8 +147,8 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.targets(ctx, names, namespace, promoteFeatures, &resp.Diagnostics)
-	dropped := r.targets(ctx, drop, namespace, promoteFeatures, &resp.Diagnostics)
+	promote.Clusters = r.targets(ctx, names, namespace, promoteFeaturesFor(promote.Service), &resp.Diagnostics)
+	dropped := r.targets(ctx, drop, namespace, promoteFeaturesFor(promote.Service), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -174,7 +185,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
 	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	targets := r.targets(ctx, names, state.Namespace.ValueString(), promoteFeatures, &resp.Diagnostics)
+	targets := r.targets(ctx, names, state.Namespace.ValueString(), promoteFeaturesFor(request.Service), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

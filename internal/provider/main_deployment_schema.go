@@ -137,11 +137,17 @@ func mainServiceAttributes() map[string]schema.Attribute {
 				stringvalidator.RegexMatches(dns1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
 			},
 		},
+		"adopt": schema.BoolAttribute{
+			Optional: true,
+			MarkdownDescription: "`true`: the Service exists and stays somebody else's. Only its `spec.selector` is handed to Switchback; its ports, type, labels and annotations are never changed, and none of the other attributes but `name` can be set. " +
+				"Destroying the main deployment gives the selector back, if what the Service selected before has a ready pod; otherwise it stays as it is, with a warning. " +
+				"Neither this nor `name` can change while a Service is adopted.",
+		},
 		"ports": schema.MapAttribute{
 			ElementType: types.Int32Type,
-			Required:    true,
+			Optional:    true,
 			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
-				"As ports are matched by name, versions may listen on different numbers." + inPlace,
+				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + inPlace,
 			Validators: []validator.Map{
 				mapvalidator.SizeAtLeast(1),
 				mapvalidator.NoNullValues(),

@@ -41,7 +41,7 @@ func (m *mainDeploymentModel) serviceSpec(ctx context.Context, diags *diag.Diagn
 func (s mainService) spec(namespace, application string) traffic.ServiceSpec {
 	return traffic.ServiceSpec{
 		Namespace: namespace, Application: application,
-		Name: s.Name, Ports: s.Ports, Annotations: s.Annotations,
+		Name: s.Name, Adopt: s.Adopt, Ports: s.Ports, Annotations: s.Annotations,
 		Type:                  corev1.ServiceType(s.Type),
 		SessionAffinity:       corev1.ServiceAffinity(s.SessionAffinity),
 		LoadBalancerClass:     s.LoadBalancerClass,
@@ -61,13 +61,23 @@ func (m *mainDeploymentModel) setPromoted(ctx context.Context, done rollout.Prom
 	m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
 	m.Owner = types.StringValue(done.Owner)
 	if m.Traffic.IsUnknown() || !whollyKnown(ctx, m.Traffic) {
+		planned, _, more := m.serviceModel(ctx)
+		diags.Append(more...)
 		service, more := m.service(ctx)
 		diags.Append(more...)
 		diags.Append(m.setService(ctx, service)...)
+		resolved, _, more := m.serviceModel(ctx)
+		diags.Append(more...)
+		resolved.Adopt = planned.Adopt // false is not null
+		diags.Append(m.setServiceModel(ctx, resolved)...)
 	}
 	service, more := m.service(ctx)
 	diags.Append(more...)
 	m.setURL(service)
+	if service.Adopt && m.URL.IsUnknown() {
+		m.URL = types.StringNull()
+		m.setAdoptedURL(done.Service)
+	}
 	m.setMoved(done, asked, names)
 	m.Status = types.StringValue(string(done.Status))
 	m.StatusReason = textOrNull(done.Reason)
@@ -127,6 +137,9 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 			continue
 		}
 		exists = exists || o.Exists()
+		if wanted.Adopt {
+			m.setAdoptedURL(o.Service)
+		}
 		splits[o.Cluster] = o.Split
 		name, ok := o.Split.Stable()
 		if ok {
@@ -264,6 +277,11 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 		m.PromotedAt = timeOrNull(o.Main.PromotedAt)
 		if len(o.Main.Previous) > 0 {
 			m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: o.Main.Previous[0]}.String())
+		}
+		if o.Main.Adopted != nil {
+			diags.Append(m.setService(ctx, mainService{Name: o.Service.Name, Adopt: true})...)
+			m.setAdoptedURL(o.Service)
+			continue
 		}
 		service := serviceOf(o.Service, o.Main.Baseline)
 		diags.Append(m.setService(ctx, service)...)

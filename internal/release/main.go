@@ -32,6 +32,8 @@ type Main struct {
 	Deployment string   `json:"deployment"`         // release that is main
 	Previous   []string `json:"previous,omitempty"` // mains before it, newest first
 	Service    string   `json:"service"`            // the main address
+	// Adopted is set where the main address is somebody else's Service.
+	Adopted *Adoption `json:"adopted,omitempty"`
 
 	KeepCount int           `json:"keepCount"`
 	Drain     time.Duration `json:"drain"`

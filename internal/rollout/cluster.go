@@ -29,7 +29,8 @@ type Writer interface {
 	// Create makes obj, atomically: a lost reply is told from somebody else's
 	// object by comparing data (ConfigMap) or spec (Lease) with the live one.
 	Create(ctx context.Context, obj Object) error
-	// Update replaces obj; its resourceVersion is the precondition.
+	// Update replaces obj; its resourceVersion is the precondition. Of a Service
+	// it writes only who manages its fields.
 	Update(ctx context.Context, obj Object) error
 	// Apply is a server-side apply as field manager "switchback". uid and
 	// resourceVersion, where set on obj, are preconditions. With force, fields
@@ -49,6 +50,9 @@ type View interface {
 	Get(ctx context.Context, like Object, name string) (Object, error)
 	// List returns the objects of like's kind whose labels include all of labels.
 	List(ctx context.Context, like Object, labels map[string]string) ([]Object, error)
+	// Select returns the objects of like's kind that a label selector selects,
+	// ours or not, from a watch of their own.
+	Select(ctx context.Context, like Object, selector string) ([]Object, error)
 	// Changed is closed at the next change of anything in the view. Take it
 	// before reading, wait on it after.
 	Changed() <-chan struct{}

@@ -51,6 +51,7 @@ type life struct {
 	cluster   *testcluster.Cluster
 	proxy     *testcluster.Proxy
 	namespace string
+	adopt     bool // the address is somebody else's Service: see adopt_test.go
 
 	main   string            // main's owner token
 	owners map[string]string // those of the releases, by version
@@ -73,6 +74,9 @@ func (l *life) spec(version, image string) release.Spec {
 func (l *life) name(version string) string { return l.spec(version, "demo/api").Content.Name() }
 
 func (l *life) service() traffic.ServiceSpec {
+	if l.adopt {
+		return traffic.ServiceSpec{Namespace: l.namespace, Application: "api", Name: "api", Adopt: true}
+	}
 	return traffic.ServiceSpec{Namespace: l.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}}
 }
 
@@ -220,7 +224,10 @@ func (l *life) settled(c change) {
 		}
 	}
 	if c.main != "" {
-		want = append(want, "Service/api", "ConfigMap/api-switchback", "Lease/api-switchback")
+		want = append(want, "ConfigMap/api-switchback", "Lease/api-switchback")
+	}
+	if c.main != "" && !l.adopt {
+		want = append(want, "Service/api")
 	}
 	slices.Sort(want)
 	if got := l.objects(); !slices.Equal(got, want) {

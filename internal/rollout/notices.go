@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -65,5 +67,18 @@ func notCollected(c Cluster, name, why string) Notice {
 	return Notice{
 		Summary: "An old deployment was left running",
 		Detail:  fmt.Sprintf("%s on cluster %q is no longer needed, but %s. The next promotion looks again.", name, c.Name(), why),
+	}
+}
+
+func notHandedBack(c Cluster, svc *corev1.Service, application, why string) Notice {
+	left := svc.Spec.Selector[release.LabelDeployment]
+	return Notice{
+		Summary: "Adopted Service was not handed back",
+		Detail: fmt.Sprintf("The Service %s/%s on cluster %q still selects %s, because %s: handing it back would have been an outage. "+
+			"So %s keeps running. Switchback manages nothing of the Service any more.\n\n"+
+			"Either start pods that the Service selected before, then apply this configuration once more and destroy it. "+
+			"Or set the Service's spec.selector yourself, and when it serves, remove what is left:\n"+
+			"  kubectl -n %s delete deployment,service,configmap,lease -l %s=%s",
+			svc.Namespace, svc.Name, c.Name(), left, why, left, svc.Namespace, release.LabelApplication, application),
 	}
 }

@@ -77,7 +77,7 @@ func (o ObservedMain) Exists() bool { return o.Main != nil || o.Service != nil }
 // watch caches. service names the main Service; empty asks what is remembered.
 func (e *Engine) ObserveMain(ctx context.Context, clusters []Cluster, namespace, application, service string) []ObservedMain {
 	all, _ := onAll(byName(clusters), func(c Cluster) (ObservedMain, error) {
-		o, err := observeMainOn(ctx, c, namespace, application, service)
+		o, err := e.observeMainOn(ctx, c, namespace, application, service)
 		if err != nil {
 			o = ObservedMain{Err: err}
 		}
@@ -87,7 +87,7 @@ func (e *Engine) ObserveMain(ctx context.Context, clusters []Cluster, namespace,
 	return all
 }
 
-func observeMainOn(ctx context.Context, c Cluster, namespace, application, service string) (o ObservedMain, err error) {
+func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, application, service string) (o ObservedMain, err error) {
 	view := c.View(namespace)
 	cm, err := cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application))
 	if err != nil {
@@ -107,6 +107,11 @@ func observeMainOn(ctx context.Context, c Cluster, namespace, application, servi
 	if o.Service, err = cached(ctx, view, &corev1.Service{}, service); err != nil {
 		return o, err
 	}
+	if o.Service == nil {
+		if o.Service, err = e.observeAdopted(ctx, c, o.Main, namespace, application, service); err != nil {
+			return o, err
+		}
+	}
 	o.Split = traffic.SplitOf(o.Service)
 	if o.Main == nil {
 		return o, nil
@@ -120,6 +125,20 @@ func observeMainOn(ctx context.Context, c Cluster, namespace, application, servi
 		}
 	}
 	return o, err
+}
+
+// observeAdopted is an application's address where it is somebody else's, which
+// the cache does not have. Without a memory of the application, only a Service
+// that selects a release of it counts.
+func (e *Engine) observeAdopted(ctx context.Context, c Cluster, main *release.Main, namespace, application, service string) (*corev1.Service, error) {
+	switch {
+	case main == nil:
+		return e.adoptedService(ctx, c, namespace, service, application)
+	case main.Adopted == nil:
+		return nil, nil
+	default:
+		return anyService(ctx, c, namespace, service)
+	}
 }
 
 // cached reads one object of a view; the zero T where there is none.

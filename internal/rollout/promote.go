@@ -47,6 +47,10 @@ type Promoted struct {
 	Previous   string // main before the current one; empty where there is none
 	PromotedAt time.Time
 	Notices    []Notice
+
+	// Service is the application's address as the last write left it, on the
+	// first cluster; nil where there was none.
+	Service *corev1.Service
 }
 
 // Promote moves an application's address to a release on every cluster, or
@@ -134,6 +138,9 @@ func (p *promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 		main = &release.Main{Schema: release.MainSchema}
 	}
 	s.live, s.main = live, *main
+	if err := p.adopt(ctx, s); err != nil {
+		return nil, err
+	}
 	if cp := main.Checkpoint; cp != nil {
 		s.renamed = cp.OldService
 	}
@@ -317,6 +324,7 @@ func (p *promotion) commit(ctx context.Context, s *side) error {
 func (p *promotion) moved(ctx context.Context) {
 	p.done.Moved, p.done.Status = true, release.MainFinalizing
 	first := p.sides[0].main
+	p.done.Service = p.sides[0].router.Applied()
 	p.done.PromotedAt = first.PromotedAt
 	if len(first.Previous) > 0 {
 		p.done.Previous = first.Previous[0]

@@ -47,7 +47,7 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 	if d == nil || d.DeletionTimestamp != nil {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
 	}
-	if err := p.hasPorts(c, id, d); err != nil {
+	if err := p.hasPorts(s, id, d); err != nil {
 		return err
 	}
 	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
@@ -72,7 +72,14 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 }
 
 // hasPorts makes sure that the address's ports lead somewhere.
-func (p *promotion) hasPorts(c Cluster, id release.ID, d *appsv1.Deployment) error {
+func (p *promotion) hasPorts(s *side, id release.ID, d *appsv1.Deployment) error {
+	c := s.cluster
+	if p.req.Service.Adopt {
+		if why := unresolved(s.router.Found(), &d.Spec.Template.Spec); why != "" {
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: why}
+		}
+		return nil
+	}
 	declared := map[string]bool{}
 	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
 		for _, container := range containers {

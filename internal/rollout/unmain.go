@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -21,7 +22,8 @@ type UnmainRequest struct {
 }
 
 // Unmain deletes an application's address, and with it every release that is
-// in nobody's state: condemned, retained and abandoned ones.
+// in nobody's state: condemned, retained and abandoned ones. An adopted address
+// is handed back instead, or left as it is where that would be an outage.
 func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error) {
 	var notices []Notice
 	namespace, application := req.Service.Namespace, req.Service.Application
@@ -51,8 +53,16 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 		main.Owner = ""
 		return nil, e.saveMain(ctx, c, namespace, application, &live, main)
 	}
-	router := traffic.NewService(c, c.View(namespace), req.Service, false)
-	if err := router.Remove(ctx); err != nil {
+	if main != nil && main.Adopted != nil || main == nil && req.Service.Adopt {
+		stays, err := e.unadopt(ctx, c, req, main)
+		if err != nil {
+			return nil, err
+		}
+		if stays != nil {
+			notices, err := e.leaveAddress(ctx, c, req, main, live)
+			return append(notices, *stays), err
+		}
+	} else if err := traffic.NewService(c, c.View(namespace), req.Service, false).Remove(ctx); err != nil {
 		return nil, err
 	}
 	// The address is gone; what it pointed at may go too, and is only now free
@@ -75,4 +85,21 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	}
 	live.ResourceVersion = ""
 	return notices, c.Delete(ctx, live, metav1.DeletePropagationBackground)
+}
+
+// leaveAddress ends the management of an address that stays where it is. What it
+// points at is remembered, so that a later main deployment can go on from there;
+// nothing else is kept.
+func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main, live *corev1.ConfigMap) ([]Notice, error) {
+	namespace, application := req.Service.Namespace, req.Service.Application
+	if main == nil {
+		return e.collect(ctx, c, namespace, application, release.Main{})
+	}
+	main.Previous, main.Checkpoint, main.KeepCount = nil, nil, 0
+	notices, err := e.collect(ctx, c, namespace, application, *main)
+	if err != nil {
+		return notices, err
+	}
+	main.Owner = "" // last: until then, a run that is killed is begun again
+	return notices, e.saveMain(ctx, c, namespace, application, &live, main)
 }

@@ -33,11 +33,18 @@ type Object = interface {
 type Cluster interface {
 	Name() string
 	Get(ctx context.Context, namespace, name string, into Object) error
+	Writer
+}
+
+// Writer is the part of Cluster that changes something.
+type Writer interface {
 	Apply(ctx context.Context, obj Object, force bool) error
+	Update(ctx context.Context, obj Object) error
 	Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error
 }
 
 // View reads the watched cache of one namespace.
 type View interface {
 	List(ctx context.Context, like Object, labels map[string]string) ([]Object, error)
+	Select(ctx context.Context, like Object, selector string) ([]Object, error)
 }

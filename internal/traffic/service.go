@@ -19,7 +19,12 @@ import (
 type ServiceSpec struct {
 	Namespace, Application string
 
-	Name                  string           // default: the application
+	Name string // default: the application
+
+	// Adopt says that the Service is somebody else's. Only its selector is ours:
+	// the rest of this is unset.
+	Adopt bool
+
 	Ports                 map[string]int32 // named port of the pods -> port of the Service
 	Type                  corev1.ServiceType
 	Annotations           map[string]string
@@ -31,6 +36,9 @@ type ServiceSpec struct {
 // Object is the Service that sends everything to one release. Its targets are
 // named ports, so that versions may listen on different numbers.
 func (s ServiceSpec) Object(deployment string) *corev1.Service {
+	if s.Adopt {
+		return s.selecting(release.Selector(deployment))
+	}
 	svc := &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -71,6 +79,9 @@ type Service struct {
 
 	applied string          // the release our last write sent everything to
 	reply   *corev1.Service // the API server's reply to it
+
+	found    *corev1.Service   // as it was when we last looked; nil: there was none
+	adoption *release.Adoption // of an adopted one: see Adopt
 }
 
 // NewService routes through the main Service. force takes fields over that the
@@ -126,11 +137,21 @@ func (s *Service) Applied() *corev1.Service { return s.reply }
 func (s *Service) live(ctx context.Context) (*corev1.Service, error) {
 	svc := &corev1.Service{}
 	err := s.cluster.Get(ctx, s.spec.Namespace, s.spec.Name, svc)
-	if apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err) && s.spec.Adopt:
+		return nil, &release.AdoptionError{
+			Cluster: s.cluster.Name(), Namespace: s.spec.Namespace, Service: s.spec.Name,
+			Reason: "there is no such Service. Create it first, or leave `adopt` out: then Switchback makes it",
+		}
+	case apierrors.IsNotFound(err):
+		s.found = nil
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	}
+	s.found = svc
+	if s.spec.Adopt {
+		return svc, release.Adoptable(s.cluster.Name(), svc, s.spec.Application)
 	}
 	return svc, release.Foreign(s.cluster.Name(), "Service", svc, s.spec.Application)
 }
@@ -140,7 +161,7 @@ func (s *Service) live(ctx context.Context) (*corev1.Service, error) {
 // the one is an endpoint of the other, and one is ready, the switch has arrived
 // where kube-proxy reads it.
 func (s *Service) settled(ctx context.Context, name string) (bool, error) {
-	main, err := Endpoints(ctx, s.view, s.spec.Name)
+	main, err := s.endpoints(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -165,8 +186,13 @@ func Endpoints(ctx context.Context, view View, service string) (map[string]bool,
 	if err != nil {
 		return nil, err
 	}
+	return podsOf(found), nil
+}
+
+// podsOf are the pods in EndpointSlices, and whether each is ready.
+func podsOf(slices []Object) map[string]bool {
 	pods := map[string]bool{}
-	for _, obj := range found {
+	for _, obj := range slices {
 		for _, ep := range obj.(*discoveryv1.EndpointSlice).Endpoints {
 			up := ep.Conditions.Ready == nil || *ep.Conditions.Ready
 			if ep.TargetRef != nil {
@@ -178,7 +204,7 @@ func Endpoints(ctx context.Context, view View, service string) (map[string]bool,
 			}
 		}
 	}
-	return pods, nil
+	return pods
 }
 
 // Observe implements Router.
@@ -203,8 +229,11 @@ func SplitOf(svc *corev1.Service) release.Split {
 	return release.Split{name: 100}
 }
 
-// Remove implements Router.
+// Remove implements Router. An adopted Service is handed back.
 func (s *Service) Remove(ctx context.Context) error {
+	if s.spec.Adopt {
+		return s.handBack(ctx)
+	}
 	for {
 		svc, err := s.live(ctx)
 		if err != nil || svc == nil {
