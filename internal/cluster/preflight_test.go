@@ -53,7 +53,7 @@ func TestPreflightOncePerNamespace(t *testing.T) {
 func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 	t.Parallel()
 	namespace := testcluster.Shared(t).Namespace(t)
-	required := []Feature{FeatureRefresh, FeatureDeploy, FeaturePromote, FeatureTerminate, FeatureLock}
+	required := []Feature{FeatureRefresh, FeatureDeploy, FeaturePromote, FeatureAdopt, FeatureTerminate, FeatureLock}
 	all := rulesOf(required...)
 
 	t.Run("all there", func(t *testing.T) {

@@ -47,7 +47,9 @@ func (p *promotion) adopt(ctx context.Context, s *side) error {
 		}
 	}
 	s.main.Adopted = seen
-	s.router.Adopt(seen, seen != known)
+	// A first promotion that was cut off knows the Service, and may not have
+	// taken its selector yet.
+	s.router.Adopt(seen, seen != known || s.main.Deployment == "")
 	return nil
 }
 

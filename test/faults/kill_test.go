@@ -15,6 +15,7 @@ type verb struct {
 	before  []config // applied to get to the starting point
 	do      config
 	destroy bool
+	adopts  bool // the address is a Service that was there before
 
 	// want is what stands afterwards; names are those of the releases by version.
 	want func(names map[string]string) standing
@@ -46,6 +47,9 @@ func verbs() []verb {
 // releases' names by version.
 func (v verb) begin(w *workspace) map[string]string {
 	w.t.Helper()
+	if v.adopts {
+		w.legacy = w.cluster.Legacy(w.t, w.namespace, application, "demo/legacy:v0")
+	}
 	names := map[string]string{}
 	for _, c := range v.before {
 		w.apply(c)
@@ -173,6 +177,11 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 		}
 	}
 	w.check(v.want(names))
+	if v.adopts {
+		w.checkAdopted(v.want(names))
+		main.Check(t, drain)
+		return
+	}
 	// An address that was interrupted before its first promotion was done is
 	// taken back, and never was main's.
 	if first := len(v.before) == 0 && !lost; !v.destroy && !first {

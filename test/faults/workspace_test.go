@@ -44,6 +44,7 @@ type config struct {
 	replicas int    // default: 2
 	keep     int    // keep_previous.count
 	noMain   bool   // only the deployment
+	adopt    bool   // the address is a Service that was there before
 	target   string // main's deployment_id, where it is not the deployment's
 	timeouts string // of the deployment
 	mainTime string // timeouts of the main deployment
@@ -93,17 +94,21 @@ resource "switchback_deployment" "api" {
 	if c.target != "" {
 		target = strconv.Quote(c.target)
 	}
+	service := "ports = { http = 80 }"
+	if c.adopt {
+		service = "adopt = true"
+	}
 	fmt.Fprintf(&b, `
 resource "switchback_main_deployment" "api" {
   application   = %q
   namespace     = %q
   deployment_id = %s
-  traffic       = { service = { ports = { http = 80 } } }
+  traffic       = { service = { %s } }
   keep_previous = { count = %d }
   drain         = %q
   %s
 }
-`, application, namespace, target, c.keep, drain, timeouts(c.mainTime))
+`, application, namespace, target, service, c.keep, drain, timeouts(c.mainTime))
 	return b.String()
 }
 
@@ -122,6 +127,7 @@ type workspace struct {
 	cluster   *testcluster.Cluster
 	proxy     *testcluster.Proxy
 	namespace string
+	legacy    *corev1.Service // the address before it was adopted; nil: it is our own
 }
 
 func newWorkspace(t *testing.T) *workspace {
@@ -357,7 +363,10 @@ func (w *workspace) check(want standing) {
 		expected = append(expected, "Deployment/"+name, "Service/"+name, "ConfigMap/"+name)
 	}
 	if want.main != "" {
-		expected = append(expected, "Service/"+application, "ConfigMap/"+application+"-switchback", "Lease/"+application+"-switchback")
+		expected = append(expected, "ConfigMap/"+application+"-switchback", "Lease/"+application+"-switchback")
+	}
+	if want.main != "" && w.legacy == nil {
+		expected = append(expected, "Service/"+application)
 	}
 	slices.Sort(expected)
 	// What was asked to go may take a moment: pods and their ReplicaSets.
@@ -416,6 +425,9 @@ func (w *workspace) podsAre(releases []string) error {
 	ready := map[string]int{}
 	for _, pod := range pods.Items {
 		name := pod.Labels["switchback.dev/deployment"]
+		if w.legacy != nil && name == "" {
+			continue // what its Service selected before
+		}
 		if !slices.Contains(releases, name) {
 			return fmt.Errorf("pod %s is an orphan", pod.Name)
 		}
