@@ -94,6 +94,7 @@ type config struct {
 	keep        int               // keep_previous.count: 0
 	drain       string            // the provider's
 	noMain      bool              // only the deployment
+	adopt       bool              // the address is a Service that was there before
 	target      string            // main's deployment_id, where it is not the deployment's
 
 	// More lines of HCL in the three blocks.
@@ -153,17 +154,21 @@ resource "switchback_deployment" "app" {
 	if c.drain != "" {
 		drain = fmt.Sprintf("drain = %q", c.drain)
 	}
+	service := "ports = { http = 80 }"
+	if c.adopt {
+		service = "adopt = true"
+	}
 	fmt.Fprintf(&b, `
 resource "switchback_main_deployment" "app" {
   application   = %q
   namespace     = %q
   deployment_id = %s
-  traffic       = { service = { ports = { http = 80 } } }
+  traffic       = { service = { %s } }
   keep_previous = { count = %d }
   %s
 %s
 }
-`, c.name(), namespace, target, c.keep, drain, c.main)
+`, c.name(), namespace, target, service, c.keep, drain, c.main)
 	return b.String()
 }
 
