@@ -6,12 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 const examples = "../../examples"
 
 // Every example is formatted, valid, can be applied as it stands, leaves
-// nothing to do, and is destroyed without a trace.
+// nothing to do, and is destroyed without a trace. Modules are applied by the
+// environments that use them: see TestAccExampleEnvironments.
 func TestAccExamples(t *testing.T) {
 	for _, dir := range exampleDirs(t) {
 		t.Run(dir, func(t *testing.T) {
@@ -98,6 +101,9 @@ func exampleDirs(t *testing.T) []string {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
+		if path == "modules" || path == "environments" {
+			return fs.SkipDir
+		}
 		if found, err := filepath.Glob(filepath.Join(examples, path, "*.tf")); err != nil || len(found) > 0 {
 			dirs = append(dirs, path)
 			return err
@@ -118,4 +124,55 @@ func exampleDirs(t *testing.T) []string {
 func declaresProvider(t *testing.T, dir string) bool {
 	t.Helper()
 	return exists(filepath.Join(dir, "main.tf")) || exists(filepath.Join(dir, "provider.tf"))
+}
+
+// One version goes through the environments as their README says: by a file
+// that is copied from one to the next.
+func TestAccExampleEnvironments(t *testing.T) {
+	newLab(t) // a parallel test
+	root := t.TempDir()
+	if err := os.CopyFS(root, os.DirFS(examples)); err != nil {
+		t.Fatal(err)
+	}
+	environments := []string{"dev", "staging", "production"}
+	const file = "release.auto.tfvars"
+	labs, workspaces := map[string]*lab{}, map[string]*workspace{}
+	for _, name := range environments {
+		l := labOn(t, testcluster.Shared(t))
+		w := l.workspace()
+		w.dir = filepath.Join(root, "environments", name)
+		w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
+		labs[name], workspaces[name] = l, w
+		w.do("get", "-no-color")
+		w.do("validate", "-no-color")
+		w.do("apply", "-auto-approve", "-input=false", "-no-color")
+		w.wantNoChanges()
+	}
+	workspaces["dev"].do("fmt", "-check", "-diff", "-recursive", root)
+
+	before := map[string]string{}
+	for name, w := range workspaces {
+		before[name] = w.do("output", "-raw", "main")
+	}
+	next := []byte("app_version = \"1.29\"\n")
+	for i, name := range environments {
+		w, watch := workspaces[name], labs[name].cluster.WatchMain(t, labs[name].namespace, "web")
+		labs[name].must(os.WriteFile(filepath.Join(w.dir, file), next, 0o600))
+		w.do("apply", "-auto-approve", "-input=false", "-no-color")
+		watch.NeverEmpty(t)
+		w.wantNoChanges()
+		for j, other := range environments {
+			moved := workspaces[other].do("output", "-raw", "main") != before[other]
+			if moved != (j <= i) {
+				t.Errorf("after %s was released, that %s has moved is %t", name, other, moved)
+			}
+		}
+		var err error
+		next, err = os.ReadFile(filepath.Join(w.dir, file))
+		labs[name].must(err)
+	}
+	for name, w := range workspaces {
+		w.destroy()
+		labs[name].wantNothingLeft()
+	}
 }

@@ -1,0 +1,45 @@
+# Development: small, and without a way back that costs anything.
+
+terraform {
+  required_version = ">= 1.8"
+
+  required_providers {
+    switchback = {
+      source = "switchback-dev/switchback"
+    }
+  }
+}
+
+provider "switchback" {
+  clusters = {
+    dev = {
+      config_path    = var.kubeconfig
+      config_context = var.context
+    }
+  }
+}
+
+module "web" {
+  source = "../../modules/service"
+
+  application = "web"
+  namespace   = var.namespace
+  environment = "dev"
+  image       = "docker.io/library/nginx"
+  app_version = var.app_version
+  port        = 80
+
+  replicas      = 1
+  keep_previous = 0
+  drain         = "1s"
+}
+
+output "main" {
+  description = "The deployment that has the traffic."
+  value       = module.web.main
+}
+
+output "url" {
+  description = "The application's address inside the cluster."
+  value       = module.web.url
+}

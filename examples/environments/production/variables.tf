@@ -1,0 +1,21 @@
+variable "kubeconfig" {
+  description = "Path of the kubeconfig file."
+  type        = string
+}
+
+variable "context" {
+  description = "Context of the kubeconfig. Default: its current context."
+  type        = string
+  default     = null
+}
+
+variable "namespace" {
+  description = "Kubernetes namespace, which must exist."
+  type        = string
+  default     = "shop-production"
+}
+
+variable "app_version" {
+  description = "The version that this environment runs: see release.auto.tfvars."
+  type        = string
+}
