@@ -29,6 +29,9 @@ func TestAccExamples(t *testing.T) {
 				l.must(os.WriteFile(filepath.Join(w.dir, "provider.tf"), text, 0o600))
 			}
 			w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
+			if dir == "adopt" { // its Service is there before
+				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
+			}
 			w.do("fmt", "-check", "-diff")
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
 				return

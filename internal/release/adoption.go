@@ -3,8 +3,10 @@ package release
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -77,4 +79,26 @@ func AdoptedElsewhere(cluster string, svc *corev1.Service, application string) e
 
 func adoptedBy(application string) string {
 	return fmt.Sprintf("the application %q has adopted it already. One Service is the address of one application: choose another Service, or destroy that application's switchback_main_deployment first", application)
+}
+
+// LastApplied is where kubectl apply keeps what it applied last.
+const LastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// SelectorWriter is who will write the selector of an adopted Service again,
+// without asking, when it next applies the Service: a client that merges. Empty
+// where none is known; server-side apply asks.
+func SelectorWriter(svc *corev1.Service) string {
+	asks := func(manager string) bool {
+		return slices.ContainsFunc(svc.ManagedFields, func(f metav1.ManagedFieldsEntry) bool {
+			return f.Manager == manager && f.Operation == metav1.ManagedFieldsOperationApply
+		})
+	}
+	release := svc.Annotations["meta.helm.sh/release-name"]
+	switch {
+	case release != "" && !asks("helm"):
+		return fmt.Sprintf("the Helm release %q", release)
+	case svc.Annotations[LastApplied] != "" && !asks("kubectl"):
+		return "kubectl apply"
+	}
+	return ""
 }

@@ -45,6 +45,9 @@ func (p *promotion) adopt(ctx context.Context, s *side) error {
 		if err := p.unclaimed(ctx, s.cluster, svc); err != nil {
 			return err
 		}
+		if writer := release.SelectorWriter(svc); writer != "" {
+			p.tell(mayBeRewritten(s.cluster, svc, writer))
+		}
 	}
 	s.main.Adopted = seen
 	// A first promotion that was cut off knows the Service, and may not have

@@ -394,3 +394,56 @@ func (l *life) scaleLegacy(replicas int) {
 		return err
 	})
 }
+
+// TestWhoAppliesAnAdoptedService: what the guide says about those who go on to
+// apply the Service. On the server side, the selector is refused and the rest is
+// taken; who merges on the client side is warned of.
+func TestWhoAppliesAnAdoptedService(t *testing.T) {
+	t.Parallel()
+	l, svc := newAdoptingLife(t)
+	ctx, services := t.Context(), l.cluster.Client().CoreV1().Services(l.namespace)
+	svc.Annotations[release.LastApplied] = "{}"
+	if _, err := services.Update(ctx, svc, metav1.UpdateOptions{FieldManager: testcluster.LegacyManager}); err != nil {
+		t.Fatal(err)
+	}
+	p := l.process(t)
+	if err := p.deploy(ctx, "v1"); err != nil {
+		t.Fatal(err)
+	}
+	promote := func() []rollout.Notice {
+		t.Helper()
+		done, err := p.engine.Promote(ctx, rollout.PromoteRequest{Service: l.service(), To: l.name("v1"), Owner: p.main, Clusters: p.on})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.main = done.Owner
+		return done.Notices
+	}
+	if told := promote(); len(told) != 1 || !strings.Contains(told[0].Detail, "comes from kubectl apply") {
+		t.Errorf("the first promotion says %v", told)
+	}
+	if told := promote(); len(told) > 0 {
+		t.Errorf("the second one says %v", told)
+	}
+	apply := func(spec string) error {
+		_, err := services.Patch(ctx, "api", types.ApplyPatchType,
+			fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"api"},"spec":{%s"ports":[{"name":"web","port":80,"targetPort":"http"}]}}`, spec),
+			metav1.PatchOptions{FieldManager: "kubectl"})
+		return err
+	}
+	if err := apply(`"selector":{"app":"api"},`); err == nil || !strings.Contains(err.Error(), `conflict with "switchback": .spec.selector`) {
+		t.Errorf("applying the selector says %v", err)
+	}
+	if err := apply(""); err != nil {
+		t.Errorf("applying the rest: %v", err)
+	}
+	if got := l.address().Spec.Selector; !maps.Equal(got, release.Selector(l.name("v1"))) {
+		t.Errorf("the Service selects %v", got)
+	}
+	if err := p.unmain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := apply(`"selector":{"app":"api"},`); err != nil {
+		t.Errorf("applying all of it, once it was handed back: %v", err)
+	}
+}

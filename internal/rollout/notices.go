@@ -82,3 +82,12 @@ func notHandedBack(c Cluster, svc *corev1.Service, application, why string) Noti
 			svc.Namespace, svc.Name, c.Name(), left, why, left, svc.Namespace, release.LabelApplication, application),
 	}
 }
+
+func mayBeRewritten(c Cluster, svc *corev1.Service, writer string) Notice {
+	return Notice{
+		Summary: "Adopted Service may be written by somebody else",
+		Detail: fmt.Sprintf("The Service %s/%s on cluster %q comes from %s. Where that still applies it, it will add its own labels to the selector, or remove the selector, and the Service then selects no pod at all. "+
+			"Take the Service out of there, before anybody applies it again: the guide \"Moving an existing Deployment in\" says how.",
+			svc.Namespace, svc.Name, c.Name(), writer),
+	}
+}
