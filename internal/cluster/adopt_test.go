@@ -90,8 +90,8 @@ func TestUpdateOfAServiceWritesItsManagersOnly(t *testing.T) {
 		t.Errorf("the Service is %+v %+v", live.Labels, live.Spec)
 	}
 	for _, entry := range live.ManagedFields {
-		if entry.Manager == fieldManager || strings.Contains(string(entry.FieldsV1.Raw), "f:selector") {
-			t.Errorf("%s manages %s", entry.Manager, entry.FieldsV1.Raw)
+		if entry.Manager == fieldManager || strings.Contains(entry.FieldsV1.GetRawString(), "f:selector") {
+			t.Errorf("%s manages %s", entry.Manager, entry.FieldsV1.GetRawString())
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (e *AdoptionError) Error() string {
 // Adoptable returns an *AdoptionError where the selector of the Service cannot
 // be ours to move, for the application.
 func Adoptable(cluster string, svc *corev1.Service, application string) error {
-	reason := ""
+	var reason string
 	owner := svc.Labels[LabelApplication]
 	selected, _ := ApplicationOf(svc.Spec.Selector[LabelDeployment])
 	switch {

@@ -58,7 +58,7 @@ func ours(t *testing.T, svc *corev1.Service) []string {
 			continue
 		}
 		var fields map[string]map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			t.Fatal(err)
 		}
 		for outer, inner := range fields {
@@ -273,6 +273,29 @@ func TestFailedAdoptionGivesTheServiceBack(t *testing.T) {
 	}
 	l.handedOver(svc, testcluster.LegacySelector("api"))
 	main.NeverEmpty(t)
+}
+
+// TestHandBackDrains: nothing of the release ends sooner than the drain after
+// the Service has left it.
+func TestHandBackDrains(t *testing.T) {
+	t.Parallel()
+	const drain = 3 * time.Second
+	l, _ := newAdoptingLife(t)
+	ctx, p := t.Context(), l.process(t)
+	if err := p.deploy(ctx, "v1"); err != nil {
+		t.Fatal(err)
+	}
+	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{Service: l.service(), To: l.name("v1"), Drain: drain, Clusters: p.on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.main = done.Owner
+	main := l.cluster.WatchMain(t, l.namespace, "api")
+	p = l.process(t)
+	if err := errors.Join(p.unmain(ctx), p.terminate(ctx, "v1")); err != nil {
+		t.Fatal(err)
+	}
+	main.Check(t, drain)
 }
 
 // TestHandBackThatDoesNotArrive cannot see the endpoints follow: the Service goes

@@ -120,8 +120,8 @@ func (s *Service) LetGo(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if release.Adoptable(s.cluster.Name(), svc, s.spec.Application) != nil {
-			return nil // another application's by now
+		if of, ok := release.ApplicationOf(svc.Spec.Selector[release.LabelDeployment]); ok && of != s.spec.Application {
+			return nil // another application's by now: what it manages has our name, too
 		}
 		theirs := slices.DeleteFunc(slices.Clone(svc.ManagedFields), func(f metav1.ManagedFieldsEntry) bool {
 			return f.Manager == release.FieldManager
