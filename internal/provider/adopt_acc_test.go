@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -71,6 +72,28 @@ func TestAccAdoptService(t *testing.T) {
 	if found := w.drift(theMain); !slices.ContainsFunc(found, (driftLine{Object: "ConfigMap/" + release.MainName("api")}).in) {
 		t.Errorf("drift is %+v", found)
 	}
+	watch.Check(t, drain)
+}
+
+// The emergency lever moves an adopted Service as well, and nothing else of it.
+func TestActionRollbackOfAnAdoptedService(t *testing.T) {
+	l := newLab(t)
+	old := l.legacy()
+	w, watch := l.workspace(), l.watchMain()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(adopting, keepPrevious(1)))
+	}
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine("is back on " + nameOf("v1"))
+	l.wantMain(nameOf("v1"))
+	now, err := l.cluster.Client().CoreV1().Services(l.namespace).Get(t.Context(), "api", metav1.GetOptions{})
+	l.must(err)
+	if !reflect.DeepEqual(now.Spec.Ports, old.Spec.Ports) || !reflect.DeepEqual(now.Labels, old.Labels) {
+		t.Errorf("more than the selector was written: %+v", now)
+	}
+	w.apply(config("v1"))
+	w.wantNoChanges()
 	watch.Check(t, drain)
 }
 

@@ -278,14 +278,13 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 		if len(o.Main.Previous) > 0 {
 			m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: o.Main.Previous[0]}.String())
 		}
-		if o.Main.Adopted != nil {
-			diags.Append(m.setService(ctx, mainService{Name: o.Service.Name, Adopt: true})...)
-			m.setAdoptedURL(o.Service)
-			continue
-		}
-		service := serviceOf(o.Service, o.Main.Baseline)
+		service := serviceOf(o)
 		diags.Append(m.setService(ctx, service)...)
-		m.setURL(service)
+		if service.Adopt {
+			m.setAdoptedURL(o.Service)
+		} else {
+			m.setURL(service)
+		}
 	}
 	if diags.HasError() {
 		return true
@@ -298,10 +297,14 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	return len(names) > 0
 }
 
-// serviceOf is what a user would have written to get this Service. Only fields
+// serviceOf is what a user would have written to get this address. Only fields
 // of our own apply count, which the baseline lists: the rest are defaults, or
-// somebody else's.
-func serviceOf(svc *corev1.Service, baseline map[string]string) mainService {
+// somebody else's. Of an adopted Service nothing is ours but the selector.
+func serviceOf(o rollout.ObservedMain) mainService {
+	svc, baseline := o.Service, o.Main.Baseline
+	if o.Main.Adopted != nil {
+		return mainService{Name: svc.Name, Adopt: true}
+	}
 	s := mainService{
 		Name: svc.Name, Type: string(svc.Spec.Type), SessionAffinity: string(svc.Spec.SessionAffinity),
 		Ports: map[string]int32{}, Annotations: map[string]string{},

@@ -155,7 +155,7 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 			a.missing(o, mainID(namespace, application))
 			continue
 		}
-		spec := serviceOf(o.Service, o.Main.Baseline).spec(namespace, application)
+		spec := serviceOf(o).spec(namespace, application)
 		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.KeepCount != req.KeepCount || o.Main.Drain != req.Drain) {
 			a.resp.Diagnostics.AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
