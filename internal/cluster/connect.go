@@ -32,6 +32,7 @@ type Cluster struct {
 	firstDial atomic.Pointer[time.Time]
 	muted     atomic.Bool // Events are forbidden
 	outage    outage
+	time      atomic.Pointer[told]
 	flight    singleflight.Group
 
 	mu        sync.Mutex

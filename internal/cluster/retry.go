@@ -83,6 +83,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.c.contacted.Store(true)
+	r.c.hear(resp)
 	at.answered = true
 	if resp.StatusCode < http.StatusInternalServerError {
 		r.c.outage.end()
