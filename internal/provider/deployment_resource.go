@@ -50,6 +50,7 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planDeployment(ctx, r.configured, req, resp)
 	r.planDesired(ctx, req, resp)
+	r.warnOfColdStarts(ctx, req, resp)
 }
 
 // Create deploys the release, or adopts it. A create that fails leaves no

@@ -3,18 +3,23 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 )
 
-// durationValidator accepts Go durations that are not negative.
-type durationValidator struct{}
+// durationValidator accepts Go durations that are not negative, or not zero either.
+type durationValidator struct{ positive bool }
 
-func isDuration() validator.String { return durationValidator{} }
+func isDuration() validator.String         { return durationValidator{} }
+func isPositiveDuration() validator.String { return durationValidator{positive: true} }
 
-func (durationValidator) Description(context.Context) string {
+func (v durationValidator) Description(context.Context) string {
+	if v.positive {
+		return `a duration above zero, such as "30m", "48h" or "1h30m"`
+	}
 	return `a duration that is not negative, such as "10s", "1m30s" or "2h"`
 }
 
@@ -25,10 +30,22 @@ func (v durationValidator) ValidateString(ctx context.Context, req validator.Str
 		return
 	}
 	text := req.ConfigValue.ValueString()
-	if d, err := time.ParseDuration(text); err != nil || d < 0 {
+	if d, err := time.ParseDuration(text); err != nil || d < 0 || d == 0 && v.positive {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
 			fmt.Sprintf("%q is not %s.", text, v.Description(ctx)))
 	}
+}
+
+// durationText is a duration as people write it: 48h, not 48h0m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
 }
 
 // sameDuration keeps the prior text where the new one means the same length of

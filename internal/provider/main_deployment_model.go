@@ -71,7 +71,9 @@ type mainService struct {
 }
 
 type keepPreviousModel struct {
-	Count types.Int32 `tfsdk:"count"`
+	Count types.Int32  `tfsdk:"count"`
+	TTL   types.String `tfsdk:"ttl"`
+	State types.String `tfsdk:"state"`
 }
 
 var mainDeploymentTypes = sync.OnceValue(func() map[string]attr.Type {
@@ -181,22 +183,34 @@ func adoptedService(name types.String) mainServiceModel {
 	}
 }
 
-// keepCount is `keep_previous.count`.
-func (m *mainDeploymentModel) keepCount(ctx context.Context) (int, diag.Diagnostics) {
+// keep is `keep_previous`, which validation has checked.
+func (m *mainDeploymentModel) keep(ctx context.Context) (release.Keep, diag.Diagnostics) {
 	var diags diag.Diagnostics
+	keep := release.Keep{Count: defaultKeepCount, State: release.DesiredStarted}
 	if m.KeepPrevious.IsNull() || m.KeepPrevious.IsUnknown() {
-		return defaultKeepCount, diags
+		return keep, diags
 	}
-	keep := decode[keepPreviousModel](decoder{ctx, &diags}, m.KeepPrevious)
-	if keep.Count.IsNull() || keep.Count.IsUnknown() {
-		return defaultKeepCount, diags
+	typed := decode[keepPreviousModel](decoder{ctx, &diags}, m.KeepPrevious)
+	if !typed.Count.IsNull() && !typed.Count.IsUnknown() {
+		keep.Count = int(typed.Count.ValueInt32())
 	}
-	return int(keep.Count.ValueInt32()), diags
+	if known(typed.State) {
+		keep.State = release.DesiredState(typed.State.ValueString())
+	}
+	if ttl, err := time.ParseDuration(typed.TTL.ValueString()); err == nil {
+		keep.TTL = ttl
+	}
+	return keep, diags
 }
 
-func (m *mainDeploymentModel) setKeepCount(count int) {
-	t := mainDeploymentTypes()["keep_previous"].(types.ObjectType).AttrTypes
-	m.KeepPrevious = types.ObjectValueMust(t, map[string]attr.Value{"count": types.Int32Value(int32(count))})
+func (m *mainDeploymentModel) setKeep(keep release.Keep) {
+	ttl := types.StringNull()
+	if keep.TTL > 0 {
+		ttl = types.StringValue(durationText(keep.TTL))
+	}
+	m.KeepPrevious = types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
+		"count": types.Int32Value(int32(keep.Count)), "ttl": ttl, "state": types.StringValue(string(keep.State)),
+	})
 }
 
 // drain is the attribute, which validation has checked.

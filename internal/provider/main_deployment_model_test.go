@@ -22,13 +22,14 @@ func TestMainServiceSurvivesTheModel(t *testing.T) {
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
+			keep := release.Keep{Count: 3, TTL: 90 * time.Minute, State: release.DesiredStopped}
 			m := newMainDeploymentModel()
 			m.Application, m.Namespace = types.StringValue("api"), types.StringValue("shop")
 			if diags := m.setService(t.Context(), want); diags.HasError() {
 				t.Fatal(diags)
 			}
 			m.setURL(want)
-			m.setKeepCount(3)
+			m.setKeep(keep)
 			m.Split = splitValue(map[string]release.Split{"prod": {"api-7f3c9a1e": 100}, "gone": nil})
 			m.Drift = noDrift()
 			// Through a state, as an import does: every field must have its type.
@@ -48,8 +49,8 @@ func TestMainServiceSurvivesTheModel(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			if keep, _ := read.keepCount(t.Context()); keep != 3 {
-				t.Errorf("keep_previous.count is %d", keep)
+			if got, diags := read.keep(t.Context()); got != keep || diags.HasError() {
+				t.Errorf("keep_previous is %+v, want %+v: %v", got, keep, diags)
 			}
 			if got := read.URL.ValueString(); got != "http://"+want.Name+".shop.svc:80" {
 				t.Errorf("url is %s", got)

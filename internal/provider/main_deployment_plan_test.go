@@ -38,8 +38,9 @@ func service(change obj) obj {
 func TestPlanOfAMainsCreate(t *testing.T) {
 	p := mainPlanner(t).plan(mainAPI(), nil).ok()
 	p.wants(obj{
-		"id": "shop/api", "url": "http://api.shop.svc:80", "clusters": []any{"prod"}, "keep_previous": obj{"count": 1}, "drain": "10s",
-		"drift": []any{}, "owner": afterApply{}, "status": afterApply{}, "status_reason": afterApply{}, "previous_deployment_id": afterApply{},
+		"id": "shop/api", "url": "http://api.shop.svc:80", "clusters": []any{"prod"}, "drain": "10s",
+		"keep_previous": obj{"count": 1, "ttl": nil, "state": "started"},
+		"drift":         []any{}, "owner": afterApply{}, "status": afterApply{}, "status_reason": afterApply{}, "previous_deployment_id": afterApply{},
 		"split": afterApply{}, "promoted_at": afterApply{},
 	})
 	for attribute, want := range map[string]any{"name": "api", "type": "ClusterIP", "session_affinity": "None", "external_traffic_policy": nil} {
@@ -69,8 +70,8 @@ func TestPlanOfAMainWithUnknownInputs(t *testing.T) {
 
 func TestPlanOfAMainsNothingNewIsEmpty(t *testing.T) {
 	p := mainPlanner(t)
-	prior := p.plan(mainAPI(obj{"drain": "60s"}), nil).state(promoted)
-	p.plan(mainAPI(obj{"drain": "1m"}), prior).ok().wantNoChange(*prior)
+	prior := p.plan(mainAPI(obj{"drain": "60s", "keep_previous": obj{"ttl": "120m"}}), nil).state(promoted)
+	p.plan(mainAPI(obj{"drain": "1m", "keep_previous": obj{"ttl": "2h"}}), prior).ok().wantNoChange(*prior)
 
 	rolledBack := maps.Clone(promoted)
 	rolledBack["status"] = "rolled_back"
@@ -101,6 +102,8 @@ func TestPlanOfAMainsUpdate(t *testing.T) {
 		"drain":                {change: obj{"drain": "20s"}, want: staying},
 		"timeouts":             {change: obj{"timeouts": obj{"update": "5m"}}, want: untouched},
 		"keep_previous is {}":  {change: obj{"keep_previous": obj{}}, want: untouched},
+		"keep_previous.ttl":    {change: obj{"keep_previous": obj{"ttl": "48h"}}, want: staying},
+		"keep_previous.state":  {change: obj{"keep_previous": obj{"state": "stopped"}}, want: staying},
 		"nothing but the name": {change: service(obj{"name": "api", "ports": obj{"http": 80, "admin": 81}}), want: untouched},
 	}
 	for name, test := range tests {
@@ -182,6 +185,9 @@ func TestMainIsValidated(t *testing.T) {
 		"drain":                  {obj{"drain": "soon"}, []string{"drain: Invalid duration"}},
 		"negative drain":         {obj{"drain": "-1s"}, []string{"drain: Invalid duration"}},
 		"keep too many":          {obj{"keep_previous": obj{"count": 21}}, []string{"keep_previous.count: Invalid Attribute Value"}},
+		"keep for no time":       {obj{"keep_previous": obj{"ttl": "0s"}}, []string{"keep_previous.ttl: Invalid duration"}},
+		"keep for days":          {obj{"keep_previous": obj{"ttl": "2d"}}, []string{"keep_previous.ttl: Invalid duration"}},
+		"keep suspended":         {obj{"keep_previous": obj{"state": "paused"}}, []string{"keep_previous.state: Invalid Attribute Value Match"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

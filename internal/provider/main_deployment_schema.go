@@ -26,6 +26,15 @@ const (
 	maxKeepCount     = 20 // release.Main remembers no more
 )
 
+// keepPreviousTypes are the attributes of keep_previous.
+var keepPreviousTypes = map[string]attr.Type{"count": types.Int32Type, "ttl": types.StringType, "state": types.StringType}
+
+// keepStateMeaning documents keep_previous.state.
+var keepStateMeaning = map[release.DesiredState]string{
+	release.DesiredStarted: "running: going back takes seconds",
+	release.DesiredStopped: "scaled to zero after the drain, with everything else kept: going back takes as long as its pods take to start",
+}
+
 func mainDeploymentSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "Which deployment gets the traffic of an application's own address. " +
@@ -66,19 +75,34 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"keep_previous": schema.SingleNestedAttribute{
 				Optional: true,
 				Computed: true,
-				Default: objectdefault.StaticValue(types.ObjectValueMust(
-					map[string]attr.Type{"count": types.Int32Type},
-					map[string]attr.Value{"count": types.Int32Value(defaultKeepCount)},
-				)),
-				MarkdownDescription: "What stays running of former main deployments, so that going back takes seconds. Default: the last one." + inPlace,
+				Default: objectdefault.StaticValue(types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
+					"count": types.Int32Value(defaultKeepCount), "ttl": types.StringNull(), "state": types.StringValue(string(release.DesiredStarted)),
+				})),
+				MarkdownDescription: "What stays of former main deployments, so that going back is quick. Default: the last one, running. " +
+					"A change applies to those that are retained already, too." + inPlace,
 				Attributes: map[string]schema.Attribute{
 					"count": schema.Int32Attribute{
 						Optional: true,
 						Computed: true,
 						Default:  int32default.StaticInt32(defaultKeepCount),
-						MarkdownDescription: fmt.Sprintf("How many former main deployments stay running, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
+						MarkdownDescription: fmt.Sprintf("How many former main deployments stay, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
 							maxKeepCount, defaultKeepCount) + inPlace,
 						Validators: []validator.Int32{int32validator.Between(0, maxKeepCount)},
+					},
+					"ttl": schema.StringAttribute{
+						Optional: true,
+						MarkdownDescription: "How long one stays after it was main, as a text like `48h`. Default: for ever. " +
+							"It acts at the next apply that changes this resource, such as the next promotion: time alone makes no plan. " +
+							"`terraform apply -replace` of this resource is such an apply, and moves no traffic. The clock is the API server's." + inPlace,
+						Validators:    []validator.String{isPositiveDuration()},
+						PlanModifiers: []planmodifier.String{keepSameDuration()},
+					},
+					"state": schema.StringAttribute{
+						Optional:            true,
+						Computed:            true,
+						Default:             stringdefault.StaticString(string(release.DesiredStarted)),
+						MarkdownDescription: "What is retained is " + enumText(release.DesiredStates(), keepStateMeaning) + ". Default: `" + string(release.DesiredStarted) + "`." + inPlace,
+						Validators:          []validator.String{oneOf(release.DesiredStates())},
 					},
 				},
 			},

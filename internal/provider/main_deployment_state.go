@@ -21,13 +21,13 @@ import (
 func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	id, err := release.ParseID(m.DeploymentID.ValueString())
 	diags.Append(checkDeploymentID(*m)...)
-	keep, more := m.keepCount(ctx)
+	keep, more := m.keep(ctx)
 	diags.Append(more...)
 	if err != nil || diags.HasError() {
 		return rollout.PromoteRequest{}
 	}
 	return rollout.PromoteRequest{
-		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, KeepCount: keep, Drain: m.drain(),
+		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: m.drain(),
 	}
 }
 
@@ -200,11 +200,17 @@ func hasMissing(splits map[string]release.Split) bool {
 // refreshStatus shows unfinished work, so that it is never an empty plan.
 func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 	for _, o := range observed {
+		now, stable := o.Split.Stable()
 		switch {
 		case o.Main == nil:
 		case o.Main.Checkpoint != nil:
 			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
 			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", orNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
+			return
+		case stable && now != o.Main.Deployment:
+			// Not written down yet: a promotion does that, wherever the traffic is wanted.
+			m.Status = types.StringValue(string(release.MainFinalizing))
+			m.StatusReason = types.StringValue(fmt.Sprintf("somebody moved the address from %s to %s on cluster %q", orNothing(o.Main.Deployment), now, o.Cluster))
 			return
 		case len(o.Leftover) > 0:
 			m.Status = types.StringValue(string(release.MainFinalizing))
@@ -272,7 +278,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 		}
 		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
 		m.Owner = types.StringValue(o.Main.Owner)
-		m.setKeepCount(o.Main.KeepCount)
+		m.setKeep(o.Main.Keep())
 		m.Drain = types.StringValue(o.Main.Drain.String())
 		m.PromotedAt = timeOrNull(o.Main.PromotedAt)
 		if len(o.Main.Previous) > 0 {

@@ -156,13 +156,13 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 			continue
 		}
 		spec := serviceOf(o).spec(namespace, application)
-		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.KeepCount != req.KeepCount || o.Main.Drain != req.Drain) {
+		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
 			a.resp.Diagnostics.AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
 					"Name in `clusters` those to go back on together, and invoke the action again for the others.", mainID(namespace, application), o.Cluster, standings[0].Cluster))
 			continue
 		}
-		req.Service, req.Owner, req.KeepCount, req.Drain = spec, o.Main.Owner, o.Main.KeepCount, o.Main.Drain
+		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
 		req.Found[o.Cluster] = o.Main.Deployment
 		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
 		standing.Traffic, _ = o.Split.Stable()

@@ -56,7 +56,7 @@ func TestCollect(t *testing.T) {
 		"condemned":   r(release.CustodyCondemned, release.StatusStarted),
 		"claimed":     r(release.CustodyClaimed, release.StatusStarting),
 		"terminating": r(release.CustodyTerminating, release.StatusTerminating),
-	})
+	}, now)
 	want := release.Collection{Remove: []string{"claimed", "condemned", "failed", "p2", "terminating"}, Retain: []string{"p1"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -84,16 +84,16 @@ func TestCollectNeverHurts(t *testing.T) {
 				Status:  rapid.SampledFrom(release.Statuses()).Draw(t, "status of "+name),
 			}
 		}
-		c := release.Collect(main, records)
+		c := release.Collect(main, records, now)
 		for _, name := range c.Remove {
 			r := records[name]
-			kept := slices.Contains(main.Kept(), name) && r.Status == release.StatusStarted && r.Custody != release.CustodyAbandoned && r.Custody != release.CustodyTerminating
+			kept := slices.Contains(main.Kept(now), name) && r.Status == release.StatusStarted && r.Custody != release.CustodyAbandoned && r.Custody != release.CustodyTerminating
 			if main.Names(name) || kept || r.Custody == release.CustodyOwned {
 				t.Fatalf("%s of %+v, %+v", name, main, r)
 			}
 		}
 		for _, name := range c.Retain {
-			if slices.Contains(c.Remove, name) || !slices.Contains(main.Kept(), name) {
+			if slices.Contains(c.Remove, name) || !slices.Contains(main.Kept(now), name) {
 				t.Fatalf("%s is retained: %+v", name, c)
 			}
 		}
@@ -109,7 +109,7 @@ func TestPromoted(t *testing.T) {
 		t.Errorf("main %s, previous (-want +got):\n%s", m.Deployment, d)
 	}
 	m.KeepCount = 9
-	if got := len(m.Kept()); got != 3 {
+	if got := len(m.Kept(now)); got != 3 {
 		t.Errorf("keeps %d of 3", got)
 	}
 }

@@ -137,7 +137,7 @@ func (w *world) delete() {
 	}
 	var kept []string
 	if w.main != nil {
-		kept = w.main.Kept()
+		kept = w.main.Kept(w.now)
 	}
 	records, living := maps.Clone(w.records), maps.Clone(w.pods)
 	disposal := release.Dispose(record, s.token, carries, kept, s.name)
@@ -156,6 +156,13 @@ func (w *world) delete() {
 	case release.DisposeCondemn:
 		custody = release.CustodyCondemned
 	case release.DisposeRetain:
+		if w.main.Keep().State == release.DesiredStopped && record.Status != release.StatusStopped && w.records[s.name] != nil {
+			if w.keepAs(s.name, true, w.oftenDone("cut", cutNowhere, cutRecord, cutPods)) {
+				w.drop(s)
+			}
+			w.mayDelete(s, records, living)
+			return
+		}
 	}
 	if w.records[s.name] != nil {
 		w.write(s.name, func(r *release.Record) { r.Custody = custody })

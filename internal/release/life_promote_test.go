@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -12,9 +13,10 @@ import (
 type promotion struct {
 	from, to, token string
 	there           bool // traffic was where it is wanted already
-	keep            int
-	next            int  // of its steps
-	meddled         bool // somebody moved or deleted the address: only the next refresh sees where traffic is
+	keep            release.Keep
+	seen            release.Main // as it was found
+	next            int          // of its steps
+	meddled         bool         // somebody moved or deleted the address: only the next refresh sees where traffic is
 }
 
 // promote moves the address to a deployment that is in a state. It may end in
@@ -22,7 +24,15 @@ type promotion struct {
 func (w *world) promote() {
 	w.refresh()
 	s := pick(w, "state", w.states)
-	p := &promotion{to: s.name, keep: rapid.IntRange(0, 2).Draw(w.T, "keep"), token: w.fresh("main")}
+	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 90).Draw(w.T, "minutes")) * time.Minute)
+	p := &promotion{to: s.name, token: w.fresh("main"), keep: release.Keep{
+		Count: rapid.IntRange(0, 2).Draw(w.T, "keep"),
+		TTL:   pick(w, "ttl", []time.Duration{0, time.Hour}),
+		State: pick(w, "keep state", release.DesiredStates()),
+	}}
+	if w.main != nil {
+		p.seen = *w.main
+	}
 	if w.pointer != nil {
 		p.token = w.pointer.token
 	}
@@ -89,7 +99,8 @@ func (w *world) advance(steps int) {
 			}
 			next := *w.main
 			next.Checkpoint = &release.Checkpoint{From: p.from, To: p.to, Step: release.MainRunning}
-			next.Owner, next.KeepCount = p.token, p.keep
+			next.Owner = p.token
+			next = next.Keeping(p.keep)
 			w.main = &next
 		case 2: // switch
 			if !w.pods[p.to].up {
@@ -115,10 +126,10 @@ func (w *world) advance(steps int) {
 
 func (w *world) commit(p *promotion) {
 	next := *w.main
-	if next.Deployment == "" && p.from != p.to {
-		next.Deployment = p.from // a pointer whose ConfigMap was lost
+	if p.from != "" && p.from != p.to && (next.Deployment == "" || p.seen.Checkpoint == nil) {
+		next = next.Promoted(p.from) // somebody moved the address, or the ConfigMap was lost
 	}
-	next = next.Promoted(p.to)
+	next = next.Promoted(p.to).Noted(w.now)
 	next.Checkpoint = &release.Checkpoint{From: p.from, To: p.to, Step: release.MainFinalizing}
 	w.main = &next
 }
@@ -156,10 +167,10 @@ func (w *world) failPromotion() {
 		w.main, w.promotion = nil, nil
 		return
 	}
-	next := *w.main
-	if next.Deployment == p.to && p.from != p.to {
-		next = next.Promoted(p.from)
-		next.Previous = slices.DeleteFunc(next.Previous, func(n string) bool { return n == p.to })
+	next := p.seen
+	next.Owner = p.token
+	if next.Deployment != p.from {
+		next = next.Promoted(p.from).Noted(w.now)
 	}
 	next.Checkpoint = nil
 	w.main = &next
@@ -185,14 +196,26 @@ func (w *world) killPromotion() {
 // done, rather than killed on the way.
 func (w *world) collect(main release.Main, promoted bool) bool {
 	main.Checkpoint = nil
-	c := release.Collect(main, w.records)
+	c := release.Collect(main, w.records, w.now)
 	kept := map[string]bool{}
 	for i, name := range main.Previous {
-		kept[name] = promoted && i < main.KeepCount
+		kept[name] = promoted && i < main.KeepCount && (main.KeepTTL == 0 || w.now.Sub(main.Left[name]) < main.KeepTTL)
 	}
 	for _, name := range c.Retain {
 		w.write(name, func(r *release.Record) { r.Custody = release.CustodyRetained })
 		w.count("retained by a promotion")
+	}
+	for _, name := range slices.Concat(c.Stop, c.Start) {
+		r, stop := w.records[name], slices.Contains(c.Stop, name)
+		switch {
+		case r.Custody != release.CustodyRetained || !kept[name]:
+			w.Fatalf("%s is to be stopped or started, and is %+v", name, r)
+		case r.Busy() && !w.dead[r.Run], stop && w.carries(name):
+			continue // the engine looks at both, live
+		}
+		if !w.keepAs(name, stop, w.oftenDone("cut", cutNowhere, cutRecord, cutPods)) {
+			return false
+		}
 	}
 	for _, name := range c.Remove {
 		r := w.records[name]
@@ -212,6 +235,32 @@ func (w *world) collect(main release.Main, promoted bool) bool {
 		}
 		w.count("collected")
 	}
+	return true
+}
+
+// keepAs stops or starts what is retained. It says whether it was done, rather
+// than killed on the way.
+func (w *world) keepAs(name string, stop bool, cut string) bool {
+	begun, done := release.StatusStarting, release.StatusStarted
+	if stop {
+		begun, done = release.StatusStopping, release.StatusStopped
+	}
+	run := w.fresh("run")
+	w.dead[run] = cut != cutNowhere
+	w.write(name, func(r *release.Record) { r.Custody, r.Status, r.Run = release.CustodyRetained, begun, run })
+	if cut == cutRecord {
+		return false
+	}
+	if stop {
+		w.scaleDown(name, "keep_previous")
+	} else {
+		w.apply(name, w.records[name].Hash)
+	}
+	if cut == cutPods {
+		return false
+	}
+	w.write(name, func(r *release.Record) { r.Status, r.Run = done, "" })
+	w.count("retained, " + string(done))
 	return true
 }
 

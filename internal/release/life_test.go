@@ -53,7 +53,7 @@ func TestLife(t *testing.T) {
 	}
 	expected := []string{
 		"promoted", "a promotion failed", "a promotion was killed", "a late switch arrived", "collected", "retained by a promotion",
-		"main is deleted", "mark main is refused", "stop", "start", "restart", "stop is refused", "delete a record",
+		"retained, stopped", "main is deleted", "mark main is refused", "stop", "start", "restart", "stop is refused", "delete a record",
 		"create succeeds", "create fails", "create is interrupted", "create is killed",
 	}
 	for _, s := range release.ClaimSteps() {

@@ -3,6 +3,7 @@ package release_test
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -30,6 +31,7 @@ type world struct {
 	arriving  string     // a killed process's switch that is still on its way …
 	arrivesIn int        // … for so many steps
 
+	now     time.Time // by the API server's clock
 	serial  int
 	dead    map[string]bool // runs that were killed
 	claimed map[string]bool // run and name: what each run has claimed
@@ -57,6 +59,7 @@ var contents = []string{"aaaaaaaa1", "bbbbbbbb1", "cccccccc1", "dddddddd1", "ddd
 func newWorld(tally map[string]int) *world {
 	return &world{
 		records: map[string]*release.Record{}, pods: map[string]pods{},
+		now:  now,
 		dead: map[string]bool{}, claimed: map[string]bool{}, tally: tally,
 	}
 }

@@ -35,7 +35,13 @@ type Main struct {
 	// Adopted is set where the main address is somebody else's Service.
 	Adopted *Adoption `json:"adopted,omitempty"`
 
+	// Left is since when each of Previous has not been main, by the API server's
+	// clock. One that is missing was written by a provider that did not note it.
+	Left map[string]time.Time `json:"left,omitempty"`
+
 	KeepCount int           `json:"keepCount"`
+	KeepTTL   time.Duration `json:"keepTTL,omitempty"`   // 0: for ever
+	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
 	Drain     time.Duration `json:"drain"`
 
 	// Baseline is that of the main address, as in Record.
@@ -103,9 +109,6 @@ func (m Main) Promoted(name string) Main {
 	m.Deployment, m.Previous = name, previous
 	return m
 }
-
-// Kept are the releases that stay running after they were main.
-func (m *Main) Kept() []string { return m.Previous[:min(m.KeepCount, len(m.Previous))] }
 
 // Marshal gives the ConfigMap's data.
 func (m *Main) Marshal() (map[string]string, error) { return marshal(MainKey, m) }

@@ -35,7 +35,8 @@ func TestRecordRoundTrip(t *testing.T) {
 func TestMainRoundTrip(t *testing.T) {
 	want := &release.Main{
 		Schema: release.MainSchema, Owner: "token", Deployment: "api-7f3c9a1e", Previous: []string{"api-0b8e4d27"}, Service: "api",
-		KeepCount: 2, Drain: 10 * time.Second, Baseline: map[string]string{"spec.type": "00"},
+		Left:      map[string]time.Time{"api-0b8e4d27": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		KeepCount: 2, KeepTTL: 48 * time.Hour, KeepState: release.DesiredStopped, Drain: 10 * time.Second, Baseline: map[string]string{"spec.type": "00"},
 		PromotedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Checkpoint: &release.Checkpoint{From: "a", To: "b", Step: release.MainRunning, Holder: "h", OldService: "old"},
 	}

@@ -120,18 +120,23 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 
 // stopIdleLive scales what lives down, unless it carries traffic.
 func (e *Engine) stopIdleLive(ctx context.Context, cl *claim) error {
-	c, id, application := cl.cluster, cl.target.id, cl.target.application()
-	return e.locked(ctx, []Cluster{c}, id.Namespace, application, func(ctx context.Context, _ *held) error {
-		d, err := e.liveWorkload(ctx, c, id, application)
-		if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
-			return err
-		}
-		cl.mu.Lock() // the heartbeat reads it
-		cl.target = targetOf(d, &cl.record, application, release.DesiredStopped)
-		cl.mu.Unlock()
-		_, err = e.rescale(ctx, cl)
-		return err
+	return e.locked(ctx, []Cluster{cl.cluster}, cl.target.id.Namespace, cl.target.application(), func(ctx context.Context, _ *held) error {
+		return e.stopIdleHeld(ctx, cl)
 	})
+}
+
+// stopIdleHeld is stopIdleLive for those who hold the Lease.
+func (e *Engine) stopIdleHeld(ctx context.Context, cl *claim) error {
+	c, id, application := cl.cluster, cl.target.id, cl.target.application()
+	d, err := e.liveWorkload(ctx, c, id, application)
+	if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
+		return err
+	}
+	cl.mu.Lock() // the heartbeat reads it
+	cl.target = targetOf(d, &cl.record, application, release.DesiredStopped)
+	cl.mu.Unlock()
+	_, err = e.rescale(ctx, cl)
+	return err
 }
 
 // stopIdleAs is stopIdle for a claim, by what its target can be used for.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -67,9 +68,16 @@ type Teller interface {
 	User(ctx context.Context) string
 }
 
+// Clock is the cluster's own. It is for times that outlast a process, which are
+// compared with nothing but what the same clock said.
+type Clock interface {
+	Now() time.Time
+}
+
 // Cluster is one connection, by the name the user gave it.
 type Cluster interface {
 	Name() string
+	Clock
 	Teller
 	Reader
 	Writer

@@ -10,23 +10,29 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// collect removes the application's releases that nobody needs any more, and
-// retains the condemned ones that are kept for going back. Callers hold the
-// Lease. What it may not remove is left, with a notice.
+// collect removes the application's releases that nobody needs any more,
+// retains the condemned ones that are kept for going back, and brings what is
+// kept into the state in which it shall be. Callers hold the Lease. What it may
+// not remove or stop is left, with a notice.
 func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) ([]Notice, error) {
 	records, live, err := e.records(ctx, c, namespace, application)
 	if err != nil {
 		return nil, err
 	}
 	main.Checkpoint = nil // it protects both sides of a switch; this one is over
-	plan := release.Collect(main, records)
+	plan := release.Collect(main, records, c.Now())
 	for _, name := range plan.Retain {
-		err := e.rewrite(ctx, c, application, live[name], records[name], func(r *release.Record) { r.Custody = release.CustodyRetained })
-		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+		cl := e.claimOf(c, application, live[name], records[name])
+		cl.record.Custody = release.CustodyRetained
+		if err := cl.write(ctx); err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
+		live[name], records[name] = cl.live, &cl.record
 	}
-	var notices []Notice
+	notices, err := e.keepAsAsked(ctx, c, application, plan, records, live)
+	if err != nil {
+		return notices, err
+	}
 	for _, name := range plan.Remove {
 		why, err := e.collectOne(ctx, c, release.ID{Namespace: namespace, Name: name}, application, live[name], records[name])
 		if err != nil {
@@ -42,14 +48,8 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 // collectOne removes a release unless it carries traffic or somebody alive is
 // at work on it, and says which.
 func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record) (why string, err error) {
-	if record.Busy() {
-		if record.Run == e.run {
-			return "", nil // this run is creating it right now
-		}
-		alive, err := e.alive(ctx, c, live)
-		if err != nil || alive {
-			return "", err
-		}
+	if working, err := e.working(ctx, c, live, record); err != nil || working {
+		return "", err
 	}
 	d, err := e.liveWorkload(ctx, c, id, application)
 	if err != nil {
@@ -66,6 +66,15 @@ func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, appli
 		return "", nil // claimed or worked on since we looked: not ours to collect
 	}
 	return "", err
+}
+
+// working says that somebody alive is at work on a release: this run, too, may
+// be creating it right now.
+func (e *Engine) working(ctx context.Context, c Cluster, live *corev1.ConfigMap, record *release.Record) (bool, error) {
+	if !record.Busy() || record.Run == e.run {
+		return record.Busy(), nil
+	}
+	return e.alive(ctx, c, live)
 }
 
 // alive watches a record's heartbeat for up to Expiry on our own clock.

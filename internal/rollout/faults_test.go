@@ -108,14 +108,19 @@ func (p *process) deployImage(ctx context.Context, version, image string) error 
 }
 
 func (p *process) promote(ctx context.Context, version string, keep int) error {
+	_, err := p.promoteKeeping(ctx, version, release.Keep{Count: keep})
+	return err
+}
+
+func (p *process) promoteKeeping(ctx context.Context, version string, keep release.Keep) (rollout.Promoted, error) {
 	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
-		Service: p.service(), To: p.name(version), Owner: p.main, KeepCount: keep, Drain: faultyDrain, Clusters: p.on,
+		Service: p.service(), To: p.name(version), Owner: p.main, Keep: keep, Drain: faultyDrain, Clusters: p.on,
 	})
 	p.main = done.Owner
 	if err == nil && done.Status != release.MainFinalized {
 		err = fmt.Errorf("the promotion ended as %s", done.Status)
 	}
-	return err
+	return done, err
 }
 
 func (p *process) terminate(ctx context.Context, version string) error {

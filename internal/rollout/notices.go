@@ -91,3 +91,17 @@ func mayBeRewritten(c Cluster, svc *corev1.Service, writer string) Notice {
 			svc.Namespace, svc.Name, c.Name(), writer),
 	}
 }
+
+func notStopped(c Cluster, name, why string) Notice {
+	return Notice{
+		Summary: "A retained deployment was not stopped",
+		Detail:  fmt.Sprintf("keep_previous.state asks for %s on cluster %q to be without pods, but %s. The next promotion looks again.", name, c.Name(), why),
+	}
+}
+
+func notStarted(c Cluster, name, why string) Notice {
+	return Notice{
+		Summary: "A retained deployment does not run",
+		Detail:  fmt.Sprintf("keep_previous.state asks for %s on cluster %q to run, but it did not start: %s. Going back to it would be a cold start, if it starts then. The next promotion tries again.", name, c.Name(), why),
+	}
+}

@@ -17,12 +17,12 @@ import (
 
 // PromoteRequest makes a release the main deployment of its application.
 type PromoteRequest struct {
-	Service   traffic.ServiceSpec
-	To        string // the release's name
-	Owner     string // the state's token; empty for a new main_deployment
-	KeepCount int
-	Drain     time.Duration
-	Clusters  []Cluster
+	Service  traffic.ServiceSpec
+	To       string // the release's name
+	Owner    string // the state's token; empty for a new main_deployment
+	Keep     release.Keep
+	Drain    time.Duration
+	Clusters []Cluster
 
 	// TakeBack says that the plan has shown the Service's fields to be changed
 	// by somebody else.
@@ -100,6 +100,7 @@ type side struct {
 	cluster Cluster
 	router  *traffic.Service
 	live    *corev1.ConfigMap // nil before the first promotion
+	seen    release.Main      // as we found it
 	main    release.Main
 	from    string // where traffic was when we came; empty: nowhere
 	there   bool   // traffic was where it is wanted already
@@ -137,7 +138,7 @@ func (p *promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	if main == nil {
 		main = &release.Main{Schema: release.MainSchema}
 	}
-	s.live, s.main = live, *main
+	s.live, s.seen, s.main = live, *main, *main
 	if err := p.adopt(ctx, s); err != nil {
 		return nil, err
 	}
@@ -224,7 +225,8 @@ func (p *promotion) each(step func(*side) error) error {
 func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus) error {
 	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
 	s.main.Owner = p.done.Owner
-	s.main.Service, s.main.KeepCount, s.main.Drain = p.req.Service.Name, p.req.KeepCount, p.req.Drain
+	s.main = s.main.Keeping(p.req.Keep)
+	s.main.Service, s.main.Drain = p.req.Service.Name, p.req.Drain
 	return p.save(ctx, s)
 }
 
@@ -307,13 +309,14 @@ func (p *promotion) commit(ctx context.Context, s *side) error {
 	if s.from != "" && s.from != p.req.To {
 		p.engine.trafficLeft(key(s.cluster, p.req.Service.Namespace, s.from))
 	}
-	if s.main.Deployment == "" && s.from != p.req.To {
-		s.main.Deployment = s.from // a pointer whose ConfigMap was lost
+	if s.from != "" && s.from != p.req.To && (s.main.Deployment == "" || s.seen.Checkpoint == nil) {
+		s.main = s.main.Promoted(s.from) // somebody else has moved the address, or the ConfigMap was lost
 	}
 	if s.main.Deployment != p.req.To || s.main.PromotedAt.IsZero() {
 		s.main = s.main.Promoted(p.req.To)
 		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
 	}
+	s.main = s.main.Noted(s.cluster.Now())
 	if applied := s.router.Applied(); applied != nil {
 		s.main.Baseline = p.baseline(s, applied)
 	}
@@ -343,7 +346,8 @@ func orNone(name string) string {
 	return name
 }
 
-// finalize collects what only waited for main to move away.
+// finalize collects what only waited for main to move away, and what is kept no
+// longer.
 func (p *promotion) finalize(ctx context.Context, s *side) error {
 	if err := p.removeRenamed(ctx, s); err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -36,15 +35,27 @@ func (p *promotion) rollBackSide(ctx context.Context, s *side) error {
 		s.live.ResourceVersion = "" // whose reply was lost; the Lease is ours
 		return s.cluster.Delete(ctx, s.live, metav1.DeletePropagationBackground)
 	}
-	if s.main.Deployment == p.req.To && s.from != p.req.To {
-		s.main = s.main.Promoted(s.from)
-		s.main.Previous = slices.DeleteFunc(s.main.Previous, func(n string) bool { return n == p.req.To })
+	s.restore()
+	return p.save(ctx, s)
+}
+
+// restore makes main what it was when we came, so that what was kept for going
+// back still is. Only its owner is the new one, who has to answer for it.
+func (s *side) restore() {
+	main := s.main
+	main.Deployment, main.Previous, main.Left, main.PromotedAt = s.seen.Deployment, s.seen.Previous, s.seen.Left, s.seen.PromotedAt
+	if s.seen.Service != "" {
+		main = main.Keeping(s.seen.Keep())
+		main.Drain = s.seen.Drain
+	}
+	if main.Deployment != s.from { // somebody's unfinished work, or a ConfigMap that was lost
+		main = main.Promoted(s.from).Noted(s.cluster.Now())
 	}
 	if s.renamed != "" {
-		s.main.Service = s.renamed
+		main.Service = s.renamed
 	}
-	s.main.Checkpoint = nil
-	return p.save(ctx, s)
+	main.Checkpoint = nil
+	s.main = main
 }
 
 // switchBack returns the address to where it was, if it may have moved.

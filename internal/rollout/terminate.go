@@ -68,7 +68,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		}
 		var kept []string
 		if main != nil {
-			kept = main.Kept()
+			kept = main.Kept(c.Now())
 		}
 		custody := release.CustodyRetained
 		switch release.Dispose(record, req.Owner, why != "", kept, req.ID.Name) {
@@ -85,6 +85,12 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		case release.DisposeCondemn:
 			custody = release.CustodyCondemned
 		case release.DisposeRetain:
+			if main.Keep().State == release.DesiredStopped && record.Status != release.StatusStopped && d != nil {
+				if err := e.park(ctx, c, req.Application, live, record); !release.ReadAgain(err) && !carriesNow(err) {
+					return nil, err
+				}
+				continue
+			}
 		}
 		if live == nil {
 			n := condemned(c, req.ID, why)

@@ -69,7 +69,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	// of the pointer that protects it.
 	if main != nil {
 		// With the address, nothing is left to drain either.
-		main.Deployment, main.Previous, main.Checkpoint, main.KeepCount = "", nil, nil, 0
+		main.Deployment, main.Previous, main.Left, main.Checkpoint, main.KeepCount = "", nil, nil, nil, 0
 		if err := e.saveMain(ctx, c, namespace, application, &live, main); err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest,
 	if main == nil {
 		return e.collect(ctx, c, namespace, application, release.Main{})
 	}
-	main.Previous, main.Checkpoint, main.KeepCount = nil, nil, 0
+	main.Previous, main.Left, main.Checkpoint, main.KeepCount = nil, nil, nil, 0
 	notices, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
 		return notices, err

@@ -1,0 +1,175 @@
+package release
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Keep is what stays of former mains, so that going back is quick: keep_previous.
+type Keep struct {
+	Count int           // the newest so many
+	TTL   time.Duration // after that long without being main they are kept no longer; 0: for ever
+	State DesiredState  // what is in nobody's state runs, or has no pods
+}
+
+// Keep is what main was last asked to keep.
+func (m *Main) Keep() Keep {
+	keep := Keep{Count: m.KeepCount, TTL: m.KeepTTL, State: m.KeepState}
+	if keep.State == "" {
+		keep.State = DesiredStarted
+	}
+	return keep
+}
+
+// Keeping is m with another answer to what stays.
+func (m Main) Keeping(keep Keep) Main {
+	m.KeepCount, m.KeepTTL, m.KeepState = keep.Count, keep.TTL, keep.State
+	return m
+}
+
+// Noted is m with a time for every former main: now, for those that have none.
+// That is the one that has just left, and all of them where a provider wrote m
+// that noted no times: their ttl begins now, rather than be over unseen.
+func (m Main) Noted(now time.Time) Main {
+	left := make(map[string]time.Time, len(m.Previous))
+	for _, name := range m.Previous {
+		left[name] = now.UTC().Truncate(time.Second)
+		if at, ok := m.Left[name]; ok {
+			left[name] = at
+		}
+	}
+	m.Left = left
+	return m
+}
+
+// Expires is when a former main has outlived keep_previous.ttl; false where
+// there is none, or where it is not known since when it has not been main.
+func (m *Main) Expires(name string) (time.Time, bool) {
+	at, ok := m.Left[name]
+	if !ok || m.KeepTTL <= 0 {
+		return time.Time{}, false
+	}
+	return at.Add(m.KeepTTL), true
+}
+
+// Kept are the former mains that are kept for going back, newest first.
+func (m *Main) Kept(now time.Time) []string {
+	kept := slices.Clone(m.Previous[:min(m.KeepCount, len(m.Previous))])
+	return slices.DeleteFunc(kept, func(name string) bool {
+		ends, ok := m.Expires(name)
+		return ok && !now.Before(ends)
+	})
+}
+
+// keepable says that a release can be gone back to: it is finished, or it was
+// being stopped, which whoever comes next finishes. What is retained already
+// has been finished: if a start of it failed, the next one may not.
+func (r *Record) keepable() bool {
+	return r.Custody == CustodyRetained || r.Status.Finished() || r.Status == StatusStopping || r.Status == StatusStopError
+}
+
+// Cold says that a release is retained without pods. A missing record is not.
+func (r *Record) Cold() bool {
+	return r != nil && r.Custody == CustodyRetained && !r.Status.Up()
+}
+
+// Collection is what a finished promotion does with an application's releases.
+type Collection struct {
+	Remove []string // in nobody's state, and not kept
+	Retain []string // condemned before, kept now
+	Stop   []string // kept, or among Retain, without pods
+	Start  []string // kept, or among Retain, with pods again
+}
+
+// Collect sorts an application's releases after a promotion, or after its main
+// is deleted (then main.Deployment is empty and nothing is kept). A release
+// that is in somebody's state, or that a process is at work on, is never
+// collected here: its own Delete decides. Callers check each one of Remove and
+// Stop for traffic and dead heartbeats, live, before they touch it.
+func Collect(main Main, records map[string]*Record, now time.Time) Collection {
+	var c Collection
+	kept := main.Kept(now)
+	for name, r := range records {
+		if main.Names(name) {
+			continue
+		}
+		keep := slices.Contains(kept, name) && r.keepable()
+		switch r.Custody {
+		case CustodyOwned:
+			continue
+		case CustodyAbandoned, CustodyTerminating:
+			keep = false
+		case CustodyClaimed, CustodyCondemned:
+			// A claim is a create under way, or one that was killed: only its
+			// heartbeat tells, which the caller watches.
+			if keep {
+				c.Retain = append(c.Retain, name)
+			}
+		case CustodyRetained:
+		}
+		running := main.Keep().State == DesiredStarted
+		switch {
+		case !keep:
+			c.Remove = append(c.Remove, name)
+		case running && !r.Status.Up():
+			c.Start = append(c.Start, name)
+		case !running && r.Status != StatusStopped:
+			c.Stop = append(c.Stop, name)
+		}
+	}
+	for _, names := range [][]string{c.Remove, c.Retain, c.Stop, c.Start} {
+		slices.Sort(names)
+	}
+	return c
+}
+
+// Fate is what the next promotion does with a release.
+type Fate string
+
+// Fates.
+const (
+	FateStays   Fate = "stays"   // in a Terraform state: only its own resource ends it
+	FateRetain  Fate = "retain"  // kept for going back, as keep_previous.state says
+	FateRemove  Fate = "remove"  // collected
+	FateUnknown Fate = "unknown" // a process is at work on it, or was when it died
+)
+
+// Fates lists every Fate.
+func Fates() []Fate { return []Fate{FateStays, FateRetain, FateRemove, FateUnknown} }
+
+// Outlook is what will become of a release.
+type Outlook struct {
+	Next    Fate      // when the address moves to a release that is not there yet
+	Expires time.Time // when its ttl ends or has ended; zero: never, or not known
+	Expired bool      // the ttl has ended: whatever changes main next collects it
+}
+
+// Outlooks says of each release of an application what the next promotion would
+// do with it, as things stand. It is for showing, not for deciding: between now
+// and then anything may change.
+func Outlooks(main Main, records map[string]*Record, now time.Time) map[string]Outlook {
+	const another = "" // no release has this name
+	next := main.Promoted(another).Noted(now)
+	next.Checkpoint = nil
+	c := Collect(next, records, now)
+	outlooks := make(map[string]Outlook, len(records))
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		r, o := records[name], Outlook{Next: FateRetain}
+		switch {
+		case r.Custody == CustodyOwned:
+			o.Next = FateStays
+		case r.Busy():
+			o.Next = FateUnknown
+		case slices.Contains(c.Remove, name):
+			o.Next = FateRemove
+		}
+		if slices.Contains(main.Previous, name) && !main.Names(name) {
+			if ends, ok := main.Expires(name); ok {
+				o.Expires, o.Expired = ends, !now.Before(ends)
+			}
+		}
+		outlooks[name] = o
+	}
+	return outlooks
+}

@@ -1,0 +1,132 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// keepAsAsked stops and starts what is retained, as a collection says. Callers
+// hold the Lease. What somebody is at work on, or has claimed since, is theirs.
+func (e *Engine) keepAsAsked(ctx context.Context, c Cluster, application string, plan release.Collection, records map[string]*release.Record, live map[string]*corev1.ConfigMap) ([]Notice, error) {
+	var notices []Notice
+	for _, name := range slices.Concat(plan.Stop, plan.Start) {
+		do, notice := e.wake, notStarted
+		if slices.Contains(plan.Stop, name) {
+			do, notice = e.park, notStopped
+		}
+		working, err := e.working(ctx, c, live[name], records[name])
+		if err == nil && !working {
+			err = do(ctx, c, application, live[name], records[name])
+		}
+		var start *StartError
+		switch {
+		case err == nil, release.ReadAgain(err), apierrors.IsNotFound(err):
+		case carriesNow(err), errors.As(err, &start) && ctx.Err() == nil:
+			notices = append(notices, notice(c, name, reasonOf(err)))
+		default:
+			return notices, err
+		}
+	}
+	return notices, nil
+}
+
+// carriesNow says that a release was not touched because of its traffic.
+func carriesNow(err error) bool {
+	var carries *release.CarriesError
+	return errors.As(err, &carries)
+}
+
+// park retains a release without pods, after the drain, and returns when they
+// are gone. Callers hold the Lease and have decided on the record that they
+// pass: one that has changed since is a conflict. Killed at any instant, the
+// record says either what it said, or that it is retained and being stopped:
+// whoever decides next stops it again.
+func (e *Engine) park(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+	id := release.ID{Namespace: live.Namespace, Name: live.Name}
+	main, _, err := e.liveMain(ctx, c, id.Namespace, application)
+	if err != nil {
+		return err
+	}
+	if main != nil && slices.Contains(main.Previous, id.Name) && record.Status.Up() {
+		if err := e.awaitDrained(ctx, key(c, id.Namespace, id.Name), main.Drain); err != nil {
+			return err
+		}
+	}
+	d, err := e.liveWorkload(ctx, c, id, application)
+	if err != nil || d == nil {
+		return err
+	}
+	if why := e.mayHurt(ctx, c, application, d); why != "" {
+		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why}
+	}
+	cl := e.claimOf(c, application, live, record)
+	cl.target = targetOf(d, record, application, release.DesiredStopped)
+	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
+		return err
+	}
+	applied, err := e.rescale(ctx, cl)
+	if err == nil {
+		err = e.awaitStopped(ctx, cl, applied)
+	}
+	if err == nil {
+		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStopped })
+	}
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	return errors.Join(err, cl.finish(clean, func(r *release.Record) {
+		if !interrupted(ctx) {
+			r.Status, r.Reason = release.StatusStopError, reasonOf(err)
+		}
+	}))
+}
+
+// wake starts a retained release again and returns when it is healthy. Where it
+// does not become that, it is asked to scale down again. Callers hold the Lease.
+func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+	id := release.ID{Namespace: live.Namespace, Name: live.Name}
+	d, err := e.liveWorkload(ctx, c, id, application)
+	if err != nil || d == nil {
+		return err
+	}
+	cl := e.claimOf(c, application, live, record)
+	cl.target = targetOf(d, record, application, release.DesiredStarted)
+	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
+		return err
+	}
+	applied, err := e.rescale(ctx, cl)
+	if err == nil {
+		err = e.awaitStarted(ctx, cl, applied)
+	}
+	if err == nil {
+		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStarted })
+	}
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	scaledDown := e.stopIdleHeld(clean, cl)
+	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
+		r.Status, r.Reason = release.StatusStopping, reasonOf(err)
+	}))
+}
+
+// begin writes down that a release is retained and what is done to it now, if
+// its record is as it was seen.
+func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) error {
+	cl.unplanned = true
+	r := &cl.record
+	r.Custody, r.Status, r.Reason = release.CustodyRetained, status, ""
+	r.Run, r.Holder, r.CancelRequested = e.run, e.holder, ""
+	r.Beat++
+	r.Phases = []release.Phase{{Name: string(status), At: time.Now().UTC()}}
+	if err := cl.write(ctx); err != nil {
+		return err
+	}
+	cl.beat(ctx)
+	return nil
+}
