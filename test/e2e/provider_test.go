@@ -92,6 +92,7 @@ type config struct {
 	probe       string            // path of the readiness probe: /readyz; "none": there is none
 	env         map[string]string // of the container
 	keep        int               // keep_previous.count: 0
+	keepLines   string            // more of keep_previous
 	drain       string            // the provider's
 	noMain      bool              // only the deployment
 	adopt       bool              // the address is a Service that was there before
@@ -164,11 +165,11 @@ resource "switchback_main_deployment" "app" {
   namespace     = %q
   deployment_id = %s
   traffic       = { service = { %s } }
-  keep_previous = { count = %d }
+  keep_previous = { count = %d%s }
   %s
 %s
 }
-`, c.name(), namespace, target, service, c.keep, drain, c.main)
+`, c.name(), namespace, target, service, c.keep, c.keepLines, drain, c.main)
 	return b.String()
 }
 
@@ -196,7 +197,8 @@ type workspace struct {
 	cli        string
 	dir        string
 	cluster    *testnode.Cluster
-	kubeconfig string // whose account the provider uses; the administrator's
+	kubeconfig string   // whose account the provider uses; the administrator's
+	env        []string // of every command
 	namespace  string
 }
 
@@ -315,6 +317,7 @@ func (w *workspace) start(args ...string) *execution {
 	x.command.Dir = w.dir
 	x.command.Env = append(os.Environ(),
 		"TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=", "TF_LOG=")
+	x.command.Env = append(x.command.Env, w.env...)
 	x.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	x.command.Cancel = func() error { return syscall.Kill(-x.command.Process.Pid, syscall.SIGKILL) }
 	x.command.WaitDelay = 10 * time.Second
