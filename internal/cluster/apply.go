@@ -26,13 +26,18 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
 	if err != nil {
 		return err
 	}
+	return c.applyAs(ctx, fieldManager, res, obj, body, force)
+}
+
+// applyAs is an apply of the body by any field manager; obj says what is meant.
+func (c *Cluster) applyAs(ctx context.Context, manager string, res resource, obj Object, body []byte, force bool) error {
 	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
 	for race := 0; ; race++ {
 		again, err := c.do(ctx, k, func(ctx context.Context) error {
 			return fill(obj, func(o runtime.Object) error {
 				return c.request("PATCH", res, k.namespace, k.name).
 					SetHeader("Content-Type", string(types.ApplyYAMLPatchType)).
-					VersionedParams(&metav1.PatchOptions{FieldManager: fieldManager, Force: &force}, parameterCodec).
+					VersionedParams(&metav1.PatchOptions{FieldManager: manager, Force: &force}, parameterCodec).
 					Body(body).Do(ctx).Into(o)
 			})
 		})

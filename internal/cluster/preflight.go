@@ -23,6 +23,8 @@ type Feature string
 const (
 	FeatureRefresh   Feature = "refresh"
 	FeatureDeploy    Feature = "deploy"
+	FeatureAutoscale Feature = "autoscale" // where a release asks for it
+	FeatureDisrupt   Feature = "disrupt"   // where a release has several pods
 	FeaturePromote   Feature = "promote"
 	FeatureAdopt     Feature = "adopt"
 	FeatureTerminate Feature = "terminate"
@@ -53,6 +55,12 @@ var table = []struct {
 	{FeatureDeploy, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"create", "patch"}},
 		{"", []string{"services", "configmaps"}, []string{"create", "patch"}},
+	}},
+	{FeatureAutoscale, false, []Rule{
+		{"autoscaling", []string{"horizontalpodautoscalers"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	}},
+	{FeatureDisrupt, false, []Rule{
+		{"policy", []string{"poddisruptionbudgets"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
 	}},
 	{FeaturePromote, false, []Rule{
 		{"", []string{"services"}, []string{"get", "patch"}},

@@ -53,7 +53,7 @@ func TestPreflightOncePerNamespace(t *testing.T) {
 func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 	t.Parallel()
 	namespace := testcluster.Shared(t).Namespace(t)
-	required := []Feature{FeatureRefresh, FeatureDeploy, FeaturePromote, FeatureAdopt, FeatureTerminate, FeatureLock}
+	required := []Feature{FeatureRefresh, FeatureDeploy, FeatureAutoscale, FeatureDisrupt, FeaturePromote, FeatureAdopt, FeatureTerminate, FeatureLock}
 	all := rulesOf(required...)
 
 	t.Run("all there", func(t *testing.T) {
@@ -72,6 +72,7 @@ func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 		{"apps", "deployments", "list"}, {"apps", "deployments", "patch"}, {"apps", "deployments", "delete"},
 		{"", "services", "watch"}, {"", "services", "patch"}, {"", "configmaps", "create"}, {"", "namespaces", "get"},
 		{"discovery.k8s.io", "endpointslices", "watch"}, {"coordination.k8s.io", "leases", "update"},
+		{"autoscaling", "horizontalpodautoscalers", "patch"}, {"policy", "poddisruptionbudgets", "create"},
 	} {
 		t.Run(missing.verb+" "+missing.resource, func(t *testing.T) {
 			t.Parallel()

@@ -308,6 +308,10 @@ func (l *lab) wantNothingLeft() {
 		add("ConfigMap", len(maps.Items), err, func(i int) string { return maps.Items[i].Name })
 		leases, err := client.CoordinationV1().Leases(l.namespace).List(ctx, ours)
 		add("Lease", len(leases.Items), err, func(i int) string { return leases.Items[i].Name })
+		scalers, err := client.AutoscalingV2().HorizontalPodAutoscalers(l.namespace).List(ctx, ours)
+		add("HorizontalPodAutoscaler", len(scalers.Items), err, func(i int) string { return scalers.Items[i].Name })
+		budgets, err := client.PolicyV1().PodDisruptionBudgets(l.namespace).List(ctx, ours)
+		add("PodDisruptionBudget", len(budgets.Items), err, func(i int) string { return budgets.Items[i].Name })
 	}
 	slices.Sort(left)
 	if left = slices.Compact(left); len(left) > 0 {

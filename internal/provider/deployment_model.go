@@ -26,6 +26,7 @@ type deploymentModel struct {
 	Version     types.String   `tfsdk:"version"`
 	Triggers    types.Map      `tfsdk:"triggers"`
 	Replicas    types.Int32    `tfsdk:"replicas"`
+	Autoscaling types.Object   `tfsdk:"autoscaling"`
 	Clusters    types.Set      `tfsdk:"clusters"`
 	Environment types.String   `tfsdk:"environment"`
 	OnFailure   types.String   `tfsdk:"on_failure"`
@@ -181,6 +182,9 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
 	}
 	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
+	if whollyKnown(ctx, m.Autoscaling) {
+		spec.Autoscaling = decode[*autoscalingModel](d, m.Autoscaling).autoscaling()
+	}
 	if v := m.OnFailure.ValueString(); v != "" {
 		spec.OnFailure = release.OnFailure(v)
 	}
@@ -228,6 +232,7 @@ func newDeploymentModel() deploymentModel {
 	return deploymentModel{
 		Triggers:         mapping("triggers"),
 		RestartTriggers:  mapping("restart_triggers"),
+		Autoscaling:      object("autoscaling"),
 		Clusters:         types.SetNull(types.StringType),
 		IgnoreDrift:      list("ignore_drift"),
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
@@ -256,6 +261,7 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.Namespace = types.StringValue(spec.Namespace)
 	m.Environment = textOrNull(spec.Environment)
 	m.Replicas = types.Int32Value(spec.Replicas)
+	m.Autoscaling = e.autoscaling(spec.Autoscaling)
 	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
 	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))

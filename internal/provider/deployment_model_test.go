@@ -41,6 +41,7 @@ func everything() release.Spec {
 	return release.Spec{
 		Namespace: "shop", Environment: "staging", Replicas: 3, OnFailure: release.OnFailureKeep, IgnoreDrift: []string{"spec.replicas"},
 		DesiredState: release.DesiredStopped, RestartTriggers: map[string]string{"secret": "2", "empty": ""},
+		Autoscaling: &release.Autoscaling{Min: 2, Max: 9, CPU: ptr[int32](80), Memory: ptr[int32](60)},
 		Content: release.Content{
 			Application: "api", Version: "1.4.0+build", Triggers: map[string]string{"again": "1"}, Image: "ghcr.io/acme/api:1.4.0",
 			Container:      container,
@@ -67,6 +68,10 @@ func TestSpecSurvivesTheModel(t *testing.T) {
 	specs := map[string]release.Spec{
 		"everything": everything(),
 		"exec probe": probed,
+		"autoscaled": {
+			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, Autoscaling: &release.Autoscaling{Min: 2, Max: 8, CPU: ptr[int32](70)},
+			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
+		},
 		"nothing": {
 			Namespace: "shop", Replicas: 1, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted,
 			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},

@@ -311,6 +311,12 @@ func TestConfigurationIsValidatedAsFarAsItIsKnown(t *testing.T) {
 		"list":                  {obj{"sidecars": []any{obj{"name": "a b", "image": "x"}}}, []string{"sidecars.0.name: Invalid container name"}},
 		"null in a list":        {container(obj{"args": []any{"a", nil}}), []string{"container.args: Null List Value"}},
 		"null in a map":         {container(obj{"env": obj{"A": nil}}), nil},
+		"autoscaling bounds":    {scaledBy(obj{"min": 3, "max": 2, "cpu": 50}), []string{"autoscaling.max: Bounds contradict each other"}},
+		"autoscaling from zero": {scaledBy(obj{"min": 0, "max": 2, "cpu": 50}), []string{"autoscaling.min: Too few pods"}},
+		"no autoscaling target": {scaledBy(obj{"min": 1, "max": 2}), []string{"autoscaling: No autoscaling target"}},
+		"target of no request":  {scaledBy(obj{"min": 1, "max": 2, "memory": 50}), []string{"autoscaling.memory: Autoscaling target without a request"}},
+		"unknown bound":         {scaledBy(obj{"min": 3, "max": afterApply{}, "memory": 50}), nil},
+		"more than max":         {scaledBy(obj{"min": 1, "max": 2, "cpu": 50}, 5), []string{"replicas: More replicas than autoscaling allows"}},
 		"unknown image":         {obj{"image": afterApply{}}, nil},
 		"unknown variable":      {container(obj{"env": obj{"A": afterApply{}}}), nil},
 		"unknown quantity":      {container(obj{"resources": obj{"requests": obj{"cpu": afterApply{}}}}), nil},
@@ -391,4 +397,13 @@ func TestIntentsOfOneRunAreCompared(t *testing.T) {
 	if i.point("shop/api", "") || i.stop("shop/api-2", true) != "" {
 		t.Error("main is gone")
 	}
+}
+
+// scaledBy is a configuration whose container requests CPU, and no memory.
+func scaledBy(autoscaling obj, replicas ...int) obj {
+	c := obj{"autoscaling": autoscaling, "container": obj{"resources": obj{"requests": obj{"cpu": "1"}}}}
+	for _, n := range replicas {
+		c["replicas"] = n
+	}
+	return c
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -20,11 +21,29 @@ var (
 	_ resource.ResourceWithImportState    = (*deploymentResource)(nil)
 )
 
-// What each operation on a deployment needs to be allowed to do.
+// What each operation on a deployment needs to be allowed to do, besides what
+// the companions of its workload need.
 var (
 	deployFeatures    = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureLock, cluster.FeatureDiagnose, cluster.FeatureTell}
 	terminateFeatures = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell}
 )
+
+// withCompanions adds what the companions need that one of the releases asks for.
+func withCompanions(features []cluster.Feature, specs ...release.Spec) []cluster.Feature {
+	all := slices.Clone(features)
+	for _, spec := range specs {
+		for _, companion := range spec.Companions() {
+			switch companion {
+			case release.CompanionAutoscaler:
+				all = append(all, cluster.FeatureAutoscale)
+			case release.CompanionDisruptionBudget:
+				all = append(all, cluster.FeatureDisrupt)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 type deploymentResource struct{ *session }
 
@@ -69,7 +88,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
-	targets := r.targets(ctx, names, spec.Namespace, deployFeatures, &resp.Diagnostics)
+	targets := r.targets(ctx, names, spec.Namespace, withCompanions(deployFeatures, spec), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -155,6 +174,8 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, diags *diag.Diagnostics) rollout.UpdateRequest {
 	spec, more := plan.spec(ctx)
 	diags.Append(more...)
+	was, more := state.spec(ctx)
+	diags.Append(more...)
 	now := r.resolve(plan.clusterNames(ctx, diags), diags)
 	before := state.clusterNames(ctx, diags)
 	if diags.HasError() {
@@ -163,9 +184,9 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 	keep, add, drop := compare(before, now)
 	return rollout.UpdateRequest{
 		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: plan.restarts(state),
-		Keep: r.targets(ctx, keep, spec.Namespace, deployFeatures, diags),
-		Add:  r.targets(ctx, add, spec.Namespace, deployFeatures, diags),
-		Drop: r.targets(ctx, drop, spec.Namespace, terminateFeatures, diags),
+		Keep: r.targets(ctx, keep, spec.Namespace, withCompanions(deployFeatures, was, spec), diags),
+		Add:  r.targets(ctx, add, spec.Namespace, withCompanions(deployFeatures, spec), diags),
+		Drop: r.targets(ctx, drop, spec.Namespace, withCompanions(terminateFeatures, was), diags),
 	}
 }
 
@@ -180,6 +201,8 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	if err != nil {
 		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
 	}
+	spec, more := state.spec(ctx)
+	resp.Diagnostics.Append(more...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
@@ -188,7 +211,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
-	targets := r.targets(ctx, names, id.Namespace, terminateFeatures, &resp.Diagnostics)
+	targets := r.targets(ctx, names, id.Namespace, withCompanions(terminateFeatures, spec), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

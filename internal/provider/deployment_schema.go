@@ -78,12 +78,14 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			},
 			"triggers": stringMap("Any texts. Change one to deploy the same version again under a new name." + replaces),
 			"replicas": schema.Int32Attribute{
-				Optional:            true,
-				Computed:            true,
-				Default:             int32default.StaticInt32(1),
-				MarkdownDescription: "Number of pods on each cluster while it is started, at least 1. Default: 1." + inPlace,
-				Validators:          []validator.Int32{int32validator.AtLeast(1)},
+				Optional: true,
+				Computed: true,
+				Default:  int32default.StaticInt32(1),
+				MarkdownDescription: "Number of pods on each cluster while it is started, at least 1. Default: 1. With two or more (or `autoscaling.min` of two or more), " +
+					"a PodDisruptionBudget lets nodes be drained one pod at a time." + inPlace,
+				Validators: []validator.Int32{int32validator.AtLeast(1)},
 			},
+			"autoscaling": autoscalingAttribute(),
 			"clusters": clustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
 				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
 			"environment": optionalString("What this is an environment of, such as `staging`: a label on the objects, for selecting them." + inPlace),

@@ -71,7 +71,10 @@ func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, d
 		}
 	}
 	if !plan.Replicas.Equal(m.Replicas) || !plan.DesiredState.Equal(m.DesiredState) || m.Status.ValueString() != string(desiredOf(plan).Goal()) {
-		fields = append(fields, "spec.replicas")
+		fields = append(fields, workload.ReplicasField)
+	}
+	if !plan.Autoscaling.Equal(m.Autoscaling) {
+		fields = append(fields, "spec.minReplicas", "spec.maxReplicas", "spec.metrics")
 	}
 	// What is ignored no longer was not shown as drift, but is asked for.
 	still := plan.ignored()
@@ -139,7 +142,7 @@ func (m *deploymentModel) refreshStatus(o rollout.Observed) {
 	m.StatusReason = textOrNull(o.Record.Reason)
 	// A stopped one keeps the number that it will have when it is started.
 	if o.Record.Status.Up() && o.Workload != nil && o.Workload.Spec.Replicas != nil &&
-		!slices.Contains(m.ignored(), "spec.replicas") {
+		m.Autoscaling.IsNull() && !slices.Contains(m.ignored(), workload.ReplicasField) {
 		m.Replicas = types.Int32Value(*o.Workload.Spec.Replicas)
 	}
 }
@@ -172,6 +175,10 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 		drift = append(drift, gone(o.Cluster, "Deployment/"+name))
 	} else if o.Record != nil {
 		drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift))...)
+		// What is no longer up was scaled to zero by us, which its status says.
+		if off := workload.SwitchedOff(o.Workload, spec); off != nil && o.Record.Status.Up() {
+			drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, []workload.FieldDrift{*off})...)
+		}
 	}
 	service := workload.Service(spec)
 	switch {
@@ -181,7 +188,51 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 	case o.Record != nil:
 		drift = append(drift, fieldDrift(o.Cluster, "Service/"+name, workload.Drift(o.Service, service, o.Record.Baseline["Service"], spec.IgnoreDrift))...)
 	}
+	return append(drift, companionDrift(o, spec)...)
+}
+
+// companionDrift is driftOf for what a release has only where it is asked for.
+// What an interrupted change has left behind is drift, too.
+func companionDrift(o rollout.Observed, spec release.Spec) []driftModel {
+	if o.Record == nil {
+		return nil // which is drift itself, and says nothing of the rest
+	}
+	var drift []driftModel
+	for _, kind := range release.Companions() {
+		var live, wanted workload.Object
+		switch kind {
+		case release.CompanionAutoscaler:
+			live, wanted = objectOrNil(o.Autoscaler), objectOrNil(workload.Autoscaler(spec))
+		case release.CompanionDisruptionBudget:
+			live, wanted = objectOrNil(o.DisruptionBudget), objectOrNil(workload.DisruptionBudget(spec))
+		}
+		object := string(kind) + "/" + spec.Content.Name()
+		switch {
+		case live == nil && wanted == nil:
+		case live == nil:
+			drift = append(drift, gone(o.Cluster, object))
+		case wanted == nil:
+			drift = append(drift, driftModel{
+				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(object),
+				Actual: types.StringValue("there is one, which is not asked for"), Manager: types.StringValue(release.FieldManager),
+			})
+		default:
+			drift = append(drift, fieldDrift(o.Cluster, object, workload.Drift(live, wanted, o.Record.Baseline[string(kind)], spec.IgnoreDrift))...)
+		}
+	}
 	return drift
+}
+
+// objectOrNil is a nil interface for a nil pointer.
+func objectOrNil[P interface {
+	comparable
+	workload.Object
+}](p P) workload.Object {
+	var none P
+	if p == none {
+		return nil
+	}
+	return p
 }
 
 // gone is the drift of an object that is not there.
@@ -225,6 +276,9 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 			return true
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
+		if o.Autoscaler != nil {
+			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)
+		}
 		diags.Append(m.fromSpec(ctx, spec)...)
 		m.setIdentity(spec, o.Record.Hash)
 		m.setDeployed(rollout.Deployed{

@@ -35,7 +35,7 @@ func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest,
 		// value, and the schema's own validation says so.
 		return
 	}
-	spec.Replicas, spec.Content.PodSecurity = 1, "" // checked by the schema
+	spec.Replicas, spec.Content.PodSecurity = max(spec.Replicas, 1), "" // checked by the schema
 	for _, problem := range workload.Validate(spec) {
 		if !concerns(problem.Path, unknown) {
 			resp.Diagnostics.AddAttributeError(attributePath(ctx, req.Config.Schema, problem.Path), problem.Summary, problem.Detail)

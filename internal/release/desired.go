@@ -51,8 +51,11 @@ func (s Spec) RunningReplicas() int32 {
 // Annotations that outlive a stop, a restart and the loss of a state.
 const (
 	// AnnotationReplicas is, on a workload, the number of pods that it has while
-	// it is started.
+	// it is started, or, under an autoscaler, that it was to start with.
 	AnnotationReplicas = Prefix + "replicas"
+	// AnnotationScaledReplicas is, on a workload that was stopped under an
+	// autoscaler, the number of pods that this had decided on.
+	AnnotationScaledReplicas = Prefix + "scaled-replicas"
 	// AnnotationRestartTriggers is, on a workload, what `restart_triggers` was
 	// when it was last applied.
 	AnnotationRestartTriggers = Prefix + "restart-triggers"

@@ -22,6 +22,12 @@ func Foreign(cluster, kind string, obj metav1.Object, application string) error 
 	}
 }
 
+// IsForeign says that an error is a *ForeignError.
+func IsForeign(err error) bool {
+	var foreign *ForeignError
+	return errors.As(err, &foreign)
+}
+
 // managerOf is who manages an object, by its own word, else by who wrote it.
 func managerOf(obj metav1.Object) string {
 	if by := obj.GetLabels()[LabelManagedBy]; by != "" && by != ManagedBy {

@@ -36,6 +36,11 @@ type Record struct {
 	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt
 	Durations Durations `json:"durations,omitzero"`
 	Baseline  Baseline  `json:"baseline,omitempty"`
+
+	// Companions are those that may exist: written before one is made, and taken
+	// out after one is removed. So nobody needs to look for the others, nor to be
+	// allowed to.
+	Companions []Companion `json:"companions,omitempty"`
 }
 
 // Phase is one step of an attempt. At is for people: no decision compares it
@@ -52,7 +57,7 @@ type Durations struct {
 }
 
 // Baseline is what the API server answered to our own apply: object ("Deployment",
-// "Service") -> field path -> short keyed hash of the value. Drift is an owned
+// "Service", or a Companion) -> field path -> short keyed hash of the value. Drift is an owned
 // field whose live hash differs, or that we own no longer.
 type Baseline map[string]map[string]string
 

@@ -5,7 +5,8 @@ package release
 type Spec struct {
 	Namespace   string
 	Environment string
-	Replicas    int32 // while it is started
+	Replicas    int32        // while it is started
+	Autoscaling *Autoscaling // nil: Replicas says it all
 	OnFailure   OnFailure
 	IgnoreDrift []string // field paths, e.g. "spec.template.metadata.annotations"
 	Content     Content

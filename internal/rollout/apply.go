@@ -29,6 +29,18 @@ func shown(fields []string) takeBack {
 	}
 }
 
+// also allows, besides what may does, one field.
+func also(may takeBack, field string) takeBack {
+	return func(conflicts []release.FieldConflict) bool {
+		for _, conflict := range conflicts {
+			if workload.FieldPath(conflict.Field) != field && (may == nil || !may([]release.FieldConflict{conflict})) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
 func covered(field string, fields []string) bool {
 	for _, f := range fields {
 		if workload.Within(field, f) || workload.Within(f, field) {
@@ -54,10 +66,20 @@ func within(conflicts []release.FieldConflict, paths []string) []string {
 // must be: what a former restart has written stays, and restart, where there is
 // one, is written.
 func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, restart *restart, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
+	return e.applyCounted(ctx, c, t, restart, may, func(want, live *appsv1.Deployment) {})
+}
+
+// applyCounted is applyWorkload where the number of pods is not what the
+// release's Spec says: count sets it. live is nil where there is none.
+func (e *Engine) applyCounted(ctx context.Context, c Cluster, t target, restart *restart, may takeBack, count func(want, live *appsv1.Deployment)) (*appsv1.Deployment, []release.FieldConflict, error) {
 	render := func(live *appsv1.Deployment) (*appsv1.Deployment, error) {
 		want, err := workload.Deployment(startedAs(t.spec, live))
-		if err != nil || live == nil {
-			return want, err
+		if err != nil {
+			return nil, err
+		}
+		count(want, live)
+		if live == nil {
+			return want, nil
 		}
 		workload.SetRestartedAt(want, workload.RestartedAt(live))
 		if restart != nil && !restartedFor(live, t.spec.RestartTriggers) {

@@ -132,8 +132,12 @@ func (e *Engine) stopIdleHeld(ctx context.Context, cl *claim) error {
 	if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
 		return err
 	}
+	t, err := e.targetOf(ctx, c, d, &cl.record, application, release.DesiredStopped)
+	if err != nil {
+		return err
+	}
 	cl.mu.Lock() // the heartbeat reads it
-	cl.target = targetOf(d, &cl.record, application, release.DesiredStopped)
+	cl.target = t
 	cl.mu.Unlock()
 	_, err = e.rescale(ctx, cl)
 	return err

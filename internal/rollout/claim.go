@@ -18,6 +18,8 @@ type target struct {
 	spec release.Spec
 	hash string
 	id   release.ID
+
+	remains bool // there is something of the release, but no record that says what
 }
 
 func newTarget(spec release.Spec) target {
@@ -45,8 +47,13 @@ func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (
 
 // newRecord is the record of a release that is being created.
 func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner string) release.Record {
+	companions := t.spec.Companions()
+	if t.remains {
+		companions = release.Companions()
+	}
 	return release.Record{
-		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
+		Companions: companions,
+		Schema:     release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1,
 		CreatedBy: c.User(ctx),
@@ -121,6 +128,8 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	before := *record
 	next := e.newRecord(ctx, c, t, owner)
 	next.CreatedBy, next.Baseline, next.Durations = before.CreatedBy, before.Baseline, before.Durations
+	next.Companions = before.Companions
+	next.Expect(t.spec.Companions()...)
 	if before.Status.Up() || before.Status == t.spec.DesiredState.Goal() {
 		next.Status = before.Status // it is: what follows only makes sure
 	}
@@ -140,6 +149,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 	for {
 		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
 		if apierrors.IsNotFound(err) {
+			t.remains = true
 			cl := &claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}
 			cl.record.Custody = release.CustodyOwned
 			if err := cl.create(ctx); !apierrors.IsAlreadyExists(err) {
@@ -157,6 +167,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
 		cl.record.Beat++
+		cl.record.Expect(t.spec.Companions()...)
 		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}
 		cl.record.CancelRequested = ""
 		if !record.Status.Up() && record.Status != t.spec.DesiredState.Goal() {

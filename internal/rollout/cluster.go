@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -40,6 +41,14 @@ type Writer interface {
 	// Delete removes the object if it still has obj's uid and, where set,
 	// resourceVersion. What is gone already is a success.
 	Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error
+}
+
+// Scaler sets the number of a workload's pods without owning it.
+type Scaler interface {
+	// Scale is a server-side apply of that number alone, as a field manager of
+	// its own. d's uid and resourceVersion are preconditions. With force, it is
+	// taken from whoever has it. The result is the API server's reply.
+	Scale(ctx context.Context, d *appsv1.Deployment, replicas int32, force bool) (*appsv1.Deployment, error)
 }
 
 // View is a watched cache of one namespace's objects that carry our label,
@@ -81,5 +90,6 @@ type Cluster interface {
 	Teller
 	Reader
 	Writer
+	Scaler
 	View(namespace string) View
 }

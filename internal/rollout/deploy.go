@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -76,7 +77,8 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 // admit looks at every name the release will use, so that a stranger's object
 // is found before anything is written, and then claims the release.
 func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
-	if _, err := e.liveWorkload(ctx, c, t.id, t.application()); err != nil {
+	d, err := e.liveWorkload(ctx, c, t.id, t.application())
+	if err != nil {
 		return nil, err
 	}
 	if workload.Service(t.spec) != nil {
@@ -84,7 +86,20 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 			return nil, err
 		}
 	}
-	return e.claim(ctx, c, t, owner)
+	none := d == nil
+	for _, kind := range t.spec.Companions() {
+		obj, err := e.liveCompanion(ctx, c, t.id, t.application(), kind)
+		if err != nil {
+			return nil, err
+		}
+		none = none && obj == nil
+	}
+	t.remains = !none
+	cl, err := e.claim(ctx, c, t, owner)
+	if cl != nil {
+		cl.fresh = none && cl.before == nil
+	}
+	return cl, err
 }
 
 // reach brings the release to what is desired: healthy on every cluster, or
@@ -132,7 +147,10 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if cl.adopts {
 		may = everything // its content is ours by name; no plan could show what was done to it meanwhile
 	}
-	applied, taken, err := e.applyWorkload(ctx, c, t, cl.restart, may)
+	if err := e.removeUnwanted(ctx, cl); err != nil {
+		return nil, err
+	}
+	applied, taken, err := e.applyPods(ctx, cl, may)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +158,21 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if err != nil {
 		return nil, err
 	}
-	if taken = append(taken, more...); len(taken) > 0 && cl.adopts {
-		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
-	}
 	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
+	if t.spec.Autoscaled() {
+		delete(baseline["Deployment"], workload.ReplicasField)
+	}
 	if service != nil {
 		baseline["Service"] = workload.Baseline(service)
 	}
-	cl.note(func(r *release.Record) { r.Baseline = baseline })
+	rest, err := e.applyCompanions(ctx, cl, may, baseline)
+	if err != nil {
+		return nil, err
+	}
+	if taken = slices.Concat(taken, more, rest); len(taken) > 0 && cl.adopts {
+		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
+	}
+	cl.note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
 	cl.phase("applied")
 	return applied, nil
 }
@@ -160,7 +185,7 @@ func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.De
 	}
 	cl.phase("healthy")
 	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
-	c.Tell(ctx, applied, "Started", fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, t.spec.Replicas, t.spec.Replicas), false)
+	c.Tell(ctx, applied, "Started", fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, deref(applied.Spec.Replicas), deref(applied.Spec.Replicas)), false)
 	return nil
 }
 
@@ -291,7 +316,7 @@ func (e *Engine) failHalted(ctx context.Context, cl *claim, cause error) error {
 func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
 	t.spec.IgnoreDrift = nil // what others may set the number of pods to is not meant
 	t.spec.DesiredState = release.DesiredStopped
-	_, _, err := e.applyWorkload(ctx, c, t, nil, everything)
+	_, _, err := e.applyStopped(ctx, c, t, everything)
 	return err
 }
 

@@ -279,7 +279,9 @@ func (l *life) objects() []string {
 	services, err2 := client.CoreV1().Services(l.namespace).List(ctx, options)
 	configMaps, err3 := client.CoreV1().ConfigMaps(l.namespace).List(ctx, options)
 	leases, err4 := client.CoordinationV1().Leases(l.namespace).List(ctx, options)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	scalers, err5 := client.AutoscalingV2().HorizontalPodAutoscalers(l.namespace).List(ctx, options)
+	budgets, err6 := client.PolicyV1().PodDisruptionBudgets(l.namespace).List(ctx, options)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		l.t.Fatal(err)
 	}
 	var found []string
@@ -294,6 +296,12 @@ func (l *life) objects() []string {
 	}
 	for _, o := range leases.Items {
 		found = append(found, "Lease/"+o.Name)
+	}
+	for _, o := range scalers.Items {
+		found = append(found, "HorizontalPodAutoscaler/"+o.Name)
+	}
+	for _, o := range budgets.Items {
+		found = append(found, "PodDisruptionBudget/"+o.Name)
 	}
 	slices.Sort(found)
 	return found

@@ -143,6 +143,9 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 		return in, err
 	}
 	in.Workload = d
+	if t.spec.Autoscaling != nil && d.Generation >= applied.Generation {
+		in.WantReplicas = max(1, deref(d.Spec.Replicas)) // as the autoscaler has it by now
+	}
 	labels := map[string]string{release.LabelDeployment: t.id.Name}
 	pods, _ := view.List(ctx, &corev1.Pod{}, labels)
 	for _, pod := range pods {

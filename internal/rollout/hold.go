@@ -72,7 +72,10 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 			return nil, refused("its Deployment is gone; apply its switchback_deployment again")
 		}
 		cl := e.claimOf(c, application, live, record)
-		cl.target, cl.unplanned = targetOf(d, record, application, desired), true
+		if cl.target, err = e.targetOf(ctx, c, d, record, application, desired); err != nil {
+			return nil, err
+		}
+		cl.unplanned = true
 		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 		cl.record.Beat++
 		cl.record.Phases = []release.Phase{{Name: string(action), At: time.Now().UTC()}}
@@ -94,7 +97,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 
 // targetOf is what lives, as a target: its content may be inexact, its name and
 // hash are the record's.
-func targetOf(d *appsv1.Deployment, record *release.Record, application string, desired release.DesiredState) target {
+func (e *Engine) targetOf(ctx context.Context, c Cluster, d *appsv1.Deployment, record *release.Record, application string, desired release.DesiredState) (target, error) {
 	spec, _, err := workload.FromDeployment(d)
 	if err != nil || spec.Content.Application != application {
 		spec.Namespace, spec.Replicas = d.Namespace, workload.StartedReplicas(d)
@@ -102,7 +105,9 @@ func targetOf(d *appsv1.Deployment, record *release.Record, application string, 
 	}
 	spec.Content.Version = record.Version
 	spec.OnFailure, spec.DesiredState = release.OnFailureStop, desired
-	return target{spec: spec, hash: record.Hash, id: release.ID{Namespace: d.Namespace, Name: d.Name}}
+	t := target{spec: spec, hash: record.Hash, id: release.ID{Namespace: d.Namespace, Name: d.Name}}
+	t.spec.Autoscaling, err = e.liveAutoscaling(ctx, c, t.id, application, record)
+	return t, err
 }
 
 // underWay is the status of a release that has no healthy pods and is being

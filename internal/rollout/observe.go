@@ -6,7 +6,10 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -20,6 +23,9 @@ type Observed struct {
 	Workload *appsv1.Deployment // nil: none
 	Service  *corev1.Service    // nil: none
 	Err      error              // the cluster could not be read; the rest is empty
+
+	Autoscaler       *autoscalingv2.HorizontalPodAutoscaler // nil: none that the record knows of
+	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
 }
 
 // Exists says whether anything is left of the release.
@@ -56,8 +62,30 @@ func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err e
 	if o.Workload, err = cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
 		return o, err
 	}
-	o.Service, err = cached(ctx, view, &corev1.Service{}, id.Name)
+	if o.Service, err = cached(ctx, view, &corev1.Service{}, id.Name); err != nil || o.Record == nil {
+		return o, err
+	}
+	if o.Autoscaler, err = expected(ctx, view, o.Record, release.CompanionAutoscaler, o.Autoscaler, id.Name); err != nil {
+		return o, err
+	}
+	o.DisruptionBudget, err = expected(ctx, view, o.Record, release.CompanionDisruptionBudget, o.DisruptionBudget, id.Name)
 	return o, err
+}
+
+// expected reads a companion, if the record says that there may be one: nobody
+// else has to list its kind, nor to be allowed to.
+func expected[T Object](ctx context.Context, view View, record *release.Record, kind release.Companion, none T, name string) (T, error) {
+	if !record.Expects(kind) {
+		return none, nil
+	}
+	obj, err := view.Get(ctx, newCompanion(kind), name)
+	if _, known := record.Baseline[string(kind)]; !known && apierrors.IsForbidden(err) {
+		return none, nil // see deleteCompanion
+	}
+	if err != nil || obj == nil {
+		return none, err
+	}
+	return obj.(T), nil
 }
 
 // ObservedMain is what stands of an application's address on one cluster.

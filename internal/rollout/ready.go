@@ -63,6 +63,9 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 				ready++
 			}
 		}
+		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && newer(now, d) {
+			want = max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
+		}
 		return ready >= want, 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {

@@ -29,6 +29,8 @@ type claim struct {
 	unplanned bool
 	restart   *restart // nil: its pods are not to be replaced
 	notices   []Notice
+	fresh     bool  // admit saw that nothing of the release was there
+	starts    int32 // pods of an autoscaled workload that has none yet
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
@@ -188,7 +190,12 @@ func (cl *claim) giveBack(ctx context.Context) error {
 	if cl.before == nil {
 		return cl.forget(ctx)
 	}
-	return cl.update(ctx, func(r *release.Record) { *r = *cl.before; r.Run, r.Holder = "", "" })
+	return cl.update(ctx, func(r *release.Record) {
+		made := r.Companions
+		*r = *cl.before
+		r.Expect(made...)
+		r.Run, r.Holder = "", ""
+	})
 }
 
 // forget deletes the record, as long as it is ours. The last heartbeat may have

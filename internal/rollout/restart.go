@@ -44,7 +44,7 @@ func restartedFor(live *appsv1.Deployment, triggers map[string]string) bool {
 // startedAs gives a spec the number of pods that others have set, where the user
 // leaves that to them: over a stop, it is kept like one's own.
 func startedAs(spec release.Spec, live *appsv1.Deployment) release.Spec {
-	if live != nil && workload.Ignored("spec.replicas", spec.IgnoreDrift) &&
+	if live != nil && spec.Autoscaling == nil && workload.Ignored(workload.ReplicasField, spec.IgnoreDrift) &&
 		(deref(live.Spec.Replicas) == 0 || spec.DesiredState == release.DesiredStopped) {
 		spec.Replicas = workload.StartedReplicas(live)
 	}
@@ -86,7 +86,7 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 		return err
 	}
 	req.tell("%s: replacing the pods of %s", cl.cluster.Name(), req.ID)
-	applied, err := e.amend(ctx, cl.cluster, cl.target, func(d *appsv1.Deployment) error {
+	applied, err := e.amend(ctx, cl.cluster, cl.target, func(d, _ *appsv1.Deployment) error {
 		cl.restart.asked(d)
 		workload.SetRestartedAt(d, cl.restart.at)
 		return nil
@@ -128,7 +128,7 @@ func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
 	if r == nil || !r.applied {
 		return nil
 	}
-	_, err := e.amend(ctx, cl.cluster, cl.target, func(d *appsv1.Deployment) error {
+	_, err := e.amend(ctx, cl.cluster, cl.target, func(d, _ *appsv1.Deployment) error {
 		if workload.RestartedAt(d) == r.at {
 			workload.SetRestartedAt(d, r.before)
 		}

@@ -67,7 +67,9 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why}
 	}
 	cl := e.claimOf(c, application, live, record)
-	cl.target = targetOf(d, record, application, release.DesiredStopped)
+	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStopped); err != nil {
+		return err
+	}
 	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
 		return err
 	}
@@ -96,7 +98,9 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 		return err
 	}
 	cl := e.claimOf(c, application, live, record)
-	cl.target = targetOf(d, record, application, release.DesiredStarted)
+	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStarted); err != nil {
+		return err
+	}
 	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
 		return err
 	}

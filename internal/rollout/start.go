@@ -41,10 +41,10 @@ func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) err
 		req.tell("%s: %s is started already", cl.cluster.Name(), req.ID)
 		return nil
 	}
-	req.tell("%s: starting %d pods of %s", cl.cluster.Name(), cl.target.spec.Replicas, req.ID)
 	applied, err := e.rescale(ctx, cl)
 	if err != nil {
 		return err
 	}
+	req.tell("%s: starting %d pods of %s", cl.cluster.Name(), deref(applied.Spec.Replicas), req.ID)
 	return e.awaitStarted(ctx, cl, applied)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -155,26 +156,40 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 // rescale applies the number of pods that the claim's target asks for, and no
 // other change: the rest of the fields are as they live.
 func (e *Engine) rescale(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
-	d, err := e.amend(ctx, cl.cluster, cl.target, func(d *appsv1.Deployment) error {
-		replicas := cl.target.spec.RunningReplicas()
-		d.Spec.Replicas = &replicas
-		workload.SetStartedReplicas(d, cl.target.spec.Replicas)
+	if cl.target.spec.Autoscaled() {
+		if err := e.handOver(ctx, cl); err != nil {
+			return nil, err
+		}
+	}
+	d, err := e.amend(ctx, cl.cluster, cl.target, func(want, live *appsv1.Deployment) error {
+		switch spec := cl.target.spec; {
+		case spec.Autoscaled():
+			leaveCount(want, live)
+		case spec.Autoscaling != nil:
+			keepCount(want, live)
+		default:
+			replicas := spec.RunningReplicas()
+			want.Spec.Replicas = &replicas
+			workload.SetStartedReplicas(want, spec.Replicas)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	const field = "spec.replicas"
 	cl.note(func(r *release.Record) {
-		baseline := map[string]string{}
-		for path, hash := range r.Baseline["Deployment"] {
-			baseline[path] = hash
+		baseline := maps.Clone(r.Baseline["Deployment"])
+		if baseline == nil {
+			baseline = map[string]string{}
 		}
-		baseline[field] = workload.Baseline(d)[field]
-		all := release.Baseline{"Deployment": baseline}
-		if service, ok := r.Baseline["Service"]; ok {
-			all["Service"] = service
+		if cl.target.spec.Autoscaled() {
+			delete(baseline, workload.ReplicasField)
+		} else {
+			baseline[workload.ReplicasField] = workload.Baseline(d)[workload.ReplicasField]
 		}
+		all := release.Baseline{}
+		maps.Copy(all, r.Baseline)
+		all["Deployment"] = baseline
 		r.Baseline = all
 	})
 	return d, nil
@@ -182,7 +197,7 @@ func (e *Engine) rescale(ctx context.Context, cl *claim) (*appsv1.Deployment, er
 
 // amend changes some fields of a live workload as our own, and leaves the
 // others to whoever has them.
-func (e *Engine) amend(ctx context.Context, c Cluster, t target, change func(*appsv1.Deployment) error) (*appsv1.Deployment, error) {
+func (e *Engine) amend(ctx context.Context, c Cluster, t target, change func(want, live *appsv1.Deployment) error) (*appsv1.Deployment, error) {
 	for {
 		live, err := e.liveWorkload(ctx, c, t.id, t.application())
 		if err != nil {
@@ -195,7 +210,7 @@ func (e *Engine) amend(ctx context.Context, c Cluster, t target, change func(*ap
 		if err != nil {
 			return nil, err
 		}
-		if err := change(want); err != nil {
+		if err := change(want, live); err != nil {
 			return nil, err
 		}
 		err = c.Apply(ctx, want, true)

@@ -137,7 +137,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			return err
 		}
 		cl.beat(ctx)
-		if err := e.removeObjects(ctx, c, id, application); err != nil {
+		if err := e.removeObjects(ctx, c, id, application, &cl.record); err != nil {
 			e.letRecordGo(ctx, cl, err)
 			return err
 		}
@@ -147,7 +147,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 		}
 		return cl.forget(ctx)
 	}
-	if err := e.removeObjects(ctx, c, id, application); err != nil {
+	if err := e.removeObjects(ctx, c, id, application, &release.Record{Companions: release.Companions()}); err != nil {
 		return err
 	}
 	return e.forgetApplication(ctx, c, id.Namespace, application, "", h)
@@ -165,9 +165,9 @@ func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) {
 	})
 }
 
-// removeObjects deletes a release's workload and Service, after the drain where
-// it was main before.
-func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, application string) error {
+// removeObjects deletes a release's workload, Service and companions, after the
+// drain where it was main before.
+func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, application string, record *release.Record) error {
 	main, _, err := e.liveMain(ctx, c, id.Namespace, application)
 	if err != nil {
 		return err
@@ -185,15 +185,21 @@ func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, ap
 	if err != nil {
 		return err
 	}
+	companions, err := e.deleteCompanions(ctx, c, id, application, record, record.Companions)
+	if err != nil {
+		return err
+	}
 	if d != nil {
 		if err := awaitGone(ctx, c, d, "Deployment"); err != nil {
 			return err
 		}
 	}
 	if svc != nil {
-		return awaitGone(ctx, c, svc, "Service")
+		if err := awaitGone(ctx, c, svc, "Service"); err != nil {
+			return err
+		}
 	}
-	return nil
+	return awaitCompanionsGone(ctx, c, companions)
 }
 
 // deleteWorkload asks for the workload's deletion, pods first, if it is as it

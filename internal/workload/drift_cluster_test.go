@@ -90,6 +90,21 @@ func (b bench) rendered(spec release.Spec) *appsv1.Deployment {
 	return d
 }
 
+// scale does what an autoscaler does.
+func (b bench) scale(name string, replicas int32) {
+	b.Helper()
+	deployments := b.cluster.Client().AppsV1().Deployments(b.namespace)
+	scale, err := deployments.GetScale(b.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	scale.Spec.Replicas = replicas
+	scale.ResourceVersion = "" // the controllers write the object's status meanwhile
+	if _, err := deployments.UpdateScale(b.Context(), name, scale, metav1.UpdateOptions{FieldManager: "autoscaler"}); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // edits are what others do to a live workload, and what we make of it.
 var edits = map[string]struct {
 	edit   func(b bench, d *appsv1.Deployment)
@@ -112,15 +127,7 @@ var edits = map[string]struct {
 	},
 	"replicas through the scale subresource": {
 		edit: func(b bench, d *appsv1.Deployment) {
-			scale, err := b.cluster.Client().AppsV1().Deployments(b.namespace).GetScale(b.Context(), d.Name, metav1.GetOptions{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			scale.Spec.Replicas = 7
-			scale.ResourceVersion = "" // the controllers write the object's status meanwhile
-			if _, err := b.cluster.Client().AppsV1().Deployments(b.namespace).UpdateScale(b.Context(), d.Name, scale, metav1.UpdateOptions{FieldManager: "autoscaler"}); err != nil {
-				b.Fatal(err)
-			}
+			b.scale(d.Name, 7)
 		},
 		want: []workload.FieldDrift{{Field: "spec.replicas", Expected: "3", Actual: "7", Manager: "autoscaler"}},
 	},

@@ -19,9 +19,14 @@ func StartedReplicas(d *appsv1.Deployment) int32 {
 	if *d.Spec.Replicas > 0 {
 		return *d.Spec.Replicas
 	}
-	n, err := strconv.ParseInt(d.Annotations[release.AnnotationReplicas], 10, 32)
+	return max(1, counted(d, release.AnnotationReplicas))
+}
+
+// counted is a number of pods that is kept in an annotation; 0: none is.
+func counted(d *appsv1.Deployment, annotation string) int32 {
+	n, err := strconv.ParseInt(d.Annotations[annotation], 10, 32)
 	if err != nil || n < 1 {
-		return 1
+		return 0
 	}
 	return int32(n)
 }

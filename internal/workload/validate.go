@@ -34,6 +34,7 @@ func Validate(spec release.Spec) []Problem {
 			"There is no level %q. Use restricted, baseline (the default) or none.", c.PodSecurity)
 	}
 	checkTemplatePatch(r, c)
+	checkAutoscaling(r, spec)
 	return r.problems
 }
 

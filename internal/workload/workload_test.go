@@ -123,6 +123,13 @@ spec:
 	return spec
 }
 
+// autoscaled starts with more pods than it may be left with.
+func autoscaled() release.Spec {
+	spec := typical()
+	spec.Autoscaling = &release.Autoscaling{Min: 2, Max: 10, CPU: new(int32(70)), Memory: new(int32(80))}
+	return spec
+}
+
 func render(t *testing.T, spec release.Spec) string {
 	t.Helper()
 	d, err := workload.Deployment(spec)
@@ -140,12 +147,26 @@ func render(t *testing.T, spec release.Spec) string {
 		}
 		out = slices.Concat(out, []byte("---\n"), more)
 	}
+	if h := workload.Autoscaler(spec); h != nil {
+		more, err := yaml.Marshal(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = slices.Concat(out, []byte("---\n"), more)
+	}
+	if b := workload.DisruptionBudget(spec); b != nil {
+		more, err := yaml.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = slices.Concat(out, []byte("---\n"), more)
+	}
 	return string(out)
 }
 
 func TestGolden(t *testing.T) {
 	for name, spec := range map[string]release.Spec{
-		"minimal": minimal(), "typical": typical(), "rich": rich(), "privileged": privileged(), "bare": bare(), "patched": patched(),
+		"minimal": minimal(), "typical": typical(), "rich": rich(), "privileged": privileged(), "bare": bare(), "patched": patched(), "autoscaled": autoscaled(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := render(t, spec)
@@ -180,6 +201,7 @@ func TestRenderingIsDeterministic(t *testing.T) {
 func TestTemplateIgnoresWhatChangesInPlace(t *testing.T) {
 	a, b := rich(), rich()
 	b.Environment, b.Replicas, b.OnFailure, b.IgnoreDrift = "staging", 7, release.OnFailureKeep, []string{"spec"}
+	b.Autoscaling = autoscaled().Autoscaling
 	da, err := workload.Deployment(a)
 	if err != nil {
 		t.Fatal(err)

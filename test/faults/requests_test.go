@@ -118,7 +118,7 @@ func TestRequestsOfARefresh(t *testing.T) {
 	if x.wait() != 0 {
 		t.Fatalf("apply:\n%s", x.text())
 	}
-	w.requestsOfACreate()
+	w.requestsOfACreate(3)
 }
 
 // TestRequestsOfACreate: waiting adds none, and nothing is polled for.
@@ -126,13 +126,13 @@ func TestRequestsOfACreate(t *testing.T) {
 	t.Parallel()
 	w := newWorkspace(t)
 	w.apply(config{version: "v1", image: "demo/slow-api", noMain: true})
-	requests := w.requestsOfACreate()
+	requests := w.requestsOfACreate(3 + 1) // it has two pods: a PodDisruptionBudget, too
 
 	// From the last apply to the final record, there are only the watches'
 	// beginnings and the Event.
 	name := w.name()
 	applied := slices.IndexFunc(requests, func(r testcluster.Request) bool {
-		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/"+name)
+		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/poddisruptionbudgets/"+name)
 	})
 	final := -1
 	for i, r := range requests {
@@ -141,7 +141,7 @@ func TestRequestsOfACreate(t *testing.T) {
 		}
 	}
 	if applied < 0 || final < applied {
-		t.Fatalf("the Service is applied at %d, the record finished at %d of:\n%s", applied, final, lines(requests))
+		t.Fatalf("the budget is applied at %d, the record finished at %d of:\n%s", applied, final, lines(requests))
 	}
 	started := map[string]int{}
 	for _, r := range requests[applied+1 : final] {
@@ -166,10 +166,9 @@ func TestRequestsOfACreate(t *testing.T) {
 }
 
 // requestsOfACreate counts what the apply that created one deployment has asked
-// since the proxy's last reset.
-func (w *workspace) requestsOfACreate() []testcluster.Request {
+// since the proxy's last reset. Objects are record, workload, Service and more.
+func (w *workspace) requestsOfACreate(objects int) []testcluster.Request {
 	w.t.Helper()
-	const objects = 3 // record, workload, Service
 	all := w.proxy.Requests()
 	var counted []testcluster.Request
 	for _, r := range all {

@@ -360,7 +360,7 @@ func (w *workspace) check(want standing) {
 	w.t.Helper()
 	var expected []string
 	for _, name := range want.releases {
-		expected = append(expected, "Deployment/"+name, "Service/"+name, "ConfigMap/"+name)
+		expected = append(expected, "Deployment/"+name, "Service/"+name, "ConfigMap/"+name, "PodDisruptionBudget/"+name)
 	}
 	if want.main != "" {
 		expected = append(expected, "ConfigMap/"+application+"-switchback", "Lease/"+application+"-switchback")
@@ -396,7 +396,8 @@ func (w *workspace) objects() []string {
 	services, err2 := client.CoreV1().Services(w.namespace).List(ctx, options)
 	configMaps, err3 := client.CoreV1().ConfigMaps(w.namespace).List(ctx, options)
 	leases, err4 := client.CoordinationV1().Leases(w.namespace).List(ctx, options)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	budgets, err5 := client.PolicyV1().PodDisruptionBudgets(w.namespace).List(ctx, options)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, o := range deployments.Items {
@@ -410,6 +411,9 @@ func (w *workspace) objects() []string {
 	}
 	for _, o := range leases.Items {
 		add("Lease", o.Name)
+	}
+	for _, o := range budgets.Items {
+		add("PodDisruptionBudget", o.Name)
 	}
 	slices.Sort(found)
 	return found

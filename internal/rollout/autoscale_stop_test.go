@@ -1,0 +1,222 @@
+package rollout_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// scaledAs is what stands of v1 in the tests of this file: 2 to 9 pods, 3 to
+// start with.
+func (l *life) scaledAs(desired release.DesiredState) release.Spec {
+	spec := l.scaled("v1", 3, 2, 9)
+	spec.DesiredState = desired
+	return spec
+}
+
+func (l *life) autoscaler(version string) *autoscalingv2.HorizontalPodAutoscaler {
+	l.t.Helper()
+	h, err := l.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
+	must(l.t, err)
+	return h
+}
+
+// A stop is not the autoscaler's business: the number that it had decided on is
+// what a start goes back to, and it goes on from there.
+func TestStopAndStartWithAutoscaling(t *testing.T) {
+	t.Parallel()
+	type way struct {
+		stop, start func(context.Context, *process) error
+	}
+	for name, way := range map[string]way{
+		"by itself": {stop: acting("v1", (*rollout.Engine).Stop), start: acting("v1", (*rollout.Engine).Start)},
+		"as an update": {
+			stop:  func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStopped)) },
+			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
+		},
+		"stopped by itself, started as an update": {
+			stop:  acting("v1", (*rollout.Engine).Stop),
+			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
+		},
+		"adopted": {
+			stop:  func(ctx context.Context, p *process) error { return p.create(ctx, p.scaledAs(release.DesiredStopped)) },
+			start: func(ctx context.Context, p *process) error { return p.create(ctx, p.scaledAs(release.DesiredStarted)) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
+			must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)))
+			l.autoscale("v1", 5)
+			before := l.autoscaler("v1")
+			c := l.watchCounts("v1")
+			for range 2 { // again is no matter
+				must(t, way.stop(ctx, l.process(t)))
+				l.wantCompanions(l.scaledAs(release.DesiredStopped))
+				if pods := l.pods("v1"); len(pods) > 0 {
+					t.Errorf("stopped, it has %d pods", len(pods))
+				}
+			}
+			if d := l.workload("v1"); workload.ScaledReplicas(d) != 5 || workload.FirstReplicas(d) != 3 {
+				t.Errorf("stopped, it is said to have had %d pods, and %d at first", workload.ScaledReplicas(d), workload.FirstReplicas(d))
+			}
+			for range 2 {
+				must(t, way.start(ctx, l.process(t)))
+				l.wantCompanions(l.scaledAs(release.DesiredStarted))
+				if n := l.workload("v1").Status.ReadyReplicas; n != 5 {
+					t.Errorf("the start did not wait for its pods: %d are ready", n)
+				}
+			}
+			l.wantCounts(c, "v1", 0, 5, 0, 5)
+			if after := l.autoscaler("v1"); after.UID != before.UID {
+				t.Error("it is another autoscaler")
+			}
+			l.autoscale("v1", 7) // and nobody sets that back
+			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+			l.wantCounts(c, "v1", 0, 5, 0, 5, 7)
+			if n := workload.ScaledReplicas(l.workload("v1")); n != 0 {
+				t.Errorf("started, it still keeps that it had %d pods", n)
+			}
+		})
+	}
+}
+
+func acting(version string, verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)) func(context.Context, *process) error {
+	return func(ctx context.Context, p *process) error {
+		_, err := verb(p.engine, ctx, p.action(version))
+		return err
+	}
+}
+
+// Somebody who scales up what is stopped does not make it forget its number.
+func TestScalingUpWhatIsStoppedWithAutoscalingIsDrift(t *testing.T) {
+	t.Parallel()
+	for _, then := range release.DesiredStates() {
+		t.Run(string(then), func(t *testing.T) {
+			t.Parallel()
+			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
+			must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)))
+			l.autoscale("v1", 5)
+			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStopped)))
+			_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Patch(ctx, l.name("v1"), types.MergePatchType, []byte(`{"spec":{"replicas":1}}`), metav1.PatchOptions{FieldManager: "kubectl"})
+			must(t, err)
+			wanted, err := workload.Deployment(l.scaledAs(release.DesiredStopped))
+			must(t, err)
+			drift := workload.Drift(l.workload("v1"), wanted, l.record("v1").Baseline["Deployment"], nil)
+			if len(drift) != 1 || drift[0].Field != workload.ReplicasField || drift[0].Expected != "0" {
+				t.Errorf("drift is %+v", drift)
+			}
+			must(t, l.process(t).change(ctx, l.scaledAs(then)))
+			l.wantCompanions(l.scaledAs(then))
+			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+			if n := *l.workload("v1").Spec.Replicas; n < 5 {
+				t.Errorf("it is started with %d pods, want 5 or, with the autoscaler back, more", n)
+			}
+		})
+	}
+}
+
+// What is stopped can come under an autoscaler, and leave it.
+func TestAutoscalingOfWhatIsStopped(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
+	fixed := l.fixed("v1", 1)
+	fixed.DesiredState = release.DesiredStopped
+	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStopped)))
+	l.wantCompanions(l.scaledAs(release.DesiredStopped))
+	must(t, l.process(t).change(ctx, fixed))
+	l.wantCompanions(fixed)
+	must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStopped)))
+	l.wantCompanions(l.scaledAs(release.DesiredStopped))
+	c := l.watchCounts("v1")
+	must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+	l.wantCounts(c, "v1", 0, 0, 3)
+	l.wantCompanions(l.scaledAs(release.DesiredStarted))
+	l.autoscale("v1", 4)
+	must(t, l.process(t).change(ctx, fixed), l.process(t).change(ctx, l.fixed("v1", 1))) // both at once
+	l.wantCounts(c, "v1", 0, 0, 3, 4, 0, 1)
+	l.wantCompanions(l.fixed("v1", 1))
+}
+
+// A number of pods that is left to others is still none of a stopped release's.
+func TestStopWithAutoscalingWhereReplicasAreIgnored(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
+	ignoring := func(desired release.DesiredState) release.Spec {
+		spec := l.scaledAs(desired)
+		spec.IgnoreDrift = []string{workload.ReplicasField}
+		return spec
+	}
+	must(t, l.process(t).create(ctx, ignoring(release.DesiredStarted)))
+	l.autoscale("v1", 5)
+	c := l.watchCounts("v1")
+	must(t, l.process(t).change(ctx, ignoring(release.DesiredStopped)), l.process(t).change(ctx, ignoring(release.DesiredStarted)))
+	l.wantCounts(c, "v1", 0, 5, 0, 5)
+}
+
+// stopAndStart is a stop and a start of what an autoscaler has given 5 pods.
+func stopAndStart() []killedStep {
+	stop := func(l *life) release.Spec { return l.scaledAs(release.DesiredStopped) }
+	start := func(l *life) release.Spec { return l.scaledAs(release.DesiredStarted) }
+	create := func(ctx context.Context, p *process) error {
+		if err := p.create(ctx, p.scaledAs(release.DesiredStarted)); err != nil {
+			return err
+		}
+		p.autoscale("v1", 5)
+		return nil
+	}
+	return []killedStep{
+		{"create", create, start},
+		{"stop", acting("v1", (*rollout.Engine).Stop), stop},
+		{"start", acting("v1", (*rollout.Engine).Start), start},
+		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop},
+		{"start as an update", func(ctx context.Context, p *process) error { return p.change(ctx, start(p.life)) }, start},
+	}
+}
+
+// TestStopAndStartWithAutoscalingKilledAfterEveryWrite: whatever was begun, and
+// whatever is asked for then, the number of pods is not lost.
+func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	steps := stopAndStart()
+	for _, test := range []struct{ killed, then int }{{1, 1}, {1, 4}, {2, 2}, {2, 3}, {3, 3}, {3, 4}, {4, 4}, {4, 1}} {
+		t.Run(steps[test.killed].name+", then "+steps[test.then].name, func(t *testing.T) {
+			t.Parallel()
+			for k, more := 1, true; more; k++ {
+				what := ""
+				t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
+					l := newLife(t, testcluster.Shared(t))
+					for _, step := range steps[:test.killed] {
+						must(t, step.do(t.Context(), l.process(t)))
+					}
+					if what, more = l.killAfter(k, steps[test.killed]); !more {
+						if k < 4 {
+							t.Errorf("it has only %d writes", k-1)
+						}
+						return
+					}
+					t.Logf("killed after %s", what)
+					must(t, steps[test.then].do(t.Context(), l.process(t)))
+					l.leaves(steps[test.then].name, steps[test.then].spec)
+					must(t, l.process(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
+					l.wantCompanions(l.scaledAs(release.DesiredStarted))
+					if n := *l.workload("v1").Spec.Replicas; n != 5 {
+						t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
+					}
+				})
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+}
