@@ -69,7 +69,7 @@ func TestSpecSurvivesTheModel(t *testing.T) {
 		"everything": everything(),
 		"exec probe": probed,
 		"autoscaled": {
-			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, Autoscaling: &release.Autoscaling{Min: 2, Max: 8, CPU: ptr[int32](70)},
+			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted, Autoscaling: &release.Autoscaling{Min: 2, Max: 8, CPU: ptr[int32](70)},
 			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
 		},
 		"nothing": {
