@@ -162,6 +162,11 @@ func (l *life) wantCompanions(spec release.Spec) {
 		(o.Autoscaler != nil) != (spec.Autoscaling != nil) || (o.DisruptionBudget != nil) != (spec.LeastPods() > 1) {
 		l.t.Fatalf("it is %+v %+v", o, o.Record)
 	}
+	for _, kind := range append([]string{"Deployment", "Service"}, companionNames(spec)...) {
+		if len(o.Record.Baseline[kind]) == 0 {
+			l.t.Errorf("the record has no baseline of the %s: its drift would not be seen", kind)
+		}
+	}
 	rendered, err := workload.Deployment(spec)
 	if err != nil {
 		l.t.Fatal(err)
@@ -179,6 +184,13 @@ func (l *life) wantCompanions(spec release.Spec) {
 	if len(drift) > 0 {
 		l.t.Errorf("drift: %+v", drift)
 	}
+}
+
+func companionNames(spec release.Spec) (names []string) {
+	for _, kind := range spec.Companions() {
+		names = append(names, string(kind))
+	}
+	return names
 }
 
 func must(t *testing.T, errs ...error) {
