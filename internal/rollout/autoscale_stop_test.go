@@ -220,3 +220,22 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 		})
 	}
 }
+
+// What a promotion retains without pods comes back with those that it had.
+func TestRetainedStoppedWithAutoscaling(t *testing.T) {
+	t.Parallel()
+	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
+	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.process(t).promote(ctx, "v1", 1))
+	l.autoscale("v1", 5)
+	must(t, l.process(t).create(ctx, l.fixed("v2", 2)))
+	l.process(t).keeping("v2", oneStopped)
+	c := l.watchCounts("v1")
+	must(t, l.process(t).terminate(ctx, "v1"))
+	l.stands("v1", release.StatusStopped, 0)
+	l.process(t).keeping("v2", release.Keep{Count: 1, State: release.DesiredStarted})
+	l.stands("v1", release.StatusStarted, 5)
+	l.process(t).keeping("v2", oneStopped)
+	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.process(t).promote(ctx, "v1", 1))
+	l.wantCounts(c, "v1", 0, 5, 0, 5, 0, 5)
+	l.autoscaler("v1")
+}
