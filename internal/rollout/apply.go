@@ -66,7 +66,7 @@ func within(conflicts []release.FieldConflict, paths []string) []string {
 // must be: what a former restart has written stays, and restart, where there is
 // one, is written.
 func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, restart *restart, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
-	return e.applyCounted(ctx, c, t, restart, may, func(want, live *appsv1.Deployment) {})
+	return e.applyCounted(ctx, c, t, restart, may, func(_, _ *appsv1.Deployment) {})
 }
 
 // applyCounted is applyWorkload where the number of pods is not what the

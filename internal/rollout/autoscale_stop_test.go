@@ -38,13 +38,13 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 		stop, start func(context.Context, *process) error
 	}
 	for name, way := range map[string]way{
-		"by itself": {stop: acting("v1", (*rollout.Engine).Stop), start: acting("v1", (*rollout.Engine).Start)},
+		"by itself": {stop: acting((*rollout.Engine).Stop), start: acting((*rollout.Engine).Start)},
 		"as an update": {
 			stop:  func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStopped)) },
 			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
 		},
 		"stopped by itself, started as an update": {
-			stop:  acting("v1", (*rollout.Engine).Stop),
+			stop:  acting((*rollout.Engine).Stop),
 			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
 		},
 		"adopted": {
@@ -90,9 +90,10 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 	}
 }
 
-func acting(version string, verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)) func(context.Context, *process) error {
+// acting is a verb that somebody without a configuration uses on v1.
+func acting(verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)) func(context.Context, *process) error {
 	return func(ctx context.Context, p *process) error {
-		_, err := verb(p.engine, ctx, p.action(version))
+		_, err := verb(p.engine, ctx, p.action("v1"))
 		return err
 	}
 }
@@ -176,8 +177,8 @@ func stopAndStart() []killedStep {
 	}
 	return []killedStep{
 		{"create", create, start},
-		{"stop", acting("v1", (*rollout.Engine).Stop), stop},
-		{"start", acting("v1", (*rollout.Engine).Start), start},
+		{"stop", acting((*rollout.Engine).Stop), stop},
+		{"start", acting((*rollout.Engine).Start), start},
 		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop},
 		{"start as an update", func(ctx context.Context, p *process) error { return p.change(ctx, start(p.life)) }, start},
 	}
