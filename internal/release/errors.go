@@ -125,3 +125,14 @@ func (e *StuckError) Error() string {
 }
 
 func (e *StuckError) Unwrap() error { return e.Err }
+
+// NewerSchemaError says that what a ConfigMap holds was written by a provider
+// that knows more than this one.
+type NewerSchemaError struct {
+	Key           string // of the ConfigMap's data
+	Schema, Known int
+}
+
+func (e *NewerSchemaError) Error() string {
+	return fmt.Sprintf("its %s was written by a newer provider (schema %d, this one knows %d): upgrade the provider", e.Key, e.Schema, e.Known)
+}

@@ -20,7 +20,7 @@ const (
 	LabelDeployment  = Prefix + "deployment"
 	LabelEnvironment = Prefix + "environment"
 	LabelRole        = Prefix + "role"
-	LabelCustody     = Prefix + "custody" // on records, so that kubectl can show and select it
+	LabelCustody     = Prefix + "custody" // on records and workloads, so that kubectl can show and select it
 	LabelStatus      = Prefix + "status"
 
 	AnnotationVersion     = Prefix + "version" // exact

@@ -117,3 +117,14 @@ func (m *Main) Marshal() (map[string]string, error) { return marshal(MainKey, m)
 func ParseMain(data map[string]string) (*Main, error) {
 	return parse[Main](MainKey, data, MainSchema, func(m *Main) int { return m.Schema })
 }
+
+// MainOf is ParseMain for a ConfigMap that may hold no more than a history: nil
+// where the application has no address.
+func MainOf(data map[string]string) (*Main, error) {
+	_, hasMain := data[MainKey]
+	_, hasHistory := data[HistoryKey]
+	if !hasMain && hasHistory {
+		return nil, nil
+	}
+	return ParseMain(data)
+}

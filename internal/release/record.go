@@ -32,6 +32,10 @@ type Record struct {
 	// give up. It finds this at its next write, and lets go.
 	CancelRequested string `json:"cancelRequested,omitempty"`
 
+	// Entry is the ID of the history's entry of the attempt under way. Whoever goes on
+	// with it after a kill writes the same one.
+	Entry string `json:"entry,omitempty"`
+
 	CreatedBy string    `json:"createdBy,omitempty"`
 	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt
 	Durations Durations `json:"durations,omitzero"`
@@ -100,7 +104,7 @@ func parse[T any](key string, data map[string]string, newest int, schema func(*T
 		return nil, fmt.Errorf("its %s cannot be read: %w", key, err)
 	}
 	if s := schema(v); s > newest {
-		return nil, fmt.Errorf("its %s was written by a newer provider (schema %d, this one knows %d): upgrade the provider", key, s, newest)
+		return nil, &NewerSchemaError{Key: key, Schema: s, Known: newest}
 	}
 	return v, nil
 }

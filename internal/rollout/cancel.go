@@ -1,8 +1,10 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,7 +18,9 @@ import (
 // to the pods that were there. The start that a dead process left is cancelled
 // here. Anything else is refused.
 func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error) {
-	stand, err := onAll(byName(req.Clusters), func(c Cluster) (release.Status, error) { return e.cancelOn(ctx, c, req) })
+	stand, err := onAll(byName(req.Clusters), func(c Cluster) (release.Status, error) {
+		return e.cancelOn(ctx, c, req, func(r *release.Record) { e.rememberCancel(ctx, c, req, r) })
+	})
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusCancelled}
 	for _, status := range stand {
 		if status == release.StatusStarted {
@@ -29,8 +33,16 @@ func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error
 	return done, err
 }
 
-// cancelOn cancels on one cluster, and returns the status that stands then.
-func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest) (release.Status, error) {
+// rememberCancel is the history's line of who had a live process give up; what
+// that process did has its own.
+func (e *Engine) rememberCancel(ctx context.Context, c Cluster, req ActionRequest, record *release.Record) {
+	application, _ := release.ApplicationOf(req.ID.Name)
+	e.remember(ctx, c, req.ID.Namespace, application, e.entry(ctx, c, release.OperationCancel, req.ID.Name, record.Version))
+}
+
+// cancelOn cancels on one cluster, and returns the status that stands then. gaveUp
+// is called where a live process has given up because we asked it to.
+func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gaveUp func(*release.Record)) (release.Status, error) {
 	application, _ := release.ApplicationOf(req.ID.Name)
 	var watched *corev1.ConfigMap // whose holder was seen to be dead
 	var asked release.Status      // the status in which a live process was asked to give up
@@ -48,6 +60,9 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest) (re
 		dead := watched != nil && watched.ResourceVersion == live.ResourceVersion
 		switch {
 		case record.Status == release.StatusCancelled && !record.Busy(), asked == release.StatusRestarting && record.Status == release.StatusStarted:
+			if asked != "" && asked != release.StatusCancelled {
+				gaveUp(record)
+			}
 			return record.Status, nil
 		case asked == "" || record.Status != release.StatusStarted:
 		default:
@@ -103,6 +118,8 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 	}
 	cl.record.Status, cl.record.Reason = release.StatusCancelled, "cancelled by "+e.holder
 	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
+	cl.record.Entry, cl.does, cl.target.spec.Content.Version = entryOf(record), release.OperationCancel, record.Version
+	cl.record.Phases = []release.Phase{{Name: string(release.ActionCancel), At: time.Now().UTC()}}
 	cl.record.Beat++
 	if err := cl.write(ctx); err != nil {
 		return err
@@ -111,10 +128,13 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 	req.tell("%s: scaling %s down", c.Name(), req.ID)
 	err := e.stopIdleLive(ctx, cl)
 	if err == nil {
-		c.Tell(ctx, cl.live, "Cancelled", "the start of "+req.ID.Name+" was given up", true)
+		c.Tell(ctx, cl.live, "Cancelled", e.inRun("the start of "+req.ID.Name+" was given up"), true)
 	}
 	clean, done := e.cleanup(ctx)
 	defer done()
+	entry := cl.entry(ctx, err) // ctx tells an interruption
+	entry.Reason = cmp.Or(entry.Reason, "whoever was starting it is gone")
+	e.remember(clean, c, req.ID.Namespace, application, entry)
 	return errors.Join(err, cl.finish(clean, func(*release.Record) {}))
 }
 
@@ -158,7 +178,7 @@ func (e *Engine) cancelLiveStart(ctx context.Context, c Cluster, req ActionReque
 	if err != nil || record.Status != release.StatusStarting || !record.Busy() {
 		return ignoreNotFound(err)
 	}
-	_, err = e.cancelOn(ctx, c, req)
+	_, err = e.cancelOn(ctx, c, req, func(*release.Record) {}) // the stop has its own line
 	var refused *release.RefusedError
 	var ended *release.ActionError
 	if errors.As(err, &refused) || errors.As(err, &ended) {

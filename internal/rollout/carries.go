@@ -79,13 +79,13 @@ func look[T interface {
 }
 
 // liveMain reads what is remembered of the application's address; nil where it
-// has none.
+// has none. The ConfigMap may be there without one: it also has the history.
 func (e *Engine) liveMain(ctx context.Context, c Cluster, namespace, application string) (*release.Main, *corev1.ConfigMap, error) {
 	cm, err := look(ctx, c, namespace, release.MainName(application), application, &corev1.ConfigMap{}, "ConfigMap")
 	if err != nil || cm == nil {
 		return nil, nil, err
 	}
-	main, err := release.ParseMain(cm.Data)
+	main, err := release.MainOf(cm.Data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
 	}

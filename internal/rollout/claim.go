@@ -55,7 +55,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Companions: companions,
 		Schema:     release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
-		Run: e.run, Holder: e.holder, Beat: 1,
+		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
 		CreatedBy: c.User(ctx),
 		Phases:    []release.Phase{{Name: "claimed", At: time.Now().UTC()}},
 	}
@@ -133,6 +133,7 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	if before.Status.Up() || before.Status == t.spec.DesiredState.Goal() {
 		next.Status = before.Status // it is: what follows only makes sure
 	}
+	next.Entry = entryOf(&before)
 	cl := &claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}
 	if err := cl.write(ctx); err != nil {
 		return nil, err
@@ -166,6 +167,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		before := *record
 		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
+		cl.record.Entry = entryOf(record)
 		cl.record.Beat++
 		cl.record.Expect(t.spec.Companions()...)
 		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}

@@ -73,6 +73,8 @@ type View interface {
 type Teller interface {
 	// Tell writes an Event about regarding; warning marks it as one.
 	Tell(ctx context.Context, regarding Object, reason, note string, warning bool)
+	// Mark sets labels of ours on an object that is there, for those who look.
+	Mark(ctx context.Context, obj Object, labels map[string]string)
 	// User is who the cluster takes us for; empty where it does not say.
 	User(ctx context.Context) string
 }

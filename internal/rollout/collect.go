@@ -10,62 +10,84 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// collected is what became of the releases that nobody needs any more.
+type collected struct {
+	notices []Notice
+	entries []release.Entry // of the history, for the caller to write
+}
+
 // collect removes the application's releases that nobody needs any more,
 // retains the condemned ones that are kept for going back, and brings what is
 // kept into the state in which it shall be. Callers hold the Lease. What it may
 // not remove or stop is left, with a notice.
-func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) ([]Notice, error) {
+func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) (done collected, err error) {
 	records, live, err := e.records(ctx, c, namespace, application)
 	if err != nil {
-		return nil, err
+		return done, err
 	}
 	main.Checkpoint = nil // it protects both sides of a switch; this one is over
 	plan := release.Collect(main, records, c.Now())
 	for _, name := range plan.Retain {
 		cl := e.claimOf(c, application, live[name], records[name])
 		cl.record.Custody = release.CustodyRetained
-		if err := cl.write(ctx); err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
-			return nil, err
+		err := cl.write(ctx)
+		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
+			return done, err
+		}
+		if err == nil {
+			entry := e.entry(ctx, c, release.OperationRetain, name, records[name].Version)
+			entry.Reason = "kept for going back"
+			done.entries = append(done.entries, entry)
+			if d, err := e.liveWorkload(ctx, c, release.ID{Namespace: namespace, Name: name}, application); err == nil {
+				mark(ctx, c, d, &cl.record)
+			}
 		}
 		live[name], records[name] = cl.live, &cl.record
 	}
-	notices, err := e.keepAsAsked(ctx, c, application, plan, records, live)
-	if err != nil {
-		return notices, err
+	if done.notices, err = e.keepAsAsked(ctx, c, application, plan, records, live); err != nil {
+		return done, err
 	}
 	for _, name := range plan.Remove {
-		why, err := e.collectOne(ctx, c, release.ID{Namespace: namespace, Name: name}, application, live[name], records[name])
+		began := time.Now()
+		why, removed, err := e.collectOne(ctx, c, release.ID{Namespace: namespace, Name: name}, application, live[name], records[name])
+		if removed || err != nil {
+			entry := ended(ctx, e.entry(ctx, c, release.OperationCollect, name, records[name].Version), began, err)
+			if err == nil {
+				entry.Reason = "it was " + string(records[name].Custody)
+			}
+			done.entries = append(done.entries, entry)
+		}
 		if err != nil {
-			return notices, err
+			return done, err
 		}
 		if why != "" {
-			notices = append(notices, notCollected(c, name, why))
+			done.notices = append(done.notices, notCollected(c, name, why))
 		}
 	}
-	return notices, nil
+	return done, nil
 }
 
 // collectOne removes a release unless it carries traffic or somebody alive is
 // at work on it, and says which.
-func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record) (why string, err error) {
+func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record) (why string, removed bool, err error) {
 	if working, err := e.working(ctx, c, live, record); err != nil || working {
-		return "", err
+		return "", false, err
 	}
 	d, err := e.liveWorkload(ctx, c, id, application)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if d != nil {
 		if why := e.mayHurt(ctx, c, application, d); why != "" {
-			return why, nil
+			return why, false, nil
 		}
 	}
 	forgotten := &held{} // the application's own address still needs the Lease
-	err = e.remove(ctx, c, id, application, live, record, forgotten)
+	err = e.remove(ctx, c, id, application, live, record, forgotten, nil)
 	if release.ReadAgain(err) || apierrors.IsNotFound(err) {
-		return "", nil // claimed or worked on since we looked: not ours to collect
+		return "", false, nil // claimed or worked on since we looked: not ours to collect
 	}
-	return "", err
+	return "", err == nil, err
 }
 
 // working says that somebody alive is at work on a release: this run, too, may

@@ -158,6 +158,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if err != nil {
 		return nil, err
 	}
+	cl.note(func(*release.Record) { cl.applied = applied })
 	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
 	if t.spec.Autoscaled() {
 		delete(baseline["Deployment"], workload.ReplicasField)
@@ -185,7 +186,7 @@ func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.De
 	}
 	cl.phase("healthy")
 	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
-	c.Tell(ctx, applied, "Started", fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, deref(applied.Spec.Replicas), deref(applied.Spec.Replicas)), false)
+	c.Tell(ctx, applied, "Started", e.inRun(fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, deref(applied.Spec.Replicas), deref(applied.Spec.Replicas))), false)
 	return nil
 }
 
@@ -202,6 +203,9 @@ func creation(claims []*claim) (at time.Time, by string) {
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
+		if cl.notable() {
+			e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
+		}
 		return struct{}{}, cl.finish(ctx, func(r *release.Record) {
 			if r.Custody == release.CustodyClaimed {
 				r.Custody = release.CustodyOwned
@@ -234,10 +238,13 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	e.unclaim(key(c, t.id.Namespace, t.id.Name))
 	switch {
 	case cl.halted:
+		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return e.failHalted(ctx, cl, cause)
 	case cl.before != nil && cl.before.Status.Up():
+		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return cl.giveBack(ctx) // it ran before we came
 	case cl.before != nil && cl.before.Status == release.StatusStopped && cl.before.Custody == release.CustodyOwned:
+		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return errors.Join(e.stopIdle(ctx, c, t), cl.giveBack(ctx)) // it did not run, and is another state's
 	}
 	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
@@ -248,13 +255,14 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		if t.spec.OnFailure == release.OnFailureStop && d != nil {
 			err = errors.Join(err, e.scaleDown(ctx, c, t))
 		}
+		cl.unsuccessful(ctx, cl.entry(ctx, cause)) // before others may see that it can be collected
 		err = errors.Join(err, cl.finish(ctx, func(r *release.Record) {
 			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, reasonOf(cause)
 		}))
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			return err
 		}
-		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h)
+		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h, nil)
 	})
 }
 
@@ -279,6 +287,9 @@ func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledErr
 			status, reason = release.StatusStarted, ""
 		}
 	}
+	entry := cl.entry(ctx, nil)
+	entry.Outcome, entry.Reason = release.OutcomeCancelled, interruptedBy(by)
+	defer func() { cl.unsuccessful(ctx, entry) }() // last: there is little time
 	// The record first: it is what the next apply reads, whatever becomes of the rest.
 	err := cl.finish(ctx, func(r *release.Record) {
 		if r.Custody == release.CustodyClaimed {

@@ -42,6 +42,8 @@ type Engine struct {
 	holder string // the same, in words
 	timing Timing
 
+	automation release.Run // what the process runs in
+
 	mu      sync.Mutex
 	claimed map[string]bool          // releases this run has claimed
 	left    map[string]time.Time     // when this run saw traffic leave a release

@@ -55,6 +55,8 @@ type life struct {
 
 	main   string            // main's owner token
 	owners map[string]string // those of the releases, by version
+	told   []string          // what the history must have
+	run    release.Run       // what every process runs in
 
 	statuses *transitions // since the beginning; see application
 }
@@ -94,7 +96,7 @@ func (l *life) process(t *testing.T) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &process{life: l, engine: rollout.New(faultyTiming()), on: []rollout.Cluster{wiredCluster{c}}}
+	return &process{life: l, engine: rollout.New(faultyTiming()).In(l.run), on: []rollout.Cluster{wiredCluster{c}}}
 }
 
 func (p *process) deploy(ctx context.Context, version string) error {
@@ -147,6 +149,7 @@ type change struct {
 	do       func(context.Context, *process) error
 	releases []string // versions
 	main     string   // version; empty: no address
+	history  []string // what this change adds to it
 }
 
 // aLife is every verb once, each from where the one before ended.
@@ -178,13 +181,13 @@ func aLife() []change {
 	}
 	stop, start, restart := act((*rollout.Engine).Stop), act((*rollout.Engine).Start), act((*rollout.Engine).Restart)
 	return []change{
-		{"create", deploy("v1"), []string{"v1"}, ""},
-		{"first main", promote("v1", 1), []string{"v1"}, "v1"},
-		{"bump", then(deploy("v2"), promote("v2", 1), terminate("v1")), []string{"v1", "v2"}, "v2"},
-		{"rest", then(stop("v1"), start("v1"), restart("v1")), []string{"v1", "v2"}, "v2"},
-		{"back", then(deploy("v1"), promote("v1", 1), terminate("v2")), []string{"v1", "v2"}, "v1"},
-		{"bump keeping none", then(deploy("v3"), promote("v3", 0), terminate("v1")), []string{"v3"}, "v3"},
-		{"destroy", then(unmain, terminate("v3")), nil, ""},
+		{"create", deploy("v1"), []string{"v1"}, "", []string{"deploy v1"}},
+		{"first main", promote("v1", 1), []string{"v1"}, "v1", []string{"promote - v1"}},
+		{"bump", then(deploy("v2"), promote("v2", 1), terminate("v1")), []string{"v1", "v2"}, "v2", []string{"deploy v2", "promote v1 v2", "retain v1"}},
+		{"rest", then(stop("v1"), start("v1"), restart("v1")), []string{"v1", "v2"}, "v2", []string{"stop v1", "start v1", "restart v1"}},
+		{"back", then(deploy("v1"), promote("v1", 1), terminate("v2")), []string{"v1", "v2"}, "v1", []string{"deploy v1", "rollback v2 v1", "retain v2"}},
+		{"bump keeping none", then(deploy("v3"), promote("v3", 0), terminate("v1")), []string{"v3"}, "v3", []string{"deploy v3", "promote v1 v3", "collect v2", "terminate v1"}},
+		{"destroy", then(unmain, terminate("v3")), nil, "", nil},
 	}
 }
 
@@ -205,6 +208,7 @@ func (l *life) live(ctx context.Context, before func(change), after func(change)
 		}
 		after(c)
 		l.settled(c)
+		l.remembers(c)
 	}
 	statuses.allowed(l)
 }
@@ -228,8 +232,11 @@ func (l *life) settled(c change) {
 			want = append(want, kind+"/"+l.name(v))
 		}
 	}
+	if len(c.releases) > 0 {
+		want = append(want, "ConfigMap/api-switchback") // the history
+	}
 	if c.main != "" {
-		want = append(want, "ConfigMap/api-switchback", "Lease/api-switchback")
+		want = append(want, "Lease/api-switchback")
 	}
 	if c.main != "" && !l.adopt {
 		want = append(want, "Service/api")
@@ -256,6 +263,7 @@ func (l *life) settled(c change) {
 			l.t.Errorf("after %s, %s has drift: %+v", c.name, v, drift)
 		}
 	}
+	l.marked(p, c)
 	if c.main == "" {
 		return
 	}
@@ -269,6 +277,25 @@ func (l *life) settled(c change) {
 	lease, err := l.cluster.Client().CoordinationV1().Leases(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
 	if err != nil || *lease.Spec.HolderIdentity != "" {
 		l.t.Errorf("after %s, the Lease is held: %+v, %v", c.name, lease.Spec, err)
+	}
+}
+
+// marked fails the test unless kubectl can show of every workload what its
+// record says.
+func (l *life) marked(p *process, c change) {
+	l.t.Helper()
+	for _, v := range c.releases {
+		want := release.CustodyRetained
+		if v == c.main || c.main == "" {
+			want = release.CustodyOwned
+		}
+		o := p.engine.Observe(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
+		labels := o.Workload.Labels
+		custody, status := labels[release.LabelCustody], labels[release.LabelStatus]
+		silent := want == release.CustodyOwned && custody == "" && status == ""
+		if o.Record.Custody != want || !silent && (custody != string(want) || status != string(release.StatusStarted)) {
+			l.t.Errorf("after %s, %s is %s and marked %v", c.name, v, o.Record.Custody, labels)
+		}
 	}
 }
 
@@ -356,7 +383,7 @@ func anonymous(namespace, request string) string {
 // request of every verb, for every k: nobody may notice.
 func TestOneFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
-	const apart, alone = 16, 64
+	const apart, alone = 18, 64
 	faults := []struct {
 		name   string
 		apart  int // alone: what follows a fault depends on it, so that later requests cannot be counted
@@ -367,7 +394,7 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 		{"503", apart, anyRequest, testcluster.Unavailable()},
 		{"lost reply", alone, anyRequest, testcluster.LostReply()},
 		{"connection reset", apart, anyRequest, testcluster.ConnectionReset()},
-		{"409", 12, (*testcluster.Request).Write, testcluster.Conflict()},
+		{"409", 15, (*testcluster.Request).Write, testcluster.Conflict()},
 	}
 	seen := map[string]bool{} // by verb, what is asked without a fault; true: it is a write
 	requests, writes := 0, 0
@@ -644,7 +671,7 @@ func TestInterruptedFirstPromotion(t *testing.T) {
 			}
 			l.proxy.SetFault(nil)
 			l.main = "" // a create that failed leaves no state
-			want := []string{"ConfigMap/" + l.name("v1"), "Deployment/" + l.name("v1"), "Lease/api-switchback", "Service/" + l.name("v1")}
+			want := []string{"ConfigMap/" + l.name("v1"), "ConfigMap/api-switchback", "Deployment/" + l.name("v1"), "Lease/api-switchback", "Service/" + l.name("v1")}
 			if got := l.objects(); !slices.Equal(got, want) {
 				t.Errorf("it left %v, want %v", got, want)
 			}

@@ -12,6 +12,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
+// actionOperations are what the history calls the actions that hold a record.
+var actionOperations = map[release.Action]release.Operation{
+	release.ActionStop: release.OperationStop, release.ActionStart: release.OperationStart, release.ActionRestart: release.OperationRestart,
+}
+
 // holdAll takes the release's record in hand on every cluster, for an action
 // that its status must allow.
 func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.Action, desired release.DesiredState) ([]*claim, error) {
@@ -75,7 +80,8 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 		if cl.target, err = e.targetOf(ctx, c, d, record, application, desired); err != nil {
 			return nil, err
 		}
-		cl.unplanned = true
+		cl.unplanned, cl.does = true, actionOperations[action]
+		cl.record.Entry = entryOf(record)
 		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 		cl.record.Beat++
 		cl.record.Phases = []release.Phase{{Name: string(action), At: time.Now().UTC()}}

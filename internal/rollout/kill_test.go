@@ -123,6 +123,12 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 			t.Fatal(err)
 		}
 	}
+	told := len(l.history())
+	remembered := func(most int) {
+		if _, lines := l.added(told); len(lines) < 1 || len(lines) > most || strings.HasSuffix(lines[0], "failed") || strings.HasSuffix(lines[0], "cancelled") {
+			t.Errorf("the history has %q of it", lines)
+		}
+	}
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	var mu sync.Mutex
@@ -150,6 +156,7 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 			t.Fatalf("undisturbed: %v", err)
 		}
 		l.stands(version, v.status, v.pods)
+		remembered(1)
 		return "", false
 	}
 	var interrupted *cluster.InterruptedError
@@ -159,10 +166,15 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 	if version == "v3" && v.status == release.StatusStopped {
 		delete(l.owners, "v3") // a create that was killed leaves no state
 	}
+	most := 1
+	if !l.record(version).Busy() {
+		most = 2 // it had ended, which only its caller does not know: once more is another one
+	}
 	if err := v.do(t.Context(), l.process(t)); err != nil {
 		t.Fatalf("after %s, another process: %v\n%s", what, err, l.log())
 	}
 	l.stands(version, v.status, v.pods)
+	remembered(most)
 	names := []string{"v1", "v2"}
 	if version == "v3" {
 		names = append(names, "v3")

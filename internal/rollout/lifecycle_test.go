@@ -68,7 +68,7 @@ func (s *transitions) follow() {
 			}
 			s.record(cm.Name, found[cm.Name], last, records[cm.Name])
 		}
-		if main, err := release.ParseMain(cm.Data); err == nil {
+		if main, err := release.MainOf(cm.Data); err == nil {
 			if event.Type == watch.Deleted {
 				main = nil
 			}

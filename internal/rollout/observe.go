@@ -122,10 +122,10 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 		return o, err
 	}
 	if cm != nil {
-		if o.Main, err = release.ParseMain(cm.Data); err != nil {
+		if o.Main, err = release.MainOf(cm.Data); err != nil {
 			return o, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
 		}
-		if service == "" {
+		if service == "" && o.Main != nil {
 			service = o.Main.Service
 		}
 	}

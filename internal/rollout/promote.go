@@ -2,14 +2,11 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -85,6 +82,8 @@ type promotion struct {
 	req    PromoteRequest
 	sides  []*side // one for each cluster, by name
 
+	began time.Time
+
 	mu   sync.Mutex
 	done Promoted
 }
@@ -106,12 +105,14 @@ type side struct {
 	there   bool   // traffic was where it is wanted already
 	touched bool   // the switch may have been written
 	renamed string // the address's former name, to be removed at the end
+
+	entry *release.Entry // of the history; nil where no traffic moves
 }
 
 // startPromotion reads every cluster and refuses what is somebody else's. It
 // writes nothing.
 func (e *Engine) startPromotion(ctx context.Context, req PromoteRequest) (*promotion, error) {
-	p := &promotion{engine: e, req: req, done: Promoted{Owner: req.Owner, Status: release.MainWaiting}}
+	p := &promotion{engine: e, req: req, began: time.Now(), done: Promoted{Owner: req.Owner, Status: release.MainWaiting}}
 	if req.Owner == "" && req.Found == nil { // going back changes nobody's ownership
 		p.done.Owner = NewToken()
 	}
@@ -157,6 +158,7 @@ func (p *promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	if err := p.asFound(s); err != nil {
 		return nil, err
 	}
+	p.begin(ctx, s)
 	return s, p.mayTouch(s)
 }
 
@@ -187,6 +189,7 @@ func (p *promotion) run(ctx context.Context) error {
 	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.awaitReady(ctx, s) })
 	if err != nil {
 		p.done.Status = release.MainFailed
+		p.neverBegan(ctx, err)
 		return err
 	}
 	p.done.Status = release.MainRunning
@@ -222,66 +225,17 @@ func (p *promotion) each(step func(*side) error) error {
 }
 
 // checkpoint writes down what is about to happen, before it does.
-func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus) error {
+func (p *promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus, entries ...release.Entry) error {
 	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
 	s.main.Owner = p.done.Owner
 	s.main = s.main.Keeping(p.req.Keep)
 	s.main.Service, s.main.Drain = p.req.Service.Name, p.req.Drain
-	return p.save(ctx, s)
+	return p.save(ctx, s, entries...)
 }
 
-// save writes the application's ConfigMap with what was seen under the Lease as
-// precondition.
-func (p *promotion) save(ctx context.Context, s *side) error {
-	return p.engine.saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main)
-}
-
-func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main) error {
-	main.Schema = release.MainSchema
-	data, err := main.Marshal()
-	if err != nil {
-		return err
-	}
-	if *live == nil {
-		cm := &corev1.ConfigMap{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: namespace, Name: release.MainName(application),
-				Labels: applicationLabels(application, release.RolePointer),
-			},
-			Data: data,
-		}
-		if err := c.Create(ctx, cm); err != nil {
-			return err
-		}
-		*live = cm
-		return nil
-	}
-	for {
-		next := (*live).DeepCopy()
-		next.Data = data
-		err := c.Update(ctx, next)
-		if err == nil {
-			*live = next
-			return nil
-		}
-		if !release.ReadAgain(err) {
-			return err
-		}
-		if err := e.holds(ctx, c, namespace, application); err != nil {
-			return err
-		}
-		// The Lease is ours: it was labelled, say, or an interrupted write of
-		// ours came through.
-		now, cm, readErr := e.liveMain(ctx, c, namespace, application)
-		if readErr != nil || cm == nil {
-			return errors.Join(err, readErr)
-		}
-		if now.Owner != main.Owner && !maps.Equal(cm.Data, (*live).Data) {
-			return err
-		}
-		*live = cm
-	}
+// save writes the application's ConfigMap.
+func (p *promotion) save(ctx context.Context, s *side, entries ...release.Entry) error {
+	return p.engine.saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main, entries...)
 }
 
 // switchTo moves the address and returns when the data plane has it.
@@ -320,7 +274,7 @@ func (p *promotion) commit(ctx context.Context, s *side) error {
 	if applied := s.router.Applied(); applied != nil {
 		s.main.Baseline = p.baseline(s, applied)
 	}
-	return p.checkpoint(ctx, s, release.MainFinalizing)
+	return p.checkpoint(ctx, s, release.MainFinalizing, p.outcome(ctx, s, nil)...)
 }
 
 // moved notes that traffic is where it was asked to be.
@@ -333,17 +287,8 @@ func (p *promotion) moved(ctx context.Context) {
 		p.done.Previous = first.Previous[0]
 	}
 	for _, s := range p.sides {
-		if svc := s.router.Applied(); svc != nil && s.from != p.req.To {
-			s.cluster.Tell(ctx, svc, "Promoted", fmt.Sprintf("traffic moved from %s to %s", orNone(s.from), p.req.To), false)
-		}
+		p.tellMoved(ctx, s)
 	}
-}
-
-func orNone(name string) string {
-	if name == "" {
-		return "nothing"
-	}
-	return name
 }
 
 // finalize collects what only waited for main to move away, and what is kept no
@@ -352,13 +297,14 @@ func (p *promotion) finalize(ctx context.Context, s *side) error {
 	if err := p.removeRenamed(ctx, s); err != nil {
 		return err
 	}
-	notices, err := p.engine.collect(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.main)
-	p.tell(notices...)
+	collected, err := p.engine.collect(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.main)
+	p.tell(collected.notices...)
 	if err != nil {
+		p.engine.rememberIfAny(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, collected.entries...)
 		return err
 	}
 	s.main.Checkpoint = nil
-	return p.save(ctx, s)
+	return p.save(ctx, s, collected.entries...)
 }
 
 // removeRenamed removes the address's former name after the drain.
@@ -372,4 +318,11 @@ func (p *promotion) removeRenamed(ctx context.Context, s *side) error {
 	old := p.req.Service
 	old.Name = s.renamed
 	return traffic.NewService(s.cluster, s.cluster.View(old.Namespace), old, false).Remove(ctx)
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
 }

@@ -30,6 +30,7 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 	if err != nil {
 		return err
 	}
+	s.named(record.Version)
 	if record.Status.Desired() == release.DesiredStopped {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -31,6 +32,9 @@ type claim struct {
 	notices   []Notice
 	fresh     bool  // admit saw that nothing of the release was there
 	starts    int32 // pods of an autoscaled workload that has none yet
+	does      release.Operation  // for the history, where the claim does not tell
+	applied   *appsv1.Deployment // the workload as the API server answered; nil before that
+	told      string             // the ID of the attempt's line in the history
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
@@ -176,10 +180,14 @@ func (cl *claim) beat(ctx context.Context) {
 // finish writes the outcome and lets go of the record.
 func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error {
 	cl.stop()
-	return cl.update(ctx, func(r *release.Record) {
+	err := cl.update(ctx, func(r *release.Record) {
 		change(r)
-		r.Run, r.Holder, r.CancelRequested = "", "", ""
+		r.Run, r.Holder, r.CancelRequested, r.Entry = "", "", "", ""
 	})
+	if err == nil {
+		mark(ctx, cl.cluster, cl.applied, &cl.record)
+	}
+	return err
 }
 
 // giveBack undoes a claim that came to nothing: a new record is removed, an
@@ -194,7 +202,7 @@ func (cl *claim) giveBack(ctx context.Context) error {
 		made := r.Companions
 		*r = *cl.before
 		r.Expect(made...)
-		r.Run, r.Holder = "", ""
+		r.Run, r.Holder, r.Entry = "", "", ""
 	})
 }
 

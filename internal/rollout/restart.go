@@ -94,6 +94,7 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 	if err != nil {
 		return err
 	}
+	cl.note(func(*release.Record) { cl.applied = applied })
 	return e.awaitRestarted(ctx, cl, applied)
 }
 
@@ -117,7 +118,7 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 		return err
 	}
 	cl.phase("restarted")
-	c.Tell(ctx, applied, "Restarted", fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name), false)
+	c.Tell(ctx, applied, "Restarted", e.inRun(fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name)), false)
 	return nil
 }
 

@@ -70,6 +70,7 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStopped); err != nil {
 		return err
 	}
+	cl.does = release.OperationStop
 	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
 		return err
 	}
@@ -77,6 +78,7 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if err == nil {
 		err = e.awaitStopped(ctx, cl, applied)
 	}
+	cl.rememberKept(ctx, err)
 	if err == nil {
 		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStopped })
 	}
@@ -101,6 +103,7 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStarted); err != nil {
 		return err
 	}
+	cl.does = release.OperationStart
 	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
 		return err
 	}
@@ -108,6 +111,7 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	if err == nil {
 		err = e.awaitStarted(ctx, cl, applied)
 	}
+	cl.rememberKept(ctx, err)
 	if err == nil {
 		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStarted })
 	}
@@ -119,6 +123,14 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	}))
 }
 
+// rememberKept is the history's line of what was stopped or started because it is
+// kept that way.
+func (cl *claim) rememberKept(ctx context.Context, err error) {
+	clean, cancel := cl.engine.cleanup(ctx)
+	defer cancel()
+	cl.engine.remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, err))
+}
+
 // begin writes down that a release is retained and what is done to it now, if
 // its record is as it was seen.
 func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) error {
@@ -126,6 +138,7 @@ func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) er
 	r := &cl.record
 	r.Custody, r.Status, r.Reason = release.CustodyRetained, status, ""
 	r.Run, r.Holder, r.CancelRequested = e.run, e.holder, ""
+	r.Entry = entryOf(cl.before)
 	r.Beat++
 	r.Phases = []release.Phase{{Name: string(status), At: time.Now().UTC()}}
 	if err := cl.write(ctx); err != nil {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -16,7 +14,9 @@ func (p *promotion) rollBack(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	p.done.Status = release.MainRolledBack
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.rollBackSide(clean, s) })
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
+		return struct{}{}, p.rollBackSide(clean, s, p.outcome(ctx, s, cause))
+	})
 	if err != nil {
 		p.done.Status = release.MainFailed
 		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))
@@ -24,19 +24,20 @@ func (p *promotion) rollBack(ctx context.Context, cause error) error {
 	return cause
 }
 
-func (p *promotion) rollBackSide(ctx context.Context, s *side) error {
-	if err := p.switchBack(ctx, s); err != nil {
+func (p *promotion) rollBackSide(ctx context.Context, s *side, failed []release.Entry) error {
+	switched, err := p.switchBack(ctx, s)
+	if err != nil {
 		return err
 	}
+	entries := p.wentBack(ctx, s, failed, switched)
 	if s.live == nil {
 		return nil
 	}
-	if s.from == "" { // nothing was main before, even where a commit was under way
-		s.live.ResourceVersion = "" // whose reply was lost; the Lease is ours
-		return s.cluster.Delete(ctx, s.live, metav1.DeletePropagationBackground)
+	if s.from == "" { // nothing was main before, even where a commit was under way whose reply was lost
+		return p.engine.dropMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.live, entries...)
 	}
 	s.restore()
-	return p.save(ctx, s)
+	return p.save(ctx, s, entries...)
 }
 
 // restore makes main what it was when we came, so that what was kept for going
@@ -58,20 +59,21 @@ func (s *side) restore() {
 	s.main = main
 }
 
-// switchBack returns the address to where it was, if it may have moved.
-func (p *promotion) switchBack(ctx context.Context, s *side) error {
+// switchBack returns the address to where it was, if it may have moved, and says
+// whether traffic moved by that.
+func (p *promotion) switchBack(ctx context.Context, s *side) (moved bool, err error) {
 	if !s.touched || s.there {
-		return nil
+		return false, nil
 	}
 	if s.from == "" || s.renamed != "" {
-		return s.router.Remove(ctx) // the address is new; a former one was not touched
+		return false, s.router.Remove(ctx) // the address is new; a former one was not touched
 	}
 	split, err := s.router.Observe(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if now, _ := split.Stable(); now == s.from {
-		return nil
+		return false, nil
 	}
-	return p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
+	return true, p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
 }

@@ -178,6 +178,7 @@ func (e *Engine) rescale(ctx context.Context, cl *claim) (*appsv1.Deployment, er
 		return nil, err
 	}
 	cl.note(func(r *release.Record) {
+		cl.applied = d
 		baseline := maps.Clone(r.Baseline["Deployment"])
 		if baseline == nil {
 			baseline = map[string]string{}
@@ -254,7 +255,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	})
 	if err == nil {
 		cl.phase("stopped")
-		c.Tell(ctx, applied, "Stopped", t.id.Name+" has no pods any more; everything else is kept", false)
+		c.Tell(ctx, applied, "Stopped", e.inRun(t.id.Name+" has no pods any more; everything else is kept"), false)
 		return nil
 	}
 	if interrupted(ctx) {

@@ -374,7 +374,7 @@ func TestCreateStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.stands("v1", release.StatusStopped, 0)
-	if got := l.objects(); slices.Contains(got, "Lease/api-switchback") || len(got) != 4 {
+	if got := l.objects(); slices.Contains(got, "Lease/api-switchback") || len(got) != 5 { // with the history and, for two pods, a PodDisruptionBudget
 		t.Errorf("there are %v", got)
 	}
 	if r := l.record("v1"); r.Custody != release.CustodyOwned {

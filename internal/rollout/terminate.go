@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -73,15 +75,21 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		custody := release.CustodyRetained
 		switch release.Dispose(record, req.Owner, why != "", kept, req.ID.Name) {
 		case release.DisposeGone:
-			return nil, e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h)
+			_, err := e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
+			return nil, err
 		case release.DisposeStale:
 			n := staleDelete(c, req.ID.String())
 			return &n, nil
 		case release.DisposeRemove:
-			if err := e.remove(ctx, c, req.ID, req.Application, live, record, h); !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
-				return nil, err
+			entry, began := e.entry(ctx, c, release.OperationTerminate, req.ID.Name, record.Version), time.Now()
+			err := e.remove(ctx, c, req.ID, req.Application, live, record, h, &entry)
+			if release.ReadAgain(err) || apierrors.IsNotFound(err) {
+				continue
 			}
-			continue
+			if err != nil {
+				e.failedTo(ctx, c, req.ID.Namespace, req.Application, ended(ctx, entry, began, err))
+			}
+			return nil, err
 		case release.DisposeCondemn:
 			custody = release.CustodyCondemned
 		case release.DisposeRetain:
@@ -100,13 +108,44 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		if release.ReadAgain(err) {
 			continue
 		}
-		if err != nil || custody == release.CustodyRetained {
+		if err != nil {
 			return nil, err
 		}
-		c.Tell(ctx, d, "Condemned", "no longer in a Terraform state, but "+why, true)
+		mark(ctx, c, d, &release.Record{Custody: custody, Status: record.Status})
+		e.letGoOf(ctx, c, req, d, record, custody, why)
+		if custody == release.CustodyRetained {
+			return nil, nil
+		}
 		n := condemned(c, req.ID, why)
 		return &n, nil
 	}
+}
+
+// letGoOf tells that a release is in nobody's state any more, but stays.
+func (e *Engine) letGoOf(ctx context.Context, c Cluster, req TerminateRequest, d *appsv1.Deployment, record *release.Record, custody release.Custody, why string) {
+	if record.Custody == custody {
+		return // a destroy that was killed, or refused, came again
+	}
+	entry := e.entry(ctx, c, release.OperationRetain, req.ID.Name, record.Version)
+	entry.Reason = "no longer in a Terraform state, kept for going back"
+	if custody == release.CustodyCondemned {
+		entry.Operation, entry.Reason = release.OperationCondemn, health.Redact("no longer in a Terraform state, but "+why)
+	}
+	if d != nil {
+		e.tell(ctx, c, d, entry)
+	}
+	e.remember(ctx, c, req.ID.Namespace, req.Application, entry)
+}
+
+// failedTo tells of a removal that did not succeed.
+func (e *Engine) failedTo(ctx context.Context, c Cluster, namespace, application string, entry release.Entry) {
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	e.rememberIfAny(clean, c, namespace, application, entry)
+	e.tell(clean, c, &appsv1.Deployment{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: entry.Deployment},
+	}, entry)
 }
 
 // rewrite changes a record that nobody works on, if it is still as we saw it.
@@ -126,13 +165,27 @@ func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, 
 // remove deletes every object of a release, its record last, and waits until
 // they are gone. Callers hold the Lease and have decided on the record that they
 // pass, nil where there is none: one that was claimed since is a conflict. A
-// workload that has changed since is looked at again.
-func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record, h *held) error {
+// workload that has changed since is looked at again. entry goes into the history
+// that the application's other releases keep; nil is nothing.
+func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record, h *held, entry *release.Entry) error {
+	began := time.Now()
+	told := func() []release.Entry {
+		if entry == nil {
+			return nil
+		}
+		return []release.Entry{ended(ctx, *entry, began, nil)}
+	}
 	if live != nil {
 		cl := e.claimOf(c, application, live, record)
 		cl.record.Custody, cl.record.Status = release.CustodyTerminating, release.StatusTerminating
 		cl.record.Run, cl.record.Holder = e.run, e.holder
 		cl.record.Beat++
+		if entry != nil {
+			if record.Custody == release.CustodyTerminating && record.Entry != "" {
+				entry.ID = record.Entry // of a removal that was killed
+			}
+			cl.record.Entry = entry.ID
+		}
 		if err := cl.write(ctx); err != nil {
 			return err
 		}
@@ -141,7 +194,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			e.letRecordGo(ctx, cl, err)
 			return err
 		}
-		if err := e.forgetApplication(ctx, c, id.Namespace, application, id.Name, h); err != nil {
+		if _, err := e.forgetApplication(ctx, c, id.Namespace, application, id.Name, h, told); err != nil {
 			e.letRecordGo(ctx, cl, err)
 			return err
 		}
@@ -150,7 +203,8 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 	if err := e.removeObjects(ctx, c, id, application, &release.Record{Companions: release.Companions()}); err != nil {
 		return err
 	}
-	return e.forgetApplication(ctx, c, id.Namespace, application, "", h)
+	_, err := e.forgetApplication(ctx, c, id.Namespace, application, "", h, told)
+	return err
 }
 
 // letRecordGo ends the heartbeat of a removal that did not finish: it stays
@@ -213,7 +267,7 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		if why := e.mayHurt(ctx, c, application, d); why != "" {
 			return nil, fmt.Errorf("%s on cluster %q was about to be removed, but %s", id, c.Name(), why)
 		}
-		c.Tell(ctx, d, "Terminating", id.Name+" is being removed", false)
+		c.Tell(ctx, d, "Terminating", e.inRun(id.Name+" is being removed"), false)
 		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
 		if !release.ReadAgain(err) {
 			return d, err
@@ -232,22 +286,4 @@ func (e *Engine) deleteService(ctx context.Context, c Cluster, id release.ID, ap
 			return svc, err
 		}
 	}
-}
-
-// forgetApplication removes the application's Lease with the last ConfigMap that
-// is left of it, which the caller deletes next. The Lease goes first: killed in
-// between, what is left is still in a state, whose next destroy comes back here.
-func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, application, last string, h *held) error {
-	left := &corev1.ConfigMapList{}
-	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application
-	if err := c.List(ctx, namespace, selector, left); err != nil {
-		return err
-	}
-	for i := range left.Items {
-		if left.Items[i].Name != last {
-			return nil
-		}
-	}
-	h.lastUse(c)
-	return nil
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +40,7 @@ func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error
 
 func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *held) ([]Notice, error) {
 	namespace, application := req.Service.Namespace, req.Service.Application
+	began := time.Now()
 	main, live, err := e.liveMain(ctx, c, namespace, application)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 			return nil, err
 		}
 		if stays != nil {
-			notices, err := e.leaveAddress(ctx, c, req, main, live)
+			notices, err := e.leaveAddress(ctx, c, req, main, live, began)
 			return append(notices, *stays), err
 		}
 	} else if err := traffic.NewService(c, c.View(namespace), req.Service, false).Remove(ctx); err != nil {
@@ -68,38 +70,48 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	// The address is gone; what it pointed at may go too, and is only now free
 	// of the pointer that protects it.
 	if main != nil {
+		removed := e.removedMain(ctx, c, req, main, began, "")
 		// With the address, nothing is left to drain either.
 		main.Deployment, main.Previous, main.Left, main.Checkpoint, main.KeepCount = "", nil, nil, nil, 0
-		if err := e.saveMain(ctx, c, namespace, application, &live, main); err != nil {
+		if err := e.saveMain(ctx, c, namespace, application, &live, main, removed...); err != nil {
 			return nil, err
 		}
 	} else {
 		main = &release.Main{}
 	}
-	notices, err := e.collect(ctx, c, namespace, application, *main)
+	done, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
-		return notices, err
+		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		return done.notices, err
 	}
-	if err := e.forgetApplication(ctx, c, namespace, application, release.MainName(application), h); err != nil || live == nil {
-		return notices, err
+	gone, err := e.forgetApplication(ctx, c, namespace, application, release.MainName(application), h, nil)
+	if err != nil || live == nil {
+		return done.notices, err
+	}
+	if !gone { // the history goes with the last release
+		return done.notices, e.dropMain(ctx, c, namespace, application, live, done.entries...)
 	}
 	live.ResourceVersion = ""
-	return notices, c.Delete(ctx, live, metav1.DeletePropagationBackground)
+	return done.notices, c.Delete(ctx, live, metav1.DeletePropagationBackground)
 }
 
 // leaveAddress ends the management of an address that stays where it is. What it
 // points at is remembered, so that a later main deployment can go on from there;
 // nothing else is kept.
-func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main, live *corev1.ConfigMap) ([]Notice, error) {
+func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main, live *corev1.ConfigMap, began time.Time) ([]Notice, error) {
 	namespace, application := req.Service.Namespace, req.Service.Application
 	if main == nil {
-		return e.collect(ctx, c, namespace, application, release.Main{})
+		done, err := e.collect(ctx, c, namespace, application, release.Main{})
+		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		return done.notices, err
 	}
 	main.Previous, main.Left, main.Checkpoint, main.KeepCount = nil, nil, nil, 0
-	notices, err := e.collect(ctx, c, namespace, application, *main)
+	done, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
-		return notices, err
+		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		return done.notices, err
 	}
+	left := e.removedMain(ctx, c, req, main, began, "the adopted Service stays as it is")
 	main.Owner = "" // last: until then, a run that is killed is begun again
-	return notices, e.saveMain(ctx, c, namespace, application, &live, main)
+	return done.notices, e.saveMain(ctx, c, namespace, application, &live, main, append(done.entries, left...)...)
 }

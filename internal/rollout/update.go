@@ -131,9 +131,11 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	t := cl.target
 	defer cl.stop()
 	var another *release.TakenOverError
-	switch {
-	case errors.As(cause, &another):
+	if errors.As(cause, &another) {
 		return nil // theirs now
+	}
+	cl.unsuccessful(ctx, cl.entry(ctx, cause))
+	switch {
 	case cl.halted:
 		return e.failHalted(ctx, cl, cause)
 	case cl.before != nil && t.spec.DesiredState == release.DesiredStopped:

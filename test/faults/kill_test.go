@@ -6,6 +6,10 @@ import (
 	"syscall"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -155,6 +159,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 			t.Errorf("end the run: %v", err)
 		}
 	})))
+	before := len(w.history())
 	x := v.start(w)
 	started <- x
 	x.reach(fmt.Sprintf("write %d", k), hit)
@@ -177,6 +182,13 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 		}
 	}
 	w.check(v.want(names))
+	if !v.destroy {
+		deploys := 1
+		if v.adopts {
+			deploys = 0 // it is there already
+		}
+		w.rememberedOnce(before, deploys)
+	}
 	if v.adopts {
 		w.checkAdopted(v.want(names))
 		main.Check(t, drain)
@@ -186,5 +198,47 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	// taken back, and never was main's.
 	if first := len(v.before) == 0 && !lost; !v.destroy && !first {
 		main.Check(t, drain)
+	}
+}
+
+// history is the application's.
+func (w *workspace) history() []release.Entry {
+	w.t.Helper()
+	cm, err := w.cluster.Client().CoreV1().ConfigMaps(w.namespace).Get(w.t.Context(), application+"-switchback", metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	h, err := release.ParseHistory(cm.Data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h.Entries
+}
+
+// rememberedOnce fails the test if an operation that was cut off and begun again
+// is in the history twice, or if the one that everybody sees is not there.
+func (w *workspace) rememberedOnce(before, deploys int) {
+	w.t.Helper()
+	entries := w.history()[before:]
+	times, moved := map[string]int{}, 0
+	for _, e := range entries {
+		if e.Outcome != release.OutcomeSucceeded {
+			continue
+		}
+		times[string(e.Operation)+" "+e.Deployment]++
+		if (e.Operation == release.OperationPromote || e.Operation == release.OperationRollback) && e.Deployment == w.name() {
+			moved++
+		}
+	}
+	for what, n := range times {
+		if n > 1 {
+			w.t.Errorf("%s is in the history %d times: %+v", what, n, entries)
+		}
+	}
+	if moved != 1 || times["deploy "+w.name()] != deploys {
+		w.t.Errorf("the history has %v", times)
 	}
 }

@@ -75,6 +75,14 @@ func heartbeat(t *testing.T, r *testcluster.Request) bool {
 	return false
 }
 
+// history says that a request is about the application's ConfigMap.
+func history(r *testcluster.Request) bool {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/configmaps") {
+		return strings.Contains(string(r.Body), "history.json")
+	}
+	return strings.Contains(r.Path, "/configmaps/") && strings.HasSuffix(r.Path, "-switchback")
+}
+
 func lines(requests []testcluster.Request) string {
 	var b strings.Builder
 	for _, r := range requests {
@@ -129,7 +137,7 @@ func TestRequestsOfACreate(t *testing.T) {
 	requests := w.requestsOfACreate(3 + 1) // it has two pods: a PodDisruptionBudget, too
 
 	// From the last apply to the final record, there are only the watches'
-	// beginnings and the Event.
+	// beginnings, the Event and the application's history.
 	name := w.name()
 	applied := slices.IndexFunc(requests, func(r testcluster.Request) bool {
 		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/poddisruptionbudgets/"+name)
@@ -149,6 +157,8 @@ func TestRequestsOfACreate(t *testing.T) {
 		case collection(&r, w.namespace):
 			started[fmt.Sprintf("%s watch=%t", r.Path, r.Watch())]++
 		case strings.HasSuffix(r.Path, "/events"), heartbeat(t, &r):
+		case history(&r): // of the application, written just before the record
+			started["the history, "+r.Method]++
 		default:
 			t.Errorf("in the wait: %s", r.String())
 		}

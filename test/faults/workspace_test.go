@@ -362,8 +362,11 @@ func (w *workspace) check(want standing) {
 	for _, name := range want.releases {
 		expected = append(expected, "Deployment/"+name, "Service/"+name, "ConfigMap/"+name, "PodDisruptionBudget/"+name)
 	}
+	if len(want.releases) > 0 {
+		expected = append(expected, "ConfigMap/"+application+"-switchback") // the history
+	}
 	if want.main != "" {
-		expected = append(expected, "ConfigMap/"+application+"-switchback", "Lease/"+application+"-switchback")
+		expected = append(expected, "Lease/"+application+"-switchback")
 	}
 	if want.main != "" && w.legacy == nil {
 		expected = append(expected, "Service/"+application)

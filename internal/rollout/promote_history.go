@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// What a promotion writes into the history. Its line is written together with
+// the pointer, so that it is there exactly when the pointer has moved.
+
+// begin starts the side's line of the history: none where all that is asked for
+// is there already, as when only the end of a promotion is missing.
+func (p *promotion) begin(ctx context.Context, s *side) {
+	from := s.from
+	if from == p.req.To {
+		from = s.main.Deployment // killed between the switch and writing it down
+	}
+	if from == p.req.To {
+		return
+	}
+	operation := release.OperationPromote
+	if slices.Contains(s.main.Previous, p.req.To) {
+		operation = release.OperationRollback
+	}
+	entry := p.engine.entry(ctx, s.cluster, operation, p.req.To, "")
+	entry.From, entry.To = from, p.req.To
+	s.entry = &entry
+}
+
+// named notes the version of the release that shall be main.
+func (s *side) named(version string) {
+	if s.entry != nil {
+		s.entry.Version = version
+	}
+}
+
+// outcome is the side's line of the history, ended by err or well.
+func (p *promotion) outcome(ctx context.Context, s *side, err error) []release.Entry {
+	if s.entry == nil {
+		return nil
+	}
+	*s.entry = ended(ctx, *s.entry, p.began, err)
+	return []release.Entry{*s.entry}
+}
+
+// neverBegan is what becomes of a promotion whose release was not ready: nothing
+// was written yet.
+func (p *promotion) neverBegan(ctx context.Context, cause error) {
+	clean, cancel := p.engine.cleanup(ctx)
+	defer cancel()
+	_, _ = onAll(p.sides, func(s *side) (struct{}, error) {
+		for _, entry := range p.outcome(ctx, s, cause) {
+			p.engine.rememberIfAny(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
+			p.engine.tell(clean, s.cluster, p.addressOf(s), entry)
+		}
+		return struct{}{}, nil
+	})
+}
+
+// wentBack adds the way back to what has failed, and tells both.
+func (p *promotion) wentBack(ctx context.Context, s *side, failed []release.Entry, switched bool) []release.Entry {
+	entries := failed
+	if switched && s.entry != nil {
+		back := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
+		back.From, back.To, back.Reason = p.req.To, s.from, "the promotion did not succeed"
+		entries = append(entries, back)
+	}
+	for _, entry := range entries {
+		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
+	}
+	return entries
+}
+
+// tellMoved is the Event of a promotion that has moved the traffic.
+func (p *promotion) tellMoved(ctx context.Context, s *side) {
+	if s.entry != nil {
+		p.engine.tell(ctx, s.cluster, p.addressOf(s), *s.entry)
+	}
+}
+
+// addressOf is the main Service as far as it is known: Events name it even where
+// it was never made.
+func (p *promotion) addressOf(s *side) Object {
+	if applied := s.router.Applied(); applied != nil {
+		return applied
+	}
+	return serviceNamed(p.req.Service.Namespace, p.req.Service.Name)
+}
+
+// serviceNamed is enough of a Service for an Event about it.
+func serviceNamed(namespace, name string) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+	}
+}
+
+// removedMain is the history's line of an address that was taken away, or that is
+// no longer ours to move.
+func (e *Engine) removedMain(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main, began time.Time, reason string) []release.Entry {
+	if main.Deployment == "" {
+		return nil // written down by a run that was killed
+	}
+	entry := ended(ctx, e.entry(ctx, c, release.OperationRemoveMain, main.Deployment, ""), began, nil)
+	entry.From, entry.Reason = main.Deployment, reason
+	e.tell(ctx, c, serviceNamed(req.Service.Namespace, req.Service.Name), entry)
+	return []release.Entry{entry}
+}

@@ -1,0 +1,202 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// Surveyed is one release on one cluster, as seen among all of its application.
+type Surveyed struct {
+	Cluster     string
+	ID          release.ID
+	Application string
+	Environment string
+	Record      *release.Record
+	Created     time.Time          // of the record
+	Workload    *appsv1.Deployment // nil: none
+
+	Main      bool   // the application's address leads here, as it stands
+	Position  int    // among the former mains, from 1, the newest; 0: none of them
+	Collected string // why the next promotion would remove it; empty: it would not
+}
+
+// Survey are the releases of one cluster, or why it could not be read.
+type Survey struct {
+	Cluster  string
+	Releases []Surveyed // the newest first
+	Err      error
+}
+
+// Survey lists the releases of a namespace, or of one of its applications, on
+// every cluster from the shared watch caches.
+func (e *Engine) Survey(ctx context.Context, clusters []Cluster, namespace, application string) []Survey {
+	all, _ := onAll(byName(clusters), func(c Cluster) (Survey, error) {
+		found, err := surveyOn(ctx, c, namespace, application)
+		return Survey{Cluster: c.Name(), Releases: found, Err: err}, nil
+	})
+	return all
+}
+
+func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]Surveyed, error) {
+	view := c.View(namespace)
+	only := map[string]string{}
+	if application != "" {
+		only[release.LabelApplication] = application
+	}
+	configMaps, err := view.List(ctx, &corev1.ConfigMap{}, only)
+	if err != nil {
+		return nil, err
+	}
+	r := register{mains: map[string]*release.Main{}, records: map[string]map[string]*release.Record{}}
+	for _, obj := range configMaps {
+		if err := r.enter(c, obj.(*corev1.ConfigMap)); err != nil {
+			return nil, err
+		}
+	}
+	outlooks, splits := map[string]map[string]string{}, map[string]release.Split{}
+	for of := range r.records {
+		outlooks[of] = release.Removals(r.mains[of], r.records[of], c.Now())
+		if r.mains[of] == nil {
+			continue
+		}
+		svc, err := cached(ctx, view, &corev1.Service{}, r.mains[of].Service)
+		if err != nil {
+			return nil, err
+		}
+		splits[of] = traffic.SplitOf(svc)
+	}
+	for i := range r.found {
+		s := &r.found[i]
+		if s.Workload, err = cached(ctx, view, &appsv1.Deployment{}, s.ID.Name); err != nil {
+			return nil, err
+		}
+		s.Main, s.Collected = splits[s.Application][s.ID.Name] > 0, outlooks[s.Application][s.ID.Name]
+		if main := r.mains[s.Application]; main != nil && !s.Main {
+			s.Position = slices.Index(main.Previous, s.ID.Name) + 1
+		}
+	}
+	slices.SortFunc(r.found, byAge)
+	return r.found, nil
+}
+
+// byAge sorts the newest first. Times of creation are whole seconds: within one,
+// who became main last was made last.
+func byAge(a, b Surveyed) int {
+	place := func(s Surveyed) int {
+		switch {
+		case s.Main:
+			return 0
+		case s.Position > 0:
+			return s.Position
+		}
+		return -1 // not main yet
+	}
+	return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(place(a), place(b)), cmp.Compare(a.ID.Name, b.ID.Name))
+}
+
+// register is what the ConfigMaps of a namespace say.
+type register struct {
+	mains   map[string]*release.Main              // by application; nil: it has no address
+	records map[string]map[string]*release.Record // by application and name
+	found   []Surveyed
+}
+
+func (r *register) enter(c Cluster, cm *corev1.ConfigMap) (err error) {
+	of := cm.Labels[release.LabelApplication]
+	switch cm.Labels[release.LabelRole] {
+	case release.RolePointer:
+		if r.mains[of], err = release.MainOf(cm.Data); err != nil {
+			return unreadable(c, cm, err)
+		}
+	case release.RoleRecord:
+		record, err := release.ParseRecord(cm.Data)
+		if err != nil {
+			return unreadable(c, cm, err)
+		}
+		if r.records[of] == nil {
+			r.records[of] = map[string]*release.Record{}
+		}
+		r.records[of][cm.Name] = record
+		r.found = append(r.found, Surveyed{
+			Cluster: c.Name(), ID: release.ID{Namespace: cm.Namespace, Name: cm.Name}, Application: of,
+			Environment: cm.Labels[release.LabelEnvironment], Record: record, Created: cm.CreationTimestamp.UTC(),
+		})
+	}
+	return nil
+}
+
+// Histories is what was done to an application on one cluster, or why that
+// could not be read.
+type Histories struct {
+	Cluster string
+	Entries []release.Entry // the oldest first
+	Err     error
+}
+
+// Histories reads an application's history on every cluster from the shared
+// watch caches.
+func (e *Engine) Histories(ctx context.Context, clusters []Cluster, namespace, application string) []Histories {
+	all, _ := onAll(byName(clusters), func(c Cluster) (Histories, error) {
+		entries, err := historyOn(ctx, c, namespace, application)
+		return Histories{Cluster: c.Name(), Entries: entries, Err: err}, nil
+	})
+	return all
+}
+
+func historyOn(ctx context.Context, c Cluster, namespace, application string) ([]release.Entry, error) {
+	cm, err := cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
+	if err != nil || cm == nil {
+		return nil, err
+	}
+	history, err := release.ParseHistory(cm.Data)
+	if err != nil {
+		return nil, unreadable(c, cm, err)
+	}
+	return history.Entries, nil
+}
+
+// Shift is how far the traffic of an application's address has moved on one
+// cluster, and what it still waits for.
+type Shift struct {
+	To       string // who has, or is to get, the traffic
+	Switched int    // percent
+	Desired  int    // percent
+	Step     int    // percent that the next step moves
+	Launched int    // pods of To
+	Healthy  int    // of these, ready
+	Awaited  int    // pods that are still to become ready
+}
+
+// Shift looks at a promotion, or at what stands where none is under way.
+func (e *Engine) Shift(ctx context.Context, c Cluster, namespace string, o ObservedMain) (Shift, error) {
+	s := Shift{Desired: 100}
+	s.To, _ = o.Split.Stable()
+	if o.Main != nil && o.Main.Checkpoint != nil {
+		s.To = o.Main.Checkpoint.To
+	}
+	if s.To == "" {
+		return s, nil
+	}
+	s.Switched = o.Split[s.To]
+	s.Step = s.Desired - s.Switched // a Service moves all at once
+	d, err := cached(ctx, c.View(namespace), &appsv1.Deployment{}, s.To)
+	if err != nil || d == nil {
+		return s, err
+	}
+	s.Launched, s.Healthy = int(d.Status.Replicas), int(d.Status.ReadyReplicas)
+	s.Awaited = max(0, int(deref(d.Spec.Replicas))-s.Healthy)
+	return s, nil
+}
+
+func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
+	return fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
+}
