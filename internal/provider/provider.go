@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -73,7 +75,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &session{clusters: clusters, engine: rollout.New(p.timing), planned: newIntents()}
+	data := &session{clusters: clusters, engine: rollout.New(p.timing).In(release.RunOf(os.Getenv)), planned: newIntents()}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data
@@ -85,7 +87,7 @@ func (p *switchbackProvider) Resources(context.Context) []func() resource.Resour
 }
 
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return nil
+	return []func() datasource.DataSource{NewDeploymentDataSource, NewDeploymentsDataSource, NewHistoryDataSource, NewMainDeploymentDataSource}
 }
 
 // warnInsecure says what insecure gives up.

@@ -30,8 +30,8 @@ type claim struct {
 	unplanned bool
 	restart   *restart // nil: its pods are not to be replaced
 	notices   []Notice
-	fresh     bool  // admit saw that nothing of the release was there
-	starts    int32 // pods of an autoscaled workload that has none yet
+	fresh     bool               // admit saw that nothing of the release was there
+	starts    int32              // pods of an autoscaled workload that has none yet
 	does      release.Operation  // for the history, where the claim does not tell
 	applied   *appsv1.Deployment // the workload as the API server answered; nil before that
 	told      string             // the ID of the attempt's line in the history
