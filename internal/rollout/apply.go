@@ -92,9 +92,16 @@ func (e *Engine) applyCounted(ctx context.Context, c Cluster, t target, restart 
 }
 
 // applyService applies the release's own Service; nil where it has no ports.
-func (e *Engine) applyService(ctx context.Context, c Cluster, t target, may takeBack) (*corev1.Service, []release.FieldConflict, error) {
-	if workload.Service(t.spec) == nil {
+func (e *Engine) applyService(ctx context.Context, cl *claim, may takeBack) (*corev1.Service, []release.FieldConflict, error) {
+	c, t := cl.cluster, cl.target
+	want := workload.Service(t.spec)
+	if want == nil {
 		return nil, nil, nil
+	}
+	if cl.fresh { // admit has just seen that there is none
+		if err := c.Apply(ctx, want, false); !release.ReadAgain(err) && release.FieldConflicts(err) == nil {
+			return want, nil, err
+		}
 	}
 	render := func(*corev1.Service) (*corev1.Service, error) { return workload.Service(t.spec), nil }
 	return apply(ctx, c, t, "Service", render, may)

@@ -81,10 +81,13 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	if err != nil {
 		return nil, err
 	}
+	unserved := true
 	if workload.Service(t.spec) != nil {
-		if _, err := e.liveService(ctx, c, t.id, t.application()); err != nil {
+		svc, err := e.liveService(ctx, c, t.id, t.application())
+		if err != nil {
 			return nil, err
 		}
+		unserved = svc == nil
 	}
 	none := d == nil
 	for _, kind := range t.spec.Companions() {
@@ -97,7 +100,7 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	t.remains = !none
 	cl, err := e.claim(ctx, c, t, owner)
 	if cl != nil {
-		cl.fresh = none && cl.before == nil
+		cl.fresh = none && unserved && cl.before == nil
 	}
 	return cl, err
 }
@@ -154,7 +157,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if err != nil {
 		return nil, err
 	}
-	service, more, err := e.applyService(ctx, c, t, may)
+	service, more, err := e.applyService(ctx, cl, may)
 	if err != nil {
 		return nil, err
 	}
