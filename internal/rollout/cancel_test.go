@@ -18,9 +18,10 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-func quota(name string, pods int) *corev1.ResourceQuota {
+// quota lets no more pods be made.
+func quota(pods int) *corev1.ResourceQuota {
 	return &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		ObjectMeta: metav1.ObjectMeta{Name: "full"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: *resource.NewQuantity(int64(pods), resource.DecimalSI)}},
 	}
 }
@@ -187,7 +188,7 @@ func TestCancelOfALiveRestart(t *testing.T) {
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	pods, before := l.pods("v1"), l.workload("v1")
 	// The new pods are not let in, and the process has patience.
-	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota("full", 4), metav1.CreateOptions{}); err != nil {
+	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota(4), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	b := l.process(t)

@@ -77,7 +77,7 @@ func TestHistoryOfEachVerb(t *testing.T) {
 func TestHistoryOfAFailedRestart(t *testing.T) {
 	t.Parallel()
 	l := application(t)
-	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota("full", 4), metav1.CreateOptions{}); err != nil {
+	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota(4), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	before, p := len(l.history()), l.process(t)

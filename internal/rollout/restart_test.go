@@ -76,7 +76,7 @@ func TestRestartThatFailsIsTakenBack(t *testing.T) {
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	fewest, pods, before := l.watchReady("v1"), l.pods("v1"), l.workload("v1")
 	// No more pods than there are.
-	_, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota("full", len(pods)+len(l.pods("v2"))), metav1.CreateOptions{})
+	_, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(t.Context(), quota(len(pods)+len(l.pods("v2"))), metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

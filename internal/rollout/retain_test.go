@@ -254,7 +254,7 @@ func TestRetainedThatDoesNotStart(t *testing.T) {
 	l := backed(t)
 	l.process(t).keeping("v1", oneStopped)
 	quotas := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace)
-	if _, err := quotas.Create(t.Context(), quota("full", 2), metav1.CreateOptions{}); err != nil {
+	if _, err := quotas.Create(t.Context(), quota(2), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	testcluster.Eventually(t, time.Minute, "the quota to be counted", func() error {
