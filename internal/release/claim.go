@@ -5,6 +5,7 @@ package release
 type Found struct {
 	Record *Record // nil: nothing there
 
+	InPlace     bool // other content under the same name is an older or newer state of it
 	ClaimedHere bool // an earlier claim of this same run holds it
 	HolderDead  bool // the heartbeat was watched and did not move for HeartbeatExpiry
 	Carries     bool // traffic goes to it
@@ -39,7 +40,7 @@ func Claim(f Found, hash string) ClaimStep {
 	switch {
 	case r == nil:
 		return ClaimCreate
-	case r.Hash != hash:
+	case r.Hash != hash && !f.InPlace:
 		return ClaimRefuseCollision
 	case f.ClaimedHere:
 		return ClaimRefuseTwin

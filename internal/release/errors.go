@@ -38,7 +38,7 @@ func (e *ClaimError) Error() string {
 
 // claimRefusals end the sentence "the deployment … on cluster …".
 var claimRefusals = map[ClaimStep]string{
-	ClaimRefuseTwin:      " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers`",
+	ClaimRefuseTwin:      " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers` (with a `strategy` in place, a different `application`)",
 	ClaimRefuseCollision: " exists with different content whose hash begins with the same characters. Change `triggers` to get another name",
 	ClaimRefuseUnhealthy: " belongs to another Terraform state, carries traffic and is not healthy, so taking it over could make things worse. Mend it where it is managed, or give this one different `triggers`",
 }

@@ -11,6 +11,9 @@ type Spec struct {
 	IgnoreDrift []string // field paths, e.g. "spec.template.metadata.annotations"
 	Content     Content
 
+	Strategy Strategy // empty means StrategyBlueGreen
+	Rolling  Rolling  // of StrategyRolling
+
 	DesiredState    DesiredState      // empty means DesiredStarted
 	RestartTriggers map[string]string // kept for an import; a change of them restarts the pods
 }

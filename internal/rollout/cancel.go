@@ -79,6 +79,13 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 			continue
 		}
 		if record.Status == release.StatusRestarting {
+			taken, err := e.cancelDeadRoll(ctx, c, req, application, live, record)
+			if release.ReadAgain(err) {
+				continue
+			}
+			if taken || err != nil {
+				return release.StatusStarted, err
+			}
 			return "", e.noCancel(c, req, "whoever was restarting it is gone, and the way back with them; restart it once more")
 		}
 		if err := e.cancelDead(ctx, c, req, application, live, record); !release.ReadAgain(err) {

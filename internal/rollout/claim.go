@@ -24,8 +24,7 @@ type target struct {
 
 func newTarget(spec release.Spec) target {
 	hash := spec.Content.Hash()
-	name := release.NameOf(spec.Content.Application, hash)
-	return target{spec: spec, hash: hash, id: release.ID{Namespace: spec.Namespace, Name: name}}
+	return target{spec: spec, hash: hash, id: release.ID{Namespace: spec.Namespace, Name: spec.NameFor(hash)}}
 }
 
 func (t target) application() string { return t.spec.Content.Application }
@@ -74,10 +73,11 @@ func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (
 		}
 		found := release.Found{
 			Record:      record,
+			InPlace:     t.inPlace(),
 			ClaimedHere: e.hasClaimed(key(c, t.id.Namespace, t.id.Name)),
 			HolderDead:  watched != nil && watched.ResourceVersion == live.ResourceVersion,
 		}
-		if record.Custody == release.CustodyOwned && record.Hash == t.hash {
+		if record.Custody == release.CustodyOwned && (record.Hash == t.hash || t.inPlace()) {
 			if found.Carries, found.Healthy, err = e.condition(ctx, c, t); err != nil {
 				return nil, err
 			}
@@ -130,6 +130,9 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	next.CreatedBy, next.Baseline, next.Durations = before.CreatedBy, before.Baseline, before.Durations
 	next.Companions = before.Companions
 	next.Expect(t.spec.Companions()...)
+	if t.inPlace() {
+		next.Hash, next.Version = before.Hash, before.Version // until ours is good
+	}
 	if before.Status.Up() || before.Status == t.spec.DesiredState.Goal() {
 		next.Status = before.Status // it is: what follows only makes sure
 	}

@@ -60,13 +60,14 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
 		e.cancelAll(whole, claims, by)
+		done.Notices = append(done.Notices, tellRolledBack(claims)...)
 		done.Status = release.StatusCancelled
 		done.Notices = append(done.Notices, cancelled(t.id, by))
 		err = nil
 	}
 	if err != nil {
 		e.abandonAll(whole, claims, err)
-		return Deployed{}, err
+		return Deployed{Notices: tellRolledBack(claims)}, err
 	}
 	for _, cl := range claims {
 		done.Notices = append(done.Notices, cl.notices...)
@@ -134,9 +135,17 @@ func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) 
 
 // bringUp applies the release's objects and waits until it is healthy.
 func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
+	if err := e.beginRoll(ctx, cl); err != nil {
+		return err
+	}
 	applied, err := e.applyAll(ctx, cl, may)
 	if err != nil {
 		return err
+	}
+	ctx, cancel := withinProgressDeadline(ctx, cl.target.spec)
+	defer cancel()
+	if cl.roll != nil {
+		return e.awaitRolled(ctx, cl, applied)
 	}
 	if cl.restart != nil && cl.restart.applied {
 		return e.awaitRestarted(ctx, cl, applied)
@@ -214,6 +223,7 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 				r.Custody = release.CustodyOwned
 			}
 			r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
+			r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
 			r.Durations.Total = time.Since(began).Round(time.Millisecond)
 		})
 	})
@@ -243,6 +253,8 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	case cl.halted:
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return e.failHalted(ctx, cl, cause)
+	case cl.goesBack():
+		return e.takeBackRoll(ctx, cl, reasonOf(cause), cl.undoAdoption)
 	case cl.before != nil && cl.before.Status.Up():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return cl.giveBack(ctx) // it ran before we came
@@ -281,6 +293,9 @@ func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.Can
 
 func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
 	status, reason := release.StatusCancelled, interruptedBy(by)
+	if cl.goesBack() {
+		return e.takeBackRoll(ctx, cl, reason, func(r *release.Record) { r.Custody = release.CustodyOwned })
+	}
 	switch {
 	case cl.halted: // its pods are going, which nobody need wait for
 		status = release.StatusStopping

@@ -57,6 +57,7 @@ type life struct {
 	owners map[string]string // those of the releases, by version
 	told   []string          // what the history must have
 	run    release.Run       // what every process runs in
+	names  map[string]string // by version; see name
 
 	statuses *transitions // since the beginning; see application
 }
@@ -73,7 +74,12 @@ func (l *life) spec(version, image string) release.Spec {
 	}}
 }
 
-func (l *life) name(version string) string { return l.spec(version, "demo/api").Content.Name() }
+func (l *life) name(version string) string {
+	if name, ok := l.names[version]; ok {
+		return name
+	}
+	return l.spec(version, "demo/api").Content.Name()
+}
 
 func (l *life) service() traffic.ServiceSpec {
 	if l.adopt {

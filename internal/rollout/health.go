@@ -17,12 +17,15 @@ import (
 // StartError says why a release did not become healthy, in the words of what
 // the cluster showed.
 type StartError struct {
-	Cluster string
-	ID      release.ID
-	Version string
-	Verdict health.Verdict
+	Cluster    string
+	ID         release.ID
+	Version    string
+	Verdict    health.Verdict
+	RolledBack string // what became of a change of content in place
+
 	Traffic string // what became of the application's traffic: nothing
 	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
+	Rolling bool   // the same, of pods with other content in place
 	Err     error  // why the wait ended where that is not the verdict alone; may be nil
 }
 
@@ -31,6 +34,9 @@ func (e *StartError) Summary() string {
 	late, failed := "Deployment did not start in time", "Deployment failed to start: "
 	if e.Restart {
 		late, failed = "Deployment was not restarted in time", "Deployment failed to restart: "
+	}
+	if e.Rolling {
+		late, failed = "Deployment was not updated in time", "Deployment failed to update: "
 	}
 	if len(e.Verdict.Findings) == 0 {
 		return late
@@ -43,6 +49,9 @@ func (e *StartError) Error() string {
 	what := "pods are available"
 	if e.Restart {
 		what = "new pods are available; the old ones stay"
+	}
+	if e.Rolling {
+		what = "new pods are available"
 	}
 	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d %s.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want, what)
 	if e.Err != nil {
@@ -61,6 +70,9 @@ func (e *StartError) Error() string {
 		if f.Hint != "" {
 			fmt.Fprintf(&b, "\n  Try: %s", f.Hint)
 		}
+	}
+	if e.RolledBack != "" {
+		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
 	}
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)

@@ -109,9 +109,14 @@ func (e *Engine) targetOf(ctx context.Context, c Cluster, d *appsv1.Deployment, 
 		spec.Namespace, spec.Replicas = d.Namespace, workload.StartedReplicas(d)
 		spec.Content = release.Content{Application: application}
 	}
-	spec.Content.Version = record.Version
+	hash := record.Hash
+	if live := workload.ContentHash(d); spec.Strategy.InPlace() && live != "" {
+		hash = live // the record's is that of the last good one
+	} else {
+		spec.Content.Version = record.Version
+	}
 	spec.OnFailure, spec.DesiredState = release.OnFailureStop, desired
-	t := target{spec: spec, hash: record.Hash, id: release.ID{Namespace: d.Namespace, Name: d.Name}}
+	t := target{spec: spec, hash: hash, id: release.ID{Namespace: d.Namespace, Name: d.Name}}
 	t.spec.Autoscaling, err = e.liveAutoscaling(ctx, c, t.id, application, record)
 	return t, err
 }

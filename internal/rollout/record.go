@@ -29,6 +29,7 @@ type claim struct {
 	// applied, and never the whole.
 	unplanned bool
 	restart   *restart // nil: its pods are not to be replaced
+	roll      *roll    // nil: its content does not change in place
 	notices   []Notice
 	fresh     bool               // admit saw that nothing of the release was there
 	starts    int32              // pods of an autoscaled workload that has none yet
@@ -89,12 +90,13 @@ func (cl *claim) fill(cm *corev1.ConfigMap) error {
 		cm.Labels = applicationLabels(cl.target.application(), release.RoleRecord)
 		cm.Labels[release.LabelInstance] = cm.Name
 		cm.Labels[release.LabelDeployment] = cm.Name
-		cm.Labels[release.LabelVersion] = release.LabelValue(cl.record.Version)
-		cm.Annotations = map[string]string{
-			release.AnnotationVersion:     cl.record.Version,
-			release.AnnotationContentHash: cl.record.Hash,
-		}
 	}
+	if cm.Annotations == nil {
+		cm.Annotations = map[string]string{}
+	}
+	cm.Labels[release.LabelVersion] = release.LabelValue(cl.record.Version)
+	cm.Annotations[release.AnnotationVersion] = cl.record.Version
+	cm.Annotations[release.AnnotationContentHash] = cl.record.Hash
 	if environment := cl.target.spec.Environment; environment != "" {
 		cm.Labels[release.LabelEnvironment] = release.LabelValue(environment)
 	}

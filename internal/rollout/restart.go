@@ -108,18 +108,22 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 		}
 		return err
 	}
-	view := c.View(t.id.Namespace)
-	err := await(ctx, view, func() (bool, time.Duration, error) {
-		pods, _ := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: t.id.Name})
-		ending := slices.ContainsFunc(pods, func(pod Object) bool { return pod.GetDeletionTimestamp() != nil })
-		return !ending, 0, nil
-	})
-	if err != nil {
+	if err := awaitNoneEnding(ctx, c, t.id); err != nil {
 		return err
 	}
 	cl.phase("restarted")
 	c.Tell(ctx, applied, "Restarted", e.inRun(fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name)), false)
 	return nil
+}
+
+// awaitNoneEnding waits until no pod of the release is on its way out.
+func awaitNoneEnding(ctx context.Context, c Cluster, id release.ID) error {
+	view := c.View(id.Namespace)
+	return await(ctx, view, func() (bool, time.Duration, error) {
+		pods, _ := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
+		ending := slices.ContainsFunc(pods, func(pod Object) bool { return pod.GetDeletionTimestamp() != nil })
+		return !ending, 0, nil
+	})
 }
 
 // undoRestart goes back to the pods that were there: those that are still there

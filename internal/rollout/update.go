@@ -63,6 +63,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 		err = causeOf(ctx, err)
 		e.failUpdate(whole, kept, added, err)
 		done.Status, done.Reason = failedAs(whole, t, kept, err)
+		done.Notices = append(done.Notices, tellRolledBack(claims)...)
 		return done, err
 	}
 	for _, cl := range claims {
@@ -79,6 +80,11 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 // failedAs is the status in which a failed update left what is in our state,
 // and why; empty where nothing was changed.
 func failedAs(ctx context.Context, t target, kept []*claim, cause error) (release.Status, string) {
+	for _, cl := range kept {
+		if cl.goesBack() {
+			return cl.rolledBackAs(), reasonOf(cause)
+		}
+	}
 	gaveUp := cancelledCause(cause) || interrupted(ctx)
 	if t.spec.DesiredState != release.DesiredStopped {
 		if gaveUp {
@@ -138,6 +144,8 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	switch {
 	case cl.halted:
 		return e.failHalted(ctx, cl, cause)
+	case cl.goesBack():
+		return e.takeBackRoll(ctx, cl, reasonOf(cause), func(*release.Record) {})
 	case cl.before != nil && t.spec.DesiredState == release.DesiredStopped:
 		return cl.giveBack(ctx) // nothing was stopped
 	case cl.before != nil && cl.before.Status.Up():

@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -33,13 +32,13 @@ const (
 // but it must be valid: what Validate reports comes back as an error here.
 //
 // Two fields are left unset on purpose. progressDeadlineSeconds stays at the
-// server's ten minutes: the engine has its own deadline (the timeouts
+// server's ten minutes where the user does not set it: the engine has its own deadline (the timeouts
 // attribute) and its own verdict, and the condition it leads to is only an echo
 // of them. automountServiceAccountToken is the service account's to decide.
 func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 	c := spec.Content.Normalize()
 	hash := c.Hash()
-	name := release.NameOf(c.Application, hash)
+	name := spec.NameFor(hash)
 	notes, err := annotations(spec, hash)
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe %s: %w", name, err)
@@ -48,24 +47,22 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot render the pods of %s: %w", name, err)
 	}
+	if spec.Strategy.InPlace() {
+		markContent(template, hash)
+	}
 	replicas, history := spec.RunningReplicas(), revisionHistoryLimit
-	// Never fewer ready pods than asked for, even while the template rolls: more
-	// for a moment cost less than requests that the rest cannot take.
-	unavailable, surge := intstr.FromInt32(0), intstr.FromString("25%")
-	return &appsv1.Deployment{
+	d := &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: spec.Namespace, Name: name, Labels: Labels(spec), Annotations: notes},
 		Spec: appsv1.DeploymentSpec{
 			Replicas:             &replicas,
 			RevisionHistoryLimit: &history,
 			Selector:             &metav1.LabelSelector{MatchLabels: release.Selector(name)},
-			Strategy: appsv1.DeploymentStrategy{
-				Type:          appsv1.RollingUpdateDeploymentStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &unavailable, MaxSurge: &surge},
-			},
-			Template: *template,
+			Template:             *template,
 		},
-	}, nil
+	}
+	setStrategy(&d.Spec, spec)
+	return d, nil
 }
 
 // podTemplate renders the pods from the content alone: nothing that changes in

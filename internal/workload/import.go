@@ -15,11 +15,12 @@ import (
 // SpecAnnotation is what the user typed, in their spelling, as compact JSON,
 // with every env value blanked: the values are in the containers already, and a
 // second copy of them would be one more place to leak from.
-func SpecAnnotation(c release.Content) (string, error) {
+func SpecAnnotation(spec release.Spec) (string, error) {
+	c := spec.Content
 	c.Container.Env = blank(c.Container.Env)
 	c.InitContainers = blankAll(c.InitContainers)
 	c.Sidecars = blankAll(c.Sidecars)
-	b, err := json.Marshal(c)
+	b, err := json.Marshal(typedOf(spec, c))
 	return string(b), err
 }
 
@@ -50,6 +51,7 @@ func blank(env map[string]string) map[string]string {
 func FromDeployment(d *appsv1.Deployment) (spec release.Spec, exact bool, err error) {
 	spec = release.Spec{Namespace: d.Namespace, Environment: environment(d), Replicas: StartedReplicas(d), RestartTriggers: RestartTriggers(d)}
 	hash := d.Annotations[release.AnnotationContentHash]
+	spec.Strategy, spec.Rolling = strategyOf(d)
 	if c, ok := fromAnnotation(d); ok {
 		spec.Content = c
 		return spec, c.Normalize().Hash() == hash, nil

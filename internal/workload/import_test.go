@@ -154,7 +154,7 @@ func TestSpecAnnotationHoldsNoEnvValues(t *testing.T) {
 	c.Container.Env = map[string]string{"A": "s3cret-1"}
 	c.InitContainers[0].Env = map[string]string{"A": "s3cret-2"}
 	c.Sidecars[0].Env = map[string]string{"A": "s3cret-3"}
-	text, err := workload.SpecAnnotation(c)
+	text, err := workload.SpecAnnotation(release.Spec{Content: c})
 	if err != nil || strings.Contains(text, "s3cret") {
 		t.Errorf("error %v, annotation %s", err, text)
 	}

@@ -12,7 +12,7 @@ import (
 // environment is among them: it changes in place, so it is on no pod template.
 func Labels(spec release.Spec) map[string]string {
 	c := spec.Content.Normalize()
-	labels := contentLabels(c, c.Name())
+	labels := contentLabels(c, spec.NameFor(c.Hash()))
 	if spec.Environment != "" {
 		labels[release.LabelEnvironment] = release.LabelValue(spec.Environment)
 	}
@@ -52,7 +52,7 @@ func podAnnotations(c release.Content) map[string]string {
 
 // annotations are those of the workload itself: what an import needs.
 func annotations(spec release.Spec, hash string) (map[string]string, error) {
-	typed, err := SpecAnnotation(spec.Content)
+	typed, err := SpecAnnotation(spec)
 	if err != nil {
 		return nil, err
 	}

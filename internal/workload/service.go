@@ -19,7 +19,7 @@ func Service(spec release.Spec) *corev1.Service {
 	if len(c.Container.Ports) == 0 {
 		return nil
 	}
-	name := c.Name()
+	name := spec.NameFor(c.Hash())
 	var ports []corev1.ServicePort
 	for _, port := range slices.Sorted(maps.Keys(c.Container.Ports)) {
 		ports = append(ports, corev1.ServicePort{

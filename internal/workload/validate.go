@@ -21,6 +21,7 @@ func Validate(spec release.Spec) []Problem {
 	r := &report{}
 	c := spec.Content
 	checkIdentity(r, spec)
+	checkStrategy(r, spec)
 	checkImage(r, path{"image"}, c.Image)
 	checkContainer(r, path{"container"}, c.Container, c.Volumes)
 	checkHelpers(r, c)

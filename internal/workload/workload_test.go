@@ -367,7 +367,7 @@ func TestArgumentsAreNotModified(t *testing.T) {
 	d.Spec.Template.Spec.Containers[0].Args[0] = "scribbled"
 	d.Labels["scribbled"] = "yes"
 	d.Spec.Template.Spec.NodeSelector["scribbled"] = "yes"
-	if _, err := workload.SpecAnnotation(spec.Content); err != nil {
+	if _, err := workload.SpecAnnotation(spec); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(rich(), spec); diff != "" {

@@ -1,0 +1,328 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// roll is one change of a release's content in place, and the way back from it.
+type roll struct {
+	good    *appsv1.Deployment // our apply of the last good content; nil: there is none to go back to
+	hash    string             // of that content
+	version string
+	pods    []types.UID // that ran it
+
+	failure *StartError // why new pods did not become healthy, where that is what happened
+	kept    int         // how many of pods were never touched
+	err     error       // why it could not go back, or is not whole again
+}
+
+func (t target) inPlace() bool { return t.spec.Strategy.InPlace() }
+
+// goesBack says that a failure of what the claim does is taken back.
+func (cl *claim) goesBack() bool { return cl.roll != nil && cl.roll.good != nil }
+
+// beginRoll writes down, before anything is applied, that the pods are going to
+// be replaced by ones of other content, and finds what to go back to. The
+// record's hash stays that of the last good content until the new one is good:
+// whoever comes after a kill can go back, too.
+func (e *Engine) beginRoll(ctx context.Context, cl *claim) error {
+	c, t := cl.cluster, cl.target
+	if !t.inPlace() || cl.unplanned {
+		return nil
+	}
+	live, err := e.liveWorkload(ctx, c, t.id, t.application())
+	if err != nil || live == nil || live.DeletionTimestamp != nil {
+		return err
+	}
+	was := lastGoodHash(cl.before, live)
+	if was == "" || was == t.hash && workload.ContentHash(live) == t.hash {
+		return nil
+	}
+	cl.roll = &roll{hash: was}
+	if was != t.hash {
+		cl.roll.good = e.lastGood(ctx, cl, live, was)
+	}
+	if cl.goesBack() {
+		cl.roll.version = cl.roll.good.Annotations[release.AnnotationVersion]
+		cl.roll.pods = e.podsOf(ctx, c, t.id, was)
+	}
+	return cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
+}
+
+// lastGoodHash is the content that was last healthy, as far as is known: the
+// record's, or, where that is lost, that of what lives and is well. Empty: none.
+func lastGoodHash(before *release.Record, live *appsv1.Deployment) string {
+	switch want := deref(live.Spec.Replicas); {
+	case before != nil && before.Status.Up():
+		return before.Hash
+	case before == nil && want > 0 && live.Status.ObservedGeneration >= live.Generation && live.Status.UpdatedReplicas == want && live.Status.AvailableReplicas >= want:
+		return workload.ContentHash(live)
+	}
+	return ""
+}
+
+// lastGood is our apply of the content with this hash: what lives, or, when
+// that is half replaced already, the revision that Kubernetes has kept of it.
+func (e *Engine) lastGood(ctx context.Context, cl *claim, live *appsv1.Deployment, hash string) *appsv1.Deployment {
+	if workload.ContentHash(live) == hash {
+		var baseline map[string]string
+		if cl.before != nil {
+			baseline = cl.before.Baseline["Deployment"]
+		}
+		good, err := workload.Former(live, baseline)
+		if err != nil {
+			return nil
+		}
+		return good
+	}
+	view := cl.cluster.View(live.Namespace)
+	sets, _ := view.List(ctx, &appsv1.ReplicaSet{}, map[string]string{release.LabelDeployment: live.Name})
+	for _, set := range sets {
+		if good, err := workload.Revision(live, set.(*appsv1.ReplicaSet), hash); err == nil && good != nil {
+			return good
+		}
+	}
+	return nil
+}
+
+// podsOf are the release's pods with this content that are not about to go.
+// Where pods may not be listed, there are none.
+func (e *Engine) podsOf(ctx context.Context, c Cluster, id release.ID, hash string) []types.UID {
+	var uids []types.UID
+	pods, _ := c.View(id.Namespace).List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
+	for _, pod := range pods {
+		if pod.GetDeletionTimestamp() == nil && pod.GetAnnotations()[release.AnnotationContentHash] == hash {
+			uids = append(uids, pod.GetUID())
+		}
+	}
+	return uids
+}
+
+// progressError says that the user's own limit for a rollout has passed.
+type progressError struct{ limit time.Duration }
+
+func (e *progressError) Error() string {
+	return fmt.Sprintf("rolling_update.progress_deadline (%s) has passed", e.limit)
+}
+
+// withinProgressDeadline bounds the wait for new pods by what the user typed.
+func withinProgressDeadline(ctx context.Context, spec release.Spec) (context.Context, context.CancelFunc) {
+	limit := spec.Rolling.ProgressDeadline
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, limit, &progressError{limit})
+}
+
+// awaitRolled waits until every pod has the new content and is ready, and the
+// old ones are gone.
+func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
+	c, t, start := cl.cluster, cl.target, time.Now()
+	err := e.awaitHealthy(ctx, c, t, applied)
+	if err == nil {
+		err = awaitNoneEnding(ctx, c, t.id)
+	}
+	var failure *StartError
+	if errors.As(err, &failure) {
+		failure.Rolling = true
+		cl.roll.failure = failure
+	}
+	if err != nil {
+		return err
+	}
+	cl.phase("rolled")
+	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
+	c.Tell(ctx, applied, "Updated", fmt.Sprintf("all %d pods of %s have version %s", deref(applied.Spec.Replicas), t.id.Name, t.spec.Content.Version), false)
+	return nil
+}
+
+// goBack applies the last good content again, and waits until it is whole. Pods
+// of it that are still there are not touched.
+func (e *Engine) goBack(ctx context.Context, cl *claim) error {
+	c, t, r := cl.cluster, cl.target, cl.roll
+	applied, err := e.amend(ctx, c, t, func(d, _ *appsv1.Deployment) error {
+		workload.SetFormer(d, r.good)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("version %s could not be applied again: %w", r.version, err)
+	}
+	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
+	spec, _, err := workload.FromDeployment(applied)
+	if err != nil {
+		return err
+	}
+	former := target{spec: spec, hash: r.hash, id: t.id}
+	service, _, err := e.applyService(ctx, c, former, everything)
+	if err != nil {
+		return err
+	}
+	if service != nil {
+		baseline["Service"] = workload.Baseline(service)
+	}
+	cl.note(func(r *release.Record) {
+		all := release.Baseline{}
+		maps.Copy(all, r.Baseline)
+		maps.Copy(all, baseline)
+		r.Baseline = all
+	})
+	c.Tell(ctx, applied, "RolledBack", fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version), true)
+	return e.awaitWhole(ctx, cl, former, applied)
+}
+
+// wholeWithin is how long the last good content may take to be whole again, in
+// settle times: pods of the other content may have to end first.
+const wholeWithin = 4
+
+// awaitWhole waits until the last good content has all its pods again, as long
+// as nobody waits for the process to end.
+func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, applied *appsv1.Deployment) error {
+	limit := wholeWithin * e.timing.Settle
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= e.timing.Cleanup {
+		limit = time.Until(deadline) / 2 // interrupted: the rest is for writing it down
+	}
+	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	view := cl.cluster.View(former.id.Namespace)
+	var verdict health.Verdict
+	err := await(waiting, view, func() (bool, time.Duration, error) {
+		in, err := e.evidence(waiting, view, former, applied)
+		if err != nil || in.Workload == nil {
+			return false, 0, err
+		}
+		verdict = health.Compute(in)
+		return verdict.State == health.Healthy, 0, nil
+	})
+	still := e.podsOf(ctx, cl.cluster, former.id, cl.roll.hash)
+	for _, uid := range cl.roll.pods {
+		if slices.Contains(still, uid) {
+			cl.roll.kept++
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("version %s was applied again, but %d of its %d pods are ready so far", cl.roll.version, verdict.Ready, verdict.Want)
+	}
+	return nil
+}
+
+// takeBackRoll is what follows a change of content that has failed, or was
+// given up: the last good content again, and a record that says so. What cannot
+// go back, or is not whole in time, stays under way for the next apply.
+func (e *Engine) takeBackRoll(ctx context.Context, cl *claim, reason string, change func(*release.Record)) error {
+	r := cl.roll
+	began := time.Now()
+	r.err = e.goBack(ctx, cl)
+	if deadline, ok := ctx.Deadline(); ok && time.Since(began) > time.Until(deadline) {
+		var cancel context.CancelFunc // that took most of its time
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), max(e.timing.Cleanup/2, time.Since(began)/2))
+		defer cancel()
+	}
+	return errors.Join(r.err, cl.finish(ctx, func(record *release.Record) {
+		change(record)
+		record.Hash, record.Version = r.hash, r.version
+		record.Status, record.Reason = cl.rolledBackAs(), reason
+	}))
+}
+
+// undoAdoption puts back whose it was: nothing of a failed create is owned.
+func (cl *claim) undoAdoption(r *release.Record) {
+	if cl.before == nil {
+		r.Custody = release.CustodyAbandoned
+		return
+	}
+	baseline := r.Baseline
+	*r = *cl.before
+	r.Baseline = baseline
+}
+
+// rolledBackAs is the status of what went back.
+func (cl *claim) rolledBackAs() release.Status {
+	if cl.roll.err != nil {
+		return release.StatusRestarting
+	}
+	return release.StatusStarted
+}
+
+// outcome is what became of one cluster's way back.
+func (cl *claim) outcome() string {
+	r, where := cl.roll, fmt.Sprintf("%s on cluster %q", cl.target.id.Name, cl.cluster.Name())
+	gone := len(r.pods) - r.kept
+	switch {
+	case r.err != nil:
+		return where + ": " + health.Redact(r.err.Error()) + "; the next apply goes on"
+	case gone == 0:
+		return fmt.Sprintf("%s is back at version %s, whose pods were never touched", where, r.version)
+	default:
+		return fmt.Sprintf("%s is back at version %s; %d of its %d pods had gone already and were started again", where, r.version, gone, len(r.pods))
+	}
+}
+
+// tellRolledBack adds to the errors of a failed change of content what became of
+// it. Where there is no such error, it is a notice.
+func tellRolledBack(claims []*claim) []Notice {
+	var outcomes []string
+	var failures []*StartError
+	for _, cl := range claims {
+		if !cl.goesBack() {
+			continue
+		}
+		outcomes = append(outcomes, cl.outcome())
+		if cl.roll.failure != nil {
+			failures = append(failures, cl.roll.failure)
+		}
+	}
+	if len(outcomes) == 0 {
+		return nil
+	}
+	for _, failure := range failures {
+		failure.RolledBack = strings.Join(outcomes, "; ")
+	}
+	if len(failures) > 0 {
+		return nil
+	}
+	return []Notice{{Summary: "Deployment went back to its last good version", Detail: strings.Join(outcomes, "; ") + ". The next plan shows the change again."}}
+}
+
+// cancelDeadRoll takes a change of content back that whoever was at it has left
+// half done. It says false where nothing tells what to go back to.
+func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) (bool, error) {
+	d, err := e.liveWorkload(ctx, c, req.ID, application)
+	if err != nil || d == nil || !release.NamedInPlace(d.Name) || workload.ContentHash(d) == record.Hash {
+		return false, err
+	}
+	cl := e.claimOf(c, application, live, record)
+	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStarted); err != nil {
+		return false, err
+	}
+	cl.unplanned = true
+	cl.roll = &roll{hash: record.Hash, good: e.lastGood(ctx, cl, d, record.Hash)}
+	if !cl.goesBack() {
+		return false, nil
+	}
+	cl.roll.version = cl.roll.good.Annotations[release.AnnotationVersion]
+	cl.roll.pods = e.podsOf(ctx, c, req.ID, record.Hash)
+	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
+	cl.record.Beat++
+	if err := cl.write(ctx); err != nil {
+		return false, err
+	}
+	cl.beat(ctx)
+	req.tell("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
+	return true, e.takeBackRoll(clean, cl, "", func(*release.Record) {})
+}

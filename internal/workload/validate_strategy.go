@@ -1,0 +1,99 @@
+package workload
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// defaultProgressSeconds is the API server's.
+const defaultProgressSeconds int32 = 600
+
+var podLimit = regexp.MustCompile(`^[0-9]{1,9}%?$`)
+
+func checkStrategy(r *report, spec release.Spec) {
+	if spec.Strategy != "" && !slices.Contains(release.Strategies(), spec.Strategy) {
+		r.add(path{"strategy"}, "Unknown strategy", "There is no strategy %q. Use blue_green (the default), rolling or recreate.", spec.Strategy)
+		return
+	}
+	if spec.Strategy != release.StrategyRolling {
+		if spec.Rolling != (release.Rolling{}) {
+			r.add(path{"rolling_update"}, "rolling_update without a rolling update",
+				"rolling_update says how pods are replaced a few at a time, but the strategy is %q. Set strategy = %q, or remove rolling_update.", orBlueGreen(spec.Strategy), release.StrategyRolling)
+		}
+		return
+	}
+	checkRolling(r, path{"rolling_update"}, spec.Rolling)
+}
+
+func orBlueGreen(s release.Strategy) release.Strategy {
+	if s == "" {
+		return release.StrategyBlueGreen
+	}
+	return s
+}
+
+func checkRolling(r *report, at path, rolling release.Rolling) {
+	surge, ok1 := checkPodLimit(r, at.to("max_surge"), rolling.MaxSurge, release.DefaultMaxSurge)
+	unavailable, ok2 := checkPodLimit(r, at.to("max_unavailable"), rolling.MaxUnavailable, release.DefaultMaxUnavailable)
+	switch {
+	case ok2 && strings.HasSuffix(rolling.MaxUnavailable, "%") && unavailable > 100:
+		r.add(at.to("max_unavailable"), "Invalid number of pods", "max_unavailable is %q, but no more than all pods (100%%) can be missing.", rolling.MaxUnavailable)
+	case ok1 && ok2 && surge == 0 && unavailable == 0:
+		where := at.to("max_surge")
+		if rolling.MaxSurge == "" {
+			where = at.to("max_unavailable")
+		}
+		r.add(where, "Rolling update cannot begin",
+			"max_surge and max_unavailable are both 0: there may be neither a pod more nor a pod less, so that none could be replaced. Leave one of them above 0; max_surge costs no capacity.")
+	}
+	if rolling.MinReadySeconds < 0 {
+		r.add(at.to("min_ready_seconds"), "Negative min_ready_seconds", "min_ready_seconds is %d; it cannot be less than 0.", rolling.MinReadySeconds)
+		return
+	}
+	deadline := rolling.ProgressDeadline
+	if deadline < 0 || deadline > math.MaxInt32*time.Second {
+		r.add(at.to("progress_deadline"), "Invalid progress_deadline", "progress_deadline is %s; use a length of time such as \"5m\".", deadline)
+		return
+	}
+	if deadline == 0 {
+		deadline = time.Duration(defaultProgressSeconds) * time.Second
+	}
+	if ready := time.Duration(rolling.MinReadySeconds) * time.Second; ready >= deadline {
+		where := at.to("progress_deadline")
+		if rolling.ProgressDeadline == 0 {
+			where = at.to("min_ready_seconds")
+		}
+		r.add(where, "Progress deadline too short",
+			"No pod can be available before min_ready_seconds (%s) have passed, but the rollout has failed after progress_deadline (%s). Make the deadline longer.", ready, deadline)
+	}
+}
+
+// checkPodLimit reads a number of pods, or percent of them.
+func checkPodLimit(r *report, at path, text, fallback string) (number int, ok bool) {
+	if text == "" {
+		text = fallback
+	}
+	if !podLimit.MatchString(text) {
+		r.add(at, "Invalid number of pods", "%q is neither a number of pods, such as 1, nor percent of them, such as \"25%%\".", text)
+		return 0, false
+	}
+	number, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+	return number, err == nil
+}
+
+// StrategyAdvice is what a change of content costs with the spec's strategy.
+func StrategyAdvice(spec release.Spec) []Problem {
+	r := &report{}
+	if spec.Strategy == release.StrategyRecreate {
+		r.add(path{"strategy"}, "Every change of content is an outage",
+			"With strategy = %q, all pods of the old content end before the first of the new one starts. While a main deployment points at it, its address leads nowhere until the new ones are ready. "+
+				"Use %q, unless two versions must never run at the same time.", release.StrategyRecreate, release.StrategyRolling)
+	}
+	return r.problems
+}
