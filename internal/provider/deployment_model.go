@@ -35,6 +35,8 @@ type deploymentModel struct {
 
 	DesiredState    types.String `tfsdk:"desired_state"`
 	RestartTriggers types.Map    `tfsdk:"restart_triggers"`
+	Strategy        types.String `tfsdk:"strategy"`
+	RollingUpdate   types.Object `tfsdk:"rolling_update"`
 
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
@@ -127,6 +129,9 @@ func (m *deploymentModel) unknownInputs(ctx context.Context) []path.Path {
 			unknown = append(unknown, path.Root(in.name))
 		}
 	}
+	if m.Strategy.IsUnknown() {
+		unknown = append(unknown, path.Root("strategy")) // it decides on the name
+	}
 	return unknown
 }
 
@@ -181,6 +186,7 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	if whollyKnown(ctx, m.RestartTriggers) {
 		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
 	}
+	m.setStrategy(d, &spec)
 	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
 	if whollyKnown(ctx, m.Autoscaling) {
 		spec.Autoscaling = decode[*autoscalingModel](d, m.Autoscaling).autoscaling()
@@ -237,6 +243,7 @@ func newDeploymentModel() deploymentModel {
 		IgnoreDrift:      list("ignore_drift"),
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Container:        object("container"),
+		RollingUpdate:    object("rolling_update"),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
 		Volumes:          mapping("volumes"),
@@ -266,6 +273,8 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
 	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
+
+	m.fromStrategy(e, spec)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)
@@ -329,8 +338,7 @@ type identity struct {
 	id, name, serviceName, internalURL types.String
 }
 
-func identityOf(namespace, application, hash string, ports map[string]int32) identity {
-	name := release.NameOf(application, hash)
+func identityOf(namespace, name string, ports map[string]int32) identity {
 	i := identity{
 		id:   types.StringValue(release.ID{Namespace: namespace, Name: name}.String()),
 		name: types.StringValue(name),
@@ -345,7 +353,7 @@ func identityOf(namespace, application, hash string, ports map[string]int32) ide
 // setIdentity sets id, name, content_hash, service_name and internal_url of a
 // release whose full content hash is known: an import takes the record's.
 func (m *deploymentModel) setIdentity(spec release.Spec, hash string) {
-	i := identityOf(spec.Namespace, spec.Content.Application, hash, spec.Content.Container.Ports)
+	i := identityOf(spec.Namespace, spec.NameFor(hash), spec.Content.Container.Ports)
 	m.ContentHash = types.StringValue(hash)
 	m.ID, m.Name, m.ServiceName, m.InternalURL = i.id, i.name, i.serviceName, i.internalURL
 }

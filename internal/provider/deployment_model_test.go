@@ -187,6 +187,7 @@ func TestEveryInputIsContentOrChangesInPlace(t *testing.T) {
 		configurable := a.IsRequired() || a.IsOptional()
 		description := a.GetMarkdownDescription()
 		switch {
+		case name == "strategy": // either, see switches
 		case !configurable && content:
 			t.Errorf("%s is computed and content", name)
 		case configurable && (content || name == "namespace") != strings.HasSuffix(description, replaces),
@@ -228,6 +229,11 @@ func TestEveryAttributeIsDescribed(t *testing.T) {
 		}
 		if keepStateMeaning[v] == "" {
 			t.Errorf("keep_previous.state %q has no meaning", v)
+		}
+	}
+	for _, v := range release.Strategies() {
+		if strategyMeaning[v] == "" {
+			t.Errorf("strategy %q has no meaning", v)
 		}
 	}
 	for _, v := range release.PodSecurities() {

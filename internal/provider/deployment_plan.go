@@ -58,6 +58,7 @@ type deploymentPlan struct {
 
 	spec  release.Spec
 	known bool // spec is: no input of the content is unknown
+	rolls bool // another content, in place
 }
 
 func (p *deploymentPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
@@ -106,13 +107,27 @@ func (p *deploymentPlan) replaces() bool {
 				in.keep(&p.plan, p.state)
 			}
 		}
-		return moved // the schema says that namespace forces it
+		return p.switches() || moved // the schema says that namespace forces it
+	}
+	if !p.switches() && p.plan.inPlace() {
+		p.rolls = true
+		return moved || !p.plan.Application.Equal(p.state.Application)
 	}
 	replace := path.Paths{path.Root("content_hash")}
 	for _, in := range changed {
 		replace.Append(differences(path.Root(in.name), in.value(&p.plan), in.value(p.state))...)
 	}
 	p.resp.RequiresReplace.Append(replace...)
+	return true
+}
+
+// switches says that the strategy changes to one that names the release
+// differently, which makes it another one.
+func (p *deploymentPlan) switches() bool {
+	if p.plan.inPlace() == p.state.inPlace() && !p.plan.Strategy.IsUnknown() {
+		return false
+	}
+	p.resp.RequiresReplace.Append(path.Root("strategy"))
 	return true
 }
 
@@ -162,6 +177,7 @@ func (p *deploymentPlan) create() {
 			}
 		}
 	}
+	p.nameInPlace()
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
 	p.attempt()
@@ -185,6 +201,9 @@ func (p *deploymentPlan) update() {
 		m.Status = goal
 		p.attempt()
 	}
+	if p.rolls {
+		p.planRoll()
+	}
 }
 
 // goal is the status that is planned: what `desired_state` comes to.
@@ -207,7 +226,11 @@ func (p *deploymentPlan) advise() {
 	if !p.known {
 		return
 	}
-	for _, problem := range workload.Advice(p.spec) {
+	p.warn(workload.Advice(p.spec))
+}
+
+func (p *deploymentPlan) warn(problems []workload.Problem) {
+	for _, problem := range problems {
 		p.resp.Diagnostics.AddAttributeWarning(attributePath(p.ctx, p.resp.Plan.Schema, problem.Path), problem.Summary, problem.Detail)
 	}
 }

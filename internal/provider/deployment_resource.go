@@ -166,6 +166,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
+	plan.rolled(update.Spec)
 	plan.setUpdated(done, &state)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }

@@ -109,6 +109,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"restart_triggers": stringMap("Any texts, such as the version of a Secret that the pods read when they start. A change replaces the pods a few at a time, never below `replicas` ready ones, " +
 				"and not the deployment: `name` and `content_hash` stay. Pods that do not become ready are taken back, and the old ones stay. " +
 				"Nothing is restarted when the deployment is created, adopted or stopped." + inPlace),
+			"strategy":       strategyAttribute(),
+			"rolling_update": rollingUpdateAttribute(),
 			"ignore_drift": schema.ListAttribute{
 				ElementType: types.StringType,
 				Optional:    true,

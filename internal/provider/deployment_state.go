@@ -97,7 +97,8 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	if diags.HasError() {
 		return true
 	}
-	m.DesiredState = types.StringValue(string(spec.DesiredState)) // a state from before there was this attribute has none
+	// A state from before there were these attributes has none.
+	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
 	drift := []driftModel{}
 	exists, shown := false, false
 	for _, o := range observed {
@@ -161,7 +162,7 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 		}
 		spec.DesiredState = o.Record.Status.Desired()
 	}
-	name := spec.Content.Name()
+	name := spec.Name()
 	var drift []driftModel
 	if o.Record == nil {
 		drift = append(drift, gone(o.Cluster, "ConfigMap/"+name))
@@ -174,7 +175,8 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 	if o.Workload == nil {
 		drift = append(drift, gone(o.Cluster, "Deployment/"+name))
 	} else if o.Record != nil {
-		drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift))...)
+		found := workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift)
+		drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, workload.OtherContent(o.Workload, wanted, found))...)
 		// What is no longer up was scaled to zero by us, which its status says.
 		if off := workload.SwitchedOff(o.Workload, spec); off != nil && o.Record.Status.Up() {
 			drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, []workload.FieldDrift{*off})...)
@@ -206,7 +208,7 @@ func companionDrift(o rollout.Observed, spec release.Spec) []driftModel {
 		case release.CompanionDisruptionBudget:
 			live, wanted = objectOrNil(o.DisruptionBudget), objectOrNil(workload.DisruptionBudget(spec))
 		}
-		object := string(kind) + "/" + spec.Content.Name()
+		object := string(kind) + "/" + spec.Name()
 		switch {
 		case live == nil && wanted == nil:
 		case live == nil:

@@ -15,7 +15,7 @@ func DisruptionBudget(spec release.Spec) *policyv1.PodDisruptionBudget {
 	if spec.LeastPods() < 2 {
 		return nil
 	}
-	name, one, always := spec.Content.Normalize().Name(), intstr.FromInt32(1), policyv1.AlwaysAllow
+	name, one, always := spec.NameFor(spec.Content.Normalize().Hash()), intstr.FromInt32(1), policyv1.AlwaysAllow
 	return &policyv1.PodDisruptionBudget{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: string(release.CompanionDisruptionBudget)},
 		ObjectMeta: metav1.ObjectMeta{Namespace: spec.Namespace, Name: name, Labels: Labels(spec)},

@@ -1,6 +1,8 @@
 package workload
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -73,4 +75,18 @@ func SetFormer(d, former *appsv1.Deployment) {
 	}
 	former = former.DeepCopy()
 	d.Labels, d.Annotations = former.Labels, former.Annotations
+}
+
+// OtherContent adds to the drift of what changes its content in place that it
+// has another one: our own apply may have been lost to its state, where a
+// process was killed, or had been taken back.
+func OtherContent(live, wanted *appsv1.Deployment, drift []FieldDrift) []FieldDrift {
+	const field = "metadata.annotations[" + release.AnnotationContentHash + "]"
+	is, want := ContentHash(live), ContentHash(wanted)
+	if !release.NamedInPlace(live.Name) || is == want || slices.ContainsFunc(drift, func(d FieldDrift) bool { return d.Field == field }) {
+		return drift
+	}
+	return append(drift, FieldDrift{
+		Field: field, Expected: strconv.Quote(want), Actual: strconv.Quote(is), Manager: managerOf(field, live.GetManagedFields()), Removed: is == "",
+	})
 }

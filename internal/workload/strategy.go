@@ -85,7 +85,7 @@ func typedOf(spec release.Spec, c release.Content) typed {
 // import may rename what lives.
 func strategyOf(d *appsv1.Deployment) (release.Strategy, release.Rolling) {
 	if !release.NamedInPlace(d.Name) {
-		return release.StrategyBlueGreen, release.Rolling{}
+		return "", release.Rolling{}
 	}
 	var t typed
 	if json.Unmarshal([]byte(d.Annotations[release.AnnotationSpec]), &t) == nil && t.Strategy.InPlace() {

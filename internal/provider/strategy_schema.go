@@ -1,0 +1,56 @@
+package provider
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+var strategyMeaning = map[release.Strategy]string{
+	release.StrategyBlueGreen: "a new deployment beside it, under a name of its own",
+	release.StrategyRolling:   "in place, a few pods at a time",
+	release.StrategyRecreate:  "in place, all pods at once: the old ones end before the new ones start, so that there is an outage",
+}
+
+func strategyAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		Computed: true,
+		Default:  stringdefault.StaticString(string(release.StrategyBlueGreen)),
+		MarkdownDescription: "What a change of the content does: " + enumText(release.Strategies(), strategyMeaning) + ". Default: `" + string(release.StrategyBlueGreen) + "`. " +
+			"In place, whatever says here that a change makes a new deployment changes this one, except `application` and `namespace`: `id` and `name` stay, so that nothing that depends on them changes, and `content_hash` is another one. " +
+			"Pods that do not become healthy are taken back, to the last good content, on every cluster; so they are when the apply is interrupted or cancelled. The state keeps the former content, and the next plan shows the change again. " +
+			"There is one deployment in place for each application in a namespace. A change between `" + string(release.StrategyBlueGreen) + "` and the others makes a new deployment; one between the others is in place.",
+		Validators: []validator.String{oneOf(release.Strategies())},
+	}
+}
+
+func rollingUpdateAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: "How pods are replaced with `strategy = \"" + string(release.StrategyRolling) + "\"`, in Kubernetes' own terms." + inPlace,
+		Attributes: map[string]schema.Attribute{
+			"max_surge": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "How many pods there may be above `replicas`: a number, or percent of it (rounded up). Default: `" + release.DefaultMaxSurge + "`.",
+			},
+			"max_unavailable": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "How many of `replicas` pods may be missing: a number, or percent of it (rounded down). Default: `" + release.DefaultMaxUnavailable + "`, never fewer ready pods than asked for.",
+			},
+			"min_ready_seconds": schema.Int32Attribute{
+				Optional:            true,
+				MarkdownDescription: "Seconds that a new pod must stay ready before it counts as available. Default: 0.",
+				Validators:          []validator.Int32{int32validator.AtLeast(0)},
+			},
+			"progress_deadline": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "How long new pods may take to become healthy before they are taken back, as a text like `90s` or `5m`. Default: what `timeouts` leave.",
+				Validators:          []validator.String{isDuration()},
+			},
+		},
+	}
+}
