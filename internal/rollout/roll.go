@@ -191,9 +191,11 @@ const wholeWithin = 4
 // awaitWhole waits until the last good content has all its pods again, as long
 // as nobody waits for the process to end.
 func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, applied *appsv1.Deployment) error {
-	limit := wholeWithin * e.timing.Settle
+	limit, hurry := wholeWithin*e.timing.Settle, false
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= e.timing.Cleanup {
-		limit = time.Until(deadline) / 2 // interrupted: the rest is for writing it down
+		// Interrupted: half of the time is for writing it down, and what has
+		// failed to come up may go by itself.
+		limit, hurry = time.Until(deadline)/2, true
 	}
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
@@ -205,7 +207,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 			return false, 0, err
 		}
 		verdict = health.Compute(in)
-		return verdict.State == health.Healthy, 0, nil
+		return verdict.State == health.Healthy || hurry && verdict.Ready > 0 && verdict.Ready >= verdict.Want, 0, nil
 	})
 	still := e.podsOf(ctx, cl.cluster, former.id, cl.roll.hash)
 	for _, uid := range cl.roll.pods {

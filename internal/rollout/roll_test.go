@@ -282,8 +282,13 @@ func TestRollGivenUp(t *testing.T) {
 			ctx, kill := context.WithCancel(t.Context())
 			defer kill()
 			p := s.beating(t)
-			if name == "cancelled when dead" {
+			switch name {
+			case "cancelled when dead":
 				p = s.mortal(t)
+			case "interrupted":
+				timing := faultyTiming()
+				timing.Cleanup = 20 * time.Second // however busy the machine is
+				p.engine = rollout.New(timing)
 			}
 			got := giveUp(t, s, ctx, kill, p, s.rollingTo(ctx, t, p, s.rolling("v2", unreadyImage)))
 			if got.err == nil {

@@ -25,7 +25,7 @@ func Autoscaler(spec release.Spec) *autoscalingv2.HorizontalPodAutoscaler {
 		return nil
 	}
 	c := spec.Content.Normalize()
-	name, least := c.Name(), spec.Autoscaling.Min
+	name, least := spec.NameFor(c.Hash()), spec.Autoscaling.Min
 	var metrics []autoscalingv2.MetricSpec
 	for _, m := range targets(spec.Autoscaling) {
 		if m.percent == nil {
