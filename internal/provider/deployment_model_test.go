@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -70,6 +71,15 @@ func TestSpecSurvivesTheModel(t *testing.T) {
 		"exec probe": probed,
 		"autoscaled": {
 			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted, Autoscaling: &release.Autoscaling{Min: 2, Max: 8, CPU: ptr[int32](70)},
+			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
+		},
+		"rolling": {
+			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted, Strategy: release.StrategyRolling,
+			Rolling: release.Rolling{MaxSurge: "1", MaxUnavailable: "10%", MinReadySeconds: 3, ProgressDeadline: 90 * time.Minute},
+			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
+		},
+		"recreate": {
+			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted, Strategy: release.StrategyRecreate,
 			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
 		},
 		"nothing": {

@@ -101,8 +101,12 @@ var explanations = []explanation{
 		"Nothing was changed. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."), path.Root("desired_state")),
 	rule("Deployment did not stop", always[*release.StopError](
 		"Find out what those pods wait for: a finalizer, a long termination_grace_period_seconds, a node that is gone. The next apply goes on."), path.Root("desired_state")),
-	rule("Deployment was cancelled", always[*release.CancelledError](
-		"It has been asked to scale down. The next apply resumes it in place."), path.Empty()),
+	rule("Deployment was cancelled", func(e *release.CancelledError) string {
+		if e.Change {
+			return "What ran before goes on running. The next plan shows the change again."
+		}
+		return "It has been asked to scale down. The next apply resumes it in place."
+	}, path.Empty()),
 	rule("Action is not allowed", always[*release.RefusedError]("Nothing was changed."), path.Empty()),
 	rule("Deployment was taken over", always[*release.TakenOverError](
 		"This run stopped working on it. Apply again when the other one has ended."), path.Empty()),

@@ -23,6 +23,9 @@ func TestClaim(t *testing.T) {
 	}{
 		{"nothing there", release.Found{}, release.ClaimCreate},
 		{"other content, same name", release.Found{Record: &release.Record{Hash: "7f3c9a1e1"}}, release.ClaimRefuseCollision},
+		{"other content, which changes in place", release.Found{Record: &release.Record{Hash: "7f3c9a1e1", Status: release.StatusStarted, Custody: release.CustodyOwned}, InPlace: true, Healthy: true}, release.ClaimAdoptAndTell},
+		{"other content in place, retained", release.Found{Record: &release.Record{Hash: "7f3c9a1e1", Status: release.StatusStarted, Custody: release.CustodyRetained}, InPlace: true}, release.ClaimAdopt},
+		{"other content in place, serving, ill", release.Found{Record: &release.Record{Hash: "7f3c9a1e1", Status: release.StatusStarted, Custody: release.CustodyOwned}, InPlace: true, Carries: true}, release.ClaimRefuseUnhealthy},
 		{"claimed in this run", release.Found{Record: owned, ClaimedHere: true}, release.ClaimRefuseTwin},
 		{"somebody at work", release.Found{Record: record(release.CustodyClaimed, release.StatusStarting, "run")}, release.ClaimWait},
 		{"somebody at work on removing it", release.Found{Record: record(release.CustodyTerminating, release.StatusTerminating, "run")}, release.ClaimWait},

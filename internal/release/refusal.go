@@ -52,9 +52,13 @@ type CancelledError struct {
 	Cluster string
 	ID      ID
 	By      string
+	Change  bool // of what was up, and stays as it was
 }
 
 func (e *CancelledError) Error() string {
+	if e.Change {
+		return fmt.Sprintf("the change of the deployment %s was cancelled on cluster %q by %s", e.ID, e.Cluster, e.By)
+	}
 	return fmt.Sprintf("the start of the deployment %s was cancelled on cluster %q by %s", e.ID, e.Cluster, e.By)
 }
 

@@ -273,6 +273,15 @@ func (cl *claim) outcome() string {
 	}
 }
 
+// tellChange says in the error of a cancelled update that it was one of what
+// was up already.
+func tellChange(err error, kept []*claim) {
+	var by *release.CancelledError
+	if errors.As(err, &by) {
+		by.Change = slices.ContainsFunc(kept, func(cl *claim) bool { return cl.before != nil && cl.before.Status.Up() })
+	}
+}
+
 // tellRolledBack adds to the errors of a failed change of content what became of
 // it. Where there is no such error, it is a notice.
 func tellRolledBack(claims []*claim) []Notice {

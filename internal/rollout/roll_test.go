@@ -291,8 +291,14 @@ func TestRollGivenUp(t *testing.T) {
 				p.engine = rollout.New(timing)
 			}
 			got := giveUp(t, s, ctx, kill, p, s.rollingTo(ctx, t, p, s.rolling("v2", unreadyImage)))
-			if got.err == nil {
-				t.Fatal("no error")
+			if got.err == nil || got.done.Status != release.StatusStarted && name != "cancelled when dead" {
+				t.Fatalf("it ended as %+v: %v", got.done, got.err)
+			}
+			if name == "cancelled" && !strings.Contains(got.err.Error(), "the change of the deployment") {
+				t.Errorf("it says: %v", got.err)
+			}
+			if name != "cancelled when dead" && (len(got.done.Notices) != 1 || !strings.Contains(got.done.Notices[0].Detail, "back at version v1, whose pods were never touched")) {
+				t.Errorf("notices: %v", got.done.Notices)
 			}
 			testcluster.Eventually(t, 30*time.Second, "the pods of the other version to go", func() error {
 				if now := s.pods("v1"); !slices.Equal(now, pods) {

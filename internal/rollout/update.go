@@ -61,6 +61,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
+		tellChange(err, kept)
 		e.failUpdate(whole, kept, added, err)
 		done.Status, done.Reason = failedAs(whole, t, kept, err)
 		done.Notices = append(done.Notices, tellRolledBack(claims)...)

@@ -43,7 +43,7 @@ func checkRolling(r *report, at path, rolling release.Rolling) {
 	unavailable, ok2 := checkPodLimit(r, at.to("max_unavailable"), rolling.MaxUnavailable, release.DefaultMaxUnavailable)
 	switch {
 	case ok2 && strings.HasSuffix(rolling.MaxUnavailable, "%") && unavailable > 100:
-		r.add(at.to("max_unavailable"), "Invalid number of pods", "max_unavailable is %q, but no more than all pods (100%%) can be missing.", rolling.MaxUnavailable)
+		r.add(at.to("max_unavailable"), "Invalid number of pods", "max_unavailable is %q, but no more than all pods (100%%) can be missing. Use a smaller one.", rolling.MaxUnavailable)
 	case ok1 && ok2 && surge == 0 && unavailable == 0:
 		where := at.to("max_surge")
 		if rolling.MaxSurge == "" {
@@ -53,12 +53,12 @@ func checkRolling(r *report, at path, rolling release.Rolling) {
 			"max_surge and max_unavailable are both 0: there may be neither a pod more nor a pod less, so that none could be replaced. Leave one of them above 0; max_surge costs no capacity.")
 	}
 	if rolling.MinReadySeconds < 0 {
-		r.add(at.to("min_ready_seconds"), "Negative min_ready_seconds", "min_ready_seconds is %d; it cannot be less than 0.", rolling.MinReadySeconds)
+		r.add(at.to("min_ready_seconds"), "Negative min_ready_seconds", "min_ready_seconds is %d; it cannot be less than 0. Leave it out, or use a number of seconds.", rolling.MinReadySeconds)
 		return
 	}
 	deadline := rolling.ProgressDeadline
 	if deadline < 0 || deadline > math.MaxInt32*time.Second {
-		r.add(at.to("progress_deadline"), "Invalid progress_deadline", "progress_deadline is %s; use a length of time such as \"5m\".", deadline)
+		r.add(at.to("progress_deadline"), "Invalid progress_deadline", "progress_deadline is %s, which is no time that a rollout can take. Use a length of time such as \"5m\".", deadline)
 		return
 	}
 	if deadline == 0 {
@@ -80,7 +80,7 @@ func checkPodLimit(r *report, at path, text, fallback string) (number int, ok bo
 		text = fallback
 	}
 	if !podLimit.MatchString(text) {
-		r.add(at, "Invalid number of pods", "%q is neither a number of pods, such as 1, nor percent of them, such as \"25%%\".", text)
+		r.add(at, "Invalid number of pods", "%q is neither a number of pods, such as 1, nor percent of them, such as \"25%%\". Use one of the two.", text)
 		return 0, false
 	}
 	number, err := strconv.Atoi(strings.TrimSuffix(text, "%"))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
@@ -130,6 +131,20 @@ func autoscaled() release.Spec {
 	return spec
 }
 
+// rolling changes its content in place.
+func rolling() release.Spec {
+	spec := typical()
+	spec.Strategy = release.StrategyRolling
+	spec.Rolling = release.Rolling{MaxSurge: "1", MaxUnavailable: "10%", MinReadySeconds: 5, ProgressDeadline: 90 * time.Second}
+	return spec
+}
+
+func recreated() release.Spec {
+	spec := minimal()
+	spec.Strategy = release.StrategyRecreate
+	return spec
+}
+
 func render(t *testing.T, spec release.Spec) string {
 	t.Helper()
 	d, err := workload.Deployment(spec)
@@ -167,6 +182,7 @@ func render(t *testing.T, spec release.Spec) string {
 func TestGolden(t *testing.T) {
 	for name, spec := range map[string]release.Spec{
 		"minimal": minimal(), "typical": typical(), "rich": rich(), "privileged": privileged(), "bare": bare(), "patched": patched(), "autoscaled": autoscaled(),
+		"rolling": rolling(), "recreate": recreated(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := render(t, spec)
