@@ -254,6 +254,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return e.failHalted(ctx, cl, cause)
 	case cl.goesBack():
+		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return e.takeBackRoll(ctx, cl, reasonOf(cause), cl.undoAdoption)
 	case cl.before != nil && cl.before.Status.Up():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
@@ -293,9 +294,6 @@ func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.Can
 
 func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
 	status, reason := release.StatusCancelled, interruptedBy(by)
-	if cl.goesBack() {
-		return e.takeBackRoll(ctx, cl, reason, func(r *release.Record) { r.Custody = release.CustodyOwned })
-	}
 	switch {
 	case cl.halted: // its pods are going, which nobody need wait for
 		status = release.StatusStopping
@@ -308,6 +306,9 @@ func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledErr
 	entry := cl.entry(ctx, nil)
 	entry.Outcome, entry.Reason = release.OutcomeCancelled, interruptedBy(by)
 	defer func() { cl.unsuccessful(ctx, entry) }() // last: there is little time
+	if cl.goesBack() {
+		return e.takeBackRoll(ctx, cl, reason, func(r *release.Record) { r.Custody = release.CustodyOwned })
+	}
 	// The record first: it is what the next apply reads, whatever becomes of the rest.
 	err := cl.finish(ctx, func(r *release.Record) {
 		if r.Custody == release.CustodyClaimed {

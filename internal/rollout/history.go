@@ -187,7 +187,7 @@ func (cl *claim) operation() release.Operation {
 func (cl *claim) notable() bool {
 	b, goal := cl.before, cl.target.spec.DesiredState.Goal()
 	switch {
-	case b == nil, b.Busy(), b.Status != goal:
+	case b == nil, b.Busy(), b.Status != goal, cl.roll != nil:
 		return true
 	case cl.does != "":
 		return cl.does == release.OperationRestart

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -167,11 +168,11 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 		return err
 	}
 	former := target{spec: spec, hash: r.hash, id: t.id}
-	service, _, err := e.applyService(ctx, c, former, everything)
-	if err != nil {
-		return err
-	}
-	if service != nil {
+	if want := workload.Service(spec); want != nil {
+		service, _, err := apply(ctx, c, former, "Service", func(*corev1.Service) (*corev1.Service, error) { return want.DeepCopy(), nil }, everything)
+		if err != nil {
+			return err
+		}
 		baseline["Service"] = workload.Baseline(service)
 	}
 	cl.note(func(r *release.Record) {
@@ -327,6 +328,8 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 	cl.roll.version = cl.roll.good.Annotations[release.AnnotationVersion]
 	cl.roll.pods = e.podsOf(ctx, c, req.ID, record.Hash)
 	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
+	cl.record.Entry, cl.does = entryOf(record), release.OperationCancel
+	cl.record.Phases = []release.Phase{{Name: string(release.ActionCancel), At: time.Now().UTC()}}
 	cl.record.Beat++
 	if err := cl.write(ctx); err != nil {
 		return false, err
@@ -335,5 +338,9 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 	req.tell("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	return true, e.takeBackRoll(clean, cl, "", func(*release.Record) {})
+	err = e.takeBackRoll(clean, cl, "", func(*release.Record) {})
+	entry := cl.entry(ctx, err)
+	entry.Reason = cmp.Or(entry.Reason, "whoever was changing it is gone")
+	e.remember(clean, c, req.ID.Namespace, application, entry)
+	return true, err
 }

@@ -449,7 +449,7 @@ func TestOneOfTwoClustersFails(t *testing.T) {
 	}
 	pods, there1 := s.pods("v1"), far.pods("v1")
 	// There, no more pods than there are.
-	if _, err := second.Client().CoreV1().ResourceQuotas(s.namespace).Create(t.Context(), quota("full", len(there1)), metav1.CreateOptions{}); err != nil {
+	if _, err := second.Client().CoreV1().ResourceQuotas(s.namespace).Create(t.Context(), quota(len(there1)), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	testcluster.Eventually(t, 30*time.Second, "the quota to be counted", func() error {
