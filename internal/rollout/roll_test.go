@@ -42,7 +42,7 @@ func recreate(spec *release.Spec) { spec.Strategy = release.StrategyRecreate }
 
 func broken(spec *release.Spec) { spec.Content.Image = "demo/missing:" + spec.Content.Version }
 
-func inPlace(t *testing.T, change func(*release.Spec)) *service {
+func inPlace(t *testing.T) *service {
 	t.Helper()
 	l := newLife(t, testcluster.Shared(t))
 	s := &service{life: l}
@@ -52,11 +52,11 @@ func inPlace(t *testing.T, change func(*release.Spec)) *service {
 		l.names[version] = l.rolling(version, nil).Name()
 	}
 	p := l.process(t)
-	if err := errors.Join(p.create(t.Context(), l.rolling("v1", change)), p.promote(t.Context(), "v1", 1)); err != nil {
+	if err := errors.Join(p.create(t.Context(), l.rolling("v1", nil)), p.promote(t.Context(), "v1", 1)); err != nil {
 		t.Fatal(err)
 	}
 	l.owners["v2"], l.owners["v3"] = l.owners["v1"], l.owners["v1"]
-	s.address, s.fewest = l.cluster.WatchMain(t, l.namespace, "api"), l.watchReady("v1")
+	s.address, s.fewest = l.cluster.WatchMain(t, l.namespace, "api"), l.watchReady("v2") // all versions have one name
 	return s
 }
 
@@ -89,7 +89,7 @@ func (s *service) runs(version string, spec release.Spec) {
 // capacity, and back again.
 func TestContentChangesInPlace(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	uid := s.workload("v1").UID
 	for _, version := range []string{"v2", "v1", "v3"} {
 		before := s.pods("v1")
@@ -137,7 +137,7 @@ func TestContentChangesInPlace(t *testing.T) {
 // TestFailedRollGoesBack: pods of the good version are never touched.
 func TestFailedRollGoesBack(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	pods := s.pods("v1")
 	p := s.process(t)
 	more := func(spec *release.Spec) {
@@ -164,6 +164,10 @@ func TestFailedRollGoesBack(t *testing.T) {
 	if err != nil || len(svc.Spec.Ports) != 1 {
 		t.Errorf("its Service has the ports %v: %v", svc.Spec.Ports, err)
 	}
+	told := s.history()
+	if last := told[len(told)-1]; last.Operation != release.OperationUpdate || last.Version != "v2" || last.Outcome != release.OutcomeFailed || last.Reason != start.Summary() {
+		t.Errorf("the history's last line is %+v", last)
+	}
 	// Reverting is clean: nothing happens to the pods, and the reason goes.
 	if err := s.process(t).update(t.Context(), s.rolling("v1", nil), false); err != nil {
 		t.Fatal(err)
@@ -181,7 +185,7 @@ func TestFailedRollGoesBack(t *testing.T) {
 // TestProgressDeadline bounds the wait for what may still come.
 func TestProgressDeadline(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	pods := s.pods("v1")
 	err := s.process(t).update(t.Context(), s.rolling("v2", func(spec *release.Spec) {
 		spec.Content.Image, spec.Rolling.ProgressDeadline = "demo/unready-api:v2", 2*time.Second
@@ -199,7 +203,7 @@ func TestProgressDeadline(t *testing.T) {
 // good one where the new one fails.
 func TestRecreate(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	p := s.process(t)
 	pods := s.pods("v1")
 	if err := p.update(t.Context(), s.rolling("v1", recreate), false); err != nil {
@@ -277,7 +281,7 @@ func TestRollGivenUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := inPlace(t, nil)
+			s := inPlace(t)
 			pods := s.pods("v1")
 			ctx, kill := context.WithCancel(t.Context())
 			defer kill()
@@ -320,7 +324,7 @@ func TestRollGivenUp(t *testing.T) {
 // that, or what was there.
 func TestAdoptionRollsForward(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	pods, before := s.pods("v1"), s.record("v1")
 	_, err := s.process(t).engine.Deploy(t.Context(), s.process(t).on, s.rolling("v2", broken))
 	var start *rollout.StartError
@@ -364,8 +368,8 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 			t.Parallel()
 			for k, more := 1, true; more; k++ {
 				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
-					s := inPlace(t, nil)
-					what := ""
+					s := inPlace(t)
+					var what string
 					if what, more = s.killedRolling(t, next.asked(s), k); more {
 						t.Logf("killed after %s", what)
 					}
@@ -430,7 +434,7 @@ func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what st
 // TestOneOfTwoClustersFails: both go back.
 func TestOneOfTwoClustersFails(t *testing.T) {
 	t.Parallel()
-	s := inPlace(t, nil)
+	s := inPlace(t)
 	second := testcluster.Start(t)
 	far := &life{t: t, cluster: second, proxy: second.Proxy(t), namespace: s.namespace, owners: s.owners, names: s.names}
 	_, err := second.Client().CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}, metav1.CreateOptions{})

@@ -98,7 +98,7 @@ func TestRevision(t *testing.T) {
 	owned := live.DeepCopy()
 	owned.ManagedFields = []metav1.ManagedFieldsEntry{{
 		Manager: release.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:switchback.dev/content-hash":{}},"f:labels":{"f:app.kubernetes.io/version":{}}},"f:spec":{"f:replicas":{}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:switchback.dev/content-hash":{}},"f:labels":{"f:app.kubernetes.io/version":{}}},"f:spec":{"f:replicas":{}}}`),
 	}}
 	got, err := workload.Revision(owned, set, hash)
 	if err != nil || got == nil {
