@@ -43,6 +43,7 @@ type shownRelease struct {
 	CreatedBy                                                             string `json:"created_by"`
 	Collected                                                             bool   `json:"collected_at_next_promotion"`
 	CollectReason                                                         string `json:"collect_reason"`
+	KeptUntil                                                             string `json:"kept_until"`
 }
 
 type shownReleases struct{ Deployments []shownRelease }

@@ -32,6 +32,7 @@ type releaseModel struct {
 	CreatedBy        types.String `tfsdk:"created_by"`
 	Collected        types.Bool   `tfsdk:"collected_at_next_promotion"`
 	CollectReason    types.String `tfsdk:"collect_reason"`
+	KeptUntil        types.String `tfsdk:"kept_until"`
 }
 
 var custodyMeaning = map[release.Custody]string{
@@ -68,6 +69,8 @@ func releaseAttributes() map[string]schema.Attribute {
 		"collected_at_next_promotion": dataBool("Whether the next promotion, to a deployment that is not there yet, will remove it. " +
 			"One in a Terraform state never is: its own destroy decides."),
 		"collect_reason": dataString("Why it will be removed then; null where it will not."),
+		"kept_until": dataString("When `keep_previous.ttl` ends for it, in RFC 3339, by the cluster's clock: the next change of the main deployment after that removes it. " +
+			"Null where it is not retained, or has no end."),
 	}
 }
 
@@ -80,7 +83,7 @@ func releaseData(s rollout.Surveyed) releaseModel {
 		Retained:  types.BoolValue(s.Record.Custody == release.CustodyRetained),
 		Condemned: types.BoolValue(s.Record.Custody == release.CustodyCondemned),
 		CreatedAt: timeOrNull(s.Created), CreatedBy: textOrNull(s.Record.CreatedBy),
-		Collected: types.BoolValue(s.Collected != ""), CollectReason: textOrNull(s.Collected),
+		Collected: types.BoolValue(s.Collected != ""), CollectReason: textOrNull(s.Collected), KeptUntil: timeOrNull(s.KeptUntil),
 	}
 	if s.Position > 0 {
 		m.PreviousPosition = types.Int32Value(int32(s.Position))

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,12 @@ func TestAccKeepPreviousForATime(t *testing.T) {
 	l.wantReleases(nameOf("v2"), nameOf("v3"))
 	w.wantNoChanges()
 
+	// Whoever looks sees until when.
+	w.apply(l.config(l.deployment(createFirst, image("v3")), l.main(keepPreviousAs(2, `ttl = "48h"`), `timeouts = { update = "9m" }`, `drain = "2s"`), l.data("deployments", "all")))
+	shown := read[shownReleases](w, "switchback_deployments.all").Deployments
+	if len(shown) != 2 || shown[0].KeptUntil != "" || !strings.HasSuffix(shown[1].KeptUntil, "Z") {
+		t.Errorf("main and the one before are kept until when: %+v", shown)
+	}
 	l.age(48 * time.Hour)
 	w.wantNoChanges()
 	w.apply(config("v3", `timeouts = { update = "9m" }`, `drain = "2s"`), "-replace="+theMain)

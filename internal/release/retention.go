@@ -1,7 +1,6 @@
 package release
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -122,54 +121,4 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 		slices.Sort(names)
 	}
 	return c
-}
-
-// Fate is what the next promotion does with a release.
-type Fate string
-
-// Fates.
-const (
-	FateStays   Fate = "stays"   // in a Terraform state: only its own resource ends it
-	FateRetain  Fate = "retain"  // kept for going back, as keep_previous.state says
-	FateRemove  Fate = "remove"  // collected
-	FateUnknown Fate = "unknown" // a process is at work on it, or was when it died
-)
-
-// Fates lists every Fate.
-func Fates() []Fate { return []Fate{FateStays, FateRetain, FateRemove, FateUnknown} }
-
-// Outlook is what will become of a release.
-type Outlook struct {
-	Next    Fate      // when the address moves to a release that is not there yet
-	Expires time.Time // when its ttl ends or has ended; zero: never, or not known
-	Expired bool      // the ttl has ended: whatever changes main next collects it
-}
-
-// Outlooks says of each release of an application what the next promotion would
-// do with it, as things stand. It is for showing, not for deciding: between now
-// and then anything may change.
-func Outlooks(main Main, records map[string]*Record, now time.Time) map[string]Outlook {
-	const another = "" // no release has this name
-	next := main.Promoted(another).Noted(now)
-	next.Checkpoint = nil
-	c := Collect(next, records, now)
-	outlooks := make(map[string]Outlook, len(records))
-	for _, name := range slices.Sorted(maps.Keys(records)) {
-		r, o := records[name], Outlook{Next: FateRetain}
-		switch {
-		case r.Custody == CustodyOwned:
-			o.Next = FateStays
-		case r.Busy():
-			o.Next = FateUnknown
-		case slices.Contains(c.Remove, name):
-			o.Next = FateRemove
-		}
-		if slices.Contains(main.Previous, name) && !main.Names(name) {
-			if ends, ok := main.Expires(name); ok {
-				o.Expires, o.Expired = ends, !now.Before(ends)
-			}
-		}
-		outlooks[name] = o
-	}
-	return outlooks
 }

@@ -1,7 +1,6 @@
 package release_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -156,44 +155,6 @@ func TestDisposeKeeps(t *testing.T) {
 			if got := release.Dispose(r, "mine", false, []string{"r"}, "r"); got != want {
 				t.Errorf("%s, %s: %s, want %s", custody, status, got, want)
 			}
-		}
-	}
-}
-
-func TestOutlooks(t *testing.T) {
-	main := release.Main{
-		Deployment: "m", Previous: []string{"p1", "p2", "p3"}, KeepCount: 3, KeepTTL: time.Hour,
-		Left: map[string]time.Time{"p1": now.Add(-time.Minute), "p2": now.Add(-time.Minute), "p3": now.Add(-2 * time.Hour)},
-	}
-	r := func(custody release.Custody) *release.Record {
-		return &release.Record{Custody: custody, Status: release.StatusStarted}
-	}
-	busy := r(release.CustodyClaimed)
-	busy.Run = "run"
-	got := release.Outlooks(main, map[string]*release.Record{
-		"m": r(release.CustodyOwned), "p1": r(release.CustodyRetained), "p2": r(release.CustodyOwned), "p3": r(release.CustodyRetained),
-		"failed": r(release.CustodyAbandoned), "busy": busy,
-	}, now)
-	soon := now.Add(59 * time.Minute)
-	want := map[string]release.Outlook{
-		"m":      {Next: release.FateStays},
-		"p1":     {Next: release.FateRetain, Expires: soon},
-		"p2":     {Next: release.FateStays, Expires: soon},
-		"p3":     {Next: release.FateRemove, Expires: now.Add(-time.Hour), Expired: true},
-		"failed": {Next: release.FateRemove},
-		"busy":   {Next: release.FateUnknown},
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	// What falls out of the count with the next promotion.
-	main.KeepCount = 1
-	if got := release.Outlooks(main, map[string]*release.Record{"m": r(release.CustodyCondemned), "p1": r(release.CustodyRetained)}, now); got["p1"].Next != release.FateRemove || got["m"].Next != release.FateRetain {
-		t.Errorf("with one kept: %+v", got)
-	}
-	for _, o := range got {
-		if !slices.Contains(release.Fates(), o.Next) {
-			t.Error(fmt.Sprint(o))
 		}
 	}
 }

@@ -24,9 +24,10 @@ type Surveyed struct {
 	Created     time.Time          // of the record
 	Workload    *appsv1.Deployment // nil: none
 
-	Main      bool   // the application's address leads here, as it stands
-	Position  int    // among the former mains, from 1, the newest; 0: none of them
-	Collected string // why the next promotion would remove it; empty: it would not
+	Main      bool      // the application's address leads here, as it stands
+	Position  int       // among the former mains, from 1, the newest; 0: none of them
+	Collected string    // why the next promotion would remove it; empty: it would not
+	KeptUntil time.Time // by keep_previous.ttl; zero: no ttl concerns it
 }
 
 // Survey are the releases of one cluster, or why it could not be read.
@@ -82,6 +83,9 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]
 		s.Main, s.Collected = splits[s.Application][s.ID.Name] > 0, outlooks[s.Application][s.ID.Name]
 		if main := r.mains[s.Application]; main != nil && !s.Main {
 			s.Position = slices.Index(main.Previous, s.ID.Name) + 1
+			if s.Record.Custody == release.CustodyRetained {
+				s.KeptUntil, _ = main.Expires(s.ID.Name)
+			}
 		}
 	}
 	slices.SortFunc(r.found, byAge)
