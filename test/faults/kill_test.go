@@ -145,21 +145,21 @@ func (v verb) writes(t *testing.T) []testcluster.Request {
 // fast one: of the record and of the Lease, once in release.HeartbeatEvery.
 const heartbeats = 2
 
-// endsBefore waits for the end or for something that may come before it.
+// endsBefore waits for something that an execution may come to, and says whether
+// it has ended without.
 func (x *execution) endsBefore(seen <-chan struct{}) bool {
+	x.w.t.Helper()
 	select {
 	case <-seen:
-		return false
 	case <-x.exited:
 	case <-time.After(commandTimeout):
+		x.w.t.Fatalf("it goes on and on:\n%s", x.text())
 	}
 	select {
-	case <-seen:
+	case <-seen: // and may have ended since
 		return false
-	case <-x.exited:
-		return true
 	default:
-		return false
+		return true
 	}
 }
 
@@ -185,13 +185,14 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	before := len(w.history())
 	x := v.start(w)
 	started <- x
-	if x.endsBefore(hit) && x.code == 0 {
-		if made := len(w.proxy.Writes()); made < k && made >= k-heartbeats {
-			t.Logf("there were %d writes this time: the run without a fault took longer, and had a heartbeat more", made)
-			return
+	if x.endsBefore(hit) {
+		made := len(w.proxy.Writes())
+		if x.code != 0 || made >= k || made < k-heartbeats {
+			t.Fatalf("it ended with %d after %d writes, before write %d:\n%s", x.code, made, k, x.text())
 		}
+		t.Logf("there were %d writes this time: the run without a fault took longer, and had a heartbeat more", made)
+		return
 	}
-	x.reach(fmt.Sprintf("write %d", k), hit)
 	// A run that was interrupted after its last write has nothing left to fail.
 	if code := x.ends("cut off"); code == 0 && lost {
 		t.Fatalf("a killed run succeeded:\n%s", x.text())
