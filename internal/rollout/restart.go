@@ -56,28 +56,7 @@ func startedAs(spec release.Spec, live *appsv1.Deployment) release.Spec {
 // new and ready and the old ones gone. Where the new ones do not become ready,
 // the old ones stay.
 func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, error) {
-	began := time.Now()
-	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStarted}
-	whole := ctx
-	ctx, abort := context.WithCancelCause(ctx)
-	defer abort(nil)
-	claims, err := e.holdAll(ctx, req, release.ActionRestart, release.DesiredStarted)
-	for _, cl := range claims {
-		cl.abortBy(abort)
-	}
-	if err == nil {
-		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.restartOne(ctx, cl, req) })
-	}
-	if err == nil {
-		err = e.settle(ctx, claims, &done, began)
-	}
-	if err != nil {
-		err = causeOf(ctx, err)
-		e.failKeptAll(whole, claims, err)
-		return done, err
-	}
-	req.tell("%s has been restarted", req.ID)
-	return done, nil
+	return e.bringBack(ctx, req, release.ActionRestart, e.restartOne, "has been restarted")
 }
 
 func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) error {

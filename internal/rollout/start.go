@@ -11,17 +11,23 @@ import (
 // every cluster, and returns when they are healthy. It also resumes one whose
 // start was cancelled or failed.
 func (e *Engine) Start(ctx context.Context, req ActionRequest) (Deployed, error) {
+	return e.bringBack(ctx, req, release.ActionStart, e.startOne, "is started")
+}
+
+// bringBack does one action that ends with a started release, on every cluster.
+// Whoever asks for a cancel ends it.
+func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action release.Action, one func(context.Context, *claim, ActionRequest) error, outcome string) (Deployed, error) {
 	began := time.Now()
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStarted}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
-	claims, err := e.holdAll(ctx, req, release.ActionStart, release.DesiredStarted)
+	claims, err := e.holdAll(ctx, req, action, release.DesiredStarted)
 	for _, cl := range claims {
 		cl.abortBy(abort)
 	}
 	if err == nil {
-		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.startOne(ctx, cl, req) })
+		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, one(ctx, cl, req) })
 	}
 	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
@@ -31,7 +37,7 @@ func (e *Engine) Start(ctx context.Context, req ActionRequest) (Deployed, error)
 		e.failKeptAll(whole, claims, err)
 		return done, err
 	}
-	req.tell("%s is started", req.ID)
+	req.tell("%s %s", req.ID, outcome)
 	return done, nil
 }
 

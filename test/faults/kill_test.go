@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -145,24 +144,6 @@ func (v verb) writes(t *testing.T) []testcluster.Request {
 // fast one: of the record and of the Lease, once in release.HeartbeatEvery.
 const heartbeats = 2
 
-// endsBefore waits for something that an execution may come to, and says whether
-// it has ended without.
-func (x *execution) endsBefore(seen <-chan struct{}) bool {
-	x.w.t.Helper()
-	select {
-	case <-seen:
-	case <-x.exited:
-	case <-time.After(commandTimeout):
-		x.w.t.Fatalf("it goes on and on:\n%s", x.text())
-	}
-	select {
-	case <-seen: // and may have ended since
-		return false
-	default:
-		return true
-	}
-}
-
 // cutOff ends a verb after its k-th write, and makes sure that the next run goes on.
 func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) {
 	t.Helper()
@@ -185,7 +166,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	before := len(w.history())
 	x := v.start(w)
 	started <- x
-	if x.endsBefore(hit) {
+	if x.endsBefore(fmt.Sprintf("write %d", k), hit) {
 		made := len(w.proxy.Writes())
 		if x.code != 0 || made >= k || made < k-heartbeats {
 			t.Fatalf("it ended with %d after %d writes, before write %d:\n%s", x.code, made, k, x.text())
