@@ -24,13 +24,12 @@ const minimumMinor = 30
 // Every request goes through it. That a cluster is unreachable, untrusted, too
 // old or the wrong one is remembered; other failures are not.
 func (c *Cluster) Check(ctx context.Context) error {
-	c.mu.Lock()
-	checked, err := c.checked, c.checkErr
-	c.mu.Unlock()
-	if checked {
-		return err
+	checked := func() (bool, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.checked, c.checkErr
 	}
-	return c.share(ctx, "check", func() error {
+	return c.share(ctx, "check", checked, func() error {
 		found, err := c.check(c.ctx)
 		var (
 			unreachable *UnreachableError
@@ -49,10 +48,18 @@ func (c *Cluster) Check(ctx context.Context) error {
 	})
 }
 
-// share runs fn once for all who ask at the same time. fn must not use a
-// caller's context: its end is that caller's matter alone.
-func (c *Cluster) share(ctx context.Context, key string, fn func() error) error {
-	done := c.flight.DoChan(key, func() (any, error) { return nil, fn() })
+// share runs fn once for all who ask before its outcome is known. fn must not
+// use a caller's context: its end is that caller's matter alone.
+func (c *Cluster) share(ctx context.Context, key string, known func() (bool, error), fn func() error) error {
+	if ok, err := known(); ok {
+		return err
+	}
+	done := c.flight.DoChan(key, func() (any, error) {
+		if ok, err := known(); ok { // since we asked, from a flight that has just ended
+			return nil, err
+		}
+		return nil, fn()
+	})
 	select {
 	case r := <-done:
 		return r.Err

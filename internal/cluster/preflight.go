@@ -187,25 +187,25 @@ func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Fe
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	done := c.preflight[namespace]
-	c.mu.Unlock()
-	covered := func(p *Preflight) bool {
-		return p != nil && !slices.ContainsFunc(features, func(f Feature) bool { return !p.passed[f] })
+	found := func() *Preflight {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.preflight[namespace]
 	}
-	if covered(done) {
-		return done, nil
+	covered := func() (bool, error) {
+		p := found()
+		return p != nil && !slices.ContainsFunc(features, func(f Feature) bool { return !p.passed[f] }), nil
 	}
 	wanted := slices.Clone(features)
-	if done != nil {
-		for f := range done.passed {
+	if p := found(); p != nil {
+		for f := range p.passed {
 			if !slices.Contains(wanted, f) {
 				wanted = append(wanted, f)
 			}
 		}
 	}
 	slices.Sort(wanted)
-	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), func() error {
+	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), covered, func() error {
 		p, err := c.inspect(c.ctx, namespace, wanted)
 		if err != nil {
 			return err
@@ -218,9 +218,7 @@ func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Fe
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.preflight[namespace], nil
+	return found(), nil
 }
 
 func (c *Cluster) inspect(ctx context.Context, namespace string, features []Feature) (*Preflight, error) {
@@ -378,14 +376,13 @@ func blocking(ns *corev1.Namespace) string {
 // User is who the API server takes us for, asked once a run; empty where it
 // does not tell.
 func (c *Cluster) User(ctx context.Context) string {
-	c.mu.Lock()
-	known := c.user
-	c.mu.Unlock()
-	if known != nil {
-		return *known
+	known := func() (bool, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.user != nil, nil
 	}
 	var name string
-	err := c.share(ctx, "user", func() error {
+	err := c.share(ctx, "user", known, func() error {
 		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}
 		err := c.review(c.ctx, review)
 		if err != nil && !apierrors.IsForbidden(err) {
