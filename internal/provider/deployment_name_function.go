@@ -25,7 +25,8 @@ func (deploymentNameFunction) Definition(_ context.Context, _ function.Definitio
 		Summary: "Name a deployment by its application and content hash.",
 		MarkdownDescription: fmt.Sprintf("The name that a deployment's objects have: `<application>-<first %d characters of the content hash>`. "+
 			"It is the `name` of the `switchback_deployment` with that `application` and `content_hash`, and with `<namespace>/` before it the `id`. "+
-			"Use it where only the hash is at hand: from another configuration's output, or from the annotation `%s` of an object.", release.HashLength, release.AnnotationContentHash),
+			"Use it where only the hash is at hand: from another configuration's output, or from the annotation `%s` of an object. "+
+			"A deployment that changes in place (`strategy`) keeps the name that it was made with, whatever its content.", release.HashLength, release.AnnotationContentHash),
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "application",
