@@ -20,7 +20,7 @@ import (
 // adopt decides, before anything is written, whether the address may be what
 // the request says: a Service of our own, or one of somebody else's that was
 // handed to us.
-func (p *promotion) adopt(ctx context.Context, s *side) error {
+func (p *Promotion) adopt(ctx context.Context, s *side) error {
 	want := p.req.Service
 	refuse := func(service, format string, args ...any) error {
 		return &release.AdoptionError{Cluster: s.cluster.Name(), Namespace: want.Namespace, Service: service, Reason: fmt.Sprintf(format, args...)}
@@ -58,7 +58,7 @@ func (p *promotion) adopt(ctx context.Context, s *side) error {
 
 // unclaimed makes sure that no other application calls the Service its address,
 // whatever it selects just now.
-func (p *promotion) unclaimed(ctx context.Context, c Cluster, svc *corev1.Service) error {
+func (p *Promotion) unclaimed(ctx context.Context, c Cluster, svc *corev1.Service) error {
 	list := &corev1.ConfigMapList{}
 	if err := c.List(ctx, svc.Namespace, release.ManagedSelector+","+release.LabelRole+"="+release.RolePointer, list); err != nil {
 		return err

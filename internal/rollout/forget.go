@@ -38,7 +38,7 @@ func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, ap
 				return false, err
 			}
 		}
-		h.lastUse(c)
+		h.lastUse(scope{c, namespace, application})
 		return true, nil
 	}
 }

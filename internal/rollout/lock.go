@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,32 @@ func (e *LockedError) Unwrap() error { return e.Err }
 // permission that nothing else does.
 const leasePoll = time.Second
 
+// scope is what a Lease is for: one application on one cluster.
+type scope struct {
+	cluster                Cluster
+	namespace, application string
+}
+
+func scopesOf(clusters []Cluster, namespace, application string) []scope {
+	scopes := make([]scope, len(clusters))
+	for i, c := range clusters {
+		scopes[i] = scope{c, namespace, application}
+	}
+	return scopes
+}
+
+func (s scope) key() string { return key(s.cluster, s.namespace, s.application) }
+
 // locked runs f while this process holds the application's Lease on every
-// cluster. Leases are taken in the order of the clusters' names, so that two
-// runs cannot wait for each other.
+// cluster.
 func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, application string, f func(context.Context, *held) error) error {
+	return e.lockedAll(ctx, scopesOf(clusters, namespace, application), f)
+}
+
+// lockedAll runs f while this process holds the Lease of every scope. Leases are
+// taken in the order of the clusters' names, and then of the applications', so
+// that two runs cannot wait for each other.
+func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.Context, *held) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := &held{}
@@ -49,39 +72,43 @@ func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, appl
 			unlock()
 		}
 	}()
-	for _, c := range byName(clusters) {
-		unlock, err := e.lock(ctx, cancel, c, namespace, application)
+	for _, s := range slices.SortedFunc(slices.Values(scopes), inOrder) {
+		unlock, err := e.lock(ctx, cancel, s)
 		if err != nil {
 			return err
 		}
-		free := h.add(c, unlock)
+		free := h.add(s, unlock)
 		unlocks = append(unlocks, func() { free(false) })
 	}
 	return f(ctx, h)
 }
 
+func inOrder(a, b scope) int {
+	return cmp.Or(cmp.Compare(a.cluster.Name(), b.cluster.Name()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.application, b.application))
+}
+
 // held are the Leases that a verb holds.
 type held struct {
 	mu     sync.Mutex
-	unlock map[string]func(last bool) // by cluster; only the first call counts
+	unlock map[string]func(last bool) // by scope; only the first call counts
 }
 
-func (h *held) add(c Cluster, unlock func(last bool)) func(last bool) {
+func (h *held) add(s scope, unlock func(last bool)) func(last bool) {
 	var once sync.Once
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.unlock == nil {
 		h.unlock = map[string]func(bool){}
 	}
-	h.unlock[c.Name()] = func(last bool) { once.Do(func() { unlock(last) }) }
-	return h.unlock[c.Name()]
+	h.unlock[s.key()] = func(last bool) { once.Do(func() { unlock(last) }) }
+	return h.unlock[s.key()]
 }
 
 // lastUse removes the Lease: nothing of the application is left on the cluster
 // but what the caller removes next.
-func (h *held) lastUse(c Cluster) {
+func (h *held) lastUse(s scope) {
 	h.mu.Lock()
-	unlock := h.unlock[c.Name()]
+	unlock := h.unlock[s.key()]
 	h.mu.Unlock()
 	if unlock != nil {
 		unlock(true)
@@ -90,25 +117,25 @@ func (h *held) lastUse(c Cluster) {
 
 // lock takes one Lease and renews it until unlock, which lets it go or, on last
 // use, removes it. When the Lease is lost, lost ends the holder's context.
-func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, c Cluster, namespace, application string) (unlock func(last bool), err error) {
-	free, err := e.lockHere(ctx, key(c, namespace, application))
+func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, s scope) (unlock func(last bool), err error) {
+	free, err := e.lockHere(ctx, s.key())
 	if err != nil {
 		return nil, err
 	}
-	lease, err := e.acquire(ctx, c, namespace, application)
+	lease, err := e.acquire(ctx, s.cluster, s.namespace, s.application)
 	if err != nil {
 		free()
 		return nil, err
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { e.renew(renewing, lost, c, lease) })
+	wg.Go(func() { e.renew(renewing, lost, s.cluster, lease) })
 	return func(last bool) {
 		stop()
 		wg.Wait()
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.Cleanup)
 		defer cancel()
-		letGo(clean, c, lease, last)
+		letGo(clean, s.cluster, lease, last)
 		free()
 	}, nil
 }

@@ -18,7 +18,7 @@ func (r PromoteRequest) say(format string, a ...any) {
 
 // asFound refuses to go back where somebody has moved main since that was
 // decided: what is "before" is then something else.
-func (p *promotion) asFound(s *side) error {
+func (p *Promotion) asFound(s *side) error {
 	if p.req.Found == nil {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (p *promotion) asFound(s *side) error {
 // baseline is that of the address after our write. Where the write took over
 // what lives, only the selector is what anybody asked for: of the rest, what
 // others changed stays drift.
-func (p *promotion) baseline(s *side, applied *corev1.Service) map[string]string {
+func (p *Promotion) baseline(s *side, applied *corev1.Service) map[string]string {
 	now := workload.Baseline(applied)
 	if p.req.Found == nil || len(s.main.Baseline) == 0 {
 		return now

@@ -16,7 +16,7 @@ import (
 
 // begin starts the side's line of the history: none where all that is asked for
 // is there already, as when only the end of a promotion is missing.
-func (p *promotion) begin(ctx context.Context, s *side) {
+func (p *Promotion) begin(ctx context.Context, s *side) {
 	from := s.from
 	if from == p.req.To {
 		from = s.main.Deployment // killed between the switch and writing it down
@@ -41,7 +41,7 @@ func (s *side) named(version string) {
 }
 
 // outcome is the side's line of the history, ended by err or well.
-func (p *promotion) outcome(ctx context.Context, s *side, err error) []release.Entry {
+func (p *Promotion) outcome(ctx context.Context, s *side, err error) []release.Entry {
 	if s.entry == nil {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (p *promotion) outcome(ctx context.Context, s *side, err error) []release.E
 
 // neverBegan is what becomes of a promotion whose release was not ready: nothing
 // was written yet.
-func (p *promotion) neverBegan(ctx context.Context, cause error) {
+func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	_, _ = onAll(p.sides, func(s *side) (struct{}, error) {
@@ -64,7 +64,7 @@ func (p *promotion) neverBegan(ctx context.Context, cause error) {
 }
 
 // wentBack adds the way back to what has failed, and tells both.
-func (p *promotion) wentBack(ctx context.Context, s *side, failed []release.Entry, switched bool) []release.Entry {
+func (p *Promotion) wentBack(ctx context.Context, s *side, failed []release.Entry, switched bool) []release.Entry {
 	entries := failed
 	if switched && s.entry != nil {
 		back := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
@@ -78,7 +78,7 @@ func (p *promotion) wentBack(ctx context.Context, s *side, failed []release.Entr
 }
 
 // tellMoved is the Event of a promotion that has moved the traffic.
-func (p *promotion) tellMoved(ctx context.Context, s *side) {
+func (p *Promotion) tellMoved(ctx context.Context, s *side) {
 	if s.entry != nil {
 		p.engine.tell(ctx, s.cluster, p.addressOf(s), *s.entry)
 	}
@@ -86,7 +86,7 @@ func (p *promotion) tellMoved(ctx context.Context, s *side) {
 
 // addressOf is the main Service as far as it is known: Events name it even where
 // it was never made.
-func (p *promotion) addressOf(s *side) Object {
+func (p *Promotion) addressOf(s *side) Object {
 	if applied := s.router.Applied(); applied != nil {
 		return applied
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // awaitReady waits, for a bounded time, until the release can take the traffic.
-func (p *promotion) awaitReady(ctx context.Context, s *side) error {
+func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 	if s.there {
 		return nil // going nowhere needs no more than what serves now
 	}
@@ -76,7 +76,7 @@ func (p *promotion) awaitReady(ctx context.Context, s *side) error {
 }
 
 // hasPorts makes sure that the address's ports lead somewhere.
-func (p *promotion) hasPorts(s *side, id release.ID, d *appsv1.Deployment) error {
+func (p *Promotion) hasPorts(s *side, id release.ID, d *appsv1.Deployment) error {
 	c := s.cluster
 	if p.req.Service.Adopt {
 		if why := unresolved(s.router.Found(), &d.Spec.Template.Spec); why != "" {

@@ -8,12 +8,12 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// rollBack returns every cluster that may have been switched to where its
-// traffic was, and says so.
-func (p *promotion) rollBack(ctx context.Context, cause error) error {
+// Back returns every cluster that may have been switched to where its traffic
+// was. The result is cause, with what else went wrong.
+func (p *Promotion) Back(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
-	p.done.Status = release.MainRolledBack
+	p.done.Status, p.done.Moved = release.MainRolledBack, false
 	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
 		return struct{}{}, p.rollBackSide(clean, s, p.outcome(ctx, s, cause))
 	})
@@ -24,7 +24,7 @@ func (p *promotion) rollBack(ctx context.Context, cause error) error {
 	return cause
 }
 
-func (p *promotion) rollBackSide(ctx context.Context, s *side, failed []release.Entry) error {
+func (p *Promotion) rollBackSide(ctx context.Context, s *side, failed []release.Entry) error {
 	switched, err := p.switchBack(ctx, s)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *side) restore() {
 
 // switchBack returns the address to where it was, if it may have moved, and says
 // whether traffic moved by that.
-func (p *promotion) switchBack(ctx context.Context, s *side) (moved bool, err error) {
+func (p *Promotion) switchBack(ctx context.Context, s *side) (moved bool, err error) {
 	if !s.touched || s.there {
 		return false, nil
 	}

@@ -1,0 +1,298 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// Promotion is one Promote, step by step, for who moves several applications as
+// one: Look, AwaitReady, Switch, and then Finalize, or Back. All steps are run
+// within Together.
+type Promotion struct {
+	engine *Engine
+	req    PromoteRequest
+	sides  []*side // one for each cluster, by name
+
+	began time.Time
+
+	mu   sync.Mutex
+	done Promoted
+}
+
+// NewPromotion prepares a promotion. It reads nothing.
+func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
+	return &Promotion{engine: e, req: req, began: time.Now(), done: Promoted{Owner: req.Owner, Status: release.MainFailed}}
+}
+
+// Together runs f while this process holds the Leases of all that is promoted,
+// on every cluster. They are taken in one order, whoever asks, so that two runs
+// cannot wait for each other.
+func (e *Engine) Together(ctx context.Context, promotions []*Promotion, f func(context.Context) error) error {
+	var scopes []scope
+	for _, p := range promotions {
+		scopes = append(scopes, scopesOf(p.req.Clusters, p.req.Service.Namespace, p.req.Service.Application)...)
+	}
+	return e.lockedAll(ctx, scopes, func(ctx context.Context, _ *held) error { return f(ctx) })
+}
+
+// Done is what has become of the promotion so far.
+func (p *Promotion) Done() Promoted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
+func (p *Promotion) tell(notices ...Notice) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done.Notices = append(p.done.Notices, notices...)
+}
+
+// side is a promotion on one cluster.
+type side struct {
+	cluster Cluster
+	router  *traffic.Service
+	live    *corev1.ConfigMap // nil before the first promotion
+	seen    release.Main      // as we found it
+	main    release.Main
+	from    string // where traffic was when we came; empty: nowhere
+	there   bool   // traffic was where it is wanted already
+	touched bool   // the switch may have been written
+	renamed string // the address's former name, to be removed at the end
+
+	entry *release.Entry // of the history; nil where no traffic moves
+}
+
+// Look reads every cluster and refuses what is somebody else's. It writes
+// nothing.
+func (p *Promotion) Look(ctx context.Context) error {
+	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
+		p.done.Owner = NewToken()
+	}
+	sides, err := onAll(byName(p.req.Clusters), func(c Cluster) (*side, error) { return p.lookAt(ctx, c) })
+	if err != nil {
+		return err
+	}
+	p.sides, p.done.Status = sides, release.MainWaiting
+	return nil
+}
+
+func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
+	e, req := p.engine, p.req
+	s := &side{cluster: c, router: traffic.NewService(c, c.View(req.Service.Namespace), req.Service, req.TakeBack)}
+	main, live, err := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
+	if err != nil {
+		return nil, err
+	}
+	split, err := s.router.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if main == nil {
+		main = &release.Main{Schema: release.MainSchema}
+	}
+	s.live, s.seen, s.main = live, *main, *main
+	if err := p.adopt(ctx, s); err != nil {
+		return nil, err
+	}
+	if cp := main.Checkpoint; cp != nil {
+		s.renamed = cp.OldService
+	}
+	if main.Service != "" && main.Service != req.Service.Name {
+		s.renamed = main.Service
+	}
+	var there bool
+	s.from, there = split.Stable()
+	s.there = there && s.from == req.To
+	if !there {
+		s.from = main.Deployment
+	}
+	if err := p.asFound(s); err != nil {
+		return nil, err
+	}
+	p.begin(ctx, s)
+	return s, p.mayTouch(s)
+}
+
+// mayTouch refuses an address that another main_deployment holds. One that is
+// unfinished, or that points where we want it, or that one half of a
+// replacement has left, is taken over.
+func (p *Promotion) mayTouch(s *side) error {
+	id := p.req.Service.Namespace + "/" + p.req.Service.Application
+	switch {
+	case s.live == nil || s.main.Owner == "":
+		return nil
+	case p.req.Owner != "" && s.main.Owner != p.req.Owner:
+		return &release.StaleOwnerError{
+			Cluster: s.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,
+		}
+	case p.req.Owner != "", s.main.Deployment == "" && s.main.Checkpoint == nil: // points nowhere
+		return nil
+	case s.main.Checkpoint != nil || s.main.Deployment == p.req.To:
+		p.tell(tookMainOver(s.cluster, id, s.main.Deployment))
+		return nil
+	default:
+		return &release.MainOwnedError{Cluster: s.cluster.Name(), ID: id, Deployment: s.main.Deployment}
+	}
+}
+
+// AwaitReady waits, for a bounded time, until the release can take the traffic
+// on every cluster. It moves nothing.
+func (p *Promotion) AwaitReady(ctx context.Context) error {
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.awaitReady(ctx, s) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		p.neverBegan(ctx, err)
+	}
+	return err
+}
+
+// Switch moves the traffic and writes down that it has moved. After an error,
+// some of it may have: Back returns it.
+func (p *Promotion) Switch(ctx context.Context) error {
+	p.done.Status = release.MainRunning
+	err := p.each(func(s *side) error { return p.checkpoint(ctx, s, release.MainRunning) })
+	if err == nil {
+		err = p.each(func(s *side) error { return p.switchTo(ctx, s) })
+	}
+	if err == nil {
+		err = p.each(func(s *side) error { return p.commit(ctx, s) })
+	}
+	if err == nil {
+		p.moved(ctx)
+	}
+	return err
+}
+
+// Finalize ends a promotion whose traffic has moved: the old side drains, and
+// what nobody needs any more goes.
+func (p *Promotion) Finalize(ctx context.Context) error {
+	p.req.say("traffic is on %s; finishing", p.req.To)
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.finalize(ctx, s) })
+	if err != nil {
+		return err
+	}
+	p.done.Status = release.MainFinalized
+	return nil
+}
+
+// each runs a step on one cluster after the other and stops at the first error,
+// so that a failure is found with as little moved as possible.
+func (p *Promotion) each(step func(*side) error) error {
+	for _, s := range p.sides {
+		if err := step(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpoint writes down what is about to happen, before it does.
+func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus, entries ...release.Entry) error {
+	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
+	s.main.Owner = p.done.Owner
+	s.main = s.main.Keeping(p.req.Keep)
+	s.main.Service, s.main.Drain = p.req.Service.Name, p.req.Drain
+	return p.save(ctx, s, entries...)
+}
+
+// save writes the application's ConfigMap.
+func (p *Promotion) save(ctx context.Context, s *side, entries ...release.Entry) error {
+	return p.engine.saveMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, &s.live, &s.main, entries...)
+}
+
+// switchTo moves the address and returns when the data plane has it.
+func (p *Promotion) switchTo(ctx context.Context, s *side) error {
+	s.touched = true
+	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
+	return p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
+}
+
+func (e *Engine) ensure(ctx context.Context, s *side, to, namespace string) error {
+	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
+	defer cancel()
+	err := await(waiting, s.cluster.View(namespace), func() (bool, time.Duration, error) {
+		settled, err := s.router.Ensure(waiting, release.Split{to: 100})
+		return settled, 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, s.cluster.Name(), err)
+	}
+	return nil
+}
+
+// commit writes down that the address has moved.
+func (p *Promotion) commit(ctx context.Context, s *side) error {
+	if s.from != "" && s.from != p.req.To {
+		p.engine.trafficLeft(key(s.cluster, p.req.Service.Namespace, s.from))
+	}
+	if s.from != "" && s.from != p.req.To && (s.main.Deployment == "" || s.seen.Checkpoint == nil) {
+		s.main = s.main.Promoted(s.from) // somebody else has moved the address, or the ConfigMap was lost
+	}
+	if s.main.Deployment != p.req.To || s.main.PromotedAt.IsZero() {
+		s.main = s.main.Promoted(p.req.To)
+		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
+	}
+	s.main = s.main.Noted(s.cluster.Now())
+	if applied := s.router.Applied(); applied != nil {
+		s.main.Baseline = p.baseline(s, applied)
+	}
+	return p.checkpoint(ctx, s, release.MainFinalizing, p.outcome(ctx, s, nil)...)
+}
+
+// moved notes that traffic is where it was asked to be.
+func (p *Promotion) moved(ctx context.Context) {
+	p.done.Moved, p.done.Status = true, release.MainFinalizing
+	first := p.sides[0].main
+	p.done.Service = p.sides[0].router.Applied()
+	p.done.PromotedAt = first.PromotedAt
+	if len(first.Previous) > 0 {
+		p.done.Previous = first.Previous[0]
+	}
+	for _, s := range p.sides {
+		p.tellMoved(ctx, s)
+	}
+}
+
+// finalize collects what only waited for main to move away, and what is kept no
+// longer.
+func (p *Promotion) finalize(ctx context.Context, s *side) error {
+	if err := p.removeRenamed(ctx, s); err != nil {
+		return err
+	}
+	collected, err := p.engine.collect(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.main)
+	p.tell(collected.notices...)
+	if err != nil {
+		p.engine.rememberIfAny(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, collected.entries...)
+		return err
+	}
+	s.main.Checkpoint = nil
+	return p.save(ctx, s, collected.entries...)
+}
+
+// removeRenamed removes the address's former name after the drain.
+func (p *Promotion) removeRenamed(ctx context.Context, s *side) error {
+	if s.renamed == "" || s.renamed == p.req.Service.Name {
+		return nil
+	}
+	if err := pause(ctx, p.req.Drain); err != nil {
+		return err
+	}
+	old := p.req.Service
+	old.Name = s.renamed
+	return traffic.NewService(s.cluster, s.cluster.View(old.Namespace), old, false).Remove(ctx)
+}
+
+func orNone(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
+}
