@@ -111,6 +111,7 @@ func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("POST /unready", s.unready)
 	mux.HandleFunc("GET /stream", s.stream)
 	mux.HandleFunc("/", s.answer)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -136,6 +137,13 @@ func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = fmt.Fprintln(w, "ok")
+}
+
+// unready makes /readyz say no from now on. Whoever asks still gets answers.
+func (s *server) unready(w http.ResponseWriter, _ *http.Request) {
+	s.ready.Store(false)
+	log.Print("told not to be ready any more")
+	_, _ = fmt.Fprintf(w, "version=%s pod=%s\n", s.version, s.pod)
 }
 
 // answer says who answers, as late and as badly as asked.

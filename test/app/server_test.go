@@ -198,3 +198,22 @@ func TestConfiguration(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestReadyUntilToldOtherwise(t *testing.T) {
+	t.Parallel()
+	_, web := serverFor(t)
+	if status, _, _ := get(t, web.URL+"/readyz"); status != http.StatusOK {
+		t.Fatalf("not ready to begin with: %d", status)
+	}
+	response, err := http.Post(web.URL+"/unready", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if status, _, _ := get(t, web.URL+"/readyz"); status != http.StatusServiceUnavailable {
+		t.Errorf("told not to be ready, it says %d", status)
+	}
+	if status, _, _ := get(t, web.URL+"/"); status != http.StatusOK {
+		t.Errorf("it answers with %d", status)
+	}
+}
