@@ -32,9 +32,11 @@ type Record struct {
 	// give up. It finds this at its next write, and lets go.
 	CancelRequested string `json:"cancelRequested,omitempty"`
 
-	// Entry is the ID of the history's entry of the attempt under way. Whoever goes on
-	// with it after a kill writes the same one.
-	Entry string `json:"entry,omitempty"`
+	// Entry is the ID of the history's entry of the attempt under way, and
+	// Operation what it is called there. Whoever goes on with it after a kill
+	// writes the same one.
+	Entry     string    `json:"entry,omitempty"`
+	Operation Operation `json:"operation,omitempty"`
 
 	CreatedBy string    `json:"createdBy,omitempty"`
 	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt

@@ -170,7 +170,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		before := *record
 		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
-		cl.record.Entry = entryOf(record)
+		cl.record.Entry, cl.record.Operation = entryOf(record), cl.operation()
 		cl.record.Beat++
 		cl.record.Expect(t.spec.Companions()...)
 		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}

@@ -175,7 +175,7 @@ func (cl *claim) operation() release.Operation {
 		return release.OperationRestart
 	case b.Status.Up():
 		return release.OperationUpdate
-	case b.Status.Desired() == release.DesiredStopped:
+	case b.Status.Desired() == release.DesiredStopped, b.Busy() && b.Operation == release.OperationStart:
 		return release.OperationStart
 	}
 	return release.OperationDeploy // goes on with one that failed or was cancelled

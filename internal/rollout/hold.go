@@ -81,7 +81,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 			return nil, err
 		}
 		cl.unplanned, cl.does = true, actionOperations[action]
-		cl.record.Entry = entryOf(record)
+		cl.record.Entry, cl.record.Operation = entryOf(record), cl.operation()
 		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 		cl.record.Beat++
 		cl.record.Phases = []release.Phase{{Name: string(action), At: time.Now().UTC()}}

@@ -184,7 +184,7 @@ func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error
 	cl.stop()
 	err := cl.update(ctx, func(r *release.Record) {
 		change(r)
-		r.Run, r.Holder, r.CancelRequested, r.Entry = "", "", "", ""
+		r.Run, r.Holder, r.CancelRequested, r.Entry, r.Operation = "", "", "", "", ""
 	})
 	if err == nil {
 		mark(ctx, cl.cluster, cl.applied, &cl.record)
@@ -204,7 +204,7 @@ func (cl *claim) giveBack(ctx context.Context) error {
 		made := r.Companions
 		*r = *cl.before
 		r.Expect(made...)
-		r.Run, r.Holder, r.Entry = "", "", ""
+		r.Run, r.Holder, r.Entry, r.Operation = "", "", "", ""
 	})
 }
 
