@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"syscall"
@@ -21,6 +22,11 @@ type verb struct {
 	destroy bool
 	adopts  bool // the address is a Service that was there before
 
+	// inPlace is what the history calls a change of what is there already; empty:
+	// traffic moves. Replaces says that the change gives main new pods.
+	inPlace  release.Operation
+	replaces bool
+
 	// want is what stands afterwards; names are those of the releases by version.
 	want func(names map[string]string) standing
 }
@@ -38,13 +44,13 @@ func verbs() []verb {
 	}
 	v1Alone, v2Alone := v1, v2
 	v1Alone.keep, v2Alone.keep = 0, 0
-	return []verb{
+	return append(verbsInPlace(), []verb{
 		{name: "create", do: v1, want: last("v1")},
 		{name: "bump", before: []config{v1}, do: v2, want: last("v2", "v1")},
 		{name: "back", before: []config{v1, v2}, do: v1, want: last("v1", "v2")},
 		{name: "bump keeping none", before: []config{v1Alone}, do: v2Alone, want: last("v2")},
 		{name: "destroy", before: []config{v1, v2}, destroy: true, want: func(map[string]string) standing { return standing{} }},
-	}
+	}...)
 }
 
 // begin brings a workspace to the verb's starting point, and returns the
@@ -58,6 +64,9 @@ func (v verb) begin(w *workspace) map[string]string {
 	for _, c := range v.before {
 		w.apply(c)
 		names[c.version] = w.name()
+		if c.serving != "" {
+			names[c.serving] = strings.TrimPrefix(w.main().attribute(w.t, "deployment_id"), w.namespace+"/")
+		}
 	}
 	return names
 }
@@ -135,6 +144,9 @@ func (v verb) writes(t *testing.T) []testcluster.Request {
 			continue // nothing reads Events: the same as after the write before
 		}
 		write.Path = anonymous(write.Path, w.namespace)
+		if v.leaves(write.Path) {
+			continue
+		}
 		writes = append(writes, write)
 	}
 	return writes
@@ -163,7 +175,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 			t.Errorf("end the run: %v", err)
 		}
 	})))
-	before := len(w.history())
+	before, moments := len(w.history()), len(main.History())
 	x := v.start(w)
 	started <- x
 	if x.endsBefore(fmt.Sprintf("write %d", k), hit) {
@@ -180,6 +192,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	}
 	w.proxy.SetFault(nil)
 	standing := w.objects()
+	ended := v.inPlace != "" && w.finished()
 
 	again := v.start(w)
 	if again.wait() != 0 {
@@ -188,11 +201,16 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	if !v.destroy {
 		w.planIsEmpty()
 		names[v.do.version] = w.name()
-		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+names[v.do.version]; got != want {
+		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+names[cmp.Or(v.do.serving, v.do.version)]; got != want {
 			t.Errorf("deployment_id is %s, want %s", got, want)
 		}
 	}
 	w.check(v.want(names))
+	if v.inPlace != "" {
+		w.changedOnce(v, before, ended)
+		w.stayedWhole(v, main, moments)
+		return
+	}
 	if !v.destroy {
 		deploys := 1
 		if v.adopts {

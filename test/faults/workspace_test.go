@@ -46,6 +46,8 @@ type config struct {
 	noMain   bool   // only the deployment
 	adopt    bool   // the address is a Service that was there before
 	target   string // main's deployment_id, where it is not the deployment's
+	serving  string // version of another deployment, which main points at
+	more     string // lines of the deployment
 	timeouts string // of the deployment
 	mainTime string // timeouts of the main deployment
 }
@@ -73,24 +75,15 @@ provider "switchback" {
 	if c.replicas > 0 {
 		replicas = c.replicas
 	}
-	fmt.Fprintf(&b, `
-resource "switchback_deployment" "api" {
-  application = %q
-  namespace   = %q
-  version     = %q
-  image       = %q
-  replicas    = %d
-  container   = { ports = { http = 8080 } }
-  %s
-  lifecycle {
-    create_before_destroy = true
-  }
-}
-`, application, namespace, c.version, image+":"+c.version, replicas, timeouts(c.timeouts))
+	target := "switchback_deployment.api.id"
+	b.WriteString(deployment("api", namespace, c.version, image, replicas, timeouts(c.timeouts), c.more))
+	if c.serving != "" {
+		target = "switchback_deployment.serving.id"
+		b.WriteString(deployment("serving", namespace, c.serving, "demo/api", replicas))
+	}
 	if c.noMain {
 		return b.String()
 	}
-	target := "switchback_deployment.api.id"
 	if c.target != "" {
 		target = strconv.Quote(c.target)
 	}
@@ -110,6 +103,24 @@ resource "switchback_main_deployment" "api" {
 }
 `, application, namespace, target, service, c.keep, drain, timeouts(c.mainTime))
 	return b.String()
+}
+
+// deployment is a deployment of the application.
+func deployment(label, namespace, version, image string, replicas int, lines ...string) string {
+	return fmt.Sprintf(`
+resource "switchback_deployment" %q {
+  application = %q
+  namespace   = %q
+  version     = %q
+  image       = %q
+  replicas    = %d
+  container   = { ports = { http = 8080 } }
+  %s
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+`, label, application, namespace, version, image+":"+version, replicas, strings.Join(lines, "\n  "))
 }
 
 func timeouts(entries string) string {
@@ -352,6 +363,7 @@ func (w *workspace) name() string { w.t.Helper(); return w.deployment().attribut
 // standing is what should be there of the application.
 type standing struct {
 	releases []string // with two pods each
+	stopped  []string // with none
 	main     string   // the release that has the traffic; empty: no address
 }
 
@@ -359,7 +371,7 @@ type standing struct {
 func (w *workspace) check(want standing) {
 	w.t.Helper()
 	var expected []string
-	for _, name := range want.releases {
+	for _, name := range slices.Concat(want.releases, want.stopped) {
 		expected = append(expected, "Deployment/"+name, "Service/"+name, "ConfigMap/"+name, "PodDisruptionBudget/"+name)
 	}
 	if len(want.releases) > 0 {
