@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -127,6 +128,18 @@ func OnRequest(k int, fault Fault) func(*Request, int) Fault {
 func OnWrite(k int, fault Fault) func(*Request, int) Fault {
 	return func(r *Request, _ int) Fault {
 		if r.WriteIndex == k {
+			return fault
+		}
+		return Fault{}
+	}
+}
+
+// OnNth lets one fault happen, to the k-th request (the first is 1) of those that
+// count. It is asked once about each request.
+func OnNth(k int, counts func(*Request) bool, fault Fault) func(*Request, int) Fault {
+	var n atomic.Int64
+	return func(r *Request, _ int) Fault {
+		if counts(r) && n.Add(1) == int64(k) {
 			return fault
 		}
 		return Fault{}

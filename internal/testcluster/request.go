@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 )
@@ -31,6 +32,20 @@ func (r *Request) Write() bool { return r.WriteIndex > 0 }
 func (r *Request) Watch() bool {
 	watch := r.Query.Get("watch")
 	return watch == "true" || watch == "1"
+}
+
+// Renewal tells whether the request does no more than show that the holder of a
+// Lease lives.
+func (r *Request) Renewal() bool {
+	if r.Method != http.MethodPut || !strings.HasPrefix(r.Path, "/apis/coordination.k8s.io/") {
+		return false
+	}
+	var lease coordinationv1.Lease
+	if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(r.Body, nil, &lease); err != nil {
+		return false
+	}
+	spec := lease.Spec
+	return spec.HolderIdentity != nil && *spec.HolderIdentity != "" && spec.AcquireTime != nil && spec.RenewTime != nil && spec.AcquireTime.Before(spec.RenewTime)
 }
 
 // String is the request in a line, as for a failed test's log.

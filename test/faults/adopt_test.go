@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"fmt"
 	"maps"
 	"syscall"
 	"testing"
@@ -27,15 +26,14 @@ func TestAdoptionIsCutOffAfterEveryWrite(t *testing.T) {
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			for _, write := range v.writes(t) {
-				at := fmt.Sprintf("%02d %s %s", write.WriteIndex, write.Method, write.Path)
-				t.Run("killed "+at, func(t *testing.T) {
+			for _, at := range v.steps(t) {
+				t.Run("killed "+at.name, func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, write.WriteIndex, true, (*execution).killProviders)
+					cutOff(t, v, at.k, true, (*execution).killProviders)
 				})
-				t.Run("interrupted "+at, func(t *testing.T) {
+				t.Run("interrupted "+at.name, func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, write.WriteIndex, false, func(x *execution) error {
+					cutOff(t, v, at.k, false, func(x *execution) error {
 						return syscall.Kill(-x.command.Process.Pid, syscall.SIGINT)
 					})
 				})

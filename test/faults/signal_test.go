@@ -42,17 +42,9 @@ func (w *workspace) when(method, pattern string, fault testcluster.Fault) <-chan
 	return seen
 }
 
-// reach waits for something that an execution must come to.
+// reach waits for something that an execution must come to, although it may have
+// ended since.
 func (x *execution) reach(what string, seen <-chan struct{}) {
-	x.w.t.Helper()
-	if x.endsBefore(what, seen) {
-		x.w.t.Fatalf("it ended with %d before %s:\n%s", x.code, what, x.text())
-	}
-}
-
-// endsBefore waits for something that an execution may come to, and says whether
-// it has ended without.
-func (x *execution) endsBefore(what string, seen <-chan struct{}) bool {
 	x.w.t.Helper()
 	timer := time.NewTimer(commandTimeout)
 	defer timer.Stop()
@@ -63,10 +55,9 @@ func (x *execution) endsBefore(what string, seen <-chan struct{}) bool {
 		x.w.t.Fatalf("it has not come to %s:\n%s", what, x.text())
 	}
 	select {
-	case <-seen: // and may have ended since
-		return false
+	case <-seen:
 	default:
-		return true
+		x.w.t.Fatalf("it ended with %d before %s:\n%s", x.code, what, x.text())
 	}
 }
 
