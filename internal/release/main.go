@@ -49,6 +49,7 @@ type Main struct {
 
 	PromotedAt time.Time   `json:"promotedAt,omitzero"`
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // an unfinished promotion
+	Breach     *Breach     `json:"breach,omitempty"`     // the last release that did not pass its bake
 }
 
 // Checkpoint is written before traffic moves, so that a process killed at any
@@ -56,12 +57,16 @@ type Main struct {
 type Checkpoint struct {
 	From   string     `json:"from,omitempty"`
 	To     string     `json:"to"`
-	Step   MainStatus `json:"step"` // running, rolling_back or finalizing
+	Step   MainStatus `json:"step"` // running, rolling_back or finalizing; failed: with nothing to go back to
 	Holder string     `json:"holder,omitempty"`
 
 	// OldService is a former main address, renamed by this promotion and removed
 	// at its end.
 	OldService string `json:"oldService,omitempty"`
+
+	// Before is main as it was, for as long as the promotion may be taken back
+	// after traffic has moved: until its bake is over. Nil: not beyond the switch.
+	Before *Main `json:"before,omitempty"`
 }
 
 // MainStatus is where a promotion is, as users see it. What each one means and
@@ -87,11 +92,12 @@ const (
 const historyLimit = 20
 
 // Names says whether the application's pointer names the release: as main, or
-// on either side of a switch that is not over. While a promotion finalizes, the
-// traffic has left the old side, which may be what it has to collect.
+// on either side of a switch that may still go back. While a promotion finalizes
+// and its bake is over, the traffic has left the old side for good, which may be
+// what it has to collect.
 func (m *Main) Names(name string) bool {
 	cp := m.Checkpoint
-	return m.Deployment == name || cp != nil && (cp.To == name || cp.From == name && cp.Step != MainFinalizing)
+	return m.Deployment == name || cp != nil && (cp.To == name || cp.From == name && cp.Open())
 }
 
 // Promoted is m after its address has moved to name.

@@ -49,8 +49,8 @@ var mains = Lifecycle[MainStatus]{
 	},
 	{
 		Status: MainFinalizing, Kind: KindTransient,
-		Meaning:   "Traffic has moved; the old side drains, and what nobody needs is removed.",
-		Next:      []MainStatus{MainFinalized, MainWaiting},
+		Meaning:   "Traffic has moved; the new side is watched for its `bake`, the old side drains, and what nobody needs is removed.",
+		Next:      []MainStatus{MainFinalized, MainWaiting, MainRollingBack, MainFailed},
 		Allowed:   []Action{ActionMarkMain, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{VocabularyPromotions: "FINALIZING"},
 	},
@@ -84,14 +84,14 @@ var mains = Lifecycle[MainStatus]{
 	},
 	{
 		Status: MainRolledBack, Kind: KindSettled,
-		Meaning:   "The promotion failed, or somebody asked to go back; traffic is where it was.",
+		Meaning:   "The promotion failed, or its bake, or somebody asked to go back; traffic is where it was.",
 		Next:      []MainStatus{MainAwaitingApproval, MainWaiting},
 		Allowed:   []Action{ActionMarkMain, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{VocabularyPromotions: "ROLLED_BACK"},
 	},
 	{
 		Status: MainFailed, Kind: KindError,
-		Meaning:   "The promotion ended before traffic moved, or going back failed too: `split` says where traffic is.",
+		Meaning:   "The promotion ended before traffic moved, or going back failed too, or there was nothing to go back to: `split` says where traffic is.",
 		Next:      []MainStatus{MainAwaitingApproval, MainWaiting, MainRunning, MainRollingBack},
 		Allowed:   []Action{ActionMarkMain, ActionRollBack, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{VocabularyPromotions: "FAILED"},

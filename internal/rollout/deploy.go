@@ -373,5 +373,9 @@ func reasonOf(err error) string {
 	if errors.As(err, &start) {
 		return start.Summary()
 	}
+	var bake *BakeError
+	if errors.As(err, &bake) {
+		return bake.Summary()
+	}
 	return health.Redact(err.Error()) // it is kept in the record and in the state
 }

@@ -19,6 +19,18 @@ type PromoteRequest struct {
 	Drain    time.Duration
 	Clusters []Cluster
 
+	// Bake is how long the release is watched after the switch, and may be taken
+	// back, before anything of the old side goes. 0: not at all.
+	Bake time.Duration
+
+	// Hold keeps the way back open until Finalize, with or without a Bake: for who
+	// moves several applications as one.
+	Hold bool
+
+	// RetryToken, where it has changed, lets a release be tried again that did not
+	// pass its bake.
+	RetryToken string
+
 	// TakeBack says that the plan has shown the Service's fields to be changed
 	// by somebody else.
 	TakeBack bool
@@ -50,8 +62,8 @@ type Promoted struct {
 
 // Promote moves an application's address to a release on every cluster, or
 // leaves it where it was on every cluster. It makes sure first that the release
-// is ready everywhere, verifies the switch, lets the old side drain, and
-// removes what only waited for main to move away.
+// is ready everywhere, verifies the switch, watches the release for its bake,
+// lets the old side drain, and removes what only waited for main to move away.
 //
 // An error with Moved set means that traffic has moved but that what follows is
 // unfinished; the next Promote goes on from there.
@@ -74,6 +86,12 @@ func (p *Promotion) run(ctx context.Context) error {
 	}
 	if err := p.Switch(ctx); err != nil {
 		return p.Back(ctx, err)
+	}
+	if err := p.Bake(ctx, p.req.Bake); err != nil {
+		if len(bakeErrors(err)) > 0 {
+			return p.Back(ctx, err)
+		}
+		return err
 	}
 	return p.Finalize(ctx)
 }

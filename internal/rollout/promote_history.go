@@ -18,10 +18,10 @@ import (
 // is there already, as when only the end of a promotion is missing.
 func (p *Promotion) begin(ctx context.Context, s *side) {
 	from := s.from
-	if from == p.req.To {
+	if s.there {
 		from = s.main.Deployment // killed between the switch and writing it down
 	}
-	if from == p.req.To {
+	if from == p.req.To || s.returns {
 		return
 	}
 	operation := release.OperationPromote
@@ -63,18 +63,31 @@ func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 	})
 }
 
-// wentBack adds the way back to what has failed, and tells both.
-func (p *Promotion) wentBack(ctx context.Context, s *side, failed []release.Entry, switched bool) []release.Entry {
-	entries := failed
-	if switched && s.entry != nil {
-		back := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
-		back.From, back.To, back.Reason = p.req.To, s.from, "the promotion did not succeed"
-		entries = append(entries, back)
+// wentBack is the history of a side that was taken back, and tells it. Where it
+// was written down that traffic has moved, that stays true; otherwise the
+// promotion failed, and took it back where it had moved.
+func (p *Promotion) wentBack(ctx context.Context, s *side, cause error, switched, committed bool) []release.Entry {
+	var entries []release.Entry
+	reason := "the promotion did not succeed"
+	if committed {
+		reason = reasonOf(cause)
+	} else {
+		entries = p.outcome(ctx, s, cause)
+	}
+	if committed || switched && s.entry != nil {
+		entries = append(entries, p.backEntry(ctx, s, reason))
 	}
 	for _, entry := range entries {
 		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
 	}
 	return entries
+}
+
+// backEntry is the line of a way back.
+func (p *Promotion) backEntry(ctx context.Context, s *side, reason string) release.Entry {
+	entry := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
+	entry.From, entry.To, entry.Reason = p.req.To, s.from, reason
+	return entry
 }
 
 // tellMoved is the Event of a promotion that has moved the traffic.

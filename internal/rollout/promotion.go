@@ -13,8 +13,8 @@ import (
 )
 
 // Promotion is one Promote, step by step, for who moves several applications as
-// one: Look, AwaitReady, Switch, and then Finalize, or Back. All steps are run
-// within Together.
+// one: Look, AwaitReady, Switch, Bake, and then Finalize, or Back. All steps are
+// run within Together.
 type Promotion struct {
 	engine *Engine
 	req    PromoteRequest
@@ -61,11 +61,15 @@ type side struct {
 	router  *traffic.Service
 	live    *corev1.ConfigMap // nil before the first promotion
 	seen    release.Main      // as we found it
+	before  release.Main      // what going back makes of it
 	main    release.Main
-	from    string // where traffic was when we came; empty: nowhere
+	from    string // where traffic was when we came, or before a promotion that we go on with; empty: nowhere
 	there   bool   // traffic was where it is wanted already
+	moves   bool   // and is moved, or has been by a promotion that is not over
+	returns bool   // a promotion that was going back was cut off
 	touched bool   // the switch may have been written
 	renamed string // the address's former name, to be removed at the end
+	version string // of the release, where known
 
 	entry *release.Entry // of the history; nil where no traffic moves
 }
@@ -98,7 +102,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	if main == nil {
 		main = &release.Main{Schema: release.MainSchema}
 	}
-	s.live, s.seen, s.main = live, *main, *main
+	s.live, s.seen, s.before, s.main = live, *main, *main, *main
 	if err := p.adopt(ctx, s); err != nil {
 		return nil, err
 	}
@@ -117,8 +121,29 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	if err := p.asFound(s); err != nil {
 		return nil, err
 	}
+	s.moves = !s.there || main.Deployment != req.To
+	p.goOn(s)
 	p.begin(ctx, s)
 	return s, p.mayTouch(s)
+}
+
+// goOn takes up a promotion that was cut off while it could still go back: what
+// it has done is part of ours.
+func (p *Promotion) goOn(s *side) {
+	cp := s.main.Checkpoint
+	open := cp != nil && cp.To == p.req.To && cp.Before != nil && p.req.Found == nil
+	switch breach := s.main.Breach; {
+	case open && cp.Step == release.MainRollingBack && (breach == nil || breach.To != p.req.To || breach.Refuses(p.req.To, p.req.RetryToken)):
+		s.from, s.before, s.moves, s.returns, s.touched = cp.From, *cp.Before, true, true, true
+	case !p.req.reversible():
+	case open:
+		s.moves, s.before = true, *cp.Before
+		if s.there && cp.From != "" {
+			s.from = cp.From
+		}
+	case s.moves && s.there && s.main.Deployment != "":
+		s.from = s.main.Deployment // what is written down, where somebody has moved the address
+	}
 }
 
 // mayTouch refuses an address that another main_deployment holds. One that is
@@ -144,8 +169,12 @@ func (p *Promotion) mayTouch(s *side) error {
 }
 
 // AwaitReady waits, for a bounded time, until the release can take the traffic
-// on every cluster. It moves nothing.
+// on every cluster. It moves nothing, but ends a way back that was cut off. A
+// release that did not pass its bake is refused.
 func (p *Promotion) AwaitReady(ctx context.Context) error {
+	if err := p.refuse(); err != nil {
+		return p.goneBack(ctx, err)
+	}
 	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.awaitReady(ctx, s) })
 	if err != nil {
 		p.done.Status = release.MainFailed
@@ -197,6 +226,9 @@ func (p *Promotion) each(step func(*side) error) error {
 // checkpoint writes down what is about to happen, before it does.
 func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus, entries ...release.Entry) error {
 	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
+	if s.moves && (p.req.reversible() || s.returns) {
+		s.main.Checkpoint.Before = s.before.AsBefore()
+	}
 	s.main.Owner = p.done.Owner
 	s.main = s.main.Keeping(p.req.Keep)
 	s.main.Service, s.main.Drain = p.req.Service.Name, p.req.Drain
@@ -241,6 +273,9 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
 	}
 	s.main = s.main.Noted(s.cluster.Now())
+	if breach := s.main.Breach; s.moves || breach != nil && breach.To == p.req.To {
+		s.main.Breach = breach.Passed(p.req.To)
+	}
 	if applied := s.router.Applied(); applied != nil {
 		s.main.Baseline = p.baseline(s, applied)
 	}
@@ -264,6 +299,12 @@ func (p *Promotion) moved(ctx context.Context) {
 // finalize collects what only waited for main to move away, and what is kept no
 // longer.
 func (p *Promotion) finalize(ctx context.Context, s *side) error {
+	if s.main.Checkpoint.Open() { // nothing goes back from here: the old side is free
+		s.main.Checkpoint.Before = nil
+		if err := p.save(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := p.removeRenamed(ctx, s); err != nil {
 		return err
 	}

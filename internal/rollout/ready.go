@@ -14,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // awaitReady waits, for a bounded time, until the release can take the traffic.
@@ -31,6 +30,7 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 		return err
 	}
 	s.named(record.Version)
+	s.version = record.Version
 	if record.Status.Desired() == release.DesiredStopped {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
 	}
@@ -57,13 +57,8 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
 	err = await(waiting, view, func() (bool, time.Duration, error) {
-		endpoints, err := traffic.Endpoints(waiting, view, id.Name)
-		ready = 0
-		for _, up := range endpoints {
-			if up {
-				ready++
-			}
-		}
+		behind, err := readyBehind(waiting, view, id.Name)
+		ready = int(behind)
 		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && newer(now, d) {
 			want = max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}

@@ -4,50 +4,75 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Back returns every cluster that may have been switched to where its traffic
-// was. The result is cause, with what else went wrong.
+// was. The result is cause, with what else went wrong. Once all traffic has
+// moved, it goes back only to what can take it: otherwise it stays where it is,
+// everywhere.
 func (p *Promotion) Back(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
+	if p.done.Moved || slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
+		if err := p.noWayBack(clean); err != nil {
+			return errors.Join(p.stay(clean, cause, err)...)
+		}
+	}
 	p.done.Status, p.done.Moved = release.MainRolledBack, false
 	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
-		return struct{}{}, p.rollBackSide(clean, s, p.outcome(ctx, s, cause))
+		return struct{}{}, p.rollBackSide(ctx, clean, s, cause)
 	})
 	if err != nil {
 		p.done.Status = release.MainFailed
 		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))
 	}
+	sayTraffic(cause, "back where it was")
 	return cause
 }
 
-func (p *Promotion) rollBackSide(ctx context.Context, s *side, failed []release.Entry) error {
-	switched, err := p.switchBack(ctx, s)
+// sayTraffic completes what a failed bake says.
+func sayTraffic(cause error, traffic string) {
+	for _, breach := range bakeErrors(cause) {
+		breach.Traffic = traffic
+	}
+}
+
+// rollBackSide takes one cluster back. ctx tells a Ctrl-C, clean is for working.
+// What has been committed is written down as going back before it does, so that
+// a kill in between cannot make the next run try the same again.
+func (p *Promotion) rollBackSide(ctx, clean context.Context, s *side, cause error) error {
+	committed := s.returns || s.live != nil && s.main.Checkpoint != nil && s.main.Checkpoint.Step == release.MainFinalizing && s.main.Checkpoint.Open()
+	s.breach(p, cause)
+	if committed && !s.returns {
+		_ = p.checkpoint(clean, s, release.MainRollingBack) // it goes back in any case
+	}
+	switched, err := p.switchBack(clean, s)
 	if err != nil {
 		return err
 	}
-	entries := p.wentBack(ctx, s, failed, switched)
+	entries := p.wentBack(ctx, s, cause, switched, committed)
 	if s.live == nil {
 		return nil
 	}
 	if s.from == "" { // nothing was main before, even where a commit was under way whose reply was lost
-		return p.engine.dropMain(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.live, entries...)
+		return p.engine.dropMain(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.live, entries...)
 	}
 	s.restore()
-	return p.save(ctx, s, entries...)
+	return p.save(clean, s, entries...)
 }
 
 // restore makes main what it was when we came, so that what was kept for going
 // back still is. Only its owner is the new one, who has to answer for it.
 func (s *side) restore() {
 	main := s.main
-	main.Deployment, main.Previous, main.Left, main.PromotedAt = s.seen.Deployment, s.seen.Previous, s.seen.Left, s.seen.PromotedAt
-	if s.seen.Service != "" {
-		main = main.Keeping(s.seen.Keep())
-		main.Drain = s.seen.Drain
+	main.Deployment, main.Previous, main.Left, main.PromotedAt = s.before.Deployment, s.before.Previous, s.before.Left, s.before.PromotedAt
+	if s.before.Service != "" {
+		main = main.Keeping(s.before.Keep())
+		main.Drain = s.before.Drain
 	}
 	if main.Deployment != s.from { // somebody's unfinished work, or a ConfigMap that was lost
 		main = main.Promoted(s.from).Noted(s.cluster.Now())
@@ -59,10 +84,28 @@ func (s *side) restore() {
 	s.main = main
 }
 
+// breach notes on main that the release did not pass its bake, where that is why
+// it is taken back; otherwise main remembers what it did before.
+func (s *side) breach(p *Promotion, cause error) {
+	if s.returns {
+		return // it is there already
+	}
+	s.main.Breach = s.before.Breach
+	for _, failed := range bakeErrors(cause) {
+		if failed.ID == p.id() {
+			s.main.Breach = &release.Breach{
+				From: s.from, To: p.req.To, RetryToken: p.req.RetryToken,
+				Reason: reasonOf(failed), At: s.cluster.Now().UTC().Truncate(time.Second),
+			}
+			return
+		}
+	}
+}
+
 // switchBack returns the address to where it was, if it may have moved, and says
 // whether traffic moved by that.
 func (p *Promotion) switchBack(ctx context.Context, s *side) (moved bool, err error) {
-	if !s.touched || s.there {
+	if !s.touched || s.there && (!s.moves || s.from == p.req.To) {
 		return false, nil
 	}
 	if s.from == "" || s.renamed != "" {

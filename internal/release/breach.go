@@ -1,0 +1,72 @@
+package release
+
+import (
+	"fmt"
+	"time"
+)
+
+// Breach is a release that was main and did not pass its bake. It is remembered
+// so that the same release is not tried again as if nothing had been seen.
+type Breach struct {
+	From       string    `json:"from,omitempty"` // main before it, to which traffic went back
+	To         string    `json:"to"`             // the release
+	RetryToken string    `json:"retryToken,omitempty"`
+	Reason     string    `json:"reason"` // one line
+	At         time.Time `json:"at"`     // by the API server's clock
+}
+
+// Refuses says that a promotion would only do again what has failed: it is of
+// the same release, and nobody has said to try once more.
+func (b *Breach) Refuses(to, retryToken string) bool {
+	return b != nil && b.To == to && b.RetryToken == retryToken
+}
+
+// Passed is what is left to remember once another promotion has succeeded:
+// nothing, unless that only brought the traffic back to where it was before.
+func (b *Breach) Passed(to string) *Breach {
+	if b != nil && b.To != to && b.From == to {
+		return b
+	}
+	return nil
+}
+
+// AsBefore is what a promotion remembers of m while it can be taken back.
+func (m *Main) AsBefore() *Main {
+	return &Main{
+		Schema: MainSchema, Deployment: m.Deployment, Previous: m.Previous, Left: m.Left, PromotedAt: m.PromotedAt,
+		Service: m.Service, KeepCount: m.KeepCount, KeepTTL: m.KeepTTL, KeepState: m.KeepState, Drain: m.Drain,
+		Breach: m.Breach,
+	}
+}
+
+// Open says that a promotion may still go back: From is not let go of.
+func (c *Checkpoint) Open() bool { return c.Step != MainFinalizing || c.Before != nil }
+
+// TakenBackError says that a release is not made main, because it was and did
+// not pass its bake.
+type TakenBackError struct {
+	Cluster string
+	ID      ID
+	Breach  Breach
+}
+
+func (e *TakenBackError) Error() string {
+	back := "there was nothing to go back to"
+	if e.Breach.From != "" {
+		back = "traffic went back to " + e.Breach.From
+	}
+	return fmt.Sprintf("the deployment %s on cluster %q was main already and did not pass its bake; %s at %s: %s",
+		e.ID, e.Cluster, back, e.Breach.At.Format(time.RFC3339), e.Breach.Reason)
+}
+
+// NoWayBackError says why traffic stays with a release that did not pass its
+// bake.
+type NoWayBackError struct {
+	Cluster string
+	ID      ID     // the release that traffic stays with
+	Reason  string // why not to the one before, as the end of a sentence
+}
+
+func (e *NoWayBackError) Error() string {
+	return fmt.Sprintf("the traffic stays with %s on every cluster, because there is nothing to go back to on cluster %q: %s", e.ID, e.Cluster, e.Reason)
+}

@@ -1,0 +1,197 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// BakeError is a release that did not do its work with traffic on it.
+type BakeError struct {
+	Cluster string
+	ID      release.ID
+	Version string
+	Seen    string        // what ended the bake
+	After   time.Duration // since it began, of
+	Bake    time.Duration
+	Verdict health.Verdict
+	Traffic string // what became of it; empty before that
+}
+
+// Summary is one line.
+func (e *BakeError) Summary() string {
+	return fmt.Sprintf("the bake failed on cluster %q: %s", e.Cluster, e.Seen)
+}
+
+func (e *BakeError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.",
+		e.ID, e.Version, e.Cluster, e.After.Round(100*time.Millisecond), e.Bake, e.Seen)
+	writeFindings(&b, e.Verdict.Findings)
+	if e.Traffic != "" {
+		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
+	}
+	return b.String()
+}
+
+// bakeErrors are those among what went wrong.
+func bakeErrors(err error) []*BakeError {
+	var bake *BakeError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // taken apart, not asked for its kind
+		var all []*BakeError
+		for _, one := range joined.Unwrap() {
+			all = append(all, bakeErrors(one)...)
+		}
+		return all
+	}
+	if errors.As(err, &bake) {
+		return []*BakeError{bake}
+	}
+	return nil
+}
+
+// bakeEvidencePatience is how long what a release did may keep the traffic from
+// going back.
+const bakeEvidencePatience = 2 * time.Second
+
+// reversible says that what has moved may be taken back until Finalize.
+func (r PromoteRequest) reversible() bool { return r.Bake > 0 || r.Hold }
+
+// Bake watches, for so long, the release wherever the promotion has moved traffic
+// to it, and returns early with a *BakeError where it does not do its work: Back
+// then returns the traffic. Any other error says that it could not be watched to
+// the end; the traffic stays where it is, and the next promotion bakes again.
+// The request must have said that it may go back: see PromoteRequest.Bake and Hold.
+func (p *Promotion) Bake(ctx context.Context, d time.Duration) error { return p.bake(ctx, p.sides, d) }
+
+func (p *Promotion) bake(ctx context.Context, sides []*side, d time.Duration) error {
+	var moved []*side
+	for _, s := range sides {
+		if s.moves {
+			moved = append(moved, s)
+		}
+	}
+	if d <= 0 || len(moved) == 0 {
+		return nil
+	}
+	p.req.say("watching %s for %s", p.req.To, d)
+	watching, stop := context.WithCancel(ctx) // one breach is enough for all
+	defer stop()
+	failures, err := onAll(moved, func(s *side) (*BakeError, error) {
+		err := p.bakeOn(watching, s, d)
+		var breach *BakeError
+		if errors.As(err, &breach) {
+			stop()
+			return breach, nil
+		}
+		return nil, err
+	})
+	var breaches []error
+	for _, breach := range failures {
+		if breach != nil {
+			breaches = append(breaches, breach)
+		}
+	}
+	switch {
+	case len(breaches) > 0:
+		return errors.Join(breaches...)
+	case err == nil:
+		return nil
+	}
+	return fmt.Errorf("the bake of %s did not come to its end. Traffic stays on it, and the next apply bakes it again: %w", p.req.To, err)
+}
+
+// bakeOn watches one cluster. What the watch says at the end is not taken for
+// the truth: it may have been cut off all the time.
+func (p *Promotion) bakeOn(ctx context.Context, s *side, d time.Duration) error {
+	view, began := s.cluster.View(p.req.Service.Namespace), time.Now()
+	var watch health.Bake
+	err := await(ctx, view, func() (bool, time.Duration, error) {
+		in, ready, err := p.baking(ctx, s)
+		if err != nil {
+			return false, 0, err
+		}
+		if seen := watch.Judge(in, ready); seen != "" {
+			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
+		}
+		left := d - time.Since(began)
+		return left <= 0, left, nil
+	})
+	if err != nil {
+		return err
+	}
+	now, err := p.engine.liveWorkload(ctx, s.cluster, p.id(), p.req.Service.Application)
+	if err != nil {
+		return err
+	}
+	in := health.Input{Workload: now}
+	ready := int32(0)
+	if now != nil {
+		in.WantReplicas, ready = deref(now.Spec.Replicas), now.Status.ReadyReplicas
+	}
+	if seen := watch.Judge(in, ready); seen != "" {
+		return p.breach(ctx, s, in, seen, time.Since(began), d)
+	}
+	return nil
+}
+
+// id is the release that shall be main.
+func (p *Promotion) id() release.ID {
+	return release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
+}
+
+// baking is what the watch caches have of the release on one cluster, and how
+// many of its pods its Service leads to.
+func (p *Promotion) baking(ctx context.Context, s *side) (in health.Input, ready int32, err error) {
+	view := s.cluster.View(p.req.Service.Namespace)
+	d, err := cached(ctx, view, &appsv1.Deployment{}, p.req.To)
+	if err != nil || d == nil {
+		return in, 0, err
+	}
+	t := target{id: p.id()}
+	if in, err = p.engine.evidence(ctx, view, t, d); err != nil {
+		return in, 0, err
+	}
+	ready, err = readyBehind(ctx, view, p.req.To)
+	return in, ready, err
+}
+
+// readyBehind is how many ready pods a release's own Service leads to.
+func readyBehind(ctx context.Context, view View, name string) (int32, error) {
+	endpoints, err := traffic.Endpoints(ctx, view, name)
+	ready := int32(0)
+	for _, up := range endpoints {
+		if up {
+			ready++
+		}
+	}
+	return ready, err
+}
+
+// breach joins what was seen with the events of the release's pods.
+func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen string, after, of time.Duration) *BakeError {
+	failure := &BakeError{Cluster: s.cluster.Name(), ID: p.id(), Seen: health.Redact(seen), After: after, Bake: of}
+	if in.Workload == nil {
+		failure.Version = s.version
+		return failure
+	}
+	failure.Version = in.Workload.Annotations[release.AnnotationVersion]
+	asked, cancel := context.WithTimeout(ctx, bakeEvidencePatience)
+	defer cancel()
+	if events := (&corev1.EventList{}); s.cluster.List(asked, p.req.Service.Namespace, "", events) == nil {
+		for i := range events.Items {
+			in.Events = append(in.Events, &events.Items[i])
+		}
+	}
+	failure.Verdict = health.Compute(in)
+	return failure
+}

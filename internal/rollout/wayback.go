@@ -1,0 +1,111 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// refuse says that the release was main and did not pass its bake, or that a way
+// back from it was cut off. Who goes back by hand, by an action, knows.
+func (p *Promotion) refuse() error {
+	if p.req.Found != nil {
+		return nil
+	}
+	var refused []error
+	for _, s := range p.sides {
+		switch {
+		case (s.returns || !s.there) && s.main.Breach.Refuses(p.req.To, p.req.RetryToken):
+			refused = append(refused, &release.TakenBackError{Cluster: s.cluster.Name(), ID: p.id(), Breach: *s.main.Breach})
+		case s.returns:
+			refused = append(refused, fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off; traffic is back by now, and the next apply begins anew",
+				orNone(s.from), p.req.To, s.cluster.Name()))
+		}
+	}
+	return errors.Join(refused...)
+}
+
+// goneBack ends the ways back that were cut off.
+func (p *Promotion) goneBack(ctx context.Context, refused error) error {
+	p.done.Status = release.MainRolledBack
+	if slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
+		return p.Back(ctx, refused)
+	}
+	return refused
+}
+
+// noWayBack says why the traffic that has moved cannot go back where it was: on
+// some cluster nothing there could take it, or there was nothing anywhere.
+func (p *Promotion) noWayBack(ctx context.Context) error {
+	before, moved := false, ""
+	for _, s := range p.sides {
+		switch {
+		case !s.moves:
+			before = true
+		case s.from == "" || s.from == p.req.To:
+			moved = s.cluster.Name()
+		default:
+			before = true
+			if why := p.notServing(ctx, s); why != "" {
+				return &release.NoWayBackError{Cluster: s.cluster.Name(), ID: p.id(), Reason: why}
+			}
+		}
+	}
+	if before || moved == "" {
+		return nil // an address that is new on one of several clusters is as new as the rest of the change
+	}
+	return &release.NoWayBackError{Cluster: moved, ID: p.id(), Reason: "no deployment was main before it"}
+}
+
+// notServing says why the release that had the traffic before cannot have it
+// again: it must do its own work, or at least more of it than the new one does.
+func (p *Promotion) notServing(ctx context.Context, s *side) string {
+	namespace := p.req.Service.Namespace
+	cannotTell := func(err error) string {
+		return fmt.Sprintf("it cannot be told whether %s is ready: %v", s.from, err)
+	}
+	d, err := p.engine.liveWorkload(ctx, s.cluster, release.ID{Namespace: namespace, Name: s.from}, p.req.Service.Application)
+	if err != nil {
+		return cannotTell(err)
+	}
+	if d == nil || d.DeletionTimestamp != nil {
+		return s.from + " is gone"
+	}
+	view, want := s.cluster.View(namespace), deref(d.Spec.Replicas)
+	ready, err := readyBehind(ctx, view, s.from)
+	if err != nil {
+		return cannotTell(err)
+	}
+	now, err := readyBehind(ctx, view, p.req.To)
+	switch {
+	case err != nil:
+		return cannotTell(err)
+	case want == 0:
+		return s.from + " is stopped"
+	case ready >= health.Needs(want), ready > 0 && ready >= now:
+		return ""
+	}
+	return fmt.Sprintf("%d of the %d pods of %s are ready", ready, want, s.from)
+}
+
+// stay leaves the traffic where it has moved, and writes down why it should not
+// be there. The result is what went wrong.
+func (p *Promotion) stay(ctx context.Context, cause, why error) []error {
+	p.done.Status = release.MainFailed
+	sayTraffic(cause, "it stays, because there is nothing to go back to")
+	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
+		if !s.moves {
+			return struct{}{}, nil
+		}
+		entry := p.backEntry(ctx, s, reasonOf(cause)+"; "+reasonOf(why))
+		entry.Outcome = release.OutcomeFailed
+		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
+		s.breach(p, cause)
+		return struct{}{}, p.checkpoint(ctx, s, release.MainFailed, entry)
+	})
+	return []error{cause, why, err}
+}
