@@ -177,7 +177,8 @@ type Preflight struct {
 	Version string // of the server; empty: it does not tell
 	Lacking []Gap  // of optional features: what will be said less
 
-	passed map[Feature]bool
+	passed   map[Feature]bool
+	identity string // the namespace's uid; empty: it may not be read
 }
 
 // Preflight checks, before the first write of a run to a namespace, that it
@@ -262,11 +263,28 @@ func (c *Cluster) inspect(ctx context.Context, namespace string, features []Feat
 	if len(required) > 0 {
 		return nil, &MissingPermissionsError{Cluster: c.name, Namespace: namespace, User: c.User(ctx), Gaps: required}
 	}
-	p := &Preflight{Version: c.Version(), Lacking: optional, passed: map[Feature]bool{}}
+	p := &Preflight{Version: c.Version(), Lacking: optional, passed: map[Feature]bool{}, identity: string(ns.UID)}
 	for _, f := range features {
 		p.passed[f] = true
 	}
 	return p, nil
+}
+
+// Identity tells a namespace of this cluster from those of all others, whatever
+// a configuration calls the cluster: its uid. Empty where it cannot be read.
+func (c *Cluster) Identity(ctx context.Context, namespace string) (string, error) {
+	c.mu.Lock()
+	p := c.preflight[namespace]
+	c.mu.Unlock()
+	if p != nil {
+		return p.identity, nil
+	}
+	var ns corev1.Namespace
+	err := c.Get(ctx, "", namespace, &ns)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return "", nil
+	}
+	return string(ns.UID), err
 }
 
 // review posts one of the self-reviews, which fill themselves.

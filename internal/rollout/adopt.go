@@ -149,7 +149,7 @@ func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main
 	if main != nil {
 		known, drain, service.Name = main.Adopted, main.Drain, main.Service
 	}
-	router := traffic.NewService(c, c.View(service.Namespace), service, false)
+	router := e.router(c, service, false)
 	router.Adopt(known, false)
 	svc, err := e.adoptedService(ctx, c, service.Namespace, service.Name, service.Application)
 	if err != nil {

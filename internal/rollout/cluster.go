@@ -88,6 +88,10 @@ type Clock interface {
 // Cluster is one connection, by the name the user gave it.
 type Cluster interface {
 	Name() string
+	// Identity is the same for every process that works in the namespace, however
+	// its user calls the cluster, and another one for every other namespace or
+	// cluster. Empty where it cannot be told.
+	Identity(ctx context.Context, namespace string) (string, error)
 	Clock
 	Teller
 	Reader

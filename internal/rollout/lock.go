@@ -59,9 +59,8 @@ func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, appl
 	return e.lockedAll(ctx, scopesOf(clusters, namespace, application), f)
 }
 
-// lockedAll runs f while this process holds the Lease of every scope. Leases are
-// taken in the order of the clusters' names, and then of the applications', so
-// that two runs cannot wait for each other.
+// lockedAll runs f while this process holds the Lease of every scope. They are
+// taken in one order, so that two runs cannot wait for each other.
 func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.Context, *held) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -72,7 +71,11 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 			unlock()
 		}
 	}()
-	for _, s := range slices.SortedFunc(slices.Values(scopes), inOrder) {
+	scopes, err := inOrder(ctx, scopes)
+	if err != nil {
+		return err
+	}
+	for _, s := range scopes {
 		unlock, err := e.lock(ctx, cancel, s)
 		if err != nil {
 			return err
@@ -83,8 +86,28 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 	return f(ctx, h)
 }
 
-func inOrder(a, b scope) int {
-	return cmp.Or(cmp.Compare(a.cluster.Name(), b.cluster.Name()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.application, b.application))
+// inOrder sorts scopes by what the clusters themselves say, since their names
+// are each configuration's own: two that call the same clusters differently
+// would each hold what the other waits for. Where a cluster does not tell, the
+// names must do.
+func inOrder(ctx context.Context, scopes []scope) ([]scope, error) {
+	if len(scopes) == 1 {
+		return scopes, nil
+	}
+	identities, err := onAll(scopes, func(s scope) (string, error) { return s.cluster.Identity(ctx, s.namespace) })
+	if err != nil {
+		return nil, err
+	}
+	known, of := !slices.Contains(identities, ""), map[string]string{}
+	for i, s := range scopes {
+		of[s.key()] = identities[i]
+	}
+	return slices.SortedFunc(slices.Values(scopes), func(a, b scope) int {
+		if known {
+			return cmp.Or(cmp.Compare(of[a.key()], of[b.key()]), cmp.Compare(a.application, b.application))
+		}
+		return cmp.Or(cmp.Compare(a.cluster.Name(), b.cluster.Name()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.application, b.application))
+	}), nil
 }
 
 // held are the Leases that a verb holds.

@@ -90,7 +90,7 @@ func (p *Promotion) Look(ctx context.Context) error {
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	e, req := p.engine, p.req
-	s := &side{cluster: c, router: traffic.NewService(c, c.View(req.Service.Namespace), req.Service, req.TakeBack)}
+	s := &side{cluster: c, router: e.router(c, req.Service, req.TakeBack)}
 	main, live, err := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 	if err != nil {
 		return nil, err
@@ -328,7 +328,7 @@ func (p *Promotion) removeRenamed(ctx context.Context, s *side) error {
 	}
 	old := p.req.Service
 	old.Name = s.renamed
-	return traffic.NewService(s.cluster, s.cluster.View(old.Namespace), old, false).Remove(ctx)
+	return p.engine.router(s.cluster, old, false).Remove(ctx)
 }
 
 func orNone(name string) string {

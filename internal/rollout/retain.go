@@ -74,6 +74,12 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
 		return err
 	}
+	// Since the record says stopping, nobody makes it main any more.
+	if err := e.holds(ctx, c, id.Namespace, application); err != nil {
+		clean, cancel := e.cleanup(ctx)
+		defer cancel()
+		return errors.Join(err, cl.giveBack(clean))
+	}
 	applied, err := e.rescale(ctx, cl)
 	if err == nil {
 		err = e.awaitStopped(ctx, cl, applied)

@@ -26,6 +26,10 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
 		return struct{}{}, p.rollBackSide(ctx, clean, s, cause)
 	})
+	if errors.Is(err, ErrLockLost) {
+		p.done.Status = release.MainFailed
+		return errors.Join(cause, err) // what becomes of the traffic is up to whoever has the Lease
+	}
 	if err != nil {
 		p.done.Status = release.MainFailed
 		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))

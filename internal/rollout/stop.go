@@ -147,6 +147,10 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 			return err
 		}
 	}
+	// Since the record says stopping, nobody makes it main any more.
+	if err := e.holds(ctx, c, t.id.Namespace, t.application()); err != nil {
+		return err
+	}
 	cl.halted = true
 	d, err := apply(ctx, cl)
 	*applied[cl] = d

@@ -267,6 +267,10 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		if why := e.mayHurt(ctx, c, application, d); why != "" {
 			return nil, fmt.Errorf("%s on cluster %q was about to be removed, but %s", id, c.Name(), why)
 		}
+		// Since the record says terminating, nobody makes it main any more.
+		if err := e.holds(ctx, c, id.Namespace, application); err != nil {
+			return nil, err
+		}
 		c.Tell(ctx, d, "Terminating", e.inRun(id.Name+" is being removed"), false)
 		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
 		if !release.ReadAgain(err) {

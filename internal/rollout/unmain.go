@@ -64,7 +64,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 			notices, err := e.leaveAddress(ctx, c, req, main, live, began)
 			return append(notices, *stays), err
 		}
-	} else if err := traffic.NewService(c, c.View(namespace), req.Service, false).Remove(ctx); err != nil {
+	} else if err := e.router(c, req.Service, false).Remove(ctx); err != nil {
 		return nil, err
 	}
 	// The address is gone; what it pointed at may go too, and is only now free
