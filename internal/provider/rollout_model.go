@@ -1,0 +1,106 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// rolloutModel is the `rollout` attribute.
+type rolloutModel struct {
+	MaxParallel types.Int32  `tfsdk:"max_parallel"`
+	Order       types.List   `tfsdk:"order"`
+	Bake        types.String `tfsdk:"bake"`
+	OnFailure   types.String `tfsdk:"on_failure"`
+	Quorum      types.Int32  `tfsdk:"quorum"`
+}
+
+// rolloutOf is what a known `rollout` asks for; the zero Rollout where there is
+// none.
+func rolloutOf(d decoder, value types.Object) release.Rollout {
+	m := decode[rolloutModel](d, value)
+	bake, _ := time.ParseDuration(m.Bake.ValueString()) // the schema has seen to it
+	return release.Rollout{
+		MaxParallel: int(m.MaxParallel.ValueInt32()),
+		Order:       decode[[]string](d, m.Order),
+		Bake:        bake,
+		OnFailure:   release.FailurePolicy(m.OnFailure.ValueString()),
+		Quorum:      int(m.Quorum.ValueInt32()),
+	}
+}
+
+// mayContinue says that one cluster's failure may not end the whole, as far as
+// is known: how a change ends is then not known at plan.
+func mayContinue(ctx context.Context, value types.Object) bool {
+	if value.IsNull() {
+		return false
+	}
+	var diags diag.Diagnostics
+	m := decode[rolloutModel](decoder{ctx, &diags}, value)
+	return value.IsUnknown() || m.OnFailure.IsUnknown() || m.OnFailure.ValueString() == string(release.FailureContinue)
+}
+
+// checkRollout says what of `rollout` cannot be meant, given the clusters that
+// are planned. What is not known yet passes: Terraform plans again.
+func checkRollout(ctx context.Context, value types.Object, clusters types.Set) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if value.IsNull() || value.IsUnknown() {
+		return diags
+	}
+	m := decode[rolloutModel](decoder{ctx, &diags}, value)
+	at := path.Root("rollout")
+	var names []string // nil: not known
+	if whollyKnown(ctx, clusters) {
+		names = decode[[]string](decoder{ctx, &diags}, clusters)
+	}
+	diags.Append(checkOrder(at.AtName("order"), m.Order, names)...)
+	if !m.Quorum.IsNull() && !m.Quorum.IsUnknown() {
+		quorum, continues := int(m.Quorum.ValueInt32()), m.OnFailure.ValueString() == string(release.FailureContinue)
+		switch {
+		case !continues && !m.OnFailure.IsUnknown():
+			diags.AddAttributeError(at.AtName("quorum"), "Quorum without a rollout that continues",
+				fmt.Sprintf("A failure on any cluster ends this rollout, so that all must succeed. Set on_failure = %q beside it, or remove `quorum`.", release.FailureContinue))
+		case names != nil && quorum > len(names):
+			diags.AddAttributeError(at.AtName("quorum"), "Quorum cannot be reached",
+				fmt.Sprintf("%d clusters must succeed, but there are %d (%s).", quorum, len(names), quoted(names)))
+		}
+	}
+	// With one cluster there is nothing between batches to watch, which is no
+	// mistake: the same module is used with several elsewhere.
+	if !m.Bake.IsNull() && !m.Bake.IsUnknown() && !m.MaxParallel.IsUnknown() && len(names) > 1 {
+		if size := int(m.MaxParallel.ValueInt32()); size == 0 || size >= len(names) {
+			diags.AddAttributeError(at.AtName("bake"), "Nothing follows the bake",
+				fmt.Sprintf("All %d clusters (%s) are changed at the same time, and `rollout.bake` is the time until the next ones are. Set `max_parallel` below %d, or remove `bake`.",
+					len(names), quoted(names), len(names)))
+		}
+	}
+	return diags
+}
+
+// checkOrder refuses names that are not among the clusters, or there twice.
+func checkOrder(at path.Path, order types.List, clusters []string) diag.Diagnostics {
+	var diags diag.Diagnostics
+	var seen []string
+	for i, element := range order.Elements() {
+		name, ok := element.(types.String)
+		if !ok || !known(name) {
+			continue
+		}
+		switch text := name.ValueString(); {
+		case slices.Contains(seen, text):
+			diags.AddAttributeError(at.AtListIndex(i), "Cluster is twice in the order", fmt.Sprintf("%q comes once, in one place.", text))
+		case clusters != nil && !slices.Contains(clusters, text):
+			diags.AddAttributeError(at.AtListIndex(i), "Cluster is not one of the resource's",
+				fmt.Sprintf("`rollout.order` has %q, but the clusters are %s.", text, quoted(slices.Sorted(slices.Values(clusters)))))
+		}
+		seen = append(seen, name.ValueString())
+	}
+	return diags
+}
