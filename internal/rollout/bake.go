@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,64 +64,85 @@ func bakeErrors(err error) []*BakeError {
 // going back.
 const bakeEvidencePatience = 2 * time.Second
 
-// reversible says that what has moved may be taken back until Finalize.
-func (r PromoteRequest) reversible() bool { return r.Bake > 0 || r.Hold }
+// reversible says that what has moved may be taken back until Finalize: also
+// where a run is killed between two clusters, and the next one cannot go on.
+func (r PromoteRequest) reversible() bool { return r.Bake > 0 || r.Hold || len(r.Clusters) > 1 }
 
 // Bake watches, for so long, the release wherever the promotion has moved traffic
 // to it, and returns early with a *BakeError where it does not do its work: Back
 // then returns the traffic. Any other error says that it could not be watched to
 // the end; the traffic stays where it is, and the next promotion bakes again.
 // The request must have said that it may go back: see PromoteRequest.Bake and Hold.
-func (p *Promotion) Bake(ctx context.Context, d time.Duration) error { return p.bake(ctx, p.sides, d) }
+func (p *Promotion) Bake(ctx context.Context, d time.Duration) error {
+	err := p.bake(ctx, p.sides, d)
+	if err != nil && len(bakeErrors(err)) == 0 {
+		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
+	}
+	return err
+}
 
 func (p *Promotion) bake(ctx context.Context, sides []*side, d time.Duration) error {
-	var moved []*side
-	for _, s := range sides {
-		if s.moves {
-			moved = append(moved, s)
-		}
-	}
+	moved := slices.DeleteFunc(slices.Clone(sides), func(s *side) bool { return s.out || !s.moves })
 	if d <= 0 || len(moved) == 0 {
 		return nil
 	}
 	p.req.say("watching %s for %s", p.req.To, d)
-	watching, stop := context.WithCancel(ctx) // one breach is enough for all
+	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
-	failures, err := onAll(moved, func(s *side) (*BakeError, error) {
+	err := p.on(ctx, moved, func(s *side) error {
 		err := p.bakeOn(watching, s, d)
-		var breach *BakeError
-		if errors.As(err, &breach) {
+		if len(bakeErrors(err)) > 0 && !p.continues() {
 			stop()
-			return breach, nil
 		}
-		return nil, err
+		return err
 	})
-	var breaches []error
-	for _, breach := range failures {
-		if breach != nil {
-			breaches = append(breaches, breach)
+	if ctx.Err() != nil || p.continues() {
+		return err
+	}
+	if len(bakeErrors(err)) == 0 {
+		return err
+	}
+	var failed []error
+	for _, s := range moved {
+		if len(bakeErrors(s.err)) == 0 {
+			s.err = nil // its watch was ended because of another cluster
 		}
+		failed = append(failed, s.err)
 	}
-	switch {
-	case len(breaches) > 0:
-		return errors.Join(breaches...)
-	case err == nil:
-		return nil
-	}
-	return fmt.Errorf("the bake of %s did not come to its end. Traffic stays on it, and the next apply bakes it again: %w", p.req.To, err)
+	return errors.Join(failed...)
 }
+
+// unwatchedError says that a bake did not come to its end.
+type unwatchedError struct {
+	cluster, to string
+	err         error
+}
+
+func (e *unwatchedError) Error() string {
+	return fmt.Sprintf("the bake of %s on cluster %q did not come to its end: %v", e.to, e.cluster, e.err)
+}
+
+func (e *unwatchedError) Unwrap() error { return e.err }
 
 // bakeOn watches one cluster. What the watch says at the end is not taken for
 // the truth: it may have been cut off all the time.
 func (p *Promotion) bakeOn(ctx context.Context, s *side, d time.Duration) error {
+	err := p.watch(ctx, s, d)
+	if err == nil || len(bakeErrors(err)) > 0 {
+		return err
+	}
+	return &unwatchedError{s.cluster.Name(), p.req.To, err}
+}
+
+func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
 	view, began := s.cluster.View(p.req.Service.Namespace), time.Now()
-	var watch health.Bake
+	var bake health.Bake
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		in, ready, err := p.baking(ctx, s)
 		if err != nil {
 			return false, 0, err
 		}
-		if seen := watch.Judge(in, ready); seen != "" {
+		if seen := bake.Judge(in, ready); seen != "" {
 			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
 		}
 		left := d - time.Since(began)
@@ -138,7 +160,7 @@ func (p *Promotion) bakeOn(ctx context.Context, s *side, d time.Duration) error 
 	if now != nil {
 		in.WantReplicas, ready = deref(now.Spec.Replicas), now.Status.ReadyReplicas
 	}
-	if seen := watch.Judge(in, ready); seen != "" {
+	if seen := bake.Judge(in, ready); seen != "" {
 		return p.breach(ctx, s, in, seen, time.Since(began), d)
 	}
 	return nil

@@ -189,8 +189,9 @@ func TestBakeFails(t *testing.T) {
 			if last := l.history()[told+1]; !strings.Contains(last.Reason, bake.Seen) {
 				t.Errorf("its last line is %+v", last)
 			}
-			refusedAndRetried(t, l)
 			watch.Check(t, faultyDrain)
+			refusedAndRetried(t, l)
+			watch.NeverEmpty(t)
 		})
 	}
 }

@@ -38,7 +38,7 @@ func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, ap
 				return false, err
 			}
 		}
-		h.lastUse(scope{c, namespace, application})
+		h.lastUse(scope{cluster: c, namespace: namespace, application: application})
 		return true, nil
 	}
 }

@@ -41,12 +41,16 @@ const leasePoll = time.Second
 type scope struct {
 	cluster                Cluster
 	namespace, application string
+
+	// spare, where set, may let the rest go on without this Lease: then it returns
+	// no error.
+	spare func(error) error
 }
 
 func scopesOf(clusters []Cluster, namespace, application string) []scope {
 	scopes := make([]scope, len(clusters))
 	for i, c := range clusters {
-		scopes[i] = scope{c, namespace, application}
+		scopes[i] = scope{cluster: c, namespace: namespace, application: application}
 	}
 	return scopes
 }
@@ -77,6 +81,11 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 	}
 	for _, s := range scopes {
 		unlock, err := e.lock(ctx, cancel, s)
+		if err != nil && s.spare != nil && ctx.Err() == nil {
+			if err = s.spare(err); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,11 @@ type PromoteRequest struct {
 	Drain    time.Duration
 	Clusters []Cluster
 
+	// Rollout is how the change goes over the clusters. Unready are clusters that
+	// shall have it, too, but were found not to be ready for it before it began.
+	Rollout release.Rollout
+	Unready map[string]error
+
 	// Bake is how long the release is watched after the switch, and may be taken
 	// back, before anything of the old side goes. 0: not at all.
 	Bake time.Duration
@@ -48,12 +53,14 @@ type PromoteRequest struct {
 // Promoted is what became of an application's address.
 type Promoted struct {
 	Owner      string
-	Moved      bool // traffic is where the request wanted it, on every cluster
+	Moved      bool // traffic is where the request wanted it, on every cluster that the rollout goes on with
 	Status     release.MainStatus
 	Reason     string
 	Previous   string // main before the current one; empty where there is none
 	PromotedAt time.Time
 	Notices    []Notice
+
+	Clusters []MainOutcome // by name
 
 	// Service is the application's address as the last write left it, on the
 	// first cluster; nil where there was none.
@@ -61,7 +68,8 @@ type Promoted struct {
 }
 
 // Promote moves an application's address to a release on every cluster, or
-// leaves it where it was on every cluster. It makes sure first that the release
+// leaves it where it was on every cluster, unless its Rollout lets each cluster
+// be for itself. It makes sure first that the release
 // is ready everywhere, verifies the switch, watches the release for its bake,
 // lets the old side drain, and removes what only waited for main to move away.
 //
@@ -73,7 +81,7 @@ func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, err
 	if err != nil {
 		p.done.Reason = reasonOf(err)
 	}
-	return p.done, err
+	return p.Done(), err
 }
 
 // run is a whole promotion, under the Leases.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -54,13 +55,24 @@ func (p *Promotion) outcome(ctx context.Context, s *side, err error) []release.E
 func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(p.sides, func(s *side) (struct{}, error) {
-		for _, entry := range p.outcome(ctx, s, cause) {
-			p.engine.rememberIfAny(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
-			p.engine.tell(clean, s.cluster, p.addressOf(s), entry)
-		}
+	_, _ = onAll(p.active(), func(s *side) (struct{}, error) {
+		p.neverBeganOn(ctx, clean, s, cause)
 		return struct{}{}, nil
 	})
+}
+
+func (p *Promotion) neverBeganOn(ctx, clean context.Context, s *side, cause error) {
+	if refused := new(release.TakenBackError); errors.As(cause, &refused) {
+		s.status = release.MainRolledBack
+		return // it is in the history why
+	}
+	if s.err != nil {
+		s.status = release.MainFailed
+	}
+	for _, entry := range p.outcome(ctx, s, cause) {
+		p.engine.rememberIfAny(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
+		p.engine.tell(clean, s.cluster, p.addressOf(s), entry)
+	}
 }
 
 // wentBack is the history of a side that was taken back, and tells it. Where it

@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,12 +25,15 @@ type Promotion struct {
 	began time.Time
 
 	mu   sync.Mutex
+	lost map[string]error // by cluster: what it failed with before it was looked at
 	done Promoted
 }
 
 // NewPromotion prepares a promotion. It reads nothing.
 func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
-	return &Promotion{engine: e, req: req, began: time.Now(), done: Promoted{Owner: req.Owner, Status: release.MainFailed}}
+	p := &Promotion{engine: e, req: req, began: time.Now(), lost: map[string]error{}, done: Promoted{Owner: req.Owner, Status: release.MainFailed}}
+	maps.Copy(p.lost, req.Unready)
+	return p
 }
 
 // Together runs f while this process holds the Leases of all that is promoted,
@@ -37,7 +42,13 @@ func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
 func (e *Engine) Together(ctx context.Context, promotions []*Promotion, f func(context.Context) error) error {
 	var scopes []scope
 	for _, p := range promotions {
-		scopes = append(scopes, scopesOf(p.req.Clusters, p.req.Service.Namespace, p.req.Service.Application)...)
+		if err := p.verdict(); err != nil {
+			return err
+		}
+		for _, s := range scopesOf(p.req.Clusters, p.req.Service.Namespace, p.req.Service.Application) {
+			s.spare = func(err error) error { p.lose(s.cluster.Name(), err); return p.verdict() }
+			scopes = append(scopes, s)
+		}
 	}
 	return e.lockedAll(ctx, scopes, func(ctx context.Context, _ *held) error { return f(ctx) })
 }
@@ -46,6 +57,7 @@ func (e *Engine) Together(ctx context.Context, promotions []*Promotion, f func(c
 func (p *Promotion) Done() Promoted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.done.Clusters = p.outcomes()
 	return p.done
 }
 
@@ -70,6 +82,12 @@ type side struct {
 	touched bool   // the switch may have been written
 	renamed string // the address's former name, to be removed at the end
 	version string // of the release, where known
+	begun   bool   // something of it may have been written
+	out     bool   // the rollout goes on without this cluster
+	back    bool   // it has been taken back
+	err     error  // what went wrong here
+	status  release.MainStatus
+	split   release.Split // who gets the traffic, as last seen
 
 	entry *release.Entry // of the history; nil where no traffic moves
 }
@@ -80,12 +98,27 @@ func (p *Promotion) Look(ctx context.Context) error {
 	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
 		p.done.Owner = NewToken()
 	}
-	sides, err := onAll(byName(p.req.Clusters), func(c Cluster) (*side, error) { return p.lookAt(ctx, c) })
+	sides, err := onAll(p.reached(), func(c Cluster) (*side, error) {
+		s, err := p.lookAt(ctx, c)
+		if err != nil {
+			p.lose(c.Name(), err)
+			return nil, err
+		}
+		return s, nil
+	})
+	if err != nil && p.continues() && ctx.Err() == nil {
+		err = p.verdict()
+	}
 	if err != nil {
 		return err
 	}
-	p.sides, p.done.Status = sides, release.MainWaiting
+	p.sides, p.done.Status = slices.DeleteFunc(sides, func(s *side) bool { return s == nil }), release.MainWaiting
 	return nil
+}
+
+// reached are the clusters that nothing has gone wrong with so far.
+func (p *Promotion) reached() []Cluster {
+	return slices.DeleteFunc(byName(p.req.Clusters), func(c Cluster) bool { return p.lost[c.Name()] != nil })
 }
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
@@ -102,7 +135,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	if main == nil {
 		main = &release.Main{Schema: release.MainSchema}
 	}
-	s.live, s.seen, s.before, s.main = live, *main, *main, *main
+	s.live, s.seen, s.before, s.main, s.split = live, *main, *main, *main, split
 	if err := p.adopt(ctx, s); err != nil {
 		return nil, err
 	}
@@ -172,10 +205,10 @@ func (p *Promotion) mayTouch(s *side) error {
 // on every cluster. It moves nothing, but ends a way back that was cut off. A
 // release that did not pass its bake is refused.
 func (p *Promotion) AwaitReady(ctx context.Context) error {
-	if err := p.refuse(); err != nil {
-		return p.goneBack(ctx, err)
+	if err := p.refuse(ctx); err != nil {
+		return err
 	}
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.awaitReady(ctx, s) })
+	err := p.on(ctx, p.active(), func(s *side) error { return p.awaitReady(ctx, s) })
 	if err != nil {
 		p.done.Status = release.MainFailed
 		p.neverBegan(ctx, err)
@@ -183,48 +216,49 @@ func (p *Promotion) AwaitReady(ctx context.Context) error {
 	return err
 }
 
-// Switch moves the traffic and writes down that it has moved. After an error,
-// some of it may have: Back returns it.
+// Switch moves the traffic, batch after batch, and writes down that it has moved.
+// After an error, some of it may have: Back returns it.
 func (p *Promotion) Switch(ctx context.Context) error {
 	p.done.Status = release.MainRunning
-	err := p.each(func(s *side) error { return p.checkpoint(ctx, s, release.MainRunning) })
-	if err == nil {
-		err = p.each(func(s *side) error { return p.switchTo(ctx, s) })
+	batches := p.batches()
+	for i, batch := range batches {
+		if err := p.switchBatch(ctx, batch); err != nil {
+			return err
+		}
+		if i == len(batches)-1 {
+			break
+		}
+		if err := p.bake(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = p.each(func(s *side) error { return p.commit(ctx, s) })
-	}
-	if err == nil {
-		p.moved(ctx)
-	}
-	return err
+	p.moved(ctx)
+	return nil
 }
 
 // Finalize ends a promotion whose traffic has moved: the old side drains, and
 // what nobody needs any more goes.
 func (p *Promotion) Finalize(ctx context.Context) error {
 	p.req.say("traffic is on %s; finishing", p.req.To)
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) { return struct{}{}, p.finalize(ctx, s) })
+	_, err := onAll(p.active(), func(s *side) (struct{}, error) {
+		if s.err = p.finalize(ctx, s); s.err == nil {
+			s.status = release.MainFinalized
+		}
+		return struct{}{}, s.err
+	})
 	if err != nil {
 		return err
 	}
 	p.done.Status = release.MainFinalized
-	return nil
-}
-
-// each runs a step on one cluster after the other and stops at the first error,
-// so that a failure is found with as little moved as possible.
-func (p *Promotion) each(step func(*side) error) error {
-	for _, s := range p.sides {
-		if err := step(s); err != nil {
-			return err
-		}
+	if p.done.Reason = p.leftBehind(); p.done.Reason != "" {
+		p.done.Status = release.MainRunning // not on all clusters
 	}
 	return nil
 }
 
 // checkpoint writes down what is about to happen, before it does.
 func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus, entries ...release.Entry) error {
+	s.begun, s.status = true, step
 	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
 	if s.moves && (p.req.reversible() || s.returns) {
 		s.main.Checkpoint.Before = s.before.AsBefore()
@@ -244,7 +278,11 @@ func (p *Promotion) save(ctx context.Context, s *side, entries ...release.Entry)
 func (p *Promotion) switchTo(ctx context.Context, s *side) error {
 	s.touched = true
 	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
-	return p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
+	if err := p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace); err != nil {
+		return err
+	}
+	s.split = release.Split{p.req.To: 100}
+	return nil
 }
 
 func (e *Engine) ensure(ctx context.Context, s *side, to, namespace string) error {
@@ -285,13 +323,13 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 // moved notes that traffic is where it was asked to be.
 func (p *Promotion) moved(ctx context.Context) {
 	p.done.Moved, p.done.Status = true, release.MainFinalizing
-	first := p.sides[0].main
-	p.done.Service = p.sides[0].router.Applied()
+	first := p.active()[0].main
+	p.done.Service = p.active()[0].router.Applied()
 	p.done.PromotedAt = first.PromotedAt
 	if len(first.Previous) > 0 {
 		p.done.Previous = first.Previous[0]
 	}
-	for _, s := range p.sides {
+	for _, s := range p.active() {
 		p.tellMoved(ctx, s)
 	}
 }

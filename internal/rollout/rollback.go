@@ -11,19 +11,19 @@ import (
 )
 
 // Back returns every cluster that may have been switched to where its traffic
-// was. The result is cause, with what else went wrong. Once all traffic has
-// moved, it goes back only to what can take it: otherwise it stays where it is,
-// everywhere.
+// was. The result is cause, with what else went wrong. What has been committed
+// goes back only to what can take it: otherwise it stays where it is, everywhere.
 func (p *Promotion) Back(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
-	if p.done.Moved || slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
-		if err := p.noWayBack(clean); err != nil {
-			return errors.Join(p.stay(clean, cause, err)...)
+	sides := slices.DeleteFunc(slices.Clone(p.sides), func(s *side) bool { return s.back })
+	if p.done.Moved || len(bakeErrors(cause)) > 0 || slices.ContainsFunc(sides, func(s *side) bool { return s.returns }) {
+		if err := p.noWayBack(clean, sides); err != nil {
+			return p.stay(clean, sides, cause, err)
 		}
 	}
 	p.done.Status, p.done.Moved = release.MainRolledBack, false
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
+	_, err := onAll(sides, func(s *side) (struct{}, error) {
 		return struct{}{}, p.rollBackSide(ctx, clean, s, cause)
 	})
 	if errors.Is(err, ErrLockLost) {
@@ -32,10 +32,14 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 	}
 	if err != nil {
 		p.done.Status = release.MainFailed
-		return errors.Join(cause, fmt.Errorf("going back failed too; the next apply continues from here: %w", err))
+		return errors.Join(cause, wentWrongToo(err))
 	}
 	sayTraffic(cause, "back where it was")
 	return cause
+}
+
+func wentWrongToo(err error) error {
+	return fmt.Errorf("going back failed too; the next apply continues from here: %w", err)
 }
 
 // sayTraffic completes what a failed bake says.
@@ -45,19 +49,43 @@ func sayTraffic(cause error, traffic string) {
 	}
 }
 
+// hasMoved says that it may be written down that traffic has moved, and that it
+// may still go back.
+func (s *side) hasMoved() bool {
+	cp := s.main.Checkpoint
+	return s.returns || s.live != nil && s.begun && cp != nil && cp.Step == release.MainFinalizing && cp.Open()
+}
+
 // rollBackSide takes one cluster back. ctx tells a Ctrl-C, clean is for working.
 // What has been committed is written down as going back before it does, so that
 // a kill in between cannot make the next run try the same again.
 func (p *Promotion) rollBackSide(ctx, clean context.Context, s *side, cause error) error {
-	committed := s.returns || s.live != nil && s.main.Checkpoint != nil && s.main.Checkpoint.Step == release.MainFinalizing && s.main.Checkpoint.Open()
+	if !s.begun && !s.returns {
+		p.neverBeganOn(ctx, clean, s, cause)
+		s.back = true
+		return nil
+	}
+	committed := s.hasMoved()
 	s.breach(p, cause)
 	if committed && !s.returns {
 		_ = p.checkpoint(clean, s, release.MainRollingBack) // it goes back in any case
 	}
+	err := p.returnSide(ctx, clean, s, cause, committed)
+	if s.status = release.MainRolledBack; err != nil {
+		s.status = release.MainFailed
+		s.err = errors.Join(s.err, wentWrongToo(err))
+		p.see(clean, s)
+	}
+	s.back = err == nil
+	return err
+}
+
+func (p *Promotion) returnSide(ctx, clean context.Context, s *side, cause error, committed bool) error {
 	switched, err := p.switchBack(clean, s)
 	if err != nil {
 		return err
 	}
+	p.see(clean, s)
 	entries := p.wentBack(ctx, s, cause, switched, committed)
 	if s.live == nil {
 		return nil

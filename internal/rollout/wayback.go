@@ -11,40 +11,52 @@ import (
 )
 
 // refuse says that the release was main and did not pass its bake, or that a way
-// back from it was cut off. Who goes back by hand, by an action, knows.
-func (p *Promotion) refuse() error {
+// back from it was cut off, which it ends. Who goes back by hand, by an action,
+// knows.
+func (p *Promotion) refuse(ctx context.Context) error {
 	if p.req.Found != nil {
 		return nil
 	}
+	if p.continues() {
+		return p.on(ctx, p.active(), p.refusal)
+	}
 	var refused []error
 	for _, s := range p.sides {
-		switch {
-		case (s.returns || !s.there) && s.main.Breach.Refuses(p.req.To, p.req.RetryToken):
-			refused = append(refused, &release.TakenBackError{Cluster: s.cluster.Name(), ID: p.id(), Breach: *s.main.Breach})
-		case s.returns:
-			refused = append(refused, fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off; traffic is back by now, and the next apply begins anew",
-				orNone(s.from), p.req.To, s.cluster.Name()))
+		if s.err = p.refusal(s); s.err != nil {
+			s.status = release.MainRolledBack
+			refused = append(refused, s.err)
 		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	p.done.Status = release.MainRolledBack
+	if slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
+		return p.Back(ctx, errors.Join(refused...))
 	}
 	return errors.Join(refused...)
 }
 
-// goneBack ends the ways back that were cut off.
-func (p *Promotion) goneBack(ctx context.Context, refused error) error {
-	p.done.Status = release.MainRolledBack
-	if slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
-		return p.Back(ctx, refused)
+func (p *Promotion) refusal(s *side) error {
+	switch {
+	case (s.returns || !s.there) && s.main.Breach.Refuses(p.req.To, p.req.RetryToken):
+		return &release.TakenBackError{Cluster: s.cluster.Name(), ID: p.id(), Breach: *s.main.Breach}
+	case s.returns:
+		return fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off. That has been ended now, and the next apply begins anew",
+			orNone(s.from), p.req.To, s.cluster.Name())
 	}
-	return refused
+	return nil
 }
+
+const nothingBefore = "no deployment was main before it"
 
 // noWayBack says why the traffic that has moved cannot go back where it was: on
 // some cluster nothing there could take it, or there was nothing anywhere.
-func (p *Promotion) noWayBack(ctx context.Context) error {
+func (p *Promotion) noWayBack(ctx context.Context, sides []*side) error {
 	before, moved := false, ""
-	for _, s := range p.sides {
+	for _, s := range sides {
 		switch {
-		case !s.moves:
+		case !s.moves, !s.hasMoved():
 			before = true
 		case s.from == "" || s.from == p.req.To:
 			moved = s.cluster.Name()
@@ -58,7 +70,7 @@ func (p *Promotion) noWayBack(ctx context.Context) error {
 	if before || moved == "" {
 		return nil // an address that is new on one of several clusters is as new as the rest of the change
 	}
-	return &release.NoWayBackError{Cluster: moved, ID: p.id(), Reason: "no deployment was main before it"}
+	return &release.NoWayBackError{Cluster: moved, ID: p.id(), Reason: nothingBefore}
 }
 
 // notServing says why the release that had the traffic before cannot have it
@@ -92,20 +104,24 @@ func (p *Promotion) notServing(ctx context.Context, s *side) string {
 	return fmt.Sprintf("%d of the %d pods of %s are ready", ready, want, s.from)
 }
 
-// stay leaves the traffic where it has moved, and writes down why it should not
-// be there. The result is what went wrong.
-func (p *Promotion) stay(ctx context.Context, cause, why error) []error {
+// stay leaves the traffic where it has moved. The result is what went wrong.
+func (p *Promotion) stay(ctx context.Context, sides []*side, cause, why error) error {
 	p.done.Status = release.MainFailed
-	sayTraffic(cause, "it stays, because there is nothing to go back to")
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
-		if !s.moves {
+	_, err := onAll(sides, func(s *side) (struct{}, error) {
+		if !s.hasMoved() {
 			return struct{}{}, nil
 		}
-		entry := p.backEntry(ctx, s, reasonOf(cause)+"; "+reasonOf(why))
-		entry.Outcome = release.OutcomeFailed
-		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
-		s.breach(p, cause)
-		return struct{}{}, p.checkpoint(ctx, s, release.MainFailed, entry)
+		return struct{}{}, p.stayOn(ctx, s, cause, why)
 	})
-	return []error{cause, why, err}
+	return errors.Join(cause, why, err)
+}
+
+// stayOn writes down, on one cluster, why the traffic should not be there.
+func (p *Promotion) stayOn(ctx context.Context, s *side, cause, why error) error {
+	sayTraffic(cause, "it stays, because there is nothing to go back to")
+	entry := p.backEntry(ctx, s, reasonOf(cause)+"; "+reasonOf(why))
+	entry.Outcome = release.OutcomeFailed
+	p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
+	s.breach(p, cause)
+	return p.checkpoint(ctx, s, release.MainFailed, entry)
 }
