@@ -156,8 +156,11 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			t.remains = true
 			cl := &claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}
 			cl.record.Custody = release.CustodyOwned
-			if err := cl.create(ctx); !apierrors.IsAlreadyExists(err) {
-				return cl, err
+			switch err := cl.create(ctx); {
+			case err == nil:
+				return cl, nil
+			case !apierrors.IsAlreadyExists(err):
+				return nil, err
 			}
 			continue
 		}

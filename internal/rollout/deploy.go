@@ -24,27 +24,54 @@ type Deployed struct {
 	Reason    string
 	Durations release.Durations
 	Notices   []Notice
+
+	Clusters []Outcome // by name: those on which something was to be done
+
+	// Reached says of an update that all is done but for the clusters that were
+	// to be left, which Left is about.
+	Reached bool
+	Left    []Outcome
+}
+
+// DeployRequest creates a release on some clusters.
+type DeployRequest struct {
+	Spec     release.Spec
+	Clusters []Cluster
+	Rollout  release.Rollout
+
+	// Unready are clusters that were found not to be ready for it, and why. The
+	// release is to be there, too: they have failed before it begins.
+	Unready map[string]error
 }
 
 // errSibling ends the work on one cluster because another one failed.
 var errSibling = errors.New("another cluster failed")
 
-// Deploy creates a release on every cluster, or adopts it, and returns when it
-// is healthy on all of them.
+// Deploy creates a release on every cluster at once, or adopts it, and returns
+// when it is healthy on all of them.
+func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Spec) (Deployed, error) {
+	return e.DeployOver(ctx, DeployRequest{Spec: spec, Clusters: clusters})
+}
+
+// DeployOver creates a release on its clusters as the rollout says, or adopts
+// it, and returns when it is healthy on all of them, or on as many as the
+// rollout asks for: then it is ours on the others, too, and Deployed says how it
+// ended there.
 //
 // When ctx is cancelled (not when its deadline passes) the release is asked to
-// scale down and Deploy succeeds with status cancelled. When it fails, nothing
-// of it is owned any more: the error says why, the record remembers it as
-// abandoned, and OnFailure decides what keeps running.
-func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Spec) (Deployed, error) {
-	t, owner, began := newTarget(spec), NewToken(), time.Now()
-	done := Deployed{ID: t.id, Owner: owner, Status: spec.DesiredState.Goal()}
+// scale down and it succeeds with status cancelled. When it fails, nothing of it
+// is owned any more: the error says why, the record remembers it as abandoned,
+// and OnFailure decides what keeps running.
+func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, error) {
+	t, owner, began := newTarget(req.Spec), NewToken(), time.Now()
+	done := Deployed{ID: t.id, Owner: owner, Status: req.Spec.DesiredState.Goal()}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 
-	claims, err := onAll(byName(clusters), func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
-	claims = made(claims)
+	s := e.newSpread(req.Rollout, len(req.Clusters)+len(req.Unready), req.Unready)
+	err := s.hold(ctx, &s.added, req.Clusters, func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
+	claims := s.claims()
 	if err != nil {
 		// Also when interrupted: a state whose token is in no record could not be resumed.
 		e.giveBackAll(ctx, claims)
@@ -54,24 +81,25 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 	for _, cl := range claims {
 		cl.abortBy(abort)
 	}
-	err = e.reach(ctx, claims, nil)
+	err = s.reach(ctx, nil)
 	if err == nil {
-		err = e.settle(ctx, claims, &done, began)
+		err = s.settle(ctx, &done, began)
 	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
 		e.cancelAll(whole, claims, by)
 		done.Notices = append(done.Notices, tellRolledBack(claims)...)
 		done.Status = release.StatusCancelled
 		done.Notices = append(done.Notices, cancelled(t.id, by))
-		err = nil
+		done.Clusters = s.outcomes()
+		return done, nil
 	}
 	if err != nil {
 		e.abandonAll(whole, claims, err)
 		return Deployed{Notices: tellRolledBack(claims)}, err
 	}
-	for _, cl := range claims {
-		done.Notices = append(done.Notices, cl.notices...)
-	}
+	s.letGo(whole)
+	done.Notices = append(done.Notices, tellRolledBack(claims)...)
+	done.conclude(s)
 	return done, nil
 }
 
@@ -120,11 +148,18 @@ func (e *Engine) reach(ctx context.Context, claims []*claim, may takeBack) error
 // bringUpAll makes the release healthy on every cluster, or stops at the first
 // that cannot.
 func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) error {
+	return allOrNone(ctx, claims, func(ctx context.Context, cl *claim) error { return e.bringUp(ctx, cl, may) })
+}
+
+// allOrNone does something on every cluster at once, and ends it everywhere
+// where it fails on one.
+func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
-		err := e.bringUp(ctx, cl, may)
+		err := do(ctx, cl)
 		if err != nil && !errors.Is(err, errSibling) {
+			cl.failure = err
 			cancel(errSibling)
 			return struct{}{}, err
 		}
@@ -214,24 +249,32 @@ func creation(claims []*claim) (at time.Time, by string) {
 
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
-	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
-		if cl.notable() {
-			e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
-		}
-		return struct{}{}, cl.finish(ctx, func(r *release.Record) {
-			if r.Custody == release.CustodyClaimed {
-				r.Custody = release.CustodyOwned
-			}
-			r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
-			r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
-			r.Durations.Total = time.Since(began).Round(time.Millisecond)
-		})
-	})
+	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.settleOn(ctx, cl, began) })
 	for _, cl := range claims {
-		done.Durations.Total = max(done.Durations.Total, cl.record.Durations.Total)
-		done.Durations.Startup = max(done.Durations.Startup, cl.record.Durations.Startup)
+		done.measure(cl)
 	}
 	return err
+}
+
+// settleOn writes the good outcome on one cluster.
+func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
+	if cl.notable() {
+		e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
+	}
+	return cl.finish(ctx, func(r *release.Record) {
+		if r.Custody == release.CustodyClaimed {
+			r.Custody = release.CustodyOwned
+		}
+		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
+		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
+		r.Durations.Total = time.Since(began).Round(time.Millisecond)
+	})
+}
+
+// measure takes over how long it took on one cluster: the longest counts.
+func (done *Deployed) measure(cl *claim) {
+	done.Durations.Total = max(done.Durations.Total, cl.record.Durations.Total)
+	done.Durations.Startup = max(done.Durations.Startup, cl.record.Durations.Startup)
 }
 
 // abandonAll is what follows a failed create: nothing of it is owned any more.
@@ -255,7 +298,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		return e.failHalted(ctx, cl, cause)
 	case cl.goesBack():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
-		return e.takeBackRoll(ctx, cl, reasonOf(cause), cl.undoAdoption)
+		return e.takeBackRoll(ctx, cl, cl.reason(cause), cl.undoAdoption)
 	case cl.before != nil && cl.before.Status.Up():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return cl.giveBack(ctx) // it ran before we came
@@ -273,7 +316,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		}
 		cl.unsuccessful(ctx, cl.entry(ctx, cause)) // before others may see that it can be collected
 		err = errors.Join(err, cl.finish(ctx, func(r *release.Record) {
-			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, reasonOf(cause)
+			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
 		}))
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			return err
@@ -337,7 +380,7 @@ func (e *Engine) failHalted(ctx context.Context, cl *claim, cause error) error {
 		if cl.before != nil {
 			r.Owner, r.Custody = cl.before.Owner, cl.before.Custody
 		}
-		r.Status, r.Reason = release.StatusStopError, reasonOf(cause)
+		r.Status, r.Reason = release.StatusStopError, cl.reason(cause)
 	})
 }
 

@@ -26,6 +26,7 @@ type StartError struct {
 	Traffic string // what became of the application's traffic: nothing
 	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
 	Rolling bool   // the same, of pods with other content in place
+	Baking  bool   // it was healthy, and did not stay so while nothing else was changed
 	Err     error  // why the wait ended where that is not the verdict alone; may be nil
 }
 
@@ -37,6 +38,9 @@ func (e *StartError) Summary() string {
 	}
 	if e.Rolling {
 		late, failed = "Deployment was not updated in time", "Deployment failed to update: "
+	}
+	if e.Baking {
+		late, failed = "Deployment did not stay healthy", "Deployment did not stay healthy: "
 	}
 	if len(e.Verdict.Findings) == 0 {
 		return late
@@ -54,6 +58,9 @@ func (e *StartError) Error() string {
 		what = "new pods are available"
 	}
 	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d %s.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want, what)
+	if e.Baking {
+		b.WriteString(" It was healthy before, and was being watched before the next clusters follow.")
+	}
 	if e.Err != nil {
 		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
 	}

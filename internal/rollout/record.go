@@ -36,6 +36,8 @@ type claim struct {
 	does      release.Operation  // for the history, where the claim does not tell
 	applied   *appsv1.Deployment // the workload as the API server answered; nil before that
 	told      string             // the ID of the attempt's line in the history
+	failure   error              // why it failed on this very cluster
+	written   bool               // the record tells how it ended
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
@@ -186,7 +188,7 @@ func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error
 		change(r)
 		r.Run, r.Holder, r.CancelRequested, r.Entry, r.Operation = "", "", "", "", ""
 	})
-	if err == nil {
+	if cl.written = err == nil; cl.written {
 		mark(ctx, cl.cluster, cl.applied, &cl.record)
 	}
 	return err
@@ -200,12 +202,14 @@ func (cl *claim) giveBack(ctx context.Context) error {
 	if cl.before == nil {
 		return cl.forget(ctx)
 	}
-	return cl.update(ctx, func(r *release.Record) {
+	err := cl.update(ctx, func(r *release.Record) {
 		made := r.Companions
 		*r = *cl.before
 		r.Expect(made...)
 		r.Run, r.Holder, r.Entry, r.Operation = "", "", "", ""
 	})
+	cl.written = err == nil
+	return err
 }
 
 // forget deletes the record, as long as it is ours. The last heartbeat may have

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,12 +29,26 @@ type TerminateRequest struct {
 // because traffic goes there or because somebody else has claimed it. It
 // returns when what is removed is gone.
 func (e *Engine) Terminate(ctx context.Context, req TerminateRequest) ([]Notice, error) {
-	notices, err := onAll(byName(req.Clusters), func(c Cluster) (notice *Notice, err error) {
-		err = e.locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *held) error {
-			notice, err = e.terminateOn(ctx, c, req, h)
+	notices, ended := e.TerminateOn(ctx, req)
+	return notices, errorsOf(ended)
+}
+
+// TerminateOn is Terminate, and tells how it ended on each cluster, by name. No
+// cluster waits for another, nor fails with it.
+func (e *Engine) TerminateOn(ctx context.Context, req TerminateRequest) ([]Notice, []Outcome) {
+	clusters := byName(req.Clusters)
+	notices := make([]*Notice, len(clusters))
+	outcomes, _ := onAll(indices(len(clusters)), func(i int) (Outcome, error) {
+		c := clusters[i]
+		err := e.locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *held) (err error) {
+			notices[i], err = e.terminateOn(ctx, c, req, h)
 			return err
 		})
-		return notice, err
+		o := Outcome{Cluster: c.Name(), Status: release.StatusTerminated, Err: err}
+		if err != nil {
+			o.Status, o.Reason = release.StatusTerminateError, reasonOf(err)
+		}
+		return o, nil
 	})
 	var told []Notice
 	for _, n := range notices {
@@ -41,7 +56,16 @@ func (e *Engine) Terminate(ctx context.Context, req TerminateRequest) ([]Notice,
 			told = append(told, *n)
 		}
 	}
-	return told, err
+	return told, outcomes
+}
+
+// errorsOf joins what has failed on single clusters.
+func errorsOf(outcomes []Outcome) error {
+	var errs []error
+	for _, o := range outcomes {
+		errs = append(errs, o.Err)
+	}
+	return errors.Join(errs...)
 }
 
 // terminateOn decides and acts on one cluster, under its Lease. A write that

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -17,6 +19,18 @@ type UpdateRequest struct {
 	Keep []Cluster // it is there already
 	Add  []Cluster // it shall be there too
 	Drop []Cluster // it shall leave
+
+	// Rejoin are clusters that are in our state, but that an earlier change has
+	// not reached: it may be there, ours or not, or not at all.
+	Rejoin []Cluster
+	// Settled are clusters on which there is nothing to do. Only whether the
+	// release is still ours is asked there, where they answer.
+	Settled []Cluster
+	// Unready are clusters that were found not to be ready for the change, and
+	// why: they have failed before it begins.
+	Unready map[string]error
+
+	Rollout release.Rollout
 
 	// TakeBack are the fields of the Deployment and Service that the plan has
 	// shown as drift: they may be taken from their other managers.
@@ -31,7 +45,8 @@ type UpdateRequest struct {
 // what was cancelled or failed, stops, starts and restarts, adds and drops
 // clusters. When it fails or is interrupted, what was serving goes on serving.
 //
-// A failure that changed nothing leaves Deployed.Status empty.
+// A failure that changed nothing leaves Deployed.Status empty. One of the
+// clusters that were to be left alone comes with Deployed.Reached.
 func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error) {
 	t, began := newTarget(req.Spec), time.Now()
 	done := Deployed{ID: t.id, Owner: req.Owner, Status: req.Spec.DesiredState.Goal()}
@@ -39,43 +54,93 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 
-	kept, err := onAll(byName(req.Keep), func(c Cluster) (*claim, error) { return e.resume(ctx, c, t, req.Owner) })
-	kept = made(kept)
-	var added []*claim
-	if err == nil {
-		added, err = onAll(byName(req.Add), func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, req.Owner) })
-		added = made(added)
-	}
-	claims := slices.Concat(kept, added)
-	for _, cl := range claims {
+	s := e.newSpread(req.Rollout, len(req.Keep)+len(req.Rejoin)+len(req.Add)+len(req.Settled)+len(req.Unready), req.Unready)
+	err := e.holdUpdate(ctx, s, req, t)
+	for _, cl := range s.claims() {
 		cl.abortBy(abort)
 	}
 	if err == nil && req.Restart {
-		err = e.markRestarting(ctx, kept)
+		err = s.markRestarting(ctx)
 	}
 	if err == nil {
-		err = e.reach(ctx, claims, shown(req.TakeBack))
+		err = s.reach(ctx, shown(req.TakeBack))
 	}
 	if err == nil {
-		err = e.settle(ctx, claims, &done, began)
+		err = s.settle(ctx, &done, began)
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		tellChange(err, kept)
-		e.failUpdate(whole, kept, added, err)
-		done.Status, done.Reason = failedAs(whole, t, kept, err)
-		done.Notices = append(done.Notices, tellRolledBack(claims)...)
+		tellChange(err, s.kept)
+		e.failUpdate(whole, s, err)
+		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
+		done.Clusters = s.outcomes()
+		done.Notices = append(done.Notices, tellRolledBack(s.claims())...)
 		return done, err
 	}
-	for _, cl := range claims {
-		done.Notices = append(done.Notices, cl.notices...)
-	}
+	s.letGo(whole)
+	done.Notices = append(done.Notices, tellRolledBack(s.claims())...)
+	done.conclude(s)
+	done.Reached = true
 	if len(req.Drop) == 0 {
 		return done, nil
 	}
-	notices, err := e.Terminate(ctx, TerminateRequest{ID: t.id, Application: t.application(), Owner: req.Owner, Clusters: req.Drop})
-	done.Notices = append(done.Notices, notices...)
-	return done, err
+	notices, left := e.TerminateOn(ctx, TerminateRequest{ID: t.id, Application: t.application(), Owner: req.Owner, Clusters: req.Drop})
+	done.Notices, done.Left = append(done.Notices, notices...), left
+	return done, errorsOf(left)
+}
+
+// holdUpdate takes the release in hand wherever something is to be done.
+func (e *Engine) holdUpdate(ctx context.Context, s *spread, req UpdateRequest, t target) error {
+	if _, err := onAll(req.Settled, func(c Cluster) (struct{}, error) { return struct{}{}, e.stillOurs(ctx, c, t, req.Owner) }); err != nil {
+		return err
+	}
+	admit := func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, req.Owner) }
+	err := s.hold(ctx, &s.kept, req.Keep, func(c Cluster) (*claim, error) { return e.resume(ctx, c, t, req.Owner) })
+	if err == nil {
+		err = s.hold(ctx, &s.kept, req.Rejoin, func(c Cluster) (*claim, error) {
+			cl, err := e.rejoin(ctx, c, t, req.Owner, admit)
+			if cl != nil {
+				cl.keep()
+			}
+			return cl, err
+		})
+	}
+	if err == nil {
+		err = s.hold(ctx, &s.added, req.Add, admit)
+	}
+	return err
+}
+
+// rejoin takes a release in hand that is in our state, but that may never have
+// been made on this cluster.
+func (e *Engine) rejoin(ctx context.Context, c Cluster, t target, owner string, admit func(Cluster) (*claim, error)) (*claim, error) {
+	_, record, err := e.liveRecord(ctx, c, t.id, t.application())
+	switch {
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	case record != nil && record.Owner == owner:
+		return e.resume(ctx, c, t, owner)
+	default:
+		return admit(c)
+	}
+}
+
+// stillOurs finds out that somebody else has claimed the release, on a cluster
+// on which nothing is to be done. One that does not answer is let pass.
+func (e *Engine) stillOurs(ctx context.Context, c Cluster, t target, owner string) error {
+	_, record, err := e.liveRecord(ctx, c, t.id, t.application())
+	if err != nil || owner == "" || record.Owner == owner {
+		return nil //nolint:nilerr // nothing is to be done there
+	}
+	return staleDeployment(c, t.id, record.Holder)
+}
+
+// markRestarting marks what is up already: its pods are going to be replaced.
+func (s *spread) markRestarting(ctx context.Context) error {
+	if !s.continues() {
+		return s.engine.markRestarting(ctx, s.kept)
+	}
+	return s.each(ctx, s.standing(s.kept), func(cl *claim) error { return s.engine.markRestarting(ctx, []*claim{cl}) })
 }
 
 // failedAs is the status in which a failed update left what is in our state,
@@ -110,13 +175,14 @@ func cancelledCause(err error) bool {
 }
 
 // failUpdate lets go of what an update held.
-func (e *Engine) failUpdate(ctx context.Context, kept, added []*claim, cause error) {
+func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) {
+	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
-		e.cancelAll(ctx, slices.Concat(kept, added), by)
+		e.cancelAll(ctx, slices.Concat(kept, s.added), by)
 		return
 	}
-	e.abandonAll(ctx, added, cause)
+	e.abandonAll(ctx, s.added, cause)
 	e.failKeptAll(ctx, kept, cause)
 }
 
@@ -146,19 +212,19 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	case cl.halted:
 		return e.failHalted(ctx, cl, cause)
 	case cl.goesBack():
-		return e.takeBackRoll(ctx, cl, reasonOf(cause), func(*release.Record) {})
+		return e.takeBackRoll(ctx, cl, cl.reason(cause), func(*release.Record) {})
 	case cl.before != nil && t.spec.DesiredState == release.DesiredStopped:
 		return cl.giveBack(ctx) // nothing was stopped
 	case cl.before != nil && cl.before.Status.Up():
 		err := e.undoRestart(ctx, cl)
 		return errors.Join(err, cl.finish(ctx, func(r *release.Record) {
-			r.Status, r.Reason = cl.before.Status, reasonOf(cause)
+			r.Status, r.Reason = cl.before.Status, cl.reason(cause)
 			if cl.restart != nil && err == nil {
-				r.Status, r.Reason = release.StatusStarted, reasonOf(cause)
+				r.Status = release.StatusStarted
 			}
 		}))
 	}
-	err := cl.finish(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStartError, reasonOf(cause) })
+	err := cl.finish(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStartError, cl.reason(cause) })
 	if t.spec.OnFailure == release.OnFailureKeep {
 		return err
 	}

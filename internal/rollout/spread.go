@@ -1,0 +1,299 @@
+package rollout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Outcome is how an operation ended on one cluster.
+type Outcome struct {
+	Cluster string
+	Status  release.Status // empty: nothing on the cluster tells of the operation
+	Reason  string
+	Err     error // why it failed there; nil where it did not, and where another cluster is why
+}
+
+// spread is one change of a release on its way over the release's clusters.
+type spread struct {
+	engine  *Engine
+	rollout release.Rollout
+	all     int // clusters that shall have it, those included that have it already
+
+	kept   []*claim // what is in our state already
+	added  []*claim
+	failed []failure // that the others do not end for
+}
+
+// failure is one cluster's, while the others go on.
+type failure struct {
+	cluster string
+	claim   *claim // nil: nothing was claimed there
+	err     error
+}
+
+// newSpread begins with the clusters that are known not to be ready for it.
+func (e *Engine) newSpread(r release.Rollout, all int, unready map[string]error) *spread {
+	s := &spread{engine: e, rollout: r, all: all}
+	for cluster, err := range unready {
+		s.failed = append(s.failed, failure{cluster: cluster, err: err})
+	}
+	return s
+}
+
+// continues says that one cluster's failure is not the others'.
+func (s *spread) continues() bool { return s.rollout.OnFailure == release.FailureContinue }
+
+// claims are all claims, failed or not.
+func (s *spread) claims() []*claim { return slices.Concat(s.kept, s.added) }
+
+// standing are those of the claims that have not failed.
+func (s *spread) standing(claims []*claim) []*claim {
+	return slices.DeleteFunc(slices.Clone(claims), func(cl *claim) bool {
+		return slices.ContainsFunc(s.failed, func(f failure) bool { return f.claim == cl })
+	})
+}
+
+// verdict is the error that ends the whole: what has failed so far, unless the
+// rollout goes on without it.
+func (s *spread) verdict() error {
+	if s.rollout.Tolerates(len(s.failed), s.all) {
+		return nil
+	}
+	slices.SortFunc(s.failed, func(a, b failure) int { return cmp.Compare(a.cluster, b.cluster) })
+	var errs []error
+	for _, f := range s.failed {
+		errs = append(errs, f.err)
+	}
+	return errors.Join(errs...)
+}
+
+// hold takes the release in hand on some clusters.
+func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, take func(Cluster) (*claim, error)) error {
+	sorted := byName(clusters)
+	errs := make([]error, len(sorted))
+	claims, err := onAll(indices(len(sorted)), func(i int) (*claim, error) {
+		cl, err := take(sorted[i])
+		errs[i] = err
+		return cl, err
+	})
+	for i, cl := range claims {
+		switch {
+		case errs[i] == nil:
+			*into = append(*into, cl)
+		case s.continues() && !interrupted(ctx):
+			s.failed = append(s.failed, failure{cluster: sorted[i].Name(), err: errs[i]})
+		}
+	}
+	if !s.continues() || interrupted(ctx) {
+		return err
+	}
+	return s.verdict()
+}
+
+// reach brings the release to what is desired, on one batch of clusters after
+// the other.
+func (s *spread) reach(ctx context.Context, may takeBack) error {
+	claims := s.standing(s.claims())
+	if len(claims) == 0 {
+		return nil
+	}
+	stops := claims[0].target.spec.DesiredState == release.DesiredStopped
+	if stops && !s.continues() {
+		return s.engine.reach(ctx, claims, may) // nowhere, where it carries traffic anywhere
+	}
+	var reached []*claim
+	for i, batch := range s.batches(claims) {
+		if i > 0 && !stops {
+			if err := s.bake(ctx, reached); err != nil {
+				return err
+			}
+		}
+		if err := s.reachBatch(ctx, batch, may); err != nil {
+			return err
+		}
+		reached = s.standing(append(reached, batch...))
+	}
+	return nil
+}
+
+// batches are the claims as the rollout orders their clusters.
+func (s *spread) batches(claims []*claim) [][]*claim {
+	of := map[string]*claim{}
+	var names []string
+	for _, cl := range claims {
+		of[cl.cluster.Name()] = cl
+		names = append(names, cl.cluster.Name())
+	}
+	var batches [][]*claim
+	for _, batch := range s.rollout.Batches(names) {
+		var next []*claim
+		for _, name := range batch {
+			next = append(next, of[name])
+		}
+		batches = append(batches, next)
+	}
+	return batches
+}
+
+func (s *spread) reachBatch(ctx context.Context, batch []*claim, may takeBack) error {
+	if !s.continues() {
+		return s.engine.reach(ctx, batch, may)
+	}
+	return s.each(ctx, batch, func(cl *claim) error { return s.engine.reach(ctx, []*claim{cl}, may) })
+}
+
+// bake watches what has been reached for as long as the rollout asks, before
+// any other cluster is changed.
+func (s *spread) bake(ctx context.Context, reached []*claim) error {
+	if s.rollout.Bake <= 0 {
+		return nil
+	}
+	watch := func(ctx context.Context, cl *claim) error { return s.engine.staysHealthy(ctx, cl, s.rollout.Bake) }
+	if !s.continues() {
+		return allOrNone(ctx, reached, watch)
+	}
+	return s.each(ctx, reached, func(cl *claim) error { return watch(ctx, cl) })
+}
+
+// each does something on every cluster at once, where the rollout continues:
+// what fails is left behind, and what was there before is put in order without
+// waiting for the others.
+func (s *spread) each(ctx context.Context, claims []*claim, do func(*claim) error) error {
+	errs := make([]error, len(claims))
+	_, err := onAll(indices(len(claims)), func(i int) (struct{}, error) {
+		errs[i] = do(claims[i])
+		if errs[i] != nil {
+			claims[i].failure = errs[i]
+			if !interrupted(ctx) && slices.Contains(s.kept, claims[i]) {
+				clean, cancel := s.engine.cleanup(ctx)
+				defer cancel()
+				_ = s.engine.failKept(clean, claims[i], errs[i])
+			}
+		}
+		return struct{}{}, errs[i]
+	})
+	if interrupted(ctx) {
+		return err
+	}
+	for i, cl := range claims {
+		if errs[i] != nil {
+			s.failed = append(s.failed, failure{cluster: cl.cluster.Name(), claim: cl, err: errs[i]})
+		}
+	}
+	return s.verdict()
+}
+
+// settle writes the good outcome where there is one.
+func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) error {
+	if !s.continues() {
+		return s.engine.settle(ctx, s.claims(), done, began)
+	}
+	if ctx.Err() != nil && !interrupted(ctx) { // the time is up, which was the failure of others
+		clean, cancel := s.engine.cleanup(ctx)
+		defer cancel()
+		ctx = clean
+	}
+	good := s.standing(s.claims())
+	err := s.each(ctx, good, func(cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
+	for _, cl := range s.standing(good) {
+		done.measure(cl)
+	}
+	return err
+}
+
+// letGo ends a spread that has succeeded, as far as the rollout asks: what has
+// failed on single clusters is ours, too, so that the next apply goes on there.
+func (s *spread) letGo(ctx context.Context) {
+	clean, cancel := s.engine.cleanup(ctx)
+	defer cancel()
+	_, _ = onAll(s.failed, func(f failure) (struct{}, error) {
+		if f.claim == nil || slices.Contains(s.kept, f.claim) {
+			return struct{}{}, nil // nothing was claimed, or it has been put in order already
+		}
+		f.claim.keep()
+		return struct{}{}, s.engine.failKept(clean, f.claim, f.err)
+	})
+}
+
+// keep makes what was claimed ours, whatever becomes of it.
+func (cl *claim) keep() {
+	cl.note(func(r *release.Record) { r.Custody = release.CustodyOwned })
+	if cl.before != nil {
+		before := *cl.before
+		before.Owner, before.Custody = cl.owner, release.CustodyOwned
+		cl.before = &before
+	}
+}
+
+// outcomes are how it ended on each cluster, by name.
+func (s *spread) outcomes() []Outcome {
+	var all []Outcome
+	for _, cl := range s.claims() {
+		o := Outcome{Cluster: cl.cluster.Name(), Err: cl.failure}
+		switch {
+		case cl.written:
+			o.Status, o.Reason = cl.record.Status, cl.record.Reason
+		case cl.failure != nil:
+			o.Reason = reasonOf(cl.failure)
+		}
+		all = append(all, o)
+	}
+	for _, f := range s.failed {
+		if f.claim == nil {
+			all = append(all, Outcome{Cluster: f.cluster, Reason: reasonOf(f.err), Err: f.err})
+		}
+	}
+	slices.SortFunc(all, func(a, b Outcome) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	return all
+}
+
+// conclude tells of a spread that has succeeded, as far as the rollout asks.
+func (done *Deployed) conclude(s *spread) {
+	for _, cl := range s.standing(s.claims()) {
+		done.Notices = append(done.Notices, cl.notices...)
+	}
+	done.Clusters = s.outcomes()
+	for _, o := range done.Clusters {
+		if o.Err == nil {
+			continue
+		}
+		if done.Reason, done.Status = o.Reason, o.Status; done.Status == "" {
+			done.Status = s.failedStatus()
+		}
+		return
+	}
+}
+
+// failedStatus is that of a release which did not come to what is desired.
+func (s *spread) failedStatus() release.Status {
+	if claims := s.claims(); len(claims) > 0 && claims[0].target.spec.DesiredState == release.DesiredStopped {
+		return release.StatusStopError
+	}
+	return release.StatusStartError
+}
+
+// reason is what the record of one cluster keeps of why the whole has failed.
+func (cl *claim) reason(cause error) string {
+	if cl.failure != nil {
+		return reasonOf(cl.failure)
+	}
+	var elsewhere *StartError
+	if errors.As(cause, &elsewhere) && elsewhere.Cluster != cl.cluster.Name() {
+		return fmt.Sprintf("on cluster %q: %s", elsewhere.Cluster, reasonOf(elsewhere))
+	}
+	return reasonOf(cause)
+}
+
+func indices(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
