@@ -28,7 +28,7 @@ func (s *session) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	names := decode[[]string](decoder{ctx, &quiet}, plan.Clusters)
-	targets, readable := s.readable(names, &quiet)
+	targets, _, readable := s.readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}

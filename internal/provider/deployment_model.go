@@ -36,7 +36,11 @@ type deploymentModel struct {
 	DesiredState    types.String `tfsdk:"desired_state"`
 	RestartTriggers types.Map    `tfsdk:"restart_triggers"`
 	Strategy        types.String `tfsdk:"strategy"`
-	RollingUpdate   types.Object `tfsdk:"rolling_update"`
+
+	Rollout            types.Object `tfsdk:"rollout"`
+	AbandonUnreachable types.Bool   `tfsdk:"abandon_unreachable"`
+
+	RollingUpdate types.Object `tfsdk:"rolling_update"`
 
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
@@ -64,6 +68,8 @@ type deploymentModel struct {
 	StatusReason types.String `tfsdk:"status_reason"`
 	Durations    types.Object `tfsdk:"durations"`
 	Drift        types.List   `tfsdk:"drift"`
+
+	ClusterStatus types.Map `tfsdk:"cluster_status"`
 }
 
 // deploymentTypes are the types of the schema's attributes, by name: the one
@@ -244,6 +250,8 @@ func newDeploymentModel() deploymentModel {
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Container:        object("container"),
 		RollingUpdate:    object("rolling_update"),
+		Rollout:          object("rollout"),
+		ClusterStatus:    noClusterStatus(),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
 		Volumes:          mapping("volumes"),
@@ -270,6 +278,7 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.Replicas = types.Int32Value(spec.Replicas)
 	m.Autoscaling = e.autoscaling(spec.Autoscaling)
 	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
+	m.AbandonUnreachable = types.BoolValue(false)
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
 	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))

@@ -19,6 +19,9 @@ import (
 func planDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		rememberDestroy(ctx, resp)
+		var state deploymentModel
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		resp.Diagnostics.Append(checkMissing(configured, state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 		return
 	}
 	p := deploymentPlan{ctx: ctx, resp: resp}
@@ -46,6 +49,7 @@ func planDeployment(ctx context.Context, configured configuredClusters, req reso
 		p.update()
 	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	p.mayEndOtherwise(req.State.Raw)
 	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 }
 
@@ -68,10 +72,16 @@ func (p *deploymentPlan) inputs(configured configuredClusters) {
 	prior := types.SetNull(types.StringType)
 	if p.state != nil {
 		prior = p.state.Clusters
+		abandon := p.plan.AbandonUnreachable.ValueBool() || p.state.AbandonUnreachable.ValueBool()
+		p.diagnose(checkMissing(configured, p.state.what(), prior, p.config.Clusters, abandon))
+		if p.resp.Diagnostics.HasError() {
+			return
+		}
 	}
 	clusters, diags := planClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
+	p.diagnose(checkRollout(p.ctx, p.plan.Rollout, clusters))
 
 	// Never the prior version: the content follows from the configuration alone,
 	// or going back to a former configuration would not find its release again.
@@ -191,7 +201,7 @@ func (p *deploymentPlan) update() {
 	m.ContentHash, m.Name, m.ID = prior.ContentHash, prior.Name, prior.ID
 	m.ServiceName, m.InternalURL = prior.ServiceName, prior.InternalURL
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
-	m.Status, m.StatusReason, m.Durations = prior.Status, prior.StatusReason, prior.Durations
+	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
 	m.Drift = noDrift()
 
 	// What is as desired and has a reason is what an update has failed to change,
@@ -216,7 +226,7 @@ func (p *deploymentPlan) goal() types.String {
 
 // attempt plans that pods will be brought up, and measured.
 func (p *deploymentPlan) attempt() {
-	p.plan.StatusReason = types.StringUnknown()
+	p.plan.StatusReason, p.plan.ClusterStatus = types.StringUnknown(), unknownClusterStatus()
 	p.plan.Durations = types.ObjectUnknown(p.plan.Durations.AttributeTypes(p.ctx))
 }
 

@@ -88,16 +88,18 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
-	targets := r.targets(ctx, names, spec.Namespace, withCompanions(deployFeatures, spec), &resp.Diagnostics)
+	deploy := rollout.DeployRequest{Spec: spec, Rollout: plan.rollout(ctx, &resp.Diagnostics), Unready: map[string]error{}}
+	deploy.Clusters = r.readyFor(ctx, deploy.Rollout, names, spec.Namespace, withCompanions(deployFeatures, spec), deploy.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	done, err := r.engine.Deploy(ctx, targets, spec)
+	done, err := r.engine.DeployOver(ctx, deploy)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
 		return
 	}
+	addTolerated(&resp.Diagnostics, done.Clusters)
 	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
 	plan.Version = types.StringValue(spec.Content.Version)
 	plan.setIdentity(spec, spec.Content.Hash())
@@ -119,11 +121,19 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 	if state.imported() {
 		names = r.clusters.Names() // it may be on any of them
 	}
-	targets, readable := r.readable(names, &resp.Diagnostics)
+	targets, missing, readable := r.readable(names, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
 	observed := r.engine.Observe(ctx, targets, id)
+	for _, name := range missing {
+		observed = append(observed, rollout.Observed{Cluster: name, Err: r.missing(name)})
+	}
+	for _, o := range observed {
+		if o.Err != nil && !state.imported() {
+			r.tellUnread(&resp.Diagnostics, o.Cluster, o.Err)
+		}
+	}
 	var exists bool
 	if state.imported() {
 		exists = state.rebuild(ctx, id, observed, &resp.Diagnostics)
@@ -154,45 +164,64 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.update")
 	defer cancel()
-	update := r.updateRequest(ctx, &plan, &state, &resp.Diagnostics)
+	update, l := r.updateRequest(ctx, &plan, &state, asks(req.Plan.Raw, req.State.Raw), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
+		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
 	done, err := r.engine.Update(ctx, update)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
+	}
+	if !done.Reached {
+		state.AbandonUnreachable = plan.AbandonUnreachable
 		state.setFailed(done)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
+	addTolerated(&resp.Diagnostics, done.Clusters)
+	l.tellFailed(&resp.Diagnostics)
+	l.tellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, removeByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
 	plan.setUpdated(done, &state)
+	if len(l.failed) > 0 || err != nil {
+		plan.setLeft(ctx, l.failed, done.Left, &state, &resp.Diagnostics)
+	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
-// updateRequest compares plan and state.
-func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, diags *diag.Diagnostics) rollout.UpdateRequest {
+// updateRequest compares plan and state; asks says that all clusters are
+// concerned. What is said of clusters that are left, but for those in the
+// request, is in leaving.
+func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, asks bool, diags *diag.Diagnostics) (rollout.UpdateRequest, leaving) {
 	spec, more := plan.spec(ctx)
 	diags.Append(more...)
 	was, more := state.spec(ctx)
 	diags.Append(more...)
 	now := r.resolve(plan.clusterNames(ctx, diags), diags)
 	before := state.clusterNames(ctx, diags)
+	over := plan.rollout(ctx, diags)
 	if diags.HasError() {
-		return rollout.UpdateRequest{}
+		return rollout.UpdateRequest{}, leaving{}
 	}
 	keep, add, drop := compare(before, now)
+	on := plan.divide(ctx, state, keep, asks, diags)
+	unready, changed := map[string]error{}, withCompanions(deployFeatures, was, spec)
+	l := r.leave(ctx, drop, spec.Namespace, withCompanions(terminateFeatures, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
 	return rollout.UpdateRequest{
 		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: plan.restarts(state),
-		Keep: r.targets(ctx, keep, spec.Namespace, withCompanions(deployFeatures, was, spec), diags),
-		Add:  r.targets(ctx, add, spec.Namespace, withCompanions(deployFeatures, spec), diags),
-		Drop: r.targets(ctx, drop, spec.Namespace, withCompanions(terminateFeatures, was), diags),
-	}
+		Keep:    r.readyFor(ctx, over, on.work, spec.Namespace, changed, unready, diags),
+		Rejoin:  r.readyFor(ctx, over, on.rejoin, spec.Namespace, changed, unready, diags),
+		Add:     r.readyFor(ctx, over, add, spec.Namespace, withCompanions(deployFeatures, spec), unready, diags),
+		Settled: r.reachable(on.settled), Drop: l.clusters, Rollout: over, Unready: unready,
+	}, l
 }
 
 // Delete removes the release, or keeps it for going back, or leaves what
-// carries traffic. See internal/rollout.
+// carries traffic. See internal/rollout. No cluster waits for another: where it
+// fails on some, the state keeps these.
 func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state deploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -212,16 +241,24 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
-	targets := r.targets(ctx, names, id.Namespace, withCompanions(terminateFeatures, spec), &resp.Diagnostics)
+	l := r.leave(ctx, names, id.Namespace, withCompanions(terminateFeatures, spec), state.AbandonUnreachable.ValueBool(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, err := r.engine.Terminate(ctx, rollout.TerminateRequest{
-		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: targets,
+	notices, ended := r.engine.TerminateOn(ctx, rollout.TerminateRequest{
+		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: l.clusters,
 	})
 	addNotices(&resp.Diagnostics, notices, replaced)
-	if err != nil {
-		addError(&resp.Diagnostics, err)
+	l.tellForgotten(&resp.Diagnostics, state.what(), id.Namespace, removeByHand(id.Name))
+	l.tellFailed(&resp.Diagnostics)
+	for _, o := range ended {
+		if o.Err != nil {
+			addError(&resp.Diagnostics, o.Err)
+		}
+	}
+	if resp.Diagnostics.HasError() { // else Terraform forgets it
+		state.setRemoved(ctx, l.failed, ended, &resp.Diagnostics)
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	}
 }
 

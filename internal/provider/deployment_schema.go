@@ -40,6 +40,11 @@ var (
 		release.DesiredStarted: "`replicas` pods on each cluster",
 		release.DesiredStopped: "no pods; everything else is kept, to be started again",
 	}
+	rolloutMeaning = map[release.FailurePolicy]string{
+		release.FailureAbort: "it ends the change everywhere: nothing of a new deployment is kept, and what changes in place goes back to what it was",
+		release.FailureContinue: "the others go on, with a warning for each that has failed; `status` and `cluster_status` tell, so that the next plan is not empty, and the next apply goes on there. " +
+			"What has failed to start there is scaled to zero, or kept, as `on_failure` says",
+	}
 	podSecurityMeaning = map[release.PodSecurity]string{
 		release.PodSecurityRestricted: "Kubernetes' restricted standard: no root user, no capabilities",
 		release.PodSecurityBaseline:   "the runtime's seccomp profile and no privilege escalation; ordinary images run",
@@ -88,7 +93,9 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"autoscaling": autoscalingAttribute(),
 			"clusters": clustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
 				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
-			"environment": optionalString("What this is an environment of, such as `staging`: a label on the objects, for selecting them." + inPlace),
+			"rollout":             rolloutAttribute(rolloutMeaning, "How long the clusters that are done are watched before the next ones are changed: a container that crashes, or pods that do not stay ready, are a failure there."),
+			"abandon_unreachable": abandonAttribute(),
+			"environment":         optionalString("What this is an environment of, such as `staging`: a label on the objects, for selecting them." + inPlace),
 			"on_failure": schema.StringAttribute{
 				Optional: true,
 				Computed: true,
@@ -187,7 +194,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 					"startup": schema.Float64Attribute{Computed: true, MarkdownDescription: "Seconds that the pods took to become ready."},
 				},
 			},
-			"drift": driftAttribute(),
+			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
+			"drift":          driftAttribute(),
 		},
 	}
 }

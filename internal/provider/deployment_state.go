@@ -23,6 +23,7 @@ func (m *deploymentModel) setDeployed(done rollout.Deployed) {
 	m.CreatedAt = timeOrNull(done.CreatedAt)
 	m.CreatedBy = textOrNull(done.CreatedBy)
 	m.Durations = durationsValue(done.Durations)
+	m.ClusterStatus = clusterStatuses{}.with(done.Clusters).value()
 	m.Drift = noDrift()
 }
 
@@ -37,6 +38,7 @@ func (m *deploymentModel) setFailed(done rollout.Deployed) {
 		m.Status = types.StringValue(string(done.Status))
 	}
 	m.StatusReason = textOrNull(done.Reason)
+	m.setWritten(done.Clusters)
 }
 
 // setUpdated writes what an update learned, where the plan left room for it.
@@ -49,6 +51,7 @@ func (m *deploymentModel) setUpdated(done rollout.Deployed, state *deploymentMod
 	if m.Durations.IsUnknown() {
 		m.Durations = durationsValue(done.Durations)
 	}
+	m.setClusters(done, state)
 	m.Drift = noDrift()
 }
 
@@ -99,29 +102,26 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	}
 	// A state from before there were these attributes has none.
 	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
+	m.AbandonUnreachable = types.BoolValue(m.AbandonUnreachable.ValueBool())
 	drift := []driftModel{}
-	exists, shown := false, false
+	exists := false
 	for _, o := range observed {
 		if o.Err != nil {
 			exists = true
-			addUnread(diags, o.Err, m.ID.ValueString())
+			drift = append(drift, m.driftOn(ctx, o.Cluster, diags)...)
 			continue
 		}
 		if !o.Exists() {
 			continue
 		}
 		exists = true
-		// Of several clusters, one that is not as desired is shown.
-		if !shown || m.Status.ValueString() == string(spec.DesiredState.Goal()) && m.StatusReason.IsNull() {
-			m.refreshStatus(o)
-			shown = shown || o.Record != nil
-		}
 		found := driftOf(o, spec, diags)
 		drift = append(drift, found...)
 	}
 	if !exists {
 		return false
 	}
+	m.refreshStatus(ctx, observed, spec.DesiredState, diags)
 	for _, o := range observed {
 		if o.Err == nil && !o.Exists() {
 			drift = append(drift, gone(o.Cluster, "Deployment/"+m.Name.ValueString()))
@@ -133,19 +133,19 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	return true
 }
 
-// refreshStatus takes over how far the release came, and how many pods it is
-// asked to have. Health is not in the state: it would make every refresh noisy.
-func (m *deploymentModel) refreshStatus(o rollout.Observed) {
-	if o.Record == nil {
-		return
-	}
-	m.Status = types.StringValue(string(o.Record.Status))
-	m.StatusReason = textOrNull(o.Record.Reason)
+// refreshReplicas takes over how many pods the release is asked to have, from the
+// first cluster where that is another number. Health is not in the state: it
+// would make every refresh noisy.
+func (m *deploymentModel) refreshReplicas(o rollout.Observed) (changed bool) {
 	// A stopped one keeps the number that it will have when it is started.
-	if o.Record.Status.Up() && o.Workload != nil && o.Workload.Spec.Replicas != nil &&
-		m.Autoscaling.IsNull() && !slices.Contains(m.ignored(), workload.ReplicasField) {
-		m.Replicas = types.Int32Value(*o.Workload.Spec.Replicas)
+	if o.Record == nil || !o.Record.Status.Up() || o.Workload == nil || o.Workload.Spec.Replicas == nil ||
+		!m.Autoscaling.IsNull() || slices.Contains(m.ignored(), workload.ReplicasField) {
+		return false
 	}
+	live := types.Int32Value(*o.Workload.Spec.Replicas)
+	changed = !live.Equal(m.Replicas)
+	m.Replicas = live
+	return changed
 }
 
 func (m *deploymentModel) ignored() []string {
@@ -291,6 +291,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 	if diags.HasError() {
 		return true
 	}
+	m.refreshStatus(ctx, observed, desiredOf(m), diags)
 	m.Clusters = clusterSet(ctx, names, diags)
 	return len(names) > 0
 }

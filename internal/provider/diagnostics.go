@@ -41,14 +41,19 @@ func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool
 	}
 }
 
-// addUnread tells that a cluster could not be read during a refresh. What was
-// known of it is kept.
-func addUnread(diags *diag.Diagnostics, err error, what string) {
-	if !isUnreachable(err) {
-		addError(diags, err)
-		return
+// addTolerated warns of the clusters on which a change has failed that has
+// succeeded as a whole.
+func addTolerated(diags *diag.Diagnostics, outcomes []rollout.Outcome) {
+	for _, o := range outcomes {
+		if o.Err == nil {
+			continue
+		}
+		for _, one := range flatten(o.Err) {
+			summary, detail, _ := explain(one)
+			diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, o.Cluster),
+				detail+"\n\nThe change stands on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
+		}
 	}
-	diags.AddWarning("Cluster is unreachable", fmt.Sprintf("%s What was last known of %s is kept; nothing was concluded from the silence.", sentence(err.Error()), what))
 }
 
 func isUnreachable(err error) bool {
@@ -157,6 +162,8 @@ var explanations = []explanation{
 	rule("Namespace is not there", always[*cluster.NamespaceError](
 		"Create the namespace first; Switchback does not."), path.Root("namespace")),
 	rule("Permissions are missing", always[*cluster.MissingPermissionsError](""), path.Empty()),
+	rule("Cluster cannot be reached, and is not forgotten", always[*keptError](
+		"What is there stays in the state, and the next attempt goes on from there. If that cluster is gone for good, set abandon_unreachable = true, apply, and do it again: it is then forgotten, with a warning that says what is left there."), path.Root("abandon_unreachable")),
 	rule("Cluster is unreachable", always[*cluster.UnreachableError](
 		"Check the address, the network and that the API server runs."), path.Empty()),
 	rule("No trusted connection", always[*cluster.TLSError](

@@ -29,6 +29,8 @@ type mainDeploymentModel struct {
 	Drain        types.String   `tfsdk:"drain"`
 	Timeouts     timeouts.Value `tfsdk:"timeouts"`
 
+	AbandonUnreachable types.Bool `tfsdk:"abandon_unreachable"`
+
 	ID                   types.String `tfsdk:"id"`
 	Owner                types.String `tfsdk:"owner"`
 	PreviousDeploymentID types.String `tfsdk:"previous_deployment_id"`

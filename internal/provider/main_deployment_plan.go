@@ -17,6 +17,7 @@ import (
 func planMainDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		rememberDestroy(ctx, resp)
+		checkMainLeft(ctx, configured, req, resp)
 		return
 	}
 	p := mainDeploymentPlan{ctx: ctx, resp: resp}
@@ -65,6 +66,10 @@ func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
 	prior := types.SetNull(types.StringType)
 	if p.state != nil {
 		prior = p.state.Clusters
+		abandon := m.AbandonUnreachable.ValueBool() || p.state.AbandonUnreachable.ValueBool()
+		if p.diagnose(checkMissing(configured, p.state.what(), prior, p.config.Clusters, abandon)); p.resp.Diagnostics.HasError() {
+			return
+		}
 	}
 	clusters, diags := planClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)

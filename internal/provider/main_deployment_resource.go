@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -105,13 +106,14 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	if state.imported() {
 		names = r.clusters.Names() // it may be on any of them
 	}
-	targets, readable := r.readable(names, &resp.Diagnostics)
+	targets, missing, readable := r.readable(names, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
 	service, more := state.service(ctx)
 	resp.Diagnostics.Append(more...)
 	observed := r.engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
+	observed = r.unreadMain(observed, missing, state.imported(), &resp.Diagnostics)
 	var exists bool
 	if state.imported() {
 		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
@@ -125,6 +127,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 		resp.State.RemoveResource(ctx)
 		return
 	}
+	state.AbandonUnreachable = types.BoolValue(state.AbandonUnreachable.ValueBool()) // an import, and a state of an earlier version, have none
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
@@ -142,29 +145,37 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if onlyGoverns(req.Plan.Raw, req.State.Raw) {
+		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+		return // no cluster need be there for it
+	}
 	ctx, cancel := within(ctx, limit, "timeouts.update")
 	defer cancel()
 	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
 	promote.Clusters = r.targets(ctx, names, namespace, promoteFeaturesFor(promote.Service), &resp.Diagnostics)
-	dropped := r.targets(ctx, drop, namespace, promoteFeaturesFor(promote.Service), &resp.Diagnostics)
+	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
+		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
 	done, err := r.engine.Promote(ctx, promote)
-	if err == nil && len(dropped) > 0 {
+	if err == nil && len(dropped.clusters) > 0 {
 		var notices []rollout.Notice
-		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped})
+		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.clusters})
 		done.Notices = append(done.Notices, notices...)
 	}
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
+		state.AbandonUnreachable = plan.AbandonUnreachable
 		state.setFailed(done, promote, names)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
+	dropped.tellForgottenMain(&resp.Diagnostics, &state, promote.Service)
 	plan.setUpdated(ctx, done, promote, names, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
@@ -185,15 +196,17 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
 	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	targets := r.targets(ctx, names, state.Namespace.ValueString(), promoteFeaturesFor(request.Service), &resp.Diagnostics)
+	l := r.leaveMain(ctx, names, &state, &state, request.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: targets, Replaced: replaced})
+	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.clusters, Replaced: replaced})
 	addNotices(&resp.Diagnostics, notices, replaced)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
+		return
 	}
+	l.tellForgottenMain(&resp.Diagnostics, &state, request.Service)
 }
 
 // ImportState takes "namespace/application", or the identity; Read rebuilds the

@@ -115,6 +115,8 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				Validators:    []validator.String{isDuration()},
 				PlanModifiers: []planmodifier.String{keepSameDuration()},
 			},
+			"abandon_unreachable": abandonAttribute(),
+
 			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
 
 			"id":                     computedString("`<namespace>/<application>`: the import id."),

@@ -131,8 +131,7 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 	wanted := m.serviceSpec(ctx, diags)
 	for _, o := range observed {
 		if o.Err != nil {
-			exists = true
-			addUnread(diags, o.Err, m.ID.ValueString())
+			exists = true // see tellUnread
 			splits[o.Cluster] = priorSplit(prior[o.Cluster])
 			continue
 		}

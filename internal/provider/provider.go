@@ -75,7 +75,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &session{clusters: clusters, engine: rollout.New(p.timing).In(release.RunOf(os.Getenv)), planned: newIntents()}
+	data := &session{clusters: clusters, engine: rollout.New(p.timing).In(release.RunOf(os.Getenv)), planned: newIntents(), told: newOnce()}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data

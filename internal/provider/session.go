@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type session struct {
 	clusters *Clusters
 	engine   *rollout.Engine
 	planned  *intents
+	told     *once
 }
 
 // sessionOf reads what Configure was given; nil before the provider is
@@ -52,9 +54,18 @@ func (s *session) targets(ctx context.Context, names []string, namespace string,
 	}
 	found, more := s.clusters.Get(names)
 	diags.Append(more...)
-	errs := make([]error, len(found))
+	unready := s.preflight(ctx, found, namespace, features)
+	for _, name := range slices.Sorted(maps.Keys(unready)) {
+		addError(diags, unready[name])
+	}
+	return found
+}
+
+// preflight says why clusters are not ready for what will be done there.
+func (s *session) preflight(ctx context.Context, clusters []rollout.Cluster, namespace string, features []cluster.Feature) map[string]error {
+	errs := make([]error, len(clusters))
 	var wg sync.WaitGroup
-	for i, c := range found {
+	for i, c := range clusters {
 		wg.Go(func() {
 			_, errs[i] = s.clusters.Connection(c.Name()).Preflight(ctx, namespace, features)
 			var late *timeoutError
@@ -64,30 +75,36 @@ func (s *session) targets(ctx context.Context, names []string, namespace string,
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
+	unready := map[string]error{}
+	for i, err := range errs {
 		if err != nil {
-			addError(diags, err)
+			unready[clusters[i].Name()] = err
 		}
 	}
-	return found
+	return unready
 }
 
-// readable are a resource's clusters for a refresh, and false where one of them
-// is not known yet: then nothing can be read, and nothing is lost.
-func (s *session) readable(names []string, diags *diag.Diagnostics) ([]rollout.Cluster, bool) {
+// readable are those of a resource's clusters that can be read, for a refresh,
+// and those that the provider does not have any more. It is false where one of
+// them is not known yet: then nothing can be read, and nothing is lost.
+func (s *session) readable(names []string, diags *diag.Diagnostics) (clusters []rollout.Cluster, missing []string, ok bool) {
+	names, missing = s.clusters.split(names)
+	if len(names) == 0 && len(missing) > 0 {
+		return nil, missing, true
+	}
 	resolved, known, more := s.clusters.Resolve(names)
 	diags.Append(more...)
 	if !known || diags.HasError() {
-		return nil, false
+		return nil, nil, false
 	}
 	for _, name := range resolved {
 		if !s.clusters.Known(name) {
-			return nil, false
+			return nil, nil, false
 		}
 	}
 	found, more := s.clusters.Get(resolved)
 	diags.Append(more...)
-	return found, !diags.HasError()
+	return found, missing, !diags.HasError()
 }
 
 // configured are the clusters' names for planning; none are known before the
