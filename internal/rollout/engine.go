@@ -111,17 +111,27 @@ func (e *Engine) trafficLeft(k string) {
 	e.left[k] = time.Now()
 }
 
-// awaitDrained returns once drain has passed since traffic left the release.
-// What another process switched is taken to have been switched just now: clocks
-// of different machines are never compared.
-func (e *Engine) awaitDrained(ctx context.Context, k string, drain time.Duration) error {
-	e.mu.Lock()
-	if _, ok := e.left[k]; !ok {
-		e.left[k] = time.Now()
+// awaitDrained returns once the application's drain has passed since traffic left
+// the release: one that was main before, or that this run has seen to have the
+// traffic of a switch that nobody finished. What another process switched is
+// taken to have been switched just now: clocks of different machines are never
+// compared.
+func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, main *release.Main) error {
+	if main == nil {
+		return nil
 	}
-	left := e.left[k]
+	k := key(c, id.Namespace, id.Name)
+	e.mu.Lock()
+	left, seen := e.left[k]
+	if !seen && slices.Contains(main.Previous, id.Name) {
+		left, seen = time.Now(), true
+		e.left[k] = left
+	}
 	e.mu.Unlock()
-	return pause(ctx, drain-time.Since(left))
+	if !seen {
+		return nil
+	}
+	return pause(ctx, main.Drain-time.Since(left))
 }
 
 // pause waits for d or for the context.

@@ -54,8 +54,8 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if err != nil {
 		return err
 	}
-	if main != nil && slices.Contains(main.Previous, id.Name) && record.Status.Up() {
-		if err := e.awaitDrained(ctx, key(c, id.Namespace, id.Name), main.Drain); err != nil {
+	if record.Status.Up() {
+		if err := e.awaitDrained(ctx, c, id, main); err != nil {
 			return err
 		}
 	}

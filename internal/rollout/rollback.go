@@ -150,5 +150,9 @@ func (p *Promotion) switchBack(ctx context.Context, s *side) (moved bool, err er
 	if now, _ := split.Stable(); now == s.from {
 		return false, nil
 	}
-	return true, p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
+	err = p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
+	if err == nil {
+		p.engine.trafficLeft(key(s.cluster, p.req.Service.Namespace, p.req.To))
+	}
+	return true, err
 }

@@ -136,8 +136,8 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 	if err != nil {
 		return err
 	}
-	if main != nil && cl.record.Status != release.StatusStopped && slices.Contains(main.Previous, t.id.Name) {
-		if err := e.awaitDrained(ctx, key(c, t.id.Namespace, t.id.Name), main.Drain); err != nil {
+	if cl.record.Status != release.StatusStopped {
+		if err := e.awaitDrained(ctx, c, t.id, main); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -250,10 +249,8 @@ func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, ap
 	if err != nil {
 		return err
 	}
-	if main != nil && slices.Contains(main.Previous, id.Name) {
-		if err := e.awaitDrained(ctx, key(c, id.Namespace, id.Name), main.Drain); err != nil {
-			return err
-		}
+	if err := e.awaitDrained(ctx, c, id, main); err != nil {
+		return err
 	}
 	d, err := e.deleteWorkload(ctx, c, id, application)
 	if err != nil {
