@@ -79,8 +79,9 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 	if err != nil {
 		return err
 	}
-	for _, s := range scopes {
-		unlock, err := e.lock(ctx, cancel, s)
+	seen := make([]sight, len(scopes))
+	for i, s := range scopes {
+		unlock, err := e.lock(ctx, cancel, s, &seen[i], sync.OnceFunc(func() { lookAhead(ctx, scopes[i+1:], seen[i+1:]) }))
 		if err != nil && s.spare != nil && ctx.Err() == nil {
 			if err = s.spare(err); err == nil {
 				continue
@@ -93,6 +94,30 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 		unlocks = append(unlocks, func() { free(false) })
 	}
 	return f(ctx, h)
+}
+
+// sight is a held Lease as it was first seen like that, and when.
+type sight struct {
+	lease *coordinationv1.Lease
+	since time.Time
+}
+
+// lookAhead sees Leases for the first time while another one is waited for: a
+// process that died left all of its own, which then expire side by side.
+func lookAhead(ctx context.Context, scopes []scope, seen []sight) {
+	var wg sync.WaitGroup
+	for i, s := range scopes {
+		if seen[i].lease != nil {
+			continue
+		}
+		wg.Go(func() {
+			lease := &coordinationv1.Lease{}
+			if s.cluster.Get(ctx, s.namespace, release.MainName(s.application), lease) == nil {
+				seen[i] = sight{lease, time.Now()}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // inOrder sorts scopes by what the clusters themselves say, since their names
@@ -149,12 +174,12 @@ func (h *held) lastUse(s scope) {
 
 // lock takes one Lease and renews it until unlock, which lets it go or, on last
 // use, removes it. When the Lease is lost, lost ends the holder's context.
-func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, s scope) (unlock func(last bool), err error) {
+func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, s scope, seen *sight, waits func()) (unlock func(last bool), err error) {
 	free, err := e.lockHere(ctx, s.key())
 	if err != nil {
 		return nil, err
 	}
-	lease, err := e.acquire(ctx, s.cluster, s.namespace, s.application)
+	lease, err := e.acquire(ctx, s, seen, waits)
 	if err != nil {
 		free()
 		return nil, err
@@ -190,11 +215,11 @@ func (e *Engine) lockHere(ctx context.Context, k string) (free func(), err error
 }
 
 // acquire takes the Lease when it is free, or when its renewTime has not
-// changed for its duration on our own clock.
-func (e *Engine) acquire(ctx context.Context, c Cluster, namespace, application string) (*coordinationv1.Lease, error) {
+// changed for its duration on our own clock, since it was first seen. waits is
+// called where it is neither.
+func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()) (*coordinationv1.Lease, error) {
+	c, namespace, application := s.cluster, s.namespace, s.application
 	began := time.Now()
-	var seen *coordinationv1.Lease
-	var since time.Time
 	for {
 		lease := &coordinationv1.Lease{}
 		err := c.Get(ctx, namespace, release.MainName(application), lease)
@@ -214,10 +239,10 @@ func (e *Engine) acquire(ctx context.Context, c Cluster, namespace, application 
 		if err := release.Foreign(c.Name(), "Lease", lease, application); err != nil {
 			return nil, err
 		}
-		if seen == nil || seen.ResourceVersion != lease.ResourceVersion {
-			seen, since = lease, time.Now()
+		if seen.lease == nil || seen.lease.UID != lease.UID || seen.lease.ResourceVersion != lease.ResourceVersion {
+			*seen = sight{lease.DeepCopy(), time.Now()}
 		}
-		if deref(lease.Spec.HolderIdentity) == "" || time.Since(since) >= e.expiryOf(lease) {
+		if deref(lease.Spec.HolderIdentity) == "" || time.Since(seen.since) >= e.expiryOf(lease) {
 			e.hold(lease)
 			if err = c.Update(ctx, lease); err == nil {
 				return lease, nil
@@ -225,13 +250,14 @@ func (e *Engine) acquire(ctx context.Context, c Cluster, namespace, application 
 			if !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
 				return nil, err
 			}
-			seen = nil
+			*seen = sight{}
 			continue
 		}
+		waits()
 		if err := pause(ctx, leasePoll); err != nil {
 			return nil, &LockedError{
 				Cluster: c.Name(), Namespace: namespace, Application: application,
-				Holder: deref(seen.Spec.HolderIdentity), Waited: time.Since(began), Err: err,
+				Holder: deref(seen.lease.Spec.HolderIdentity), Waited: time.Since(began), Err: err,
 			}
 		}
 	}

@@ -397,13 +397,29 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 	}
 	began := time.Now()
 	second := w.run(t, faultyTiming())
-	if err := second.promote(t.Context(), version, 1); err != nil {
+	const long = 2 * time.Second
+	if _, err := second.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: w.service(), To: w.name(version), Owner: w.main, Keep: release.Keep{Count: 1}, Drain: long, Clusters: second.on,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if writes := second.done(); writes[0].Time.Sub(began) < faultyTiming().Expiry {
 		t.Errorf("%s after it came, it took the Lease from a holder that might have lived:\n%s", writes[0].Time.Sub(began), log(writes))
 	}
+	if writes := second.done(); writes[1].Time.Sub(writes[0].Time) >= faultyTiming().Expiry {
+		t.Errorf("it waited for one Lease after the other to expire:\n%s", log(writes))
+	}
 	w.agree(version)
+	if version == "v2" {
+		return
+	}
+	// What had half of the traffic is let go: its connections drain.
+	if err := second.terminate(t.Context(), "v2"); err != nil && !strings.Contains(err.Error(), "kept") {
+		t.Fatal(err)
+	}
+	for _, main := range w.mains {
+		main.Check(t, long)
+	}
 }
 
 // killedOnTwoClusters kills a promotion after each of its writes, and lets another
