@@ -77,6 +77,9 @@ func (c *Cluster) Proxy(t testing.TB) *Proxy {
 	return p
 }
 
+// Cluster is the one behind the proxy.
+func (p *Proxy) Cluster() *Cluster { return p.cluster }
+
 // Through writes a variation of a kubeconfig that goes through the proxy. Its
 // user must authenticate with a token ([Cluster.RestrictedKubeconfig]): a
 // client certificate cannot be passed on.

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	_ "github.com/switchback-dev/terraform-provider-switchback/internal/provider" // built by a command: a result that Go has cached is not one of another provider
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 

@@ -137,6 +137,7 @@ type workspace struct {
 	dir       string
 	cluster   *testcluster.Cluster
 	proxy     *testcluster.Proxy
+	west      *testcluster.Proxy // to a second cluster; nil: there is one
 	namespace string
 	legacy    *corev1.Service // the address before it was adopted; nil: it is our own
 }
@@ -164,7 +165,11 @@ func (w *workspace) file(name, content string) {
 // configure writes the configuration.
 func (w *workspace) configure(c config) {
 	w.t.Helper()
-	w.file("main.tf", c.text(w.namespace, w.proxy.KubeconfigPath))
+	text := c.text(w.namespace, w.proxy.KubeconfigPath)
+	if w.west != nil {
+		text = w.onBoth(text)
+	}
+	w.file("main.tf", text)
 }
 
 // execution is one command of the CLI, in a process group of its own.
