@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -55,6 +56,7 @@ func TestAccSeveralClusters(t *testing.T) {
 		"somebody moves the traffic on one of them": disagreement,
 		"an action goes back on both":               goBackOnBoth,
 	}
+	maps.Copy(tests, mainRollouts())
 	t.Run("with east and west", func(t *testing.T) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) { test(t, onPair(t, testcluster.Shared(t), west)) })

@@ -102,6 +102,12 @@ var explanations = []explanation{
 		}
 		return e.Summary(), "", path.Empty(), true
 	},
+	rule("Deployment did not pass its bake", always[*rollout.BakeError](
+		"The same deployment is not made main again unasked. Apply another one, such as the former version; or, where the cause is elsewhere and is gone, change `retry_token`."), path.Root("deployment_id")),
+	rule("Nothing to go back to", always[*release.NoWayBackError](
+		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
+	rule("Deployment was taken back before", always[*release.TakenBackError](
+		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
 	rule("Deployment carries traffic and was not stopped", always[*release.CarriesError](
 		"Nothing was changed. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."), path.Root("desired_state")),
 	rule("Deployment did not stop", always[*release.StopError](

@@ -68,6 +68,6 @@ func onlyGoverns(planned, prior tftypes.Value) bool {
 			return false // the whole differs, because of what is told beside it
 		}
 		name, _ := steps[0].(tftypes.AttributeName)
-		return name == "clusters" || !slices.Contains(governing, string(name))
+		return name == "clusters" || !slices.Contains(mainGoverning, string(name))
 	})
 }

@@ -27,6 +27,9 @@ type mainDeploymentModel struct {
 	Clusters     types.Set      `tfsdk:"clusters"`
 	KeepPrevious types.Object   `tfsdk:"keep_previous"`
 	Drain        types.String   `tfsdk:"drain"`
+	Bake         types.String   `tfsdk:"bake"`
+	RetryToken   types.String   `tfsdk:"retry_token"`
+	Rollout      types.Object   `tfsdk:"rollout"`
 	Timeouts     timeouts.Value `tfsdk:"timeouts"`
 
 	AbandonUnreachable types.Bool `tfsdk:"abandon_unreachable"`
@@ -39,6 +42,7 @@ type mainDeploymentModel struct {
 	PromotedAt           types.String `tfsdk:"promoted_at"`
 	Status               types.String `tfsdk:"status"`
 	StatusReason         types.String `tfsdk:"status_reason"`
+	ClusterStatus        types.Map    `tfsdk:"cluster_status"`
 	Drift                types.List   `tfsdk:"drift"`
 }
 
@@ -99,8 +103,11 @@ func newMainDeploymentModel() mainDeploymentModel {
 		Clusters:     types.SetNull(types.StringType),
 		KeepPrevious: types.ObjectNull(t["keep_previous"].(types.ObjectType).AttrTypes),
 		Timeouts:     timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
+		Rollout:      types.ObjectNull(t["rollout"].(types.ObjectType).AttrTypes),
 		Split:        types.MapNull(splitType),
-		Drift:        types.ListNull(driftType()),
+
+		ClusterStatus: noClusterStatus(),
+		Drift:         types.ListNull(driftType()),
 	}
 }
 

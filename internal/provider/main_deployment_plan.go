@@ -45,6 +45,7 @@ func planMainDeployment(ctx context.Context, configured configuredClusters, req 
 		p.keepAdoption()
 		p.update()
 	}
+	p.mayEndOtherwise()
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 }
@@ -74,6 +75,8 @@ func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
 	clusters, diags := planClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	m.Clusters = clusters
+	p.diagnose(checkRollout(p.ctx, m.Rollout, clusters))
+	p.checkBake()
 
 	m.ID, m.URL = types.StringUnknown(), types.StringUnknown()
 	if !m.Namespace.IsUnknown() && !m.Application.IsUnknown() {
@@ -106,7 +109,7 @@ func (p *mainDeploymentPlan) create() {
 	p.plan.Owner = types.StringUnknown()
 	// An interrupted create ends in another status; see deploymentPlan.create.
 	p.plan.Status, p.plan.StatusReason = types.StringUnknown(), types.StringUnknown()
-	p.plan.Drift = noDrift()
+	p.plan.Drift, p.plan.ClusterStatus = noDrift(), unknownClusterStatus()
 	p.move()
 }
 
@@ -114,13 +117,13 @@ func (p *mainDeploymentPlan) create() {
 func (p *mainDeploymentPlan) update() {
 	m, prior := &p.plan, p.state
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
-	m.PreviousDeploymentID, m.PromotedAt, m.Split = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split
+	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
 	m.Drift = noDrift()
 
 	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !settled(release.MainStatus(prior.Status.ValueString()))
 	if moves || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) {
-		m.Status, m.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringUnknown()
+		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), unknownClusterStatus()
 	}
 	if moves {
 		p.move()

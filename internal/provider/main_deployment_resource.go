@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -78,7 +79,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.targets(ctx, names, plan.Namespace.ValueString(), promoteFeaturesFor(promote.Service), &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, plan.Namespace.ValueString(), promoteFeaturesFor(promote.Service), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -89,10 +90,12 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 		return
 	}
 	if err != nil {
-		addUnfinished(&resp.Diagnostics, err)
+		addUnfinished(&resp.Diagnostics, done.Status, err)
+	} else {
+		addLeftBehind(&resp.Diagnostics, done.Clusters)
 	}
 	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
-	plan.setPromoted(ctx, done, promote, names, &resp.Diagnostics)
+	plan.setPromoted(ctx, nil, done, names, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
@@ -154,7 +157,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.targets(ctx, names, namespace, promoteFeaturesFor(promote.Service), &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, namespace, promoteFeaturesFor(promote.Service), promote.Unready, &resp.Diagnostics)
 	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
@@ -171,12 +174,13 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	if err != nil {
 		addError(&resp.Diagnostics, err)
 		state.AbandonUnreachable = plan.AbandonUnreachable
-		state.setFailed(done, promote, names)
+		state.setFailed(ctx, done, promote, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
 	dropped.tellForgottenMain(&resp.Diagnostics, &state, promote.Service)
-	plan.setUpdated(ctx, done, promote, names, &resp.Diagnostics)
+	addLeftBehind(&resp.Diagnostics, done.Clusters)
+	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
@@ -225,8 +229,10 @@ func (r *mainDeploymentResource) ImportState(ctx context.Context, req resource.I
 }
 
 // addUnfinished tells that traffic has moved but that something is left to do.
-func addUnfinished(diags *diag.Diagnostics, err error) {
-	_, detail, _ := explain(err)
-	diags.AddAttributeWarning(path.Root("status"), "Traffic has moved, but the promotion is unfinished",
-		detail+"\n\nThe status is \"finalizing\"; the next apply finishes it.")
+func addUnfinished(diags *diag.Diagnostics, status release.MainStatus, err error) {
+	for _, one := range flatten(err) {
+		_, detail, _ := explain(one)
+		diags.AddAttributeWarning(path.Root("status"), "Traffic has moved, but the promotion is unfinished",
+			fmt.Sprintf("%s\n\nThe status is %q; the next apply goes on from there.", detail, status))
+	}
 }

@@ -115,6 +115,10 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				Validators:    []validator.String{isDuration()},
 				PlanModifiers: []planmodifier.String{keepSameDuration()},
 			},
+			"bake":        bakeAttribute(),
+			"retry_token": retryTokenAttribute(),
+			"rollout": rolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
+				"which follows when it has moved on all of them."),
 			"abandon_unreachable": abandonAttribute(),
 
 			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
@@ -131,8 +135,9 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"promoted_at": computedString("When the traffic last moved, in RFC 3339."),
 			"status": computedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized)),
-			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
-			"drift":         driftAttribute(),
+			"status_reason":  computedString("Why `status` is what it is, where there is something to say."),
+			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
+			"drift":          driftAttribute(),
 		},
 	}
 }

@@ -28,6 +28,7 @@ func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, 
 	}
 	return rollout.PromoteRequest{
 		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: m.drain(),
+		Bake: m.bakes(), RetryToken: m.RetryToken.ValueString(), Rollout: rolloutOf(decoder{ctx, diags}, m.Rollout), Unready: map[string]error{},
 	}
 }
 
@@ -56,8 +57,8 @@ func (m *mainDeploymentModel) clusterNames(ctx context.Context, diags *diag.Diag
 // imported says that only the id is known: Read must rebuild the rest.
 func (m *mainDeploymentModel) imported() bool { return m.DeploymentID.IsNull() }
 
-// setPromoted writes what became of the address.
-func (m *mainDeploymentModel) setPromoted(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+// setPromoted writes what became of the address. prior is nil at first.
+func (m *mainDeploymentModel) setPromoted(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
 	m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
 	m.Owner = types.StringValue(done.Owner)
 	if m.Traffic.IsUnknown() || !whollyKnown(ctx, m.Traffic) {
@@ -78,32 +79,31 @@ func (m *mainDeploymentModel) setPromoted(ctx context.Context, done rollout.Prom
 		m.URL = types.StringNull()
 		m.setAdoptedURL(done.Service)
 	}
-	m.setMoved(done, asked, names)
+	m.setMoved(done)
+	m.setEnded(ctx, prior, done, names, diags)
 	m.Status = types.StringValue(string(done.Status))
 	m.StatusReason = textOrNull(done.Reason)
 	m.Drift = noDrift()
 }
 
 // setMoved writes what is known once traffic is where it was asked to be.
-func (m *mainDeploymentModel) setMoved(done rollout.Promoted, asked rollout.PromoteRequest, names []string) {
+func (m *mainDeploymentModel) setMoved(done rollout.Promoted) {
 	m.PreviousDeploymentID = types.StringNull()
 	if done.Previous != "" {
 		m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: done.Previous}.String())
 	}
 	m.PromotedAt = timeOrNull(done.PromotedAt)
-	splits := map[string]release.Split{}
-	for _, name := range names {
-		splits[name] = release.Split{asked.To: 100}
-	}
-	m.Split = splitValue(splits)
 }
 
 // setUpdated writes what an update learned, where the plan left room for it.
-func (m *mainDeploymentModel) setUpdated(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, names []string, diags *diag.Diagnostics) {
+func (m *mainDeploymentModel) setUpdated(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
 	planned := *m
-	m.setPromoted(ctx, done, asked, names, diags)
+	m.setPromoted(ctx, prior, done, names, diags)
 	if !planned.StatusReason.IsUnknown() {
 		m.StatusReason = planned.StatusReason
+	}
+	if !planned.ClusterStatus.IsUnknown() {
+		m.ClusterStatus = planned.ClusterStatus
 	}
 	if !planned.PreviousDeploymentID.IsUnknown() {
 		m.PreviousDeploymentID, m.PromotedAt, m.Split = planned.PreviousDeploymentID, planned.PromotedAt, planned.Split
@@ -112,11 +112,13 @@ func (m *mainDeploymentModel) setUpdated(ctx context.Context, done rollout.Promo
 
 // setFailed notes on a former state how an attempt to change it ended. Only
 // where the traffic really has moved does the pointer move with it.
-func (m *mainDeploymentModel) setFailed(done rollout.Promoted, asked rollout.PromoteRequest, names []string) {
+func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promoted, asked rollout.PromoteRequest, diags *diag.Diagnostics) {
 	if done.Moved {
 		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: asked.To}.String())
-		m.setMoved(done, asked, names)
+		m.setMoved(done)
 	}
+	prior := *m
+	m.setEnded(ctx, &prior, done, m.clusterNames(ctx, diags), diags)
 	m.Status = types.StringValue(string(done.Status))
 	m.StatusReason = textOrNull(done.Reason)
 }
@@ -202,6 +204,10 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 		now, stable := o.Split.Stable()
 		switch {
 		case o.Main == nil:
+		case o.Main.Checkpoint != nil && o.Main.Checkpoint.Step == release.MainFailed && o.Main.Breach != nil:
+			m.Status = types.StringValue(string(release.MainFailed))
+			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
+			return
 		case o.Main.Checkpoint != nil:
 			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
 			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", orNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
@@ -297,7 +303,11 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	m.Status = types.StringValue(string(release.MainFinalized))
 	m.refreshStatus(observed)
 	m.Split = splitValue(splits)
-	m.Drift = noDrift()
+	ended := clusterStatuses{}
+	for _, name := range names {
+		ended[name] = clusterStatus{m.Status.ValueString(), m.StatusReason.ValueString()}
+	}
+	m.ClusterStatus, m.Drift = ended.value(), noDrift()
 	m.Clusters = clusterSet(ctx, names, diags)
 	return len(names) > 0
 }

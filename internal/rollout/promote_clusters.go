@@ -18,6 +18,7 @@ type MainOutcome struct {
 	Cluster string
 	Status  release.MainStatus // empty: the promotion did not come to this cluster
 	Split   release.Split      // who gets the traffic, as last seen; nil: it was not seen
+	Reason  string             // one line about Err
 	Err     error              // why it failed there; nil where it did not, and where another cluster is why
 }
 
@@ -163,7 +164,11 @@ func (p *Promotion) outcomes() []MainOutcome {
 	}
 	var all []MainOutcome
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		all = append(all, found[name])
+		one := found[name]
+		if one.Err != nil {
+			one.Reason = reasonOf(one.Err)
+		}
+		all = append(all, one)
 	}
 	return all
 }

@@ -1,0 +1,183 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// whenMain does something once the address leads to a release: in its bake.
+func (l *lab) whenMain(name string, do func()) (done func()) {
+	l.t.Helper()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		testcluster.Eventually(l.t, 3*time.Minute, "the switch to "+name, func() error {
+			svc, err := l.cluster.Client().CoreV1().Services(l.namespace).Get(l.t.Context(), "api", metav1.GetOptions{})
+			if err == nil && svc.Spec.Selector[release.LabelDeployment] != name {
+				err = fmt.Errorf("it leads to %s", svc.Spec.Selector[release.LabelDeployment])
+			}
+			return err
+		})
+		do()
+	})
+	return wg.Wait
+}
+
+// setSomeReady is setReady for so many of a release's pods.
+func (l *lab) setSomeReady(name string, count int, ready corev1.ConditionStatus) {
+	l.t.Helper()
+	pods, err := l.cluster.Client().CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + name})
+	l.must(err)
+	patch := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":%q},{"type":"ContainersReady","status":%q}]}}`, ready, ready)
+	for _, pod := range pods.Items[:count] {
+		_, err := l.cluster.Client().CoreV1().Pods(l.namespace).Patch(l.t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
+		l.must(err)
+	}
+}
+
+// A release that does not do its work with traffic on it gives it back, and is
+// not tried again unasked.
+func TestAccBake(t *testing.T) {
+	l := newLab(t)
+	w, watch := l.workspace(), l.watchMain()
+	config := func(tag string, lines ...string) string {
+		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(append([]string{keepPrevious(1)}, lines...)...))
+	}
+	const long, short = `bake = "9m"`, `bake = "2s"`
+	w.apply(config("v1"))
+	pods := l.wantPods(nameOf("v1"), 3)
+
+	failed := l.whenMain(nameOf("v2"), func() { l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse) })
+	w.applyFails(config("v2", long)).tells("Deployment did not pass its bake", "1 of its 3 pods were ready, and it needs 2",
+		nameOf("v2"), "version v2", "Traffic: back where it was", "`retry_token`")
+	failed()
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back",
+		"split", map[string]any{"default": map[string]any{nameOf("v1"): 100}})
+	if message := w.clusterMessage(theMain, "default"); !strings.Contains(message, "the bake failed") {
+		t.Errorf("cluster_status says %q", message)
+	}
+	l.setReady(nameOf("v2"), corev1.ConditionTrue) // that it is ready again is no news
+	w.applyFails(config("v2", long)).tells("Deployment was taken back before", "1 of its 3 pods were ready", nameOf("v2"), "`retry_token`")
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back")
+
+	w.apply(config("v2", short, `retry_token = "the database is back"`))
+	l.wantMain(nameOf("v2"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v2"), "status", "finalized")
+	w.wantNoChanges()
+	l.wantCustody(nameOf("v1"), release.CustodyRetained)
+	w.apply(config("v1", short, `retry_token = "the database is back"`))
+	l.wantSamePods(nameOf("v1"), pods)
+	w.wantNoChanges()
+	watch.Check(t, drain)
+}
+
+// Where the next apply asks for the former version again, nothing is left of the
+// failed one.
+func TestAccBakeReverted(t *testing.T) {
+	l := newLab(t)
+	w, watch := l.workspace(), l.watchMain()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(keepPrevious(1), `bake = "9m"`))
+	}
+	w.apply(l.config(l.deployment(image("v1"), replicas(3), createFirst), l.main()))
+	pods := l.wantPods(nameOf("v1"), 3)
+	failed := l.whenMain(nameOf("v2"), func() { l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse) })
+	w.applyFails(config("v2")).tells("Deployment did not pass its bake")
+	failed()
+	watch.Check(t, drain)
+	w.apply(config("v1"))
+	l.wantMain(nameOf("v1"))
+	l.wantSamePods(nameOf("v1"), pods)
+	l.wantReleases(nameOf("v1"))
+	w.wantNoChanges()
+	watch.NeverEmpty(t)
+}
+
+// A first main deployment has nothing to go back to: its create succeeds with a
+// warning, since Terraform would delete a tainted address.
+func TestAccBakeOfTheFirst(t *testing.T) {
+	l := newLab(t)
+	w := l.workspace()
+	config := func(bake string) string { return l.config(l.deployment(), l.main(`bake = "`+bake+`"`)) }
+	failed := l.whenMain(nameOf("v1"), func() { l.setReady(nameOf("v1"), corev1.ConditionFalse) })
+	w.apply(config("9m")).warns("Traffic has moved, but the promotion is unfinished", "0 of its 1 pods were ready", "no deployment was main before it")
+	failed()
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "status", "failed", "deployment_id", l.namespace+"/"+nameOf("v1"))
+	w.refresh()
+	w.wantState(theMain, "status", "failed")
+	l.setReady(nameOf("v1"), corev1.ConditionTrue)
+	w.apply(config("1s")).wantActions(theMain, "update")
+	w.wantState(theMain, "status", "finalized")
+	w.wantNoChanges()
+}
+
+// Ctrl-C in the bake leaves the traffic where it is, and the old side alone; the
+// next apply bakes again.
+func TestAccBakeInterrupted(t *testing.T) {
+	l := newLab(t)
+	w, watch := l.workspace(), l.watchMain()
+	config := func(tag, bake string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(0), `bake = "`+bake+`"`))
+	}
+	w.apply(config("v1", "1s"))
+	w.write(config("v2", "9m"))
+	w.execInterrupted(func() {
+		l.whenMain(nameOf("v2"), func() {
+			testcluster.Eventually(t, time.Minute, "the bake", func() error {
+				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(t.Context(), "api-switchback", metav1.GetOptions{})
+				if err == nil && !strings.Contains(cm.Data[release.MainKey], `"step":"finalizing"`) {
+					err = fmt.Errorf("main is %s", cm.Data[release.MainKey])
+				}
+				return err
+			})
+		})()
+	}, "apply", "-auto-approve", "-input=false", "-no-color")
+	w.wantState(theMain, "status", "finalizing", "deployment_id", l.namespace+"/"+nameOf("v2"))
+	l.wantMain(nameOf("v2"))
+	l.wantPods(nameOf("v1"), 1)
+	if again := w.plan(); len(again.actions[theMain]) == 0 {
+		t.Errorf("the next plan leaves main alone: %v", again.actions)
+	}
+	w.apply(config("v2", "1s"))
+	l.wantReleases(nameOf("v2"))
+	w.wantNoChanges()
+	watch.Check(t, drain)
+}
+
+// clusterMessage is what a resource's cluster_status says of a cluster.
+func (w *workspace) clusterMessage(address, cluster string) string {
+	w.t.Helper()
+	attributes, _ := w.attributes(address)
+	statuses, _ := attributes["cluster_status"].(map[string]any)
+	one, _ := statuses[cluster].(map[string]any)
+	message, _ := one["message"].(string)
+	return message
+}
+
+// clusterStatus is a resource's cluster_status without its messages.
+func (w *workspace) wantClusters(address string, want map[string]string) {
+	w.t.Helper()
+	attributes, _ := w.attributes(address)
+	statuses, _ := attributes["cluster_status"].(map[string]any)
+	for cluster, status := range want {
+		one, _ := statuses[cluster].(map[string]any)
+		if one["status"] != status {
+			w.t.Errorf("%s: cluster_status of %s is %v, want %s", address, cluster, one, status)
+		}
+	}
+	if len(statuses) != len(want) {
+		w.t.Errorf("%s: cluster_status is %v, want %v", address, statuses, want)
+	}
+}

@@ -1,0 +1,155 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// How a main deployment moves: watched, and over its clusters.
+
+// mainRolloutMeaning documents rollout.on_failure.
+var mainRolloutMeaning = map[release.FailurePolicy]string{
+	release.FailureAbort: "every cluster goes back to where its traffic was",
+	release.FailureContinue: "that cluster is left, or put back, as it was, and the others go on, with a warning for each that has failed: until the next apply has moved it, too, clusters send traffic to different deployments. " +
+		"`status`, `split` and `cluster_status` tell, so that the next plan is not empty, and the next apply goes on there",
+}
+
+func bakeAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "How long the new main deployment is watched after the traffic has moved, before anything of the old one stops, as a text like `90s` or `10m`. " +
+			"When it has fewer ready pods than it needs (all but one, and never none), when a container crashes again and again, or when containers run out of memory twice, traffic goes back to the previous one at once; the apply fails and says what was seen. " +
+			"The same deployment is then refused until `retry_token` changes. Where there is nothing to go back to, traffic stays, and the next apply bakes again. Default: not at all. " +
+			"It must fit into `timeouts`. An import does not know it." + inPlace,
+		Validators:    []validator.String{isDuration()},
+		PlanModifiers: []planmodifier.String{keepSameDuration()},
+	}
+}
+
+func retryTokenAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true,
+		MarkdownDescription: "Any text. A deployment that did not pass its `bake` is not made main again before this changes, or another deployment has become main: " +
+			"change it when the cause was elsewhere and is gone. Without such a deployment it changes nothing." + inPlace,
+	}
+}
+
+// mainGoverning are the attributes of a main deployment that say how traffic is
+// moved: where only they differ, nothing moves.
+var mainGoverning = append(slices.Clone(governing), "bake", "retry_token")
+
+// bakes is the attribute, which validation has checked; 0 where there is none.
+func (m *mainDeploymentModel) bakes() time.Duration {
+	d, _ := time.ParseDuration(m.Bake.ValueString())
+	return d
+}
+
+// checkBake says where a promotion could never come to its end in the time that
+// it has. What is not known yet passes.
+func (p *mainDeploymentPlan) checkBake() {
+	m := &p.plan
+	if m.Bake.IsUnknown() || !whollyKnown(p.ctx, m.Rollout) || !whollyKnown(p.ctx, m.Clusters) || !whollyKnown(p.ctx, m.Timeouts) {
+		return
+	}
+	between := time.Duration(0)
+	if r := rolloutOf(decoder{p.ctx, &p.resp.Diagnostics}, m.Rollout); r.Bake > 0 {
+		between = r.Bake * time.Duration(max(0, len(r.Batches(m.clusterNames(p.ctx, &p.resp.Diagnostics)))-1))
+	}
+	bake := m.bakes()
+	for _, limit := range []struct {
+		entry string
+		read  func(timeouts.Value, context.Context, time.Duration) (time.Duration, diag.Diagnostics)
+	}{{"create", timeouts.Value.Create}, {"update", timeouts.Value.Update}} {
+		most, diags := limit.read(m.Timeouts, p.ctx, defaultTimeout)
+		if diags.HasError() || bake+between < most {
+			continue // the timeouts have their own diagnostics
+		}
+		at, what := path.Root("bake"), fmt.Sprintf("`bake` is %s", durationText(bake))
+		if bake < most {
+			at, what = path.Root("rollout").AtName("bake"), fmt.Sprintf("The bakes of all batches together take %s, with `bake` %s", durationText(between), durationText(bake+between))
+		}
+		p.resp.Diagnostics.AddAttributeError(at, "Bake takes longer than the operation may",
+			fmt.Sprintf("%s, and `timeouts.%s` is %s, in which the pods must become ready, too, and the old side drains. Raise the one, or lower the other.", what, limit.entry, durationText(most)))
+		return
+	}
+}
+
+// mayEndOtherwise plans the status as unknown where the rollout may end without
+// some clusters.
+func (p *mainDeploymentPlan) mayEndOtherwise() {
+	if p.plan.ClusterStatus.IsUnknown() && mayContinue(p.ctx, p.plan.Rollout) {
+		p.plan.Status = types.StringUnknown()
+	}
+}
+
+// withMain adds how a promotion ended. What it did not come to is pending.
+func (s clusterStatuses) withMain(outcomes []rollout.MainOutcome) clusterStatuses {
+	for _, o := range outcomes {
+		status := string(o.Status)
+		if status == "" {
+			status = statusPending
+		}
+		s[o.Cluster] = clusterStatus{Status: status, Message: o.Reason}
+	}
+	return s
+}
+
+// setEnded writes how a promotion ended on each of the clusters and, as far as
+// that was seen, who has the traffic there; the rest is as it was.
+func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
+	statuses, splits := clusterStatuses{}, map[string]release.Split{}
+	if prior != nil {
+		was := decode[map[string]map[string]int64](decoder{ctx, diags}, prior.Split)
+		before := clusterStatusesOf(ctx, prior.ClusterStatus, diags)
+		for _, name := range names {
+			splits[name] = priorSplit(was[name])
+			if one, ok := before[name]; ok {
+				statuses[name] = one
+			}
+		}
+	}
+	var on []rollout.MainOutcome
+	for _, o := range done.Clusters {
+		if !slices.Contains(names, o.Cluster) {
+			continue // of an update that failed: the state does not have that cluster
+		}
+		on = append(on, o)
+		if o.Split != nil {
+			splits[o.Cluster] = o.Split
+		}
+	}
+	for _, name := range names {
+		if splits[name] == nil {
+			splits[name] = release.Split{}
+		}
+	}
+	m.ClusterStatus, m.Split = statuses.withMain(on).value(), splitValue(splits)
+}
+
+// addLeftBehind warns of the clusters on which a promotion has failed that has
+// succeeded as a whole.
+func addLeftBehind(diags *diag.Diagnostics, outcomes []rollout.MainOutcome) {
+	for _, o := range outcomes {
+		if o.Err == nil {
+			continue
+		}
+		for _, one := range flatten(o.Err) {
+			summary, detail, _ := explain(one)
+			diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, o.Cluster),
+				detail+"\n\nTraffic has moved on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
+		}
+	}
+}
