@@ -36,6 +36,9 @@ var pure = []string{"release", "workload", "health", "policy"}
 // below it.
 var impure = []string{"context", "database", "log", "math/rand", "net", "os", "plugin", "syscall", "testing"}
 
+// computing are those below them that only compute.
+var computing = []string{"net/netip"}
+
 // vague are package names that say nothing about what is inside.
 var vague = []string{"common", "helper", "helpers", "misc", "shared", "util", "utils"}
 
@@ -117,7 +120,7 @@ func pureStaysPure(s source, imported string) string {
 		return ""
 	}
 	for _, name := range impure {
-		if within(imported, name) {
+		if within(imported, name) && !slices.Contains(computing, imported) {
 			return s.top() + " is pure: it computes, and does no I/O"
 		}
 	}

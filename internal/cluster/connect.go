@@ -10,9 +10,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/connrotation"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
 
 // Cluster is one connection. It is made without network traffic and connects
@@ -100,6 +103,9 @@ func restClient(config rest.Config, gv schema.GroupVersion, client *http.Client)
 		config.APIPath = "/api"
 	}
 	config.ContentType = "application/vnd.kubernetes.protobuf"
+	if gv == externaldns.GroupVersion { // a custom resource is JSON, in both directions
+		config.ContentType = runtime.ContentTypeJSON
+	}
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	return rest.RESTClientForConfigAndClient(&config, client)

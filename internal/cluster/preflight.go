@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
 
 // Feature is something we do in a namespace, with the permissions it takes.
@@ -27,6 +29,7 @@ const (
 	FeatureDisrupt   Feature = "disrupt"   // where a release has several pods
 	FeaturePromote   Feature = "promote"
 	FeatureAdopt     Feature = "adopt"
+	FeatureDNS       Feature = "dns" // where external-dns is asked for records
 	FeatureTerminate Feature = "terminate"
 	FeatureLock      Feature = "lock"
 	FeatureDiagnose  Feature = "diagnose" // optional
@@ -68,6 +71,9 @@ var table = []struct {
 	}},
 	{FeatureAdopt, false, []Rule{
 		{"", []string{"pods"}, []string{"list"}}, // those that an adopted Service selected before
+	}},
+	{FeatureDNS, false, []Rule{
+		{externaldns.GroupVersion.Group, []string{externaldns.Plural}, []string{"get", "list", "watch", "create", "patch", "delete"}},
 	}},
 	{FeatureTerminate, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"delete"}},

@@ -53,7 +53,7 @@ func TestPreflightOncePerNamespace(t *testing.T) {
 func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 	t.Parallel()
 	namespace := testcluster.Shared(t).Namespace(t)
-	required := []Feature{FeatureRefresh, FeatureDeploy, FeatureAutoscale, FeatureDisrupt, FeaturePromote, FeatureAdopt, FeatureTerminate, FeatureLock}
+	required := []Feature{FeatureRefresh, FeatureDeploy, FeatureAutoscale, FeatureDisrupt, FeaturePromote, FeatureAdopt, FeatureDNS, FeatureTerminate, FeatureLock}
 	all := rulesOf(required...)
 
 	t.Run("all there", func(t *testing.T) {
@@ -73,6 +73,7 @@ func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 		{"", "services", "watch"}, {"", "services", "patch"}, {"", "configmaps", "create"}, {"", "namespaces", "get"},
 		{"discovery.k8s.io", "endpointslices", "watch"}, {"coordination.k8s.io", "leases", "update"},
 		{"autoscaling", "horizontalpodautoscalers", "patch"}, {"policy", "poddisruptionbudgets", "create"},
+		{"externaldns.k8s.io", "dnsendpoints", "patch"},
 	} {
 		t.Run(missing.verb+" "+missing.resource, func(t *testing.T) {
 			t.Parallel()

@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
 
 // Object is any Kubernetes object of the typed API. It is an alias, identical
@@ -48,6 +50,7 @@ func init() {
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
 		eventsv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, authorizationv1.AddToScheme, authenticationv1.AddToScheme,
+		externaldns.AddToScheme,
 	} {
 		utilruntime.Must(add(scheme))
 	}
@@ -70,6 +73,7 @@ func init() {
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectAccessReview", "selfsubjectaccessreviews", &authorizationv1.SelfSubjectAccessReview{}, nil)
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectRulesReview", "selfsubjectrulesreviews", &authorizationv1.SelfSubjectRulesReview{}, nil)
 	register(authenticationv1.SchemeGroupVersion, "SelfSubjectReview", "selfsubjectreviews", &authenticationv1.SelfSubjectReview{}, nil)
+	register(externaldns.GroupVersion, externaldns.Kind, externaldns.Plural, &externaldns.DNSEndpoint{}, &externaldns.DNSEndpointList{})
 }
 
 func register(gv schema.GroupVersion, kind, plural string, object, list runtime.Object) {

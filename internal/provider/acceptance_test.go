@@ -313,6 +313,9 @@ func (l *lab) wantNothingLeft() {
 		budgets, err := client.PolicyV1().PodDisruptionBudgets(l.namespace).List(ctx, ours)
 		add("PodDisruptionBudget", len(budgets.Items), err, func(i int) string { return budgets.Items[i].Name })
 	}
+	for _, name := range l.cluster.DNSEndpoints(l.t, l.namespace) {
+		left = append(left, "DNSEndpoint/"+name)
+	}
 	slices.Sort(left)
 	if left = slices.Compact(left); len(left) > 0 {
 		l.t.Errorf("left in the cluster: %s", strings.Join(left, ", "))

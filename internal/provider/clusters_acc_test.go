@@ -55,6 +55,10 @@ func TestAccSeveralClusters(t *testing.T) {
 		"import finds both, and never a subset":     importOnBoth,
 		"somebody moves the traffic on one of them": disagreement,
 		"an action goes back on both":               goBackOnBoth,
+		"one name for both":                         oneName,
+		"one name for both load balancers":          oneNameOfLoadBalancers,
+		"one name of a simple policy":               oneSimpleName,
+		"an environment over both":                  environmentOverBoth,
 	}
 	maps.Copy(tests, mainRollouts())
 	t.Run("with east and west", func(t *testing.T) {

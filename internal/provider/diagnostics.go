@@ -126,6 +126,16 @@ var explanations = []explanation{
 	}, path.Empty()).only(context.Canceled),
 	rule("Object belongs to somebody else", always[*release.ForeignError](
 		"Nothing was changed. Rename or remove that object, or choose another application name."), path.Root("application")),
+	rule("DNSEndpoint is not a kind of this cluster", always[*release.MissingKindError](missingKind), dnsPath.AtName("endpoints")),
+	rule("DNS name cannot have these addresses", always[*release.DNSConflictError](
+		"Name in `targets` where the name shall lead on each cluster."), dnsPath.AtName("targets")),
+	rule("No address for DNS", func(e *release.NoAddressError) string {
+		if e.Err == nil {
+			return "Traffic was not touched by this. Name the cluster's addresses in `targets`, or make the Service a load balancer."
+		}
+		return "Traffic was not touched by this, and the other clusters have their records. Find out what gives load balancers their addresses on that cluster; the next apply goes on. " +
+			"Or name the addresses in `targets`."
+	}, dnsPath.AtName("targets")),
 	rule("Service cannot be adopted", always[*release.AdoptionError](
 		"Nothing was changed."), servicePath.AtName("adopt")),
 	rule("Deployment is being worked on", always[*rollout.HolderError](

@@ -42,7 +42,7 @@ func (s *session) unreadMain(observed []rollout.ObservedMain, missing []string, 
 // may not be forgotten on one cluster, it is left on none.
 func (s *session) leaveMain(ctx context.Context, names []string, plan, state *mainDeploymentModel, service traffic.ServiceSpec, diags *diag.Diagnostics) leaving {
 	abandon := plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool()
-	l := s.leave(ctx, names, state.Namespace.ValueString(), promoteFeaturesFor(service), abandon, diags)
+	l := s.leave(ctx, names, state.Namespace.ValueString(), mainFeatures(service, plan, state), abandon, diags)
 	l.tellFailed(diags)
 	return l
 }
@@ -54,6 +54,9 @@ func (l leaving) tellForgottenMain(diags *diag.Diagnostics, state *mainDeploymen
 	remove := "configmap/" + memory + " lease/" + memory
 	if !service.Adopt {
 		remove = "service/" + service.Name + " " + remove
+	}
+	if state.asksExternalDNS() {
+		remove += " dnsendpoint/" + state.Application.ValueString()
 	}
 	l.tellForgotten(diags, state.what(), state.Namespace.ValueString(), remove)
 }

@@ -30,6 +30,7 @@ type mainDeploymentModel struct {
 	Bake         types.String   `tfsdk:"bake"`
 	RetryToken   types.String   `tfsdk:"retry_token"`
 	Rollout      types.Object   `tfsdk:"rollout"`
+	DNS          types.Object   `tfsdk:"dns"`
 	Timeouts     timeouts.Value `tfsdk:"timeouts"`
 
 	AbandonUnreachable types.Bool `tfsdk:"abandon_unreachable"`
@@ -44,6 +45,7 @@ type mainDeploymentModel struct {
 	StatusReason         types.String `tfsdk:"status_reason"`
 	ClusterStatus        types.Map    `tfsdk:"cluster_status"`
 	Drift                types.List   `tfsdk:"drift"`
+	DNSRecords           types.List   `tfsdk:"dns_records"`
 }
 
 // trafficModel is one level with framework values, so that planning can fill
@@ -108,6 +110,8 @@ func newMainDeploymentModel() mainDeploymentModel {
 
 		ClusterStatus: noClusterStatus(),
 		Drift:         types.ListNull(driftType()),
+		DNS:           types.ObjectNull(dnsObjectTypes().AttrTypes),
+		DNSRecords:    types.ListNull(dnsRecordType()),
 	}
 }
 

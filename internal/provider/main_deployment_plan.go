@@ -118,11 +118,12 @@ func (p *mainDeploymentPlan) update() {
 	m, prior := &p.plan, p.state
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
+	m.DNSRecords = prior.DNSRecords // planDNS knows more
 	m.Drift = noDrift()
 
 	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !settled(release.MainStatus(prior.Status.ValueString()))
-	if moves || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) {
+	if moves || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) || !m.DNS.Equal(prior.DNS) {
 		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), unknownClusterStatus()
 	}
 	if moves {

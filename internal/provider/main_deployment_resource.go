@@ -57,11 +57,13 @@ func (r *mainDeploymentResource) Configure(_ context.Context, req resource.Confi
 
 func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	validateMainDeployment(ctx, req, resp)
+	validateDNS(ctx, req, resp)
 }
 
 func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planMainDeployment(ctx, r.configured, req, resp)
 	r.planPointer(ctx, req, resp)
+	r.planDNS(ctx, req, resp)
 }
 
 // Create makes the application's address. It never returns an error together
@@ -79,11 +81,11 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, plan.Namespace.ValueString(), promoteFeaturesFor(promote.Service), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, plan.Namespace.ValueString(), mainFeatures(promote.Service, &plan), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	done, err := r.engine.Promote(ctx, promote)
+	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil && !done.Moved {
 		addError(&resp.Diagnostics, err)
@@ -157,17 +159,17 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, namespace, promoteFeaturesFor(promote.Service), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, namespace, mainFeatures(promote.Service, &plan, &state), promote.Unready, &resp.Diagnostics)
 	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	done, err := r.engine.Promote(ctx, promote)
+	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
 	if err == nil && len(dropped.clusters) > 0 {
 		var notices []rollout.Notice
-		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.clusters})
+		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.clusters, DNS: state.asksExternalDNS()})
 		done.Notices = append(done.Notices, notices...)
 	}
 	addNotices(&resp.Diagnostics, done.Notices, false)
@@ -204,7 +206,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.clusters, Replaced: replaced})
+	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.clusters, Replaced: replaced, DNS: state.asksExternalDNS()})
 	addNotices(&resp.Diagnostics, notices, replaced)
 	if err != nil {
 		addError(&resp.Diagnostics, err)

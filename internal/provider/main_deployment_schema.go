@@ -120,6 +120,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"rollout": rolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
 				"which follows when it has moved on all of them."),
 			"abandon_unreachable": abandonAttribute(),
+			"dns":                 dnsAttribute(),
 
 			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
 
@@ -138,6 +139,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"status_reason":  computedString("Why `status` is what it is, where there is something to say."),
 			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
 			"drift":          driftAttribute(),
+			"dns_records":    dnsRecordsAttribute(),
 		},
 	}
 }

@@ -151,6 +151,7 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 	if !exists {
 		return false
 	}
+	drift = append(drift, m.refreshDNS(ctx, observed, diags)...)
 	if len(stable) == 1 && !hasMissing(splits) {
 		for name := range stable {
 			m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
@@ -309,6 +310,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	}
 	m.ClusterStatus, m.Drift = ended.value(), noDrift()
 	m.Clusters = clusterSet(ctx, names, diags)
+	m.rebuildDNS(ctx, observed, diags)
 	return len(names) > 0
 }
 

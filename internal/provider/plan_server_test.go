@@ -83,9 +83,11 @@ func (planningMain) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 }
 func (planningMain) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	validateMainDeployment(ctx, req, resp)
+	validateDNS(ctx, req, resp)
 }
 func (r planningMain) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planMainDeployment(ctx, r.configured, req, resp)
+	(&mainDeploymentResource{}).planDNS(ctx, req, resp)
 }
 
 // planner plans one resource type.

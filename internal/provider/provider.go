@@ -87,7 +87,7 @@ func (p *switchbackProvider) Resources(context.Context) []func() resource.Resour
 }
 
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{NewDeploymentDataSource, NewDeploymentsDataSource, NewHistoryDataSource, NewMainDeploymentDataSource}
+	return []func() datasource.DataSource{NewDeploymentDataSource, NewDeploymentsDataSource, NewEnvironmentDataSource, NewHistoryDataSource, NewMainDeploymentDataSource}
 }
 
 // warnInsecure says what insecure gives up.

@@ -33,6 +33,7 @@ const (
 	RoleMain     = "main"   // the application's own address
 	RoleRecord   = "record" // a release's ConfigMap
 	RolePointer  = "pointer"
+	RoleDNS      = "dns" // what external-dns makes records from
 )
 
 // ManagedSelector selects everything that is ours.

@@ -47,6 +47,8 @@ type Main struct {
 	// Baseline is that of the main address, as in Record.
 	Baseline map[string]string `json:"baseline,omitempty"`
 
+	DNS *DNSWritten `json:"dns,omitempty"` // nil: the application has no name of its own
+
 	PromotedAt time.Time   `json:"promotedAt,omitzero"`
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // an unfinished promotion
 	Breach     *Breach     `json:"breach,omitempty"`     // the last release that did not pass its bake

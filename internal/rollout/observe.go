@@ -11,6 +11,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -96,6 +97,9 @@ type ObservedMain struct {
 	Split    release.Split   // who really gets the traffic
 	Leftover []string        // condemned releases that a finished promotion would have collected
 	Err      error
+
+	Endpoint    *externaldns.DNSEndpoint // nil: none that the application's memory knows of
+	EndpointErr error                    // its kind may not be read; who does not look at it need not care
 }
 
 // Exists says whether anything is left of the address.
@@ -139,6 +143,11 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 		if o.Service, err = e.observeAdopted(ctx, c, o.Main, namespace, application, service); err != nil {
 			return o, err
 		}
+	}
+	if o.Endpoint, err = observeDNS(ctx, view, o.Main, application); apierrors.IsForbidden(err) {
+		o.EndpointErr = err
+	} else if err != nil {
+		return o, err
 	}
 	o.Split = traffic.SplitOf(o.Service)
 	if o.Main == nil {

@@ -65,6 +65,10 @@ type Promoted struct {
 	// Service is the application's address as the last write left it, on the
 	// first cluster; nil where there was none.
 	Service *corev1.Service
+
+	// Named says that something is remembered of the application's DNS: see
+	// PublishDNS.
+	Named bool
 }
 
 // Promote moves an application's address to a release on every cluster, or

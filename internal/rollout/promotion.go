@@ -330,6 +330,7 @@ func (p *Promotion) moved(ctx context.Context) {
 		p.done.Previous = first.Previous[0]
 	}
 	for _, s := range p.active() {
+		p.done.Named = p.done.Named || s.main.DNS != nil
 		p.tellMoved(ctx, s)
 	}
 }

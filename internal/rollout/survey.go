@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -35,6 +36,8 @@ type Survey struct {
 	Cluster  string
 	Releases []Surveyed // the newest first
 	Err      error
+
+	Applications []string // that have an address or a release, by name
 }
 
 // Survey lists the releases of a namespace, or of one of its applications, on
@@ -42,12 +45,16 @@ type Survey struct {
 func (e *Engine) Survey(ctx context.Context, clusters []Cluster, namespace, application string) []Survey {
 	all, _ := onAll(byName(clusters), func(c Cluster) (Survey, error) {
 		found, err := surveyOn(ctx, c, namespace, application)
-		return Survey{Cluster: c.Name(), Releases: found, Err: err}, nil
+		if err != nil {
+			found = Survey{Err: err}
+		}
+		found.Cluster = c.Name()
+		return found, nil
 	})
 	return all
 }
 
-func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]Surveyed, error) {
+func surveyOn(ctx context.Context, c Cluster, namespace, application string) (Survey, error) {
 	view := c.View(namespace)
 	only := map[string]string{}
 	if application != "" {
@@ -55,12 +62,12 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]
 	}
 	configMaps, err := view.List(ctx, &corev1.ConfigMap{}, only)
 	if err != nil {
-		return nil, err
+		return Survey{}, err
 	}
 	r := register{mains: map[string]*release.Main{}, records: map[string]map[string]*release.Record{}}
 	for _, obj := range configMaps {
 		if err := r.enter(c, obj.(*corev1.ConfigMap)); err != nil {
-			return nil, err
+			return Survey{}, err
 		}
 	}
 	outlooks, splits := map[string]map[string]string{}, map[string]release.Split{}
@@ -71,14 +78,14 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]
 		}
 		svc, err := cached(ctx, view, &corev1.Service{}, r.mains[of].Service)
 		if err != nil {
-			return nil, err
+			return Survey{}, err
 		}
 		splits[of] = traffic.SplitOf(svc)
 	}
 	for i := range r.found {
 		s := &r.found[i]
 		if s.Workload, err = cached(ctx, view, &appsv1.Deployment{}, s.ID.Name); err != nil {
-			return nil, err
+			return Survey{}, err
 		}
 		s.Main, s.Collected = splits[s.Application][s.ID.Name] > 0, outlooks[s.Application][s.ID.Name]
 		if main := r.mains[s.Application]; main != nil && !s.Main {
@@ -89,7 +96,7 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) ([]
 		}
 	}
 	slices.SortFunc(r.found, byAge)
-	return r.found, nil
+	return Survey{Releases: r.found, Applications: r.applications()}, nil
 }
 
 // byAge sorts the newest first. Times of creation are whole seconds: within one,
@@ -112,6 +119,18 @@ type register struct {
 	mains   map[string]*release.Main              // by application; nil: it has no address
 	records map[string]map[string]*release.Record // by application and name
 	found   []Surveyed
+}
+
+// applications are those that have an address or a release.
+func (r *register) applications() []string {
+	names := slices.Collect(maps.Keys(r.records))
+	for name, main := range r.mains {
+		if main != nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (r *register) enter(c Cluster, cm *corev1.ConfigMap) (err error) {

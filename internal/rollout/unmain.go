@@ -20,6 +20,9 @@ type UnmainRequest struct {
 	// Replaced says that another main_deployment of the same application
 	// follows: the address stays, without an owner, for it to take over.
 	Replaced bool
+
+	// DNS says that the state knows of a DNSEndpoint of the application.
+	DNS bool
 }
 
 // Unmain deletes an application's address, and with it every release that is
@@ -54,6 +57,9 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 		}
 		main.Owner = ""
 		return nil, e.saveMain(ctx, c, namespace, application, &live, main)
+	}
+	if err := e.unpublish(ctx, c, req, main); err != nil {
+		return nil, err
 	}
 	if main != nil && main.Adopted != nil || main == nil && req.Service.Adopt {
 		stays, err := e.unadopt(ctx, c, req, main)

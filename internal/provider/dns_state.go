@@ -1,0 +1,136 @@
+package provider
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// mainFeatures are what the models' promotion needs to be allowed to do: their
+// address, and the name across clusters of any of them.
+func mainFeatures(service traffic.ServiceSpec, models ...*mainDeploymentModel) []cluster.Feature {
+	needed := promoteFeaturesFor(service)
+	if slices.ContainsFunc(models, (*mainDeploymentModel).asksExternalDNS) {
+		return append(slices.Clone(needed), cluster.FeatureDNS)
+	}
+	return needed
+}
+
+// promote moves the traffic, and brings the name across clusters up to date.
+func (r *mainDeploymentResource) promote(ctx context.Context, plan *mainDeploymentModel, request rollout.PromoteRequest, diags *diag.Diagnostics) (rollout.Promoted, error) {
+	done, records, err := r.engine.PromoteNamed(ctx, request, plan.dns(ctx, diags))
+	plan.setRecords(ctx, records, diags)
+	return done, err
+}
+
+// setRecords writes the records where the plan left room for them.
+func (m *mainDeploymentModel) setRecords(ctx context.Context, records []release.DNSRecord, diags *diag.Diagnostics) {
+	if m.DNSRecords.IsUnknown() || m.DNSRecords.IsNull() {
+		m.DNSRecords = dnsRecordsValue(ctx, records, diags)
+	}
+}
+
+// refreshDNS follows the addresses in `dns_records`, and returns what is other in
+// the objects than it should be. What has no address just now, or cannot be
+// read, keeps its record: nobody should take a name away for that.
+func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) []driftModel {
+	dns := m.dns(ctx, diags)
+	if dns == nil {
+		m.DNSRecords = dnsRecordsValue(ctx, nil, diags)
+		return leftEndpoints(observed)
+	}
+	namespace, application := m.Namespace.ValueString(), m.Application.ValueString()
+	addresses, silent, names := map[string][]string{}, map[string]bool{}, []string{}
+	for _, o := range observed {
+		names = append(names, o.Cluster)
+		addresses[o.Cluster] = traffic.Addresses(o.Service)
+		silent[o.Cluster] = len(dns.Targets[o.Cluster]) == 0 && len(addresses[o.Cluster]) == 0
+	}
+	records, err := dns.Records(namespace, application, addresses)
+	if err != nil {
+		_, detail, _ := explain(err)
+		diags.AddAttributeWarning(dnsPath, "DNS records cannot follow the addresses", detail+" The last records are kept.")
+		return nil
+	}
+	prior := dnsRecordsOf(ctx, m.DNSRecords, diags)
+	records = keepSilent(records, prior, silent)
+	m.DNSRecords = dnsRecordsValue(ctx, records, diags)
+	if !dns.Endpoints {
+		return leftEndpoints(observed)
+	}
+	var drift []driftModel
+	for _, o := range observed {
+		if o.EndpointErr != nil {
+			addError(diags, o.EndpointErr)
+			continue
+		}
+		if mine := dns.Of(records, o.Cluster, names); o.Err == nil && o.Main != nil && len(mine) > 0 {
+			drift = append(drift, endpointDrift(o, workload.DNSEndpoint(namespace, application, *dns, mine))...)
+		}
+	}
+	return drift
+}
+
+// keepSilent puts back the former records of clusters that say nothing now. The
+// one record of all of them stays as it was.
+func keepSilent(records, prior []release.DNSRecord, silent map[string]bool) []release.DNSRecord {
+	for _, is := range silent {
+		if is && slices.ContainsFunc(prior, func(r release.DNSRecord) bool { return r.Cluster == "" }) {
+			return prior
+		}
+	}
+	for _, r := range prior {
+		if silent[r.Cluster] {
+			records = append(records, r)
+		}
+	}
+	slices.SortFunc(records, release.DNSRecord.Compare)
+	return records
+}
+
+// endpointDrift is what is other in the object of one cluster than it should be.
+func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []driftModel {
+	object := externaldns.Kind + "/" + wanted.Name
+	if o.Endpoint == nil || o.Main.DNS == nil {
+		return []driftModel{gone(o.Cluster, object)}
+	}
+	return fieldDrift(o.Cluster, object, workload.DNSDrift(o.Endpoint, wanted, o.Main.DNS))
+}
+
+// leftEndpoints are objects that nobody asks for any more: left by a run that was
+// killed. The next apply removes them.
+func leftEndpoints(observed []rollout.ObservedMain) []driftModel {
+	var drift []driftModel
+	for _, o := range observed {
+		if o.Endpoint != nil {
+			drift = append(drift, driftModel{
+				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(externaldns.Kind + "/" + o.Endpoint.Name),
+				Expected: types.StringValue("to be removed"), Actual: types.StringValue("still there"),
+			})
+		}
+	}
+	return drift
+}
+
+// rebuildDNS fills in `dns` of an imported resource, by what was asked for last.
+func (m *mainDeploymentModel) rebuildDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) {
+	for _, o := range observed {
+		if o.Main == nil || o.Main.DNS == nil {
+			continue
+		}
+		object, more := dnsObject(ctx, o.Main.DNS.Spec)
+		diags.Append(more...)
+		m.DNS = object
+		break
+	}
+	m.refreshDNS(ctx, observed, diags)
+}
