@@ -58,6 +58,7 @@ func TestAccSeveralClusters(t *testing.T) {
 		"one name for both":                         oneName,
 		"one name for both load balancers":          oneNameOfLoadBalancers,
 		"one name of a simple policy":               oneSimpleName,
+		"one name goes on without a cluster":        oneNameWithoutOneCluster,
 		"an environment over both":                  environmentOverBoth,
 	}
 	maps.Copy(tests, mainRollouts())

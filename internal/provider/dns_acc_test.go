@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -206,6 +208,31 @@ func oneNameOfLoadBalancers(t *testing.T, p *pair) {
 	p.both((*lab).wantNothingLeft)
 }
 
+// A cluster that a rollout goes on without keeps its record until it is back.
+func oneNameWithoutOneCluster(t *testing.T, p *pair) {
+	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
+	l, w := p.east, p.east.workspace()
+	config := func(tag string, weight int) string {
+		return l.config(
+			l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`, on("east", "west")),
+			l.main(`deployment_id = switchback_deployment.api["`+tag+`"].id`, on("east", "west"), continues,
+				dnsOf(`policy = "weighted"`, `backend = "aws"`, fmt.Sprintf("weights = { east = %[1]d, west = %[1]d }", weight), bothGiven)))
+	}
+	w.apply(config("v1", 1))
+	p.proxy.Down(t)
+	w.apply(config("v2", 2)).warns(`cluster "west"; the others went on`)
+	p.east.wantMain(nameOf("v2"))
+	p.proxy.Up(t)
+	p.east.wantAsked("api.example.com A [203.0.113.10] /api/east aws/weight=2")
+	p.west.wantAsked("api.example.com A [203.0.113.20] /api/west aws/weight=1")
+	w.apply(config("v2", 2))
+	p.west.wantMain(nameOf("v2"))
+	p.west.wantAsked("api.example.com A [203.0.113.20] /api/west aws/weight=2")
+	w.wantNoChanges()
+	w.destroy()
+	p.both((*lab).wantNothingLeft)
+}
+
 // One record has all addresses, in one cluster; without external-dns, in none.
 func oneSimpleName(t *testing.T, p *pair) {
 	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
@@ -292,4 +319,28 @@ func (l *lab) balances(addresses ...string) {
 			}
 		}
 	}()
+}
+
+// What a run has asked for that was killed before its state was written, and that
+// nobody wants any more, is seen and goes.
+func TestAccNameOfAKilledRun(t *testing.T) {
+	l := newLab(t)
+	l.cluster.ExternalDNS(t)
+	w := l.workspace()
+	without := l.config(l.deployment(), l.main())
+	w.apply(without)
+	before := w.stateText()
+	w.apply(l.config(l.deployment(), l.main(dnsOf(`backend = "google"`, `targets = { default = ["203.0.113.10"] }`))))
+	l.wantAsked("api.example.com A [203.0.113.10]")
+	l.must(os.WriteFile(filepath.Join(w.dir, "terraform.tfstate"), []byte(before), 0o600))
+
+	w.refresh()
+	if drift := w.drift(theMain); len(drift) != 1 || drift[0].Object != "DNSEndpoint/api" || drift[0].Actual != "still there" {
+		t.Errorf("%+v", drift)
+	}
+	w.apply(without).wantActions(theMain, "update")
+	l.wantAsked()
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
 }

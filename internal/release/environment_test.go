@@ -19,12 +19,12 @@ func TestEveryStatusCountsForItsEnvironment(t *testing.T) {
 	for _, s := range release.Statuses() {
 		got := s.Environment()
 		reached[got] = true
-		error, transient := s.Kind() == release.KindError, s.Kind() == release.KindTransient
+		broken, transient := s.Kind() == release.KindError, s.Kind() == release.KindTransient
 		switch got {
 		case release.EnvironmentUnknown:
 			t.Errorf("%s means nothing", s)
 		case release.EnvironmentFailed, release.EnvironmentDegraded:
-			if !error {
+			if !broken {
 				t.Errorf("%s is %s, and no error", s, got)
 			}
 		case release.EnvironmentWorking:
@@ -32,7 +32,7 @@ func TestEveryStatusCountsForItsEnvironment(t *testing.T) {
 				t.Errorf("%s is working, and not under way", s)
 			}
 		case release.EnvironmentWaiting, release.EnvironmentReady, release.EnvironmentStopped, release.EnvironmentEmpty:
-			if error {
+			if broken {
 				t.Errorf("%s is an error and %s", s, got)
 			}
 		}
