@@ -71,14 +71,13 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 	h := &held{}
 	var unlocks []func()
 	defer func() {
-		for _, unlock := range slices.Backward(unlocks) {
-			unlock()
+		var wg sync.WaitGroup
+		for _, unlock := range unlocks {
+			wg.Go(unlock)
 		}
+		wg.Wait()
 	}()
-	scopes, err := inOrder(ctx, scopes)
-	if err != nil {
-		return err
-	}
+	scopes = inOrder(ctx, scopes)
 	seen := make([]sight, len(scopes))
 	for i, s := range scopes {
 		unlock, err := e.lock(ctx, cancel, s, &seen[i], sync.OnceFunc(func() { lookAhead(ctx, scopes[i+1:], seen[i+1:]) }))
@@ -122,26 +121,31 @@ func lookAhead(ctx context.Context, scopes []scope, seen []sight) {
 
 // inOrder sorts scopes by what the clusters themselves say, since their names
 // are each configuration's own: two that call the same clusters differently
-// would each hold what the other waits for. Where a cluster does not tell, the
-// names must do.
-func inOrder(ctx context.Context, scopes []scope) ([]scope, error) {
+// would each hold what the other waits for. Where a cluster may not tell, the
+// names must do. What cannot be reached comes last: nobody will hold its Lease.
+func inOrder(ctx context.Context, scopes []scope) []scope {
 	if len(scopes) == 1 {
-		return scopes, nil
+		return scopes
 	}
-	identities, err := onAll(scopes, func(s scope) (string, error) { return s.cluster.Identity(ctx, s.namespace) })
-	if err != nil {
-		return nil, err
-	}
-	known, of := !slices.Contains(identities, ""), map[string]string{}
+	known, of := true, map[string]string{}
+	identities, _ := onAll(scopes, func(s scope) (string, error) {
+		identity, err := s.cluster.Identity(ctx, s.namespace)
+		if err != nil {
+			identity = "~" // after every uid
+		}
+		return identity, nil
+	})
 	for i, s := range scopes {
 		of[s.key()] = identities[i]
+		known = known && identities[i] != ""
 	}
 	return slices.SortedFunc(slices.Values(scopes), func(a, b scope) int {
-		if known {
-			return cmp.Or(cmp.Compare(of[a.key()], of[b.key()]), cmp.Compare(a.application, b.application))
+		byName := cmp.Or(cmp.Compare(a.cluster.Name(), b.cluster.Name()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.application, b.application))
+		if !known {
+			return byName
 		}
-		return cmp.Or(cmp.Compare(a.cluster.Name(), b.cluster.Name()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.application, b.application))
-	}), nil
+		return cmp.Or(cmp.Compare(of[a.key()], of[b.key()]), cmp.Compare(a.application, b.application), byName)
+	})
 }
 
 // held are the Leases that a verb holds.

@@ -213,13 +213,13 @@ func (w *everywhere) pointers() map[string]string {
 	return points
 }
 
-// took turns fails the test if one run wrote anything on any cluster between
-// another one's first and last write.
+// tookTurns fails the test if one run wrote anything on any cluster between
+// another one's first and last write. Leases are written before and after.
 func tookTurns(t *testing.T, runs ...*onBoth) {
 	t.Helper()
 	for i, a := range runs {
 		for j, b := range runs {
-			writes, others := a.done(), b.done()
+			writes, others := unlocked(a.done()), unlocked(b.done())
 			if i == j || len(writes) == 0 {
 				continue
 			}
@@ -231,6 +231,10 @@ func tookTurns(t *testing.T, runs ...*onBoth) {
 			}
 		}
 	}
+}
+
+func unlocked(writes []wired) []wired {
+	return slices.DeleteFunc(writes, func(w wired) bool { return strings.Contains(w.Path, "/leases/") })
 }
 
 func log(writes []wired) string {
@@ -353,9 +357,9 @@ func otherNames(t *testing.T, w *everywhere) {
 	w.agree(points["east"])
 }
 
-// dying is a run that is dead from a request on: that one does not arrive, and
-// nothing after it.
-func (w *everywhere) dying(t *testing.T, at func(where string, r *testcluster.Request) bool, fault testcluster.Fault) (r *onBoth, ctx context.Context, dead func() bool) {
+// dying is a run that is dead from a request on: its reply is lost, and nothing
+// arrives after it, nor what is late, which goes out at the same time.
+func (w *everywhere) dying(t *testing.T, at, late func(where string, r *testcluster.Request) bool) (r *onBoth, ctx context.Context, dead func() bool) {
 	t.Helper()
 	timing := faultyTiming()
 	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
@@ -363,26 +367,39 @@ func (w *everywhere) dying(t *testing.T, at func(where string, r *testcluster.Re
 	ctx, kill := context.WithCancel(t.Context())
 	t.Cleanup(kill)
 	var mu sync.Mutex
-	isDead := false
+	died := make(chan struct{})
+	dead = func() bool {
+		select {
+		case <-died:
+			return true
+		default:
+			return false
+		}
+	}
 	r.faults(func(where string, q *testcluster.Request) testcluster.Fault {
+		if late(where, q) {
+			<-died
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
-		case isDead:
+		case dead():
 			return testcluster.ConnectionReset()
 		case at(where, q):
-			isDead = true
-			return fault.BeforeReply(kill)
+			close(died)
+			return testcluster.LostReply().BeforeReply(kill)
 		}
 		return testcluster.Fault{}
 	})
-	return r, ctx, func() bool { mu.Lock(); defer mu.Unlock(); return isDead }
+	return r, ctx, dead
 }
 
 // deadHolder kills a promotion between its clusters: both have its checkpoint,
 // and only one its traffic.
 func deadHolder(t *testing.T, w *everywhere, version string) {
-	first, ctx, _ := w.dying(t, func(where string, r *testcluster.Request) bool { return where == "east" && switchOf(r) }, testcluster.LostReply())
+	first, ctx, _ := w.dying(t,
+		func(where string, r *testcluster.Request) bool { return where == "east" && switchOf(r) },
+		func(where string, r *testcluster.Request) bool { return where == "west" && switchOf(r) })
 	if err := first.promote(ctx, "v2", 1); err == nil {
 		t.Fatal("a killed promotion succeeded")
 	}
@@ -439,7 +456,7 @@ func killedOnTwoClusters(t *testing.T, west *testcluster.Cluster) {
 				n++
 				what = where + " " + r.Method + " " + r.Path
 				return n == k
-			}, testcluster.LostReply())
+			}, func(string, *testcluster.Request) bool { return false })
 			err := first.promote(ctx, "v2", 1)
 			if !dead() {
 				if err != nil {

@@ -224,17 +224,19 @@ func diesBetween(t *testing.T, p *pair, goOn func(*pair)) {
 	v1 := p.first.name()
 	switched, started := make(chan struct{}), make(chan *execution, 1)
 	var once sync.Once
-	kill := func(r *testcluster.Request, _ int) (f testcluster.Fault) {
-		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/"+application) {
-			once.Do(func() {
-				f = testcluster.LostReply().BeforeReply(func() {
-					if err := (<-started).killAll(); err != nil {
-						t.Error(err)
-					}
-					close(switched)
-				})
-			})
+	kill := func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method != http.MethodPatch || !strings.HasSuffix(r.Path, "/services/"+application) {
+			return testcluster.Fault{}
 		}
+		f := testcluster.ConnectionReset() // the other one, which goes out at the same time, comes too late
+		once.Do(func() {
+			f = testcluster.LostReply().BeforeReply(func() {
+				if err := (<-started).killAll(); err != nil {
+					t.Error(err)
+				}
+				close(switched)
+			})
+		})
 		return f
 	}
 	p.first.proxy.SetFault(kill) // whichever comes first
