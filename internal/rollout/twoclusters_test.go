@@ -126,12 +126,6 @@ func (r *onBoth) faults(decide func(where string, r *testcluster.Request) testcl
 	}
 }
 
-func (r *onBoth) heal() {
-	for _, wire := range r.wires {
-		wire.SetFault(nil)
-	}
-}
-
 // looks is how often a run has looked at a Lease.
 func (r *onBoth) looks() int {
 	n := 0
