@@ -78,6 +78,7 @@ type Entry struct {
 	Version    string    `json:"version,omitempty"`    // of that release, where known
 	From       string    `json:"from,omitempty"`       // promote, rollback, remove_main: who had the traffic
 	To         string    `json:"to,omitempty"`         // and who has been meant to get it
+	Group      string    `json:"group,omitempty"`      // the group that it was part of
 
 	By       string        `json:"by,omitempty"` // who the cluster took us for
 	Outcome  Outcome       `json:"outcome"`
@@ -190,11 +191,11 @@ func (e Entry) what() string {
 	}
 	switch e.Operation {
 	case OperationPromote, OperationRollback:
-		from := e.From
-		if from == "" {
-			from = "nothing"
+		with := ""
+		if e.Group != "" {
+			with = fmt.Sprintf(" with the group %q", e.Group)
 		}
-		return fmt.Sprintf("%s from %s to %s", e.Operation, from, e.To)
+		return fmt.Sprintf("%s from %s to %s%s", e.Operation, orNothing(e.From), orNothing(e.To), with)
 	case OperationRemoveMain:
 		return fmt.Sprintf("removal of the main address, which led to %s,", e.From)
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:

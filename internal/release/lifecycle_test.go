@@ -67,13 +67,15 @@ func texts[S ~string](values []S) []string {
 // Nothing is declared that the tables do not know.
 func TestListsAreWhole(t *testing.T) {
 	for name, listed := range map[string][]string{
-		"Status":     texts(release.Statuses()),
-		"MainStatus": texts(release.MainStatuses()),
-		"Action":     texts(release.Actions()),
-		"Kind":       texts(release.Kinds()),
-		"Vocabulary": texts(release.Vocabularies()),
-		"Custody":    texts(release.Custodies()),
-		"ClaimStep":  texts(release.ClaimSteps()),
+		"Status":       texts(release.Statuses()),
+		"MainStatus":   texts(release.MainStatuses()),
+		"Action":       texts(release.Actions()),
+		"Kind":         texts(release.Kinds()),
+		"Vocabulary":   texts(release.Vocabularies()),
+		"Custody":      texts(release.Custodies()),
+		"ClaimStep":    texts(release.ClaimSteps()),
+		"PointerStep":  texts(release.PointerSteps()),
+		"FailureScope": texts(release.FailureScopes()),
 	} {
 		if d := cmp.Diff(declared(t, name), listed); d != "" {
 			t.Errorf("%s (-declared +listed):\n%s", name, d)

@@ -28,6 +28,10 @@ const DefaultDrain = 10 * time.Second
 type Main struct {
 	Schema int    `json:"schema"`
 	Owner  string `json:"owner,omitempty"` // token; empty: released by one half of a replacement
+	// Group names the group that moves the address with others, and Member is what
+	// the group calls it. Both are empty where it has a main deployment of its own.
+	Group  string `json:"group,omitempty"`
+	Member string `json:"member,omitempty"`
 
 	Deployment string   `json:"deployment"`         // release that is main
 	Previous   []string `json:"previous,omitempty"` // mains before it, newest first

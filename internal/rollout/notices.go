@@ -56,10 +56,14 @@ func staleDelete(c Cluster, id string) Notice {
 	}
 }
 
-func tookMainOver(c Cluster, id string, deployment string) Notice {
+func tookMainOver(c Cluster, id string, main release.Main, group string) Notice {
+	from := ""
+	if main.Group != "" && main.Group != group {
+		from = fmt.Sprintf(", and belonged to the group %q. If that group is still in a Terraform state, take it out of there", main.Group)
+	}
 	return Notice{
 		Summary: "Existing main deployment taken over",
-		Detail:  fmt.Sprintf("The application %s on cluster %q already had its address, pointing at %s. It is now held by this resource; traffic was not touched by that.", id, c.Name(), deployment),
+		Detail:  fmt.Sprintf("The application %s on cluster %q already had its address, pointing at %s%s. It is now held by this resource; traffic was not touched by that.", id, c.Name(), main.Deployment, from),
 	}
 }
 

@@ -15,6 +15,7 @@ type PromoteRequest struct {
 	Service  traffic.ServiceSpec
 	To       string // the release's name
 	Owner    string // the state's token; empty for a new main_deployment
+	Member   Member // of a group; empty: a main deployment of its own
 	Keep     release.Keep
 	Drain    time.Duration
 	Clusters []Cluster

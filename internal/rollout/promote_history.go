@@ -30,7 +30,7 @@ func (p *Promotion) begin(ctx context.Context, s *side) {
 		operation = release.OperationRollback
 	}
 	entry := p.engine.entry(ctx, s.cluster, operation, p.req.To, "")
-	entry.From, entry.To = from, p.req.To
+	entry.From, entry.To, entry.Group = from, p.req.To, p.req.Member.Group
 	s.entry = &entry
 }
 
@@ -98,7 +98,7 @@ func (p *Promotion) wentBack(ctx context.Context, s *side, cause error, switched
 // backEntry is the line of a way back.
 func (p *Promotion) backEntry(ctx context.Context, s *side, reason string) release.Entry {
 	entry := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
-	entry.From, entry.To, entry.Reason = p.req.To, s.from, reason
+	entry.From, entry.To, entry.Group, entry.Reason = p.req.To, s.from, p.req.Member.Group, reason
 	return entry
 }
 

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -31,6 +32,7 @@ type Promotion struct {
 
 // NewPromotion prepares a promotion. It reads nothing.
 func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
+	req.Hold = req.Hold || req.Member.Group != ""
 	p := &Promotion{engine: e, req: req, began: time.Now(), lost: map[string]error{}, done: Promoted{Owner: req.Owner, Status: release.MainFailed}}
 	maps.Copy(p.lost, req.Unready)
 	return p
@@ -79,6 +81,7 @@ type side struct {
 	there   bool   // traffic was where it is wanted already
 	moves   bool   // and is moved, or has been by a promotion that is not over
 	returns bool   // a promotion that was going back was cut off
+	resumed bool   // a promotion that we go on with has moved it
 	touched bool   // the switch may have been written
 	renamed string // the address's former name, to be removed at the end
 	version string // of the release, where known
@@ -96,7 +99,7 @@ type side struct {
 // nothing.
 func (p *Promotion) Look(ctx context.Context) error {
 	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
-		p.done.Owner = NewToken()
+		p.done.Owner = cmp.Or(p.req.Member.Token, NewToken())
 	}
 	sides, err := onAll(p.reached(), func(c Cluster) (*side, error) {
 		s, err := p.lookAt(ctx, c)
@@ -171,6 +174,7 @@ func (p *Promotion) goOn(s *side) {
 	case !p.req.reversible():
 	case open:
 		s.moves, s.before = true, *cp.Before
+		s.resumed, s.touched, s.begun = s.there, s.there, s.there
 		if s.there && cp.From != "" {
 			s.from = cp.From
 		}
@@ -179,26 +183,29 @@ func (p *Promotion) goOn(s *side) {
 	}
 }
 
-// mayTouch refuses an address that another main_deployment holds. One that is
-// unfinished, or that points where we want it, or that one half of a
-// replacement has left, is taken over.
+// mayTouch refuses an address that is somebody else's: see DecidePointer.
 func (p *Promotion) mayTouch(s *side) error {
 	id := p.req.Service.Namespace + "/" + p.req.Service.Application
-	switch {
-	case s.live == nil || s.main.Owner == "":
-		return nil
-	case p.req.Owner != "" && s.main.Owner != p.req.Owner:
+	claim := release.PointerClaim{Owner: p.req.Owner, Group: p.req.Member.Group, To: p.req.To}
+	if p.req.Found != nil {
+		claim.Group = s.main.Group // going back changes nobody's ownership
+	}
+	switch release.DecidePointer(&s.main, claim) {
+	case release.PointerFree, release.PointerOurs:
+	case release.PointerTakeOver:
+		p.tell(tookMainOver(s.cluster, id, s.main, p.req.Member.Group))
+	case release.PointerRefuseStale:
 		return &release.StaleOwnerError{
 			Cluster: s.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,
 		}
-	case p.req.Owner != "", s.main.Deployment == "" && s.main.Checkpoint == nil: // points nowhere
-		return nil
-	case s.main.Checkpoint != nil || s.main.Deployment == p.req.To:
-		p.tell(tookMainOver(s.cluster, id, s.main.Deployment))
-		return nil
-	default:
+	case release.PointerRefuseMember:
+		return &release.GroupOwnedError{
+			Cluster: s.cluster.Name(), ID: id, Group: s.main.Group, Deployment: s.main.Deployment, Unfinished: s.main.Checkpoint != nil,
+		}
+	case release.PointerRefuseOwned:
 		return &release.MainOwnedError{Cluster: s.cluster.Name(), ID: id, Deployment: s.main.Deployment}
 	}
+	return nil
 }
 
 // AwaitReady waits, for a bounded time, until the release can take the traffic
@@ -264,6 +271,9 @@ func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainSt
 		s.main.Checkpoint.Before = s.before.AsBefore()
 	}
 	s.main.Owner = p.done.Owner
+	if p.req.Found == nil {
+		s.main.Group, s.main.Member = p.req.Member.Group, p.req.Member.Name
+	}
 	s.main = s.main.Keeping(p.req.Keep)
 	s.main.Service, s.main.Drain = p.req.Service.Name, p.req.Drain
 	return p.save(ctx, s, entries...)

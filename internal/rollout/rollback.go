@@ -17,7 +17,7 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	sides := slices.DeleteFunc(slices.Clone(p.sides), func(s *side) bool { return s.back })
-	if p.done.Moved || len(bakeErrors(cause)) > 0 || slices.ContainsFunc(sides, func(s *side) bool { return s.returns }) {
+	if p.done.Moved || len(bakeErrors(cause)) > 0 || slices.ContainsFunc(sides, func(s *side) bool { return s.returns || s.resumed }) {
 		if err := p.noWayBack(clean, sides); err != nil {
 			return p.stay(clean, sides, cause, err)
 		}
@@ -94,6 +94,7 @@ func (p *Promotion) returnSide(ctx, clean context.Context, s *side, cause error,
 		return p.engine.dropMain(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.live, entries...)
 	}
 	s.restore()
+	p.disown(s)
 	return p.save(clean, s, entries...)
 }
 

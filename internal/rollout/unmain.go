@@ -15,6 +15,7 @@ import (
 type UnmainRequest struct {
 	Service  traffic.ServiceSpec
 	Owner    string // the state's token
+	Group    string // the group's name; empty: a main deployment of its own
 	Clusters []Cluster
 
 	// Replaced says that another main_deployment of the same application
@@ -48,14 +49,14 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if err != nil {
 		return nil, err
 	}
-	if main != nil && req.Owner != "" && main.Owner != req.Owner {
+	if main != nil && req.Owner != "" && (main.Owner != req.Owner || main.Group != "" && req.Group == "") {
 		return []Notice{staleDelete(c, namespace+"/"+application)}, nil
 	}
 	if req.Replaced {
 		if main == nil {
 			return nil, nil
 		}
-		main.Owner = ""
+		main.Owner, main.Group, main.Member = "", "", ""
 		return nil, e.saveMain(ctx, c, namespace, application, &live, main)
 	}
 	if err := e.unpublish(ctx, c, req, main); err != nil {
@@ -118,6 +119,6 @@ func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest,
 		return done.notices, err
 	}
 	left := e.removedMain(ctx, c, req, main, began, "the adopted Service stays as it is")
-	main.Owner = "" // last: until then, a run that is killed is begun again
+	main.Owner, main.Group, main.Member = "", "", "" // last: until then, a run that is killed is begun again
 	return done.notices, e.saveMain(ctx, c, namespace, application, &live, main, append(done.entries, left...)...)
 }

@@ -67,8 +67,8 @@ func (p *Promotion) noWayBack(ctx context.Context, sides []*side) error {
 			}
 		}
 	}
-	if before || moved == "" {
-		return nil // an address that is new on one of several clusters is as new as the rest of the change
+	if before || moved == "" || p.req.Member.Group != "" {
+		return nil // an address that is new on one of several clusters, or in a group, is as new as the rest of the change
 	}
 	return &release.NoWayBackError{Cluster: moved, ID: p.id(), Reason: nothingBefore}
 }

@@ -1,0 +1,68 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// errElsewhere ends the watch over a member because another one has failed.
+var errElsewhere = errors.New("another member has failed")
+
+// bake watches those of a wave that have moved, for as long as the wave says.
+// The first that fails ends it for all, unless only that one is to go back.
+func (r *run) bake(ctx context.Context, i int) {
+	wave := r.req.Plan.Waves[i]
+	watched := slices.DeleteFunc(wave.Members(), func(name string) bool {
+		return !r.begun[name] || r.back[name] || !r.members[name].Moves() || r.committed(name)
+	})
+	if wave.Bake <= 0 || len(watched) == 0 {
+		return
+	}
+	baking, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var one sync.Mutex
+	errs := r.each(baking, watched, func(p *rollout.Promotion, baking context.Context) error {
+		err := p.Bake(baking, wave.Bake)
+		switch {
+		case err == nil, ctx.Err() == nil && errors.Is(context.Cause(baking), errElsewhere):
+			return nil
+		case r.scope(ctx) == release.ScopeMember && breached(err):
+			one.Lock()
+			defer one.Unlock()
+			r.retreat(ctx, i, map[string]error{p.Request().Member.Name: err}) // at once; the others are watched on
+			return nil
+		}
+		end(errElsewhere)
+		return err
+	})
+	switch {
+	case len(errs) == 0:
+	case interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), breached):
+		r.retreat(ctx, i, errs)
+	default:
+		r.halt(errs)
+	}
+}
+
+// breached says that a release did not do its work. Any other error says that it
+// could not be watched to the end.
+func breached(err error) bool {
+	var breach *rollout.BakeError
+	return errors.As(err, &breach)
+}
+
+// halt leaves everything where it is, for the next run to go on from: nothing
+// has been seen that speaks against what has moved.
+func (r *run) halt(errs map[string]error) {
+	r.note(errs)
+	r.halted = true
+	for name := range r.members {
+		r.skipped[name] = !r.begun[name]
+	}
+}

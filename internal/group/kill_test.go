@@ -1,0 +1,256 @@
+package group_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// counts says that a write is part of what must survive a kill.
+func counts(r *testcluster.Request) bool {
+	return r.Write() && !strings.HasSuffix(r.Path, "/events") && !strings.Contains(r.Path, "reviews")
+}
+
+// mortal is a process that has little time left when it is killed, and no
+// connection to clean up with.
+func (s *shop) mortal() *process {
+	return s.processWith(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 3 * time.Second, Cleanup: 200 * time.Millisecond})
+}
+
+// TestGroupKilledAfterEveryWrite kills a process when a write is done that it
+// does not know of. Another one then goes on to the same releases, back to the
+// old ones, or fails to go on and takes back what the first had moved; it ends
+// with all addresses on one side.
+func TestGroupKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for _, next := range []string{"forward", "back", "fails", "forward from a way back", "back from a way back"} {
+		t.Run(next, func(t *testing.T) {
+			t.Parallel()
+			for k, more := 1, true; more; k++ {
+				what := ""
+				more = false // where this one is not asked for
+				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = killedAt(t, k, next) }) {
+					return
+				}
+				if more {
+					t.Logf("killed after write %d, %s", k, what)
+				} else if what == "all" && k < 12 {
+					t.Errorf("it has only %d writes", k-1)
+				}
+			}
+		})
+	}
+}
+
+func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
+	t.Helper()
+	s := open(t, "api", "web")
+	check := s.watch()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	var mu sync.Mutex
+	writes, dead := 0, false
+	next, retreats := strings.CutSuffix(next, " from a way back")
+	refused := !retreats
+	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case dead:
+			return testcluster.ConnectionReset()
+		case retreats && s.moved(r) == "web v2":
+			refused = true
+			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
+		case !counts(r) || !refused:
+			return testcluster.Fault{}
+		}
+		if writes++; writes < k {
+			return testcluster.Fault{}
+		}
+		dead, what = true, r.Method+" "+path.Base(path.Dir(r.Path))+"/"+path.Base(r.Path)
+		return testcluster.LostReply().BeforeReply(kill)
+	})
+	if _, err := s.mortal().promote(ctx, s.request("v2")); err == nil && dead && !strings.Contains(what, "leases/") {
+		t.Errorf("it does not know that it was killed after %s", what)
+	}
+	s.proxy.SetFault(nil)
+	if !dead && retreats {
+		s.stands(s.all("v1"))
+		return "", false
+	}
+	if !dead {
+		s.stands(s.all("v2"))
+		return "all", false
+	}
+	to := "v2"
+	passed := s.passed()
+	switch next {
+	case "back":
+		to = "v1"
+	case "fails":
+		s.refuse("web v2")
+		done, err := s.process().promote(t.Context(), s.request("v2"))
+		s.proxy.SetFault(nil)
+		switch at := s.at("web"); {
+		case passed:
+			to = "v2"
+		case err == nil && at == "web v2": // nothing had to be moved any more
+			to = "v2"
+		case err == nil || at != "web v1":
+			t.Fatalf("after %s, web is at %s and the next one ends with %s, %v", what, at, statuses(done), err)
+		default:
+			to = "v1"
+		}
+		for _, name := range s.applications {
+			if at := s.at(name); at != name+" "+to {
+				t.Errorf("after %s, and after the next one has failed (%v), %s is at %s", what, err, name, at)
+			}
+		}
+	}
+	_, err := s.process().promote(t.Context(), s.request(to))
+	if retreats && to == "v2" && err != nil { // the first one only ends the way back
+		s.stands(s.all("v1"))
+		_, err = s.process().promote(t.Context(), s.request(to))
+	}
+	if err != nil {
+		t.Fatalf("after %s, the next one: %v", what, err)
+	}
+	s.stands(s.all(to))
+	for _, name := range s.applications {
+		for _, version := range []string{"v1", "v2"} {
+			if _, err := s.cluster.Client().AppsV1().Deployments(s.namespace).Get(t.Context(), s.name(name, version), metav1.GetOptions{}); err != nil {
+				t.Errorf("%s %s: %v", name, version, err)
+			}
+		}
+	}
+	check()
+	return what, true
+}
+
+// at is where an address leads.
+func (s *shop) at(application string) string {
+	s.t.Helper()
+	p := s.process()
+	to, _ := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0].Split.Stable()
+	return s.short(to)
+}
+
+// passed says that a killed process had begun to let go of an old side, or had
+// done all of it.
+func (s *shop) passed() bool {
+	s.t.Helper()
+	p := s.process()
+	done := true
+	for _, application := range s.applications {
+		o := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0]
+		if cp := o.Main.Checkpoint; cp != nil && !cp.Open() {
+			return true
+		}
+		done = done && o.Main.Checkpoint == nil && o.Main.Deployment == s.name(application, "v2")
+	}
+	return done
+}
+
+// TestGroupCreateKilledAfterEveryWrite kills a create, which leaves no state.
+func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	for k, more := 1, true; more; k++ {
+		more = false // where this one is not asked for
+		ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
+			s := newShop(t, "api", "web")
+			p := s.process()
+			p.deploy("api", "v1")
+			p.deploy("web", "v1")
+			s.proxy.Reset()
+			ctx, kill := context.WithCancel(t.Context())
+			defer kill()
+			var mu sync.Mutex
+			writes, dead := 0, false
+			s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				if dead {
+					return testcluster.ConnectionReset()
+				}
+				if counts(r) {
+					writes++
+				}
+				if !counts(r) || writes < k {
+					return testcluster.Fault{}
+				}
+				dead = true
+				return testcluster.LostReply().BeforeReply(kill)
+			})
+			_, _ = s.mortal().promote(ctx, s.request("v1"))
+			s.proxy.SetFault(nil)
+			more = dead
+			if !dead {
+				return
+			}
+			if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
+				t.Fatal(err)
+			}
+			s.stands(s.all("v1"))
+		})
+		if !ok {
+			return
+		}
+	}
+}
+
+// Every fault that passes, at every request: nobody may notice.
+func TestGroupSurvivesFaults(t *testing.T) {
+	t.Parallel()
+	const apart = 9
+	for name, fault := range map[string]testcluster.Fault{
+		"500":              testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed"),
+		"lost reply":       testcluster.LostReply(),
+		"connection reset": testcluster.ConnectionReset(),
+		"409":              testcluster.Conflict(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for k := range apart {
+				t.Run(fmt.Sprintf("at %d", k), func(t *testing.T) {
+					t.Parallel()
+					s := open(t, "api", "web")
+					check := s.watch()
+					var mu sync.Mutex
+					n, hits, again := 0, 0, map[string]bool{}
+					s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+						mu.Lock()
+						defer mu.Unlock()
+						what := r.Method + " " + r.Path
+						if r.Watch() || !counts(r) && name == "409" || again[what] {
+							delete(again, what)
+							return testcluster.Fault{}
+						}
+						if n++; n%apart != k {
+							return testcluster.Fault{}
+						}
+						hits++
+						again[what] = true // what repeats it passes
+						return fault
+					})
+					_, err := s.process().promote(t.Context(), s.request("v2"))
+					s.proxy.SetFault(nil)
+					if err != nil || hits == 0 {
+						t.Fatalf("%d faults: %v", hits, err)
+					}
+					s.stands(s.all("v2"))
+					check()
+				})
+			}
+		})
+	}
+}

@@ -1,0 +1,118 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// each does a step of several members at once, and returns who failed.
+func (r *run) each(ctx context.Context, names []string, step func(*rollout.Promotion, context.Context) error) map[string]error {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	errs := map[string]error{}
+	for _, name := range names {
+		wg.Go(func() {
+			if err := step(r.members[name], ctx); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs[name] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+func (r *run) note(errs map[string]error) {
+	maps.Copy(r.errs, errs)
+}
+
+// scope is how much goes back. A new group has no state that could tell a part
+// of it, and whoever interrupts wants all of it back.
+func (r *run) scope(ctx context.Context) release.FailureScope {
+	if r.req.Owner == "" || interrupted(ctx) {
+		return release.ScopeGroup
+	}
+	return r.req.Scope
+}
+
+// retreat is what follows when members have failed in a wave.
+func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
+	r.note(failed)
+	if interrupted(ctx) && !r.cancelled && r.refused == nil {
+		r.refused = release.CheckGroup(release.ActionCancel, r.req.Name, r.standing())
+		r.cancelled = r.refused == nil
+	}
+	names := slices.Sorted(maps.Keys(failed))
+	todo := r.req.Plan.Retreat(r.scope(ctx), wave, r.moved, names)
+	for _, name := range todo.Skip {
+		r.skipped[name] = true
+	}
+	for _, batch := range todo.Back {
+		batch = slices.DeleteFunc(batch, r.committed)
+		errs := r.each(ctx, batch, func(p *rollout.Promotion, ctx context.Context) error {
+			name := p.Request().Member.Name
+			cause := failed[name]
+			if cause == nil {
+				cause = &followError{group: r.req.Name, failed: names}
+			}
+			err := p.Back(ctx, cause)
+			if errors.Is(err, cause) && failed[name] == nil && p.Done().Status == release.MainRolledBack {
+				return nil
+			}
+			return err
+		})
+		r.note(errs)
+		for _, name := range batch {
+			r.back[name] = true
+		}
+	}
+	for i := range r.moved {
+		r.moved[i] = slices.DeleteFunc(r.moved[i], func(name string) bool { return r.back[name] })
+	}
+	r.moved = slices.DeleteFunc(r.moved, func(batch []string) bool { return len(batch) == 0 })
+}
+
+// committed says that there is no way back for a member: an earlier run had begun
+// to let go of the old sides, and had moved this one by then.
+func (r *run) committed(name string) bool {
+	p := r.members[name]
+	return r.passed && (p.Resumed() || p.Passed())
+}
+
+// standing are the members' statuses while the group moves.
+func (r *run) standing() map[string]release.MainStatus {
+	now := map[string]release.MainStatus{}
+	for name, p := range r.members {
+		switch {
+		case r.begun[name]:
+			now[name] = release.MainRunning
+		case !p.Moves():
+			now[name] = release.MainFinalized
+		default:
+			now[name] = release.MainWaiting
+		}
+	}
+	return now
+}
+
+// followError is why a member goes back that did not fail itself.
+type followError struct {
+	group  string
+	failed []string
+}
+
+func (e *followError) Error() string {
+	return fmt.Sprintf("the group %q went back, because of %s", e.group, strings.Join(e.failed, ", "))
+}
+
+// interrupted tells the user's Ctrl-C from a deadline.
+func interrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
