@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -19,10 +20,13 @@ type intents struct {
 	mu      sync.Mutex
 	stopped map[string]bool   // ids of deployments
 	mains   map[string]string // id of a main deployment -> id of the deployment it points at
+
+	alone  map[string]bool            // addresses of main deployments that stay
+	groups map[string]map[string]bool // addresses of groups' members -> names of the groups
 }
 
 func newIntents() *intents {
-	return &intents{stopped: map[string]bool{}, mains: map[string]string{}}
+	return &intents{stopped: map[string]bool{}, mains: map[string]string{}, alone: map[string]bool{}, groups: map[string]map[string]bool{}}
 }
 
 // stop notes whether a deployment is planned to be stopped, and returns the
@@ -57,6 +61,52 @@ func (i *intents) point(main, id string) (stopped bool) {
 	return i.stopped[id]
 }
 
+// stand notes whether a main deployment is planned to be there, and returns a
+// group that is planned to have one of its addresses.
+func (i *intents) stand(addresses []string, stands bool) (group string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, at := range addresses {
+		i.alone[at] = stands
+		for other := range i.groups[at] {
+			if stands {
+				group = other
+			}
+		}
+	}
+	return group
+}
+
+// join notes whether a group is planned to have addresses, and says whether a
+// main deployment, or another group, is planned to have one of them, too.
+func (i *intents) join(addresses []string, group string, joins bool) (taken bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, at := range addresses {
+		if i.groups[at] == nil {
+			i.groups[at] = map[string]bool{}
+		}
+		if delete(i.groups[at], group); joins {
+			i.groups[at][group] = true
+			taken = taken || i.alone[at] || len(i.groups[at]) > 1
+		}
+	}
+	return taken
+}
+
+// addresses are where a main deployment is, one for each cluster; none while
+// that is not known.
+func (m *mainDeploymentModel) addresses(ctx context.Context) (at []string) {
+	if !known(m.ID) || !whollyKnown(ctx, m.Clusters) {
+		return nil
+	}
+	var diags diag.Diagnostics
+	for _, name := range m.clusterNames(ctx, &diags) {
+		at = append(at, name+"/"+m.ID.ValueString())
+	}
+	return at
+}
+
 // planDesired refuses to plan a stop of what a main deployment of this run is
 // planned to point at.
 func (r *deploymentResource) planDesired(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
@@ -83,6 +133,7 @@ func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.M
 	if req.Plan.Raw.IsNull() {
 		resp.Diagnostics.Append(req.State.Get(ctx, &model)...)
 		r.planned.point(model.ID.ValueString(), "")
+		r.planned.stand(model.addresses(ctx), false)
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.Get(ctx, &model)...)
@@ -92,6 +143,16 @@ func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.M
 	if r.planned.point(model.ID.ValueString(), model.DeploymentID.ValueString()) {
 		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), stoppedMainSummary, stoppedMain(model.DeploymentID.ValueString(), model.ID.ValueString()))
 	}
+	if group := r.planned.stand(model.addresses(ctx), true); group != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("application"), twoHoldersSummary, twoHolders(model.ID.ValueString(), group))
+	}
+}
+
+const twoHoldersSummary = "Application has two holders"
+
+func twoHolders(main, group string) string {
+	return fmt.Sprintf("The address of %s is a member of the group %q, and a switchback_main_deployment or another group has it in this configuration, too. "+
+		"One of them moves it: remove it from the other. The guide \"Groups and waves\" says how an address changes hands while it serves.", main, group)
 }
 
 const stoppedMainSummary = "Main deployment would be stopped"

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -28,6 +31,23 @@ func addError(diags *diag.Diagnostics, err error) {
 			diags.AddAttributeError(at, summary, detail)
 		}
 	}
+}
+
+// addGroupError tells why each member has failed, at the member, and then what
+// has become of all of them.
+func addGroupError(diags *diag.Diagnostics, err error) {
+	var failed *group.Error
+	if !errors.As(err, &failed) {
+		addError(diags, err)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(failed.Failed)) {
+		var about diag.Diagnostics
+		addError(&about, failed.Failed[name])
+		diags.Append(below(membersPath.AtMapKey(name), about)...)
+	}
+	diags.AddAttributeError(path.Root("status"), "Deployment group did not move as a whole",
+		sentence(failed.Where())+"\n\nThe state says the same. The next apply goes on from there.")
 }
 
 // addNotices tells what should be known although all went well. Routine ones
@@ -156,7 +176,16 @@ var explanations = []explanation{
 			"  terraform state rm <address>\n  terraform import <address> " + e.ID
 	}, path.Empty()),
 	rule("Application already has a main deployment", func(e *release.MainOwnedError) string {
-		return "Nothing was changed. If this configuration is to hold it, import it:\n  terraform import <address> " + e.ID
+		return "Nothing was changed. If this configuration is to hold it, import it:\n  terraform import <address> " + e.ID +
+			"\nA deployment group takes an address over while it points at the deployment that the group asks for, too: " +
+			"let that main deployment be forgotten by a `removed` block with `lifecycle { destroy = false }`, add the same deployment_id to the group's members, and change it in the next apply."
+	}, path.Root("application")),
+	rule("Application belongs to a deployment group", func(e *release.GroupOwnedError) string {
+		if e.Unfinished {
+			return "Nothing was changed. Let the group finish first: apply its configuration again."
+		}
+		return fmt.Sprintf("Nothing was changed. What asks for %s, too, takes the address over without touching its traffic: let the group %q forget it first, "+
+			"by a `removed` block with `lifecycle { destroy = false }`. The guide \"Groups and waves\" says how.", e.Deployment, e.Group)
 	}, path.Root("application")),
 	rule("Nothing to go back to by itself", always[*release.GoBackError](
 		"Traffic was not touched. Say which deployment to go back to, or on which cluster."), path.Root("deployment_id")),

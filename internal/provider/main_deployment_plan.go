@@ -168,26 +168,32 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(checkDeploymentID(m)...)
+	resp.Diagnostics.Append(checkMainDeployment(ctx, m)...)
+}
 
-	s, ok, diags := m.serviceModel(ctx)
-	resp.Diagnostics.Append(diags...)
+// checkMainDeployment is what deployment_id and traffic say about each other and
+// themselves.
+func checkMainDeployment(ctx context.Context, m mainDeploymentModel) diag.Diagnostics {
+	diags := checkDeploymentID(m)
+	s, ok, more := m.serviceModel(ctx)
+	diags.Append(more...)
 	if !ok {
-		return
+		return diags
 	}
-	resp.Diagnostics.Append(checkAdopt(s)...)
+	diags.Append(checkAdopt(s)...)
 	if s.Adopt.ValueBool() || s.Type.IsUnknown() {
-		return
+		return diags
 	}
 	is := orDefault(s.Type.ValueString(), serviceClusterIP)
 	if known(s.LoadBalancerClass) && is != serviceLoadBalancer {
-		resp.Diagnostics.AddAttributeError(servicePath.AtName("load_balancer_class"), "Load balancer class without a load balancer",
+		diags.AddAttributeError(servicePath.AtName("load_balancer_class"), "Load balancer class without a load balancer",
 			fmt.Sprintf("The Service's type is %s. Set `type = %q`, or remove `load_balancer_class`.", is, serviceLoadBalancer))
 	}
 	if known(s.ExternalTrafficPolicy) && is == serviceClusterIP {
-		resp.Diagnostics.AddAttributeError(servicePath.AtName("external_traffic_policy"), "External traffic policy without external traffic",
+		diags.AddAttributeError(servicePath.AtName("external_traffic_policy"), "External traffic policy without external traffic",
 			fmt.Sprintf("The Service's type is %s, which is not reached from outside. Set `type` to %s or %s, or remove `external_traffic_policy`.", is, serviceNodePort, serviceLoadBalancer))
 	}
+	return diags
 }
 
 // checkDeploymentID says early what would otherwise fail at apply, or worse,

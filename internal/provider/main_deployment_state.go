@@ -277,6 +277,10 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 		if o.Main == nil || o.Service == nil || !ok {
 			continue
 		}
+		if o.Main.Group != "" {
+			addError(diags, &release.GroupOwnedError{Cluster: o.Cluster, ID: m.ID.ValueString(), Group: o.Main.Group, Deployment: o.Main.Deployment})
+			continue
+		}
 		names = append(names, o.Cluster)
 		splits[o.Cluster] = o.Split
 		if len(names) > 1 {

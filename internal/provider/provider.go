@@ -83,7 +83,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 }
 
 func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{NewDeploymentResource, NewMainDeploymentResource}
+	return []func() resource.Resource{NewDeploymentResource, NewMainDeploymentResource, NewDeploymentGroupResource}
 }
 
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {

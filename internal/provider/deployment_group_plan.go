@@ -1,0 +1,314 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+var membersPath = path.Root("members")
+
+// validateDeploymentGroup is switchback_deployment_group's ValidateConfig: what
+// one attribute says about another. Unknown values pass; Terraform calls it
+// again when they are known.
+func validateDeploymentGroup(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var g deploymentGroupModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &g)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	members := g.members(ctx, &resp.Diagnostics)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		member := members[name]
+		m := newMainDeploymentModel()
+		m.DeploymentID, m.Traffic = member.DeploymentID, member.Traffic
+		resp.Diagnostics.Append(below(membersPath.AtMapKey(name), checkMainDeployment(ctx, m))...)
+	}
+	_, faults, known := g.order(ctx, &resp.Diagnostics)
+	if known {
+		resp.Diagnostics.Append(g.checkOrder(ctx, faults)...)
+	}
+}
+
+// checkOrder puts each fault of the order on the attribute that says so.
+func (g *deploymentGroupModel) checkOrder(ctx context.Context, faults []release.OrderFault) diag.Diagnostics {
+	var diags diag.Diagnostics
+	for _, f := range faults {
+		at := path.Root("waves")
+		if f.Wave >= 0 {
+			at = at.AtListIndex(f.Wave).AtName("members")
+		}
+		if f.Member != "" {
+			at = membersPath.AtMapKey(f.Member).AtName("after")
+		}
+		if f.Name != "" {
+			at = at.AtSetValue(types.StringValue(f.Name))
+		}
+		diags.AddAttributeError(at, "Members cannot be put in order", sentence(f.Reason))
+	}
+	return diags
+}
+
+// below gives diagnostics about a main deployment their place in a member of a
+// group. Of what the member does not say itself, its deployment tells.
+func below(member path.Path, diags diag.Diagnostics) diag.Diagnostics {
+	var moved diag.Diagnostics
+	for _, d := range diags {
+		at := member
+		if placed, ok := d.(diag.DiagnosticWithPath); ok {
+			at = atMember(member, placed.Path())
+		}
+		if d.Severity() == diag.SeverityWarning {
+			moved.AddAttributeWarning(at, d.Summary(), d.Detail())
+		} else {
+			moved.AddAttributeError(at, d.Summary(), d.Detail())
+		}
+	}
+	return moved
+}
+
+func atMember(member, at path.Path) path.Path {
+	for i, step := range at.Steps() {
+		switch s := step.(type) {
+		case path.PathStepAttributeName:
+			name := string(s)
+			if i == 0 && (name == "application" || name == "namespace") {
+				name = "deployment_id"
+			}
+			if i == 0 && !slices.Contains([]string{"deployment_id", "traffic", "clusters", "keep_previous", "drain"}, name) {
+				return path.Root(name) // the group's: timeouts, …
+			}
+			member = member.AtName(name)
+		case path.PathStepElementKeyString:
+			member = member.AtMapKey(string(s))
+		case path.PathStepElementKeyInt:
+			member = member.AtListIndex(int(s))
+		case path.PathStepElementKeyValue:
+			member = member.AtSetValue(s.Value)
+		}
+	}
+	return member
+}
+
+// planDeploymentGroup is switchback_deployment_group's ModifyPlan: each member is
+// planned as the main deployment that it would be alone, and the group's status
+// follows.
+func planDeploymentGroup(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		rememberDestroy(ctx, resp)
+		checkGroupLeft(ctx, configured, req, resp)
+		return
+	}
+	p := groupPlan{ctx: ctx, resp: resp, configured: configured}
+	p.diagnose(req.Config.Get(ctx, &p.config))
+	p.diagnose(req.Plan.Get(ctx, &p.plan))
+	if !req.State.Raw.IsNull() {
+		p.state = new(deploymentGroupModel)
+		p.diagnose(req.State.Get(ctx, p.state))
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if p.group(); resp.Diagnostics.HasError() {
+		return
+	}
+	members := p.members()
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	if p.state != nil && !resp.Plan.Raw.Equal(req.State.Raw) {
+		p.changes(members)
+		p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	}
+	rememberMembers(ctx, resp, p.addresses)
+}
+
+// checkGroupLeft is checkMissing for a plan to destroy.
+func checkGroupLeft(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var state deploymentGroupModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	for _, member := range state.members(ctx, &resp.Diagnostics) {
+		m := state.mainOf(ctx, member, &resp.Diagnostics)
+		resp.Diagnostics.Append(checkMissing(configured, m.what(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+	}
+}
+
+// groupPlan is one planning.
+type groupPlan struct {
+	ctx          context.Context
+	resp         *resource.ModifyPlanResponse
+	configured   configuredClusters
+	config, plan deploymentGroupModel
+	state        *deploymentGroupModel // nil: nothing there yet
+
+	addresses map[string]string // id of the main deployment that a member would be alone, by the member's name
+}
+
+func (p *groupPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
+
+// group plans what is not about a single member.
+func (p *groupPlan) group() {
+	g := &p.plan
+	g.ID, g.Drift = g.Name, noDrift()
+	if p.state == nil {
+		// An interrupted create ends in another status; see deploymentPlan.create.
+		g.Owner, g.Status, g.StatusReason = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
+	} else {
+		g.Owner, g.Status, g.StatusReason = p.state.Owner, p.state.Status, p.state.StatusReason
+	}
+	p.clusters()
+}
+
+// clusters plans the group's default, which is needed only where a member has
+// none of its own.
+func (p *groupPlan) clusters() {
+	needed := p.config.Members.IsUnknown()
+	for _, member := range p.config.members(p.ctx, &p.resp.Diagnostics) {
+		needed = needed || member.Clusters.IsNull()
+	}
+	if !needed && p.config.Clusters.IsNull() {
+		p.plan.Clusters = types.SetNull(types.StringType)
+		return
+	}
+	prior := types.SetNull(types.StringType)
+	if p.state != nil {
+		prior = p.state.Clusters
+	}
+	clusters, diags := planClusters(p.configured, p.config.Clusters, prior)
+	p.diagnose(diags)
+	p.plan.Clusters = clusters
+}
+
+// members plans every member, and writes what is planned.
+func (p *groupPlan) members() map[string]memberModel {
+	p.addresses = map[string]string{}
+	if p.plan.Members.IsUnknown() {
+		return nil
+	}
+	diags := &p.resp.Diagnostics
+	config, plan, state := p.config.members(p.ctx, diags), p.plan.members(p.ctx, diags), map[string]memberModel{}
+	if p.state != nil {
+		state = p.state.members(p.ctx, diags)
+	}
+	taken := map[string]string{} // by cluster and address: the member that has it
+	for _, name := range slices.Sorted(maps.Keys(plan)) {
+		member := plan[name]
+		var prior *mainDeploymentModel
+		if was, ok := state[name]; ok {
+			m := p.state.mainOf(p.ctx, was, diags)
+			prior = &m
+		}
+		main := p.member(name, p.config.main(config[name]), p.plan.main(member), prior)
+		p.once(taken, name, main)
+		if known(main.ID) {
+			p.addresses[name] = main.ID.ValueString()
+		}
+		member.take(main)
+		plan[name] = member
+	}
+	p.plan.setMembers(p.ctx, plan, diags)
+	return plan
+}
+
+// member plans one member as a main deployment. A prior one of another
+// application is no prior one.
+func (p *groupPlan) member(name string, config, plan mainDeploymentModel, prior *mainDeploymentModel) mainDeploymentModel {
+	if prior != nil && !plan.ID.Equal(prior.ID) && !plan.ID.IsUnknown() {
+		prior = nil
+	}
+	if config.Clusters.IsNull() {
+		config.Clusters = p.plan.Clusters
+	}
+	alone := &resource.ModifyPlanResponse{}
+	m := mainDeploymentPlan{ctx: p.ctx, resp: alone, config: config, plan: plan, state: prior}
+	var own types.String
+	if prior != nil { // whether anything is left to do is the group's to say
+		own, prior.Status, prior.Drift = prior.Status, p.state.Status, p.state.Drift
+	}
+	m.inputs(p.configured)
+	switch {
+	case alone.Diagnostics.HasError():
+	case prior == nil:
+		m.advise()
+		m.create()
+	default:
+		m.keepAdoption()
+		if m.update(); m.plan.StatusReason.IsNull() {
+			m.plan.Status = own
+		}
+	}
+	p.diagnose(below(membersPath.AtMapKey(name), alone.Diagnostics))
+	return m.plan
+}
+
+// once refuses two members that would be one address.
+func (p *groupPlan) once(taken map[string]string, name string, main mainDeploymentModel) {
+	if !known(main.ID) || !whollyKnown(p.ctx, main.Clusters) {
+		return
+	}
+	for _, cluster := range main.clusterNames(p.ctx, &p.resp.Diagnostics) {
+		at := cluster + "/" + main.ID.ValueString()
+		if other, twice := taken[at]; twice {
+			p.resp.Diagnostics.AddAttributeError(membersPath.AtMapKey(name).AtName("deployment_id"), "Two members of one application on one cluster",
+				fmt.Sprintf("The members %q and %q are both the application %s on cluster %q, which has one address. Give them different clusters, or remove one of them.",
+					other, name, main.ID.ValueString(), cluster))
+			return
+		}
+		taken[at] = name
+	}
+}
+
+// changes plans that the group is brought to its goal, because something of it
+// is not as it was.
+func (p *groupPlan) changes(members map[string]memberModel) {
+	p.plan.Status, p.plan.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringUnknown()
+	if members == nil {
+		return // unknown as a whole
+	}
+	for name, member := range members {
+		member.Status = p.plan.Status
+		members[name] = member
+	}
+	p.plan.setMembers(p.ctx, members, &p.resp.Diagnostics)
+}
+
+// membersKey is what a plan leaves in private state beside destroyKey: the
+// addresses that the group shall have, by member.
+const membersKey = "members"
+
+// rememberMembers is for every plan but that of a destroy.
+func rememberMembers(ctx context.Context, resp *resource.ModifyPlanResponse, addresses map[string]string) {
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
+	text, err := json.Marshal(addresses)
+	if err != nil { // a map of strings: cannot happen
+		resp.Diagnostics.AddError("Members cannot be remembered", err.Error())
+		return
+	}
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, membersKey, text)...)
+}
+
+// replacedMembers are the addresses, by id, that stay when a group's Delete is
+// one half of a replacement; none where it is not.
+func replacedMembers(ctx context.Context, private privateState) (map[string]bool, diag.Diagnostics) {
+	destroy, diags := private.GetKey(ctx, destroyKey)
+	planned, more := private.GetKey(ctx, membersKey)
+	diags.Append(more...)
+	addresses, stay := map[string]string{}, map[string]bool{}
+	if destroy != nil || planned == nil || json.Unmarshal(planned, &addresses) != nil {
+		return nil, diags
+	}
+	for _, id := range addresses {
+		stay[id] = true
+	}
+	return stay, diags
+}

@@ -1,0 +1,213 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ resource.ResourceWithConfigure      = (*deploymentGroupResource)(nil)
+	_ resource.ResourceWithValidateConfig = (*deploymentGroupResource)(nil)
+	_ resource.ResourceWithModifyPlan     = (*deploymentGroupResource)(nil)
+)
+
+type deploymentGroupResource struct{ *session }
+
+// NewDeploymentGroupResource is switchback_deployment_group.
+func NewDeploymentGroupResource() resource.Resource { return &deploymentGroupResource{} }
+
+func (r *deploymentGroupResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_deployment_group"
+}
+
+func (r *deploymentGroupResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = deploymentGroupSchema(ctx)
+}
+
+func (r *deploymentGroupResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+}
+
+func (r *deploymentGroupResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	validateDeploymentGroup(ctx, req, resp)
+}
+
+func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	planDeploymentGroup(ctx, r.configured, req, resp)
+	r.planPointers(ctx, req, resp)
+}
+
+// Create makes the members' addresses, or takes them over. Like that of a main
+// deployment, it never returns an error together with a state; one that fails
+// has gone back as a whole.
+func (r *deploymentGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	var plan deploymentGroupModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	ctx, cancel := within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.create")
+	defer cancel()
+	asked := r.moving(ctx, &plan, nil, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := group.New(r.engine).Promote(ctx, asked.request)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil && !allMoved(done) {
+		addGroupError(&resp.Diagnostics, err)
+		return
+	}
+	if err != nil {
+		addUnfinished(&resp.Diagnostics, err)
+	}
+	r.setClusters(ctx, &plan, &resp.Diagnostics)
+	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// Read shows who really gets the traffic. It keeps what an unreachable cluster had.
+func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	var state deploymentGroupModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	exists, readable := state.refresh(ctx, func(m *mainDeploymentModel) ([]rollout.ObservedMain, bool) {
+		targets, missing, ok := r.readable(m.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+		if !ok {
+			return nil, false
+		}
+		service, more := m.service(ctx)
+		resp.Diagnostics.Append(more...)
+		observed := r.engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
+		return r.unreadMain(observed, missing, false, &resp.Diagnostics), true
+	}, &resp.Diagnostics)
+	switch {
+	case resp.Diagnostics.HasError() || !readable:
+	case !exists:
+		resp.State.RemoveResource(ctx)
+	default:
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	}
+}
+
+// Update moves the group, and lets go of the addresses that are no longer its
+// members'. When it fails, the state says where the traffic really is.
+func (r *deploymentGroupResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	var plan, state deploymentGroupModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	r.setClusters(ctx, &plan, &resp.Diagnostics)
+	if !resp.Diagnostics.HasError() && plan.asksNothing(&state) {
+		plan.StatusReason = types.StringNull()
+		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+		return
+	}
+	ctx, cancel := within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.update")
+	defer cancel()
+	asked := r.moving(ctx, &plan, &state, &resp.Diagnostics)
+	leave := r.leave(ctx, &plan, &state, asked.stays(), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		return
+	}
+	done, err := group.New(r.engine).Promote(ctx, asked.request)
+	addNotices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		addGroupError(&resp.Diagnostics, err)
+	} else {
+		r.remove(ctx, state.Name.ValueString(), leave, false, &resp.Diagnostics)
+	}
+	if resp.Diagnostics.HasError() {
+		state.setFailed(ctx, &plan, done, asked, &resp.Diagnostics)
+		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		return
+	}
+	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+}
+
+// Delete removes the members' addresses, except as one half of a replacement:
+// those that the other half has, too, stay for it.
+func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	var state deploymentGroupModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	resp.Diagnostics.Append(more...)
+	replaced, more := replacedMembers(ctx, req.Private)
+	resp.Diagnostics.Append(more...)
+	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	defer cancel()
+	leave := r.leave(ctx, &state, &state, nil, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	for i, l := range leave {
+		leave[i].request.Replaced = replaced[l.main.ID.ValueString()]
+	}
+	r.remove(ctx, state.Name.ValueString(), leave, len(replaced) > 0, &resp.Diagnostics)
+}
+
+// setClusters fills in the default where even the clusters' names were not known
+// at plan.
+func (r *deploymentGroupResource) setClusters(ctx context.Context, plan *deploymentGroupModel, diags *diag.Diagnostics) {
+	if plan.Clusters.IsUnknown() {
+		plan.Clusters = clusterSet(ctx, r.resolve(nil, diags), diags)
+	}
+}
+
+// asksNothing says that a plan changes only how later changes are made.
+func (g *deploymentGroupModel) asksNothing(state *deploymentGroupModel) bool {
+	return g.Members.Equal(state.Members) && g.Name.Equal(state.Name) && g.Clusters.Equal(state.Clusters) && g.KeepPrevious.Equal(state.KeepPrevious) &&
+		g.Drain.Equal(state.Drain) && g.Status.Equal(state.Status) && len(state.Drift.Elements()) == 0
+}
+
+// allMoved says that the traffic of every member is where it was asked to be.
+func allMoved(done group.Result) bool {
+	for _, member := range done.Members {
+		if !member.Moved {
+			return false
+		}
+	}
+	return len(done.Members) > 0
+}
+
+// planPointers refuses to plan a group that points at what is planned to be
+// stopped, or that has a main deployment beside it.
+func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	var model deploymentGroupModel
+	gone := req.Plan.Raw.IsNull()
+	if gone {
+		resp.Diagnostics.Append(req.State.Get(ctx, &model)...)
+	} else {
+		resp.Diagnostics.Append(resp.Plan.Get(ctx, &model)...)
+	}
+	if resp.Diagnostics.HasError() || model.Members.IsUnknown() {
+		return
+	}
+	for name, member := range model.members(ctx, &resp.Diagnostics) {
+		main := model.main(member)
+		if !known(main.ID) {
+			continue
+		}
+		at, to := membersPath.AtMapKey(name).AtName("deployment_id"), member.DeploymentID.ValueString()
+		if gone {
+			to = ""
+		}
+		if r.planned.point(main.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
+			resp.Diagnostics.AddAttributeError(at, stoppedMainSummary, stoppedMain(to, main.ID.ValueString()))
+		}
+		if r.planned.join(main.addresses(ctx), model.Name.ValueString(), !gone) {
+			resp.Diagnostics.AddAttributeError(at, twoHoldersSummary, twoHolders(main.ID.ValueString(), model.Name.ValueString()))
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package provider
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// moving is a group's members as they are asked of the engine.
+type moving struct {
+	request group.Request
+	mains   map[string]mainDeploymentModel // as planned
+	names   map[string][]string            // of their clusters
+}
+
+// moving asks for what is planned. state is nil for a create.
+func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deploymentGroupModel, diags *diag.Diagnostics) moving {
+	m := moving{mains: map[string]mainDeploymentModel{}, names: map[string][]string{}}
+	m.request = group.Request{Name: plan.Name.ValueString(), Scope: plan.scope(ctx, diags), Members: map[string]rollout.PromoteRequest{}}
+	order, faults, _ := plan.order(ctx, diags)
+	diags.Append(plan.checkOrder(ctx, faults)...)
+	m.request.Plan = order
+	held := map[string]mainDeploymentModel{} // by id
+	if state != nil {
+		m.request.Owner = state.Owner.ValueString()
+		held = state.held(ctx, diags)
+	}
+	for name, member := range plan.members(ctx, diags) {
+		var more diag.Diagnostics
+		main := plan.main(member)
+		names := r.resolve(main.clusterNames(ctx, &more), &more)
+		prior, holds := held[main.ID.ValueString()]
+		promote := main.promoteRequest(ctx, "", &more)
+		promote.RetryToken = plan.RetryToken.ValueString()
+		if holds {
+			promote.Owner = m.request.Owner
+			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
+		}
+		if !more.HasError() {
+			promote.Clusters = r.targets(ctx, names, main.Namespace.ValueString(), promoteFeaturesFor(promote.Service), &more)
+		}
+		main.Clusters = clusterSet(ctx, names, &more)
+		m.request.Members[name], m.mains[name], m.names[name] = promote, main, names
+		diags.Append(below(membersPath.AtMapKey(name), more)...)
+	}
+	return m
+}
+
+// held are the addresses that a state has, by id. Those of one application on
+// several clusters are one.
+func (g *deploymentGroupModel) held(ctx context.Context, diags *diag.Diagnostics) map[string]mainDeploymentModel {
+	held := map[string]mainDeploymentModel{}
+	for _, member := range g.members(ctx, diags) {
+		m := g.mainOf(ctx, member, diags)
+		if other, ok := held[m.ID.ValueString()]; ok {
+			m.Clusters = clusterSet(ctx, slices.Concat(other.clusterNames(ctx, diags), m.clusterNames(ctx, diags)), diags)
+		}
+		held[m.ID.ValueString()] = m
+	}
+	return held
+}
+
+// left is one address that a group leaves on some clusters.
+type left struct {
+	main    mainDeploymentModel
+	request rollout.UnmainRequest
+	leaving
+}
+
+// leave prepares to leave the addresses of a state, except on the clusters that
+// stay, by id.
+func (r *deploymentGroupResource) leave(ctx context.Context, plan, state *deploymentGroupModel, stay map[string][]string, diags *diag.Diagnostics) []left {
+	var all []left
+	held := state.held(ctx, diags)
+	for _, id := range slices.Sorted(maps.Keys(held)) {
+		main := held[id]
+		_, _, drop := compare(main.clusterNames(ctx, diags), stay[id])
+		if len(drop) == 0 {
+			continue
+		}
+		planned := main
+		planned.AbandonUnreachable = plan.AbandonUnreachable
+		service := main.serviceSpec(ctx, diags)
+		l := left{main: main, leaving: r.leaveMain(ctx, drop, &planned, &main, service, diags)}
+		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.clusters}
+		all = append(all, l)
+	}
+	return all
+}
+
+// remove leaves them, and tells what could only be forgotten.
+func (r *deploymentGroupResource) remove(ctx context.Context, name string, all []left, quietly bool, diags *diag.Diagnostics) {
+	var requests []rollout.UnmainRequest
+	for _, l := range all {
+		if len(l.request.Clusters) > 0 {
+			requests = append(requests, l.request)
+		}
+	}
+	notices, err := group.New(r.engine).Remove(ctx, name, requests)
+	addNotices(diags, notices, quietly)
+	if err != nil {
+		addError(diags, err)
+		return
+	}
+	for _, l := range all {
+		l.tellForgottenMain(diags, &l.main, l.request.Service)
+	}
+}
+
+// stays are the clusters on which a plan has each address, by id.
+func (m moving) stays() map[string][]string {
+	stay := map[string][]string{}
+	for name, main := range m.mains {
+		id := main.ID.ValueString()
+		stay[id] = append(stay[id], m.names[name]...)
+	}
+	return stay
+}
+
+// setPromoted writes what became of a group that has moved, where the plan left
+// room for it.
+func (g *deploymentGroupModel) setPromoted(ctx context.Context, done group.Result, asked moving, diags *diag.Diagnostics) {
+	members := g.members(ctx, diags)
+	for name, member := range members {
+		main := asked.mains[name]
+		main.setUpdated(ctx, done.Members[name], asked.request.Members[name], asked.names[name], diags)
+		member.take(main)
+		members[name] = member
+	}
+	g.setMembers(ctx, members, diags)
+	g.ID, g.Owner, g.Drift = g.Name, types.StringValue(done.Owner), noDrift()
+	g.Status, g.StatusReason = types.StringValue(string(done.Status)), textOrNull(done.Reason)
+}
+
+// setFailed notes on a former state how an attempt to change it ended. Where
+// traffic really has moved, the member moves with it.
+func (g *deploymentGroupModel) setFailed(ctx context.Context, plan *deploymentGroupModel, done group.Result, asked moving, diags *diag.Diagnostics) {
+	members, planned := g.members(ctx, diags), plan.members(ctx, diags)
+	for name, main := range asked.mains {
+		result, request, names := done.Members[name], asked.request.Members[name], asked.names[name]
+		was, ok := members[name]
+		prior := g.mainOf(ctx, was, diags)
+		switch {
+		case ok && prior.ID.Equal(main.ID):
+			prior.setFailed(result, request, names)
+			was.take(prior)
+			members[name] = was
+		case result.Moved:
+			member := planned[name]
+			main.setPromoted(ctx, result, request, names, diags)
+			member.take(main)
+			members[name] = member
+		}
+	}
+	g.setMembers(ctx, members, diags)
+	g.AbandonUnreachable = plan.AbandonUnreachable
+	g.Status, g.StatusReason = types.StringValue(string(done.Status)), textOrNull(done.Reason)
+}
+
+// refresh writes who really gets the traffic of every member, and what follows
+// for the group. It says whether anything of the group is left.
+func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDeploymentModel) ([]rollout.ObservedMain, bool), diags *diag.Diagnostics) (exists, readable bool) {
+	members, drift := g.members(ctx, diags), []driftModel{}
+	var statuses []release.MainStatus
+	reason := ""
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		member := members[name]
+		main := g.mainOf(ctx, member, diags)
+		observed, ok := observe(&main)
+		if !ok || diags.HasError() {
+			return true, false
+		}
+		if !main.refresh(ctx, observed, diags) {
+			delete(members, name)
+			continue
+		}
+		wentBack := !main.DeploymentID.Equal(member.DeploymentID) && main.DeploymentID.Equal(member.PreviousDeploymentID)
+		if wentBack && main.StatusReason.IsNull() {
+			main.Status = types.StringValue(string(release.MainRolledBack))
+			main.StatusReason = types.StringValue("it went back by itself to " + main.DeploymentID.ValueString())
+		}
+		if reason == "" && !main.StatusReason.IsNull() {
+			reason = name + ": " + main.StatusReason.ValueString()
+		}
+		drift = append(drift, decode[[]driftModel](decoder{ctx, diags}, main.Drift)...)
+		statuses = append(statuses, release.MainStatus(main.Status.ValueString()))
+		member.take(main)
+		members[name] = member
+	}
+	if len(members) == 0 {
+		return false, true
+	}
+	g.setMembers(ctx, members, diags)
+	list, more := driftList(ctx, drift)
+	diags.Append(more...)
+	g.Drift = list
+	if status := types.StringValue(string(release.GroupStatus(statuses...))); !status.Equal(g.Status) || reason != "" {
+		g.Status, g.StatusReason = status, textOrNull(reason)
+	}
+	return true, true
+}
