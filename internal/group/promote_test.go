@@ -291,3 +291,25 @@ func TestGroupCreateGoesBackAsAWhole(t *testing.T) {
 	}
 	s.stands(s.all("v1"))
 }
+
+// A bake that cannot be watched to its end says nothing against what has moved:
+// it stays, open, and the next run goes on.
+func TestGroupStaysWhereItCannotBeWatched(t *testing.T) {
+	t.Parallel()
+	s := open(t, "api", "web")
+	check := s.watch()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 4*time.Second, errors.New("it took too long"))
+	defer cancel()
+	done, err := s.process().promote(ctx, s.request("v2", func(a *asked) { a.waves[0].Bake = time.Minute }))
+	failed := tells(t, err, "api: ", "it took too long")
+	wantStatus(t, done, release.MainRunning, "api=finalizing web=waiting_for_instances")
+	if len(failed.Failed) != 1 || !done.Members["api"].Moved || done.Members["web"].Moved {
+		t.Errorf("%v, %+v", failed.Failed, done.Members)
+	}
+	wantMoves(t, s.moves(), "api v2")
+	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+		t.Fatal(err)
+	}
+	s.stands(s.all("v2"))
+	check()
+}

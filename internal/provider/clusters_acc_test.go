@@ -60,6 +60,7 @@ func TestAccSeveralClusters(t *testing.T) {
 		"one name of a simple policy":               oneSimpleName,
 		"one name goes on without a cluster":        oneNameWithoutOneCluster,
 		"an environment over both":                  environmentOverBoth,
+		"a group goes from one to the other":        groupOverClusters,
 	}
 	maps.Copy(tests, mainRollouts())
 	t.Run("with east and west", func(t *testing.T) {

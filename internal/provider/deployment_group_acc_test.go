@@ -347,7 +347,7 @@ func TestAccGroupHandOver(t *testing.T) {
 
 	back := l.config(l.application("api", "v1"), l.application("web", "v1"), l.main(),
 		l.mainNamed("web", `application = "web"`, `deployment_id = switchback_deployment.web.id`))
-	w.apply(back + removed(theGroup)).warns("Existing main deployment taken over", `belonged to the group "shop"`)
+	w.apply(back+removed(theGroup)).warns("Existing main deployment taken over", `belonged to the group "shop"`)
 	w.wantAbsent(theGroup)
 	w.apply(back)
 	w.wantNoChanges()

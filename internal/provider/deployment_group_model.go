@@ -93,7 +93,7 @@ func (g *deploymentGroupModel) main(member memberModel) mainDeploymentModel {
 		m.ID = types.StringValue(mainID(id.Namespace, application))
 	}
 	m.DeploymentID, m.Traffic, m.Owner, m.Drift = member.DeploymentID, member.Traffic, g.Owner, noDrift()
-	m.Clusters, m.KeepPrevious, m.Drain, m.AbandonUnreachable = g.Clusters, g.KeepPrevious, g.Drain, g.AbandonUnreachable
+	m.Clusters, m.KeepPrevious, m.Drain, m.RetryToken, m.AbandonUnreachable = g.Clusters, g.KeepPrevious, g.Drain, g.RetryToken, g.AbandonUnreachable
 	if !member.Clusters.IsNull() {
 		m.Clusters = member.Clusters
 	}

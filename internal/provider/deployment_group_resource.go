@@ -64,7 +64,7 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 		return
 	}
 	if err != nil {
-		addUnfinished(&resp.Diagnostics, err)
+		addUnfinished(&resp.Diagnostics, done.Status, err)
 	}
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)

@@ -79,7 +79,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 			},
 			"keep_previous":       main["keep_previous"],
 			"drain":               main["drain"],
-			"retry_token":         optionalString("Change it to let a deployment be tried again that did not pass its bake as part of this group. Until then it is refused." + inPlace),
+			"retry_token":         main["retry_token"],
 			"abandon_unreachable": main["abandon_unreachable"],
 			"timeouts":            timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
 

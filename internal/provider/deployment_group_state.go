@@ -38,7 +38,6 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 		names := r.resolve(main.clusterNames(ctx, &more), &more)
 		prior, holds := held[main.ID.ValueString()]
 		promote := main.promoteRequest(ctx, "", &more)
-		promote.RetryToken = plan.RetryToken.ValueString()
 		if holds {
 			promote.Owner = m.request.Owner
 			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
@@ -130,7 +129,7 @@ func (g *deploymentGroupModel) setPromoted(ctx context.Context, done group.Resul
 	members := g.members(ctx, diags)
 	for name, member := range members {
 		main := asked.mains[name]
-		main.setUpdated(ctx, done.Members[name], asked.request.Members[name], asked.names[name], diags)
+		main.setUpdated(ctx, nil, done.Members[name], asked.names[name], diags)
 		member.take(main)
 		members[name] = member
 	}
@@ -149,12 +148,12 @@ func (g *deploymentGroupModel) setFailed(ctx context.Context, plan *deploymentGr
 		prior := g.mainOf(ctx, was, diags)
 		switch {
 		case ok && prior.ID.Equal(main.ID):
-			prior.setFailed(result, request, names)
+			prior.setFailed(ctx, result, request, diags)
 			was.take(prior)
 			members[name] = was
 		case result.Moved:
 			member := planned[name]
-			main.setPromoted(ctx, result, request, names, diags)
+			main.setPromoted(ctx, nil, result, names, diags)
 			member.take(main)
 			members[name] = member
 		}
