@@ -10,11 +10,11 @@ import (
 // mainRollouts are tests of main deployments that go over several clusters.
 func mainRollouts() map[string]func(*testing.T, *pair) {
 	return map[string]func(*testing.T, *pair){
-		"a rollout goes on without one":          rolloutGoesOn,
-		"a rollout goes on without a silent one": rolloutGoesOnWithoutUnreachable,
-		"a rollout ends with one":                rolloutAborts,
-		"a rollout, a cluster added and dropped": rolloutAddsAndDrops,
-		"a bake fails on one cluster":            bakeFailsOnOne,
+		"a rollout goes on without one":                 rolloutGoesOn,
+		"a rollout goes on without one it cannot reach": rolloutGoesOnWithoutUnreachable,
+		"a rollout ends with one":                       rolloutAborts,
+		"a rollout, a cluster added and dropped":        rolloutAddsAndDrops,
+		"a bake fails on one cluster":                   bakeFailsOnOne,
 	}
 }
 

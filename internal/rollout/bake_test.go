@@ -85,6 +85,38 @@ func (l *life) crashLoop(version string) {
 			"lastState":{"terminated":{"exitCode":1,"reason":"Error","message":"panic: no database"}}}]}}`, status.Name, status.Image))
 }
 
+// heal replaces all pods of a version, and waits until the new ones are ready.
+func (l *life) heal(version string) {
+	l.t.Helper()
+	selector := metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)}
+	if err := l.cluster.Client().CoreV1().Pods(l.namespace).DeleteCollection(l.t.Context(), metav1.DeleteOptions{}, selector); err != nil {
+		l.t.Fatal(err)
+	}
+	testcluster.Eventually(l.t, 30*time.Second, "new pods", func() error {
+		d, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
+		if err == nil && (d.Status.ObservedGeneration < d.Generation || d.Status.ReadyReplicas != *d.Spec.Replicas || d.Status.Replicas != d.Status.ReadyReplicas || slices.Contains(l.restarts(version), 4)) {
+			err = fmt.Errorf("%+v", d.Status)
+		}
+		return err
+	})
+}
+
+// restarts are how often the containers of a version were restarted.
+func (l *life) restarts(version string) []int32 {
+	l.t.Helper()
+	pods, err := l.cluster.Client().CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var counts []int32
+	for i := range pods.Items {
+		for _, s := range pods.Items[i].Status.ContainerStatuses {
+			counts = append(counts, s.RestartCount)
+		}
+	}
+	return counts
+}
+
 // pointer is what is remembered of the application's address.
 func (l *life) pointer() release.Main {
 	l.t.Helper()
@@ -214,11 +246,7 @@ func refusedAndRetried(t *testing.T, l *life) {
 	if _, err := l.process(t).promoteBaking(t.Context(), "v1", baking{d: longBake}); err != nil || l.pointer().Breach == nil {
 		t.Fatalf("main stays: %v, %+v", err, l.pointer().Breach)
 	}
-	l.patchPods("v2", 3, `{"status":{"containerStatuses":null}}`)
-	client := l.cluster.Client().CoreV1().Pods(l.namespace)
-	if err := client.DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name("v2")}); err != nil {
-		t.Fatal(err) // its next pods are well
-	}
+	l.heal("v2")
 	if done, err = l.process(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, token: "twice"}); err != nil {
 		t.Fatalf("another token: %+v, %v", done, err)
 	}

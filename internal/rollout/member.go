@@ -14,10 +14,11 @@ type Member struct {
 	Token string // the group's, for what it claims anew; empty: a new one
 }
 
-// disown gives an address back to whom it was taken over from, where a group's
-// claim of it did not last: no state will have the group's token.
+// disown gives an address back to whom it was taken over from, where the claim of
+// it did not last: a create that fails leaves no state, and so nobody with its
+// token.
 func (p *Promotion) disown(s *side) {
-	if p.req.Member.Group != "" && p.req.Owner == "" {
+	if p.req.Owner == "" && p.req.Found == nil {
 		s.main.Owner, s.main.Group, s.main.Member = s.seen.Owner, s.seen.Group, s.seen.Member
 	}
 }

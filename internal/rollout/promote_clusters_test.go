@@ -184,6 +184,8 @@ func TestPromotionOverClusters(t *testing.T) {
 		"one fails its bake, all go back":         bakeFailsAllGoBack,
 		"killed between two clusters, then fails": killedBetweenClusters,
 		"one is not ready for it":                 oneIsUnready,
+		"one is added and fails its bake":         addedFailsItsBake,
+		"a create that fails leaves no owner":     failedCreateLeavesNoOwner,
 	}
 	t.Run("on three", func(t *testing.T) {
 		for name, test := range tests {
@@ -455,4 +457,70 @@ func oneIsUnready(t *testing.T, s *spanning) {
 	if got, want := s.ended(done), "finalized v2, failed ?!, finalized v2"; err != nil || got != want || done.Reason != "b: no namespace" || s.traffic() != "v2 v1 v2" {
 		t.Fatalf("it ended as %s\nwant %s\n%s: %+v, %v", got, want, s.traffic(), done, err)
 	}
+}
+
+// take removes the address from a cluster, which then has nothing to go back to.
+func (s *spanning) take(i int) {
+	s.t.Helper()
+	engine, on := s.process()
+	if _, err := engine.Unmain(s.t.Context(), rollout.UnmainRequest{Service: s.on[0].service(), Owner: s.owner, Clusters: on[i : i+1]}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A cluster that gets the address for the first time loses it again where all
+// stand or fall together, and keeps it where each is for itself.
+func addedFailsItsBake(t *testing.T, s *spanning) {
+	s.take(2)
+	ask := func(d release.FailurePolicy) func(*rollout.PromoteRequest) {
+		return func(r *rollout.PromoteRequest) {
+			r.Rollout.OnFailure, r.Bake = d, longBake
+			r.Progress = func(line string) {
+				if strings.HasPrefix(line, "watching ") {
+					s.on[2].crashLoop("v1")
+				}
+			}
+		}
+	}
+	done, err := s.promote(t.Context(), "v1", ask(release.FailureAbort))
+	var bake *rollout.BakeError
+	if !errors.As(err, &bake) || bake.Cluster != "c" || done.Moved {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if got, want := s.ended(done), "rolled_back v1, rolled_back v1, rolled_back !"; got != want {
+		t.Errorf("it ended as %s\nwant %s", got, want)
+	}
+	if objects := s.on[2].objects(); slices.Contains(objects, "Service/api") {
+		t.Errorf("the new address is still there: %v", objects)
+	}
+	for _, l := range s.on[:2] {
+		l.wantMain("v1")
+		if breach := l.pointer().Breach; breach != nil {
+			t.Errorf("where it is main, it remembers %+v", breach)
+		}
+	}
+	s.on[2].heal("v1")
+	done, err = s.promote(t.Context(), "v1", ask(release.FailureContinue))
+	if got, want := s.ended(done), "finalized v1, finalized v1, failed v1!"; err != nil || got != want || s.traffic() != "v1 v1 v1" {
+		t.Fatalf("it ended as %s\nwant %s\n%s: %+v, %v", got, want, s.traffic(), done, err)
+	}
+}
+
+// A create that takes an address over and fails gives it back: the next one may
+// take it, too.
+func failedCreateLeavesNoOwner(t *testing.T, s *spanning) {
+	engine, on := s.process()
+	released := rollout.UnmainRequest{Service: s.on[0].service(), Owner: s.owner, Clusters: on, Replaced: true}
+	if _, err := engine.Unmain(t.Context(), released); err != nil {
+		t.Fatal(err)
+	}
+	s.owner = ""
+	s.on[1].proxy.SetFault(refuseService(0))
+	if _, err := s.promote(t.Context(), "v2", nil); err == nil || s.traffic() != "v1 v1 v1" {
+		t.Fatalf("%s: %v", s.traffic(), err)
+	}
+	s.on[1].proxy.SetFault(nil)
+	s.owner = ""
+	s.must(s.promote(t.Context(), "v2", nil))
+	s.settled("v2")
 }

@@ -99,7 +99,8 @@ func (p *Promotion) returnSide(ctx, clean context.Context, s *side, cause error,
 }
 
 // restore makes main what it was when we came, so that what was kept for going
-// back still is. Only its owner is the new one, who has to answer for it.
+// back still is. Only its owner is the new one, who has to answer for it; see
+// disown.
 func (s *side) restore() {
 	main := s.main
 	main.Deployment, main.Previous, main.Left, main.PromotedAt = s.before.Deployment, s.before.Previous, s.before.Left, s.before.PromotedAt
@@ -124,6 +125,9 @@ func (s *side) breach(p *Promotion, cause error) {
 		return // it is there already
 	}
 	s.main.Breach = s.before.Breach
+	if !s.moves {
+		return // it is main here, and was before
+	}
 	for _, failed := range bakeErrors(cause) {
 		if failed.ID == p.id() {
 			s.main.Breach = &release.Breach{
