@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -68,6 +69,38 @@ func (l *life) patchPods(version string, most int, patch string) {
 func (l *life) setReady(version string, most int, ready corev1.ConditionStatus) {
 	l.t.Helper()
 	l.patchPods(version, most, fmt.Sprintf(`{"status":{"conditions":[{"type":"Ready","status":%q},{"type":"ContainersReady","status":%q}]}}`, ready, ready))
+}
+
+// failReady lets no pod of a version be ready.
+func (l *life) failReady(version string) { l.t.Helper(); l.allReady(version, corev1.ConditionFalse) }
+
+// allReady says of every pod of a version that it is ready, or not, and returns
+// when the controllers know: whatever they write next, they write with that.
+func (l *life) allReady(version string, ready corev1.ConditionStatus) {
+	l.t.Helper()
+	l.setReady(version, 99, ready)
+	client, want := l.cluster.Client(), ready == corev1.ConditionTrue
+	testcluster.Eventually(l.t, 30*time.Second, "that the controllers know", func() error {
+		d, err := client.AppsV1().Deployments(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if n := d.Status.ReadyReplicas; !want && n > 0 || want && n < *d.Spec.Replicas {
+			return fmt.Errorf("%d pods are ready", n)
+		}
+		slices, err := client.DiscoveryV1().EndpointSlices(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + l.name(version)})
+		if err != nil {
+			return err
+		}
+		for i := range slices.Items {
+			for _, e := range slices.Items[i].Endpoints {
+				if *e.Conditions.Ready != want {
+					return fmt.Errorf("%s is ready: %t", e.TargetRef.Name, !want)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // crashLoop lets a container of one pod crash again and again.
@@ -328,7 +361,7 @@ func TestNothingToGoBackTo(t *testing.T) {
 			if lines := l.short(l.history()[told:]); len(lines) != 2 || !strings.HasSuffix(lines[1], " failed") {
 				t.Errorf("the history has %q", lines)
 			}
-			l.setReady(version, 3, corev1.ConditionTrue)
+			l.allReady(version, corev1.ConditionTrue)
 			baked := false
 			if _, err := l.process(t).promoteBaking(t.Context(), version, baking{d: shortBake, seen: func() { baked = true }}); err != nil || !baked {
 				t.Fatalf("the next promotion: %v, baked: %t", err, baked)

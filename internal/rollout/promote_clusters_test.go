@@ -216,7 +216,7 @@ func breakages() []breakage {
 			none: "?, failed ?!, ?", own: "finalized v2, failed ?!, finalized v2", texts: []string{`"b"`},
 		},
 		{
-			name: "readiness", do: func(s *spanning) { b(s).setReady("v2", 2, corev1.ConditionFalse) }, mend: func(s *spanning) { b(s).setReady("v2", 2, corev1.ConditionTrue) },
+			name: "readiness", do: func(s *spanning) { b(s).failReady("v2") }, mend: func(s *spanning) { b(s).setReady("v2", 2, corev1.ConditionTrue) },
 			none: "v1, failed v1!, v1", own: "finalized v2, failed v1!, finalized v2", texts: []string{`"b"`, "0 of its 2 pods are ready"},
 		},
 		{
@@ -228,7 +228,7 @@ func breakages() []breakage {
 				// The address has moved; the release stops being ready before anybody sees it arrive.
 				b(s).proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
 					if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") {
-						b(s).setReady("v2", 2, corev1.ConditionFalse)
+						b(s).failReady("v2")
 					}
 					return testcluster.Fault{}
 				})
@@ -240,7 +240,7 @@ func breakages() []breakage {
 				refuse := refuseService(1)
 				b(s).proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
 					if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") {
-						b(s).setReady("v2", 2, corev1.ConditionFalse)
+						b(s).failReady("v2")
 					}
 					return refuse(r, n)
 				})
@@ -367,7 +367,7 @@ func bakeFailsOthersGo(t *testing.T, s *spanning) {
 		r.Bake = shortBake
 		r.Progress = func(line string) {
 			if strings.HasPrefix(line, "watching ") {
-				s.on[1].crashLoop("v2")
+				s.on[1].failReady("v2")
 			}
 		}
 	}
