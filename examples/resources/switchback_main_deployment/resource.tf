@@ -33,4 +33,8 @@ resource "switchback_main_deployment" "web" {
   keep_previous = { count = 2 }
 
   drain = "30s"
+
+  # Watched after the switch, and taken back where it does not do its work. Take
+  # minutes for what matters.
+  bake = "10s"
 }
