@@ -1,0 +1,506 @@
+package provider_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// trio is a test's namespace on each of three clusters, a, b and c.
+type trio struct {
+	*lab    // on a
+	on      map[string]*lab
+	proxies map[string]*testcluster.Proxy
+}
+
+func onTrio(t *testing.T, clusters []*testcluster.Cluster) *trio {
+	t.Helper()
+	t.Parallel()
+	f := &trio{lab: labOn(t, clusters[0]), on: map[string]*lab{}, proxies: map[string]*testcluster.Proxy{}}
+	for i, c := range clusters {
+		name := string(rune('a' + i))
+		f.on[name], f.proxies[name] = f.lab, c.Proxy(t)
+		if i > 0 {
+			f.on[name] = &lab{t: t, cluster: c, namespace: f.namespace}
+			f.on[name].makeNamespace()
+		}
+	}
+	f.connect("a", "b", "c")
+	return f
+}
+
+// connect makes the provider know these clusters.
+func (f *trio) connect(names ...string) {
+	lines := []string{"clusters = {"}
+	for _, name := range names {
+		lines = append(lines, fmt.Sprintf("  %s = { config_path = %q }", name, f.proxies[name].KubeconfigPath))
+	}
+	f.provider = block(`provider "switchback"`, append(lines, "}"))
+}
+
+// status is `cluster_status` in the state: "a: started, c: start_error (why)".
+func (f *trio) status(w *workspace, address string) string {
+	f.t.Helper()
+	attributes, _ := w.attributes(address)
+	statuses, _ := attributes["cluster_status"].(map[string]any)
+	var parts []string
+	for _, name := range []string{"a", "b", "c"} {
+		one, ok := statuses[name].(map[string]any)
+		if !ok {
+			continue
+		}
+		text := fmt.Sprintf("%s: %v", name, one["status"])
+		if one["message"] != nil {
+			text += fmt.Sprintf(" (%v)", one["message"])
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (f *trio) wantStatus(w *workspace, want string) {
+	f.t.Helper()
+	got := f.status(w, theDeployment)
+	pattern, tail, cut := strings.Cut(want, "…")
+	if got != want && !(cut && strings.HasPrefix(got, pattern) && strings.HasSuffix(got, tail)) {
+		f.t.Errorf("cluster_status is %q, want %q", got, want)
+	}
+}
+
+// quiet fails the test if any of these clusters was written to since the last
+// time.
+func (f *trio) quiet(names ...string) {
+	f.t.Helper()
+	for _, name := range names {
+		for _, r := range f.proxies[name].Writes() {
+			if !strings.Contains(r.Path, "selfsubject") {
+				f.t.Errorf("%s was written to: %s %s", name, r.Method, r.Path)
+			}
+		}
+		f.proxies[name].Reset()
+	}
+}
+
+func (f *trio) everywhere(name string, pods int) {
+	f.t.Helper()
+	for _, l := range f.on {
+		l.wantPods(name, pods)
+	}
+}
+
+// warnings counts the warnings with this summary.
+func (r *result) warnings(summary string) int {
+	n := 0
+	for _, d := range r.diags {
+		if d.Severity == "warning" && d.Summary == summary {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	onAll      = `clusters = ["a", "b", "c"]`
+	continuing = `rollout = { on_failure = "continue" }`
+	abandoning = `abandon_unreachable = true`
+)
+
+// noWorkloads is a fault: no workload can be made, nor changed.
+func noWorkloads(r *testcluster.Request, _ int) testcluster.Fault {
+	if r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/") {
+		return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
+	}
+	return testcluster.Fault{}
+}
+
+// noRemoval is a fault: no workload can be removed.
+func noRemoval(r *testcluster.Request, _ int) testcluster.Fault {
+	if r.Method == http.MethodDelete && strings.Contains(r.Path, "/deployments/") {
+		return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
+	}
+	return testcluster.Fault{}
+}
+
+// Three clusters are expensive: all of these tests share them.
+func TestAccThreeClusters(t *testing.T) {
+	t.Parallel()
+	clusters := []*testcluster.Cluster{testcluster.Shared(t), testcluster.Start(t), testcluster.Start(t)}
+	tests := map[string]func(t *testing.T, f *trio){
+		"a create fails on one, and the others go on":   createWithoutOne,
+		"a create fails on one, and on all":             createOnNone,
+		"one after the other":                           oneAfterTheOther,
+		"a change in place fails on one":                changeWithoutOne,
+		"a destroy fails on one":                        destroyAllButOne,
+		"a destroy cannot reach one":                    destroyUnreachable,
+		"an unreachable cluster is abandoned":           abandonAtDestroy,
+		"an unreachable cluster is dropped":             dropUnreachable,
+		"what is not concerned needs no cluster":        needNotBeThere,
+		"a cluster was away when it was created":        awayAtCreate,
+		"a cluster was taken out of the provider":       takenOut,
+		"many resources, one dead cluster: one warning": oneWarning,
+	}
+	t.Run("a, b and c", func(t *testing.T) {
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) { test(t, onTrio(t, clusters)) })
+		}
+	})
+}
+
+func createWithoutOne(_ *testing.T, f *trio) {
+	w, config := f.workspace(), f.config(f.deployment(onAll, continuing))
+	f.proxies["c"].SetFault(noWorkloads)
+	w.apply(config).warns(`cluster "c"; the others went on`, "not today", "goes on there")
+	f.wantStatus(w, "a: started, b: started, c: start_error (…)")
+	w.wantState(theDeployment, "status", "start_error", "clusters", []any{"a", "b", "c"})
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantPods(nameOf("v1"), 1)
+	}
+	w.refresh()
+	f.wantStatus(w, "a: started, b: started, c: start_error (…)")
+	w.plan().wantActions(theDeployment, "update")
+
+	// Once more in vain: nothing is touched where it stands.
+	for _, p := range f.proxies {
+		p.Reset()
+	}
+	w.apply(config).warns(`cluster "c"`)
+	f.wantStatus(w, "a: started, b: started, c: start_error (…)")
+	f.proxies["c"].SetFault(nil)
+	w.apply(config).silent(`cluster "c"`)
+	f.quiet("a", "b")
+	f.everywhere(nameOf("v1"), 1)
+	f.wantStatus(w, "a: started, b: started, c: started")
+	w.wantState(theDeployment, "status", "started")
+	w.wantNoChanges()
+	w.destroy()
+	for _, l := range f.on {
+		l.wantNothingLeft()
+	}
+}
+
+func createOnNone(_ *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(rollout string) string { return f.config(f.deployment(onAll, rollout)) }
+	f.proxies["c"].SetFault(noWorkloads)
+	for _, rollout := range []string{`rollout = { on_failure = "abort" }`, `rollout = { on_failure = "continue", quorum = 3 }`} {
+		w.applyFails(config(rollout)).tells("not today", `"c"`)
+		w.wantAbsent(theDeployment)
+		for _, l := range f.on {
+			l.eventuallyPods(nameOf("v1"), 0)
+		}
+	}
+	f.proxies["c"].SetFault(nil)
+	w.apply(config(`rollout = { on_failure = "continue", quorum = 3 }`))
+	f.everywhere(nameOf("v1"), 1)
+	// How it is done is no change of anything.
+	for _, p := range f.proxies {
+		p.Reset()
+	}
+	w.apply(config(`rollout = { max_parallel = 1, order = ["c"], bake = "60s" }`)).wantActions(theDeployment, "update")
+	f.quiet("a", "b", "c")
+	w.apply(config(`rollout = { max_parallel = 1, order = ["c"], bake = "1m" }`)).wantActions()
+	w.wantNoChanges()
+	w.applyFails(config(`rollout = { max_parallel = 1, order = ["d"] }`)).tells("Cluster is not one of the resource's", `"d"`)
+}
+
+func oneAfterTheOther(t *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(clusters string) string {
+		return f.config(f.deployment(clusters, `rollout = { max_parallel = 1, order = ["b"], bake = "2s" }`))
+	}
+	w.apply(config(`clusters = ["a", "b"]`))
+	first := func(name string) time.Time {
+		for _, r := range f.proxies[name].Writes() {
+			if r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/") {
+				return r.Time
+			}
+		}
+		t.Fatalf("no workload was made on %s", name)
+		return time.Time{}
+	}
+	if later := first("a").Sub(first("b")); later < 2*time.Second {
+		t.Errorf("a was begun %s after b", later)
+	}
+	f.proxies["c"].SetFault(noWorkloads)
+	for _, p := range f.proxies {
+		p.Reset()
+	}
+	w.applyFails(config(onAll)).tells("not today")
+	f.quiet("a", "b")
+	w.wantState(theDeployment, "clusters", []any{"a", "b"}, "status", "started")
+	f.proxies["c"].SetFault(nil)
+	w.apply(config(onAll))
+	f.quiet("a", "b")
+	f.everywhere(nameOf("v1"), 1)
+	w.wantNoChanges()
+	for _, p := range f.proxies {
+		p.Reset()
+	}
+	w.apply(config(`clusters = ["a", "b"]`))
+	f.quiet("a", "b")
+	f.on["c"].wantNothingLeft()
+	w.wantNoChanges()
+}
+
+func changeWithoutOne(_ *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(tag, rollout string) string {
+		return f.config(f.deployment(image(tag), onAll, `strategy = "rolling"`, `timeouts = { update = "20s" }`, rollout))
+	}
+	w.apply(config("v1", continuing))
+	attributes, _ := w.attributes(theDeployment)
+	inPlace, _ := attributes["name"].(string)
+	f.on["c"].forbidPods()
+	versions := func(want string) {
+		f.t.Helper()
+		var got []string
+		for _, on := range []string{"a", "b", "c"} {
+			got = append(got, f.on[on].workload(inPlace).Annotations["switchback.dev/version"])
+		}
+		if strings.Join(got, " ") != want {
+			f.t.Errorf("the versions are %v, want %s", got, want)
+		}
+	}
+
+	w.applyFails(config("v2", `rollout = { max_parallel = 1 }`)).tells("Rolled back")
+	versions("v1 v1 v1")
+	w.wantState(theDeployment, "version", "v1")
+	if got := f.status(w, theDeployment); strings.Count(got, "started (") != 3 || !strings.Contains(got, `a: started (on cluster "c": Deployment failed to update`) {
+		f.t.Errorf("cluster_status is %s", got)
+	}
+	w.apply(config("v1", continuing)) // nothing is left to do but to look
+	f.wantStatus(w, "a: started, b: started, c: started")
+
+	w.apply(config("v2", continuing)).warns(`Deployment failed to update`, `cluster "c"`, "is back at version v1")
+	versions("v2 v2 v1")
+	f.wantStatus(w, "a: started, b: started, c: started (Deployment failed to update…)")
+	w.wantState(theDeployment, "version", "v2")
+	w.plan().wantActions(theDeployment, "update")
+	f.must(f.on["c"].cluster.Client().CoreV1().ResourceQuotas(f.namespace).Delete(f.t.Context(), "full", metav1.DeleteOptions{}))
+	for _, p := range f.proxies {
+		p.Reset()
+	}
+	w.apply(config("v2", continuing))
+	f.quiet("a", "b")
+	versions("v2 v2 v2")
+	f.wantStatus(w, "a: started, b: started, c: started")
+	w.wantNoChanges()
+}
+
+// destroyFails runs a destroy that must fail.
+func (w *workspace) destroyFails() *result {
+	w.t.Helper()
+	r := w.run("destroy", "-json", "-auto-approve", "-input=false", "-no-color")
+	if !r.failed {
+		w.t.Errorf("%s succeeded; it should have failed\n%s", r.what, r.messages(""))
+	}
+	return r
+}
+
+func destroyAllButOne(_ *testing.T, f *trio) {
+	w, config := f.workspace(), f.config(f.deployment(onAll))
+	w.apply(config)
+	f.proxies["b"].SetFault(noRemoval)
+	w.destroyFails().tells("not today", `"b"`)
+	w.wantState(theDeployment, "clusters", []any{"b"}, "status", "terminate_error")
+	f.wantStatus(w, "b: terminate_error (…)")
+	for _, name := range []string{"a", "c"} {
+		f.on[name].wantNothingLeft()
+	}
+	f.proxies["b"].SetFault(nil)
+	w.destroy()
+	w.wantAbsent(theDeployment)
+	for _, l := range f.on {
+		l.wantNothingLeft()
+	}
+	// What is wanted after all is made again where it is missing.
+	w.apply(config)
+	f.proxies["b"].SetFault(noRemoval)
+	w.destroyFails()
+	f.proxies["b"].SetFault(nil)
+	w.apply(config)
+	f.everywhere(nameOf("v1"), 1)
+	w.wantNoChanges()
+}
+
+func destroyUnreachable(_ *testing.T, f *trio) {
+	w := f.workspace()
+	w.apply(f.config(f.deployment(onAll)))
+	f.proxies["c"].Down(f.t)
+	w.destroyFails().tells("Cluster cannot be reached, and is not forgotten", `"c"`, "abandon_unreachable", "terraform state rm")
+	w.wantState(theDeployment, "clusters", []any{"c"})
+	f.wantStatus(w, "c: started")
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantNothingLeft()
+	}
+	f.proxies["c"].Up(f.t)
+	w.destroy()
+	f.on["c"].wantNothingLeft()
+}
+
+// The attribute is set when the cluster is gone already, and needs it for nothing.
+func abandonAtDestroy(_ *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(lines ...string) string {
+		return f.config(f.deployment(append(lines, onAll)...), f.main(append(lines, onAll)...))
+	}
+	w.apply(config())
+	f.proxies["c"].Down(f.t)
+	w.destroyFails().tells("is not forgotten")
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantMain(nameOf("v1")) // the address is left everywhere, or nowhere
+		f.proxies[name].Reset()
+	}
+	w.apply(config(abandoning)).wantActions(theDeployment, "update", theMain, "update")
+	f.quiet("a", "b")
+	r := w.destroy()
+	r.warns("Forgotten, not removed", `"c"`,
+		"kubectl --namespace "+f.namespace+" delete service/api configmap/api-switchback lease/api-switchback",
+		"delete deployment,service,configmap,hpa,pdb --selector switchback.dev/deployment="+nameOf("v1"))
+	if n := r.warnings("Forgotten, not removed"); n != 2 {
+		f.t.Errorf("%d resources were forgotten, want 2:\n%s", n, r.messages(""))
+	}
+	w.wantAbsent(theDeployment)
+	w.wantAbsent(theMain)
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantNothingLeft()
+	}
+	f.proxies["c"].Up(f.t)
+	f.on["c"].wantMain(nameOf("v1"))
+}
+
+func dropUnreachable(_ *testing.T, f *trio) {
+	w := f.workspace()
+	const on = `clusters = ["a", "b"]`
+	w.apply(f.config(f.deployment(onAll)))
+	f.proxies["c"].Down(f.t)
+	w.applyFails(f.config(f.deployment(on, "replicas = 2"))).tells("is not forgotten", `"c"`)
+	w.wantState(theDeployment, "clusters", []any{"a", "b", "c"}, "replicas", 2)
+	f.on["a"].wantPods(nameOf("v1"), 2)
+	f.wantStatus(w, "a: started, b: started, c: started")
+	w.apply(f.config(f.deployment(on, "replicas = 2", abandoning))).warns("Forgotten, not removed", `"c"`)
+	w.wantState(theDeployment, "clusters", []any{"a", "b"})
+	f.wantStatus(w, "a: started, b: started")
+	w.wantNoChanges()
+	f.proxies["c"].Up(f.t)
+	f.on["c"].wantPods(nameOf("v1"), 1) // it stays, as was said
+}
+
+// needNotBeThere: with c down, what has nothing to do there works.
+func needNotBeThere(_ *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(other int, clusters string, lines ...string) string {
+		return f.config(
+			f.deployment(append(lines, clusters)...),
+			f.deploymentNamed("other", `application = "other"`, `clusters = ["a"]`, fmt.Sprintf("replicas = %d", other)),
+		)
+	}
+	const two = `clusters = ["a", "c"]`
+	w.apply(config(1, two))
+	f.proxies["c"].Down(f.t)
+	r := w.apply(config(2, two))
+	r.wantActions("switchback_deployment.other", "update")
+	r.warns("Cluster is unreachable", `"c"`)
+	w.apply(config(2, onAll)).wantActions(theDeployment, "update") // b is added
+	f.on["b"].wantPods(nameOf("v1"), 1)
+	w.wantState(theDeployment, "clusters", []any{"a", "b", "c"}, "status", "started")
+	w.apply(config(2, two)).wantActions(theDeployment, "update") // and dropped
+	f.on["b"].wantNothingLeft()
+	w.apply(config(2, two, abandoning)).wantActions(theDeployment, "update")
+	w.wantNoChanges()
+	w.applyFails(config(2, two, "replicas = 3")).tells("Cluster is unreachable", `"c"`)
+	w.wantState(theDeployment, "replicas", 1)
+	// Where the rollout goes on, it waits there until the cluster is back.
+	w.apply(config(2, two, "replicas = 3", continuing)).warns("Cluster is unreachable", `cluster "c"; the others went on`)
+	f.wantStatus(w, "a: started, c: pending (…)")
+	w.refresh()
+	f.wantStatus(w, "a: started, c: pending (…)")
+	f.on["a"].wantPods(nameOf("v1"), 3)
+	w.plan().wantActions(theDeployment, "update")
+	f.proxies["c"].Up(f.t)
+	w.plan().wantActions(theDeployment, "update")
+	f.proxies["a"].Reset()
+	w.apply(config(2, two, "replicas = 3", continuing))
+	f.quiet("a")
+	f.on["c"].wantPods(nameOf("v1"), 3)
+	f.wantStatus(w, "a: started, c: started")
+	w.wantNoChanges()
+}
+
+func awayAtCreate(_ *testing.T, f *trio) {
+	w, config := f.workspace(), f.config(f.deployment(onAll, continuing))
+	f.proxies["c"].Down(f.t)
+	w.apply(config).warns("Cluster is unreachable", `cluster "c"; the others went on`)
+	f.wantStatus(w, "a: started, b: started, c: pending (…)")
+	w.wantState(theDeployment, "status", "start_error")
+	w.plan().wantActions(theDeployment, "update")
+	f.proxies["c"].Up(f.t)
+	w.apply(config)
+	f.everywhere(nameOf("v1"), 1)
+	f.wantStatus(w, "a: started, b: started, c: started")
+	w.wantNoChanges()
+}
+
+func takenOut(_ *testing.T, f *trio) {
+	w, id := f.workspace(), f.namespace+"/"+nameOf("v1")
+	config := func(clusters string, lines ...string) string {
+		return f.config(f.deployment(append(lines, clusters)...), f.main(append(lines, clusters)...))
+	}
+	w.apply(config(onAll))
+	f.connect("a", "b")
+	failed := w.applyFails(config(onAll))
+	failed.tells("Cluster is not configured any more", "deployment "+id, `"c"`, `it has "a", "b"`, "Put the connection back", "abandon_unreachable", "terraform state rm")
+	if n := failed.warnings("Cluster is not configured any more"); n != 1 {
+		f.t.Errorf("%d warnings, want one for all resources:\n%s", n, failed.messages(""))
+	}
+	w.applyFails(config(`clusters = ["a", "b"]`)).tells("Cluster is not configured any more", id)
+	w.destroyFails().tells("Cluster is not configured any more", "terraform state rm")
+	w.refresh()
+	w.wantState(theDeployment, "clusters", []any{"a", "b", "c"})
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantMain(nameOf("v1"))
+	}
+	w.apply(config(`clusters = ["a", "b"]`, abandoning)).warns("Forgotten, not removed", `"c"`)
+	w.wantState(theDeployment, "clusters", []any{"a", "b"})
+	w.wantState(theMain, "clusters", []any{"a", "b"})
+	w.wantNoChanges()
+	w.destroy()
+	f.on["c"].wantMain(nameOf("v1"))
+}
+
+// oneWarning: ten deployments, and a cluster that takes connections and never
+// answers: it is asked once, and told once.
+func oneWarning(t *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(replicas int) string {
+		return f.config(
+			f.deployment(`for_each = toset([for i in range(10) : "app-${i}"])`, `application = each.key`, `clusters = ["a", "c"]`),
+			f.deploymentNamed("other", `application = "other"`, `clusters = ["b"]`, fmt.Sprintf("replicas = %d", replicas)),
+		)
+	}
+	w.apply(config(1))
+	f.proxies["c"].SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Blackhole() })
+	f.proxies["c"].Reset()
+	w.write(config(2))
+	began := time.Now()
+	r := w.plan()
+	took := time.Since(began)
+	r.wantActions("switchback_deployment.other", "update")
+	if n := r.warnings("Cluster is unreachable"); n != 1 {
+		t.Errorf("%d warnings, want 1:\n%s", n, r.messages("warning"))
+	}
+	if requests := f.proxies["c"].Requests(); len(requests) != 1 {
+		t.Errorf("it was asked %d times, want once: %v", len(requests), requests)
+	}
+	if took > 30*time.Second { // 5 s of patience, and a loaded machine
+		t.Errorf("the plan took %s", took)
+	}
+	t.Logf("a plan with ten resources on a dead cluster took %s", took)
+	w.apply(config(2)).wantActions("switchback_deployment.other", "update")
+}
