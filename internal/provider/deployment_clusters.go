@@ -134,6 +134,22 @@ func pendingStatus(desired release.DesiredState) release.Status {
 	return release.StatusStartError
 }
 
+// checkBakes is checkBakes, by the time that the planned operation has.
+func (p *deploymentPlan) checkBakes() {
+	if p.plan.Timeouts.IsUnknown() {
+		return
+	}
+	limit, diags := p.plan.Timeouts.Create(p.ctx, defaultTimeout)
+	setting := "timeouts.create"
+	if p.state != nil {
+		limit, diags = p.plan.Timeouts.Update(p.ctx, defaultTimeout)
+		setting = "timeouts.update"
+	}
+	if !diags.HasError() {
+		p.diagnose(checkBakes(p.ctx, p.plan.Rollout, p.plan.Clusters, limit, setting))
+	}
+}
+
 // mayEndOtherwise plans the status as unknown where the rollout may end without
 // some clusters, and something is going to be done.
 func (p *deploymentPlan) mayEndOtherwise(prior tftypes.Value) {

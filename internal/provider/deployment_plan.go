@@ -82,6 +82,7 @@ func (p *deploymentPlan) inputs(configured configuredClusters) {
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 	p.diagnose(checkRollout(p.ctx, p.plan.Rollout, clusters))
+	p.checkBakes()
 
 	// Never the prior version: the content follows from the configuration alone,
 	// or going back to a former configuration would not find its release again.

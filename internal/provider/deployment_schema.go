@@ -93,7 +93,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"autoscaling": autoscalingAttribute(),
 			"clusters": clustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
 				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
-			"rollout":             rolloutAttribute(rolloutMeaning, "How long the clusters that are done are watched before the next ones are changed: a container that crashes, or pods that do not stay ready, are a failure there."),
+			"rollout":             rolloutAttribute(rolloutMeaning, "How long the clusters that are done are watched before the next ones are changed: a container that crashes, or pods that do not stay ready, are a failure there. It is part of the time that `timeouts` give."),
 			"abandon_unreachable": abandonAttribute(),
 			"environment":         optionalString("What this is an environment of, such as `staging`: a label on the objects, for selecting them." + inPlace),
 			"on_failure": schema.StringAttribute{

@@ -84,6 +84,24 @@ func checkRollout(ctx context.Context, value types.Object, clusters types.Set) d
 	return diags
 }
 
+// checkBakes refuses a rollout that bakes longer than the whole may take: it
+// would always fail, and late.
+func checkBakes(ctx context.Context, value types.Object, clusters types.Set, limit time.Duration, setting string) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if value.IsNull() || !whollyKnown(ctx, value) || !whollyKnown(ctx, clusters) {
+		return diags
+	}
+	d := decoder{ctx, &diags}
+	rollout := rolloutOf(d, value)
+	bakes := len(rollout.Batches(decode[[]string](d, clusters))) - 1
+	if all := rollout.Bake * time.Duration(max(bakes, 0)); all >= limit && all > 0 {
+		diags.AddAttributeError(path.Root("rollout").AtName("bake"), "Bake takes longer than the whole may",
+			fmt.Sprintf("%d times %s is %s, and all of it must be done within %s, which is `%s`. Raise that entry, or bake for a shorter time.",
+				bakes, durationText(rollout.Bake), durationText(all), durationText(limit), setting))
+	}
+	return diags
+}
+
 // checkOrder refuses names that are not among the clusters, or there twice.
 func checkOrder(at path.Path, order types.List, clusters []string) diag.Diagnostics {
 	var diags diag.Diagnostics

@@ -77,6 +77,7 @@ func TestRolloutIsRefusedAtPlan(t *testing.T) {
 		"quorum alone":  {obj{"quorum": 2}, "rollout.quorum: Quorum without a rollout that continues"},
 		"quorum of all": {obj{"quorum": 4, "on_failure": "continue"}, "rollout.quorum: Quorum cannot be reached"},
 		"bake for none": {obj{"bake": "5m"}, "rollout.bake: Nothing follows the bake"},
+		"bake too long": {obj{"bake": "5m", "max_parallel": 1}, "rollout.bake: Bake takes longer than the whole may"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, config := newPlanner(t, "switchback_deployment", clustersNamed("a", "b", "c")), api(obj{"clusters": three, "rollout": test.rollout})

@@ -154,12 +154,15 @@ func (e *Engine) bringUpAll(ctx context.Context, claims []*claim, may takeBack) 
 // allOrNone does something on every cluster at once, and ends it everywhere
 // where it fails on one.
 func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
+	whole := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
 		err := do(ctx, cl)
 		if err != nil && !errors.Is(err, errSibling) {
-			cl.failure = err
+			if !interrupted(whole) { // which is no failure of the cluster's
+				cl.failure = err
+			}
 			cancel(errSibling)
 			return struct{}{}, err
 		}

@@ -168,9 +168,9 @@ func (s *spread) each(ctx context.Context, claims []*claim, do func(*claim) erro
 	errs := make([]error, len(claims))
 	_, err := onAll(indices(len(claims)), func(i int) (struct{}, error) {
 		errs[i] = do(claims[i])
-		if errs[i] != nil {
+		if errs[i] != nil && !interrupted(ctx) {
 			claims[i].failure = errs[i]
-			if !interrupted(ctx) && slices.Contains(s.kept, claims[i]) {
+			if slices.Contains(s.kept, claims[i]) {
 				clean, cancel := s.engine.cleanup(ctx)
 				defer cancel()
 				_ = s.engine.failKept(clean, claims[i], errs[i])
