@@ -207,7 +207,7 @@ var explanations = []explanation{
 	rule("Namespace is not there", always[*cluster.NamespaceError](
 		"Create the namespace first; Switchback does not."), path.Root("namespace")),
 	rule("Permissions are missing", always[*cluster.MissingPermissionsError](""), path.Empty()),
-	rule("Cluster cannot be reached, and is not forgotten", always[*keptError](
+	rule("Cluster is unreachable, and not forgotten", always[*keptError](
 		"What is there stays in the state, and the next attempt goes on from there. If that cluster is gone for good, terraform state rm forgets what the state still has. "+
 			"Where abandon_unreachable = true was applied before, or comes with the change of `clusters`, a cluster that cannot be reached is forgotten with a warning that says what is left there."), path.Root("abandon_unreachable")),
 	rule("Cluster is unreachable", always[*cluster.UnreachableError](

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,6 +30,11 @@ func TestAccExamples(t *testing.T) {
 				l.must(os.WriteFile(filepath.Join(w.dir, "provider.tf"), text, 0o600))
 			}
 			w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
+			var more []*lab
+			if dir == "many-clusters" {
+				more = append(more, l.elsewhere(testcluster.Start(t)))
+				w.env = append(w.env, fmt.Sprintf(`TF_VAR_kubeconfigs={"east":%q,"west":%q}`, l.cluster.KubeconfigPath, more[0].cluster.KubeconfigPath))
+			}
 			if dir == "adopt" { // its Service is there before
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
 			}
@@ -44,10 +50,23 @@ func TestAccExamples(t *testing.T) {
 			w.do("validate", "-no-color")
 			w.do("apply", "-auto-approve", "-input=false", "-no-color")
 			w.wantNoChanges()
+			if len(more) > 0 {
+				w.wantState("switchback_deployment.web", "clusters", []any{"east", "west"}, "status", "started")
+			}
 			w.destroy()
-			l.wantNothingLeft()
+			for _, l := range append(more, l) {
+				l.wantNothingLeft()
+			}
 		})
 	}
+}
+
+// elsewhere is the lab's namespace on another cluster.
+func (l *lab) elsewhere(c *testcluster.Cluster) *lab {
+	l.t.Helper()
+	there := &lab{t: l.t, cluster: c, namespace: l.namespace}
+	there.makeNamespace()
+	return there
 }
 
 // Queries are no configuration: they stand in files of their own. What they

@@ -333,7 +333,7 @@ func destroyUnreachable(_ *testing.T, f *trio) {
 	w := f.workspace()
 	w.apply(f.config(f.deployment(onAll)))
 	f.proxies["c"].Down(f.t)
-	w.destroyFails().tells("Cluster cannot be reached, and is not forgotten", `"c"`, "abandon_unreachable", "terraform state rm")
+	w.destroyFails().tells("Cluster is unreachable, and not forgotten", `"c"`, "abandon_unreachable", "terraform state rm")
 	w.wantState(theDeployment, "clusters", []any{"c"})
 	f.wantStatus(w, "c: started")
 	for _, name := range []string{"a", "b"} {
@@ -352,7 +352,7 @@ func abandonAtDestroy(_ *testing.T, f *trio) {
 	}
 	w.apply(config())
 	f.proxies["c"].Down(f.t)
-	w.destroyFails().tells("is not forgotten")
+	w.destroyFails().tells("and not forgotten")
 	for _, name := range []string{"a", "b"} {
 		f.on[name].wantMain(nameOf("v1")) // the address is left everywhere, or nowhere
 		f.proxies[name].Reset()
@@ -380,7 +380,7 @@ func dropUnreachable(_ *testing.T, f *trio) {
 	const on = `clusters = ["a", "b"]`
 	w.apply(f.config(f.deployment(onAll)))
 	f.proxies["c"].Down(f.t)
-	w.applyFails(f.config(f.deployment(on, "replicas = 2"))).tells("is not forgotten", `"c"`)
+	w.applyFails(f.config(f.deployment(on, "replicas = 2"))).tells("and not forgotten", `"c"`)
 	w.wantState(theDeployment, "clusters", []any{"a", "b", "c"}, "replicas", 2)
 	f.on["a"].wantPods(nameOf("v1"), 2)
 	f.wantStatus(w, "a: started, b: started, c: started")
