@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -62,7 +61,7 @@ resource "switchback_deployment" %q {
   namespace   = %q
   version     = %q
   image       = %q
-  replicas    = 2
+  replicas    = 3
   clusters    = ["east", "west"]
   container = {
     ports           = { http = 8080 }
@@ -137,8 +136,8 @@ func (w *twins) answersWith(x *execution, url, version string) {
 }
 
 // TestGroupMovesAsOne moves two applications on two clusters at once, under load
-// on all four addresses. First a pod of the last one loses its readiness while it
-// is watched: everything goes back. Then an API server is killed between the
+// on all four addresses. First two pods of the last one lose their readiness while
+// it is watched, one more than it can do without: everything goes back. Then an API server is killed between the
 // waves: the group goes on when it is back. No request is lost in either.
 func TestGroupMovesAsOne(t *testing.T) {
 	w := newTwins(t, "group")
@@ -152,29 +151,33 @@ func TestGroupMovesAsOne(t *testing.T) {
 	})
 	began := time.Now()
 	var marks []mark
-	note := func(format string, args ...any) { marks = append(marks, mark{time.Now(), fmt.Sprintf(format, args...)}) }
+	note := func(format string, args ...any) {
+		marks = append(marks, mark{time.Now(), fmt.Sprintf(format, args...)})
+	}
 
 	note("v2")
 	x := w.applyGroup("v2", "4m")
 	shop := w.urlOn("west", "shop")
 	w.answersWith(x, shop, "v2")
-	note("a pod of shop on west is not ready")
-	unready(t, shop)
+	note("two pods of shop on west are not ready")
+	unready(t, shop, 2)
 	output, err := x.wait()
 	if err == nil {
-		t.Fatalf("the apply succeeded although a pod was lost:\n%s", output)
+		t.Fatalf("the apply succeeded although a release lost its pods:\n%s", output)
 	}
 	note("everything is back")
 	t.Logf("what the apply said:\n%s", output)
-	for _, want := range []string{"shop", "west", "not ready"} {
+	for _, want := range []string{"shop", "west", "of its 3 pods were ready, and it needs 2", "back where it was"} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the error does not say %q", want)
 		}
 	}
 	w.everywhere(func(_, url string) { w.untilAnsweredBy(url, "v1") })
-	w.file("main.tf", w.groupText("v1", "2s"))
+	if output, err := w.applyGroup("v1", "2s").wait(); err != nil {
+		t.Errorf("what was configured before cannot be applied: %v\n%s", err, output)
+	}
 	if output, err := w.start("plan", "-detailed-exitcode", "-no-color", "-input=false").wait(); err != nil {
-		t.Errorf("the plan with what was configured before is not empty:\n%s", output)
+		t.Errorf("the plan afterwards is not empty:\n%s", output)
 	}
 
 	note("v3")
@@ -213,19 +216,25 @@ func TestGroupMovesAsOne(t *testing.T) {
 	}
 }
 
-// unready makes one of the pods behind a URL lose its readiness.
-func unready(t *testing.T, url string) {
+// unready makes so many of the pods behind a URL lose their readiness. They go on
+// answering.
+func unready(t *testing.T, url string, pods int) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, url+"/unready", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", request.URL, response.Status)
-	}
+	told := map[string]bool{}
+	testcluster.Eventually(t, 30*time.Second, "pods to be told", func() error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/unready", nil)
+		if err != nil {
+			return err
+		}
+		request.Close = true // another connection may lead to another pod
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		told[response.Header.Get("X-Pod")] = true
+		if err := response.Body.Close(); err != nil || len(told) < pods {
+			return errors.Join(err, fmt.Errorf("%d of %d", len(told), pods))
+		}
+		return nil
+	})
 }
