@@ -243,8 +243,11 @@ func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.De
 // creation is when the release was first made on any cluster, and by whom.
 func creation(claims []*claim) (at time.Time, by string) {
 	for _, cl := range claims {
-		if made := cl.live.CreationTimestamp.UTC(); at.IsZero() || made.Before(at) {
-			at, by = made, cl.record.CreatedBy
+		cl.mu.Lock() // the heartbeat writes it
+		made, maker := cl.live.CreationTimestamp.UTC(), cl.record.CreatedBy
+		cl.mu.Unlock()
+		if at.IsZero() || made.Before(at) {
+			at, by = made, maker
 		}
 	}
 	return at, by
