@@ -190,6 +190,17 @@ func (m *deploymentModel) divide(ctx context.Context, state *deploymentModel, ke
 	return d
 }
 
+// missedRestart says that on some cluster the last operation did not come to its
+// end, which may have been a restart. Pods that were replaced for the same
+// triggers are not replaced again.
+func (m *deploymentModel) missedRestart(ctx context.Context, state *deploymentModel, on []string, diags *diag.Diagnostics) bool {
+	if desiredOf(m) != release.DesiredStarted || len(m.RestartTriggers.Elements()) == 0 {
+		return false
+	}
+	prior := clusterStatusesOf(ctx, state.ClusterStatus, diags)
+	return slices.ContainsFunc(on, func(name string) bool { return !prior.done(name, string(release.DesiredStarted.Goal())) })
+}
+
 // reachable are those of the clusters whose connection is known, without a word
 // about the others: nothing is to be done there.
 func (s *session) reachable(names []string) []rollout.Cluster {

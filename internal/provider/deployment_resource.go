@@ -208,10 +208,11 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 	}
 	keep, add, drop := compare(before, now)
 	on := plan.divide(ctx, state, keep, asks, diags)
+	restart := plan.restarts(state) || plan.missedRestart(ctx, state, append(on.work, on.rejoin...), diags)
 	unready, changed := map[string]error{}, withCompanions(deployFeatures, was, spec)
 	l := r.leave(ctx, drop, spec.Namespace, withCompanions(terminateFeatures, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
 	return rollout.UpdateRequest{
-		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: plan.restarts(state),
+		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: restart,
 		Keep:    r.readyFor(ctx, over, on.work, spec.Namespace, changed, unready, diags),
 		Rejoin:  r.readyFor(ctx, over, on.rejoin, spec.Namespace, changed, unready, diags),
 		Add:     r.readyFor(ctx, over, add, spec.Namespace, withCompanions(deployFeatures, spec), unready, diags),

@@ -63,7 +63,7 @@ func TestCheckRollout(t *testing.T) {
 	for name, test := range map[string]struct {
 		set      map[string]attr.Value
 		clusters types.Set
-		want     string // "path: words of the summary or detail"; empty: fine
+		want     string // the path, and words of the detail; empty where it is fine
 	}{
 		"nothing set":                  {nil, three, ""},
 		"all of it":                    {map[string]attr.Value{"max_parallel": types.Int32Value(1), "order": order(texts("c", "a")...), "bake": types.StringValue("1m"), "on_failure": types.StringValue("continue"), "quorum": types.Int32Value(3)}, three, ""},

@@ -234,6 +234,7 @@ func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.De
 	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
 		return err
 	}
+	e.countRestarts(ctx, cl, applied)
 	cl.phase("healthy")
 	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
 	c.Tell(ctx, applied, "Started", e.inRun(fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, deref(applied.Spec.Replicas), deref(applied.Spec.Replicas))), false)
@@ -383,9 +384,7 @@ func interruptedBy(by *release.CancelledError) string {
 // failed then: it is whose it was, and says that it is not as it was.
 func (e *Engine) failHalted(ctx context.Context, cl *claim, cause error) error {
 	return cl.finish(ctx, func(r *release.Record) {
-		if cl.before != nil {
-			r.Owner, r.Custody = cl.before.Owner, cl.before.Custody
-		}
+		cl.whose(r)
 		r.Status, r.Reason = release.StatusStopError, cl.reason(cause)
 	})
 }

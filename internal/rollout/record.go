@@ -38,6 +38,8 @@ type claim struct {
 	told      string             // the ID of the attempt's line in the history
 	failure   error              // why it failed on this very cluster
 	written   bool               // the record tells how it ended
+	restarts  *int32             // of its containers, when it was found healthy
+	kept      bool               // it stays in our state, whatever becomes of it; see keep
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
@@ -205,6 +207,7 @@ func (cl *claim) giveBack(ctx context.Context) error {
 	err := cl.update(ctx, func(r *release.Record) {
 		made := r.Companions
 		*r = *cl.before
+		cl.whose(r)
 		r.Expect(made...)
 		r.Run, r.Holder, r.Entry, r.Operation = "", "", "", ""
 	})

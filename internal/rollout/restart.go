@@ -90,6 +90,7 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 	if err := awaitNoneEnding(ctx, c, t.id); err != nil {
 		return err
 	}
+	e.countRestarts(ctx, cl, applied)
 	cl.phase("restarted")
 	c.Tell(ctx, applied, "Restarted", e.inRun(fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name)), false)
 	return nil

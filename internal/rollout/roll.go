@@ -145,6 +145,7 @@ func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Dep
 	if err != nil {
 		return err
 	}
+	e.countRestarts(ctx, cl, applied)
 	cl.phase("rolled")
 	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
 	c.Tell(ctx, applied, "Updated", fmt.Sprintf("all %d pods of %s have version %s", deref(applied.Spec.Replicas), t.id.Name, t.spec.Content.Version), false)

@@ -223,11 +223,17 @@ func (s *spread) letGo(ctx context.Context) {
 
 // keep makes what was claimed ours, whatever becomes of it.
 func (cl *claim) keep() {
+	cl.kept = true
 	cl.note(func(r *release.Record) { r.Custody = release.CustodyOwned })
-	if cl.before != nil {
-		before := *cl.before
-		before.Owner, before.Custody = cl.owner, release.CustodyOwned
-		cl.before = &before
+}
+
+// whose puts back whose the release was before, unless it stays ours.
+func (cl *claim) whose(r *release.Record) {
+	switch {
+	case cl.kept:
+		r.Owner, r.Custody = cl.owner, release.CustodyOwned
+	case cl.before != nil:
+		r.Owner, r.Custody = cl.before.Owner, cl.before.Custody
 	}
 }
 

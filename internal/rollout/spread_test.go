@@ -1,152 +1,20 @@
 package rollout_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
-
-// fleet is an application's namespace on each of three clusters, a, b and c.
-type fleet struct {
-	t      *testing.T
-	on     map[string]*life
-	engine *rollout.Engine
-	wired  map[string]rollout.Cluster
-}
-
-func (f *fleet) clusters(names ...string) []rollout.Cluster {
-	var all []rollout.Cluster
-	for _, name := range names {
-		all = append(all, f.wired[name])
-	}
-	return all
-}
-
-// again is a new process, on new connections.
-func (f *fleet) again() {
-	f.t.Helper()
-	f.engine, f.wired = rollout.New(faultyTiming()), map[string]rollout.Cluster{}
-	for name, l := range f.on {
-		c, err := cluster.New(cluster.Config{Name: name, UserAgent: "terraform-provider-switchback/test", ConfigPath: l.proxy.KubeconfigPath})
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		f.t.Cleanup(c.Close)
-		f.wired[name] = wiredCluster{c}
-	}
-}
-
-func newFleet(t *testing.T, clusters []*testcluster.Cluster) *fleet {
-	t.Helper()
-	f := &fleet{t: t, on: map[string]*life{}}
-	first := newLife(t, clusters[0])
-	for i, c := range clusters {
-		l := first
-		if i > 0 {
-			l = &life{t: t, cluster: c, proxy: c.Proxy(t), namespace: first.namespace, owners: first.owners}
-			if _, err := c.Client().CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		l.statuses = l.watchStatuses()
-		f.on[string(rune('a'+i))] = l
-	}
-	f.again()
-	return f
-}
-
-// allowed makes sure that no record went through what the tables do not allow.
-func (f *fleet) allowed() {
-	f.t.Helper()
-	for _, l := range f.on {
-		l.statuses.allowed(l)
-	}
-}
-
-// noPods is a cluster that takes no workloads.
-func noPods(r *testcluster.Request, _ int) testcluster.Fault {
-	if r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/") {
-		return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
-	}
-	return testcluster.Fault{}
-}
-
-// stand is the status and the custody of the release on each cluster.
-func (f *fleet) stand(version string) string {
-	f.t.Helper()
-	var parts []string
-	for _, name := range []string{"a", "b", "c"} {
-		l, text := f.on[name], "-"
-		cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(f.t.Context(), l.name(version), metav1.GetOptions{})
-		switch {
-		case err == nil:
-			record, err := release.ParseRecord(cm.Data)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			text = string(record.Status) + " " + string(record.Custody)
-			if record.Busy() {
-				text += " busy"
-			}
-		case !apierrors.IsNotFound(err):
-			f.t.Fatal(err)
-		}
-		parts = append(parts, name+": "+text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (f *fleet) wantStand(version, want string) {
-	f.t.Helper()
-	if got := f.stand(version); got != want {
-		f.t.Errorf("%s stands as %s\nwant %s", version, got, want)
-	}
-}
-
-// ended is how an operation ended, as its result tells.
-func ended(outcomes []rollout.Outcome) string {
-	var parts []string
-	for _, o := range outcomes {
-		text := o.Cluster + ": " + string(o.Status)
-		if o.Reason != "" {
-			text += " (" + o.Reason + ")"
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// applied says on which clusters there is a workload.
-func (f *fleet) applied(version string) []string {
-	f.t.Helper()
-	var on []string
-	for _, name := range []string{"a", "b", "c"} {
-		l := f.on[name]
-		_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(f.t.Context(), l.name(version), metav1.GetOptions{})
-		if err == nil {
-			on = append(on, name)
-		} else if !apierrors.IsNotFound(err) {
-			f.t.Fatal(err)
-		}
-	}
-	return on
-}
 
 var continues = release.Rollout{OnFailure: release.FailureContinue}
 
@@ -166,7 +34,8 @@ func TestRollout(t *testing.T) {
 		"a batch is watched before the next":              bakes,
 		"a batch that does not stay healthy ends all":     breaksInBake,
 		"a batch that breaks is left behind":              leftBehindInBake,
-		"an interruption between two batches":             interruptedBetween,
+		"an interruption between two batches":             interruptedBetween(release.FailureAbort),
+		"the same, where the others go on":                interruptedBetween(release.FailureContinue),
 		"a stop goes on without one":                      stopsOthers,
 		"an end on all but one":                           endsOthers,
 		"a cluster is dropped, another cannot be dropped": dropsOne,
@@ -198,7 +67,7 @@ func abortsEarly(t *testing.T, f *fleet) {
 	if on := f.applied("v1"); !slices.Equal(on, []string{"a", "c"}) {
 		t.Errorf("there is a workload on %v; c comes first, then a and b", on)
 	}
-	f.wantStand("v1", "a: start_error abandoned, b: start_error abandoned, c: start_error abandoned")
+	f.wantStand("a: start_error abandoned, b: start_error abandoned, c: start_error abandoned")
 
 	f.again()
 	done, err = f.engine.DeployOver(t.Context(), rollout.DeployRequest{
@@ -218,7 +87,7 @@ func goesOnThere(t *testing.T, f *fleet) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: start_error owned")
+	f.wantStand("a: started owned, b: started owned, c: start_error owned")
 	if got := ended(done.Clusters); !strings.HasPrefix(got, "a: started, b: started, c: start_error (") || !strings.Contains(got, "not today") {
 		t.Errorf("it ended as %s", got)
 	}
@@ -237,7 +106,7 @@ func goesOnThere(t *testing.T, f *fleet) {
 	if err != nil || done.Status != release.StatusStarted || ended(done.Clusters) != "c: started" {
 		t.Errorf("it ended with %+v: %v", done, err)
 	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: started owned")
+	f.wantStand("a: started owned, b: started owned, c: started owned")
 	for _, name := range []string{"a", "b"} {
 		if writes := f.on[name].proxy.Writes(); len(writes) > 0 {
 			t.Errorf("%s was written to: %v", name, writes)
@@ -252,7 +121,7 @@ func missesQuorum(t *testing.T, f *fleet) {
 	if err == nil || !strings.Contains(err.Error(), `"c"`) {
 		t.Fatalf("it ended with %+v: %v", done, err)
 	}
-	f.wantStand("v1", "a: start_error abandoned, b: start_error abandoned, c: start_error abandoned")
+	f.wantStand("a: start_error abandoned, b: start_error abandoned, c: start_error abandoned")
 	for name, l := range f.on {
 		testcluster.Eventually(t, 30*time.Second, "the pods to go", func() error {
 			if n := len(l.pods("v1")); n > 0 {
@@ -289,13 +158,13 @@ func joinsLater(t *testing.T, f *fleet) {
 	if err != nil || ended(done.Clusters) != "a: started, b: started, c:  (c is away)" || done.Status != release.StatusStartError {
 		t.Fatalf("it ended as %s, %s: %v", ended(done.Clusters), done.Status, err)
 	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: -")
+	f.wantStand("a: started owned, b: started owned, c: -")
 	f.again()
 	done, err = f.engine.Update(t.Context(), rollout.UpdateRequest{Spec: spec, Owner: done.Owner, Rejoin: f.clusters("c"), Settled: f.clusters("a", "b")})
 	if err != nil || ended(done.Clusters) != "c: started" {
 		t.Errorf("it ended as %s: %v", ended(done.Clusters), err)
 	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: started owned")
+	f.wantStand("a: started owned, b: started owned, c: started owned")
 }
 
 // joinsRetained: what is kept there for going back has another owner's token,
@@ -320,31 +189,6 @@ func joinsRetained(t *testing.T, f *fleet) {
 	}
 	if now := f.on["c"].record("v1").Owner; now != done.Owner || now == before.Owner {
 		t.Errorf("its owner is %s, was %s; the state has %s", now, before.Owner, done.Owner)
-	}
-}
-
-// inPlaceOn makes an application that changes in place on all three clusters.
-func (f *fleet) inPlaceOn(t *testing.T) (owner string) {
-	t.Helper()
-	for _, l := range f.on {
-		l.names = map[string]string{"v1": l.rolling("v1", nil).Name()}
-	}
-	done, err := f.engine.Deploy(t.Context(), f.clusters("a", "b", "c"), f.on["a"].rolling("v1", nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.again()
-	return done.Owner
-}
-
-func (f *fleet) wantVersions(want string) {
-	f.t.Helper()
-	var parts []string
-	for _, name := range []string{"a", "b", "c"} {
-		parts = append(parts, name+": "+f.on[name].workload("v1").Annotations[release.AnnotationVersion]+" "+f.on[name].record("v1").Version)
-	}
-	if got := strings.Join(parts, ", "); got != want {
-		f.t.Errorf("workloads and records have %s\nwant %s", got, want)
 	}
 }
 
@@ -377,23 +221,7 @@ func oneGoesBack(t *testing.T, f *fleet) {
 		t.Fatal(err)
 	}
 	f.wantVersions("a: v2 v2, b: v2 v2, c: v2 v2")
-	f.wantStand("v1", "a: started owned, b: started owned, c: started owned")
-}
-
-// full lets a cluster have no more pods than so many.
-func (f *fleet) full(name string, pods int) {
-	f.t.Helper()
-	l := f.on[name]
-	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(f.t.Context(), quota(pods), metav1.CreateOptions{}); err != nil {
-		f.t.Fatal(err)
-	}
-	testcluster.Eventually(f.t, 30*time.Second, "the quota to be counted", func() error {
-		q, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Get(f.t.Context(), "full", metav1.GetOptions{})
-		if err == nil && len(q.Status.Used) == 0 {
-			err = errors.New("it is not")
-		}
-		return err
-	})
+	f.wantStand("a: started owned, b: started owned, c: started owned")
 }
 
 // allGoBack: one cluster after the other, and the third takes the first two
@@ -443,32 +271,7 @@ func bakes(t *testing.T, f *fleet) {
 	if slices.ContainsFunc(second, func(p release.Phase) bool { return p.Name == "baked" }) {
 		t.Error("the last batch was watched for nobody")
 	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: started owned")
-}
-
-// crash has a container of the release restarted once, as soon as it runs.
-func (f *fleet) crash(ctx context.Context, name, version string) {
-	l := f.on[name]
-	pods := l.cluster.Client().CoreV1().Pods(l.namespace)
-	testcluster.Eventually(f.t, 60*time.Second, "a ready pod to crash", func() error {
-		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)})
-		if err != nil {
-			return err
-		}
-		if d, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(ctx, l.name(version), metav1.GetOptions{}); err != nil || d.Status.ReadyReplicas < 2 || d.Status.UpdatedReplicas < 2 {
-			return fmt.Errorf("it is not up: %w", err)
-		}
-		for i := range list.Items {
-			pod := &list.Items[i]
-			if len(pod.Status.ContainerStatuses) == 0 || pod.DeletionTimestamp != nil || pod.Annotations[release.AnnotationContentHash] != l.workload(version).Spec.Template.Annotations[release.AnnotationContentHash] {
-				continue
-			}
-			pod.Status.ContainerStatuses[0].RestartCount++
-			_, err := pods.UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-			return err
-		}
-		return errors.New("no pod to crash")
-	})
+	f.wantStand("a: started owned, b: started owned, c: started owned")
 }
 
 func breaksInBake(t *testing.T, f *fleet) {
@@ -495,23 +298,6 @@ func breaksInBake(t *testing.T, f *fleet) {
 	}
 }
 
-// settledOn waits until the engine has told that the release is up on a cluster:
-// from then on it is being watched.
-func (f *fleet) settledOn(t *testing.T, name, reason string) {
-	t.Helper()
-	l := f.on[name]
-	testcluster.Eventually(t, 60*time.Second, "the release to be up on "+name, func() error {
-		events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(t.Context(), metav1.ListOptions{})
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool { return e.Reason == reason && e.Regarding.Name == l.name("v1") }) {
-			return fmt.Errorf("no event %q", reason)
-		}
-		return nil
-	})
-}
-
 func leftBehindInBake(t *testing.T, f *fleet) {
 	type result struct {
 		done rollout.Deployed
@@ -531,7 +317,7 @@ func leftBehindInBake(t *testing.T, f *fleet) {
 	if r.err != nil || !strings.HasPrefix(ended(r.done.Clusters), "a: start_error (Deployment did not stay healthy") || !strings.HasSuffix(ended(r.done.Clusters), "b: started, c: started") {
 		t.Errorf("it ended as %s: %v", ended(r.done.Clusters), r.err)
 	}
-	f.wantStand("v1", "a: start_error owned, b: started owned, c: started owned")
+	f.wantStand("a: start_error owned, b: started owned, c: started owned")
 }
 
 func stopsOthers(t *testing.T, f *fleet) {
@@ -547,7 +333,7 @@ func stopsOthers(t *testing.T, f *fleet) {
 	if err != nil || done.Status != release.StatusStopError || !strings.HasPrefix(ended(done.Clusters), "a: stopped, b: stop_error (") {
 		t.Errorf("it ended as %s: %v", ended(done.Clusters), err)
 	}
-	f.wantStand("v1", "a: stopped owned, b: stop_error owned, c: stopped owned")
+	f.wantStand("a: stopped owned, b: stop_error owned, c: stopped owned")
 }
 
 // endsOthers: what can be removed is, whatever becomes of the others, and the
@@ -569,14 +355,14 @@ func endsOthers(t *testing.T, f *fleet) {
 	if got := ended(outcomes); !strings.HasPrefix(got, "a: terminated, b: terminate_error (") || !strings.HasSuffix(got, "c: terminated") || !strings.Contains(got, "not today") {
 		t.Errorf("it ended as %s", got)
 	}
-	f.wantStand("v1", "a: -, b: terminate_error terminating, c: -")
+	f.wantStand("a: -, b: terminate_error terminating, c: -")
 	f.on["b"].proxy.SetFault(nil)
 	f.again()
 	request.Clusters = f.clusters("a", "b", "c")
 	if _, outcomes := f.engine.TerminateOn(t.Context(), request); ended(outcomes) != "a: terminated, b: terminated, c: terminated" {
 		t.Errorf("it ended as %s", ended(outcomes))
 	}
-	f.wantStand("v1", "a: -, b: -, c: -")
+	f.wantStand("a: -, b: -, c: -")
 }
 
 // dropsOne: the change is made, one of two clusters is left, and what is said is
@@ -602,7 +388,7 @@ func dropsOne(t *testing.T, f *fleet) {
 	if n := len(f.on["a"].pods("v1")); n != 3 {
 		t.Errorf("%d pods on a, want 3", n)
 	}
-	f.wantStand("v1", "a: started owned, b: -, c: terminate_error terminating")
+	f.wantStand("a: started owned, b: -, c: terminate_error terminating")
 }
 
 func settledElsewhere(t *testing.T, f *fleet) {
@@ -623,102 +409,5 @@ func settledElsewhere(t *testing.T, f *fleet) {
 	}
 	if on := f.applied("v1"); slices.Contains(on, "c") {
 		t.Error("it was deployed to c all the same")
-	}
-}
-
-// killedAfterEveryWrite kills a process that goes over the clusters, in the
-// middle of b; c refuses. Another one ends where an undisturbed one would have.
-func killedAfterEveryWrite(t *testing.T, clusters []*testcluster.Cluster) {
-	t.Parallel()
-	for k, more := 1, true; more; k++ {
-		ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { more = killedOver(t, clusters, k) })
-		if !ok {
-			return
-		}
-		if !more && k < 4 {
-			t.Errorf("it has only %d writes on b", k-1)
-		}
-	}
-}
-
-func killedOver(t *testing.T, clusters []*testcluster.Cluster, k int) (hit bool) {
-	t.Helper()
-	f := newFleet(t, clusters)
-	ctx, kill := context.WithCancel(t.Context())
-	defer kill()
-	request := rollout.DeployRequest{
-		Spec: f.on["a"].desired("v1", nil), Rollout: release.Rollout{MaxParallel: 1, Order: []string{"c"}, OnFailure: release.FailureContinue},
-	}
-	request.Clusters = f.clusters("a", "b", "c")
-	timing := faultyTiming()
-	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
-	f.engine = rollout.New(timing)
-	var mu sync.Mutex
-	f.on["c"].proxy.SetFault(noPods)
-	f.on["b"].proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case hit:
-			return testcluster.ConnectionReset()
-		case r.Write() && !strings.Contains(r.Path, "/events") && r.WriteIndex >= k:
-			hit = true
-			for _, name := range []string{"a", "c"} {
-				f.on[name].proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
-			}
-			return testcluster.LostReply().BeforeReply(kill)
-		}
-		return testcluster.Fault{}
-	})
-	_, err := f.engine.DeployOver(ctx, request)
-	if !hit && err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range f.on {
-		l.proxy.SetFault(nil)
-	}
-	f.again()
-	request.Clusters = f.clusters("a", "b", "c")
-	done, err := f.engine.DeployOver(t.Context(), request)
-	if err != nil || ended(done.Clusters) != "a: started, b: started, c: started" {
-		t.Errorf("killed after write %d, then it ended as %s: %v", k, ended(done.Clusters), err)
-	}
-	f.wantStand("v1", "a: started owned, b: started owned, c: started owned")
-	for name, l := range f.on {
-		if n := len(l.pods("v1")); n != 2 {
-			t.Errorf("%d pods on %s, want 2", n, name)
-		}
-	}
-	f.allowed()
-	return hit
-}
-
-// interruptedBetween: a Ctrl-C while a batch is watched is no cluster's failure.
-func interruptedBetween(t *testing.T, f *fleet) {
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	go func() {
-		f.settledOn(t, "a", "Started")
-		stop()
-	}()
-	done, err := f.engine.DeployOver(ctx, rollout.DeployRequest{
-		Spec: f.on["a"].desired("v1", nil), Clusters: f.clusters("a", "b", "c"),
-		Rollout: release.Rollout{MaxParallel: 1, Bake: time.Minute, OnFailure: release.FailureContinue},
-	})
-	if err != nil || done.Status != release.StatusCancelled {
-		t.Fatalf("it ended as %s: %v", done.Status, err)
-	}
-	for _, o := range done.Clusters {
-		if o.Err != nil || o.Status != release.StatusCancelled {
-			t.Errorf("%s ended as %s: %v", o.Cluster, o.Status, o.Err)
-		}
-	}
-	f.wantStand("v1", "a: cancelled owned, b: cancelled owned, c: cancelled owned")
-	f.again()
-	again, err := f.engine.Update(t.Context(), rollout.UpdateRequest{
-		Spec: f.on["a"].desired("v1", nil), Owner: done.Owner, Keep: f.clusters("a", "b", "c"), TakeBack: []string{"spec.replicas"},
-	})
-	if err != nil || ended(again.Clusters) != "a: started, b: started, c: started" {
-		t.Errorf("it ended as %s: %v", ended(again.Clusters), err)
 	}
 }

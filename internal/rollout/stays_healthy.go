@@ -5,8 +5,21 @@ import (
 	"errors"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 )
+
+// countRestarts notes how often the containers of what has just been found healthy
+// were restarted. It may be a while until it is watched: other clusters of its
+// batch are not healthy yet.
+func (e *Engine) countRestarts(ctx context.Context, cl *claim, applied *appsv1.Deployment) {
+	in, err := e.evidence(ctx, cl.cluster.View(cl.target.id.Namespace), cl.target, applied)
+	if err == nil && in.Workload != nil {
+		n := health.Restarts(in)
+		cl.restarts = &n
+	}
+}
 
 // staysHealthy watches a release that is healthy, for that long. It ends at the
 // first container that crashes or is killed, and where the release is not
@@ -16,7 +29,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 	ends, view := time.Now().Add(bake), c.View(t.id.Namespace)
 	var verdict health.Verdict
 	var sick time.Time // since when it is
-	restarts := int32(-1)
+	restarts := cl.restarts
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		in, err := e.evidence(ctx, view, t, applied)
 		if err != nil {
@@ -26,12 +39,12 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 			return false, 0, errVanished
 		}
 		now := health.Restarts(in)
-		if restarts < 0 || now < restarts {
-			restarts = now // the first look, or those of pods that are gone since
+		if restarts == nil || now < *restarts {
+			restarts = &now // the first look, or those of pods that are gone since
 		}
 		verdict = health.Compute(in)
 		switch {
-		case now > restarts:
+		case now > *restarts:
 			return false, 0, errFailed
 		case verdict.State == health.Healthy:
 			sick = time.Time{}

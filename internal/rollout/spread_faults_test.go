@@ -1,0 +1,116 @@
+package rollout_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// killedAfterEveryWrite kills a process that goes over the clusters, in the
+// middle of b; c refuses. Another one ends where an undisturbed one would have.
+func killedAfterEveryWrite(t *testing.T, clusters []*testcluster.Cluster) {
+	t.Parallel()
+	for k, more := 1, true; more; k++ {
+		ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { more = killedOver(t, clusters, k) })
+		if !ok {
+			return
+		}
+		if !more && k < 4 {
+			t.Errorf("it has only %d writes on b", k-1)
+		}
+	}
+}
+
+func killedOver(t *testing.T, clusters []*testcluster.Cluster, k int) (hit bool) {
+	t.Helper()
+	f := newFleet(t, clusters)
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	request := rollout.DeployRequest{
+		Spec: f.on["a"].desired("v1", nil), Rollout: release.Rollout{MaxParallel: 1, Order: []string{"c"}, OnFailure: release.FailureContinue},
+	}
+	request.Clusters = f.clusters("a", "b", "c")
+	timing := faultyTiming()
+	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
+	f.engine = rollout.New(timing)
+	var mu sync.Mutex
+	f.on["c"].proxy.SetFault(noPods)
+	f.on["b"].proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case hit:
+			return testcluster.ConnectionReset()
+		case r.Write() && !strings.Contains(r.Path, "/events") && r.WriteIndex >= k:
+			hit = true
+			for _, name := range []string{"a", "c"} {
+				f.on[name].proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+			}
+			return testcluster.LostReply().BeforeReply(kill)
+		}
+		return testcluster.Fault{}
+	})
+	_, err := f.engine.DeployOver(ctx, request)
+	if !hit && err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range f.on {
+		l.proxy.SetFault(nil)
+	}
+	f.again()
+	request.Clusters = f.clusters("a", "b", "c")
+	done, err := f.engine.DeployOver(t.Context(), request)
+	if err != nil || ended(done.Clusters) != "a: started, b: started, c: started" {
+		t.Errorf("killed after write %d, then it ended as %s: %v", k, ended(done.Clusters), err)
+	}
+	f.wantStand("a: started owned, b: started owned, c: started owned")
+	for name, l := range f.on {
+		if n := len(l.pods("v1")); n != 2 {
+			t.Errorf("%d pods on %s, want 2", n, name)
+		}
+	}
+	f.allowed()
+	return hit
+}
+
+// interruptedBetween: a Ctrl-C while a batch is watched is no cluster's failure.
+func interruptedBetween(policy release.FailurePolicy) func(*testing.T, *fleet) {
+	return func(t *testing.T, f *fleet) { f.interrupted(t, policy) }
+}
+
+func (f *fleet) interrupted(t *testing.T, policy release.FailurePolicy) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		f.settledOn(t, "a", "Started")
+		stop()
+	}()
+	done, err := f.engine.DeployOver(ctx, rollout.DeployRequest{
+		Spec: f.on["a"].desired("v1", nil), Clusters: f.clusters("a", "b", "c"),
+		Rollout: release.Rollout{MaxParallel: 1, Bake: time.Minute, OnFailure: policy},
+	})
+	if err != nil || done.Status != release.StatusCancelled {
+		t.Fatalf("it ended as %s: %v", done.Status, err)
+	}
+	for _, o := range done.Clusters {
+		if o.Err != nil || o.Status != release.StatusCancelled {
+			t.Errorf("%s ended as %s: %v", o.Cluster, o.Status, o.Err)
+		}
+	}
+	f.wantStand("a: cancelled owned, b: cancelled owned, c: cancelled owned")
+	f.again()
+	again, err := f.engine.Update(t.Context(), rollout.UpdateRequest{
+		Spec: f.on["a"].desired("v1", nil), Owner: done.Owner, Keep: f.clusters("a", "b", "c"), TakeBack: []string{"spec.replicas"},
+	})
+	if err != nil || ended(again.Clusters) != "a: started, b: started, c: started" {
+		t.Errorf("it ended as %s: %v", ended(again.Clusters), err)
+	}
+}
