@@ -14,9 +14,10 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
-func (p *process) main(ctx context.Context, application, version, owner string) (rollout.Promoted, error) {
+// main promotes api as a main deployment of its own does.
+func (p *process) main(ctx context.Context, version, owner string) (rollout.Promoted, error) {
 	return p.rollout.Promote(ctx, rollout.PromoteRequest{
-		Service: p.service(application), To: p.name(application, version), Owner: owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: p.on,
+		Service: p.service("api"), To: p.name("api", version), Owner: owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: p.on,
 	})
 }
 
@@ -32,11 +33,11 @@ func TestGroupOwnsItsAddresses(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	_, err := s.process().main(ctx, "api", "v2", "")
+	_, err := s.process().main(ctx, "v2", "")
 	refused("a main deployment is created", err, "shop")
-	_, err = s.process().main(ctx, "api", "v2", "0123456789abcdef")
+	_, err = s.process().main(ctx, "v2", "0123456789abcdef")
 	refused("a main deployment is updated", err, "shop")
-	_, err = s.process().main(ctx, "api", "v1", s.owner)
+	_, err = s.process().main(ctx, "v1", s.owner)
 	refused("a main deployment has the group's token", err, "shop")
 
 	other := s.request("v2", func(a *asked) { a.name = "store" })
@@ -52,7 +53,7 @@ func TestGroupOwnsItsAddresses(t *testing.T) {
 	s.stands(s.all("v1"))
 
 	// What points where it is wanted changes hands.
-	taken, err := s.process().main(ctx, "api", "v1", "")
+	taken, err := s.process().main(ctx, "v1", "")
 	if err != nil || !slices.ContainsFunc(taken.Notices, func(n rollout.Notice) bool { return strings.Contains(n.Detail, `belonged to the group "shop"`) }) {
 		t.Errorf("%+v, %v", taken.Notices, err)
 	}

@@ -71,9 +71,9 @@ func TestGroupWaitsForAll(t *testing.T) {
 	}
 	s.proxy.Reset()
 	done, err := s.process().promote(t.Context(), s.request("v2"))
-	failed := tells(t, err, "web: the deployment", "it is stopped", "api ("+s.namespace+"/api) is waiting_for_instances; traffic: "+s.name("api", "v1")+` on cluster "prod"`)
-	if len(failed.Failed) != 1 || failed.Failed["web"] == nil {
-		t.Errorf("failed: %v", failed.Failed)
+	tells(t, err, "web: the deployment", "it is stopped", "api ("+s.namespace+"/api) is waiting_for_instances; traffic: "+s.name("api", "v1")+` on cluster "prod"`)
+	if failed := failureOf(t, err).Failed; len(failed) != 1 || failed["web"] == nil {
+		t.Errorf("failed: %v", failed)
 	}
 	wantStatus(t, done, release.MainFailed, "api=waiting_for_instances web=failed")
 	wantMoves(t, s.moves())
@@ -246,7 +246,8 @@ func TestGroupIsInterrupted(t *testing.T) {
 				a.waves[0].Bake, a.waves[1].Bake = time.Minute, time.Minute
 			}))
 			s.proxy.SetFault(nil)
-			if failed := tells(t, err, test.says); !errors.Is(err, context.Canceled) || len(failed.Failed) > 0 {
+			tells(t, err, test.says)
+			if !errors.Is(err, context.Canceled) || len(failureOf(t, err).Failed) > 0 {
 				t.Errorf("%v", err)
 			}
 			wantStatus(t, done, test.group, test.status)
@@ -301,10 +302,10 @@ func TestGroupStaysWhereItCannotBeWatched(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 4*time.Second, errors.New("it took too long"))
 	defer cancel()
 	done, err := s.process().promote(ctx, s.request("v2", func(a *asked) { a.waves[0].Bake = time.Minute }))
-	failed := tells(t, err, "api: ", "it took too long")
+	tells(t, err, "api: ", "it took too long")
 	wantStatus(t, done, release.MainRunning, "api=finalizing web=waiting_for_instances")
-	if len(failed.Failed) != 1 || !done.Members["api"].Moved || done.Members["web"].Moved {
-		t.Errorf("%v, %+v", failed.Failed, done.Members)
+	if failed := failureOf(t, err).Failed; len(failed) != 1 || !done.Members["api"].Moved || done.Members["web"].Moved {
+		t.Errorf("%v, %+v", failed, done.Members)
 	}
 	wantMoves(t, s.moves(), "api v2")
 	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {

@@ -312,16 +312,21 @@ func wantMoves(t *testing.T, got []string, want ...string) {
 }
 
 // tells fails the test unless err is a group's that says all this.
-func tells(t *testing.T, err error, texts ...string) *group.Error {
+func tells(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	text := failureOf(t, err).Error()
+	for _, want := range texts {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+func failureOf(t *testing.T, err error) *group.Error {
 	t.Helper()
 	var failed *group.Error
 	if !errors.As(err, &failed) {
 		t.Fatalf("no group's error: %v", err)
-	}
-	for _, text := range texts {
-		if !strings.Contains(err.Error(), text) {
-			t.Errorf("no %q in\n%v", text, err)
-		}
 	}
 	return failed
 }

@@ -117,9 +117,6 @@ func (g *deploymentGroupModel) mainOf(ctx context.Context, member memberModel, d
 	return m
 }
 
-// what names the group in a sentence.
-func (g *deploymentGroupModel) what() string { return "deployment group " + g.Name.ValueString() }
-
 // bakes is how long the waves are watched in all.
 func (g *deploymentGroupModel) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duration {
 	var sum time.Duration

@@ -35,12 +35,12 @@ func validateDeploymentGroup(ctx context.Context, req resource.ValidateConfigReq
 	}
 	_, faults, known := g.order(ctx, &resp.Diagnostics)
 	if known {
-		resp.Diagnostics.Append(g.checkOrder(ctx, faults)...)
+		resp.Diagnostics.Append(checkOrderOf(faults)...)
 	}
 }
 
-// checkOrder puts each fault of the order on the attribute that says so.
-func (g *deploymentGroupModel) checkOrder(ctx context.Context, faults []release.OrderFault) diag.Diagnostics {
+// checkOrderOf puts each fault of a group's order on the attribute that says so.
+func checkOrderOf(faults []release.OrderFault) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, f := range faults {
 		at := path.Root("waves")

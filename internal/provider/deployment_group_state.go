@@ -25,7 +25,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 	m := moving{mains: map[string]mainDeploymentModel{}, names: map[string][]string{}}
 	m.request = group.Request{Name: plan.Name.ValueString(), Scope: plan.scope(ctx, diags), Members: map[string]rollout.PromoteRequest{}}
 	order, faults, _ := plan.order(ctx, diags)
-	diags.Append(plan.checkOrder(ctx, faults)...)
+	diags.Append(checkOrderOf(faults)...)
 	m.request.Plan = order
 	held := map[string]mainDeploymentModel{} // by id
 	if state != nil {

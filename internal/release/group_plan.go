@@ -48,8 +48,6 @@ type OrderFault struct {
 	Reason string
 }
 
-func (f OrderFault) Error() string { return f.Reason }
-
 // PlanGroup puts a group's members into order: after tells for each of them
 // whom it comes after. Without waves, all are in one. The order of what may move
 // at once is that of the names, so that it is the same in every run.

@@ -41,7 +41,7 @@ func DecidePointer(main *Main, claim PointerClaim) PointerStep {
 	switch {
 	case claim.Owner == "" && main.Deployment == "" && !unfinished:
 		return PointerFree // it points nowhere
-	case claim.Owner == "" && (there || unfinished) && !(foreign && unfinished):
+	case claim.Owner == "" && (unfinished && !foreign || there && !unfinished):
 		return PointerTakeOver
 	case claim.Owner != "" && claim.Owner == main.Owner && (main.Group == "" || claim.Group != ""):
 		return PointerOurs // a group may be renamed
