@@ -63,7 +63,7 @@ func TestAccBake(t *testing.T) {
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back",
 		"split", map[string]any{"default": map[string]any{nameOf("v1"): 100}})
-	if message := w.clusterMessage(theMain, "default"); !strings.Contains(message, "the bake failed") {
+	if message := w.clusterMessage("default"); !strings.Contains(message, "the bake failed") {
 		t.Errorf("cluster_status says %q", message)
 	}
 	l.setReady(nameOf("v2"), corev1.ConditionTrue) // that it is ready again is no news
@@ -156,28 +156,29 @@ func TestAccBakeInterrupted(t *testing.T) {
 	watch.Check(t, drain)
 }
 
-// clusterMessage is what a resource's cluster_status says of a cluster.
-func (w *workspace) clusterMessage(address, cluster string) string {
+// clusterMessage is what main's cluster_status says of a cluster.
+func (w *workspace) clusterMessage(cluster string) string {
 	w.t.Helper()
-	attributes, _ := w.attributes(address)
+	attributes, _ := w.attributes(theMain)
 	statuses, _ := attributes["cluster_status"].(map[string]any)
 	one, _ := statuses[cluster].(map[string]any)
 	message, _ := one["message"].(string)
 	return message
 }
 
-// clusterStatus is a resource's cluster_status without its messages.
-func (w *workspace) wantClusters(address string, want map[string]string) {
+// wantClusters fails the test unless this is main's cluster_status, without its
+// messages.
+func (w *workspace) wantClusters(want map[string]string) {
 	w.t.Helper()
-	attributes, _ := w.attributes(address)
+	attributes, _ := w.attributes(theMain)
 	statuses, _ := attributes["cluster_status"].(map[string]any)
 	for cluster, status := range want {
 		one, _ := statuses[cluster].(map[string]any)
 		if one["status"] != status {
-			w.t.Errorf("%s: cluster_status of %s is %v, want %s", address, cluster, one, status)
+			w.t.Errorf("cluster_status of %s is %v, want %s", cluster, one, status)
 		}
 	}
 	if len(statuses) != len(want) {
-		w.t.Errorf("%s: cluster_status is %v, want %v", address, statuses, want)
+		w.t.Errorf("cluster_status is %v, want %v", statuses, want)
 	}
 }

@@ -47,7 +47,7 @@ func (e *BakeError) Error() string {
 // bakeErrors are those among what went wrong.
 func bakeErrors(err error) []*BakeError {
 	var bake *BakeError
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // taken apart, not asked for its kind
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*BakeError
 		for _, one := range joined.Unwrap() {
 			all = append(all, bakeErrors(one)...)

@@ -71,8 +71,8 @@ func (l *life) setReady(version string, most int, ready corev1.ConditionStatus) 
 	l.patchPods(version, most, fmt.Sprintf(`{"status":{"conditions":[{"type":"Ready","status":%q},{"type":"ContainersReady","status":%q}]}}`, ready, ready))
 }
 
-// failReady lets no pod of a version be ready.
-func (l *life) failReady(version string) { l.t.Helper(); l.allReady(version, corev1.ConditionFalse) }
+// failReady lets no pod of v2 be ready.
+func (l *life) failReady() { l.t.Helper(); l.allReady("v2", corev1.ConditionFalse) }
 
 // allReady says of every pod of a version that it is ready, or not, and returns
 // when the controllers know: whatever they write next, they write with that.

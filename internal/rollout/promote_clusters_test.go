@@ -209,18 +209,18 @@ type breakage struct {
 
 func breakages() []breakage {
 	b := func(s *spanning) *life { return s.on[1] }
-	clear := func(s *spanning) { b(s).proxy.SetFault(nil) }
+	unfault := func(s *spanning) { b(s).proxy.SetFault(nil) }
 	return []breakage{
 		{
 			name: "look", do: func(s *spanning) { b(s).proxy.Down(s.t) }, mend: func(s *spanning) { b(s).proxy.Up(s.t) },
 			none: "?, failed ?!, ?", own: "finalized v2, failed ?!, finalized v2", texts: []string{`"b"`},
 		},
 		{
-			name: "readiness", do: func(s *spanning) { b(s).failReady("v2") }, mend: func(s *spanning) { b(s).setReady("v2", 2, corev1.ConditionTrue) },
+			name: "readiness", do: func(s *spanning) { b(s).failReady() }, mend: func(s *spanning) { b(s).setReady("v2", 2, corev1.ConditionTrue) },
 			none: "v1, failed v1!, v1", own: "finalized v2, failed v1!, finalized v2", texts: []string{`"b"`, "0 of its 2 pods are ready"},
 		},
 		{
-			name: "the switch", do: func(s *spanning) { b(s).proxy.SetFault(refuseService(0)) }, mend: clear,
+			name: "the switch", do: func(s *spanning) { b(s).proxy.SetFault(refuseService(0)) }, mend: unfault,
 			none: "rolled_back v1, rolled_back v1!, rolled_back v1", own: "finalized v2, rolled_back v1!, finalized v2", texts: []string{`"b"`, "not today"},
 		},
 		{
@@ -228,11 +228,11 @@ func breakages() []breakage {
 				// The address has moved; the release stops being ready before anybody sees it arrive.
 				b(s).proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
 					if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") {
-						b(s).failReady("v2")
+						b(s).failReady()
 					}
 					return testcluster.Fault{}
 				})
-			}, mend: func(s *spanning) { clear(s); b(s).setReady("v2", 2, corev1.ConditionTrue) },
+			}, mend: func(s *spanning) { unfault(s); b(s).setReady("v2", 2, corev1.ConditionTrue) },
 			none: "rolled_back v1, rolled_back v1!, rolled_back v1", own: "finalized v2, rolled_back v1!, finalized v2", texts: []string{`"b"`, "endpoints of the main Service did not follow"},
 		},
 		{
@@ -240,11 +240,11 @@ func breakages() []breakage {
 				refuse := refuseService(1)
 				b(s).proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
 					if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") {
-						b(s).failReady("v2")
+						b(s).failReady()
 					}
 					return refuse(r, n)
 				})
-			}, mend: func(s *spanning) { clear(s); b(s).setReady("v2", 2, corev1.ConditionTrue) },
+			}, mend: func(s *spanning) { unfault(s); b(s).setReady("v2", 2, corev1.ConditionTrue) },
 			none: "rolled_back v1, failed v2!, rolled_back v1", own: "finalized v2, failed v2!, finalized v2", texts: []string{`"b"`, "going back failed too", "not today"},
 		},
 	}
@@ -367,7 +367,7 @@ func bakeFailsOthersGo(t *testing.T, s *spanning) {
 		r.Bake = shortBake
 		r.Progress = func(line string) {
 			if strings.HasPrefix(line, "watching ") {
-				s.on[1].failReady("v2")
+				s.on[1].failReady()
 			}
 		}
 	}
