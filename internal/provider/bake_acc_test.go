@@ -67,6 +67,9 @@ func TestAccBake(t *testing.T) {
 		t.Errorf("cluster_status says %q", message)
 	}
 	l.setReady(nameOf("v2"), corev1.ConditionTrue) // that it is ready again is no news
+	w.plan().warns("Deployment was taken back before", "The apply of this plan will be refused", "1 of its 3 pods were ready")
+	w.write(config("v2", long, `retry_token = "again"`))
+	w.plan().silent("taken back before")
 	w.applyFails(config("v2", long)).tells("Deployment was taken back before", "1 of its 3 pods were ready", nameOf("v2"), "`retry_token`")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back")
