@@ -145,6 +145,8 @@ func TestAccThreeClusters(t *testing.T) {
 		"what is not concerned needs no cluster":        needNotBeThere,
 		"a cluster was away when it was created":        awayAtCreate,
 		"a cluster was taken out of the provider":       takenOut,
+		"another version, with one cluster away":        bumpWithoutOne,
+		"another version, which fails on one cluster":   bumpFailsOnOne,
 		"many resources, one dead cluster: one warning": oneWarning,
 	}
 	t.Run("a, b and c", func(t *testing.T) {

@@ -204,3 +204,73 @@ func oneWarning(t *testing.T, f *trio) {
 	t.Logf("a plan with ten resources on a dead cluster took %s", took)
 	w.apply(config(2)).wantActions("switchback_deployment.other", "update")
 }
+
+// bumpWithoutOne: two clusters get the next version. On the third the old one goes
+// on serving, and is not forgotten; when it is back, one apply does the rest.
+func bumpWithoutOne(t *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(tag string) string {
+		return f.config(f.deployment(image(tag), onAll, continuing, createFirst), f.main(onAll, continuing, keepPrevious(0)))
+	}
+	w.apply(config("v1"))
+	watches := f.watchMains()
+	f.proxies["c"].Down(t)
+	w.applyFails(config("v2")).tells("Cluster is unreachable, and not forgotten", `"c"`)
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantMain(nameOf("v2"))
+		f.on[name].wantReleases(nameOf("v2"))
+	}
+	f.on["c"].wantMain(nameOf("v1"))
+	f.wantStatus(w, "a: started, b: started, c: pending (…)")
+	if _, deposed := w.attributes(theDeployment); deposed != 1 {
+		t.Errorf("%d deposed objects, want the one of v1 on c", deposed)
+	}
+	f.proxies["c"].Up(t)
+	w.apply(config("v2"))
+	for _, l := range f.on {
+		l.wantMain(nameOf("v2"))
+		l.wantReleases(nameOf("v2"))
+	}
+	f.wantStatus(w, "a: started, b: started, c: started")
+	w.wantNoChanges()
+	for _, watch := range watches {
+		watch.Check(t, drain)
+	}
+}
+
+// bumpFailsOnOne: the version that cannot start on c never gets traffic there, and
+// the one that has it is not removed there.
+func bumpFailsOnOne(t *testing.T, f *trio) {
+	w := f.workspace()
+	config := func(tag string) string {
+		return f.config(f.deployment(image(tag), onAll, continuing, createFirst), f.main(onAll, continuing, keepPrevious(0)))
+	}
+	w.apply(config("v1"))
+	watches := f.watchMains()
+	f.proxies["c"].SetFault(noWorkloads)
+	w.apply(config("v2")).warns(`cluster "c"; the others went on`)
+	for _, name := range []string{"a", "b"} {
+		f.on[name].wantMain(nameOf("v2"))
+		f.on[name].wantReleases(nameOf("v2"))
+	}
+	f.on["c"].wantMain(nameOf("v1"))
+	f.proxies["c"].SetFault(nil)
+	w.apply(config("v2"))
+	for _, l := range f.on {
+		l.wantMain(nameOf("v2"))
+		l.wantReleases(nameOf("v2"))
+	}
+	w.wantNoChanges()
+	for _, watch := range watches {
+		watch.Check(t, drain)
+	}
+}
+
+// watchMains follows the application's address on every cluster.
+func (f *trio) watchMains() []*testcluster.MainWatch {
+	var all []*testcluster.MainWatch
+	for _, l := range f.on {
+		all = append(all, l.watchMain())
+	}
+	return all
+}
