@@ -314,3 +314,20 @@ func TestGroupStaysWhereItCannotBeWatched(t *testing.T) {
 	s.stands(s.all("v2"))
 	check()
 }
+
+// Who was ready at first may not be when its turn comes: then it does not get the
+// traffic for a moment either.
+func TestGroupLooksOnceMore(t *testing.T) {
+	t.Parallel()
+	s := open(t, "api", "web")
+	check := s.watch()
+	s.written("api v2", func() { s.setReady(s.name("web", "v2"), corev1.ConditionFalse) })
+	p := s.processWith(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 3 * time.Second, Cleanup: 2 * time.Second})
+	done, err := p.promote(t.Context(), s.request("v2", func(a *asked) { a.waves[0].Bake = 2 * time.Second }))
+	s.proxy.SetFault(nil)
+	tells(t, err, "web: the deployment", "0 of its 1 pods are ready")
+	wantStatus(t, done, release.MainFailed, "api=rolled_back web=failed")
+	wantMoves(t, s.moves(), "api v2", "api v1")
+	s.stands(s.all("v1"))
+	check()
+}

@@ -28,9 +28,9 @@ func releaseOf(application, tag string) string {
 
 // application is a switchback_deployment under the application's name.
 func (l *lab) application(name, tag string, lines ...string) string {
-	return l.deploymentNamed(name, append([]string{
+	return l.deploymentNamed(name, overridden([]string{
 		fmt.Sprintf("application = %q", name), fmt.Sprintf("image = \"demo/%s:%s\"", name, tag), createFirst,
-	}, lines...)...)
+	}, lines)...)
 }
 
 func member(name string, lines ...string) string {
@@ -405,4 +405,63 @@ func TestAccGroupReadsTheWorld(t *testing.T) {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
+}
+
+// What is not known at plan is no inconsistent result at apply: a deployment's
+// id, and even which members there are.
+func TestAccGroupOfWhatIsNotKnown(t *testing.T) {
+	l := newLab(t)
+	w := l.workspace()
+	config := func(tag, names string) string {
+		return l.config(
+			fmt.Sprintf("resource \"terraform_data\" \"tag\" { input = %q }\n", tag),
+			fmt.Sprintf("resource \"terraform_data\" \"names\" { input = %q }\n", names),
+			l.application("api", "v1", `image = "demo/api:${terraform_data.tag.output}"`),
+			l.application("web", "v1"),
+			group(nil, `members = {
+    for name in toset(split(",", terraform_data.names.output)) : name => {
+      deployment_id = name == "web" ? switchback_deployment.web.id : switchback_deployment.api.id
+      traffic       = { service = { ports = { http = 80 } } }
+    }
+  }`))
+	}
+	w.apply(config("v1", "api"))
+	w.wantNoChanges()
+	w.apply(config("v2", "api"))
+	w.wantMember("api", "deployment_id", l.id("api", "v2"), "status", "finalized")
+	w.wantNoChanges()
+	w.apply(config("v3", "api,web"))
+	l.wantAddress("api", "v3")
+	l.wantAddress("web", "v1")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// An interrupted apply takes back what has moved, and leaves a state that the
+// next one goes on from.
+func TestAccGroupIsInterrupted(t *testing.T) {
+	l := newLab(t)
+	proxy := l.through()
+	w := l.workspace()
+	w.apply(l.both("v1", "v1", apiThenWeb))
+	reached := make(chan struct{}, 10)
+	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/web") {
+			return testcluster.Fault{}.AfterReply(func() { reached <- struct{}{} })
+		}
+		return testcluster.Fault{}
+	})
+	w.write(l.both("v2", "v2", `waves = [{ members = ["api"] }, { members = ["web"], bake = "5m" }]`))
+	if code, text := w.execInterrupted(func() { <-reached }, "apply", "-auto-approve", "-input=false", "-no-color"); code == 0 || !strings.Contains(text, "interrupted") {
+		t.Errorf("exit code %d\n%s", code, text)
+	}
+	proxy.SetFault(nil)
+	l.wantAddress("api", "v1")
+	l.wantAddress("web", "v1")
+	w.wantState(theGroup, "status", "cancelled")
+	w.wantMember("api", "deployment_id", l.id("api", "v1"), "status", "cancelled")
+	w.apply(l.both("v2", "v2", apiThenWeb))
+	l.wantAddress("web", "v2")
+	w.wantNoChanges()
 }
