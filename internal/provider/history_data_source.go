@@ -46,6 +46,7 @@ type entryModel struct {
 	Version      types.String `tfsdk:"version"`
 	From         types.String `tfsdk:"from"`
 	To           types.String `tfsdk:"to"`
+	Group        types.String `tfsdk:"group"`
 	By           types.String `tfsdk:"by"`
 	Duration     types.String `tfsdk:"duration"`
 	Run          *runModel    `tfsdk:"run"`
@@ -105,6 +106,7 @@ func entryAttributes() map[string]schema.Attribute {
 		"version":       dataString("That deployment's version; null where it is not known."),
 		"from":          dataString("Of a move of the traffic: id of the deployment that had it; null for none."),
 		"to":            dataString("Of a move of the traffic: id of the deployment that was meant to get it."),
+		"group":         dataString("Of a move of the traffic: name of the `switchback_deployment_group` that it was part of; null for none."),
 		"by":            dataString("Who did it, as the cluster names the user; null where it does not say."),
 		"duration":      dataString("How long it took, as a text like `12.3s`; null where it was not measured."),
 		"run": schema.SingleNestedAttribute{
@@ -161,7 +163,7 @@ func entryData(cluster, namespace string, e release.Entry) entryModel {
 		ID: types.StringValue(e.ID), Time: timeOrNull(e.Time), Cluster: types.StringValue(cluster),
 		Operation: types.StringValue(string(e.Operation)), Outcome: types.StringValue(string(e.Outcome)), Reason: textOrNull(e.Reason),
 		DeploymentID: idOrNull(namespace, e.Deployment), Version: textOrNull(e.Version),
-		From: idOrNull(namespace, e.From), To: idOrNull(namespace, e.To), By: textOrNull(e.By),
+		From: idOrNull(namespace, e.From), To: idOrNull(namespace, e.To), Group: textOrNull(e.Group), By: textOrNull(e.By),
 	}
 	if e.Duration > 0 {
 		m.Duration = types.StringValue(e.Duration.String())
