@@ -136,17 +136,7 @@ func TestAccBakeInterrupted(t *testing.T) {
 	}
 	w.apply(config("v1", "1s"))
 	w.write(config("v2", "9m"))
-	w.execInterrupted(func() {
-		l.whenMain(nameOf("v2"), func() {
-			testcluster.Eventually(t, time.Minute, "the bake", func() error {
-				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(t.Context(), "api-switchback", metav1.GetOptions{})
-				if err == nil && !strings.Contains(cm.Data[release.MainKey], `"step":"finalizing"`) {
-					err = fmt.Errorf("main is %s", cm.Data[release.MainKey])
-				}
-				return err
-			})
-		})()
-	}, "apply", "-auto-approve", "-input=false", "-no-color")
+	l.interruptBake(w, nameOf("v2"))
 	w.wantState(theMain, "status", "finalizing", "deployment_id", l.namespace+"/"+nameOf("v2"))
 	l.wantMain(nameOf("v2"))
 	l.wantPods(nameOf("v1"), 1)
@@ -157,6 +147,42 @@ func TestAccBakeInterrupted(t *testing.T) {
 	l.wantReleases(nameOf("v2"))
 	w.wantNoChanges()
 	watch.Check(t, drain)
+}
+
+// What an interrupted apply has moved may still be taken back by the next one:
+// its state says then where the traffic is.
+func TestAccBakeInterruptedAndFailed(t *testing.T) {
+	l := newLab(t)
+	w, watch := l.workspace(), l.watchMain()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(keepPrevious(0), `bake = "9m"`))
+	}
+	w.apply(l.config(l.deployment(image("v1"), replicas(3), createFirst), l.main(keepPrevious(0))))
+	w.write(config("v2"))
+	l.interruptBake(w, nameOf("v2"))
+	w.wantState(theMain, "status", "finalizing", "deployment_id", l.namespace+"/"+nameOf("v2"))
+	l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse)
+	w.applyFails(config("v2")).tells("Deployment did not pass its bake")
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "status", "rolled_back", "deployment_id", l.namespace+"/"+nameOf("v1"),
+		"split", map[string]any{"default": map[string]any{nameOf("v1"): 100}})
+	watch.Check(t, drain)
+}
+
+// interruptBake applies what is written, and presses Ctrl-C in the bake.
+func (l *lab) interruptBake(w *workspace, name string) {
+	l.t.Helper()
+	w.execInterrupted(func() {
+		l.whenMain(name, func() {
+			testcluster.Eventually(l.t, time.Minute, "the bake", func() error {
+				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
+				if err == nil && !strings.Contains(cm.Data[release.MainKey], `"step":"finalizing"`) {
+					err = fmt.Errorf("main is %s", cm.Data[release.MainKey])
+				}
+				return err
+			})
+		})()
+	}, "apply", "-auto-approve", "-input=false", "-no-color")
 }
 
 // clusterMessage is what main's cluster_status says of a cluster.

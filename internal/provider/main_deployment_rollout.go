@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -137,6 +138,24 @@ func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymen
 		}
 	}
 	m.ClusterStatus, m.Split = statuses.withMain(on).value(), splitValue(splits)
+}
+
+// agreed is the deployment that has all the traffic on all of the clusters, as
+// was seen; empty where they differ, or where one was not seen.
+func agreed(outcomes []rollout.MainOutcome, names []string) string {
+	on := map[string]bool{}
+	for _, name := range names {
+		i := slices.IndexFunc(outcomes, func(o rollout.MainOutcome) bool { return o.Cluster == name })
+		if i < 0 {
+			return ""
+		}
+		now, _ := outcomes[i].Split.Stable()
+		on[now] = true
+	}
+	if len(on) != 1 {
+		return ""
+	}
+	return slices.Collect(maps.Keys(on))[0]
 }
 
 // addLeftBehind warns of the clusters on which a promotion has failed that has

@@ -117,8 +117,12 @@ func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promot
 		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: asked.To}.String())
 		m.setMoved(done)
 	}
-	prior := *m
-	m.setEnded(ctx, &prior, done, m.clusterNames(ctx, diags), diags)
+	prior, names := *m, m.clusterNames(ctx, diags)
+	m.setEnded(ctx, &prior, done, names, diags)
+	if name := agreed(done.Clusters, names); name != "" && !done.Moved {
+		// What a run that was cut off had moved, and a refresh has seen, may be back.
+		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
+	}
 	m.Status = types.StringValue(string(done.Status))
 	m.StatusReason = textOrNull(done.Reason)
 }

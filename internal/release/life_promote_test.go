@@ -12,7 +12,10 @@ import (
 // promotion is a main_deployment's Create or Update that is under way.
 type promotion struct {
 	from, to, token string
-	there           bool // traffic was where it is wanted already
+	there           bool         // traffic was where it is wanted already
+	bakes           bool         // it may go back until it collects
+	resumed         bool         // it goes on with one that could go back and was killed
+	before          release.Main // what going back makes of it
 	keep            release.Keep
 	seen            release.Main // as it was found
 	next            int          // of its steps
@@ -24,6 +27,11 @@ type promotion struct {
 func (w *world) promote() {
 	w.refresh()
 	s := pick(w, "state", w.states)
+	if w.main != nil && w.main.Checkpoint != nil && rapid.Bool().Draw(w.T, "the same again") {
+		if i := slices.IndexFunc(w.states, func(one *state) bool { return one.name == w.main.Checkpoint.To }); i >= 0 {
+			s = w.states[i]
+		}
+	}
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 90).Draw(w.T, "minutes")) * time.Minute)
 	p := &promotion{to: s.name, token: w.fresh("main"), keep: release.Keep{
 		Count: rapid.IntRange(0, 2).Draw(w.T, "keep"),
@@ -31,8 +39,9 @@ func (w *world) promote() {
 		State: pick(w, "keep state", release.DesiredStates()),
 	}}
 	if w.main != nil {
-		p.seen = *w.main
+		p.seen, p.before = *w.main, *w.main
 	}
+	p.bakes = rapid.IntRange(0, 3).Draw(w.T, "bakes") > 0
 	if w.pointer != nil {
 		p.token = w.pointer.token
 	}
@@ -42,6 +51,7 @@ func (w *world) promote() {
 		// Somebody deleted the address: the state's deployment_id is the last that was seen.
 		p.from, p.meddled = w.main.Deployment, true
 	}
+	p.goOn(w)
 	r := w.record(p.to)
 	refused := release.Check(release.ActionMarkMain, release.Standing{Cluster: "prod", Status: r.Status})
 	if !p.there && (refused != nil || r.Custody == release.CustodyTerminating || !w.pods[p.to].up) {
@@ -49,11 +59,33 @@ func (w *world) promote() {
 		return
 	}
 	w.promotion, w.arriving = p, "" // the Lease has expired, and what was on its way has not come
+	if p.resumed && rapid.Bool().Draw(w.T, "its bake fails") {
+		w.advance(3)
+		w.failPromotion()
+		return
+	}
 	if rapid.Bool().Draw(w.T, "at once") {
 		w.advance(4)
 	} else {
-		w.advance(pick(w, "steps at first", []int{0, 1, 1, 2, 3}))
+		w.advance(pick(w, "steps at first", []int{0, 1, 1, 2, 3, 3}))
 	}
+}
+
+// goOn takes up a promotion that was killed while it could still go back.
+func (p *promotion) goOn(w *world) {
+	if cp := p.seen.Checkpoint; p.bakes && p.there && cp != nil && cp.To == p.to && cp.Before != nil && cp.From != "" {
+		p.from, p.before, p.resumed = cp.From, *cp.Before, true
+		w.count("a bake begins again")
+	}
+}
+
+// checkpoint is what a promotion has written down at a step.
+func (p *promotion) checkpoint(step release.MainStatus) *release.Checkpoint {
+	cp := &release.Checkpoint{From: p.from, To: p.to, Step: step}
+	if p.bakes {
+		cp.Before = p.before.AsBefore()
+	}
+	return cp
 }
 
 // split is who gets the traffic of the main address.
@@ -85,6 +117,9 @@ func (w *world) promoteOn() {
 		w.failPromotion()
 	case "is killed":
 		w.killPromotion()
+		if rapid.Bool().Draw(w.T, "and again at once") {
+			w.promote()
+		}
 	}
 }
 
@@ -98,7 +133,7 @@ func (w *world) advance(steps int) {
 				w.main = &release.Main{}
 			}
 			next := *w.main
-			next.Checkpoint = &release.Checkpoint{From: p.from, To: p.to, Step: release.MainRunning}
+			next.Checkpoint = p.checkpoint(release.MainRunning)
 			next.Owner = p.token
 			next = next.Keeping(p.keep)
 			w.main = &next
@@ -110,6 +145,9 @@ func (w *world) advance(steps int) {
 		case 3: // commit
 			w.commit(p)
 		case 4:
+			over := *w.main
+			over.Checkpoint = &release.Checkpoint{From: p.from, To: p.to, Step: release.MainFinalizing}
+			w.main = &over
 			if !w.collect(*w.main, true) {
 				w.promotion = nil // killed: the checkpoint stays
 				return
@@ -130,7 +168,7 @@ func (w *world) commit(p *promotion) {
 		next = next.Promoted(p.from) // somebody moved the address, or the ConfigMap was lost
 	}
 	next = next.Promoted(p.to).Noted(w.now)
-	next.Checkpoint = &release.Checkpoint{From: p.from, To: p.to, Step: release.MainFinalizing}
+	next.Checkpoint = p.checkpoint(release.MainFinalizing)
 	w.main = &next
 }
 
@@ -149,7 +187,7 @@ func (w *world) endPromotion(deployment string) {
 func (w *world) failPromotion() {
 	p := w.promotion
 	w.count("a promotion failed")
-	if p.next >= 3 && rapid.Bool().Draw(w.T, "moved") {
+	if p.next >= 3 && !p.resumed && rapid.Bool().Draw(w.T, "moved") {
 		w.endPromotion(p.to)
 		return
 	}
@@ -157,7 +195,10 @@ func (w *world) failPromotion() {
 		w.promotion = nil
 		return
 	}
-	if p.next >= 2 && !p.there {
+	if p.next >= 2 && (!p.there || p.resumed) {
+		if p.resumed {
+			w.count("a bake that began again fails")
+		}
 		if p.from != "" && !w.pods[p.from].up {
 			w.Fatalf("traffic is about to go back to %s, which has no pods any more", p.from)
 		}
@@ -167,7 +208,7 @@ func (w *world) failPromotion() {
 		w.main, w.promotion = nil, nil
 		return
 	}
-	next := p.seen
+	next := p.before
 	next.Owner = p.token
 	if next.Deployment != p.from {
 		next = next.Promoted(p.from).Noted(w.now)
@@ -176,6 +217,10 @@ func (w *world) failPromotion() {
 	w.main = &next
 	if w.pointer == nil || w.selector == "" {
 		w.promotion = nil
+		return
+	}
+	if p.resumed { // a refresh has seen the traffic where the killed one had moved it
+		w.endPromotion(p.from)
 		return
 	}
 	w.endPromotion(w.pointer.deployment)
