@@ -195,7 +195,7 @@ func (w *world) failPromotion() {
 		w.promotion = nil
 		return
 	}
-	if p.next >= 2 && (!p.there || p.resumed) {
+	if p.next >= 2 && !p.there || p.resumed {
 		if p.resumed {
 			w.count("a bake that began again fails")
 		}

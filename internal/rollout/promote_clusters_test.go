@@ -183,6 +183,7 @@ func TestPromotionOverClusters(t *testing.T) {
 		"one fails its bake, the others go":       bakeFailsOthersGo,
 		"one fails its bake, all go back":         bakeFailsAllGoBack,
 		"killed between two clusters, then fails": killedBetweenClusters,
+		"killed between two, then one is unready": killedThenUnready,
 		"one is not ready for it":                 oneIsUnready,
 		"one is added and fails its bake":         addedFailsItsBake,
 		"a create that fails leaves no owner":     failedCreateLeavesNoOwner,
@@ -411,7 +412,39 @@ func bakeFailsAllGoBack(t *testing.T, s *spanning) {
 // A run is killed when one cluster has moved. The next one cannot move another:
 // no version is left on one cluster by accident.
 func killedBetweenClusters(t *testing.T, s *spanning) {
-	ctx, kill := context.WithCancel(t.Context())
+	s.killedAfterOne()
+	s.on[1].proxy.SetFault(refuseService(0))
+	if done, err := s.promote(t.Context(), "v2", nil); err == nil || done.Moved || s.traffic() != "v1 v1 v1" {
+		t.Fatalf("%s: %+v, %v", s.traffic(), done, err)
+	}
+	s.on[1].proxy.SetFault(nil)
+	s.settled("v1")
+	s.must(s.promote(t.Context(), "v2", nil))
+	s.settled("v2")
+}
+
+func killedThenUnready(t *testing.T, s *spanning) {
+	s.killedAfterOne()
+	s.on[1].failReady()
+	told := len(s.on[0].history())
+	done, err := s.promote(t.Context(), "v2", nil)
+	var unready *release.NotReadyError
+	if !errors.As(err, &unready) || unready.Cluster != "b" || s.traffic() != "v1 v1 v1" {
+		t.Fatalf("%s: %+v, %v", s.traffic(), done, err)
+	}
+	if got, want := s.ended(done), "rolled_back v1, failed v1!, v1"; got != want {
+		t.Errorf("it ended as %s\nwant %s", got, want)
+	}
+	s.settled("v1")
+	if lines := s.on[0].short(s.on[0].history()[told:]); !slices.Equal(lines, []string{"rollback v2 v1"}) {
+		t.Errorf("the history of what went back has %q", lines)
+	}
+}
+
+// killedAfterOne kills a promotion when one cluster has moved.
+func (s *spanning) killedAfterOne() {
+	s.t.Helper()
+	ctx, kill := context.WithCancel(s.t.Context())
 	var once sync.Once
 	dead := func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() }
 	_, err := s.promote(ctx, "v2", func(r *rollout.PromoteRequest) {
@@ -428,19 +461,11 @@ func killedBetweenClusters(t *testing.T, s *spanning) {
 		}
 	})
 	if err == nil || s.traffic() != "v2 v1 v1" {
-		t.Fatalf("killed: %s, %v", s.traffic(), err)
+		s.t.Fatalf("killed: %s, %v", s.traffic(), err)
 	}
 	for _, l := range s.on {
 		l.proxy.SetFault(nil)
 	}
-	s.on[1].proxy.SetFault(refuseService(0))
-	if done, err := s.promote(t.Context(), "v2", nil); err == nil || done.Moved || s.traffic() != "v1 v1 v1" {
-		t.Fatalf("%s: %+v, %v", s.traffic(), done, err)
-	}
-	s.on[1].proxy.SetFault(nil)
-	s.settled("v1")
-	s.must(s.promote(t.Context(), "v2", nil))
-	s.settled("v2")
 }
 
 func oneIsUnready(t *testing.T, s *spanning) {

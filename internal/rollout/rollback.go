@@ -53,7 +53,7 @@ func sayTraffic(cause error, traffic string) {
 // may still go back.
 func (s *side) hasMoved() bool {
 	cp := s.main.Checkpoint
-	return s.returns || s.live != nil && s.begun && cp != nil && cp.Step == release.MainFinalizing && cp.Open()
+	return s.returns || s.resumed && s.seen.Deployment != s.before.Deployment || s.live != nil && s.begun && cp != nil && cp.Step == release.MainFinalizing && cp.Open()
 }
 
 // rollBackSide takes one cluster back. ctx tells a Ctrl-C, clean is for working.
