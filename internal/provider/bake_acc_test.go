@@ -32,13 +32,13 @@ func (l *lab) whenMain(name string, do func()) (done func()) {
 	return wg.Wait
 }
 
-// setSomeReady is setReady for so many of a release's pods.
-func (l *lab) setSomeReady(name string, count int, ready corev1.ConditionStatus) {
+// failTwo says of two of a release's pods that they are not ready any more.
+func (l *lab) failTwo(name string) {
 	l.t.Helper()
 	pods, err := l.cluster.Client().CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + name})
 	l.must(err)
-	patch := fmt.Appendf(nil, `{"status":{"conditions":[{"type":"Ready","status":%q},{"type":"ContainersReady","status":%q}]}}`, ready, ready)
-	for _, pod := range pods.Items[:count] {
+	patch := []byte(`{"status":{"conditions":[{"type":"Ready","status":"False"},{"type":"ContainersReady","status":"False"}]}}`)
+	for _, pod := range pods.Items[:2] {
 		_, err := l.cluster.Client().CoreV1().Pods(l.namespace).Patch(l.t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status")
 		l.must(err)
 	}
@@ -56,7 +56,7 @@ func TestAccBake(t *testing.T) {
 	w.apply(config("v1"))
 	pods := l.wantPods(nameOf("v1"), 3)
 
-	failed := l.whenMain(nameOf("v2"), func() { l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse) })
+	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
 	w.applyFails(config("v2", long)).tells("Deployment did not pass its bake", "1 of its 3 pods were ready, and it needs 2",
 		nameOf("v2"), "version v2", "Traffic: back where it was", "`retry_token`")
 	failed()
@@ -95,7 +95,7 @@ func TestAccBakeReverted(t *testing.T) {
 	}
 	w.apply(l.config(l.deployment(image("v1"), replicas(3), createFirst), l.main()))
 	pods := l.wantPods(nameOf("v1"), 3)
-	failed := l.whenMain(nameOf("v2"), func() { l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse) })
+	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
 	w.applyFails(config("v2")).tells("Deployment did not pass its bake")
 	failed()
 	watch.Check(t, drain)
@@ -161,7 +161,7 @@ func TestAccBakeInterruptedAndFailed(t *testing.T) {
 	w.write(config("v2"))
 	l.interruptBake(w, nameOf("v2"))
 	w.wantState(theMain, "status", "finalizing", "deployment_id", l.namespace+"/"+nameOf("v2"))
-	l.setSomeReady(nameOf("v2"), 2, corev1.ConditionFalse)
+	l.failTwo(nameOf("v2"))
 	w.applyFails(config("v2")).tells("Deployment did not pass its bake")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "status", "rolled_back", "deployment_id", l.namespace+"/"+nameOf("v1"),
