@@ -80,10 +80,13 @@ func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
 		dead, what = true, r.Method+" "+path.Base(path.Dir(r.Path))+"/"+path.Base(r.Path)
 		return testcluster.LostReply().BeforeReply(kill)
 	})
-	if _, err := s.mortal().promote(ctx, s.request("v2")); err == nil && dead && !strings.Contains(what, "leases/") {
+	_, died := s.mortal().promote(ctx, s.request("v2"))
+	s.proxy.SetFault(nil)
+	mu.Lock()
+	defer mu.Unlock()
+	if died == nil && dead && !strings.Contains(what, "leases/") {
 		t.Errorf("it does not know that it was killed after %s", what)
 	}
-	s.proxy.SetFault(nil)
 	if !dead && retreats {
 		s.stands(s.all("v1"))
 		return "", false
@@ -193,6 +196,8 @@ func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 			})
 			_, _ = s.mortal().promote(ctx, s.request("v1"))
 			s.proxy.SetFault(nil)
+			mu.Lock()
+			defer mu.Unlock()
 			more = dead
 			if !dead {
 				return
@@ -244,6 +249,8 @@ func TestGroupSurvivesFaults(t *testing.T) {
 					})
 					_, err := s.process().promote(t.Context(), s.request("v2"))
 					s.proxy.SetFault(nil)
+					mu.Lock()
+					defer mu.Unlock()
 					if err != nil || hits == 0 {
 						t.Fatalf("%d faults: %v", hits, err)
 					}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -119,7 +120,7 @@ func TestGroupsDoNotInterleave(t *testing.T) {
 	requests := []asked{of("v2", "web", "auth", "api"), of("v3", "api", "auth", "web"), of("v3", "auth", "api")}
 	var wg sync.WaitGroup
 	for _, request := range requests {
-		process := s.process()
+		process := s.processWith(rollout.Timing{Beat: 200 * time.Millisecond, Expiry: 30 * time.Second, Grace: time.Second, Settle: 20 * time.Second, Cleanup: 2 * time.Second})
 		req := process.group(request)
 		wg.Go(func() {
 			if done, err := process.engine.Promote(t.Context(), req); err != nil || done.Status != release.MainFinalized {
