@@ -309,6 +309,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	if diags.HasError() {
 		return true
 	}
+	m.AbandonUnreachable = types.BoolValue(false)
 	m.Status = types.StringValue(string(release.MainFinalized))
 	m.refreshStatus(observed)
 	m.Split = splitValue(splits)
