@@ -187,6 +187,9 @@ var explanations = []explanation{
 		return fmt.Sprintf("Nothing was changed. What asks for %s, too, takes the address over without touching its traffic: let the group %q forget it first, "+
 			"by a `removed` block with `lifecycle { destroy = false }`. The guide \"Groups and waves\" says how.", e.Deployment, e.Group)
 	}, path.Root("application")),
+	rule("Application has a DNS name", always[*release.NamedError](
+		"Nothing was changed. Take `dns` away from its switchback_main_deployment and apply that; then let the group take the address over. "+
+			"The records can be made outside of Switchback, from the clusters' addresses."), path.Root("members")),
 	rule("Nothing to go back to by itself", always[*release.GoBackError](
 		"Traffic was not touched. Say which deployment to go back to, or on which cluster."), path.Root("deployment_id")),
 	rule("Main deployment has moved meanwhile", always[*release.MovedError](

@@ -30,3 +30,15 @@ func (e *NoAddressError) Error() string {
 }
 
 func (e *NoAddressError) Unwrap() error { return e.Err }
+
+// NamedError says that an address has a DNS name, which a member of a group
+// cannot have: nobody would keep its records any more.
+type NamedError struct {
+	Cluster, ID string // namespace/application
+	Name        string
+	Group       string // what asks for the address
+}
+
+func (e *NamedError) Error() string {
+	return fmt.Sprintf("the address of %s on cluster %q has the DNS name %s, which the group %q would not keep", e.ID, e.Cluster, e.Name, e.Group)
+}

@@ -455,3 +455,29 @@ func TestOneFaultAtEveryRequestOfAName(t *testing.T) {
 		})
 	}
 }
+
+// TestNamedAddressStaysOutOfGroups: a group would leave the records behind.
+func TestNamedAddressStaysOutOfGroups(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	c.ExternalDNS(t)
+	l := named(t, c)
+	ctx, p := t.Context(), l.process(t)
+	_, _, err := p.promoteNamed(ctx, "v1", someDNS("203.0.113.10"))
+	p.must(err)
+	asMember := func() error {
+		promotion := p.engine.NewPromotion(rollout.PromoteRequest{
+			Service: p.balanced(), To: p.name("v1"), Member: rollout.Member{Group: "store", Name: "api"}, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
+		})
+		return p.engine.Together(ctx, []*rollout.Promotion{promotion}, promotion.Look)
+	}
+	var kept *release.NamedError
+	if err := asMember(); !errors.As(err, &kept) || kept.Group != "store" || kept.Name != "api.example.com" {
+		t.Errorf("with a name: %v", err)
+	}
+	_, _, err = p.promoteNamed(ctx, "v1", nil)
+	p.must(err)
+	if err := asMember(); err != nil {
+		t.Errorf("without one: %v", err)
+	}
+}

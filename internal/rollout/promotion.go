@@ -190,6 +190,9 @@ func (p *Promotion) mayTouch(s *side) error {
 	if p.req.Found != nil {
 		claim.Group = s.main.Group // going back changes nobody's ownership
 	}
+	if dns := s.main.DNS; dns != nil && dns.Object && claim.Group != "" {
+		return &release.NamedError{Cluster: s.cluster.Name(), ID: id, Name: dns.Spec.Name, Group: claim.Group}
+	}
 	switch release.DecidePointer(&s.main, claim) {
 	case release.PointerFree, release.PointerOurs:
 	case release.PointerTakeOver:
