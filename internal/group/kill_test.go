@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,32 +58,20 @@ func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
 	check := s.watch()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	var mu sync.Mutex
-	writes, dead := 0, false
 	next, retreats := strings.CutSuffix(next, " from a way back")
-	refused := !retreats
-	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case dead:
-			return testcluster.ConnectionReset()
-		case retreats && s.moved(r) == "web v2":
-			refused = true
+	var refused atomic.Bool
+	refused.Store(!retreats)
+	death := testcluster.DiesAfter(k, func(r *testcluster.Request) bool { return counts(r) && refused.Load() }, kill)
+	s.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
+		if _, dead := death.Last(); !dead && retreats && s.moved(r) == "web v2" {
+			refused.Store(true)
 			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
-		case !counts(r) || !refused:
-			return testcluster.Fault{}
 		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		dead, what = true, r.Method+" "+path.Base(path.Dir(r.Path))+"/"+path.Base(r.Path)
-		return testcluster.LostReply().BeforeReply(kill)
+		return death.Fault(r, n)
 	})
 	_, died := s.mortal().promote(ctx, s.request("v2"))
 	s.proxy.SetFault(nil)
-	mu.Lock()
-	defer mu.Unlock()
+	what, dead := death.Last()
 	if died == nil && dead && !strings.Contains(what, "leases/") {
 		t.Errorf("it does not know that it was killed after %s", what)
 	}
@@ -177,29 +165,11 @@ func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 			s.proxy.Reset()
 			ctx, kill := context.WithCancel(t.Context())
 			defer kill()
-			var mu sync.Mutex
-			writes, dead := 0, false
-			s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-				mu.Lock()
-				defer mu.Unlock()
-				if dead {
-					return testcluster.ConnectionReset()
-				}
-				if counts(r) {
-					writes++
-				}
-				if !counts(r) || writes < k {
-					return testcluster.Fault{}
-				}
-				dead = true
-				return testcluster.LostReply().BeforeReply(kill)
-			})
+			death := testcluster.DiesAfter(k, counts, kill)
+			s.proxy.SetFault(death.Fault)
 			_, _ = s.mortal().promote(ctx, s.request("v1"))
 			s.proxy.SetFault(nil)
-			mu.Lock()
-			defer mu.Unlock()
-			more = dead
-			if !dead {
+			if _, more = death.Last(); !more {
 				return
 			}
 			if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {

@@ -65,14 +65,27 @@ func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool
 // succeeded as a whole.
 func addTolerated(diags *diag.Diagnostics, outcomes []rollout.Outcome) {
 	for _, o := range outcomes {
-		if o.Err == nil {
-			continue
-		}
-		for _, one := range flatten(o.Err) {
-			summary, detail, _ := explain(one)
-			diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, o.Cluster),
-				detail+"\n\nThe change stands on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
-		}
+		warnOfCluster(diags, o.Cluster, o.Err, "The change stands")
+	}
+}
+
+// addLeftBehind does the same for a promotion.
+func addLeftBehind(diags *diag.Diagnostics, outcomes []rollout.MainOutcome) {
+	for _, o := range outcomes {
+		warnOfCluster(diags, o.Cluster, o.Err, "Traffic has moved")
+	}
+}
+
+// warnOfCluster tells what went wrong on one cluster while stands is true of the
+// others.
+func warnOfCluster(diags *diag.Diagnostics, cluster string, err error, stands string) {
+	if err == nil {
+		return
+	}
+	for _, one := range flatten(err) {
+		summary, detail, _ := explain(one)
+		diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, cluster),
+			detail+"\n\n"+stands+" on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
 	}
 }
 

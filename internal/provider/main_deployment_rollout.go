@@ -157,18 +157,3 @@ func agreed(outcomes []rollout.MainOutcome, names []string) string {
 	}
 	return slices.Collect(maps.Keys(on))[0]
 }
-
-// addLeftBehind warns of the clusters on which a promotion has failed that has
-// succeeded as a whole.
-func addLeftBehind(diags *diag.Diagnostics, outcomes []rollout.MainOutcome) {
-	for _, o := range outcomes {
-		if o.Err == nil {
-			continue
-		}
-		for _, one := range flatten(o.Err) {
-			summary, detail, _ := explain(one)
-			diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, o.Cluster),
-				detail+"\n\nTraffic has moved on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
-		}
-	}
-}

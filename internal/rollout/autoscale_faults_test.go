@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,29 +141,12 @@ func (l *life) killAfter(k int, step killedStep) (last string, was bool) {
 	l.t.Helper()
 	ctx, kill := context.WithCancel(l.t.Context())
 	defer kill()
-	var mu sync.Mutex
-	writes := 0
 	l.proxy.Reset()
-	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if was {
-			return testcluster.ConnectionReset()
-		}
-		if !r.Write() || strings.HasPrefix(r.Path, "/apis/auth") || strings.HasSuffix(r.Path, "/events") {
-			return testcluster.Fault{}
-		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		was, last = true, r.Method+" "+r.Path
-		return testcluster.LostReply().BeforeReply(kill)
-	})
+	death := testcluster.DiesAfter(k, ownWrite, kill)
+	l.proxy.SetFault(death.Fault)
 	err := step.do(ctx, l.mortal(l.t))
 	l.proxy.SetFault(nil)
-	mu.Lock()
-	defer mu.Unlock()
-	if !was {
+	if last, was = death.Last(); !was {
 		must(l.t, err)
 	}
 	return last, was

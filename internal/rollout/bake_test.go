@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -440,30 +439,16 @@ func bakeKilledAt(t *testing.T, passes bool, k int) (what string, hit bool) {
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	var mu sync.Mutex
-	writes, dead := 0, false
 	l.proxy.Reset()
-	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if dead {
-			return testcluster.ConnectionReset()
-		}
-		if !r.Write() || strings.HasSuffix(r.Path, "/events") || strings.Contains(r.Path, "reviews") {
-			return testcluster.Fault{}
-		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		dead, what = true, r.Method+" "+r.Path
-		return testcluster.LostReply().BeforeReply(kill)
-	})
+	death := testcluster.DiesAfter(k, ownWrite, kill)
+	l.proxy.SetFault(death.Fault)
 	b := baking{d: shortBake}
 	if !passes {
 		b = baking{d: longBake, seen: func() { l.setReady("v2", 2, corev1.ConditionFalse) }}
 	}
 	_, err := l.mortal(t).promoteBaking(ctx, "v2", b)
 	l.proxy.SetFault(nil)
+	what, dead := death.Last()
 	if dead {
 		var interrupted *cluster.InterruptedError
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &interrupted) {

@@ -388,26 +388,11 @@ func (l *life) killedAtWrite(t *testing.T, k int, do func(context.Context, *proc
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	var mu sync.Mutex
-	writes := 0
-	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case hit:
-			return testcluster.ConnectionReset()
-		case !r.Write() || strings.HasSuffix(r.Path, "/events") || strings.Contains(r.Path, "reviews"):
-			return testcluster.Fault{}
-		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		hit, what = true, r.Method+" "+r.Path
-		return testcluster.LostReply().BeforeReply(kill)
-	})
+	death := testcluster.DiesAfter(k, ownWrite, kill)
+	l.proxy.SetFault(death.Fault)
 	err := do(ctx, l.mortal(t))
 	l.proxy.SetFault(nil)
-	if !hit && err != nil {
+	if what, hit = death.Last(); !hit && err != nil {
 		t.Fatalf("undisturbed: %v", err)
 	}
 	return what, hit

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -131,26 +130,12 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 	}
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	var mu sync.Mutex
-	writes, dead := 0, false
 	l.proxy.Reset()
-	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if dead {
-			return testcluster.ConnectionReset()
-		}
-		if !r.Write() || strings.HasSuffix(r.Path, "/events") || strings.Contains(r.Path, "reviews") {
-			return testcluster.Fault{}
-		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		dead, what = true, r.Method+" "+r.Path
-		return testcluster.LostReply().BeforeReply(kill)
-	})
+	death := testcluster.DiesAfter(k, ownWrite, kill)
+	l.proxy.SetFault(death.Fault)
 	err := v.do(ctx, l.mortal(t))
 	l.proxy.SetFault(nil)
+	what, dead := death.Last()
 	if !dead {
 		if err != nil {
 			t.Fatalf("undisturbed: %v", err)
@@ -190,4 +175,10 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 	main.NeverEmpty(t)
 	l.statuses.allowed(l)
 	return what, true
+}
+
+// ownWrite says that a request is one of the writes that a verb does not do
+// without: nothing reads Events.
+func ownWrite(r *testcluster.Request) bool {
+	return r.Write() && !strings.HasSuffix(r.Path, "/events")
 }

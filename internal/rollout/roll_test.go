@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -404,28 +403,11 @@ func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what st
 	t.Helper()
 	ctx, kill := context.WithTimeout(t.Context(), 8*time.Second)
 	defer kill()
-	var mu sync.Mutex
-	writes := 0
-	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if hit {
-			return testcluster.ConnectionReset()
-		}
-		if !r.Write() || r.Method == http.MethodPost {
-			return testcluster.Fault{}
-		}
-		if writes++; writes < k {
-			return testcluster.Fault{}
-		}
-		hit, what = true, r.Method+" "+r.Path
-		return testcluster.LostReply().BeforeReply(kill)
-	})
+	death := testcluster.DiesAfter(k, func(r *testcluster.Request) bool { return r.Write() && r.Method != http.MethodPost }, kill)
+	s.proxy.SetFault(death.Fault)
 	err := s.mortal(t).update(ctx, spec, false)
 	s.proxy.SetFault(nil)
-	mu.Lock()
-	defer mu.Unlock()
-	if !hit {
+	if what, hit = death.Last(); !hit {
 		return fmt.Sprintf("nothing: %v", err), false
 	}
 	return what, true
