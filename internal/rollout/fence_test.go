@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -128,5 +129,25 @@ func TestAway(t *testing.T) {
 			}
 			main.Check(t, faultyDrain)
 		})
+	}
+}
+
+// TestLeaseGoesWithTheLast: a slow API server does not leave behind what nobody
+// would come for.
+func TestLeaseGoesWithTheLast(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	p := l.mortal(t)
+	must(t, p.deploy(t.Context(), "v1"))
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method == http.MethodDelete && strings.Contains(r.Path, "/leases/") {
+			return testcluster.Delay(600 * time.Millisecond)
+		}
+		return testcluster.Fault{}
+	})
+	must(t, p.terminate(t.Context(), "v1"))
+	l.proxy.SetFault(nil)
+	if left := l.objects(); len(left) > 0 {
+		t.Errorf("left are %v", left)
 	}
 }

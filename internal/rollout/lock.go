@@ -194,7 +194,11 @@ func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, s scope
 	return func(last bool) {
 		stop()
 		wg.Wait()
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.Cleanup)
+		limit := e.timing.Cleanup
+		if last && ctx.Err() == nil {
+			limit = e.timing.Settle // one that stays does expire, but nobody would come for it
+		}
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		letGo(clean, s.cluster, lease, last)
 		free()
