@@ -140,10 +140,14 @@ func TestNoRequestIsLost(t *testing.T) {
 	}
 }
 
+// proxyFollows bounds how long kube-proxy may take: its watches, as the kubelet's,
+// ask again up to a minute after an API server was restarted.
+const proxyFollows = 2 * time.Minute
+
 // untilAnsweredBy waits until a new connection leads to a version.
 func (w *workspace) untilAnsweredBy(url, version string) {
 	w.t.Helper()
-	testcluster.Eventually(w.t, 10*time.Second, version+" to answer", func() error {
+	testcluster.Eventually(w.t, proxyFollows, version+" to answer", func() error {
 		_, header, err := get(w.t.Context(), url)
 		if got := header.Get("X-Version"); err == nil && got != version {
 			err = fmt.Errorf("it is %s", got)
