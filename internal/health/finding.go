@@ -17,54 +17,13 @@ const (
 	Repeated Class = "repeated"
 	// Patient: it may heal by itself. Wait to the deadline, but say so.
 	Patient Class = "patient"
+	// Warning: it does not keep the release from being healthy, but from something
+	// else that was asked for. Never fatal.
+	Warning Class = "warning"
 )
 
 // Classes lists every Class, surest first.
-func Classes() []Class { return []Class{Certain, Repeated, Patient} }
-
-// Cause is why a release is not healthy, in Kubernetes' own word where it has
-// one. It titles errors, and it stays the same while the kubelet alternates
-// between the reasons of one cause (ErrImagePull and ImagePullBackOff), so that
-// a grace period can be measured by it.
-type Cause string
-
-// Causes, those that lead to others first.
-const (
-	CausePodsRefused         Cause = "FailedCreate"
-	CauseInvalidImageName    Cause = "InvalidImageName"
-	CauseImageNeverPull      Cause = "ErrImageNeverPull"
-	CauseImageSignature      Cause = "SignatureValidationFailed"
-	CauseImageInspect        Cause = "ImageInspectError"
-	CauseImagePull           Cause = "ImagePullBackOff"
-	CauseContainerConfig     Cause = "CreateContainerConfigError"
-	CauseContainerCreate     Cause = "CreateContainerError"
-	CauseContainerRun        Cause = "RunContainerError"
-	CauseContainerHook       Cause = "ContainerHookError"
-	CauseOutOfMemory         Cause = "OOMKilled"
-	CauseCrashLoop           Cause = "CrashLoopBackOff"
-	CauseUnschedulable       Cause = "Unschedulable"
-	CauseSchedulingGated     Cause = "SchedulingGated"
-	CauseVolume              Cause = "FailedMount"
-	CauseSandbox             Cause = "FailedCreatePodSandBox"
-	CauseRegistryUnavailable Cause = "RegistryUnavailable"
-	CausePodFailed           Cause = "PodFailed"
-	CauseInitRunning         Cause = "InitContainerRunning"
-	CauseNotStarted          Cause = "StartupProbeFailing"
-	CauseNotReady            Cause = "NotReady"
-	CauseReadinessGate       Cause = "ReadinessGatesNotReady"
-	CauseDeadline            Cause = "ProgressDeadlineExceeded"
-)
-
-// Causes lists every Cause, those that lead to others first; findings of one
-// class are shown in this order.
-func Causes() []Cause {
-	return []Cause{
-		CausePodsRefused, CauseInvalidImageName, CauseImageNeverPull, CauseImageSignature, CauseImageInspect,
-		CauseImagePull, CauseContainerConfig, CauseContainerCreate, CauseContainerRun, CauseContainerHook,
-		CauseOutOfMemory, CauseCrashLoop, CauseUnschedulable, CauseSchedulingGated, CauseVolume, CauseSandbox,
-		CauseRegistryUnavailable, CausePodFailed, CauseInitRunning, CauseNotStarted, CauseNotReady, CauseReadinessGate, CauseDeadline,
-	}
-}
+func Classes() []Class { return []Class{Certain, Repeated, Patient, Warning} }
 
 // Finding is one cause, with everything a person needs to act on it. Its texts
 // are redacted.
@@ -73,12 +32,13 @@ type Finding struct {
 	Class     Class
 	Object    string // "pod api-7f3c9a1e-6c9f8-x2x8d": the first of those it concerns
 	Container string
-	Sentence  string // what is wrong
-	Evidence  string // what the cluster says about it, verbatim
-	Hint      string // what to do
-	Affected  int    // how many pods, of
-	Of        int    // how many; both zero where it is not about pods
-	LogsOf    *PodRef
+	Sentence  string  // what is wrong
+	Evidence  string  // what the cluster says about it, verbatim
+	Hint      string  // what to do
+	Affected  int     // how many pods, of
+	Of        int     // how many; both zero where it is not about pods
+	LogsOf    *PodRef // whose log shows more; nil: none does
+	Log       string  // the end of that log; empty where it was not read
 }
 
 // aPod begins the Object of a finding about a pod.
@@ -89,6 +49,13 @@ type PodRef struct {
 	Pod       string
 	Container string
 	Previous  bool // of the container that ran before the present one
+}
+
+// takeLog adds the end of the log that shows more, if it was read.
+func (f *Finding) takeLog(logs map[PodRef]string) {
+	if f.LogsOf != nil {
+		f.Log = lastWords(Redact(logs[*f.LogsOf]))
+	}
 }
 
 // merge makes one finding of the same cause in many pods, and sorts: sure ones

@@ -6,9 +6,13 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // Input is everything a verdict is made of. Only Workload is required: with
@@ -26,6 +30,32 @@ type Input struct {
 	// Events are those of the workload's objects; events.k8s.io writes the same
 	// ones.
 	Events []*corev1.Event
+	// Around is what only explains: it is looked at when something is wrong.
+	Around Around
+	// Limits are where patience ends; zero ones are the defaults.
+	Limits Limits
+}
+
+// Around are the objects around a workload that may be why it is not healthy.
+// What is nil was not looked at, or is not there.
+type Around struct {
+	Claims          []*corev1.PersistentVolumeClaim
+	Quotas          []*corev1.ResourceQuota
+	LimitRanges     []*corev1.LimitRange
+	ServiceAccounts []*corev1.ServiceAccount
+	Services        []*corev1.Service // that lead, or should lead, to its pods
+	Endpoints       []*discoveryv1.EndpointSlice
+	Autoscaler      *autoscalingv2.HorizontalPodAutoscaler
+	Disruption      *policyv1.PodDisruptionBudget
+	Routes          []*gatewayv1.HTTPRoute // that lead to one of Services
+	// Logs are the ends of logs, by whose they are, as they were read: Compute
+	// redacts them.
+	Logs map[PodRef]string
+}
+
+// Limits are the counts from which on something is no accident any more.
+type Limits struct {
+	Crashes int32 // restarts of one container; 0: CrashThreshold
 }
 
 // State is what became of a release.
@@ -71,14 +101,18 @@ func Compute(in Input) Verdict {
 	for _, pod := range pods {
 		found = append(found, podFindings(pod, events)...)
 	}
+	found = append(found, aroundFindings(in, pods)...)
 	v.Findings = merge(found, len(pods))
+	for i := range v.Findings {
+		v.Findings[i].takeLog(in.Around.Logs)
+	}
 	if len(v.Findings) > 1 {
 		// That the deadline has passed only echoes the others.
 		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Cause == CauseDeadline })
 	}
 	if len(v.Findings) > 0 {
 		v.Class = v.Findings[0].Class
-		if v.Class != Patient {
+		if v.Class == Certain || v.Class == Repeated {
 			v.State = Failed
 		}
 	}

@@ -10,6 +10,7 @@ type Spec struct {
 	OnFailure   OnFailure
 	IgnoreDrift []string // field paths, e.g. "spec.template.metadata.annotations"
 	Content     Content
+	Health      Health // when its pods count, and when waiting for them ends
 
 	Strategy Strategy // empty means StrategyBlueGreen
 	Rolling  Rolling  // of StrategyRolling

@@ -2,9 +2,11 @@ package rollout
 
 import (
 	"context"
+	"io"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -79,6 +81,13 @@ type Teller interface {
 	User(ctx context.Context) string
 }
 
+// LogReader reads what containers write.
+type LogReader interface {
+	// Log opens the log of one container of a pod; the caller closes it, and it
+	// ends with ctx.
+	Log(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error)
+}
+
 // Clock is the cluster's own. It is for times that outlast a process, which are
 // compared with nothing but what the same clock said.
 type Clock interface {
@@ -97,5 +106,6 @@ type Cluster interface {
 	Reader
 	Writer
 	Scaler
+	LogReader
 	View(namespace string) View
 }
