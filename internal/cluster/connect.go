@@ -103,7 +103,7 @@ func restClient(config rest.Config, gv schema.GroupVersion, client *http.Client)
 		config.APIPath = "/api"
 	}
 	config.ContentType = "application/vnd.kubernetes.protobuf"
-	if gv == externaldns.GroupVersion { // a custom resource is JSON, in both directions
+	if gv == externaldns.GroupVersion || gv == gatewayVersion { // a custom resource is JSON, in both directions
 		config.ContentType = runtime.ContentTypeJSON
 	}
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"

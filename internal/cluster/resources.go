@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
@@ -46,11 +47,14 @@ var (
 	resources      = map[reflect.Type]resource{}
 )
 
+// gatewayVersion is where the Gateway API serves its routes: custom resources.
+var gatewayVersion = schema.GroupVersion(gatewayv1.GroupVersion)
+
 func init() {
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
 		eventsv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, authorizationv1.AddToScheme, authenticationv1.AddToScheme,
-		externaldns.AddToScheme,
+		externaldns.AddToScheme, gatewayv1.Install,
 	} {
 		utilruntime.Must(add(scheme))
 	}
@@ -73,6 +77,7 @@ func init() {
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectAccessReview", "selfsubjectaccessreviews", &authorizationv1.SelfSubjectAccessReview{}, nil)
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectRulesReview", "selfsubjectrulesreviews", &authorizationv1.SelfSubjectRulesReview{}, nil)
 	register(authenticationv1.SchemeGroupVersion, "SelfSubjectReview", "selfsubjectreviews", &authenticationv1.SelfSubjectReview{}, nil)
+	register(gatewayVersion, "HTTPRoute", "httproutes", &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{})
 	register(externaldns.GroupVersion, externaldns.Kind, externaldns.Plural, &externaldns.DNSEndpoint{}, &externaldns.DNSEndpointList{})
 }
 

@@ -27,7 +27,8 @@ type StartError struct {
 	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
 	Rolling bool   // the same, of pods with other content in place
 	Baking  bool   // it was healthy, and did not stay so while nothing else was changed
-	Err     error  // why the wait ended where that is not the verdict alone; may be nil
+	Unread  []Unread
+	Err     error // why the wait ended where that is not the verdict alone; may be nil
 }
 
 // Summary names the most likely cause.
@@ -182,7 +183,7 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 	return in, nil
 }
 
-// startError joins the last verdict with the events of the release's pods, and
+// startError joins the last verdict with everything around the release's pods, and
 // says what became of the traffic. It has a little time of its own: the wait's
 // is over.
 func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, why error) error {
@@ -192,16 +193,15 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 	if !errors.Is(why, errFailed) {
 		failure.Err = why
 	}
-	if in, err := e.evidence(asked, c.View(t.id.Namespace), t, applied); err == nil && in.Workload != nil {
-		events := &corev1.EventList{}
-		if c.List(asked, t.id.Namespace, "", events) == nil {
-			for i := range events.Items {
-				in.Events = append(in.Events, &events.Items[i])
-			}
+	in, unread, err := gather(asked, c, Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
+	if err == nil && in.Workload.UID == applied.UID {
+		if t.spec.Autoscaling == nil {
+			in.WantReplicas = deref(applied.Spec.Replicas)
 		}
 		if now := health.Compute(in); len(now.Findings) > 0 {
 			failure.Verdict = now
 		}
+		failure.Unread = unread
 	}
 	if main, _, err := e.liveMain(asked, c, t.id.Namespace, t.application()); err == nil && main != nil && main.Deployment != "" {
 		failure.Traffic = "unchanged, 100 % on " + main.Deployment
