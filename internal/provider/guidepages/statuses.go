@@ -33,8 +33,8 @@ var kinds = map[release.Kind]string{
 	release.KindError:     "Something went wrong. It stays until it is asked for again; `status_reason` says why.",
 }
 
-// page is the whole template.
-func page() string {
+// statuses is the page of all statuses.
+func statuses() string {
 	var b strings.Builder
 	b.WriteString(head)
 	for _, kind := range release.Kinds() {
