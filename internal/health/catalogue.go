@@ -105,8 +105,8 @@ var catalogue = []Explanation{
 	{CauseImagePlatform, aboutImages, Certain, "The image was not built for the node's operating system or processor.", "build the image for the nodes' platform too, or choose nodes with node_selector, as kubernetes.io/arch"},
 	{CauseImageUnusable, aboutImages, Certain, "What the registry sent is no usable image: damaged, or of a kind that the runtime does not know.", "push the image again; see that it is a container image"},
 	{CauseImageInspect, aboutImages, Patient, "The node cannot read the image that it has.", "look at the node's container runtime and its disk"},
-	{CauseImageRateLimited, aboutImages, Repeated, "The registry refuses to serve more for now (429). Gives up once it has been refused several times.", "log in with image_pull_secrets, pull through a mirror, or wait"},
-	{CauseRegistryUnavailable, aboutImages, Repeated, "The registry does not answer, or with a server error: its name, its address, its certificate, or it is down. Gives up once it has failed several times.", "check the registry's name, that it is up, and that the nodes can reach it"},
+	{CauseImageRateLimited, aboutImages, Repeated, "The registry refuses to serve more for now (429). Gives up when three pulls of a pod have been refused, which takes the kubelet most of a minute.", "log in with image_pull_secrets, pull through a mirror, or wait"},
+	{CauseRegistryUnavailable, aboutImages, Repeated, "The registry does not answer, or with a server error: its name, its address, its certificate, or it is down. Gives up when three pulls of a pod have failed, which takes the kubelet most of a minute.", "check the registry's name, that it is up, and that the nodes can reach it"},
 	{CauseImagePull, aboutImages, Certain, "The image cannot be pulled, for a reason that is not one of the others.", "read what the registry and the node's runtime say"},
 
 	{CauseContainerConfig, aboutContainers, Certain, "The container cannot be configured: a Secret, a ConfigMap or a key of one is missing, or it would run as root and must not.", "create what it names, or correct the reference; an image that runs as root needs run_as_user"},
@@ -149,6 +149,12 @@ var catalogue = []Explanation{
 
 // Catalogue explains every Cause, those that lead to others first.
 func Catalogue() []Explanation { return slices.Clone(catalogue) }
+
+// explanation is the table's row.
+func explanation(cause Cause) Explanation {
+	at := slices.IndexFunc(catalogue, func(e Explanation) bool { return e.Cause == cause })
+	return catalogue[at]
+}
 
 // Causes lists every Cause, those that lead to others first.
 func Causes() []Cause {

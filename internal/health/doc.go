@@ -3,5 +3,7 @@
 // and it keeps no time.
 //
 // Decisions rest on what the API defines: reasons, conditions, exit codes,
-// counts. Messages are quoted as evidence and never matched.
+// counts. Where only the text of a message tells, as with what a registry
+// answered, one table for each subject has the texts, tested on real ones; a text
+// that is in none makes the finding less particular, and never a failure.
 package health

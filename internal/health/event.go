@@ -66,18 +66,33 @@ func lastSeen(e *corev1.Event) time.Time {
 	return e.CreationTimestamp.Time
 }
 
+func firstSeen(e *corev1.Event) time.Time {
+	switch {
+	case !e.FirstTimestamp.IsZero():
+		return e.FirstTimestamp.Time
+	case !e.EventTime.IsZero():
+		return e.EventTime.Time
+	}
+	return e.CreationTimestamp.Time
+}
+
+// count is how often it happened.
+func count(e *corev1.Event) int32 {
+	n := max(e.Count, 1)
+	if e.Series != nil {
+		n = max(n, e.Series.Count)
+	}
+	return n
+}
+
 // quote is an event as evidence; empty for nil.
 func quote(e *corev1.Event) string {
 	if e == nil {
 		return ""
 	}
-	count := max(e.Count, 1)
-	if e.Series != nil {
-		count = max(count, e.Series.Count)
-	}
 	times := ""
-	if count > 1 {
-		times = fmt.Sprintf(" %d times", count)
+	if n := count(e); n > 1 {
+		times = fmt.Sprintf(" %d times", n)
 	}
 	return fmt.Sprintf("event %q%s: %s", e.Reason, times, strings.TrimSpace(e.Message))
 }

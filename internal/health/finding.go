@@ -96,7 +96,7 @@ func merge(found []Finding, pods int) []Finding {
 	})
 	for i := range merged {
 		merged[i].Sentence = Redact(merged[i].Sentence)
-		merged[i].Evidence = shorten(Redact(merged[i].Evidence))
+		merged[i].Evidence = shorten(Redact(merged[i].Evidence), mostEvidence)
 	}
 	return merged
 }

@@ -105,7 +105,7 @@ func TestGolden(t *testing.T) {
 var withoutFixture = []health.Cause{
 	health.CauseNoServiceAccount, health.CauseQuota, health.CauseLimitRange, health.CausePodSecurity, health.CauseAdmissionDenied, health.CauseAdmissionUnavailable,
 
-	health.CauseImageNotFound, health.CauseImageUnauthorized, health.CauseImagePlatform, health.CauseImageUnusable, health.CauseImageRateLimited,
+	health.CauseImagePlatform, health.CauseImageUnusable,
 	health.CauseExecFormat, health.CauseStartupKilled, health.CauseLivenessKilled, health.CauseReadiness,
 
 	health.CauseClaimMissing, health.CauseClaimLost, health.CauseClaimPending,
@@ -280,7 +280,7 @@ func TestRedact(t *testing.T) {
 func TestLongEvidenceIsCut(t *testing.T) {
 	in := fixture(t, "testdata/webhook.yaml")
 	in.Workload.Status.Conditions[0].Message = strings.Repeat("é", 3000)
-	if got := []rune(health.Compute(in).Findings[0].Evidence); len(got) != 1000 {
+	if got := []rune(health.Compute(in).Findings[0].Evidence); len(got) != 600 {
 		t.Errorf("%d characters", len(got))
 	}
 }

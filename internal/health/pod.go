@@ -57,8 +57,12 @@ func subjects(pod *corev1.Pod, events eventsByPod) []subject {
 	return list
 }
 
-// finding fills in what all findings about a container have.
+// finding fills in what all findings about a container have. Without a hint it
+// has the table's.
 func (s subject) finding(cause Cause, class Class, sentence, evidence, hint string) *Finding {
+	if hint == "" {
+		hint = explanation(cause).Try
+	}
 	return &Finding{
 		Cause: cause, Class: class,
 		Object: aPod + s.pod.Name, Container: s.status.Name,

@@ -1,6 +1,9 @@
 package health
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 const hidden = "***"
 
@@ -36,16 +39,18 @@ func Redact(text string) string {
 	}
 	return assignment.ReplaceAllStringFunc(text, func(found string) string {
 		parts := assignment.FindStringSubmatch(found)
-		if prose[parts[2]] {
+		if prose[strings.TrimRight(parts[2], ":.")] {
 			return found
 		}
 		return parts[1] + hidden
 	})
 }
 
-// shorten keeps evidence readable: runtimes nest the same error many times.
-func shorten(text string) string {
-	const most = 1000
+// mostEvidence is how many characters of evidence are kept: some policies and
+// schedulers write pages.
+const mostEvidence = 600
+
+func shorten(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) <= most {
 		return text

@@ -24,7 +24,7 @@ func TestAccFailedReleaseLeavesTheOldOne(t *testing.T) {
 		w.apply(config("v1"))
 		pods := l.wantPods(nameOf("v1"), 1)
 		r := w.applyFails(config("missing"))
-		r.tells("Deployment failed to start: ImagePullBackOff", "demo/api:missing", "Traffic: unchanged, 100 % on "+nameOf("v1"), nameOf("missing"))
+		r.tells("Deployment failed to start: ImageNotFound", "demo/api:missing", "Traffic: unchanged, 100 % on "+nameOf("v1"), nameOf("missing"))
 		l.wantMain(nameOf("v1"))
 		l.wantCustody(nameOf("missing"), release.CustodyAbandoned)
 		l.eventuallyPods(nameOf("missing"), 0)
@@ -38,7 +38,7 @@ func TestAccFailedReleaseLeavesTheOldOne(t *testing.T) {
 		l.wantSamePods(nameOf("v1"), pods)
 		l.wantCustody(nameOf("v1"), release.CustodyOwned)
 
-		w.applyFails(config("missing")).tells("ImagePullBackOff")
+		w.applyFails(config("missing")).tells("ImageNotFound")
 		w.apply(config("v2")) // forward
 		l.wantMain(nameOf("v2"))
 		l.wantReleases(nameOf("v1"), nameOf("v2")) // what was abandoned is collected
@@ -78,7 +78,7 @@ func TestAccFailingAgainDoublesNothing(t *testing.T) {
 func TestAccFirstReleaseThatFailsIsTold(t *testing.T) {
 	t.Parallel()
 	tests := map[string][]string{
-		"missing": {"ImagePullBackOff", "not found"},
+		"missing": {"ImageNotFound", "has no such image"},
 		"crash":   {"CrashLoopBackOff"},
 		"oom":     {"OOMKilled"},
 		"unready": {"timeouts.create", "5s"},
@@ -118,7 +118,7 @@ func TestAccOnFailure(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			l := newLab(t)
 			w := l.workspace()
-			w.applyFails(l.config(l.deployment(image("missing"), fmt.Sprintf("on_failure = %q", action)))).tells("ImagePullBackOff")
+			w.applyFails(l.config(l.deployment(image("missing"), fmt.Sprintf("on_failure = %q", action)))).tells("ImageNotFound")
 			want(l, nameOf("missing"))
 			w.wantAbsent(theDeployment)
 		})

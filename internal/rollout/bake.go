@@ -37,7 +37,7 @@ func (e *BakeError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.",
 		e.ID, e.Version, e.Cluster, e.After.Round(100*time.Millisecond), e.Bake, e.Seen)
-	writeFindings(&b, e.Verdict.Findings)
+	b.WriteString(health.Text(e.Verdict.Findings))
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
 	}

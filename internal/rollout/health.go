@@ -65,7 +65,7 @@ func (e *StartError) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
 	}
-	writeFindings(&b, e.Verdict.Findings)
+	b.WriteString(health.Text(e.Verdict.Findings))
 	if e.RolledBack != "" {
 		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
 	}
@@ -76,24 +76,6 @@ func (e *StartError) Error() string {
 }
 
 func (e *StartError) Unwrap() error { return e.Err }
-
-// writeFindings adds a paragraph for each finding.
-func writeFindings(b *strings.Builder, findings []health.Finding) {
-	for _, f := range findings {
-		fmt.Fprintf(b, "\n\n%s: %s", f.Cause, f.Sentence)
-		where := f.Object
-		if f.Of > 1 {
-			where = fmt.Sprintf("%s (%d of %d pods)", where, f.Affected, f.Of)
-		}
-		fmt.Fprintf(b, "\n  Where: %s", where)
-		if f.Evidence != "" {
-			fmt.Fprintf(b, "\n  Evidence: %s", strings.ReplaceAll(f.Evidence, "\n", "\n    "))
-		}
-		if f.Hint != "" {
-			fmt.Fprintf(b, "\n  Try: %s", f.Hint)
-		}
-	}
-}
 
 // errVanished says that the workload was deleted while it was waited for.
 var errVanished = errors.New("its Deployment was deleted while it was starting")
