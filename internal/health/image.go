@@ -164,3 +164,16 @@ var inBrackets = regexp.MustCompile(`\(([^)]+)\)`)
 func quoteEach(names string) string {
 	return `"` + strings.Join(strings.Split(names, ", "), `", "`) + `"`
 }
+
+// NeedsEvents says that a verdict without events may be another one than with
+// them: a pull's error, and how often it has failed, may be told only there.
+func (v Verdict) NeedsEvents() bool {
+	if len(v.Findings) == 0 {
+		return false
+	}
+	switch v.Findings[0].Cause { //nolint:exhaustive // of all the others the status tells enough
+	case CauseImagePull, CauseImageRateLimited, CauseRegistryUnavailable:
+		return true
+	}
+	return false
+}

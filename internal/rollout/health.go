@@ -95,6 +95,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	var since, healthy time.Time
 	var restarts int32
 	seen := false
+	pulls := &pullWatch{cluster: c}
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		in, err := e.evidence(ctx, view, t, applied)
 		if err != nil || in.Workload == nil {
@@ -108,7 +109,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 			restarts = now // from before this wait, or of pods that are gone since
 		}
 		seen = true
-		verdict = health.Compute(in)
+		verdict = pulls.verdict(ctx, in)
 		if verdict.State != health.Healthy {
 			healthy = time.Time{}
 		} else if healthy.IsZero() {
