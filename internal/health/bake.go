@@ -47,22 +47,22 @@ func (b *Bake) Judge(in Input, ready int32) string {
 		}
 	}
 	pods, _ := current(in)
-	return b.ends(pods, begins)
+	return b.ends(pods, in.Limits.crashes(), begins)
 }
 
 // ends looks at containers that are up again by now.
-func (b *Bake) ends(pods []*corev1.Pod, begins bool) string {
+func (b *Bake) ends(pods []*corev1.Pod, crashes int32, begins bool) string {
 	kills := 0
 	for _, pod := range pods {
 		for _, s := range subjects(pod, nil) {
-			if s.kind == "init container" {
+			if s.kind == initContainer {
 				continue // it ends anyway
 			}
 			container := string(pod.UID) + "/" + s.status.Name
 			if begins {
 				b.restarts[container] = s.status.RestartCount
 			}
-			if since := s.status.RestartCount - b.restarts[container]; since >= CrashThreshold {
+			if since := s.status.RestartCount - b.restarts[container]; since >= crashes {
 				return fmt.Sprintf("%s %q of pod %s was restarted %s", s.kind, s.status.Name, pod.Name, times(since))
 			}
 			if end, _ := s.lastEnd(); end != nil && end.Reason == "OOMKilled" {

@@ -1,8 +1,11 @@
 package health
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -12,9 +15,11 @@ const unknownExit int32 = -1
 
 // From these counts on it is no accident any more.
 const (
-	CrashThreshold int32 = 3 // restarts
+	CrashThreshold int32 = 3 // restarts, unless Limits say another number
 	OOMThreshold   int32 = 2 // kills
 )
+
+func (l Limits) crashes() int32 { return cmp.Or(l.Crashes, CrashThreshold) }
 
 // crashFinding: the container starts and ends again. A container that is up and
 // ready has got over it.
@@ -31,11 +36,12 @@ func crashFinding(s subject) *Finding {
 	if !running {
 		ends++ // it is down: the last end has not been followed by a restart
 	}
+	log := &PodRef{Pod: s.pod.Name, Container: s.status.Name, Previous: !now}
 	f := s.oomFinding(end, ends)
 	if f == nil {
-		f = s.exitFinding(end, running)
+		f = s.exitFinding(end, running, cmp.Or(lastWords(end.Message), lastWords(s.logs[*log])))
 	}
-	f.LogsOf = &PodRef{Pod: s.pod.Name, Container: s.status.Name, Previous: !now}
+	f.LogsOf = log
 	return f
 }
 
@@ -56,49 +62,96 @@ func (s subject) oomFinding(end *corev1.ContainerStateTerminated, kills int32) *
 		fmt.Sprintf("raise resources.limits.memory above %s, or make the application use less", limit.String()))
 }
 
-func (s subject) exitFinding(end *corev1.ContainerStateTerminated, running bool) *Finding {
+// exitFinding takes the container's last words as far as they are known, from
+// its termination message or its log.
+func (s subject) exitFinding(end *corev1.ContainerStateTerminated, running bool, said string) *Finding {
 	// Between two crashes it runs for a moment: that says nothing yet.
 	class := Patient
-	if !running && s.status.RestartCount >= CrashThreshold {
+	if !running && s.status.RestartCount >= s.limits.crashes() {
 		class = Repeated
 	}
-	if s.wasTold(end) {
-		sentence := fmt.Sprintf("does not pass its %s: it was ended, with %s, and was restarted %s", s.deadlyProbes(), exit(end), times(s.status.RestartCount))
-		evidence := quoteAll(s.events.all(s.pod, s.status.Name, "Killing", "Unhealthy")) + "\n" + lastWords(end.Message)
-		return s.finding(CauseCrashLoop, class, sentence, strings.TrimSpace(evidence),
-			"see why it does not answer in time, or give it more: a startup_probe with a higher failure_threshold")
+	evidence := lastWords(end.Message)
+	if probe := s.killedFor(end); probe != nil {
+		return s.killFinding(probe, end, class, evidence)
+	}
+	if t := find(lastWordsTroubles, said); t != nil {
+		if class == Patient && !running && !strings.Contains(said, "\n") {
+			class = Certain // the runtime says it, in place of the program
+		}
+		return s.finding(t.cause, class, t.says, cmp.Or(evidence, said), t.try)
 	}
 	sentence := fmt.Sprintf("ended with %s and was restarted %s", exit(end), times(s.status.RestartCount))
-	evidence := lastWords(end.Message)
 	if evidence == "" {
 		evidence = quote(s.events.last(s.pod, s.status.Name, "Unhealthy"))
 	}
 	return s.finding(CauseCrashLoop, class, sentence, evidence, crashHint(s, end))
 }
 
-// deadlyProbes names the container's probes for which the kubelet ends it; ""
-// if it has none.
-func (s subject) deadlyProbes() string {
-	switch live, start := s.spec.LivenessProbe != nil, s.spec.StartupProbe != nil; {
-	case live && start:
-		return "startup_probe or liveness_probe"
-	case live:
-		return "liveness_probe"
-	case start:
-		return "startup_probe"
+// deadlyProbe is a probe for which the kubelet ends a container.
+type deadlyProbe struct {
+	cause Cause
+	word  string // the kubelet's, in events
+	name  string // the attribute's
+	spec  *corev1.Probe
+}
+
+// deadlyProbes are those that the container has.
+func (s subject) deadlyProbes() []deadlyProbe {
+	var probes []deadlyProbe
+	if p := s.spec.StartupProbe; p != nil {
+		probes = append(probes, deadlyProbe{CauseStartupKilled, "startup", "startup_probe", p})
+	}
+	if p := s.spec.LivenessProbe; p != nil {
+		probes = append(probes, deadlyProbe{CauseLivenessKilled, "liveness", "liveness_probe", p})
+	}
+	return probes
+}
+
+var killedForProbe = regexp.MustCompile(`failed (startup|liveness) probe`)
+
+// killedFor is the probe for which the kubelet ended the container; nil where it
+// did not. Events are dropped where there are many, so an older one counts where
+// the exit code is that of a program that was told to end.
+func (s subject) killedFor(end *corev1.ContainerStateTerminated) *deadlyProbe {
+	for _, e := range s.events.all(s.pod, s.status.Name, "Killing") {
+		word := killedForProbe.FindStringSubmatch(e.Message)
+		if word == nil || !endsWhenTold(end) && lastSeen(e).Before(end.StartedAt.Time) {
+			continue
+		}
+		for _, p := range s.deadlyProbes() {
+			if p.word == word[1] {
+				return &p
+			}
+		}
+	}
+	return nil
+}
+
+func (s subject) killFinding(p *deadlyProbe, end *corev1.ContainerStateTerminated, class Class, evidence string) *Finding {
+	sentence := fmt.Sprintf("does not pass its %s", p.name)
+	failed := s.probeEvent(p.word)
+	t := find(probeTroubles, messageOf(failed))
+	if t != nil {
+		sentence += fmt.Sprintf(" (%s)", t.says)
+	}
+	sentence += fmt.Sprintf(": it was ended%s, with %s, and was restarted %s", after(end), exit(end), times(s.status.RestartCount))
+	evidence = strings.TrimSpace(quote(failed) + "\n" + quote(s.events.last(s.pod, s.status.Name, "Killing")) + "\n" + evidence)
+	return s.finding(p.cause, class, sentence, evidence, s.killHint(p, end, t))
+}
+
+// after is how long it ran, where that is known.
+func after(end *corev1.ContainerStateTerminated) string {
+	if ran := lived(end); ran > 0 {
+		return fmt.Sprintf(" %s after its start", ran)
 	}
 	return ""
 }
 
-// wasTold says that the kubelet ended the container, for a probe. Events are
-// dropped where there are many, so an older one counts where the exit code is
-// that of a program that was told to end.
-func (s subject) wasTold(end *corev1.ContainerStateTerminated) bool {
-	killing := s.events.last(s.pod, s.status.Name, "Killing")
-	if killing == nil || s.deadlyProbes() == "" {
-		return false
+func lived(end *corev1.ContainerStateTerminated) time.Duration {
+	if end.StartedAt.IsZero() || end.FinishedAt.IsZero() {
+		return 0
 	}
-	return endsWhenTold(end) || !lastSeen(killing).Before(end.StartedAt.Time)
+	return end.FinishedAt.Sub(end.StartedAt.Time).Round(time.Second)
 }
 
 // endsWhenTold: after SIGTERM a program ends properly, or not, or is killed.
@@ -119,17 +172,21 @@ func lastWords(log string) string {
 
 func crashHint(s subject, end *corev1.ContainerStateTerminated) string {
 	probes := s.deadlyProbes()
+	var names []string
+	for _, p := range probes {
+		names = append(names, p.name)
+	}
 	switch {
-	case end.ExitCode == 0 && s.kind != "init container" && probes == "":
+	case end.ExitCode == 0 && s.kind != initContainer && len(probes) == 0:
 		return "a server must keep running in the foreground; check command and args"
 	case end.ExitCode == 126 || end.ExitCode == 127:
 		return "check that command names a program in the image that may be executed"
-	case endsWhenTold(end) && probes != "":
-		return fmt.Sprintf("if the events name its %s, give it more time or add a startup_probe; else read its log", probes)
+	case endsWhenTold(end) && len(probes) > 0:
+		return fmt.Sprintf("if the events name its %s, give it more time or add a startup_probe; else read its log", strings.Join(names, " or "))
 	case end.ExitCode == 137:
 		return "it was killed, most often for its memory: see resources.limits.memory, and the node"
 	}
-	return "read its log; the usual reasons are a missing variable, file or database"
+	return ""
 }
 
 // exit is how a container ended, in words.

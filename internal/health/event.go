@@ -97,15 +97,6 @@ func quote(e *corev1.Event) string {
 	return fmt.Sprintf("event %q%s: %s", e.Reason, times, strings.TrimSpace(e.Message))
 }
 
-// quoteAll quotes each event on a line of its own.
-func quoteAll(events []*corev1.Event) string {
-	lines := make([]string, len(events))
-	for i, e := range events {
-		lines[i] = quote(e)
-	}
-	return strings.Join(lines, "\n")
-}
-
 func messageOf(e *corev1.Event) string {
 	if e == nil {
 		return ""

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -51,11 +52,16 @@ type PodRef struct {
 	Previous  bool // of the container that ran before the present one
 }
 
-// takeLog adds the end of the log that shows more, if it was read.
+// takeLog adds the end of the log that shows more, if it was read. What the
+// evidence has of it is not told twice.
 func (f *Finding) takeLog(logs map[PodRef]string) {
-	if f.LogsOf != nil {
-		f.Log = lastWords(Redact(logs[*f.LogsOf]))
+	if f.LogsOf == nil {
+		return
 	}
+	f.Log = lastWords(Redact(logs[*f.LogsOf]))
+	logged := strings.Split(f.Log, "\n")
+	evidence := slices.DeleteFunc(strings.Split(f.Evidence, "\n"), func(line string) bool { return slices.Contains(logged, line) })
+	f.Evidence = strings.Join(evidence, "\n")
 }
 
 // merge makes one finding of the same cause in many pods, and sorts: sure ones
@@ -68,6 +74,7 @@ func merge(found []Finding, pods int) []Finding {
 	var merged []Finding
 	at := map[key]int{}
 	for _, f := range found {
+		f = plainer(f, found)
 		k := key{f.Cause, f.Container}
 		i, known := at[k]
 		if !known {
@@ -80,7 +87,7 @@ func merge(found []Finding, pods int) []Finding {
 		}
 		first := &merged[i]
 		affected := first.Affected + 1
-		if rank(f.Class) < rank(first.Class) { // the pod that shows it most clearly speaks for the others
+		if rank(f.Class) < rank(first.Class) || rank(f.Class) == rank(first.Class) && first.Evidence == "" && f.Evidence != "" { // the pod that shows it most clearly speaks for the others
 			of := first.Of
 			*first = f
 			first.Of = of
@@ -100,5 +107,31 @@ func merge(found []Finding, pods int) []Finding {
 	}
 	return merged
 }
+
+// plainer is a finding with the cause that another pod tells more of: of a pull
+// that waits, old kubelets do not say in each pod why it has failed.
+func plainer(f Finding, found []Finding) Finding {
+	if f.Cause != CauseImagePull || f.Evidence != "" {
+		return f
+	}
+	for _, other := range found {
+		if other.Container == f.Container && other.Cause != f.Cause && explanation(other.Cause).About == aboutImages {
+			f.Cause, f.Class = other.Cause, other.Class
+			break
+		}
+	}
+	return f
+}
+
+// Alike says that two verdicts tell a person the same, of other pods.
+func (v Verdict) Alike(other Verdict) bool {
+	return len(v.Findings) > 0 && slices.EqualFunc(v.Findings, other.Findings, func(a, b Finding) bool {
+		return a.Cause == b.Cause && a.Container == b.Container && a.Hint == b.Hint && withoutCounts(a.Sentence) == withoutCounts(b.Sentence)
+	})
+}
+
+var counts = regexp.MustCompile(`\b(?:once|\d+ times|(?:\d+h)?(?:\d+m)?\d+s)\b`)
+
+func withoutCounts(sentence string) string { return counts.ReplaceAllString(sentence, "") }
 
 func rank(c Class) int { return slices.Index(Classes(), c) }

@@ -99,7 +99,7 @@ func Compute(in Input) Verdict {
 	events := eventIndex(in.Events)
 	found := rolloutFindings(in.Workload)
 	for _, pod := range pods {
-		found = append(found, podFindings(pod, events)...)
+		found = append(found, podFindings(in, pod, events)...)
 	}
 	found = append(found, aroundFindings(in, pods)...)
 	v.Findings = merge(found, len(pods))
@@ -126,7 +126,7 @@ func Restarts(in Input) int32 {
 	sum := int32(0)
 	for _, pod := range pods {
 		for _, s := range subjects(pod, nil) {
-			if s.kind != "init container" {
+			if s.kind != initContainer {
 				sum += s.status.RestartCount
 			}
 		}

@@ -106,7 +106,6 @@ var withoutFixture = []health.Cause{
 	health.CauseNoServiceAccount, health.CauseQuota, health.CauseLimitRange, health.CausePodSecurity, health.CauseAdmissionDenied, health.CauseAdmissionUnavailable,
 
 	health.CauseImagePlatform, health.CauseImageUnusable,
-	health.CauseExecFormat, health.CauseStartupKilled, health.CauseLivenessKilled, health.CauseReadiness,
 
 	health.CauseClaimMissing, health.CauseClaimLost, health.CauseClaimPending,
 	health.CauseEvicted, health.CauseDrained, health.CausePreempted, health.CauseNodeNotReady, health.CauseTerminating,

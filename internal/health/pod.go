@@ -10,19 +10,32 @@ import (
 // subject is one container of one pod, with what is known about it.
 type subject struct {
 	pod    *corev1.Pod
-	kind   string // "container", "init container" or "sidecar"
+	kind   string
 	spec   corev1.Container
 	status corev1.ContainerStatus
 	events eventsByPod
+
+	peers  []*corev1.Pod // pods of the release, this one too
+	logs   map[PodRef]string
+	limits Limits
 }
 
+// What users call the kinds of containers. Ephemeral ones are no cause: somebody
+// is looking.
+const (
+	appContainer  = "container"
+	initContainer = "init container"
+	sidecar       = "sidecar"
+)
+
 // podFindings are what is wrong with one pod, containers first.
-func podFindings(pod *corev1.Pod, events eventsByPod) []Finding {
+func podFindings(in Input, pod *corev1.Pod, events eventsByPod) []Finding {
 	if pod.Status.Phase == corev1.PodFailed {
 		return []Finding{podFailedFinding(pod)} // how its containers ended is part of that
 	}
 	var found []Finding
 	for _, s := range subjects(pod, events) {
+		s.peers, s.logs, s.limits = in.Pods, in.Around.Logs, in.Limits
 		for _, look := range []func(subject) *Finding{imageFinding, configFinding, crashFinding, initFinding, probeFinding} {
 			if f := look(s); f != nil {
 				found = append(found, *f)
@@ -49,10 +62,10 @@ func subjects(pod *corev1.Pod, events eventsByPod) []subject {
 	}
 	var list []subject
 	for _, status := range pod.Status.InitContainerStatuses {
-		list = append(list, subject{pod, initKind(specs["init/"+status.Name]), specs["init/"+status.Name], status, events})
+		list = append(list, subject{pod: pod, kind: initKind(specs["init/"+status.Name]), spec: specs["init/"+status.Name], status: status, events: events})
 	}
 	for _, status := range pod.Status.ContainerStatuses {
-		list = append(list, subject{pod, "container", specs[status.Name], status, events})
+		list = append(list, subject{pod: pod, kind: appContainer, spec: specs[status.Name], status: status, events: events})
 	}
 	return list
 }

@@ -98,7 +98,9 @@ func splitImage(image string) (host, repository, tag string) {
 	return host, repository, tag
 }
 
-var urlHost = regexp.MustCompile(`https?://(?:[^\s/@"']+@)?([^\s/"'?,;)]+[^\s/"'?,;:.)])`)
+// urlHost is the host of an address that was asked, which is not every one that
+// a text has: some explain.
+var urlHost = regexp.MustCompile(`(?i)\bhttps?://(?:[^\s/@"']+@)?([a-z0-9.:\[\]-]*[a-z0-9\]])/(?:v2|[^\s"']*token)\b`)
 
 // registryOf is who was asked, as the sentence names it. What a node says names
 // whom it did not reach, such as a mirror; CRI-O may ask another registry than

@@ -21,9 +21,9 @@ import (
 // summary, a detail with what, where and what to do next, and the attribute
 // where one is known.
 
-// addError tells every error in err.
+// addError tells every error in err, once for all clusters that tell the same.
 func addError(diags *diag.Diagnostics, err error) {
-	for _, one := range flatten(err) {
+	for _, one := range rollout.Alike(flatten(err)) {
 		summary, detail, at := explain(one)
 		if at.Equal(path.Empty()) {
 			diags.AddError(summary, detail)
@@ -64,27 +64,40 @@ func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool
 // addTolerated warns of the clusters on which a change has failed that has
 // succeeded as a whole.
 func addTolerated(diags *diag.Diagnostics, outcomes []rollout.Outcome) {
+	var starts []error
 	for _, o := range outcomes {
-		warnOfCluster(diags, o.Cluster, o.Err, "The change stands")
+		for _, one := range flatten(o.Err) {
+			var start *rollout.StartError
+			if errors.As(one, &start) {
+				starts = append(starts, one)
+			} else {
+				warnOfCluster(diags, fmt.Sprintf("cluster %q", o.Cluster), one, "The change stands")
+			}
+		}
+	}
+	for _, one := range rollout.Alike(starts) {
+		var start *rollout.StartError
+		errors.As(one, &start)
+		warnOfCluster(diags, start.Where(), one, "The change stands")
 	}
 }
 
 // addLeftBehind does the same for a promotion.
 func addLeftBehind(diags *diag.Diagnostics, outcomes []rollout.MainOutcome) {
 	for _, o := range outcomes {
-		warnOfCluster(diags, o.Cluster, o.Err, "Traffic has moved")
+		warnOfCluster(diags, fmt.Sprintf("cluster %q", o.Cluster), o.Err, "Traffic has moved")
 	}
 }
 
-// warnOfCluster tells what went wrong on one cluster while stands is true of the
-// others.
-func warnOfCluster(diags *diag.Diagnostics, cluster string, err error, stands string) {
+// warnOfCluster tells what went wrong somewhere while stands is true of the other
+// clusters.
+func warnOfCluster(diags *diag.Diagnostics, where string, err error, stands string) {
 	if err == nil {
 		return
 	}
 	for _, one := range flatten(err) {
 		summary, detail, _ := explain(one)
-		diags.AddWarning(fmt.Sprintf("%s (cluster %q; the others went on)", summary, cluster),
+		diags.AddWarning(fmt.Sprintf("%s (%s; the others went on)", summary, where),
 			detail+"\n\n"+stands+" on the other clusters, as rollout.on_failure = \"continue\" asks for. The next plan shows what is missing, and the next apply goes on there.")
 	}
 }

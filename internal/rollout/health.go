@@ -23,6 +23,8 @@ type StartError struct {
 	Verdict    health.Verdict
 	RolledBack string // what became of a change of content in place
 
+	Others []*StartError // of other clusters, that tell the same: see Alike
+
 	Traffic string // what became of the application's traffic: nothing
 	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
 	Rolling bool   // the same, of pods with other content in place
@@ -58,7 +60,7 @@ func (e *StartError) Error() string {
 	if e.Rolling {
 		what = "new pods are available"
 	}
-	fmt.Fprintf(&b, "Deployment %s (version %s) on cluster %q: %d of %d %s.", e.ID, e.Version, e.Cluster, e.Verdict.Ready, e.Verdict.Want, what)
+	fmt.Fprintf(&b, "Deployment %s (version %s) on %s: %s %s.", e.ID, e.Version, e.Where(), e.available(), what)
 	if e.Baking {
 		b.WriteString(" It was healthy before, and was being watched before the next clusters follow.")
 	}
