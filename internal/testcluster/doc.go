@@ -9,6 +9,10 @@
 // the API server, and [Cluster.WatchMain] proves that an address never lost its
 // last ready pod.
 //
+// kwok's nodes have no logs. [Cluster.Kubelet] is a node that has, with pods whose
+// statuses the test writes: the API server in front of it, its authorization and
+// the wire are real.
+//
 // The environment variable SWITCHBACK_TEST_KUBECONFIG names a cluster to use
 // instead of the shared one.
 package testcluster
