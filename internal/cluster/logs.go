@@ -20,14 +20,15 @@ func (c *Cluster) Log(ctx context.Context, namespace, pod string, options *corev
 	_, err = c.do(ctx, call{"read the log of", res, namespace, pod, readTimeout}, func(attempt context.Context) (err error) {
 		// The time of an attempt is for the reply's beginning: the stream has ctx's.
 		stream, cancel := context.WithCancel(context.WithoutCancel(attempt))
-		context.AfterFunc(ctx, cancel)
+		unhook := context.AfterFunc(ctx, cancel)
 		begun := context.AfterFunc(attempt, cancel)
 		log, err = c.request("GET", res, namespace, pod).SubResource("log").VersionedParams(options, parameterCodec).Stream(stream)
 		if err != nil || !begun() {
+			unhook()
 			cancel()
 			return cmp.Or(err, attempt.Err())
 		}
-		log = &logStream{log, cancel}
+		log = &logStream{log, func() { unhook(); cancel() }}
 		return nil
 	})
 	return log, err
@@ -36,7 +37,7 @@ func (c *Cluster) Log(ctx context.Context, namespace, pod string, options *corev
 // logStream ends its request when it is closed.
 type logStream struct {
 	io.ReadCloser
-	cancel context.CancelFunc
+	cancel func()
 }
 
 func (s *logStream) Close() error {

@@ -51,6 +51,7 @@ type Kubelet struct {
 	told     map[types.UID]bool // the pods that have a status of ours
 	logs     []*kubeletLog
 	requests []string
+	sending  int
 }
 
 // Kubelet makes a node with such a kubelet, which ends with the test. The API

@@ -70,6 +70,24 @@ func (k *Kubelet) Requests() []string {
 	return slices.Clone(k.requests)
 }
 
+// Sending is how many logs it is sending now.
+func (k *Kubelet) Sending() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sending
+}
+
+func (k *Kubelet) begin() (end func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sending++
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.sending--
+	}
+}
+
 // log is what a container has written, and a channel that is closed when it writes
 // more.
 func (k *Kubelet) log(pod, container string, previous bool) ([]LogLine, <-chan struct{}) {
@@ -108,6 +126,7 @@ func (k *Kubelet) handler() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
+		defer k.begin()()
 		w.WriteHeader(http.StatusOK)
 		k.send(w, r, container, previous, options)
 	})
