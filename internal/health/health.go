@@ -15,9 +15,10 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// Input is everything a verdict is made of. Only Workload is required: with
-// less to look at, less is said.
+// Input is everything a verdict is made of. With less to look at, less is said.
 type Input struct {
+	// Workload is nil where nothing is known but pods: then all of them count, and
+	// WantReplicas does not.
 	Workload     *appsv1.Deployment
 	WantReplicas int32
 	// Generation is that of the API server's reply to our own write: what was
@@ -85,6 +86,9 @@ type Verdict struct {
 
 // Compute judges a release.
 func Compute(in Input) Verdict {
+	if in.Workload == nil {
+		return computePods(in)
+	}
 	status := in.Workload.Status
 	v := Verdict{State: Progressing, Want: in.WantReplicas}
 	if status.ObservedGeneration < max(in.Workload.Generation, in.Generation) {
@@ -141,7 +145,10 @@ func complete(s appsv1.DeploymentStatus, want int32) bool {
 // current divides the pods that are not being deleted into those of the current
 // template, by name, and older ones.
 func current(in Input) (pods, old []*corev1.Pod) {
-	newest := newestReplicaSet(in.ReplicaSets, in.Workload.UID)
+	var newest *appsv1.ReplicaSet
+	if in.Workload != nil {
+		newest = newestReplicaSet(in.ReplicaSets, in.Workload.UID)
+	}
 	for _, pod := range in.Pods {
 		switch {
 		case pod.DeletionTimestamp != nil:
