@@ -24,13 +24,13 @@ var layers = [][]string{
 	{"provider"},
 	{"group"},
 	{"rollout"},
-	{"workload", "health", "traffic", "analysis", "policy", "source"},
+	{"workload", "health", "logs", "traffic", "analysis", "policy", "source"},
 	{"release"},
 }
 
 // pure are the packages that compute and do nothing else: no I/O, no clock
 // that ticks in a context, no process.
-var pure = []string{"release", "workload", "health", "policy"}
+var pure = []string{"release", "workload", "health", "logs", "policy"}
 
 // impure are the standard library's ways to the world. A name covers what is
 // below it.
@@ -90,7 +90,7 @@ func layersPointDown(s source, imported string) string {
 	case from == target:
 		return "packages of one layer do not know each other"
 	default:
-		return "imports point down: provider, group, rollout, {workload, health, traffic, analysis, policy, source}, release"
+		return "imports point down: provider, group, rollout, {workload, health, logs, traffic, analysis, policy, source}, release"
 	}
 }
 
@@ -258,6 +258,9 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"internal/workload/x.go", "os", false},
 		{"internal/health/x.go", "context", false},
 		{"internal/policy/x.go", "math/rand/v2", false},
+		{"internal/logs/x.go", "os", false},
+		{"internal/logs/x.go", ours + "health", false},
+		{"internal/rollout/x.go", ours + "logs", true},
 		{"internal/health/x_test.go", "os", true},
 		{"internal/release/x.go", "time", true},
 		{"internal/rollout/x.go", "context", true},
