@@ -36,6 +36,9 @@ func asks(planned, prior tftypes.Value) bool {
 		}
 		name, _ := steps[0].(tftypes.AttributeName)
 		a, ok := inputs[string(name)]
+		if ok && name == "health" {
+			return healthAsks(planned, prior)
+		}
 		return ok && (a.IsRequired() || a.IsOptional()) && !slices.Contains(governing, string(name))
 	})
 }

@@ -41,6 +41,7 @@ type deploymentModel struct {
 	AbandonUnreachable types.Bool   `tfsdk:"abandon_unreachable"`
 
 	RollingUpdate types.Object `tfsdk:"rolling_update"`
+	Health        types.Object `tfsdk:"health"`
 
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
@@ -193,6 +194,7 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
 	}
 	m.setStrategy(d, &spec)
+	m.setHealth(d, &spec)
 	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
 	if whollyKnown(ctx, m.Autoscaling) {
 		spec.Autoscaling = decode[*autoscalingModel](d, m.Autoscaling).autoscaling()
@@ -250,6 +252,7 @@ func newDeploymentModel() deploymentModel {
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Container:        object("container"),
 		RollingUpdate:    object("rolling_update"),
+		Health:           object("health"),
 		Rollout:          object("rollout"),
 		ClusterStatus:    noClusterStatus(),
 		InitContainers:   list("init_containers"),
@@ -284,6 +287,7 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
 
 	m.fromStrategy(e, spec)
+	m.fromHealth(e, spec)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

@@ -41,6 +41,7 @@ func everything() release.Spec {
 	}
 	return release.Spec{
 		Namespace: "shop", Environment: "staging", Replicas: 3, OnFailure: release.OnFailureKeep, IgnoreDrift: []string{"spec.replicas"},
+		Health:       release.Health{FailFastGrace: ptr[time.Duration](0), CrashLimit: 5, LogTail: ptr[int32](0)},
 		DesiredState: release.DesiredStopped, RestartTriggers: map[string]string{"secret": "2", "empty": ""},
 		Autoscaling: &release.Autoscaling{Min: 2, Max: 9, CPU: ptr[int32](80), Memory: ptr[int32](60)},
 		Content: release.Content{
@@ -75,7 +76,7 @@ func TestSpecSurvivesTheModel(t *testing.T) {
 		},
 		"rolling": {
 			Namespace: "shop", Replicas: 2, OnFailure: release.OnFailureStop, DesiredState: release.DesiredStarted, Strategy: release.StrategyRolling,
-			Rolling: release.Rolling{MaxSurge: "1", MaxUnavailable: "10%", MinReadySeconds: 3, ProgressDeadline: 90 * time.Minute},
+			Rolling: release.Rolling{MaxSurge: "1", MaxUnavailable: "10%"}, Health: release.Health{MinReady: 3 * time.Second, ProgressDeadline: 90 * time.Minute},
 			Content: release.Content{Application: "api", Version: "1", Image: "api:1"},
 		},
 		"recreate": {

@@ -189,6 +189,7 @@ func (p *deploymentPlan) create() {
 		}
 	}
 	p.nameInPlace()
+	p.checkHealth(p.plan.Timeouts.Create, "timeouts.create")
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
 	p.attempt()
@@ -204,6 +205,7 @@ func (p *deploymentPlan) update() {
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
 	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
 	m.Drift = noDrift()
+	p.checkHealth(m.Timeouts.Update, "timeouts.update")
 
 	// What is as desired and has a reason is what an update has failed to change,
 	// or was interrupted at: the pods it asked for may be what lives, but not well.

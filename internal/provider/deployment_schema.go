@@ -118,6 +118,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				"Nothing is restarted when the deployment is created, adopted or stopped." + inPlace),
 			"strategy":       strategyAttribute(),
 			"rolling_update": rollingUpdateAttribute(),
+			"health":         healthAttribute(),
 			"ignore_drift": schema.ListAttribute{
 				ElementType: types.StringType,
 				Optional:    true,

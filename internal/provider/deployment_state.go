@@ -278,6 +278,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 			return true
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
+		spec.Health = workload.HealthOf(o.Workload, o.Record.Health)
 		if o.Autoscaler != nil {
 			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)
 		}

@@ -3,11 +3,12 @@ package provider
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // durationValidator accepts Go durations that are not negative, or not zero either.
@@ -37,16 +38,7 @@ func (v durationValidator) ValidateString(ctx context.Context, req validator.Str
 }
 
 // durationText is a duration as people write it: 48h, not 48h0m0s.
-func durationText(d time.Duration) string {
-	text := d.String()
-	if short, ok := strings.CutSuffix(text, "m0s"); ok {
-		text = short + "m"
-	}
-	if short, ok := strings.CutSuffix(text, "h0m"); ok {
-		text = short + "h"
-	}
-	return text
-}
+func durationText(d time.Duration) string { return release.DurationText(d) }
 
 // sameDuration keeps the prior text where the new one means the same length of
 // time, so that "60s" -> "1m" is no change. Terraform allows a plan to keep a

@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"time"
-
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -10,10 +8,8 @@ import (
 )
 
 type rollingUpdateModel struct {
-	MaxSurge         types.String `tfsdk:"max_surge"`
-	MaxUnavailable   types.String `tfsdk:"max_unavailable"`
-	MinReadySeconds  types.Int32  `tfsdk:"min_ready_seconds"`
-	ProgressDeadline types.String `tfsdk:"progress_deadline"`
+	MaxSurge       types.String `tfsdk:"max_surge"`
+	MaxUnavailable types.String `tfsdk:"max_unavailable"`
 }
 
 // setStrategy puts the model's strategy into a spec.
@@ -25,11 +21,7 @@ func (m *deploymentModel) setStrategy(d decoder, spec *release.Spec) {
 		return // not content, may still be unknown
 	}
 	r := decode[rollingUpdateModel](d, m.RollingUpdate)
-	limit, _ := time.ParseDuration(r.ProgressDeadline.ValueString()) // the schema has seen to it
-	spec.Rolling = release.Rolling{
-		MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString(),
-		MinReadySeconds: r.MinReadySeconds.ValueInt32(), ProgressDeadline: limit,
-	}
+	spec.Rolling = release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
 }
 
 // fromStrategy is the way back, for an import.
@@ -42,27 +34,9 @@ func (m *deploymentModel) fromStrategy(e encoder, spec release.Spec) {
 		return
 	}
 	typed := rollingUpdateModel{MaxSurge: textOrNull(r.MaxSurge), MaxUnavailable: textOrNull(r.MaxUnavailable)}
-	if r.MinReadySeconds > 0 {
-		typed.MinReadySeconds = types.Int32Value(r.MinReadySeconds)
-	}
-	if r.ProgressDeadline > 0 {
-		typed.ProgressDeadline = types.StringValue(shortDuration(r.ProgressDeadline))
-	}
 	out, diags := types.ObjectValueFrom(e.ctx, attributes, typed)
 	e.diags.Append(diags...)
 	m.RollingUpdate = out
-}
-
-// shortDuration is a length of time as people write it: 5m, not 5m0s.
-func shortDuration(d time.Duration) string {
-	text := d.String()
-	if len(text) > 3 && text[len(text)-2:] == "0s" && text[len(text)-3] == 'm' {
-		text = text[:len(text)-2]
-	}
-	if len(text) > 3 && text[len(text)-2:] == "0m" && text[len(text)-3] == 'h' {
-		text = text[:len(text)-2]
-	}
-	return text
 }
 
 // inPlace says that the content changes in place; false also where that is not

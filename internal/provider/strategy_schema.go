@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -40,16 +39,6 @@ func rollingUpdateAttribute() schema.SingleNestedAttribute {
 			"max_unavailable": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "How many of `replicas` pods may be missing: a number, or percent of it (rounded down). Default: `" + release.DefaultMaxUnavailable + "`, never fewer ready pods than asked for.",
-			},
-			"min_ready_seconds": schema.Int32Attribute{
-				Optional:            true,
-				MarkdownDescription: "Seconds that a new pod must stay ready before it counts as available. Default: 0.",
-				Validators:          []validator.Int32{int32validator.AtLeast(0)},
-			},
-			"progress_deadline": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "How long new pods may take to become healthy before they are taken back, as a text like `90s` or `5m`. Default: what `timeouts` leave.",
-				Validators:          []validator.String{isDuration()},
 			},
 		},
 	}

@@ -1,6 +1,9 @@
 package release
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Health is when the pods of a release count as healthy, and when waiting for
 // them ends. What is nil or zero takes its default. It shapes no pod, so that it
@@ -20,9 +23,41 @@ type Health struct {
 	LogTail *int32 `json:"logTail,omitempty"`
 }
 
+// MaxLogTail is the most lines of a log that an error shows.
+const MaxLogTail int32 = 200
+
 // Defaults of Health.
 const (
 	DefaultFailFastGrace       = 15 * time.Second
 	DefaultCrashLimit    int32 = 3
 	DefaultLogTail       int32 = 10
 )
+
+// Grace is how long a certain cause must last; usual is what that is for those who
+// do not say.
+func (h Health) Grace(usual time.Duration) time.Duration {
+	if h.FailFastGrace != nil {
+		return *h.FailFastGrace
+	}
+	return usual
+}
+
+// Lines is how many lines of a log an error shows.
+func (h Health) Lines() int32 {
+	if h.LogTail != nil {
+		return *h.LogTail
+	}
+	return DefaultLogTail
+}
+
+// DurationText is a length of time as people write it: 48h, not 48h0m0s.
+func DurationText(d time.Duration) string {
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}

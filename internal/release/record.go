@@ -43,6 +43,10 @@ type Record struct {
 	Durations Durations `json:"durations,omitzero"`
 	Baseline  Baseline  `json:"baseline,omitempty"`
 
+	// Health is what the last operation went by. It is for those who have no
+	// configuration at hand: an import, or an action on the release.
+	Health Health `json:"health,omitzero"`
+
 	// Companions are those that may exist: written before one is made, and taken
 	// out after one is removed. So nobody needs to look for the others, nor to be
 	// allowed to.

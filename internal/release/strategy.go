@@ -3,7 +3,6 @@ package release
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"time"
 )
 
 // Strategy is what a change of a release's content does.
@@ -24,10 +23,8 @@ func (s Strategy) InPlace() bool { return s == StrategyRolling || s == StrategyR
 
 // Rolling is how pods are replaced a few at a time. What is empty takes its default.
 type Rolling struct {
-	MaxSurge         string        `json:"maxSurge,omitempty"`       // pods above the number asked for: a number, or percent of it
-	MaxUnavailable   string        `json:"maxUnavailable,omitempty"` // pods that may be missing
-	MinReadySeconds  int32         `json:"minReadySeconds,omitempty"`
-	ProgressDeadline time.Duration `json:"progressDeadline,omitempty"`
+	MaxSurge       string `json:"maxSurge,omitempty"`       // pods above the number asked for: a number, or percent of it
+	MaxUnavailable string `json:"maxUnavailable,omitempty"` // pods that may be missing
 }
 
 // What is true of a rolling update that says nothing else: never fewer ready

@@ -52,6 +52,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 	}
 	return release.Record{
 		Companions: companions,
+		Health:     t.spec.Health,
 		Schema:     release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
@@ -173,7 +174,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		before := *record
 		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
-		cl.record.Entry, cl.record.Operation = entryOf(record), cl.operation()
+		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
 		cl.record.Beat++
 		cl.record.Expect(t.spec.Companions()...)
 		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}

@@ -180,8 +180,6 @@ func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := withinProgressDeadline(ctx, cl.target.spec)
-	defer cancel()
 	if cl.roll != nil {
 		return e.awaitRolled(ctx, cl, applied)
 	}

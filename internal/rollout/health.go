@@ -91,6 +91,8 @@ var errVanished = errors.New("its Deployment was deleted while it was starting")
 // between two crashes, and a Deployment counts that as available: such a release
 // must stay healthy for the grace, too.
 func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) error {
+	ctx, cancel := withinProgressDeadline(ctx, t.spec.Health)
+	defer cancel()
 	view := c.View(t.id.Namespace)
 	var verdict health.Verdict
 	var cause health.Cause

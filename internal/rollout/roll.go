@@ -113,22 +113,6 @@ func (e *Engine) podsOf(ctx context.Context, c Cluster, id release.ID, hash stri
 	return uids
 }
 
-// progressError says that the user's own limit for a rollout has passed.
-type progressError struct{ limit time.Duration }
-
-func (e *progressError) Error() string {
-	return fmt.Sprintf("rolling_update.progress_deadline (%s) has passed", e.limit)
-}
-
-// withinProgressDeadline bounds the wait for new pods by what the user typed.
-func withinProgressDeadline(ctx context.Context, spec release.Spec) (context.Context, context.CancelFunc) {
-	limit := spec.Rolling.ProgressDeadline
-	if limit <= 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeoutCause(ctx, limit, &progressError{limit})
-}
-
 // awaitRolled waits until every pod has the new content and is ready, and the
 // old ones are gone.
 func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {

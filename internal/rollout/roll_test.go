@@ -187,9 +187,9 @@ func TestProgressDeadline(t *testing.T) {
 	s := inPlace(t)
 	pods := s.pods("v1")
 	err := s.process(t).update(t.Context(), s.rolling("v2", func(spec *release.Spec) {
-		spec.Content.Image, spec.Rolling.ProgressDeadline = "demo/unready-api:v2", 2*time.Second
+		spec.Content.Image, spec.Health.ProgressDeadline = "demo/unready-api:v2", 2*time.Second
 	}), false)
-	if err == nil || !strings.Contains(err.Error(), "rolling_update.progress_deadline (2s) has passed") {
+	if err == nil || !strings.Contains(err.Error(), "The wait ended because health.progress_deadline (2s) has passed.") {
 		t.Fatalf("it says: %v", err)
 	}
 	s.runs("v1", s.rolling("v1", nil))

@@ -62,6 +62,7 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 		},
 	}
 	setStrategy(&d.Spec, spec)
+	setHealth(&d.Spec, spec.Health)
 	return d, nil
 }
 

@@ -52,6 +52,7 @@ func FromDeployment(d *appsv1.Deployment) (spec release.Spec, exact bool, err er
 	spec = release.Spec{Namespace: d.Namespace, Environment: environment(d), Replicas: StartedReplicas(d), RestartTriggers: RestartTriggers(d)}
 	hash := d.Annotations[release.AnnotationContentHash]
 	spec.Strategy, spec.Rolling = strategyOf(d)
+	spec.Health = HealthOf(d, release.Health{})
 	if c, ok := fromAnnotation(d); ok {
 		spec.Content = c
 		return spec, c.Normalize().Hash() == hash, nil

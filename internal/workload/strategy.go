@@ -2,7 +2,6 @@ package workload
 
 import (
 	"encoding/json"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,11 +30,6 @@ func setStrategy(d *appsv1.DeploymentSpec, spec release.Spec) {
 		Type:          appsv1.RollingUpdateDeploymentStrategyType,
 		RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &unavailable, MaxSurge: &surge},
 	}
-	d.MinReadySeconds = spec.Rolling.MinReadySeconds
-	if limit := spec.Rolling.ProgressDeadline; limit > 0 {
-		seconds := progressSeconds(limit)
-		d.ProgressDeadlineSeconds = &seconds
-	}
 }
 
 // markContent says in the pods themselves which content they have: every change
@@ -56,11 +50,6 @@ func rollingLimits(r release.Rolling) (surge, unavailable intstr.IntOrString) {
 		return intstr.Parse(typed)
 	}
 	return text(r.MaxSurge, release.DefaultMaxSurge), text(r.MaxUnavailable, release.DefaultMaxUnavailable)
-}
-
-// progressSeconds is a whole number of them, at least one.
-func progressSeconds(limit time.Duration) int32 {
-	return int32((limit + time.Second - 1) / time.Second) //nolint:gosec // Validate bounds it
 }
 
 // typed is what an import needs of what the user typed: the annotation's JSON.
@@ -99,7 +88,7 @@ func strategyOf(d *appsv1.Deployment) (release.Strategy, release.Rolling) {
 
 // rollingOf leaves out what is the default.
 func rollingOf(d appsv1.DeploymentSpec) release.Rolling {
-	r := release.Rolling{MinReadySeconds: d.MinReadySeconds}
+	r := release.Rolling{}
 	if u := d.Strategy.RollingUpdate; u != nil {
 		if u.MaxSurge != nil && u.MaxSurge.String() != release.DefaultMaxSurge {
 			r.MaxSurge = u.MaxSurge.String()
@@ -107,9 +96,6 @@ func rollingOf(d appsv1.DeploymentSpec) release.Rolling {
 		if u.MaxUnavailable != nil && u.MaxUnavailable.String() != release.DefaultMaxUnavailable {
 			r.MaxUnavailable = u.MaxUnavailable.String()
 		}
-	}
-	if s := d.ProgressDeadlineSeconds; s != nil && *s != defaultProgressSeconds {
-		r.ProgressDeadline = time.Duration(*s) * time.Second
 	}
 	return r
 }

@@ -1,9 +1,7 @@
 package workload_test
 
 import (
-	"math"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,16 +23,11 @@ func TestValidateStrategy(t *testing.T) {
 	runChecks(t, map[string]check{
 		"unknown":                 {func(s *release.Spec) { s.Strategy = "canary" }, "strategy", []string{`"canary"`, "rolling or recreate"}},
 		"not rolling":             {func(s *release.Spec) { s.Rolling.MaxSurge = "1" }, "rolling_update", []string{`"blue_green"`, `strategy = "rolling"`}},
-		"recreate":                {func(s *release.Spec) { s.Strategy, s.Rolling.MinReadySeconds = release.StrategyRecreate, 1 }, "rolling_update", []string{`"recreate"`}},
+		"recreate":                {func(s *release.Spec) { s.Strategy, s.Rolling.MaxSurge = release.StrategyRecreate, "1" }, "rolling_update", []string{`"recreate"`}},
 		"no number":               {onRolling(func(r *release.Rolling) { r.MaxSurge = "a few" }), "rolling_update.max_surge", []string{`"a few"`, `"25%"`}},
 		"negative":                {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "-1" }), "rolling_update.max_unavailable", []string{`"-1"`}},
 		"more than all":           {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "101%" }), "rolling_update.max_unavailable", []string{`"101%"`, "100%"}},
 		"both zero":               {onRolling(func(r *release.Rolling) { r.MaxSurge = "0%" }), "rolling_update.max_surge", []string{"both 0", "max_surge costs"}},
-		"negative ready":          {onRolling(func(r *release.Rolling) { r.MinReadySeconds = -1 }), "rolling_update.min_ready_seconds", []string{"-1"}},
-		"deadline negative":       {onRolling(func(r *release.Rolling) { r.ProgressDeadline = -time.Second }), "rolling_update.progress_deadline", []string{`"5m"`}},
-		"deadline too long":       {onRolling(func(r *release.Rolling) { r.ProgressDeadline = math.MaxInt64 }), "rolling_update.progress_deadline", []string{`"5m"`}},
-		"deadline too short":      {onRolling(func(r *release.Rolling) { r.MinReadySeconds, r.ProgressDeadline = 60, time.Minute }), "rolling_update.progress_deadline", []string{"min_ready_seconds (1m0s)"}},
-		"longer than its default": {onRolling(func(r *release.Rolling) { r.MinReadySeconds = 600 }), "rolling_update.min_ready_seconds", []string{"progress_deadline (10m0s)"}},
 	})
 	for name, spec := range map[string]release.Spec{"rolling": rolling(), "recreate": recreated()} {
 		for _, p := range workload.Validate(spec) {

@@ -22,6 +22,7 @@ func Validate(spec release.Spec) []Problem {
 	c := spec.Content
 	checkIdentity(r, spec)
 	checkStrategy(r, spec)
+	checkHealth(r, path{"health"}, spec.Health)
 	checkImage(r, path{"image"}, c.Image)
 	checkContainer(r, path{"container"}, c.Container, c.Volumes)
 	checkHelpers(r, c)

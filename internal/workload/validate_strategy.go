@@ -1,18 +1,13 @@
 package workload
 
 import (
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-// defaultProgressSeconds is the API server's.
-const defaultProgressSeconds int32 = 600
 
 var podLimit = regexp.MustCompile(`^[0-9]{1,9}%?$`)
 
@@ -51,26 +46,6 @@ func checkRolling(r *report, at path, rolling release.Rolling) {
 		}
 		r.add(where, "Rolling update cannot begin",
 			"max_surge and max_unavailable are both 0: there may be neither a pod more nor a pod less, so that none could be replaced. Leave one of them above 0; max_surge costs no capacity.")
-	}
-	if rolling.MinReadySeconds < 0 {
-		r.add(at.to("min_ready_seconds"), "Negative min_ready_seconds", "min_ready_seconds is %d; it cannot be less than 0. Leave it out, or use a number of seconds.", rolling.MinReadySeconds)
-		return
-	}
-	deadline := rolling.ProgressDeadline
-	if deadline < 0 || deadline > math.MaxInt32*time.Second {
-		r.add(at.to("progress_deadline"), "Invalid progress_deadline", "progress_deadline is %s, which is no time that a rollout can take. Use a length of time such as \"5m\".", deadline)
-		return
-	}
-	if deadline == 0 {
-		deadline = time.Duration(defaultProgressSeconds) * time.Second
-	}
-	if ready := time.Duration(rolling.MinReadySeconds) * time.Second; ready >= deadline {
-		where := at.to("progress_deadline")
-		if rolling.ProgressDeadline == 0 {
-			where = at.to("min_ready_seconds")
-		}
-		r.add(where, "Progress deadline too short",
-			"No pod can be available before min_ready_seconds (%s) have passed, but the rollout has failed after progress_deadline (%s). Make the deadline longer.", ready, deadline)
 	}
 }
 

@@ -135,7 +135,8 @@ func autoscaled() release.Spec {
 func rolling() release.Spec {
 	spec := typical()
 	spec.Strategy = release.StrategyRolling
-	spec.Rolling = release.Rolling{MaxSurge: "1", MaxUnavailable: "10%", MinReadySeconds: 5, ProgressDeadline: 90 * time.Second}
+	spec.Rolling = release.Rolling{MaxSurge: "1", MaxUnavailable: "10%"}
+	spec.Health = release.Health{MinReady: 5 * time.Second, ProgressDeadline: 90 * time.Second}
 	return spec
 }
 
