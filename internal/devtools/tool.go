@@ -96,6 +96,15 @@ var OpenTofu = Tool{
 	notice:  "about 5 minutes the first time on 2 cores, seconds after that",
 }
 
+// KubernetesProvider is hashicorp/kubernetes, which a benchmark compares with.
+var KubernetesProvider = Tool{
+	Name:    "terraform-provider-kubernetes",
+	dir:     "tools/kubernetesprovider",
+	pkg:     "github.com/hashicorp/terraform-provider-kubernetes",
+	ldflags: []string{"-s", "-w"},
+	notice:  "another provider, to compare with; about a minute the first time on 2 cores",
+}
+
 // args are the arguments of go build, apart from the output.
 func (t Tool) args() []string {
 	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " "), t.pkg}

@@ -21,6 +21,8 @@ const usage = `usage: devtool NAME...
   images       a packer of container images that is a registry, too
   app          the application that end-to-end tests release
   plot         draws what load tests saw
+  kubernetes-provider
+               the hashicorp/kubernetes provider, to compare with
   tofu         an OpenTofu: from the PATH, or built
   terraform    the CLI for acceptance tests: TF_ACC_TERRAFORM_PATH, a terraform
                from the PATH, or the same as tofu
@@ -58,6 +60,8 @@ func find(ctx context.Context, name string) (string, error) {
 		return devtools.App.Build(ctx, os.Stderr)
 	case "plot":
 		return devtools.Plot.Build(ctx, os.Stderr)
+	case "kubernetes-provider":
+		return devtools.KubernetesProvider.Build(ctx, os.Stderr)
 	case "tofu":
 		cli, err := devtools.TofuCLI(ctx, os.Stderr)
 		return cli.Path, err
