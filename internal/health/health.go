@@ -100,8 +100,14 @@ func Compute(in Input) Verdict {
 		v.State = Healthy
 		return v
 	}
+	v.explain(in, pods, rolloutFindings(in.Workload))
+	return v
+}
+
+// explain says why a release is not healthy, beginning with what is known of it
+// as a whole.
+func (v *Verdict) explain(in Input, pods []*corev1.Pod, found []Finding) {
 	events := eventIndex(in.Events)
-	found := rolloutFindings(in.Workload)
 	for _, pod := range pods {
 		found = append(found, podFindings(in, pod, events)...)
 	}
@@ -120,7 +126,6 @@ func Compute(in Input) Verdict {
 			v.State = Failed
 		}
 	}
-	return v
 }
 
 // Restarts is how often containers of the current template's pods have been

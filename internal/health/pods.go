@@ -30,21 +30,7 @@ func computePods(in Input) Verdict {
 		v.State = Healthy
 		return v
 	}
-	events := eventIndex(in.Events)
-	found := aroundFindings(in, pods)
-	for _, pod := range pods {
-		found = append(found, podFindings(pod, events)...)
-	}
-	v.Findings = merge(found, len(pods))
-	for i := range v.Findings {
-		v.Findings[i].takeLog(in.Around.Logs)
-	}
-	if len(v.Findings) > 0 {
-		v.Class = v.Findings[0].Class
-		if v.Class == Certain || v.Class == Repeated {
-			v.State = Failed
-		}
-	}
+	v.explain(in, pods, nil)
 	return v
 }
 
