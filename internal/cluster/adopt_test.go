@@ -19,14 +19,14 @@ func TestViewSelectsStrangers(t *testing.T) {
 	v := w.View(w.namespace)
 	const selector = discoveryv1.LabelServiceName + "=api"
 	like := &discoveryv1.EndpointSlice{}
-	if found, err := v.Select(t.Context(), like, selector); err != nil || len(found) > 0 {
+	if found, err := v.Select(t.Context(), like, selector, ""); err != nil || len(found) > 0 {
 		t.Fatalf("%v %v", found, err)
 	}
 	c.Legacy(t, w.namespace, "api", "demo/legacy:v0")
 	deadline := time.After(10 * time.Second)
 	for {
 		changed := v.Changed()
-		found, err := v.Select(t.Context(), like, selector)
+		found, err := v.Select(t.Context(), like, selector, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestViewSelectsStrangers(t *testing.T) {
 	if found, err := v.List(t.Context(), like, nil); err != nil || len(found) > 0 {
 		t.Errorf("%v %v", found, err)
 	}
-	if found, err := v.Select(t.Context(), like, discoveryv1.LabelServiceName+"=other"); err != nil || len(found) > 0 {
+	if found, err := v.Select(t.Context(), like, discoveryv1.LabelServiceName+"=other", ""); err != nil || len(found) > 0 {
 		t.Errorf("%v %v", found, err)
 	}
 	if n := len(w.proxy.Requests()); n != 3 {

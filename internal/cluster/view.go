@@ -44,8 +44,11 @@ type View struct {
 // kindKey is what one LIST and WATCH is about.
 type kindKey struct {
 	kind     reflect.Type
-	selector string
+	selector selector
 }
+
+// selector is by labels and by fields, in the API's words.
+type selector struct{ labels, fields string }
 
 // View is the shared cache of a namespace. No request is made before its first
 // use.
@@ -85,7 +88,7 @@ func (v *View) awaited() bool {
 // Get returns nil where there is no such object. The result is shared: it must
 // not be modified. like tells the kind.
 func (v *View) Get(ctx context.Context, like Object, name string) (Object, error) {
-	k, err := v.synced(ctx, like, managedSelector)
+	k, err := v.synced(ctx, like, selector{labels: managedSelector})
 	if err != nil {
 		return nil, err
 	}
@@ -95,18 +98,19 @@ func (v *View) Get(ctx context.Context, like Object, name string) (Object, error
 // List returns the objects of like's kind whose labels include all of labels,
 // in no order.
 func (v *View) List(ctx context.Context, like Object, labels map[string]string) ([]Object, error) {
-	k, err := v.synced(ctx, like, managedSelector)
+	k, err := v.synced(ctx, like, selector{labels: managedSelector})
 	if err != nil {
 		return nil, err
 	}
 	return k.list(labels), nil
 }
 
-// Select returns the objects of like's kind that a label selector selects,
-// whether they carry our label or not. Each selector is listed and watched for
-// itself, so it is for what belongs to one thing of somebody else's.
-func (v *View) Select(ctx context.Context, like Object, selector string) ([]Object, error) {
-	k, err := v.synced(ctx, like, selector)
+// Select returns the objects of like's kind that a label selector and a field
+// selector select, whether they carry our label or not. Each pair is listed and
+// watched for itself, so it is for what belongs to one thing of somebody else's,
+// and for what nobody labels, as Events.
+func (v *View) Select(ctx context.Context, like Object, labels, fields string) ([]Object, error) {
+	k, err := v.synced(ctx, like, selector{labels, fields})
 	if err != nil {
 		return nil, err
 	}
@@ -114,11 +118,11 @@ func (v *View) Select(ctx context.Context, like Object, selector string) ([]Obje
 }
 
 // synced waits for the kind's first LIST.
-func (v *View) synced(ctx context.Context, like Object, selector string) (*kindView, error) {
+func (v *View) synced(ctx context.Context, like Object, which selector) (*kindView, error) {
 	if err := v.c.Check(ctx); err != nil {
 		return nil, err
 	}
-	k, err := v.kind(like, selector)
+	k, err := v.kind(like, which)
 	if err != nil {
 		return nil, err
 	}
@@ -135,17 +139,17 @@ func (v *View) synced(ctx context.Context, like Object, selector string) (*kindV
 	}
 }
 
-func (v *View) kind(like Object, selector string) (*kindView, error) {
+func (v *View) kind(like Object, which selector) (*kindView, error) {
 	res, err := resourceOf(like)
 	if err != nil {
 		return nil, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	t := kindKey{reflect.TypeOf(like), selector}
+	t := kindKey{reflect.TypeOf(like), which}
 	k := v.kinds[t]
 	if k == nil {
-		k = &kindView{v: v, res: res, like: like, selector: selector, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
+		k = &kindView{v: v, res: res, like: like, selector: which, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
 		v.kinds[t] = k
 	}
 	return k, nil
@@ -158,7 +162,7 @@ type kindView struct {
 	res  resource
 	like Object
 
-	selector string
+	selector selector
 
 	mu           sync.RWMutex
 	objects      map[string]Object
@@ -263,7 +267,7 @@ func permanent(err error) bool {
 }
 
 func (k *kindView) fetch(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-	options.LabelSelector = k.selector
+	options.LabelSelector, options.FieldSelector = k.selector.labels, k.selector.fields
 	options.Limit = 0 // one request; scoped to what is ours
 	list := k.res.newList()
 	_, err := k.v.c.list(ctx, k.res, k.v.namespace, options, list)
@@ -273,7 +277,7 @@ func (k *kindView) fetch(ctx context.Context, options metav1.ListOptions) (runti
 // watch opens a watch under the retry policy; what breaks later is the
 // reflector's matter.
 func (k *kindView) watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-	options.LabelSelector = k.selector
+	options.LabelSelector, options.FieldSelector = k.selector.labels, k.selector.fields
 	options.Watch = true
 	c := k.v.c
 	var w watch.Interface

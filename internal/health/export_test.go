@@ -1,4 +1,4 @@
 package health
 
 // TakeLog is takeLog.
-func (f *Finding) TakeLog(logs map[PodRef]string) { f.takeLog(logs) }
+func (f *Finding) TakeLog(logs map[PodRef]string) { f.takeLog(logs, 0) }

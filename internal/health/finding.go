@@ -52,18 +52,6 @@ type PodRef struct {
 	Previous  bool // of the container that ran before the present one
 }
 
-// takeLog adds the end of the log that shows more, if it was read. What the
-// evidence has of it is not told twice.
-func (f *Finding) takeLog(logs map[PodRef]string) {
-	if f.LogsOf == nil {
-		return
-	}
-	f.Log = lastWords(Redact(logs[*f.LogsOf]))
-	logged := strings.Split(f.Log, "\n")
-	evidence := slices.DeleteFunc(strings.Split(f.Evidence, "\n"), func(line string) bool { return slices.Contains(logged, line) })
-	f.Evidence = strings.Join(evidence, "\n")
-}
-
 // merge makes one finding of the same cause in many pods, and sorts: sure ones
 // first, and causes before their echoes.
 func merge(found []Finding, pods int) []Finding {

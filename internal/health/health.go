@@ -54,9 +54,11 @@ type Around struct {
 	Logs map[PodRef]string
 }
 
-// Limits are the counts from which on something is no accident any more.
+// Limits are the counts from which on something is no accident any more, and how
+// much of it is shown.
 type Limits struct {
-	Crashes int32 // restarts of one container; 0: CrashThreshold
+	Crashes  int32 // restarts of one container; 0: CrashThreshold
+	LogLines int32 // of one log that are shown; 0: DefaultLogLines
 }
 
 // State is what became of a release.
@@ -82,6 +84,10 @@ type Verdict struct {
 	Findings []Finding // the most likely cause first
 	Ready    int32     // pods of the current template that are available
 	Want     int32
+
+	// Certain are the places where waiting does not help, each pod for itself: see
+	// Patience.
+	Certain []Place `json:"-"`
 }
 
 // Compute judges a release.
@@ -112,9 +118,10 @@ func (v *Verdict) explain(in Input, pods []*corev1.Pod, found []Finding) {
 		found = append(found, podFindings(in, pod, events)...)
 	}
 	found = append(found, aroundFindings(in, pods)...)
+	v.Certain = certainPlaces(found)
 	v.Findings = merge(found, len(pods))
 	for i := range v.Findings {
-		v.Findings[i].takeLog(in.Around.Logs)
+		v.Findings[i].takeLog(in.Around.Logs, in.Limits.LogLines)
 	}
 	if len(v.Findings) > 1 {
 		// That the deadline has passed only echoes the others.

@@ -39,7 +39,7 @@ func (f Finding) write(b *strings.Builder, evidence int) {
 		fmt.Fprintf(b, "\n  Evidence: %s", strings.ReplaceAll(firstLines(f.Evidence, evidence), "\n", "\n    "))
 	}
 	if f.Log != "" {
-		fmt.Fprintf(b, "\n  Log of container %q:\n    %s", f.LogsOf.Container, strings.ReplaceAll(f.Log, "\n", "\n    "))
+		fmt.Fprintf(b, "\n  %s\n    %s", f.logTitle(), strings.ReplaceAll(f.Log, "\n", "\n    "))
 	}
 	if f.Hint != "" {
 		fmt.Fprintf(b, "\n  Try: %s", f.Hint)

@@ -21,7 +21,7 @@ CrashLoopBackOff: container "api" ended
   Where: pod api-1 (2 of 3 pods)
   Evidence: one
     two
-  Log of container "api":
+  Log (container api, last 2 lines):
     a
     b
   Try: read its log
@@ -61,7 +61,7 @@ func TestTextFitsOnAScreen(t *testing.T) {
 		if more := "And 7 more: ImagePullBackOff (container "; !strings.Contains(got, more) {
 			t.Errorf("it does not say %q:\n%s", more, got)
 		}
-		if strings.Count(got, "Where:") != 3 || strings.Count(got, "Log of") != 1 {
+		if strings.Count(got, "Where:") != 3 || strings.Count(got, "Log (") != 1 {
 			t.Errorf("not three findings, one with its log:\n%s", got)
 		}
 	}

@@ -162,12 +162,12 @@ func TestAccStrategyBadInput(t *testing.T) {
 		lines []string
 		want  []string
 	}{
-		"unknown":        {[]string{`strategy = "canary"`}, []string{"strategy", "blue_green"}},
-		"no rolling":     {[]string{`rolling_update = { max_surge = 1 }`}, []string{"rolling_update without a rolling update"}},
-		"of recreate":    {[]string{strategy(release.StrategyRecreate), `rolling_update = { max_surge = 1 }`}, []string{"rolling_update without a rolling update"}},
-		"both zero":      {[]string{rolling, `rolling_update = { max_surge = 0 }`}, []string{"Rolling update cannot begin"}},
-		"no number":      {[]string{rolling, `rolling_update = { max_surge = "a few" }`}, []string{"Invalid number of pods"}},
-		"more than all":  {[]string{rolling, `rolling_update = { max_unavailable = "101%" }`}, []string{"Invalid number of pods"}},
+		"unknown":       {[]string{`strategy = "canary"`}, []string{"strategy", "blue_green"}},
+		"no rolling":    {[]string{`rolling_update = { max_surge = 1 }`}, []string{"rolling_update without a rolling update"}},
+		"of recreate":   {[]string{strategy(release.StrategyRecreate), `rolling_update = { max_surge = 1 }`}, []string{"rolling_update without a rolling update"}},
+		"both zero":     {[]string{rolling, `rolling_update = { max_surge = 0 }`}, []string{"Rolling update cannot begin"}},
+		"no number":     {[]string{rolling, `rolling_update = { max_surge = "a few" }`}, []string{"Invalid number of pods"}},
+		"more than all": {[]string{rolling, `rolling_update = { max_unavailable = "101%" }`}, []string{"Invalid number of pods"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkspace(t)

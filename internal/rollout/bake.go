@@ -9,7 +9,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -25,7 +24,8 @@ type BakeError struct {
 	After   time.Duration // since it began, of
 	Bake    time.Duration
 	Verdict health.Verdict
-	Traffic string // what became of it; empty before that
+	Unread  []Unread // what would have explained more
+	Traffic string   // what became of it; empty before that
 }
 
 // Summary is one line.
@@ -38,6 +38,7 @@ func (e *BakeError) Error() string {
 	fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.",
 		e.ID, e.Version, e.Cluster, e.After.Round(100*time.Millisecond), e.Bake, e.Seen)
 	b.WriteString(health.Text(e.Verdict.Findings))
+	writeUnread(&b, e.ID.Namespace, e.Unread)
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
 	}
@@ -179,7 +180,7 @@ func (p *Promotion) baking(ctx context.Context, s *side) (in health.Input, ready
 	if err != nil || d == nil {
 		return in, 0, err
 	}
-	t := target{id: p.id()}
+	t := target{id: p.id(), spec: release.Spec{Health: s.health}}
 	if in, err = p.engine.evidence(ctx, view, t, d); err != nil {
 		return in, 0, err
 	}
@@ -199,7 +200,7 @@ func readyBehind(ctx context.Context, view View, name string) (int32, error) {
 	return ready, err
 }
 
-// breach joins what was seen with the events of the release's pods.
+// breach joins what was seen with everything around the release's pods.
 func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen string, after, of time.Duration) *BakeError {
 	failure := &BakeError{Cluster: s.cluster.Name(), ID: p.id(), Seen: health.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
@@ -209,11 +210,12 @@ func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen s
 	failure.Version = in.Workload.Annotations[release.AnnotationVersion]
 	asked, cancel := context.WithTimeout(ctx, bakeEvidencePatience)
 	defer cancel()
-	if events := (&corev1.EventList{}); s.cluster.List(asked, p.req.Service.Namespace, "", events) == nil {
-		for i := range events.Items {
-			in.Events = append(in.Events, &events.Items[i])
-		}
-	}
 	failure.Verdict = health.Compute(in)
+	found := p.engine.account(asked, s.cluster, target{id: p.id(), spec: release.Spec{Health: s.health}}, in.Workload)
+	found.explained(asked, s.cluster, p.id(), s.health)
+	if found.err == nil && len(found.verdict.Findings) > 0 {
+		failure.Verdict = found.verdict
+	}
+	failure.Unread = found.unread
 	return failure
 }

@@ -62,9 +62,9 @@ type View interface {
 	Get(ctx context.Context, like Object, name string) (Object, error)
 	// List returns the objects of like's kind whose labels include all of labels.
 	List(ctx context.Context, like Object, labels map[string]string) ([]Object, error)
-	// Select returns the objects of like's kind that a label selector selects,
-	// ours or not, from a watch of their own.
-	Select(ctx context.Context, like Object, selector string) ([]Object, error)
+	// Select returns the objects of like's kind that a label selector and a field
+	// selector select, ours or not, from a watch of their own.
+	Select(ctx context.Context, like Object, labels, fields string) ([]Object, error)
 	// Changed is closed at the next change of anything in the view. Take it
 	// before reading, wait on it after.
 	Changed() <-chan struct{}

@@ -25,12 +25,12 @@ type StartError struct {
 
 	Others []*StartError // of other clusters, that tell the same: see Alike
 
-	Traffic string // what became of the application's traffic: nothing
-	Restart bool   // it was up: new pods could not take the place of the old ones, which stay
-	Rolling bool   // the same, of pods with other content in place
-	Baking  bool   // it was healthy, and did not stay so while nothing else was changed
-	Unread  []Unread
-	Err     error // why the wait ended where that is not the verdict alone; may be nil
+	Traffic string   // what became of the application's traffic: nothing
+	Restart bool     // it was up: new pods could not take the place of the old ones, which stay
+	Rolling bool     // the same, of pods with other content in place
+	Baking  bool     // it was healthy, and did not stay so while nothing else was changed
+	Unread  []Unread // what would have explained more
+	Err     error    // why the wait ended where that is not the verdict alone; may be nil
 }
 
 // Summary names the most likely cause.
@@ -68,6 +68,7 @@ func (e *StartError) Error() string {
 		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
 	}
 	b.WriteString(health.Text(e.Verdict.Findings))
+	writeUnread(&b, e.ID.Namespace, e.unread())
 	if e.RolledBack != "" {
 		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
 	}
@@ -93,54 +94,12 @@ var errVanished = errors.New("its Deployment was deleted while it was starting")
 func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) error {
 	ctx, cancel := withinProgressDeadline(ctx, t.spec.Health)
 	defer cancel()
-	view := c.View(t.id.Namespace)
-	var verdict health.Verdict
-	var cause health.Cause
-	var since, healthy time.Time
-	var restarts int32
-	seen := false
-	pulls := &pullWatch{cluster: c}
-	err := await(ctx, view, func() (bool, time.Duration, error) {
-		in, err := e.evidence(ctx, view, t, applied)
-		if err != nil || in.Workload == nil {
-			if seen && err == nil {
-				err = errVanished
-			}
-			return false, 0, err
-		}
-		now := health.Restarts(in)
-		if !seen || now < restarts {
-			restarts = now // from before this wait, or of pods that are gone since
-		}
-		seen = true
-		verdict = pulls.verdict(ctx, in)
-		if verdict.State != health.Healthy {
-			healthy = time.Time{}
-		} else if healthy.IsZero() {
-			healthy = time.Now()
-		}
-		switch {
-		case verdict.State == health.Healthy:
-			left := e.timing.Grace - time.Since(healthy)
-			return now == restarts || left <= 0, left, nil
-		case verdict.State != health.Failed:
-			cause = ""
-			return false, 0, nil
-		case verdict.Class != health.Certain:
-			return false, 0, errFailed
-		}
-		if first := verdict.Findings[0].Cause; first != cause {
-			cause, since = first, time.Now()
-		}
-		if left := e.timing.Grace - time.Since(since); left > 0 {
-			return false, left, nil
-		}
-		return false, 0, errFailed
-	})
+	w := e.waitFor(c, t, applied)
+	err := await(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
 	if err == nil || interrupted(ctx) {
 		return err
 	}
-	return e.startError(ctx, c, t, applied, verdict, err)
+	return e.startError(ctx, c, t, applied, w.verdict, w.found, err)
 }
 
 // errFailed ends the wait because of the verdict.
@@ -149,7 +108,7 @@ var errFailed = errors.New("it cannot become healthy")
 // evidence is what the watch caches have of a release. Pods and ReplicaSets may
 // be forbidden: then less is said.
 func (e *Engine) evidence(ctx context.Context, view View, t target, applied *appsv1.Deployment) (health.Input, error) {
-	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation}
+	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation, Limits: limitsOf(t.spec.Health)}
 	d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 	if err != nil || d == nil || d.UID != applied.UID {
 		return in, err
@@ -170,28 +129,39 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 	return in, nil
 }
 
-// startError joins the last verdict with everything around the release's pods, and
-// says what became of the traffic. It has a little time of its own: the wait's
-// is over.
-func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, why error) error {
-	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// startError joins the last verdict with everything around the release's pods and
+// the ends of their logs, and says what became of the traffic. found is what a
+// closer look has found already; nil where there was none. It has a little time of
+// its own: the wait's is over.
+func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, found *account, why error) error {
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidencePatience)
 	defer cancel()
 	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict}
 	if !errors.Is(why, errFailed) {
 		failure.Err = why
 	}
-	in, unread, err := gather(asked, c, Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
-	if err == nil && in.Workload.UID == applied.UID {
-		if t.spec.Autoscaling == nil {
-			in.WantReplicas = deref(applied.Spec.Replicas)
-		}
-		if now := health.Compute(in); len(now.Findings) > 0 {
-			failure.Verdict = now
-		}
-		failure.Unread = unread
+	if found == nil {
+		found = e.account(asked, c, t, applied)
 	}
-	if main, _, err := e.liveMain(asked, c, t.id.Namespace, t.application()); err == nil && main != nil && main.Deployment != "" {
-		failure.Traffic = "unchanged, 100 % on " + main.Deployment
+	main := make(chan string, 1)
+	go func() { main <- e.mainNow(asked, c, t) }()
+	found.explained(asked, c, t.id, t.spec.Health)
+	if found.err == nil && len(found.verdict.Findings) > 0 {
+		failure.Verdict = found.verdict
+	}
+	failure.Unread = found.unread
+	if name := <-main; name != "" {
+		failure.Traffic = "unchanged, 100 % on " + name
 	}
 	return failure
+}
+
+// mainNow is which release the application's address leads to; empty where there
+// is none, or it cannot be told.
+func (e *Engine) mainNow(ctx context.Context, c Cluster, t target) string {
+	main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
+	if err != nil || main == nil {
+		return ""
+	}
+	return main.Deployment
 }

@@ -85,10 +85,11 @@ type side struct {
 	touched bool   // the switch may have been written
 	renamed string // the address's former name, to be removed at the end
 	version string // of the release, where known
-	begun   bool   // something of it may have been written
-	out     bool   // the rollout goes on without this cluster
-	back    bool   // it has been taken back
-	err     error  // what went wrong here
+	health  release.Health
+	begun   bool  // something of it may have been written
+	out     bool  // the rollout goes on without this cluster
+	back    bool  // it has been taken back
+	err     error // what went wrong here
 	status  release.MainStatus
 	split   release.Split // who gets the traffic, as last seen
 

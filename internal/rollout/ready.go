@@ -30,7 +30,7 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 		return err
 	}
 	s.named(record.Version)
-	s.version = record.Version
+	s.version, s.health = record.Version, record.Health
 	if record.Status.Desired() == release.DesiredStopped {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
 	}

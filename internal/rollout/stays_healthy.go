@@ -66,7 +66,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 	if interrupted(ctx) {
 		return err
 	}
-	failure := e.startError(ctx, c, t, applied, verdict, err)
+	failure := e.startError(ctx, c, t, applied, verdict, nil, err)
 	var start *StartError
 	if errors.As(failure, &start) {
 		start.Baking = true

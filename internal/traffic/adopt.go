@@ -43,7 +43,7 @@ func (s *Service) endpoints(ctx context.Context) (map[string]bool, error) {
 	if !s.spec.Adopt {
 		return Endpoints(ctx, s.view, s.spec.Name)
 	}
-	found, err := s.view.Select(ctx, &discoveryv1.EndpointSlice{}, discoveryv1.LabelServiceName+"="+s.spec.Name)
+	found, err := s.view.Select(ctx, &discoveryv1.EndpointSlice{}, discoveryv1.LabelServiceName+"="+s.spec.Name, "")
 	if err != nil {
 		return nil, err
 	}

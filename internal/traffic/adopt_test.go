@@ -16,7 +16,7 @@ func (v endpointsOf) List(context.Context, Object, map[string]string) ([]Object,
 	return sliceOf(v.own), nil
 }
 
-func (v endpointsOf) Select(_ context.Context, _ Object, selector string) ([]Object, error) {
+func (v endpointsOf) Select(_ context.Context, _ Object, selector, _ string) ([]Object, error) {
 	if selector != discoveryv1.LabelServiceName+"=web" {
 		return nil, nil
 	}

@@ -46,5 +46,5 @@ type Writer interface {
 // View reads the watched cache of one namespace.
 type View interface {
 	List(ctx context.Context, like Object, labels map[string]string) ([]Object, error)
-	Select(ctx context.Context, like Object, selector string) ([]Object, error)
+	Select(ctx context.Context, like Object, labels, fields string) ([]Object, error)
 }

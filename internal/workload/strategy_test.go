@@ -21,13 +21,13 @@ func onRolling(change func(*release.Rolling)) func(*release.Spec) {
 
 func TestValidateStrategy(t *testing.T) {
 	runChecks(t, map[string]check{
-		"unknown":                 {func(s *release.Spec) { s.Strategy = "canary" }, "strategy", []string{`"canary"`, "rolling or recreate"}},
-		"not rolling":             {func(s *release.Spec) { s.Rolling.MaxSurge = "1" }, "rolling_update", []string{`"blue_green"`, `strategy = "rolling"`}},
-		"recreate":                {func(s *release.Spec) { s.Strategy, s.Rolling.MaxSurge = release.StrategyRecreate, "1" }, "rolling_update", []string{`"recreate"`}},
-		"no number":               {onRolling(func(r *release.Rolling) { r.MaxSurge = "a few" }), "rolling_update.max_surge", []string{`"a few"`, `"25%"`}},
-		"negative":                {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "-1" }), "rolling_update.max_unavailable", []string{`"-1"`}},
-		"more than all":           {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "101%" }), "rolling_update.max_unavailable", []string{`"101%"`, "100%"}},
-		"both zero":               {onRolling(func(r *release.Rolling) { r.MaxSurge = "0%" }), "rolling_update.max_surge", []string{"both 0", "max_surge costs"}},
+		"unknown":       {func(s *release.Spec) { s.Strategy = "canary" }, "strategy", []string{`"canary"`, "rolling or recreate"}},
+		"not rolling":   {func(s *release.Spec) { s.Rolling.MaxSurge = "1" }, "rolling_update", []string{`"blue_green"`, `strategy = "rolling"`}},
+		"recreate":      {func(s *release.Spec) { s.Strategy, s.Rolling.MaxSurge = release.StrategyRecreate, "1" }, "rolling_update", []string{`"recreate"`}},
+		"no number":     {onRolling(func(r *release.Rolling) { r.MaxSurge = "a few" }), "rolling_update.max_surge", []string{`"a few"`, `"25%"`}},
+		"negative":      {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "-1" }), "rolling_update.max_unavailable", []string{`"-1"`}},
+		"more than all": {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "101%" }), "rolling_update.max_unavailable", []string{`"101%"`, "100%"}},
+		"both zero":     {onRolling(func(r *release.Rolling) { r.MaxSurge = "0%" }), "rolling_update.max_surge", []string{"both 0", "max_surge costs"}},
 	})
 	for name, spec := range map[string]release.Spec{"rolling": rolling(), "recreate": recreated()} {
 		for _, p := range workload.Validate(spec) {

@@ -1,0 +1,57 @@
+package health
+
+import (
+	"slices"
+	"time"
+)
+
+// Place is where something is wrong: a container of one object, or the object
+// itself.
+type Place struct{ Object, Container string }
+
+// certainPlaces are where waiting does not help, before findings of several pods
+// become one.
+func certainPlaces(found []Finding) []Place {
+	var places []Place
+	for _, f := range found {
+		f = plainer(f, found)
+		if p := (Place{f.Object, f.Container}); f.Class == Certain && !slices.Contains(places, p) {
+			places = append(places, p)
+		}
+	}
+	return places
+}
+
+// Patience tells a failure from a moment's trouble: what is certain must have been
+// so for a grace, without a break, at one place. What it is called may change
+// meanwhile: a kubelet says ErrImagePull and ImagePullBackOff in turn, and a
+// registry words its refusal anew each time. The zero value begins with the first
+// Judge.
+type Patience struct {
+	since map[Place]time.Time
+}
+
+// Judge says whether a verdict ends the wait: at once where something has
+// repeated itself, and once something has been certain for the grace. left is
+// after how long to ask again, as long as nothing changes; 0 where only a change
+// can tell.
+func (p *Patience) Judge(v Verdict, grace time.Duration, now time.Time) (over bool, left time.Duration) {
+	since := map[Place]time.Time{}
+	for _, at := range v.Certain {
+		began, known := p.since[at]
+		if !known {
+			began = now
+		}
+		since[at] = began
+		if rest := grace - now.Sub(began); left == 0 || rest < left {
+			left = rest
+		}
+		over = over || now.Sub(began) >= grace
+	}
+	p.since = since
+	repeated := v.State == Failed && slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Class == Repeated })
+	if over || repeated {
+		return true, 0
+	}
+	return false, left
+}

@@ -1,0 +1,83 @@
+package rollout
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// evidencePatience is how long a failure may take to be explained: its wait is
+// over already.
+const evidencePatience = 5 * time.Second
+
+// account is what a closer look at a release has found.
+type account struct {
+	in      health.Input
+	verdict health.Verdict
+	unread  []Unread
+	err     error // it could not be looked at
+}
+
+// account looks at the release live, with everything around it.
+func (e *Engine) account(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) *account {
+	a := &account{}
+	a.in, a.unread, a.err = gather(ctx, c, Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
+	if a.err == nil && a.in.Workload.UID != applied.UID {
+		a.err = errVanished
+	}
+	if a.err != nil {
+		return a
+	}
+	a.in.Generation = max(a.in.Generation, applied.Generation)
+	if t.spec.Autoscaling == nil {
+		a.in.WantReplicas = deref(applied.Spec.Replicas)
+	}
+	a.in.Limits = limitsOf(t.spec.Health)
+	a.verdict = health.Compute(a.in)
+	return a
+}
+
+// partial says that something was not read which the watch caches may have: not
+// because it is forbidden, which it is for them, too.
+func (a *account) partial() bool {
+	if a.err != nil {
+		return true
+	}
+	for _, u := range a.unread {
+		switch u.Resource {
+		case "pods", "replicasets", "events":
+			if !apierrors.IsForbidden(u.Err) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// explained adds to the findings the ends of the logs that show more.
+func (a *account) explained(ctx context.Context, c Cluster, id release.ID, h release.Health) {
+	if a.err != nil || h.Lines() == 0 {
+		return
+	}
+	tails, unread := readTails(ctx, c, id.Namespace, a.verdict.Findings, h.Lines())
+	a.unread = append(a.unread, unread...)
+	if len(tails) == 0 {
+		return
+	}
+	a.in.Around.Logs = map[health.PodRef]string{}
+	for ref, tail := range tails {
+		a.in.Around.Logs[ref] = tail.text
+	}
+	a.verdict = health.Compute(a.in)
+	for i, f := range a.verdict.Findings {
+		if f.LogsOf != nil && f.Log != "" {
+			of := tails[*f.LogsOf].of
+			a.verdict.Findings[i].LogsOf = &of
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// failing is a release of a life whose image is not there: its pods wait, and
+// nothing but the test writes their statuses from then on.
+func (l *life) failing(version string, replicas int32, h release.Health) release.Spec {
+	spec := l.spec(version, "demo/missing-api")
+	spec.Replicas, spec.Health = replicas, h
+	return spec
+}
+
+// podsOf waits for so many pods of a release to have statuses of containers.
+func (l *life) podsOf(spec release.Spec, count int) []corev1.Pod {
+	l.t.Helper()
+	var pods *corev1.PodList
+	testcluster.Eventually(l.t, 20*time.Second, "the pods of "+spec.Name(), func() (err error) {
+		pods, err = l.cluster.Client().CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + spec.Name()})
+		if err != nil {
+			return err
+		}
+		if len(pods.Items) != count || slices.ContainsFunc(pods.Items, func(p corev1.Pod) bool { return len(p.Status.ContainerStatuses) == 0 }) {
+			return fmt.Errorf("%d pods, of %d", len(pods.Items), count)
+		}
+		return nil
+	})
+	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return pods.Items
+}
+
+// waiting has a container wait for a reason; reason "" lets it run and be ready.
+func (l *life) waiting(pod corev1.Pod, reason, message string) {
+	l.t.Helper()
+	s := &pod.Status
+	status := corev1.ConditionFalse
+	s.Phase, s.ContainerStatuses[0].Ready = corev1.PodPending, false
+	s.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
+	if reason == "" {
+		status = corev1.ConditionTrue
+		s.Phase, s.ContainerStatuses[0].Ready = corev1.PodRunning, true
+		s.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
+	}
+	for i, c := range s.Conditions {
+		if c.Type == corev1.PodReady || c.Type == corev1.ContainersReady {
+			s.Conditions[i].Status = status
+		}
+	}
+	pod.ResourceVersion = ""
+	if _, err := l.cluster.Client().CoreV1().Pods(l.namespace).UpdateStatus(l.t.Context(), &pod, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) { // gone with its release
+		l.t.Error(err)
+	}
+}
+
+// step is something that happens to a release's pods, so long after its failure
+// was first seen.
+type step struct {
+	at   time.Duration
+	then func()
+}
+
+// play does the steps, each at its time.
+func play(ctx context.Context, began time.Time, steps ...step) {
+	for _, s := range steps {
+		select {
+		case <-time.After(time.Until(began.Add(s.at))):
+			s.then()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// start deploys in the background.
+func (p *process) start(ctx context.Context, spec release.Spec) <-chan error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.create(ctx, spec) }()
+	return ended
+}
+
+const seconds = time.Second
+
+// TestAMomentsTroubleIsNoFailure: what is certain is one after the grace, and
+// what heals before that is none, also where the next pod has the same.
+func TestAMomentsTroubleIsNoFailure(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	spec := l.failing("v1", 2, release.Health{FailFastGrace: new(2 * seconds)})
+	ended := l.process(t).start(t.Context(), spec)
+	pods := l.podsOf(spec, 2)
+	began := time.Now()
+	l.waiting(pods[1], "ContainerCreating", "")
+	play(t.Context(), began,
+		step{700 * time.Millisecond, func() { l.waiting(pods[1], "ErrImagePull", "not found") }},
+		step{1300 * time.Millisecond, func() { l.waiting(pods[0], "", "") }},
+		step{2300 * time.Millisecond, func() { l.waiting(pods[1], "", "") }},
+	)
+	if err := <-ended; err != nil {
+		t.Fatalf("two moments of trouble, of 1.3 s and 1.6 s, were a failure: %v", err)
+	}
+}
+
+// TestTheGraceIsThatOfOneTrouble, whatever it is called: a kubelet tries and backs
+// off in turn, and a registry's words are others each time.
+func TestTheGraceIsThatOfOneTrouble(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		broken bool // it is none for a moment
+		from   time.Duration
+	}{
+		"without a break": {false, 2 * seconds},
+		"with one":        {true, 3 * seconds},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, testcluster.Shared(t))
+			spec := l.failing("v1", 1, release.Health{FailFastGrace: new(2 * seconds)})
+			p := l.process(t)
+			ended := p.start(t.Context(), spec)
+			pod := l.podsOf(spec, 1)[0]
+			began := time.Now()
+			playing, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() {
+				for i := range 20 {
+					reason := []string{"ErrImagePull", "ImagePullBackOff"}[i%2]
+					if c.broken && i == 3 {
+						reason = "ContainerCreating"
+					}
+					play(playing, began, step{time.Duration(i+1) * 300 * time.Millisecond, func() { l.waiting(pod, reason, fmt.Sprintf("trace %d: not found", i)) }})
+				}
+			}()
+			err := <-ended
+			took := time.Since(began)
+			stop()
+			var failure *rollout.StartError
+			if !errors.As(err, &failure) {
+				t.Fatalf("it ended with %v", err)
+			}
+			if took < c.from || took > c.from+1500*time.Millisecond {
+				t.Errorf("it took %s, with a grace of 2 s: want %s", took, c.from)
+			}
+		})
+	}
+}
+
+// TestProgressDeadlineOfAnyStrategy ends the wait for what may still come, with
+// the reason.
+func TestProgressDeadlineOfAnyStrategy(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	spec := l.spec("v1", "demo/unready-api")
+	spec.Health = release.Health{ProgressDeadline: 2 * seconds, LogTail: new(int32(0))}
+	began := time.Now()
+	err := l.process(t).create(t.Context(), spec)
+	if took := time.Since(began); took < 2*seconds || took > 5*seconds {
+		t.Errorf("it took %s", took)
+	}
+	for _, text := range []string{"The wait ended because health.progress_deadline (2s) has passed.", "0 of 1 pods are available", `container "api"`} {
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("it does not say %q: %v", text, err)
+		}
+	}
+}
+
+// seeing sees pods that are listed live in another light than the watch does.
+type seeing struct {
+	rollout.Cluster
+	light func(*corev1.Pod)
+}
+
+func (c seeing) List(ctx context.Context, namespace, selector string, into runtime.Object) error {
+	err := c.Cluster.List(ctx, namespace, selector, into)
+	if pods, ok := into.(*corev1.PodList); ok {
+		for i := range pods.Items {
+			c.light(&pods.Items[i])
+		}
+	}
+	return err
+}
+
+// TestACloserLookMayOverrule what looked certain: then the wait goes on.
+func TestACloserLookMayOverrule(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	spec := l.failing("v1", 1, release.Health{FailFastGrace: new(200 * time.Millisecond), ProgressDeadline: 4 * seconds})
+	p := l.process(t)
+	looks := 0
+	p.on = []rollout.Cluster{seeing{p.on[0], func(pod *corev1.Pod) {
+		looks++
+		for i := range pod.Status.ContainerStatuses {
+			pod.Status.ContainerStatuses[i].State.Waiting.Reason = "ImageInspectError" // may heal
+		}
+	}}}
+	err := p.create(t.Context(), spec)
+	var failure *rollout.StartError
+	if !errors.As(err, &failure) || !strings.Contains(err.Error(), "health.progress_deadline (4s) has passed") {
+		t.Fatalf("it ended with %v", err)
+	}
+	if cause := failure.Verdict.Findings[0].Cause; cause != health.CauseImageInspect {
+		t.Errorf("it says %s", cause)
+	}
+	if looks > 2 {
+		t.Errorf("%d closer looks within 4 s", looks)
+	}
+}
+
+// TestWarningsAreListenedToWhereSomethingIsWrong, and nowhere else.
+func TestWarningsAreListenedToWhereSomethingIsWrong(t *testing.T) {
+	t.Parallel()
+	asked := func(l *life) (lists, watches int) {
+		for _, r := range l.proxy.Requests() {
+			if r.Method == "GET" && strings.HasSuffix(r.Path, "/events") && r.Query.Get("fieldSelector") == "type=Warning" {
+				if r.Watch() {
+					watches++
+				} else {
+					lists++
+				}
+			}
+		}
+		return lists, watches
+	}
+	for name, c := range map[string]struct {
+		image string
+		want  bool
+	}{"at once": {"demo/api", false}, "failing": {"demo/missing-api", true}, "slow": {"demo/slow-api", true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, testcluster.Shared(t))
+			spec := l.spec("v1", c.image)
+			spec.Health.LogTail = new(int32(0))
+			_ = l.process(t).create(t.Context(), spec)
+			if lists, watches := asked(l); (lists+watches > 0) != c.want || lists > 1 || watches > 1 {
+				t.Errorf("%d lists and %d watches of warnings", lists, watches)
+			}
+		})
+	}
+}

@@ -1,0 +1,114 @@
+package rollout
+
+import (
+	"context"
+	"io"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+)
+
+const (
+	mostTails = 3 // logs in one error
+	// tailPatience is how long a node may take to send them: one that is dead must
+	// not keep the error waiting.
+	tailPatience = 2 * time.Second
+	// linesBefore are read beyond those that are shown: what began there, as a
+	// private key does, is known for what it is.
+	linesBefore = 60
+	// bytesAsked bounds what a node sends, bytesKept what is kept of its end.
+	bytesAsked = 4 << 20
+	bytesKept  = 256 << 10
+)
+
+// noLog begins what a kubelet sends in place of a log that is not there any more.
+const noLog = "unable to retrieve container logs for "
+
+// readTails reads, at once, the ends of the logs that the first findings point at.
+// What may not be read is named, and so is what fails.
+func readTails(ctx context.Context, c LogReader, namespace string, findings []health.Finding, lines int32) (map[health.PodRef]tail, []Unread) {
+	var refs []health.PodRef
+	for _, f := range findings {
+		if f.LogsOf != nil && len(refs) < mostTails {
+			refs = append(refs, *f.LogsOf)
+		}
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tailPatience)
+	defer cancel()
+	errs := make([]error, len(refs))
+	read, _ := onAll(indices(len(refs)), func(i int) (t tail, _ error) {
+		t, errs[i] = readTail(ctx, c, namespace, refs[i], lines)
+		return t, nil
+	})
+	tails := map[health.PodRef]tail{}
+	var unread []Unread
+	for i, t := range read {
+		switch {
+		case t.text != "":
+			tails[refs[i]] = t
+		case errs[i] != nil && len(unread) == 0:
+			unread = append(unread, Unread{Resource: logsResource, Err: errs[i]})
+		}
+	}
+	return tails, unread
+}
+
+// tail is the end of a log.
+type tail struct {
+	text string
+	of   health.PodRef // whose it is
+}
+
+// readTail reads the end of one log. That of a container's previous run may be
+// gone: then its present one says what there is to say.
+func readTail(ctx context.Context, c LogReader, namespace string, ref health.PodRef, lines int32) (tail, error) {
+	text, err := readLog(ctx, c, namespace, ref, lines)
+	if gone := err == nil && text == "" || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err); ref.Previous && gone {
+		ref.Previous = false
+		text, err = readLog(ctx, c, namespace, ref, lines)
+	}
+	if apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) {
+		err = nil // it has not begun to write, or is gone
+	}
+	return tail{text, ref}, err
+}
+
+func readLog(ctx context.Context, c LogReader, namespace string, ref health.PodRef, lines int32) (string, error) {
+	most, limit := int64(lines)+linesBefore, int64(bytesAsked)
+	log, err := c.Log(ctx, namespace, ref.Pod, &corev1.PodLogOptions{Container: ref.Container, Previous: ref.Previous, TailLines: &most, LimitBytes: &limit})
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = log.Close() }()
+	end := &ending{}
+	_, err = io.Copy(end, io.LimitReader(log, bytesAsked))
+	text := end.String()
+	if strings.HasPrefix(text, noLog) {
+		return "", nil
+	}
+	if strings.TrimSpace(text) != "" {
+		return text, nil // better half of it than nothing
+	}
+	return "", err
+}
+
+// ending keeps the last bytesKept of what is written to it, from the beginning of
+// a line on.
+type ending struct{ b []byte }
+
+func (e *ending) Write(p []byte) (int, error) {
+	e.b = append(e.b, p...)
+	if over := len(e.b) - 2*bytesKept; over > 0 {
+		e.b = append(e.b[:0], e.b[len(e.b)-bytesKept:]...)
+	}
+	return len(p), nil
+}
+
+func (e *ending) String() string { return string(e.b[max(0, len(e.b)-bytesKept):]) }
