@@ -43,6 +43,7 @@ const (
 	CauseClaimPending    Cause = "PersistentVolumeClaimPending"
 	CauseUnschedulable   Cause = "Unschedulable"
 	CauseSchedulingGated Cause = "SchedulingGated"
+	CauseVolumeSource    Cause = "VolumeSourceNotFound"
 	CauseVolume          Cause = "FailedMount"
 	CauseSandbox         Cause = "FailedCreatePodSandBox"
 
@@ -124,15 +125,16 @@ var catalogue = []Explanation{
 	{CauseClaimPending, aboutPlaces, Patient, "A PersistentVolumeClaim has no volume yet.", "see whether its storage class exists and its provisioner runs"},
 	{CauseUnschedulable, aboutPlaces, Patient, "No node takes the pod. An autoscaler may be adding one.", "lower resources.requests, check node_selector and tolerations, or add nodes"},
 	{CauseSchedulingGated, aboutPlaces, Patient, "The pod waits for scheduling gates.", "see who added the gates and what they wait for"},
-	{CauseVolume, aboutPlaces, Patient, "A volume cannot be mounted.", "create the ConfigMap, Secret or claim that it names, or correct the name"},
+	{CauseVolumeSource, aboutPlaces, Certain, "A ConfigMap or Secret that a volume is made of, or a key of one, does not exist.", "create what the message names, or correct the name in volumes"},
+	{CauseVolume, aboutPlaces, Patient, "A volume cannot be attached or mounted.", "read what the node says; a volume that only one node can have needs strategy = \"recreate\""},
 	{CauseSandbox, aboutPlaces, Patient, "The node cannot set up the pod, most often its network.", "look at the node's network plugin and its address range"},
 
-	{CauseEvicted, aboutEnds, Patient, "Its node evicted the pod, because it ran out of memory, disk or processes.", "set resources.requests to what it needs; ask who runs the nodes"},
-	{CauseDrained, aboutEnds, Patient, "The pod was evicted through the API, as when a node is drained.", "nothing, as long as other nodes have room"},
+	{CauseEvicted, aboutEnds, Patient, "Its node evicted the pod: it, or the pod, ran out of memory, disk or processes. A node that lacks disk has removed unused images by then.", "set resources.requests to what it needs; ask who runs the nodes"},
+	{CauseDrained, aboutEnds, Patient, "The pod was evicted through the API, as when a node is drained, or its node is shutting down.", "nothing, as long as other nodes have room"},
 	{CausePreempted, aboutEnds, Patient, "The scheduler removed the pod to make room for one of a higher priority.", "add nodes, or give the pods a priorityClassName with pod_template_patch"},
-	{CauseNodeNotReady, aboutEnds, Patient, "The pod's node does not answer.", "ask who runs the nodes; its pods are replaced after five minutes"},
+	{CauseNodeNotReady, aboutEnds, Patient, "The pod's node does not answer, or is gone.", "ask who runs the nodes; its pods are replaced after five minutes"},
 	{CausePodFailed, aboutEnds, Patient, "The whole pod failed, for another reason.", "look at the node: its memory, disk and readiness"},
-	{CauseTerminating, aboutEnds, Patient, "An object was deleted and stays, because of a finalizer or a node that does not answer.", "see that the controller of the finalizer runs, or remove the finalizer if it is gone for good"},
+	{CauseTerminating, aboutEnds, Patient, "Something was deleted and stays, because of a finalizer or a node that does not answer.", "see that the controller of the finalizer runs, or remove the finalizer if it is gone for good"},
 
 	{CauseInitRunning, aboutReadiness, Patient, "An init container has not ended yet.", "the application starts when it has ended with exit code 0; its log says what it waits for"},
 	{CauseNotStarted, aboutReadiness, Patient, "The container runs and has not passed its startup probe.", "give startup_probe a higher failure_threshold, or see what the application waits for"},

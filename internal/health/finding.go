@@ -58,29 +58,36 @@ func merge(found []Finding, pods int) []Finding {
 	type key struct {
 		cause     Cause
 		container string
+		object    string // where it is not a pod: others are not alike
 	}
 	var merged []Finding
 	at := map[key]int{}
 	for _, f := range found {
 		f = plainer(f, found)
-		k := key{f.Cause, f.Container}
+		k, ofPod := key{f.Cause, f.Container, ""}, strings.HasPrefix(f.Object, aPod)
+		if !ofPod {
+			k.object = f.Object
+		}
 		i, known := at[k]
 		if !known {
 			at[k] = len(merged)
-			if strings.HasPrefix(f.Object, aPod) {
-				f.Affected, f.Of = 1, pods
+			if ofPod {
+				f.Affected, f.Of = 1, max(pods, 1)
 			}
 			merged = append(merged, f)
 			continue
 		}
 		first := &merged[i]
+		if !ofPod {
+			continue // it has been said
+		}
 		affected := first.Affected + 1
 		if rank(f.Class) < rank(first.Class) || rank(f.Class) == rank(first.Class) && first.Evidence == "" && f.Evidence != "" { // the pod that shows it most clearly speaks for the others
 			of := first.Of
 			*first = f
 			first.Of = of
 		}
-		first.Affected = affected
+		first.Affected, first.Of = affected, max(affected, first.Of) // some may be pods that are going
 	}
 	order := Causes()
 	slices.SortStableFunc(merged, func(a, b Finding) int {

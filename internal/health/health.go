@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -35,6 +36,9 @@ type Input struct {
 	Around Around
 	// Limits are where patience ends; zero ones are the defaults.
 	Limits Limits
+	// Now is when this was looked at. Without it, nothing is said of what should be
+	// gone by now.
+	Now time.Time
 }
 
 // Around are the objects around a workload that may be why it is not healthy.
@@ -77,7 +81,7 @@ func States() []State { return []State{Progressing, Healthy, Failed} }
 // Verdict is the judgement at one moment.
 type Verdict struct {
 	State State
-	// Class is the first finding's. With State Failed it says when to give up: at
+	// Class is the first finding's. A healthy release has none but warnings. With State Failed it says when to give up: at
 	// once where it is Repeated; after the cause has lasted for a grace period,
 	// which the caller measures, where it is Certain.
 	Class    Class
@@ -104,9 +108,10 @@ func Compute(in Input) Verdict {
 	v.Ready = min(status.AvailableReplicas, status.UpdatedReplicas)
 	if len(old) == 0 && complete(status, in.WantReplicas) {
 		v.State = Healthy
+		v.tell(in, pods, healthyFindings(in, pods))
 		return v
 	}
-	v.explain(in, pods, rolloutFindings(in.Workload))
+	v.explain(in, pods, rolloutFindings(in))
 	return v
 }
 
@@ -119,19 +124,24 @@ func (v *Verdict) explain(in Input, pods []*corev1.Pod, found []Finding) {
 	}
 	found = append(found, aroundFindings(in, pods)...)
 	v.Certain = certainPlaces(found)
+	v.tell(in, pods, found)
+	if v.Class == Certain || v.Class == Repeated {
+		v.State = Failed
+	}
+}
+
+// tell puts what was found into order, and the first one's class on top.
+func (v *Verdict) tell(in Input, pods []*corev1.Pod, found []Finding) {
+	if slices.ContainsFunc(found, func(f Finding) bool { return f.Cause != CauseDeadline && f.Class != Warning }) {
+		// That the deadline has passed only echoes the others.
+		found = slices.DeleteFunc(found, func(f Finding) bool { return f.Cause == CauseDeadline })
+	}
 	v.Findings = merge(found, len(pods))
 	for i := range v.Findings {
 		v.Findings[i].takeLog(in.Around.Logs, in.Limits.LogLines)
 	}
-	if len(v.Findings) > 1 {
-		// That the deadline has passed only echoes the others.
-		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Cause == CauseDeadline })
-	}
 	if len(v.Findings) > 0 {
 		v.Class = v.Findings[0].Class
-		if v.Class == Certain || v.Class == Repeated {
-			v.State = Failed
-		}
 	}
 }
 

@@ -11,8 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
@@ -43,11 +47,49 @@ func fixture(t *testing.T, file string) health.Input {
 			in.Pods = append(in.Pods, decode[corev1.Pod](t, part))
 		case "Event":
 			in.Events = append(in.Events, decode[corev1.Event](t, part))
+		case "Observation": // no object: when the others were read
+			in.Now = decode[observation](t, part).Now.Time
 		default:
-			t.Fatalf("%s: what is a %q?", file, kind.Kind)
+			if !around(t, &in.Around, kind.Kind, part) {
+				t.Fatalf("%s: what is a %q?", file, kind.Kind)
+			}
 		}
 	}
 	return in
+}
+
+// around reads one of the objects around a workload.
+func around(t *testing.T, a *health.Around, kind, text string) bool {
+	t.Helper()
+	switch kind {
+	case "PersistentVolumeClaim":
+		a.Claims = append(a.Claims, decode[corev1.PersistentVolumeClaim](t, text))
+	case "ResourceQuota":
+		a.Quotas = append(a.Quotas, decode[corev1.ResourceQuota](t, text))
+	case "LimitRange":
+		a.LimitRanges = append(a.LimitRanges, decode[corev1.LimitRange](t, text))
+	case "ServiceAccount":
+		a.ServiceAccounts = append(a.ServiceAccounts, decode[corev1.ServiceAccount](t, text))
+	case "Service":
+		a.Services = append(a.Services, decode[corev1.Service](t, text))
+	case "EndpointSlice":
+		a.Endpoints = append(a.Endpoints, decode[discoveryv1.EndpointSlice](t, text))
+	case "HorizontalPodAutoscaler":
+		a.Autoscaler = decode[autoscalingv2.HorizontalPodAutoscaler](t, text)
+	case "PodDisruptionBudget":
+		a.Disruption = decode[policyv1.PodDisruptionBudget](t, text)
+	case "HTTPRoute":
+		a.Routes = append(a.Routes, decode[gatewayv1.HTTPRoute](t, text))
+	default:
+		return false
+	}
+	return true
+}
+
+// observation is not of the cluster: it says when its objects were read.
+type observation struct {
+	Kind string      `json:"kind"`
+	Now  metav1.Time `json:"now"`
 }
 
 func decode[T any](t *testing.T, text string) *T {
@@ -60,11 +102,11 @@ func decode[T any](t *testing.T, text string) *T {
 }
 
 // fixtures are the situations: hand-written ones, and those captured from a
-// real node.
+// real node or control plane.
 func fixtures(t *testing.T) []string {
 	t.Helper()
 	written, err := filepath.Glob("testdata/*.yaml")
-	captured, err2 := filepath.Glob("testdata/captured/*.yaml")
+	captured, err2 := filepath.Glob("testdata/captured*/*.yaml")
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +145,7 @@ func TestGolden(t *testing.T) {
 
 // withoutFixture are causes that nothing finds yet.
 var withoutFixture = []health.Cause{
-	health.CauseNoServiceAccount, health.CauseQuota, health.CauseLimitRange, health.CausePodSecurity, health.CauseAdmissionDenied, health.CauseAdmissionUnavailable,
-
 	health.CauseImagePlatform, health.CauseImageUnusable,
-
-	health.CauseClaimMissing, health.CauseClaimLost, health.CauseClaimPending,
-	health.CauseEvicted, health.CauseDrained, health.CausePreempted, health.CauseNodeNotReady, health.CauseTerminating,
-	health.CauseNoEndpoints, health.CauseRouteNotAccepted, health.CauseDisruption, health.CauseAutoscaler,
 }
 
 // Every cause must have a fixture, and every finding must be fit for a person.

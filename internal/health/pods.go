@@ -28,6 +28,7 @@ func computePods(in Input) Verdict {
 	}
 	if v.Ready == v.Want && (v.Want > 0 || failed == 0 && len(in.Pods) > 0) {
 		v.State = Healthy
+		v.tell(in, pods, healthyFindings(in, pods))
 		return v
 	}
 	v.explain(in, pods, nil)

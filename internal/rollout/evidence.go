@@ -54,6 +54,7 @@ func gather(ctx context.Context, c Cluster, s Subject) (health.Input, []Unread, 
 		}
 	}
 	g.read()
+	g.in.Now = c.Now()
 	return g.in, g.unread, nil
 }
 

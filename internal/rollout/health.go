@@ -45,7 +45,7 @@ func (e *StartError) Summary() string {
 	if e.Baking {
 		late, failed = "Deployment did not stay healthy", "Deployment did not stay healthy: "
 	}
-	if len(e.Verdict.Findings) == 0 {
+	if len(e.Verdict.Findings) == 0 || e.Verdict.Class == health.Warning { // a warning keeps nothing from starting
 		return late
 	}
 	return failed + string(e.Verdict.Findings[0].Cause)
@@ -146,7 +146,7 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 	main := make(chan string, 1)
 	go func() { main <- e.mainNow(asked, c, t) }()
 	found.explained(asked, c, t.id, t.spec.Health)
-	if found.err == nil && len(found.verdict.Findings) > 0 {
+	if found.err == nil && len(found.verdict.Findings) > 0 && found.verdict.State != health.Healthy { // one that has got over it shows no cause any more
 		failure.Verdict = found.verdict
 	}
 	failure.Unread = found.unread
