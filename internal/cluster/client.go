@@ -43,7 +43,9 @@ func (c *Cluster) do(ctx context.Context, k call, fn func(context.Context) error
 
 // bare is do without the check; the check itself uses it.
 func (c *Cluster) bare(ctx context.Context, k call, fn func(context.Context) error) (again bool, err error) {
-	again, err = c.retry(ctx, k.timeout, fn)
+	try, told := c.heard(k, fn)
+	again, err = c.retry(ctx, k.timeout, try)
+	told(err)
 	return again, c.wrap(k, err)
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	Exec                 *Exec
 
 	ExpectedUID string // of the kube-system namespace
+
+	Listener func(Request) // is told of every request, from any goroutine; nil: nobody
 }
 
 // Exec is a credential plugin, as in a kubeconfig.

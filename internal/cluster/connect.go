@@ -28,12 +28,15 @@ type Cluster struct {
 	credential *credential      // nil: a static one, or none
 	transport  *http.Transport
 
+	listener func(Request) // is told of every request; nil: nobody
+
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 
 	contacted atomic.Bool // some answer came: the cluster exists
 	firstDial atomic.Pointer[time.Time]
-	muted     atomic.Bool // Events are forbidden
+	muted     atomic.Bool           // writing Events is forbidden
+	deaf      atomic.Pointer[error] // why reading them is
 	outage    outage
 	time      atomic.Pointer[told]
 	flight    singleflight.Group
@@ -73,7 +76,7 @@ func New(cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		name: cfg.Name, host: config.Host, source: source, expectedUID: cfg.ExpectedUID,
+		name: cfg.Name, host: config.Host, source: source, expectedUID: cfg.ExpectedUID, listener: cfg.Listener,
 		clients: map[schema.GroupVersion]*rest.RESTClient{},
 		views:   map[string]*View{}, preflight: map[string]*Preflight{},
 	}

@@ -9,6 +9,8 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -66,4 +68,30 @@ func (c *Cluster) Tell(ctx context.Context, namespace string, regarding Object, 
 	if apierrors.IsForbidden(err) && time.Now().After(c.outage.settled()) {
 		c.muted.Store(true)
 	}
+}
+
+// EventsOf lists the Events about one object; the API server sends no others. It
+// is for what is good to know: where reading them is forbidden, that is asked
+// once a run.
+func (c *Cluster) EventsOf(ctx context.Context, namespace string, about types.UID) ([]*corev1.Event, error) {
+	if refused := c.deaf.Load(); refused != nil {
+		return nil, *refused
+	}
+	list := &corev1.EventList{}
+	res, err := resourceOf(list)
+	if err != nil {
+		return nil, err
+	}
+	selector := fields.OneTermEqualSelector("involvedObject.uid", string(about)).String()
+	if _, err = c.list(ctx, res, namespace, metav1.ListOptions{FieldSelector: selector}, list); err != nil {
+		if apierrors.IsForbidden(err) && time.Now().After(c.outage.settled()) {
+			c.deaf.Store(&err)
+		}
+		return nil, err
+	}
+	events := make([]*corev1.Event, len(list.Items))
+	for i := range list.Items {
+		events[i] = &list.Items[i]
+	}
+	return events, nil
 }

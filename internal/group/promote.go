@@ -120,6 +120,7 @@ func (r *run) waveOf(failed map[string]error) int {
 // wave moves one wave, batch after batch, and watches it.
 func (r *run) wave(ctx context.Context, i int) {
 	wave := r.req.Plan.Waves[i]
+	r.tellWave(ctx, i, release.EventWaveStarted)
 	for b, batch := range wave.Batches {
 		if batch = r.ready(ctx, i, i+b > 0, r.stillTo(batch)); len(batch) == 0 {
 			continue
@@ -130,6 +131,16 @@ func (r *run) wave(ctx context.Context, i int) {
 		}
 	}
 	r.bake(ctx, i)
+	r.tellWave(ctx, i, release.EventWaveMoved)
+}
+
+// tellWave tells it on the addresses of those that move with the wave.
+func (r *run) tellWave(ctx context.Context, i int, reason release.EventReason) {
+	for _, name := range r.req.Plan.Waves[i].Members() {
+		if started := reason == release.EventWaveStarted; !r.halted && !r.skipped[name] && !r.back[name] && (started || r.begun[name]) {
+			r.members[name].TellWave(ctx, reason, i+1, len(r.req.Plan.Waves))
+		}
+	}
 }
 
 // stillTo are those of a batch that may begin.

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -36,12 +37,12 @@ var _ rollout.Cluster = engineCluster{}
 func (c engineCluster) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
 
 // Tell puts an Event on an object, for those who follow with kubectl.
-func (c engineCluster) Tell(ctx context.Context, regarding rollout.Object, reason, note string, warning bool) {
+func (c engineCluster) Tell(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
 	kind := cluster.EventNormal
 	if warning {
 		kind = cluster.EventWarning
 	}
-	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, reason, note, kind)
+	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
 func newClusters(allUnknown bool) *Clusters {

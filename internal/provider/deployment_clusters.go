@@ -19,7 +19,7 @@ func (m *deploymentModel) what() string { return "deployment " + m.ID.ValueStrin
 
 // governing are the attributes that say how changes are made and are no change
 // themselves: where only they differ, no cluster is touched.
-var governing = []string{"clusters", "rollout", "abandon_unreachable", "on_failure", "timeouts"}
+var governing = []string{"clusters", "rollout", "abandon_unreachable", "on_failure", "timeouts", "duration_budget"}
 
 // asks says that going from one to the other changes something on every cluster
 // that the resource is on: an input differs which is more than a way to do it.

@@ -43,6 +43,8 @@ type deploymentModel struct {
 	RollingUpdate types.Object `tfsdk:"rolling_update"`
 	Health        types.Object `tfsdk:"health"`
 
+	DurationBudget types.Object `tfsdk:"duration_budget"`
+
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
 	Sidecars                      types.List   `tfsdk:"sidecars"`
@@ -193,6 +195,9 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	if whollyKnown(ctx, m.RestartTriggers) {
 		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
 	}
+	if whollyKnown(ctx, m.DurationBudget) {
+		spec.DurationBudget = budgetOf(ctx, m.DurationBudget, &diags)
+	}
 	m.setStrategy(d, &spec)
 	m.setHealth(d, &spec)
 	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
@@ -254,6 +259,7 @@ func newDeploymentModel() deploymentModel {
 		RollingUpdate:    object("rolling_update"),
 		Health:           object("health"),
 		Rollout:          object("rollout"),
+		DurationBudget:   object("duration_budget"),
 		ClusterStatus:    noClusterStatus(),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
@@ -369,18 +375,6 @@ func (m *deploymentModel) setIdentity(spec release.Spec, hash string) {
 	i := identityOf(spec.Namespace, spec.NameFor(hash), spec.Content.Container.Ports)
 	m.ContentHash = types.StringValue(hash)
 	m.ID, m.Name, m.ServiceName, m.InternalURL = i.id, i.name, i.serviceName, i.internalURL
-}
-
-// durationsValue is the `durations` attribute; an attempt that was not measured is null.
-func durationsValue(d release.Durations) types.Object {
-	attributes := deploymentTypes()["durations"].(types.ObjectType).AttrTypes
-	if d == (release.Durations{}) {
-		return types.ObjectNull(attributes)
-	}
-	return types.ObjectValueMust(attributes, map[string]attr.Value{
-		"total":   types.Float64Value(d.Total.Seconds()),
-		"startup": types.Float64Value(d.Startup.Seconds()),
-	})
 }
 
 func orDefault[T comparable](v, fallback T) T {

@@ -126,7 +126,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 					"(`lifecycle.ignore_changes` cannot do this.)" + inPlace,
 				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 			},
-			"timeouts": timeoutsAttribute(ctx, "until it is healthy on every cluster"),
+			"duration_budget": budgetAttribute(),
+			"timeouts":        timeoutsAttribute(ctx, "until it is healthy on every cluster"),
 
 			"container": schema.SingleNestedAttribute{
 				Optional:            true,
@@ -186,15 +187,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"created_by":   computedString("Who first created it, as far as is known."),
 			"status": computedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster, `%s` when it has no pods on any. "+
 				"Anything but what `desired_state` asks for is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).", release.StatusStarted, release.StatusStopped)),
-			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
-			"durations": schema.SingleNestedAttribute{
-				Computed:            true,
-				MarkdownDescription: "How long the last attempt to bring it up took.",
-				Attributes: map[string]schema.Attribute{
-					"total":   schema.Float64Attribute{Computed: true, MarkdownDescription: "Seconds from the first write to the end."},
-					"startup": schema.Float64Attribute{Computed: true, MarkdownDescription: "Seconds that the pods took to become ready."},
-				},
-			},
+			"status_reason":  computedString("Why `status` is what it is, where there is something to say."),
+			"durations":      durationsAttribute(),
 			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
 			"drift":          driftAttribute(),
 		},

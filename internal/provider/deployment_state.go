@@ -22,7 +22,7 @@ func (m *deploymentModel) setDeployed(done rollout.Deployed) {
 	m.StatusReason = textOrNull(done.Reason)
 	m.CreatedAt = timeOrNull(done.CreatedAt)
 	m.CreatedBy = textOrNull(done.CreatedBy)
-	m.Durations = durationsValue(done.Durations)
+	m.setDurations(done, types.Object{}, nil)
 	m.ClusterStatus = clusterStatuses{}.with(done.Clusters).value()
 	m.Drift = noDrift()
 }
@@ -49,7 +49,8 @@ func (m *deploymentModel) setUpdated(done rollout.Deployed, state *deploymentMod
 		m.StatusReason = textOrNull(done.Reason)
 	}
 	if m.Durations.IsUnknown() {
-		m.Durations = durationsValue(done.Durations)
+		var diags diag.Diagnostics
+		m.setDurations(done, state.Durations, m.clusterNames(context.Background(), &diags))
 	}
 	m.setClusters(done, state)
 	m.Drift = noDrift()
@@ -286,12 +287,13 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 		m.setIdentity(spec, o.Record.Hash)
 		m.setDeployed(rollout.Deployed{
 			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Record.Reason,
-			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy, Durations: o.Record.Durations,
+			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy,
 		})
 	}
 	if diags.HasError() {
 		return true
 	}
+	m.setDurations(recordedDurations(observed), types.Object{}, nil)
 	m.refreshStatus(ctx, observed, desiredOf(m), diags)
 	m.Clusters = clusterSet(ctx, names, diags)
 	return len(names) > 0

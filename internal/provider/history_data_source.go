@@ -50,6 +50,8 @@ type entryModel struct {
 	By           types.String `tfsdk:"by"`
 	Duration     types.String `tfsdk:"duration"`
 	Run          *runModel    `tfsdk:"run"`
+
+	Durations *durationsModel `tfsdk:"durations"`
 }
 
 type runModel struct {
@@ -109,6 +111,7 @@ func entryAttributes() map[string]schema.Attribute {
 		"group":         dataString("Of a move of the traffic: name of the `switchback_deployment_group` that it was part of; null for none."),
 		"by":            dataString("Who did it, as the cluster names the user; null where it does not say."),
 		"duration":      dataString("How long it took, as a text like `12.3s`; null where it was not measured."),
+		"durations":     dataDurationsAttribute("Of what started pods, and well: how long that took, part by part, as `durations` of a `switchback_deployment`; else null."),
 		"run": schema.SingleNestedAttribute{
 			Computed: true,
 			MarkdownDescription: "The automation that Terraform ran in, as the environment variables of HCP Terraform (`TFC_…`), GitHub Actions (`GITHUB_…`) " +
@@ -163,7 +166,7 @@ func entryData(cluster, namespace string, e release.Entry) entryModel {
 		ID: types.StringValue(e.ID), Time: timeOrNull(e.Time), Cluster: types.StringValue(cluster),
 		Operation: types.StringValue(string(e.Operation)), Outcome: types.StringValue(string(e.Outcome)), Reason: textOrNull(e.Reason),
 		DeploymentID: idOrNull(namespace, e.Deployment), Version: textOrNull(e.Version),
-		From: idOrNull(namespace, e.From), To: idOrNull(namespace, e.To), Group: textOrNull(e.Group), By: textOrNull(e.By),
+		Durations: durationsOrNil(e.Durations), From: idOrNull(namespace, e.From), To: idOrNull(namespace, e.To), Group: textOrNull(e.Group), By: textOrNull(e.By),
 	}
 	if e.Duration > 0 {
 		m.Duration = types.StringValue(e.Duration.String())

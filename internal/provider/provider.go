@@ -68,14 +68,19 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	clusters := newClusters(settings == nil)
+	clusters, listener := newClusters(settings == nil), requestLog(ctx, os.Getenv)
 	for _, s := range settings {
+		s.config.Listener = listener
 		resp.Diagnostics.Append(clusters.add(s, "terraform-provider-"+typeName+"/"+p.version)...)
 	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	data := &session{clusters: clusters, engine: rollout.New(p.timing).In(release.RunOf(os.Getenv)), planned: newIntents(), told: newOnce()}
+	engine := rollout.New(p.timing).In(release.RunOf(os.Getenv))
+	if logs("INFO", os.Getenv) {
+		engine.Journal(journal{})
+	}
+	data := &session{clusters: clusters, engine: engine, planned: newIntents(), told: newOnce()}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data

@@ -33,6 +33,8 @@ type releaseModel struct {
 	Collected        types.Bool   `tfsdk:"collected_at_next_promotion"`
 	CollectReason    types.String `tfsdk:"collect_reason"`
 	KeptUntil        types.String `tfsdk:"kept_until"`
+
+	Durations *durationsModel `tfsdk:"durations"`
 }
 
 var custodyMeaning = map[release.Custody]string{
@@ -71,6 +73,7 @@ func releaseAttributes() map[string]schema.Attribute {
 		"collect_reason": dataString("Why it will be removed then; null where it will not."),
 		"kept_until": dataString("When `keep_previous.ttl` ends for it, in RFC 3339, by the cluster's clock: the next change of the main deployment after that removes it. " +
 			"Null where it is not retained, or has no end."),
+		"durations": dataDurationsAttribute(durationsMeaning + " Null where nothing was measured."),
 	}
 }
 
@@ -84,6 +87,7 @@ func releaseData(s rollout.Surveyed) releaseModel {
 		Condemned: types.BoolValue(s.Record.Custody == release.CustodyCondemned),
 		CreatedAt: timeOrNull(s.Created), CreatedBy: textOrNull(s.Record.CreatedBy),
 		Collected: types.BoolValue(s.Collected != ""), CollectReason: textOrNull(s.Collected), KeptUntil: timeOrNull(s.KeptUntil),
+		Durations: durationsOrNil(s.Record.Durations),
 	}
 	if s.Position > 0 {
 		m.PreviousPosition = types.Int32Value(int32(s.Position))

@@ -85,6 +85,10 @@ type Entry struct {
 	Reason   string        `json:"reason,omitempty"` // one line; callers have it redacted
 	Duration time.Duration `json:"duration,omitempty"`
 	Run      Run           `json:"run,omitzero"`
+
+	// Durations are those of the start that the operation was, on this cluster;
+	// zero where it has started no pods, or did not succeed.
+	Durations Durations `json:"durations,omitzero"`
 }
 
 // History is what was done to an application on one cluster, the oldest first.
@@ -100,7 +104,7 @@ func (h History) With(entries ...Entry) History {
 	all := slices.Clone(h.Entries)
 	for _, entry := range entries {
 		entry.Reason, entry.Time = oneLine(entry.Reason, reasonLimit), entry.Time.UTC().Truncate(time.Second)
-		entry.Duration = entry.Duration.Round(time.Millisecond)
+		entry.Duration, entry.Durations = entry.Duration.Round(time.Millisecond), entry.Durations.Round()
 		if at := slices.IndexFunc(all, func(e Entry) bool { return e.ID == entry.ID }); at >= 0 {
 			all[at] = entry
 		} else {
@@ -201,36 +205,6 @@ func (e Entry) what() string {
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:
 	}
 	return fmt.Sprintf("%s of %s", e.Operation, subject)
-}
-
-// eventReasons are what Events call an operation that succeeded.
-var eventReasons = map[Operation]string{
-	OperationDeploy: "Started", OperationUpdate: "Updated", OperationPromote: "Promoted", OperationRollback: "RolledBack",
-	OperationStop: "Stopped", OperationStart: "Started", OperationRestart: "Restarted", OperationCancel: "Cancelled",
-	OperationTerminate: "Terminated", OperationRetain: "Retained", OperationCondemn: "Condemned", OperationCollect: "Collected",
-	OperationRemoveMain: "MainRemoved",
-}
-
-// EventReason is the machine-readable reason of the entry's Event: Promoted,
-// PromoteFailed, PromoteCancelled.
-func (e Entry) EventReason() string {
-	switch e.Outcome {
-	case OutcomeFailed:
-		return camel(e.Operation) + "Failed"
-	case OutcomeCancelled:
-		return camel(e.Operation) + "Cancelled"
-	case OutcomeSucceeded:
-	}
-	return eventReasons[e.Operation]
-}
-
-// camel is remove_main as RemoveMain.
-func camel(o Operation) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(string(o), "_") {
-		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
-	}
-	return b.String()
 }
 
 // Warns says whether the entry's Event is a warning.

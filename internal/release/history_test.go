@@ -145,7 +145,7 @@ func TestWhatAnEntrySays(t *testing.T) {
 		{release.Entry{Operation: release.OperationCondemn, Deployment: "b", Outcome: release.OutcomeSucceeded}, "Condemned", "condemn of b succeeded", true},
 		{release.Entry{Operation: release.OperationRemoveMain, From: "b", Outcome: release.OutcomeFailed}, "RemoveMainFailed", "removal of the main address, which led to b, failed", true},
 	} {
-		if got := tc.entry.EventReason(); got != tc.reason {
+		if got := tc.entry.EventReason(); string(got) != tc.reason {
 			t.Errorf("reason %q, want %q", got, tc.reason)
 		}
 		if got := tc.entry.Sentence(); got != tc.phrase {

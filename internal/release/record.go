@@ -53,19 +53,6 @@ type Record struct {
 	Companions []Companion `json:"companions,omitempty"`
 }
 
-// Phase is one step of an attempt. At is for people: no decision compares it
-// with another machine's clock.
-type Phase struct {
-	Name string    `json:"name"`
-	At   time.Time `json:"at"`
-}
-
-// Durations are the measured lengths of the last attempt.
-type Durations struct {
-	Total   time.Duration `json:"total,omitempty"`
-	Startup time.Duration `json:"startup,omitempty"`
-}
-
 // Baseline is what the API server answered to our own apply: object ("Deployment",
 // "Service", or a Companion) -> field path -> short keyed hash of the value. Drift is an owned
 // field whose live hash differs, or that we own no longer.

@@ -12,6 +12,8 @@ type Spec struct {
 	Content     Content
 	Health      Health // when its pods count, and when waiting for them ends
 
+	DurationBudget DurationBudget // when to warn of how long it took
+
 	Strategy Strategy // empty means StrategyBlueGreen
 	Rolling  Rolling  // of StrategyRolling
 

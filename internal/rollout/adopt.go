@@ -176,7 +176,7 @@ func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main
 	if err := e.restore(ctx, c, router, svc, overlap); err != nil {
 		return nil, err
 	}
-	c.Tell(ctx, svc, "HandedBack", "traffic moved back to "+labels.FormatLabels(known.Selector), false)
+	c.Tell(ctx, svc, release.EventHandedBack, e.inRun("traffic moved back to "+labels.FormatLabels(known.Selector)), false)
 	if err := pause(ctx, drain); err != nil {
 		return nil, err
 	}

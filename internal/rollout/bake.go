@@ -88,6 +88,9 @@ func (p *Promotion) bake(ctx context.Context, sides []*side, d time.Duration) er
 		return nil
 	}
 	p.req.say("watching %s for %s", p.req.To, d)
+	for _, s := range moved {
+		p.step(ctx, s, release.EventBaking, fmt.Sprintf("%s is watched with the traffic on it for %s", p.req.To, d))
+	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
 	err := p.on(ctx, moved, func(s *side) error {

@@ -126,7 +126,7 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 	cl.record.Status, cl.record.Reason = release.StatusCancelled, "cancelled by "+e.holder
 	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 	cl.record.Entry, cl.does, cl.target.spec.Content.Version = entryOf(record), release.OperationCancel, record.Version
-	cl.record.Phases = []release.Phase{{Name: string(release.ActionCancel), At: time.Now().UTC()}}
+	cl.record.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
 	cl.record.Beat++
 	if err := cl.write(ctx); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 	req.tell("%s: scaling %s down", c.Name(), req.ID)
 	err := e.stopIdleLive(ctx, cl)
 	if err == nil {
-		c.Tell(ctx, cl.live, "Cancelled", e.inRun("the start of "+req.ID.Name+" was given up"), true)
+		c.Tell(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
 	}
 	clean, done := e.cleanup(ctx)
 	defer done()

@@ -36,6 +36,7 @@ func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (
 	err := fresh.create(ctx)
 	if err == nil {
 		e.claimOnce(key(c, t.id.Namespace, t.id.Name))
+		fresh.began(ctx)
 		return fresh, nil
 	}
 	if !apierrors.IsAlreadyExists(err) {
@@ -57,7 +58,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
 		CreatedBy: c.User(ctx),
-		Phases:    []release.Phase{{Name: "claimed", At: time.Now().UTC()}},
+		Phases:    []release.Phase{{Name: release.PhaseClaimed, At: time.Now().UTC()}},
 	}
 }
 
@@ -146,6 +147,7 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 		return nil, &release.ClaimError{Step: release.ClaimRefuseTwin, Cluster: c.Name(), ID: t.id}
 	}
 	cl.beat(ctx)
+	cl.began(ctx)
 	return cl, nil
 }
 
@@ -159,6 +161,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			cl.record.Custody = release.CustodyOwned
 			switch err := cl.create(ctx); {
 			case err == nil:
+				cl.began(ctx)
 				return cl, nil
 			case !apierrors.IsAlreadyExists(err):
 				return nil, err
@@ -177,7 +180,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
 		cl.record.Beat++
 		cl.record.Expect(t.spec.Companions()...)
-		cl.record.Phases = []release.Phase{{Name: "resumed", At: time.Now().UTC()}}
+		cl.record.Phases = []release.Phase{{Name: release.PhaseResumed, At: time.Now().UTC()}}
 		cl.record.CancelRequested = ""
 		if !record.Status.Up() && record.Status != t.spec.DesiredState.Goal() {
 			cl.record.Status, cl.record.Reason = underWay(t.spec.DesiredState), ""
@@ -188,6 +191,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			return nil, err
 		}
 		cl.beat(ctx)
+		cl.began(ctx)
 		return cl, nil
 	}
 }

@@ -9,6 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Object is any Kubernetes object of the typed API (*appsv1.Deployment, …).
@@ -74,7 +77,7 @@ type View interface {
 // fails an operation.
 type Teller interface {
 	// Tell writes an Event about regarding; warning marks it as one.
-	Tell(ctx context.Context, regarding Object, reason, note string, warning bool)
+	Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool)
 	// Mark sets labels of ours on an object that is there, for those who look.
 	Mark(ctx context.Context, obj Object, labels map[string]string)
 	// User is who the cluster takes us for; empty where it does not say.
@@ -86,6 +89,12 @@ type LogReader interface {
 	// Log opens the log of one container of a pod; the caller closes it, and it
 	// ends with ctx.
 	Log(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error)
+}
+
+// EventReader reads Events.
+type EventReader interface {
+	// EventsOf lists those about one object, by its uid.
+	EventsOf(ctx context.Context, namespace string, about types.UID) ([]*corev1.Event, error)
 }
 
 // Clock is the cluster's own. It is for times that outlast a process, which are
@@ -107,5 +116,6 @@ type Cluster interface {
 	Writer
 	Scaler
 	LogReader
+	EventReader
 	View(namespace string) View
 }

@@ -173,6 +173,7 @@ func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *c
 
 // bringUp applies the release's objects and waits until it is healthy.
 func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
+	cl.measureFrom(ctx)
 	if err := e.beginRoll(ctx, cl); err != nil {
 		return err
 	}
@@ -222,20 +223,18 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
 	}
 	cl.note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
-	cl.phase("applied")
+	cl.phase(ctx, release.PhaseApplied)
+	cl.tell(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
 	return applied, nil
 }
 
 // awaitStarted waits until the release is healthy, and measures that.
 func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
-	c, t, start := cl.cluster, cl.target, time.Now()
-	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+	if err := e.awaitHealthy(cl.following(ctx), cl.cluster, cl.target, applied); err != nil {
 		return err
 	}
-	e.countRestarts(ctx, cl, applied)
-	cl.phase("healthy")
-	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
-	c.Tell(ctx, applied, "Started", e.inRun(fmt.Sprintf("%s is healthy: %d of %d pods are ready", t.id.Name, deref(applied.Spec.Replicas), deref(applied.Spec.Replicas))), false)
+	pods := deref(applied.Spec.Replicas)
+	e.cameUp(ctx, cl, applied, release.PhaseHealthy, release.EventStarted, fmt.Sprintf("%s is healthy: %d of %d pods are ready", cl.target.id.Name, pods, pods))
 	return nil
 }
 
@@ -255,31 +254,28 @@ func creation(claims []*claim) (at time.Time, by string) {
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.settleOn(ctx, cl, began) })
-	for _, cl := range claims {
-		done.measure(cl)
+	done.overall(began, claims)
+	if err == nil {
+		e.checkBudget(ctx, done, claims)
 	}
 	return err
 }
 
 // settleOn writes the good outcome on one cluster.
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
+	took := cl.took(began)
 	if cl.notable() {
 		e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
 	}
+	cl.line(ctx, string(release.OutcomeSucceeded), map[string]any{fieldTotal: time.Since(began).Milliseconds()})
 	return cl.finish(ctx, func(r *release.Record) {
 		if r.Custody == release.CustodyClaimed {
 			r.Custody = release.CustodyOwned
 		}
 		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
-		r.Durations.Total = time.Since(began).Round(time.Millisecond)
+		r.Durations = took
 	})
-}
-
-// measure takes over how long it took on one cluster: the longest counts.
-func (done *Deployed) measure(cl *claim) {
-	done.Durations.Total = max(done.Durations.Total, cl.record.Durations.Total)
-	done.Durations.Startup = max(done.Durations.Startup, cl.record.Durations.Startup)
 }
 
 // abandonAll is what follows a failed create: nothing of it is owned any more.

@@ -43,6 +43,7 @@ type Engine struct {
 	timing Timing
 
 	automation release.Run // what the process runs in
+	journal    Journal     // who is told what happens; nil: nobody
 
 	mu      sync.Mutex
 	claimed map[string]bool          // releases this run has claimed
@@ -131,7 +132,12 @@ func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, mai
 	if !seen {
 		return nil
 	}
-	return pause(ctx, main.Drain-time.Since(left))
+	wait := main.Drain - time.Since(left)
+	if err := pause(ctx, wait); err != nil || wait <= 0 {
+		return err
+	}
+	e.drained(ctx, c, id, main.Drain)
+	return nil
 }
 
 // pause waits for d or for the context.

@@ -59,15 +59,16 @@ func ended(ctx context.Context, entry release.Entry, began time.Time, err error)
 
 // tell puts an entry's Event on an object.
 func (e *Engine) tell(ctx context.Context, c Cluster, regarding Object, entry release.Entry) {
+	e.lineOf(ctx, c, regarding.GetNamespace(), entry)
 	c.Tell(ctx, regarding, entry.EventReason(), entry.Sentence(), entry.Warns())
 }
 
 // inRun is a note with the automation that it happened in.
 func (e *Engine) inRun(note string) string {
 	if run := e.automation.String(); run != "" {
-		return note + " (" + run + ")"
+		note += " (" + run + ")"
 	}
-	return note
+	return health.Redact(note)
 }
 
 // remember writes entries into the application's history, and makes it where
@@ -152,6 +153,9 @@ func (cl *claim) entry(ctx context.Context, cause error) release.Entry {
 	}
 	entry = ended(ctx, entry, began, cause)
 	entry.ID = id
+	if cause == nil && cl.clock.started {
+		entry.Durations = cl.clock.took
+	}
 	if cause == nil && cl.does == "" && cl.before != nil && cl.before.Custody != release.CustodyOwned && !cl.before.Busy() {
 		entry.Reason = "it was there already: " + string(cl.before.Custody)
 	}
@@ -202,9 +206,8 @@ func (cl *claim) unsuccessful(ctx context.Context, entry release.Entry) {
 	} else {
 		cl.engine.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), entry)
 	}
-	if cl.applied != nil {
-		cl.engine.tell(ctx, cl.cluster, cl.applied, entry)
-	}
+	cl.story.end(ctx) // in their order
+	cl.engine.tell(ctx, cl.cluster, cl.about(), entry)
 }
 
 // pointerObject is an application's ConfigMap, empty.

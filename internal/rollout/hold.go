@@ -84,7 +84,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 		cl.record.Entry, cl.record.Operation = entryOf(record), cl.operation()
 		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 		cl.record.Beat++
-		cl.record.Phases = []release.Phase{{Name: string(action), At: time.Now().UTC()}}
+		cl.record.Phases = []release.Phase{{Name: release.PhaseName(action), At: time.Now().UTC()}}
 		if record.Custody == release.CustodyClaimed {
 			cl.record.Custody = release.CustodyAbandoned // whoever created it is dead, and no state has it
 		}
@@ -97,6 +97,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 			return nil, err
 		}
 		cl.beat(ctx)
+		cl.began(ctx)
 		return cl, nil
 	}
 }

@@ -69,6 +69,7 @@ func (p *Promotion) neverBeganOn(ctx, clean context.Context, s *side, cause erro
 	if s.err != nil {
 		s.status = release.MainFailed
 	}
+	s.story.end(clean) // in their order
 	for _, entry := range p.outcome(ctx, s, cause) {
 		p.engine.rememberIfAny(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
 		p.engine.tell(clean, s.cluster, p.addressOf(s), entry)
@@ -89,6 +90,7 @@ func (p *Promotion) wentBack(ctx context.Context, s *side, cause error, switched
 	if committed || switched && s.entry != nil {
 		entries = append(entries, p.backEntry(ctx, s, reason))
 	}
+	s.story.end(ctx)
 	for _, entry := range entries {
 		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
 	}
@@ -105,7 +107,8 @@ func (p *Promotion) backEntry(ctx context.Context, s *side, reason string) relea
 // tellMoved is the Event of a promotion that has moved the traffic.
 func (p *Promotion) tellMoved(ctx context.Context, s *side) {
 	if s.entry != nil {
-		p.engine.tell(ctx, s.cluster, p.addressOf(s), *s.entry)
+		p.engine.lineOf(ctx, s.cluster, p.req.Service.Namespace, *s.entry)
+		s.story.tell(ctx, s.cluster, p.addressOf(s), s.entry.EventReason(), s.entry.Sentence(), s.entry.Warns())
 	}
 }
 

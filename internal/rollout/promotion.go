@@ -94,6 +94,7 @@ type side struct {
 	split   release.Split // who gets the traffic, as last seen
 
 	entry *release.Entry // of the history; nil where no traffic moves
+	story story          // what Events tell of it
 }
 
 // Look reads every cluster and refuses what is somebody else's. It writes
@@ -292,6 +293,7 @@ func (p *Promotion) save(ctx context.Context, s *side, entries ...release.Entry)
 func (p *Promotion) switchTo(ctx context.Context, s *side) error {
 	s.touched = true
 	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
+	p.step(ctx, s, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", orNone(s.from), p.req.To))
 	if err := p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace); err != nil {
 		return err
 	}
@@ -368,7 +370,12 @@ func (p *Promotion) finalize(ctx context.Context, s *side) error {
 		return err
 	}
 	s.main.Checkpoint = nil
-	return p.save(ctx, s, collected.entries...)
+	if err := p.save(ctx, s, collected.entries...); err != nil {
+		return err
+	}
+	p.step(ctx, s, release.EventFinalized, "the move to "+p.req.To+" has come to its end")
+	s.story.end(ctx)
+	return nil
 }
 
 // removeRenamed removes the address's former name after the drain.

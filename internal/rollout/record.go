@@ -40,6 +40,9 @@ type claim struct {
 	written   bool               // the record tells how it ended
 	restarts  *int32             // of its containers, when it was found healthy
 	kept      bool               // it stays in our state, whatever becomes of it; see keep
+	clock     measurement        // how long it takes
+	story     story              // what Events tell of it
+	lined     time.Time          // when the log was last told
 
 	mu     sync.Mutex
 	live   *corev1.ConfigMap
@@ -193,6 +196,7 @@ func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error
 	if cl.written = err == nil; cl.written {
 		mark(ctx, cl.cluster, cl.applied, &cl.record)
 	}
+	cl.story.end(ctx)
 	return err
 }
 
@@ -242,9 +246,10 @@ func (cl *claim) note(change func(*release.Record)) {
 	change(&cl.record)
 }
 
-// phase notes one step of the attempt.
-func (cl *claim) phase(name string) {
+// phase notes one step of the attempt, and tells the log.
+func (cl *claim) phase(ctx context.Context, name release.PhaseName) {
 	cl.note(func(r *release.Record) {
 		r.Phases = append(r.Phases, release.Phase{Name: name, At: time.Now().UTC()})
 	})
+	cl.line(ctx, string(name), cl.clock.fields())
 }

@@ -61,6 +61,7 @@ func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, erro
 
 func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) error {
 	cl.restart = newRestart()
+	cl.measureFrom(ctx)
 	if err := cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" }); err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 // awaitRestarted waits until every pod is new and ready and the old ones are gone.
 func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
 	c, t := cl.cluster, cl.target
-	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+	if err := e.awaitHealthy(cl.following(ctx), c, t, applied); err != nil {
 		var start *StartError
 		if errors.As(err, &start) {
 			start.Restart = true
@@ -90,9 +91,7 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 	if err := awaitNoneEnding(ctx, c, t.id); err != nil {
 		return err
 	}
-	e.countRestarts(ctx, cl, applied)
-	cl.phase("restarted")
-	c.Tell(ctx, applied, "Restarted", e.inRun(fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name)), false)
+	e.cameUp(ctx, cl, applied, release.PhaseRestarted, release.EventRestarted, fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name))
 	return nil
 }
 

@@ -113,6 +113,7 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
 		return err
 	}
+	cl.measureFrom(ctx)
 	applied, err := e.rescale(ctx, cl)
 	if err == nil {
 		err = e.awaitStarted(ctx, cl, applied)
@@ -146,10 +147,11 @@ func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) er
 	r.Run, r.Holder, r.CancelRequested = e.run, e.holder, ""
 	r.Entry = entryOf(cl.before)
 	r.Beat++
-	r.Phases = []release.Phase{{Name: string(status), At: time.Now().UTC()}}
+	r.Phases = []release.Phase{{Name: release.PhaseName(status), At: time.Now().UTC()}}
 	if err := cl.write(ctx); err != nil {
 		return err
 	}
 	cl.beat(ctx)
+	cl.began(ctx)
 	return nil
 }

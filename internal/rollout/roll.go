@@ -116,8 +116,8 @@ func (e *Engine) podsOf(ctx context.Context, c Cluster, id release.ID, hash stri
 // awaitRolled waits until every pod has the new content and is ready, and the
 // old ones are gone.
 func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Deployment) error {
-	c, t, start := cl.cluster, cl.target, time.Now()
-	err := e.awaitHealthy(ctx, c, t, applied)
+	c, t := cl.cluster, cl.target
+	err := e.awaitHealthy(cl.following(ctx), c, t, applied)
 	if err == nil {
 		err = awaitNoneEnding(ctx, c, t.id)
 	}
@@ -129,10 +129,7 @@ func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Dep
 	if err != nil {
 		return err
 	}
-	e.countRestarts(ctx, cl, applied)
-	cl.phase("rolled")
-	cl.note(func(r *release.Record) { r.Durations.Startup = time.Since(start).Round(time.Millisecond) })
-	c.Tell(ctx, applied, "Updated", fmt.Sprintf("all %d pods of %s have version %s", deref(applied.Spec.Replicas), t.id.Name, t.spec.Content.Version), false)
+	e.cameUp(ctx, cl, applied, release.PhaseRolled, release.EventUpdated, fmt.Sprintf("all %d pods of %s have version %s", deref(applied.Spec.Replicas), t.id.Name, t.spec.Content.Version))
 	return nil
 }
 
@@ -166,7 +163,8 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 		maps.Copy(all, baseline)
 		r.Baseline = all
 	})
-	c.Tell(ctx, applied, "RolledBack", fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version), true)
+	cl.story.tell(ctx, c, applied, release.EventRolledBack, e.inRun(fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version)), true)
+	cl.line(ctx, "going back", map[string]any{fieldTo: r.version})
 	return e.awaitWhole(ctx, cl, former, applied)
 }
 
@@ -314,7 +312,7 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 	cl.roll.pods = e.podsOf(ctx, c, req.ID, record.Hash)
 	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 	cl.record.Entry, cl.does = entryOf(record), release.OperationCancel
-	cl.record.Phases = []release.Phase{{Name: string(release.ActionCancel), At: time.Now().UTC()}}
+	cl.record.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
 	cl.record.Beat++
 	if err := cl.write(ctx); err != nil {
 		return false, err

@@ -17,6 +17,8 @@ type Outcome struct {
 	Status  release.Status // empty: nothing on the cluster tells of the operation
 	Reason  string
 	Err     error // why it failed there; nil where it did not, and where another cluster is why
+
+	Durations release.Durations // how long it took there; zero where it did not come to its end
 }
 
 // spread is one change of a release on its way over the release's clusters.
@@ -201,8 +203,9 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 	}
 	good := s.standing(s.claims())
 	err := s.each(ctx, good, func(cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
-	for _, cl := range s.standing(good) {
-		done.measure(cl)
+	done.overall(began, s.standing(good))
+	if err == nil {
+		s.engine.checkBudget(ctx, done, s.standing(good))
 	}
 	return err
 }
@@ -245,6 +248,9 @@ func (s *spread) outcomes() []Outcome {
 		switch {
 		case cl.written:
 			o.Status, o.Reason = cl.record.Status, cl.record.Reason
+			if cl.failure == nil {
+				o.Durations = cl.record.Durations
+			}
 		case cl.failure != nil:
 			o.Reason = reasonOf(cl.failure)
 		}

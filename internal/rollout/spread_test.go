@@ -259,7 +259,7 @@ func bakes(t *testing.T, f *fleet) {
 	}
 	first, second := f.on["b"].record("v1").Phases, f.on["c"].record("v1").Phases
 	at := func(phases []release.Phase, name string) time.Time {
-		i := slices.IndexFunc(phases, func(p release.Phase) bool { return p.Name == name })
+		i := slices.IndexFunc(phases, func(p release.Phase) bool { return string(p.Name) == name })
 		if i < 0 {
 			t.Fatalf("no phase %q in %v", name, phases)
 		}

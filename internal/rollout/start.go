@@ -47,6 +47,7 @@ func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) err
 		req.tell("%s: %s is started already", cl.cluster.Name(), req.ID)
 		return nil
 	}
+	cl.measureFrom(ctx)
 	applied, err := e.rescale(ctx, cl)
 	if err != nil {
 		return err

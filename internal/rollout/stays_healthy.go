@@ -60,7 +60,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 		return false, left, nil
 	})
 	if err == nil {
-		cl.phase("baked")
+		cl.cameThrough(ctx, bake)
 		return nil
 	}
 	if interrupted(ctx) {

@@ -142,7 +142,8 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 		}
 	}
 	if cl.record.Status != release.StatusStopped {
-		cl.phase("stopping")
+		cl.phase(ctx, release.PhaseStopping)
+		cl.tell(ctx, release.EventStopping, t.id.Name+" is being scaled to zero", false)
 		if err := cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStopping, "" }); err != nil {
 			return err
 		}
@@ -258,8 +259,8 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 		return len(left) == 0, 0, nil
 	})
 	if err == nil {
-		cl.phase("stopped")
-		c.Tell(ctx, applied, "Stopped", e.inRun(t.id.Name+" has no pods any more; everything else is kept"), false)
+		cl.phase(ctx, release.PhaseStopped)
+		cl.tell(ctx, release.EventStopped, t.id.Name+" has no pods any more; everything else is kept", false)
 		return nil
 	}
 	if interrupted(ctx) {

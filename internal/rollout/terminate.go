@@ -165,10 +165,7 @@ func (e *Engine) failedTo(ctx context.Context, c Cluster, namespace, application
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	e.rememberIfAny(clean, c, namespace, application, entry)
-	e.tell(clean, c, &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: entry.Deployment},
-	}, entry)
+	e.tell(clean, c, workloadNamed(release.ID{Namespace: namespace, Name: entry.Deployment}), entry)
 }
 
 // rewrite changes a record that nobody works on, if it is still as we saw it.
@@ -221,6 +218,15 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			e.letRecordGo(ctx, cl, err)
 			return err
 		}
+		reason := release.EventCollected
+		if entry != nil {
+			reason = release.EventTerminated
+		}
+		c.Tell(ctx, workloadNamed(id), reason, e.inRun(id.Name+" is gone, with all its objects"), false)
+		e.line(ctx, fmt.Sprintf("%s on cluster %q: removed", id, c.Name()), map[string]any{
+			fieldApplication: application, fieldNamespace: id.Namespace, fieldDeployment: id.Name, fieldVersion: record.Version, fieldCluster: c.Name(),
+			fieldPhase: "removed", fieldTotal: time.Since(began).Milliseconds(),
+		})
 		return cl.forget(ctx)
 	}
 	if err := e.removeObjects(ctx, c, id, application, &release.Record{Companions: release.Companions()}); err != nil {
@@ -292,7 +298,7 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		if err := e.holds(ctx, c, id.Namespace, application); err != nil {
 			return nil, err
 		}
-		c.Tell(ctx, d, "Terminating", e.inRun(id.Name+" is being removed"), false)
+		c.Tell(ctx, d, release.EventTerminating, e.inRun(id.Name+" is being removed"), false)
 		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
 		if !release.ReadAgain(err) {
 			return d, err

@@ -82,6 +82,7 @@ func (w *waiting) look(ctx context.Context) (done bool, again time.Duration, err
 		in.Events = w.warnings.about(ctx, in)
 		w.verdict = health.Compute(in)
 	}
+	sees(ctx, w.verdict)
 	over, left := w.patience.Judge(w.verdict, w.grace, time.Now())
 	if !over {
 		return false, sooner(left, unheard), nil
