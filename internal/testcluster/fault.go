@@ -20,6 +20,7 @@ type Fault struct {
 	header http.Header
 	before func()
 	after  func()
+	bytes  int64 // not 0: of the reply's body, before the connection is reset
 }
 
 type faultKind int
@@ -96,6 +97,12 @@ func (f Fault) WithHeader(key, value string) Fault {
 		f.header = http.Header{}
 	}
 	f.header.Add(key, value)
+	return f
+}
+
+// BreaksOff resets the connection when so much of the reply's body has been sent.
+func (f Fault) BreaksOff(after int64) Fault {
+	f.bytes = after
 	return f
 }
 

@@ -303,6 +303,9 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, request *Request
 func (p *Proxy) replied(reply *http.Response) error {
 	under := reply.Request.Context().Value(passingKey{}).(*passing)
 	p.status(under.request, reply.StatusCode)
+	if most := under.fault.bytes; most > 0 {
+		reply.Body = &brokenBody{reply.Body, most}
+	}
 	lost := under.fault.kind == lostReply
 	if under.fault.before == nil && !lost {
 		return nil
@@ -324,6 +327,21 @@ func (p *Proxy) replied(reply *http.Response) error {
 		return errors.New("lost, as asked for")
 	}
 	return nil
+}
+
+// brokenBody ends in the middle: the reverse proxy then resets the connection.
+type brokenBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *brokenBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("broken off, as asked for")
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // connectUpstream makes the connections to the API server: one with the
