@@ -106,6 +106,17 @@ func (c *Cluster) List(ctx context.Context, namespace, selector string, into run
 	return err
 }
 
+// Recent is List from what the API server has at hand, which may be a moment
+// old. It is for what is shown, not for what is decided.
+func (c *Cluster) Recent(ctx context.Context, namespace, selector string, into runtime.Object) error {
+	res, err := resourceOf(into)
+	if err != nil {
+		return err
+	}
+	_, err = c.list(ctx, res, namespace, metav1.ListOptions{LabelSelector: selector, ResourceVersion: "0"}, into)
+	return err
+}
+
 func (c *Cluster) list(ctx context.Context, res resource, namespace string, options metav1.ListOptions, into runtime.Object) (bool, error) {
 	return c.do(ctx, call{"list", res, namespace, "", writeTimeout}, func(ctx context.Context) error {
 		return fill(into, func(o runtime.Object) error {

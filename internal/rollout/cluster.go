@@ -28,6 +28,9 @@ type Reader interface {
 	Get(ctx context.Context, namespace, name string, into Object) error
 	// List fills into, e.g. a *corev1.ServiceList. An empty selector lists all.
 	List(ctx context.Context, namespace, selector string, into runtime.Object) error
+	// Recent is List from what the API server has at hand, which may be a moment
+	// old: for what is shown, not for what is decided.
+	Recent(ctx context.Context, namespace, selector string, into runtime.Object) error
 }
 
 // Writer changes the cluster. Every method retries what can heal within ctx,

@@ -101,7 +101,12 @@ func (g *gathering) read() {
 		func() {
 			around.ServiceAccounts = listed[corev1.ServiceAccount](g, "serviceaccounts", "", &corev1.ServiceAccountList{})
 		},
-		func() { around.Services = listed[corev1.Service](g, "services", "", &corev1.ServiceList{}) },
+		// What follows a failure asks live who selects its pods. An API server that
+		// was asked for the same kind less than 100 ms ago lets that wait.
+		// https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/2340-Consistent-reads-from-cache
+		func() {
+			around.Services = listedBy[corev1.Service](g, g.cluster.Recent, "services", "", &corev1.ServiceList{})
+		},
 		func() {
 			endpoints = listed[discoveryv1.EndpointSlice](g, "endpointslices.discovery.k8s.io", "", &discoveryv1.EndpointSliceList{})
 		},
@@ -147,7 +152,11 @@ func (g *gathering) read() {
 // listed are the namespace's objects of one kind. A kind that the cluster does
 // not have has none.
 func listed[T any](g *gathering, resource, selector string, into runtime.Object) []*T {
-	err := g.cluster.List(g.ctx, g.subject.Namespace, selector, into)
+	return listedBy[T](g, g.cluster.List, resource, selector, into)
+}
+
+func listedBy[T any](g *gathering, list func(ctx context.Context, namespace, selector string, into runtime.Object) error, resource, selector string, into runtime.Object) []*T {
+	err := list(g.ctx, g.subject.Namespace, selector, into)
 	var all []*T
 	if err == nil {
 		err = meta.EachListItem(into, func(o runtime.Object) error {
