@@ -12,9 +12,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
-// enough is more than any failure takes that ends by itself.
-const enough = "3m"
-
 func (f failure) imageOn(c *testnode.Cluster) string {
 	if f.image == nil {
 		return testnode.AppImage("v2")
@@ -24,10 +21,6 @@ func (f failure) imageOn(c *testnode.Cluster) string {
 
 // forUs is the failure as a configuration of this provider.
 func (f failure) forUs(c *testnode.Cluster, namespace string) string {
-	timeout := enough
-	if f.class == health.Patient {
-		timeout = limit.String()
-	}
 	var env strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(f.env)) {
 		fmt.Fprintf(&env, "\n      %s = %q", name, f.env[name])
@@ -54,9 +47,21 @@ resource "switchback_deployment" "app" {
     %s
   }
   %s
-  timeouts = { create = %q }
+  %s
 }
-`, c.KubeconfigPath, namespace, f.imageOn(c), env.String(), f.ours.container, f.ours.deployment, timeout)
+`, c.KubeconfigPath, namespace, f.imageOn(c), env.String(), f.ours.container, f.ours.deployment, f.patience())
+}
+
+// patience is what ends the wait on purpose; all else would end it much later.
+func (f failure) patience() string {
+	switch f.class {
+	case health.Certain:
+		return fmt.Sprintf("health = { fail_fast_grace = %q }", *grace)
+	case health.Patient:
+		return fmt.Sprintf("health = { progress_deadline = %q }", *limit)
+	default:
+		return ""
+	}
 }
 
 // forThem is the failure as a configuration of hashicorp/kubernetes. What waits

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 	"github.com/switchback-dev/terraform-provider-switchback/test/bench"
 )
@@ -29,9 +28,6 @@ const reportedAs = "Deployment failed to start: "
 
 // theirVersion is in tools/kubernetesprovider.
 const theirVersion = "1.13.4"
-
-// grace is how long a certain cause must last.
-var grace = rollout.DefaultTiming().Grace
 
 // job is one apply of a failure.
 type job struct {
@@ -55,7 +51,7 @@ func TestDiagnosis(t *testing.T) {
 	all := wanted()
 	found := bench.Result{
 		Machine: here.machine, CLI: cliName(), Kubernetes: version.GitVersion, Theirs: theirVersion,
-		Grace: bench.Duration(grace), Limit: bench.Duration(*limit), Timeout: bench.Duration(*theirTimeout),
+		Grace: bench.Duration(*grace), Limit: bench.Duration(*limit), Timeout: bench.Duration(*theirTimeout),
 	}
 	for _, f := range all {
 		found.Failures = append(found.Failures, bench.Failure{Name: f.name, What: f.what, Knows: f.knows, Class: string(f.class)})
@@ -136,7 +132,7 @@ func (f failure) attempt(t *testing.T, c *testnode.Cluster, theirs bool) (a benc
 			return a, "", err
 		}
 	}
-	known, err := observe(ctx, c, namespace, f.known)
+	seen, err := observe(ctx, c, namespace, f.known)
 	if err != nil {
 		return a, "", err
 	}
@@ -155,12 +151,11 @@ func (f failure) attempt(t *testing.T, c *testnode.Cluster, theirs bool) (a benc
 	a.Message = strings.TrimSpace(said.summary + "\n" + said.detail)
 	since := func(at time.Time) bench.Duration { return bench.Duration(at.Sub(said.began)) }
 	a.Returned, a.Reported = since(said.returned), since(said.reported)
-	select {
-	case at := <-known:
-		a.Known = since(at)
-	default:
+	if len(seen.known) == 0 || len(seen.made) == 0 {
 		return a, "", fmt.Errorf("the cluster was never seen to know; it was reported as\n%s", a.Message)
 	}
+	made := since(<-seen.made)
+	a.Known = since(<-seen.known)
 	if theirs {
 		return a, "", nil
 	}
@@ -168,23 +163,25 @@ func (f failure) attempt(t *testing.T, c *testnode.Cluster, theirs bool) (a benc
 	if !told || !slices.Contains(f.causes, health.Cause(cause)) {
 		return a, "", fmt.Errorf("it was reported as\n%s", a.Message)
 	}
-	a.Due, a.Waited = f.due(a.Known)
+	a.Due, a.Waited = f.due(made, a.Known)
 	if a.Beyond() < 0 {
 		return a, "", fmt.Errorf("it was reported after %s, before %s, when it was due:\n%s", rounded(a.Reported), rounded(a.Due), a.Message)
 	}
 	return a, cause, nil
 }
 
-// due is when a failure is to be reported, and how long was waited on purpose.
-func (f failure) due(known bench.Duration) (at, waited bench.Duration) {
+// due is when a failure is to be reported, and how long was waited on purpose
+// once the cluster knew. A limit counts from when there is something to wait for.
+func (f failure) due(made, known bench.Duration) (at, waited bench.Duration) {
 	switch f.class {
 	case health.Certain:
-		return known + bench.Duration(grace), bench.Duration(grace)
+		at = known + bench.Duration(*grace)
 	case health.Patient:
-		return bench.Duration(*limit), bench.Duration(*limit) - known
+		at = made + bench.Duration(*limit)
 	default:
-		return known, 0
+		at = known
 	}
+	return at, at - known
 }
 
 func newNamespace(ctx context.Context, c *testnode.Cluster, name string) (string, error) {

@@ -20,7 +20,7 @@ description: |-
 
 A release that cannot start is reported when the cluster knows it, not when a timeout passes. What is certain must last for a grace
 period, because registries and admission have moments; what has repeated itself is reported at once; and what may heal by itself is
-waited for until the timeout that you set. [Troubleshooting](troubleshooting.md) says which is which.
+waited for until the deadline that you set. [Troubleshooting](troubleshooting.md) says which is which.
 
 This page is written by ` + "`make bench-diagnosis`" + `, which lets each thing go wrong on a real node. A watch of its own sees the write by
 which the cluster knows: in each case the first one that holds all there is to know. From there it measures until the CLI prints the
@@ -59,8 +59,8 @@ func (r Result) writeOurs(b *strings.Builder) {
 		all = append(all, beyond(f.Ours)...)
 	}
 	fmt.Fprintf(b, "\n## This provider\n\n"+
-		"The grace was %s; where only a timeout ends the wait, it was %s. Beyond that, of %d reports, half came within %s ms and 95 %% within\n"+
-		"%s ms.\n\n"+
+		"With `health = { fail_fast_grace = \"%s\" }` for what is certain, and `progress_deadline = \"%s\"` for what may heal. Beyond that, of\n"+
+		"%d reports, half came within %s ms and 95 %% within %s ms.\n\n"+
 		"| what goes wrong | reported as | the cluster knows by | class | waited on purpose | beyond that, p50 | p95 | in all |\n"+
 		"| --- | --- | --- | --- | --- | --- | --- | --- |\n",
 		short(r.Grace), short(r.Limit), len(all), milliseconds(Percentile(50, all)), milliseconds(Percentile(95, all)))

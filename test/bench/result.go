@@ -18,8 +18,8 @@ type Result struct {
 	CLI        string    `json:"cli"`        // such as Terraform 1.11.4
 	Kubernetes string    `json:"kubernetes"` // such as v1.36.3
 	Theirs     string    `json:"theirs"`     // the other provider's version
-	Grace      Duration  `json:"grace"`      // for certain causes
-	Limit      Duration  `json:"limit"`      // of the wait, for patient causes
+	Grace      Duration  `json:"grace"`      // health.fail_fast_grace, for certain causes
+	Limit      Duration  `json:"limit"`      // health.progress_deadline, for patient causes
 	Timeout    Duration  `json:"timeout"`    // the other provider's
 	Failures   []Failure `json:"failures"`
 }
@@ -46,8 +46,8 @@ type Failure struct {
 // create.
 type Attempt struct {
 	Known    Duration `json:"known"`    // the cluster's write was seen
-	Waited   Duration `json:"waited"`   // on purpose: since Known the grace, or since the beginning the limit
-	Due      Duration `json:"due"`      // when it was to be reported
+	Waited   Duration `json:"waited"`   // on purpose, from Known to Due
+	Due      Duration `json:"due"`      // when the grace, or the limit, was over
 	Returned Duration `json:"returned"` // the provider had failed
 	Reported Duration `json:"reported"` // the CLI printed the error
 	Message  string   `json:"message"`
