@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // evidencePatience is how long a failure may take to be explained: its wait is
@@ -60,11 +59,11 @@ func (a *account) partial() bool {
 }
 
 // explained adds to the findings the ends of the logs that show more.
-func (a *account) explained(ctx context.Context, c Cluster, id release.ID, h release.Health) {
-	if a.err != nil || h.Lines() == 0 {
+func (a *account) explained(ctx context.Context, c Cluster, namespace string, lines int32) {
+	if a.err != nil || lines == 0 {
 		return
 	}
-	tails, unread := readTails(ctx, c, id.Namespace, a.verdict.Findings, h.Lines())
+	tails, unread := readTails(ctx, c, namespace, a.verdict.Findings, lines)
 	a.unread = append(a.unread, unread...)
 	if len(tails) == 0 {
 		return

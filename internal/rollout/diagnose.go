@@ -3,21 +3,15 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
-	"sync"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 )
 
-const (
-	diagnosedLogs = 5         // findings whose log is read
-	diagnosedTail = 20        // lines of each
-	diagnosedRead = 256 << 10 // bytes of each
-)
+// diagnosedTail is how many lines of a finding's log are read.
+const diagnosedTail = 20
 
 // Diagnosed is how a subject is on one cluster, and why.
 type Diagnosed struct {
@@ -67,56 +61,7 @@ func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
 			return nil, nil
 		}
 	}
-	d := &Diagnosed{Cluster: c.Name(), Verdict: health.Compute(in), Unread: unread}
-	var refused error
-	if in.Around.Logs, refused = findingLogs(ctx, c, s.Namespace, d.Verdict.Findings); refused != nil {
-		d.Unread = append(d.Unread, Unread{"pods/log", refused})
-	}
-	if len(in.Around.Logs) > 0 {
-		d.Verdict = health.Compute(in)
-	}
-	return d, nil
-}
-
-// findingLogs reads the ends of the logs that show more. What cannot be read is
-// not there; refused says that none may be.
-func findingLogs(ctx context.Context, c Cluster, namespace string, findings []health.Finding) (read map[health.PodRef]string, refused error) {
-	read = map[health.PodRef]string{}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	asked := map[health.PodRef]bool{}
-	for _, f := range findings {
-		if f.LogsOf == nil || asked[*f.LogsOf] || len(asked) == diagnosedLogs {
-			continue
-		}
-		ref := *f.LogsOf
-		asked[ref] = true
-		wg.Go(func() {
-			text, err := logEnd(ctx, c, namespace, ref)
-			mu.Lock()
-			defer mu.Unlock()
-			if apierrors.IsForbidden(err) {
-				refused = err
-			} else if err == nil {
-				read[ref] = text
-			}
-		})
-	}
-	wg.Wait()
-	return read, refused
-}
-
-// logEnd is the end of one container's log.
-func logEnd(ctx context.Context, c Cluster, namespace string, of health.PodRef) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, logPatience)
-	defer cancel()
-	log, err := c.Log(ctx, namespace, of.Pod, &corev1.PodLogOptions{
-		Container: of.Container, Previous: of.Previous, TailLines: new(int64(diagnosedTail)), LimitBytes: new(int64(diagnosedRead)),
-	})
-	if err != nil {
-		return "", err
-	}
-	defer log.Close()
-	text, err := io.ReadAll(io.LimitReader(log, diagnosedRead))
-	return string(text), err
+	found := &account{in: in, verdict: health.Compute(in), unread: unread}
+	found.explained(ctx, c, s.Namespace, diagnosedTail)
+	return &Diagnosed{Cluster: c.Name(), Verdict: found.verdict, Unread: found.unread}, nil
 }

@@ -145,7 +145,7 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 	}
 	main := make(chan string, 1)
 	go func() { main <- e.mainNow(asked, c, t) }()
-	found.explained(asked, c, t.id, t.spec.Health)
+	found.explained(asked, c, t.id.Namespace, t.spec.Health.Lines())
 	if found.err == nil && len(found.verdict.Findings) > 0 && found.verdict.State != health.Healthy { // one that has got over it shows no cause any more
 		failure.Verdict = found.verdict
 	}

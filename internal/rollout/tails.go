@@ -25,8 +25,8 @@ const (
 	bytesKept  = 256 << 10
 )
 
-// noLog begins what a kubelet sends in place of a log that is not there any more.
-const noLog = "unable to retrieve container logs for "
+// goneLog begins what a kubelet sends in place of a log that is not there any more.
+const goneLog = "unable to retrieve container logs for "
 
 // readTails reads, at once, the ends of the logs that the first findings point at.
 // What may not be read is named, and so is what fails.
@@ -90,7 +90,7 @@ func readLog(ctx context.Context, c LogReader, namespace string, ref health.PodR
 	end := &ending{}
 	_, err = io.Copy(end, io.LimitReader(log, bytesAsked))
 	text := end.String()
-	if strings.HasPrefix(text, noLog) {
+	if strings.HasPrefix(text, goneLog) {
 		return "", nil
 	}
 	if strings.TrimSpace(text) != "" {
