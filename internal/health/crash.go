@@ -80,7 +80,7 @@ func (s subject) exitFinding(end *corev1.ContainerStateTerminated, running bool,
 		}
 		return s.finding(t.cause, class, t.says, cmp.Or(evidence, said), t.try)
 	}
-	sentence := fmt.Sprintf("ended with %s and was restarted %s", exit(end), times(s.status.RestartCount))
+	sentence := fmt.Sprintf("ended with %s%s", exit(end), restarted(" and", s.status.RestartCount))
 	if evidence == "" {
 		evidence = quote(s.events.last(s.pod, s.status.Name, "Unhealthy"))
 	}
@@ -134,7 +134,7 @@ func (s subject) killFinding(p *deadlyProbe, end *corev1.ContainerStateTerminate
 	if t != nil {
 		sentence += fmt.Sprintf(" (%s)", t.says)
 	}
-	sentence += fmt.Sprintf(": it was ended%s, with %s, and was restarted %s", after(end), exit(end), times(s.status.RestartCount))
+	sentence += fmt.Sprintf(": it was ended%s, with %s%s", after(end), exit(end), restarted(", and", s.status.RestartCount))
 	evidence = strings.TrimSpace(quote(failed) + "\n" + quote(s.events.last(s.pod, s.status.Name, "Killing")) + "\n" + evidence)
 	return s.finding(p.cause, class, sentence, evidence, s.killHint(p, end, t))
 }
@@ -207,6 +207,14 @@ func exit(end *corev1.ContainerStateTerminated) string {
 var signals = map[int32]string{
 	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
 	9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+}
+
+// restarted goes on about how often a container was; nothing where it was not yet.
+func restarted(and string, n int32) string {
+	if n == 0 {
+		return ""
+	}
+	return and + " was restarted " + times(n)
 }
 
 func times(n int32) string {

@@ -142,10 +142,10 @@ func (p *deploymentPlan) checkBakes() {
 	if p.plan.Timeouts.IsUnknown() {
 		return
 	}
-	limit, diags := p.plan.Timeouts.Create(p.ctx, defaultTimeout)
+	limit, diags := p.plan.Timeouts.Create(quiet(p.ctx), defaultTimeout)
 	setting := "timeouts.create"
 	if p.state != nil {
-		limit, diags = p.plan.Timeouts.Update(p.ctx, defaultTimeout)
+		limit, diags = p.plan.Timeouts.Update(quiet(p.ctx), defaultTimeout)
 		setting = "timeouts.update"
 	}
 	if !diags.HasError() {

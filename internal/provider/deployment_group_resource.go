@@ -49,7 +49,7 @@ func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.M
 func (r *deploymentGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan deploymentGroupModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	ctx, cancel := within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.create")
 	defer cancel()
@@ -100,7 +100,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 	var plan, state deploymentGroupModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() && plan.asksNothing(&state) {
@@ -138,7 +138,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	replaced, more := replacedMembers(ctx, req.Private)
 	resp.Diagnostics.Append(more...)

@@ -78,7 +78,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan deploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	spec, more := plan.spec(ctx)
 	resp.Diagnostics.Append(more...)
@@ -157,7 +157,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -226,7 +226,7 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state deploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {

@@ -112,7 +112,7 @@ func (p *deploymentPlan) checkHealth(timeout func(context.Context, time.Duration
 	if p.plan.Timeouts.IsUnknown() || p.plan.Health.IsNull() || p.plan.Health.IsUnknown() {
 		return
 	}
-	limit, diags := timeout(p.ctx, defaultTimeout)
+	limit, diags := timeout(quiet(p.ctx), defaultTimeout)
 	h := decode[healthModel](decoder{p.ctx, &diags}, p.plan.Health)
 	if diags.HasError() {
 		return // said elsewhere

@@ -73,7 +73,7 @@ func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.Mo
 func (r *mainDeploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan mainDeploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -144,7 +144,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(ctx, defaultTimeout)
+	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	_, _, drop := compare(state.clusterNames(ctx, &resp.Diagnostics), names)
@@ -192,7 +192,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state mainDeploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(ctx, defaultTimeout)
+	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())

@@ -74,7 +74,7 @@ func (p *mainDeploymentPlan) checkBake() {
 		entry string
 		read  func(timeouts.Value, context.Context, time.Duration) (time.Duration, diag.Diagnostics)
 	}{{"create", timeouts.Value.Create}, {"update", timeouts.Value.Update}} {
-		most, diags := limit.read(m.Timeouts, p.ctx, defaultTimeout)
+		most, diags := limit.read(m.Timeouts, quiet(p.ctx), defaultTimeout)
 		if diags.HasError() || bake+between < most {
 			continue // the timeouts have their own diagnostics
 		}

@@ -212,8 +212,13 @@ func sees(ctx context.Context, verdict health.Verdict) {
 		where = fmt.Sprintf("%s, %d of %d pods", where, first.Affected, first.Of)
 	}
 	note := fmt.Sprintf("%s: %s (%s)", first.Cause, first.Sentence, where)
-	if evidence, _, _ := strings.Cut(first.Evidence, "\n"); evidence != "" {
-		note += ": " + evidence
+	evidence := strings.Split(first.Evidence, "\n")
+	said := evidence[0]
+	if first.LogsOf != nil {
+		said = evidence[len(evidence)-1] // a container's last words
+	}
+	if said != "" {
+		note += ": " + said
 	}
 	w.claim.tell(ctx, release.EventWaiting, note, first.Class == health.Certain || first.Class == health.Repeated)
 	w.claim.line(ctx, "waiting", map[string]any{fieldCause: string(first.Cause), fieldReason: note})
