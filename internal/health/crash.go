@@ -75,8 +75,8 @@ func (s subject) exitFinding(end *corev1.ContainerStateTerminated, running bool,
 		return s.killFinding(probe, end, class, evidence)
 	}
 	if t := find(lastWordsTroubles, said); t != nil {
-		if class == Patient && !running && !strings.Contains(said, "\n") {
-			class = Certain // the runtime says it, in place of the program
+		if !strings.Contains(said, "\n") {
+			class = Certain // the runtime says it, in place of the program: that it seems to run for a moment means nothing
 		}
 		return s.finding(t.cause, class, t.says, cmp.Or(evidence, said), t.try)
 	}

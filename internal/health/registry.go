@@ -18,6 +18,8 @@ type answer struct {
 	node    bool   // the node says it, of a registry that did not get to say anything
 }
 
+const unusable = "what %s has under this name is no image that the node can use"
+
 // answers are tried in this order: some texts have more than one of them, as a
 // rate limit's that proposes to log in, or a login's that ends in a timeout.
 var answers = []answer{
@@ -25,6 +27,7 @@ var answers = []answer{
 	{regexp.MustCompile(`(?i)dial unix |\.sock\b`), CauseImagePull, Patient, "the node's container runtime does not answer", true},
 	{regexp.MustCompile(`(?i)pull QPS exceeded`), CauseImagePull, Patient, "the node pulls too many images at once", true},
 	{regexp.MustCompile(`(?i)no space left on device`), CauseImagePull, Patient, "the node's disk is full", true},
+	{regexp.MustCompile(`(?i)failed to (?:extract|unpack).*(?:context canceled|deadline exceeded|input/output error|cannot allocate)`), CauseImagePull, Patient, "the node cannot unpack it", true},
 
 	{regexp.MustCompile(`(?i)\b429\b|too ?many ?requests|pull rate limit`), CauseImageRateLimited, "", "%s serves no more for now (429)", false},
 
@@ -32,9 +35,10 @@ var answers = []answer{
 	{regexp.MustCompile(`(?i)no match(?:ing manifest)? for(?: current)? (?:platform )?([a-z]+/\w+(?:/\w+)?)`), CauseImagePlatform, "", "it was not built for the node's platform, ${1}", true},
 	{regexp.MustCompile(`(?i)no match for platform|cannot be used on this platform`), CauseImagePlatform, "", "it was not built for the node's platform", true},
 
-	// A connection that breaks off leaves damaged layers, too: that may pass.
+	// What is unpacked had the right digest. What was still under way may pass.
+	{regexp.MustCompile(`(?i)failed to (?:extract layer|unpack image)`), CauseImageUnusable, "", unusable, true},
 	{regexp.MustCompile(`(?i)unexpected EOF|: EOF\b|unexpected commit size|connection reset by peer|broken pipe`), CauseRegistryUnavailable, "", "the connection to %s breaks off", true},
-	{regexp.MustCompile(`(?i)no such host|server misbehaving|name resolution|lookup [^:]*(?::\d+)?: (?:try again|.*time|.*timed out|.*busy)`), CauseRegistryUnavailable, "", "the name of %s cannot be looked up", true},
+	{regexp.MustCompile(`(?i)no such host|server misbehaving|name resolution|\blookup\b`), CauseRegistryUnavailable, "", "the name of %s cannot be looked up", true},
 	{regexp.MustCompile(`(?i)connection refused`), CauseRegistryUnavailable, "", "%s refuses connections", true},
 	{regexp.MustCompile(`(?i)no route to host|network is unreachable|host is down`), CauseRegistryUnavailable, "", "the node has no way to %s", true},
 	{regexp.MustCompile(`(?i)i/o timeout|handshake timeout|deadline ?exceeded|timed out|awaiting headers|context canceled`), CauseRegistryUnavailable, "", "%s does not answer in time", true},
@@ -42,7 +46,7 @@ var answers = []answer{
 	{regexp.MustCompile(`(?i)x509:|tls: |certificate`), CauseRegistryUnavailable, "", "the node does not accept the certificate of %s", true},
 	{regexp.MustCompile(`(?i)\b(5\d\d) (?:Internal Server Error|Not Implemented|Bad Gateway|Service (?:Temporarily )?Unavailable|Gateway Time-?out)|status(?: ?code)?:? "?(5\d\d)\b`), CauseRegistryUnavailable, "", "%s answers with a server error (${1}${2})", false},
 
-	{regexp.MustCompile(`(?i)invalid tar header|failed to (?:extract layer|unpack image)|media ?type|unexpected commit digest|digest mismatch|(?:not match|mismatch).* digest|invalid checksum|gzip: invalid|magic number mismatch|parsing image configuration|layer verification failed|could not fetch content descriptor|content at .* not found|blob unknown|unknown blob|schema ?v?1\b|invalid character .* looking for`), CauseImageUnusable, "", "what %s has under this name is no image that the node can use", true},
+	{regexp.MustCompile(`(?i)invalid tar header|media ?type|unexpected commit digest|digest mismatch|(?:not match|mismatch).* digest|invalid checksum|gzip: invalid|magic number mismatch|parsing image configuration|layer verification failed|could not fetch content descriptor|content at .* not found|blob unknown|unknown blob|schema ?v?1\b|invalid character .* looking for`), CauseImageUnusable, "", unusable, true},
 
 	// Many registries do not say whether it is missing or hidden.
 	{regexp.MustCompile(`(?i)pull access denied|insufficient_scope|does not exist or (?:may|no pull)`), CauseImageUnauthorized, "", "%s has no such repository, or wants a login that may pull from it (401)", false},

@@ -108,6 +108,10 @@ var pulls = []struct {
 		health.CauseRegistryUnavailable, "the name of registry registry.invalid cannot be looked up", "the node said: dial tcp: lookup registry.invalid on 127.0.0.53:53: no such host",
 	},
 	{
+		"registry.invalid/shop/app:1.0", `failed to pull and unpack image "registry.invalid/shop/app:1.0": failed to resolve reference "registry.invalid/shop/app:1.0": failed to do request: Head "https://registry.invalid/v2/shop/app/manifests/1.0": dial tcp: lookup registry.invalid on 10.255.255.53:53: read udp 10.193.0.2:33645->10.255.255.53:53: i/o timeout`,
+		health.CauseRegistryUnavailable, "the name of registry registry.invalid cannot be looked up", "",
+	},
+	{
 		"ghcr.io/acme/api:v1", `failed to pull and unpack image "ghcr.io/acme/api:v1": failed to resolve reference "ghcr.io/acme/api:v1": failed to do request: Head "https://ghcr.io/v2/acme/api/manifests/v1": dial tcp: lookup ghcr.io: Try again`,
 		health.CauseRegistryUnavailable, "the name of registry ghcr.io cannot be looked up", "the node said: dial tcp: lookup ghcr.io: Try again",
 	},
@@ -180,10 +184,19 @@ var pulls = []struct {
 		health.CauseImageUnusable, "no image that the node can use", "",
 	},
 
+	{
+		"registry.example/garbage/app:1.0", `failed to pull and unpack image "registry.example/garbage/app:1.0": failed to extract layer sha256:66a595f0a3411c278d4bf865ce67b398870ced22c7c573258432eae6da7777bb: unexpected EOF: unknown`,
+		health.CauseImageUnusable, "no image that the node can use", "",
+	},
+
 	// The node's own matters, and what is none of those.
 	{
 		"ghcr.io/acme/api:v1", `rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"`,
 		health.CauseImagePull, "the node's container runtime does not answer", "",
+	},
+	{
+		"ghcr.io/acme/api:v1", `failed to pull and unpack image "ghcr.io/acme/api:v1": failed to extract layer sha256:7bb2: context deadline exceeded: unknown`,
+		health.CauseImagePull, "the node cannot unpack it", "",
 	},
 	{"ghcr.io/acme/api:v1", "pull QPS exceeded", health.CauseImagePull, "the node pulls too many images at once", "the node said: pull QPS exceeded"},
 	{

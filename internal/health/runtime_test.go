@@ -131,7 +131,7 @@ func TestProgramsThatCannotBeExecuted(t *testing.T) {
 		class    health.Class
 	}{
 		{"exec /usr/local/bin/api: exec format error", 0, health.CauseExecFormat, health.Certain},
-		{"exec /usr/local/bin/api: exec format error\n", 3, health.CauseExecFormat, health.Repeated},
+		{"exec /usr/local/bin/api: exec format error\n", 3, health.CauseExecFormat, health.Certain},
 		{"standard_init_linux.go:228: exec user process caused: exec format error", 0, health.CauseExecFormat, health.Certain},
 		{`standard_init_linux.go:190: exec user process caused "exec format error"`, 0, health.CauseExecFormat, health.Certain},
 		{"exec container process `/app`: Exec format error", 0, health.CauseExecFormat, health.Certain},

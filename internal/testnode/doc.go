@@ -22,6 +22,7 @@
 // makes pulling fail: private/ needs the account [RegistryUser] and
 // [RegistryPassword], for a token as most registries do, and basic/ needs it
 // without one; forbidden/ answers 403, limited/ 429, broken/ 500, and slow/
-// takes 20 seconds a request. [AppImage] and [StockImage] are on the node from
-// the start.
+// takes 20 seconds a request. What is pushed below foreign/ is for another
+// platform, and below garbage/ it is damaged. [AppImage] and [StockImage] are on
+// the node from the start; their /no-program cannot be executed.
 package testnode

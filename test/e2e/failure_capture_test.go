@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,5 +128,9 @@ func withoutMachine(t *testing.T, c *testnode.Cluster, text string) string {
 		t.Fatal(err)
 	}
 	network := strings.TrimSuffix(node, "0.2")
+	text = resolver.ReplaceAllString(text, "${1}192.0.2.53:53")
 	return strings.NewReplacer(c.Registry, "registry.example", network, "10.0.", c.Dir, "/var/lib/node").Replace(text)
 }
+
+// resolver is who was asked for a registry's name.
+var resolver = regexp.MustCompile(`(\blookup \S+ on |->)[0-9.]+:53\b`)

@@ -38,35 +38,57 @@ type failure struct {
 var failures = []failure{
 	// Images.
 	{
-		name: "image-missing", image: absentTag, config: config{replicas: 2}, cause: health.CauseImagePull, class: health.Certain,
-		tells: []string{"cannot pull", absentTag, "not found", "(2 of 2 pods)", "if it was not found, correct the tag or digest"},
+		name: "image-missing", image: absentTag, config: config{replicas: 2}, cause: health.CauseImageNotFound, class: health.Certain,
+		tells: []string{"cannot pull", absentTag, "has no such image", "the registry said: not found", "(2 of 2 pods)", "correct the tag or digest"},
 	},
 	{
-		name: "image-private", image: "private/app:1.0", cause: health.CauseImagePull, class: health.Certain,
-		tells: []string{"private/app:1.0", "401 Unauthorized", "image_pull_secrets"},
+		name: "image-private", image: "private/app:1.0", cause: health.CauseImageUnauthorized, class: health.Certain,
+		tells: []string{"private/app:1.0", "wants a login that may pull it (401)", "the registry said: 401 Unauthorized", "image_pull_secrets: the pods have none"},
 	},
 	{
-		name: "image-private-basic", image: "basic/app:1.0", cause: health.CauseImagePull, class: health.Certain,
-		tells: []string{"basic/app:1.0", "401 Unauthorized", "image_pull_secrets"},
+		name: "image-private-basic", image: "basic/app:1.0", cause: health.CauseImageUnauthorized, class: health.Certain,
+		tells: []string{"basic/app:1.0", "wants a login that may pull it (401)", "the registry said: 401 Unauthorized", "image_pull_secrets: the pods have none"},
 	},
 	{
-		name: "image-wrong-secret", image: "private/app:1.0", cause: health.CauseImagePull, class: health.Certain,
+		name: "image-wrong-secret", image: "private/app:1.0", cause: health.CauseImageUnauthorized, class: health.Certain,
 		config:  config{deployment: `image_pull_secrets = ["registry"]`},
 		prepare: func(t *testing.T, w *workspace) { w.pullSecret(t, "registry", "wrong") },
-		tells:   []string{"private/app:1.0", "401 Unauthorized", `Secret "registry"`},
+		tells:   []string{"private/app:1.0", "the registry said: 401 Unauthorized", `see that Secret "registry" in namespace`, "what that login may pull"},
 	},
 	{
-		name: "image-forbidden", image: "forbidden/app:1.0", cause: health.CauseImagePull, class: health.Certain,
-		tells: []string{"forbidden/app:1.0", "403 Forbidden"},
+		name: "image-no-secret", image: "private/app:1.0", cause: health.CauseImageUnauthorized, class: health.Certain,
+		config: config{deployment: `image_pull_secrets = ["none"]`},
+		tells:  []string{"private/app:1.0", "the registry said: 401 Unauthorized", `create Secret "none" in namespace`},
 	},
 	{
-		name: "image-limited", image: "limited/app:1.0", cause: health.CauseImagePull, class: health.Certain,
-		tells: []string{"limited/app:1.0", "429 Too Many Requests"},
+		name: "image-forbidden", image: "forbidden/app:1.0", cause: health.CauseImageUnauthorized, class: health.Certain,
+		tells: []string{"forbidden/app:1.0", "refuses it (403)", "the registry said: 403 Forbidden"},
 	},
 	{
-		name: "image-registry-down", cause: health.CauseImagePull, class: health.Certain,
+		name: "image-limited", image: "limited/app:1.0", cause: health.CauseImageRateLimited, class: health.Repeated,
+		tells: []string{"limited/app:1.0", "serves no more for now (429)", "the registry said: 429 Too Many Requests", `event "Failed" 3 times`},
+	},
+	{
+		name: "image-registry-broken", image: "broken/app:1.0", cause: health.CauseRegistryUnavailable, class: health.Repeated,
+		tells: []string{"broken/app:1.0", "answers with a server error (500)", "the registry said: 500 Internal Server Error", `event "Failed" 3 times`},
+	},
+	{
+		name: "image-registry-down", cause: health.CauseRegistryUnavailable, class: health.Repeated,
 		config: config{image: "127.0.0.1:9/shop/app:1.0"},
-		tells:  []string{"127.0.0.1:9/shop/app:1.0", "connection refused"},
+		tells:  []string{"127.0.0.1:9/shop/app:1.0", "registry 127.0.0.1:9 refuses connections", "connection refused", `event "Failed" 3 times`},
+	},
+	{
+		name: "image-registry-unknown", cause: health.CauseRegistryUnavailable, class: health.Repeated,
+		config: config{image: "registry.invalid/shop/app:1.0"},
+		tells:  []string{"registry.invalid/shop/app:1.0", "the name of registry registry.invalid cannot be looked up", `event "Failed" 3 times`, "check the registry's name"},
+	},
+	{
+		name: "image-foreign", image: "foreign/app:1.0", cause: health.CauseImagePlatform, class: health.Certain,
+		tells: []string{"foreign/app:1.0", "it was not built for the node's platform", "no match for platform", "node_selector"},
+	},
+	{
+		name: "image-garbage", image: "garbage/app:1.0", cause: health.CauseImageUnusable, class: health.Certain,
+		tells: []string{"garbage/app:1.0", "no image that the node can use", "failed to extract layer", "push the image again"},
 	},
 	{
 		name: "image-never-pull", image: absentTag, cause: health.CauseImageNeverPull, class: health.Certain,
@@ -79,23 +101,23 @@ var failures = []failure{
 		name: "crash-loop", cause: health.CauseCrashLoop, class: health.Repeated,
 		// Ready for a moment at its first start, it would have the traffic.
 		config: config{env: map[string]string{"APP_CRASH_AFTER": "100ms", "APP_CRASH_MESSAGE": "no database", "APP_NEVER_READY": "true"}},
-		tells:  []string{"ended with exit code 3", "restarted", "times", "Evidence:", "no database", "read its log"},
+		tells:  []string{"ended with exit code 3", "restarted", "times", "no database", "read its log"},
 	},
 	{
-		name: "crash-liveness", cause: health.CauseCrashLoop, class: health.Repeated,
+		name: "crash-liveness", cause: health.CauseLivenessKilled, class: health.Repeated,
 		config: config{
 			env:       map[string]string{"APP_UNHEALTHY_AFTER": "1ms", "APP_NEVER_READY": "true"},
 			container: `liveness_probe = { http_get = { path = "/healthz", port = "http" }, period_seconds = 1, failure_threshold = 1 }`,
 		},
-		tells: []string{"does not pass its liveness_probe", "Container web failed liveness probe", "Liveness probe failed: HTTP probe failed with statuscode: 500"},
+		tells: []string{"does not pass its liveness_probe (it answers 500)", "Container web failed liveness probe", "Liveness probe failed: HTTP probe failed with statuscode: 500"},
 	},
 	{
-		name: "crash-startup", cause: health.CauseCrashLoop, class: health.Repeated,
+		name: "crash-startup", cause: health.CauseStartupKilled, class: health.Repeated,
 		config: config{
 			env:       map[string]string{"APP_START_DELAY": "10m"},
 			container: `startup_probe = { http_get = { path = "/healthz", port = "http" }, period_seconds = 1, failure_threshold = 2 }`,
 		},
-		tells: []string{"does not pass its startup_probe", "Container web failed startup probe", "connection refused", "a higher failure_threshold"},
+		tells: []string{"does not pass its startup_probe (nothing listens on port 8080)", "Container web failed startup probe", "connection refused", "startup_probe allows 2s (failure_threshold = 2, period_seconds = 1)"},
 	},
 	{
 		name: "oom", cause: health.CauseOutOfMemory, class: health.Repeated,
@@ -105,24 +127,38 @@ var failures = []failure{
 	{
 		name: "run-error", cause: health.CauseContainerRun, class: health.Certain,
 		config: config{container: `command = ["/bin/none"]`},
-		tells:  []string{"cannot be started", "/bin/none", "no such file or directory", "check that command names a program in the image"},
+		tells:  []string{`cannot be started: the image has no program "/bin/none"`, "no such file or directory", "correct command"},
+	},
+	{
+		name: "exec-format", cause: health.CauseExecFormat, class: health.Certain,
+		config: config{container: `command = ["/no-program"]`},
+		tells:  []string{"its program is for another platform than the node's, or a script without a #! line", "exec format error", "the nodes' platform"},
 	},
 	{
 		name: "init-crash", cause: health.CauseCrashLoop, class: health.Repeated,
 		config: config{deployment: fmt.Sprintf(`init_containers = [{ name = "migrate", image = %q, env = { APP_CRASH_AFTER = "0s" } }]`, testnode.AppImage("v2"))},
 		tells:  []string{`init container "migrate" ended with exit code 3`, "crashing on purpose"},
 	},
+	{
+		// The application is not ready either: that is an echo.
+		name: "sidecar-crash", cause: health.CauseCrashLoop, class: health.Repeated,
+		config: config{
+			deployment: fmt.Sprintf(`sidecars = [{ name = "proxy", image = %q, env = { APP_PORT = "9000", APP_CRASH_AFTER = "100ms", APP_CRASH_MESSAGE = "no upstream" } }]`, testnode.AppImage("v2")),
+			env:        map[string]string{"APP_NEVER_READY": "true"},
+		},
+		tells: []string{`sidecar "proxy" ended with exit code 3`, "no upstream", `ReadinessProbeFailing: container "web"`},
+	},
 
 	// Containers that run.
 	{
-		name: "not-ready", timeout: "25s", cause: health.CauseNotReady, class: health.Patient,
+		name: "not-ready", timeout: "25s", cause: health.CauseReadiness, class: health.Patient,
 		config: config{env: map[string]string{"APP_NEVER_READY": "true"}},
-		tells:  []string{"runs but is not ready", "Readiness probe failed: HTTP probe failed with statuscode: 503", "readiness_probe"},
+		tells:  []string{"does not pass its readiness_probe: it answers 503", "Readiness probe failed: HTTP probe failed with statuscode: 503", "see its log"},
 	},
 	{
-		name: "ready-too-late", timeout: "20s", cause: health.CauseNotReady, class: health.Patient,
+		name: "ready-too-late", timeout: "20s", cause: health.CauseReadiness, class: health.Patient,
 		config: config{env: map[string]string{"APP_START_DELAY": "10m"}},
-		tells:  []string{"runs but is not ready", "Readiness probe failed", "connection refused"},
+		tells:  []string{"does not pass its readiness_probe: nothing listens on port 8080", "Readiness probe failed", "connection refused"},
 	},
 	{
 		name: "startup-probe", timeout: "20s", cause: health.CauseNotStarted, class: health.Patient,
@@ -130,7 +166,7 @@ var failures = []failure{
 			env:       map[string]string{"APP_START_DELAY": "10m"},
 			container: `startup_probe = { tcp_socket = { port = "http" }, period_seconds = 1, failure_threshold = 600 }`,
 		},
-		tells: []string{"has not passed its startup probe", "Startup probe failed", "connection refused", "failure_threshold"},
+		tells: []string{"has not passed its startup_probe: nothing listens on port 8080", "Startup probe failed", "connection refused", "failure_threshold = 600"},
 	},
 	{
 		name: "init-running", timeout: "15s", cause: health.CauseInitRunning, class: health.Patient,
@@ -147,23 +183,23 @@ var failures = []failure{
 	{
 		name: "config-config-map-missing", cause: health.CauseContainerConfig, class: health.Certain,
 		config: config{container: `env_from = [{ config_map = "settings" }]`},
-		tells:  []string{"cannot be configured", `configmap "settings" not found`, "create what it names"},
+		tells:  []string{`cannot be configured: ConfigMap "settings" does not exist`, `configmap "settings" not found`, `create ConfigMap "settings" in namespace`},
 	},
 	{
 		name: "config-secret-missing", cause: health.CauseContainerConfig, class: health.Certain,
 		config: config{container: `secret_env = { DATABASE_URL = { name = "db", key = "url" } }`},
-		tells:  []string{"cannot be configured", `secret "db" not found`, "create what it names"},
+		tells:  []string{`cannot be configured: Secret "db" does not exist`, `secret "db" not found`, `create Secret "db" in namespace`},
 	},
 	{
 		name: "config-key-missing", cause: health.CauseContainerConfig, class: health.Certain,
 		config:  config{container: `secret_env = { DATABASE_URL = { name = "registry", key = "url" } }`},
 		prepare: func(t *testing.T, w *workspace) { w.pullSecret(t, "registry", testnode.RegistryPassword) },
-		tells:   []string{"cannot be configured", "couldn't find key url in Secret", "a key of one"},
+		tells:   []string{`cannot be configured: Secret "registry" has no key "url"`, "couldn't find key url in Secret", `add the key "url"`},
 	},
 	{
 		name: "config-root", cause: health.CauseContainerConfig, class: health.Certain,
 		config: config{image: testnode.StockImage, port: 80, deployment: `pod_security = "restricted"`},
-		tells:  []string{"cannot be configured", "runAsNonRoot and image will run as root", "run_as_user"},
+		tells:  []string{"cannot be configured: its image runs as root, and it must not", "runAsNonRoot and image will run as root", "run_as_user"},
 	},
 	{
 		name: "volume-config-map-missing", timeout: "25s", cause: health.CauseVolume, class: health.Patient,
@@ -219,7 +255,7 @@ var failures = []failure{
 func TestFailure(t *testing.T) {
 	t.Parallel()
 	c := shared(t)
-	for _, name := range []string{"shop/app:1.0", "private/app:1.0", "basic/app:1.0", "forbidden/app:1.0", "limited/app:1.0"} {
+	for _, name := range []string{"shop/app:1.0", "private/app:1.0", "basic/app:1.0", "forbidden/app:1.0", "limited/app:1.0", "broken/app:1.0", "foreign/app:1.0", "garbage/app:1.0"} {
 		if _, err := c.Push(t.Context(), testnode.AppImage("v2"), name); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -120,6 +121,50 @@ func TestRegistryRefusesAsNamesSay(t *testing.T) {
 		}
 		if _, err := remote.Image(reference, remote.WithAuth(tc.auth)); err != nil {
 			t.Errorf("%s: %v", tc.repository, err)
+		}
+	}
+}
+
+func TestPushedImagesAreAsNamesSay(t *testing.T) {
+	server := httptest.NewServer(faults(registry.New(registry.Logger(quiet))))
+	defer server.Close()
+	host, from := strings.TrimPrefix(server.URL, "http://"), archive(t)
+	pulled := func(repository string) (*remote.Descriptor, name.Reference) {
+		t.Helper()
+		target := host + "/" + repository + ":v1"
+		if err := push(from, packed, target); err != nil {
+			t.Fatal(err)
+		}
+		reference, err := name.ParseReference(target, name.Insecure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := remote.Get(reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, reference
+	}
+
+	index, _ := pulled("foreign/app")
+	if image, err := index.Image(); err == nil {
+		t.Errorf("there is an image for this platform: %v", image)
+	}
+	damaged, reference := pulled("garbage/app")
+	if _, err := damaged.Image(); err != nil {
+		t.Error(err)
+	}
+	image, err := remote.Image(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := image.Layers()
+	if err != nil || len(layers) != 2 {
+		t.Fatalf("%d layers, %v", len(layers), err)
+	}
+	if content, err := layers[1].Uncompressed(); err == nil {
+		if _, err := tar.NewReader(content).Next(); err == nil {
+			t.Error("the layer is an archive")
 		}
 	}
 }

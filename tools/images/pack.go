@@ -91,8 +91,12 @@ func (s spec) image(layer v1.Layer) (v1.Image, error) {
 	return mutate.ConfigFile(image, file)
 }
 
-// rootfs is the one layer: the program, and the directories that programs
-// expect to be there.
+// noProgram is a file that may be executed, and cannot be: no format that a
+// kernel knows, as a program for another processor.
+const noProgram = "this is no program\n"
+
+// rootfs is the one layer: the program, what is none, and the directories that
+// programs expect to be there.
 func rootfs(program string) ([]byte, error) {
 	content, err := os.ReadFile(program)
 	if err != nil {
@@ -100,21 +104,21 @@ func rootfs(program string) ([]byte, error) {
 	}
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
+	contents := map[string][]byte{"app": content, "no-program": []byte(noProgram)}
 	for _, header := range []tar.Header{
-		{Name: "app", Mode: 0o755, Size: int64(len(content)), Typeflag: tar.TypeReg},
+		{Name: "app", Mode: 0o755, Typeflag: tar.TypeReg},
+		{Name: "no-program", Mode: 0o755, Typeflag: tar.TypeReg},
 		{Name: "run/", Mode: 0o755, Typeflag: tar.TypeDir},
 		{Name: "tmp/", Mode: 0o1777, Typeflag: tar.TypeDir},
 		{Name: "var/", Mode: 0o755, Typeflag: tar.TypeDir},
 		{Name: "var/cache/", Mode: 0o755, Typeflag: tar.TypeDir},
 	} {
-		header.ModTime = time.Unix(0, 0)
+		header.ModTime, header.Size = time.Unix(0, 0), int64(len(contents[header.Name]))
 		if err := archive.WriteHeader(&header); err != nil {
 			return nil, err
 		}
-		if header.Typeflag == tar.TypeReg {
-			if _, err := archive.Write(content); err != nil {
-				return nil, err
-			}
+		if _, err := archive.Write(contents[header.Name]); err != nil {
+			return nil, err
 		}
 	}
 	return buffer.Bytes(), archive.Close()

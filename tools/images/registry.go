@@ -11,7 +11,12 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // The account that may pull from private/ and basic/.
@@ -126,6 +131,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 }
 
 // push copies an image from an archive into a registry that speaks plain HTTP.
+// Below foreign/ it is for another platform, and below garbage/ it is damaged.
 func push(from, image, target string) error {
 	reference, err := name.ParseReference(target, name.Insecure, name.StrictValidation)
 	if err != nil {
@@ -143,5 +149,27 @@ func push(from, image, target string) error {
 	if err != nil {
 		return err
 	}
+	repository := reference.Context().RepositoryStr()
+	kind, _, _ := strings.Cut(repository, "/")
+	switch kind {
+	case "foreign":
+		return remote.WriteIndex(reference, foreign(packed), remote.WithUserAgent(pusher))
+	case "garbage":
+		if packed, err = garbage(packed); err != nil {
+			return err
+		}
+	}
 	return remote.Write(reference, packed, remote.WithUserAgent(pusher))
+}
+
+// foreign is an image for another platform than any node's.
+func foreign(image v1.Image) v1.ImageIndex {
+	return mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
+		Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "plan9", Architecture: "mips64le"}},
+	})
+}
+
+// garbage adds a layer to an image that is no archive.
+func garbage(image v1.Image) (v1.Image, error) {
+	return mutate.AppendLayers(image, static.NewLayer([]byte("this is no archive"), types.OCILayer))
 }
