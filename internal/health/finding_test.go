@@ -21,8 +21,8 @@ func waiting(reason, message string) corev1.ContainerState {
 	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}}
 }
 
-func hasEnded(code int32) corev1.ContainerState {
-	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error"}}
+func hasEnded() corev1.ContainerState {
+	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}}
 }
 
 // The first finding is the cause, and not its echo.
@@ -33,17 +33,17 @@ func TestCausesComeBeforeTheirEchoes(t *testing.T) {
 		want      []health.Cause
 	}{
 		"the application waits for a sidecar that has crashed": {
-			[]corev1.ContainerStatus{{Name: "proxy", RestartCount: 1, State: waiting("CrashLoopBackOff", ""), LastTerminationState: hasEnded(1)}},
+			[]corev1.ContainerStatus{{Name: "proxy", RestartCount: 1, State: waiting("CrashLoopBackOff", ""), LastTerminationState: hasEnded()}},
 			[]corev1.ContainerStatus{unready},
 			[]health.Cause{health.CauseCrashLoop, health.CauseReadiness},
 		},
 		"it crashes beside a sidecar without its Secret": {
 			[]corev1.ContainerStatus{{Name: "proxy", State: waiting("CreateContainerConfigError", `secret "tls" not found`)}},
-			[]corev1.ContainerStatus{{Name: "api", RestartCount: 4, State: waiting("CrashLoopBackOff", ""), LastTerminationState: hasEnded(1)}},
+			[]corev1.ContainerStatus{{Name: "api", RestartCount: 4, State: waiting("CrashLoopBackOff", ""), LastTerminationState: hasEnded()}},
 			[]health.Cause{health.CauseContainerConfig, health.CauseCrashLoop},
 		},
 		"an init container crashes before it": {
-			[]corev1.ContainerStatus{{Name: "migrate", RestartCount: 1, State: hasEnded(1)}},
+			[]corev1.ContainerStatus{{Name: "migrate", RestartCount: 1, State: hasEnded()}},
 			[]corev1.ContainerStatus{{Name: "api", State: waiting("PodInitializing", "")}},
 			[]health.Cause{health.CauseCrashLoop},
 		},
@@ -79,7 +79,7 @@ func TestEphemeralContainersAreNoCause(t *testing.T) {
 	in.Pods[0].Status.ContainerStatuses[0] = corev1.ContainerStatus{Name: "api", Ready: true, State: running}
 	in.Pods[0].Status.EphemeralContainerStatuses = []corev1.ContainerStatus{
 		{Name: "debugger", State: waiting("ImagePullBackOff", "manifest unknown")},
-		{Name: "other", RestartCount: 9, State: hasEnded(1)},
+		{Name: "other", RestartCount: 9, State: hasEnded()},
 	}
 	gone := failedPull(in.Pods[0], "manifest unknown", 9)
 	gone.InvolvedObject.FieldPath = "spec.ephemeralContainers{debugger}"
@@ -139,7 +139,7 @@ func TestLogAndEvidence(t *testing.T) {
 }
 
 func TestVerdictsThatAreAlike(t *testing.T) {
-	at := func(in health.Input) health.Verdict { return health.Compute(in) }
+	at := health.Compute
 	crash := func(restarts int32) health.Verdict {
 		return at(crashing(restarts, corev1.ContainerStateTerminated{ExitCode: 1}))
 	}

@@ -256,6 +256,39 @@ func TestFailedPullsAreCounted(t *testing.T) {
 	}
 }
 
+// CRI-O has a reason of its own for it, with any text.
+func TestReasonRegistryUnavailable(t *testing.T) {
+	for text, says := range map[string]string{
+		"image pull failed for quay.io/acme/api:v1 because the registry is unavailable":                     "registry quay.io does not answer",
+		"image pull failed for quay.io/acme/api:v1 because the registry is unavailable: 503":                "registry quay.io does not answer",
+		"image pull failed for quay.io/acme/api:v1 because the registry is unavailable: connection refused": "registry quay.io refuses connections",
+	} {
+		in := pulling("quay.io/acme/api:v1", text)
+		in.Pods[0].Status.ContainerStatuses[0].State.Waiting.Reason = "RegistryUnavailable"
+		got := health.Compute(in)
+		if f := got.Findings[0]; f.Cause != health.CauseRegistryUnavailable || !strings.HasSuffix(f.Sentence, says) || got.Class != health.Patient || !got.NeedsEvents() {
+			t.Errorf("%s: got %+v", text, got)
+		}
+		in.Events = []*corev1.Event{failedPull(in.Pods[0], "RegistryUnavailable: no words", health.PullThreshold)}
+		in.Events[0].FirstTimestamp, in.Events[0].LastTimestamp, in.Events[0].EventTime = metav1.Time{}, metav1.Time{}, metav1.NewMicroTime(noon)
+		if got := health.Compute(in); got.Class != health.Repeated || !strings.HasSuffix(got.Findings[0].Evidence, `event "Failed" 3 times`) {
+			t.Errorf("%s, three times: got %+v", text, got)
+		}
+		in.Events[0].EventTime, in.Events[0].CreationTimestamp = metav1.MicroTime{}, metav1.NewTime(noon)
+		if got := health.Compute(in); got.Class != health.Repeated {
+			t.Errorf("%s, by creation: got %+v", text, got)
+		}
+	}
+	for _, certain := range []string{"manifest unknown", "401 Unauthorized"} {
+		if health.Compute(pulling("quay.io/acme/api:v1", certain)).NeedsEvents() {
+			t.Errorf("%s is certain by itself", certain)
+		}
+	}
+	if (health.Verdict{}).NeedsEvents() {
+		t.Error("nothing needs events")
+	}
+}
+
 // The pod may tell why its login does not work.
 func TestHintForALogin(t *testing.T) {
 	in := pulling("registry.example/acme/api:v1", "401 Unauthorized")

@@ -211,6 +211,11 @@ func TestAdviceForAStartupProbe(t *testing.T) {
 		!strings.Contains(got.Hint, "startup_probe allows 30s (failure_threshold = 3, period_seconds = 10): where it needs longer") {
 		t.Errorf("got %+v", got)
 	}
+	end := in.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated
+	end.StartedAt = metav1.Time{} // as of a container whose remains were collected
+	if got := finding().Sentence; !strings.Contains(got, "it was ended, with exit code 143 (SIGTERM), and was restarted 3 times") {
+		t.Error(got)
+	}
 	ready := peer(in.Pods[0], 41*time.Second)
 	in.Pods = append(in.Pods, ready)
 	if got := finding().Hint; !strings.Contains(got, "in another pod it took 41s until it was ready: failure_threshold = 6 would do") {
