@@ -24,7 +24,7 @@ func TestAlike(t *testing.T) {
 	other := failed("c", 0, health.CauseImageNotFound, "cannot pull")
 	elsewhere := errors.New("connection refused")
 	got := rollout.Alike([]error{a, elsewhere, b, other})
-	if len(got) != 3 || got[1] != elsewhere {
+	if len(got) != 3 || !errors.Is(got[1], elsewhere) {
 		t.Fatalf("got %v", got)
 	}
 	text := got[0].Error()
