@@ -7,43 +7,83 @@ import (
 
 const hidden = "***"
 
-// secrets are the ways in which credentials get into messages and logs. Masking
-// too much is better than too little.
-var secrets = []struct {
-	pattern *regexp.Regexp
-	with    string
-}{
-	// https://user:password@host, postgres://user:password@host
-	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"']+@`), "${1}" + hidden + "@"},
-	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{6,}`), "${1} " + hidden},
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`), hidden},
-	{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), hidden},
-	{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)`), hidden},
-}
-
-// assignment is password=…, "api_key": "…", DB_PASSWORD: ….
-var assignment = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)`)
-
-// prose are the words that follow "token: " in what registries and API servers
-// say; without them their most common messages would lose their point.
-var prose = map[string]bool{
-	"unexpected": true, "invalid": true, "expired": true, "failed": true, "missing": true, "not": true,
-	"denied": true, "unauthorized": true, "forbidden": true, "no": true, "unable": true, "cannot": true,
-}
-
 // Redact masks what looks like a credential. Everything that goes from a
-// cluster's messages or logs to a person goes through it.
+// cluster's messages or logs to a person goes through it. Masking too much is
+// better than too little, as long as what registries, kubelets and API servers
+// say stays readable.
 func Redact(text string) string {
-	for _, s := range secrets {
-		text = s.pattern.ReplaceAllString(text, s.with)
-	}
-	return assignment.ReplaceAllStringFunc(text, func(found string) string {
-		parts := assignment.FindStringSubmatch(found)
-		if prose[strings.TrimRight(parts[2], ":.")] {
-			return found
+	text = colours.ReplaceAllString(text, "") // they come between a key and its value
+	lower := strings.ToLower(text)
+	for _, m := range masks {
+		if m.mayBeIn(lower) {
+			text = m.redact(text)
 		}
-		return parts[1] + hidden
-	})
+	}
+	return text
+}
+
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// mask is one way in which a credential gets into messages and logs.
+type mask struct {
+	name    string
+	signs   []string // one of them is in every text that has it, in lower case
+	pattern *regexp.Regexp
+	// with stands in place of what was found; empty: the pattern's first and last
+	// group with the credential hidden between them.
+	with string
+	// spares says of the second group that it is none; nil: it always is.
+	spares func(key, value string) bool
+}
+
+func (m mask) mayBeIn(lower string) bool {
+	for _, sign := range m.signs {
+		if strings.Contains(lower, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m mask) redact(text string) string {
+	found := m.pattern.FindAllStringSubmatchIndex(text, -1)
+	if found == nil {
+		return text
+	}
+	var b strings.Builder
+	end := 0
+	for _, at := range found {
+		b.WriteString(text[end:at[0]])
+		b.WriteString(m.replace(text, at))
+		end = at[1]
+	}
+	b.WriteString(text[end:])
+	return b.String()
+}
+
+// replace is what stands in place of one match.
+func (m mask) replace(text string, at []int) string {
+	if m.with != "" {
+		return m.with
+	}
+	before, value, after := text[at[2]:at[3]], text[at[4]:at[5]], text[at[5]:at[1]]
+	if m.spares != nil && m.spares(before, value) {
+		return text[at[0]:at[1]]
+	}
+	return before + opening(value) + hidden + closing(value) + after
+}
+
+// quotes may stand around a value, each with backslashes before it where it is
+// quoted within another text.
+const quotes = `\"'` + "`"
+
+func opening(value string) string { return value[:len(value)-len(strings.TrimLeft(value, quotes))] }
+
+func closing(value string) string {
+	if opening(value) == "" {
+		return ""
+	}
+	return value[len(strings.TrimRight(value, quotes)):]
 }
 
 // mostEvidence is how many characters of evidence are kept: some policies and
