@@ -23,7 +23,7 @@ var (
 	repetitions  = flag.Int("repetitions", 5, "how often each failure is measured")
 	theirs       = flag.Int("theirs", 1, "how often each failure is shown to hashicorp/kubernetes; 0: its provider is not built")
 	theirTimeout = flag.Duration("their-timeout", time.Minute, "timeouts.create of hashicorp/kubernetes")
-	grace        = flag.Duration("grace", 15*time.Second, "health.fail_fast_grace, where that ends the wait")
+	grace        = flag.Duration("grace", 2*time.Second, "health.fail_fast_grace, where that ends the wait")
 	limit        = flag.Duration("limit", 10*time.Second, "health.progress_deadline, where that ends the wait")
 	atOnce       = flag.Int("at-once", 4, "how many applies of ours go on at once; theirs as many again")
 	only         = flag.String("only", "", "names of failures, separated by commas; default: all")
