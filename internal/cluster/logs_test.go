@@ -187,3 +187,16 @@ func TestLogThatDoesNotBegin(t *testing.T) {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }
+
+// TestLogOfANodeThatIsGone is not waited for as long as for an API server: what it
+// says of a node that it cannot reach is told soon.
+func TestLogOfANodeThatIsGone(t *testing.T) {
+	t.Parallel()
+	w, k := logged(t)
+	k.Stop()
+	began := time.Now()
+	_, err := w.logOf(t.Context(), corev1.PodLogOptions{})
+	if took := time.Since(began); err == nil || took > 3*time.Second || !strings.Contains(err.Error(), "connect: connection refused") {
+		t.Errorf("after %s: %v", took, err)
+	}
+}

@@ -230,6 +230,14 @@ var explanations = []explanation{
 	rule("Lock was lost", func(error) string {
 		return "This run stopped changing the application. Apply again when the other run has ended."
 	}, path.Empty()).only(rollout.ErrLockLost),
+	rule("Nothing like that is there", always[*rollout.AbsentError](
+		"Check the name, the namespace and `clusters`. The data source switchback_deployments lists the deployments of a namespace."), path.Empty()),
+	rule("No such container", always[*rollout.NoContainerError](
+		"Name one of those, or leave `container` out for all of them."), path.Root("container")),
+	rule("Permission is missing", always[*rollout.NotAllowedError](
+		"Allow it in a Role of that namespace: SECURITY.md has one, which it calls diagnose."), path.Empty()),
+	rule("File cannot be written", always[*rollout.DownloadError](
+		"What stood in it before is still there. Its directory must exist, and be writable."), path.Root("download_path")),
 	rule("Wrong cluster", always[*cluster.WrongClusterError](
 		"Correct the connection in the provider's configuration, or its expected_uid."), path.Empty()),
 	rule("Kubernetes is too old", always[*cluster.TooOldError]("Upgrade the cluster."), path.Empty()),

@@ -92,7 +92,10 @@ func (p *switchbackProvider) Resources(context.Context) []func() resource.Resour
 }
 
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{NewDeploymentDataSource, NewDeploymentsDataSource, NewEnvironmentDataSource, NewHistoryDataSource, NewMainDeploymentDataSource}
+	return []func() datasource.DataSource{
+		NewDeploymentDataSource, NewDeploymentsDataSource, NewDiagnosisDataSource, NewEnvironmentDataSource, NewEventsDataSource, NewHistoryDataSource,
+		NewLogsDataSource, NewMainDeploymentDataSource,
+	}
 }
 
 // warnInsecure says what insecure gives up.

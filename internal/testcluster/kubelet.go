@@ -43,6 +43,7 @@ type Kubelet struct {
 	Node string
 
 	cluster *Cluster
+	server  *httptest.Server
 	ctx     context.Context
 	pods    cache.Store
 
@@ -64,6 +65,7 @@ func (c *Cluster) Kubelet(t testing.TB) *Kubelet {
 		status: func(pod *corev1.Pod) corev1.PodStatus { return PodStatus(pod, nil) }, told: map[types.UID]bool{},
 	}
 	server := httptest.NewUnstartedServer(k.handler())
+	k.server = server
 	server.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	server.StartTLS() // the API server knows no authority of kubelets: it trusts any
 	t.Cleanup(func() {
@@ -91,6 +93,12 @@ func (k *Kubelet) Status(status func(*corev1.Pod) corev1.PodStatus) {
 	for _, pod := range k.pods.List() {
 		k.sync(pod.(*corev1.Pod))
 	}
+}
+
+// Stop lets the API server not reach it any more: connections are refused.
+func (k *Kubelet) Stop() {
+	k.server.CloseClientConnections()
+	k.server.Close()
 }
 
 // makeNode makes a node whose kubelet is at addr.

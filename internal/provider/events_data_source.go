@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var _ datasource.DataSourceWithConfigure = (*eventsDataSource)(nil)
+
+type eventsDataSource struct{ dataSource }
+
+// NewEventsDataSource is the data source switchback_events.
+func NewEventsDataSource() datasource.DataSource { return &eventsDataSource{} }
+
+func (d *eventsDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_events"
+}
+
+type eventsModel struct {
+	Deployment types.String `tfsdk:"deployment"`
+	Clusters   types.Set    `tfsdk:"clusters"`
+	Type       types.String `tfsdk:"type"`
+	Reason     types.String `tfsdk:"reason"`
+	Since      types.String `tfsdk:"since"`
+	Events     []eventModel `tfsdk:"events"`
+	Notes      []string     `tfsdk:"notes"`
+}
+
+type eventModel struct {
+	Cluster   types.String `tfsdk:"cluster"`
+	Type      types.String `tfsdk:"type"`
+	Reason    types.String `tfsdk:"reason"`
+	Kind      types.String `tfsdk:"kind"`
+	Name      types.String `tfsdk:"name"`
+	Container types.String `tfsdk:"container"`
+	Message   types.String `tfsdk:"message"`
+	Source    types.String `tfsdk:"source"`
+	Count     types.Int32  `tfsdk:"count"`
+	FirstSeen types.String `tfsdk:"first_seen"`
+	LastSeen  types.String `tfsdk:"last_seen"`
+}
+
+var eventTypeMeaning = map[rollout.EventType]string{
+	rollout.EventNormal: "what happens anyway", rollout.EventWarning: "what may be wrong",
+}
+
+func (d *eventsDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "What a cluster says about a deployment: Kubernetes' events about its Deployment, ReplicaSets, pods, Services, claims, autoscaler and disruption budget, " +
+			"and Switchback's own. A cluster keeps them for an hour, usually. What looks like a credential is masked. " + readAnew,
+		Attributes: map[string]schema.Attribute{
+			"deployment": deploymentIDAttribute(),
+			"clusters":   dataClustersAttribute(),
+			"type": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{oneOf(rollout.EventTypes())},
+				MarkdownDescription: "Only events of this type: " + enumText(rollout.EventTypes(), eventTypeMeaning) + ". Default: both.",
+			},
+			"reason": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+				MarkdownDescription: "Only events with this reason, as in `FailedScheduling`. Default: all.",
+			},
+			"since": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{isPositiveDuration()},
+				MarkdownDescription: "Only events that happened not longer ago, as in `15m`, by the cluster's clock. Default: all that the cluster still has.",
+			},
+			"events": schema.ListNestedAttribute{
+				Computed:            true,
+				MarkdownDescription: fmt.Sprintf("The events, the last one at the end, and the last %d of them. What says the same of the same object is one event.", rollout.EventsMost),
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"cluster":    dataString("Name of the cluster."),
+					"type":       dataString("How bad it is: " + enumText(rollout.EventTypes(), nil) + "."),
+					"reason":     dataString("What happened, in a word."),
+					"kind":       dataString("Kind of the object that it is about."),
+					"name":       dataString("Name of that object."),
+					"container":  dataString("The container that it is about; null for none."),
+					"message":    dataString("What happened."),
+					"source":     dataString("Who says so; null where it does not say."),
+					"count":      dataInt("How often it happened."),
+					"first_seen": dataString("When it happened first, in RFC 3339."),
+					"last_seen":  dataString("When it happened last, in RFC 3339."),
+				}},
+			},
+			"notes": schema.ListAttribute{
+				Computed: true, ElementType: types.StringType,
+				MarkdownDescription: "What is not among them, and why.",
+			},
+		},
+	}
+}
+
+// Read reads the events anew.
+func (d *eventsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	var m eventsModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	id := deploymentAsked(m.Deployment, &resp.Diagnostics)
+	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	q := rollout.EventQuery{ID: id, Type: rollout.EventType(m.Type.ValueString()), Reason: m.Reason.ValueString()}
+	q.Since, _ = time.ParseDuration(m.Since.ValueString())
+	found, err := d.engine.Events(ctx, targets, q)
+	if err != nil {
+		addError(&resp.Diagnostics, err)
+		return
+	}
+	m.Events, m.Notes = []eventModel{}, append([]string{}, found.Notes...)
+	for _, e := range found.Events {
+		m.Events = append(m.Events, eventModel{
+			Cluster: types.StringValue(e.Cluster), Type: types.StringValue(string(e.Type)), Reason: types.StringValue(e.Reason),
+			Kind: types.StringValue(e.Kind), Name: types.StringValue(e.Name), Container: textOrNull(e.Container),
+			Message: types.StringValue(e.Message), Source: textOrNull(e.Source), Count: types.Int32Value(e.Count),
+			FirstSeen: timeOrNull(e.First), LastSeen: timeOrNull(e.Last),
+		})
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
+}
