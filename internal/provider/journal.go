@@ -23,10 +23,10 @@ const (
 // logged are the levels that Terraform passes on, from the least to the most.
 var logged = []string{"ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
 
-// logs says that somebody reads what is written at this level. Terraform throws
+// logsAt says that somebody reads what is written at this level. Terraform throws
 // away what nobody asked for; a provider that writes it all the same would make
 // every plan slower.
-func logs(level string, environment func(string) string) bool {
+func logsAt(level string, environment func(string) string) bool {
 	asked := strings.ToUpper(environment("TF_LOG_PROVIDER"))
 	if asked == "" {
 		asked = strings.ToUpper(environment("TF_LOG"))
@@ -56,7 +56,7 @@ func (journal) Line(ctx context.Context, message string, fields map[string]any) 
 // began them, so that these lines have no call of Terraform's; nil where nobody
 // reads them.
 func requestLog(ctx context.Context, environment func(string) string) func(cluster.Request) {
-	if !logs("DEBUG", environment) {
+	if !logsAt("DEBUG", environment) {
 		return nil
 	}
 	ctx = tflog.NewSubsystem(context.WithoutCancel(ctx), logCluster, tflog.WithLevelFromEnv(logLevels, logCluster))

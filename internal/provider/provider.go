@@ -77,7 +77,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 		return
 	}
 	engine := rollout.New(p.timing).In(release.RunOf(os.Getenv))
-	if logs("INFO", os.Getenv) {
+	if logsAt("INFO", os.Getenv) {
 		engine.Journal(journal{})
 	}
 	data := &session{clusters: clusters, engine: engine, planned: newIntents(), told: newOnce()}
