@@ -125,7 +125,7 @@ func TestAccDiagnosis(t *testing.T) {
 	w.wantNoChanges()
 
 	crash := read[shownLogs](w, "switchback_logs.crash")
-	bad := []string{`error {"level":"error","msg":"no database","password":***}`, "fatal FATAL: postgres://***@db/shop refused"}
+	bad := []string{`error {"level":"error","msg":"no database","password":"***"}`, "fatal FATAL: postgres://***@db/shop refused"}
 	if got := crash.messages(); !slices.Equal(got, []string{bad[0], bad[0], bad[1], bad[1]}) && !slices.Equal(got, []string{bad[0], bad[1], bad[0], bad[1]}) {
 		t.Errorf("the last words: %q", got)
 	}
