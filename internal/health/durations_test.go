@@ -203,10 +203,13 @@ func TestAllReady(t *testing.T) {
 	in.ReplicaSets = nil
 	waits := timedPod("waits")
 	waits.Status.Conditions = waits.Status.Conditions[:1]
-	for want, pods := range map[string][]*corev1.Pod{"false": nil, "true": {timedPod("a"), timedPod("b")}, "false ": {timedPod("a"), waits}} {
-		in.Pods = pods
-		if got := fmt.Sprint(health.AllReady(in)); got != strings.TrimSpace(want) {
-			t.Errorf("%d pods: %s", len(pods), got)
+	for _, tc := range []struct {
+		pods []*corev1.Pod
+		want bool
+	}{{nil, false}, {[]*corev1.Pod{timedPod("a"), timedPod("b")}, true}, {[]*corev1.Pod{timedPod("a"), waits}, false}} {
+		in.Pods = tc.pods
+		if health.AllReady(in) != tc.want {
+			t.Errorf("%d pods: %t", len(tc.pods), !tc.want)
 		}
 	}
 }

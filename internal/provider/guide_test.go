@@ -18,7 +18,7 @@ func TestGuideToWatching(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	content, err := os.ReadFile(filepath.Join(root, "templates/guides/watching-a-release.md"))
+	content, err := os.ReadFile(filepath.Join(root, "templates", "guides", "watching-a-release.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,11 @@ func (l *life) nodeOf(name string, events bool) {
 	var pod *corev1.Pod
 	testcluster.Eventually(l.t, 30*time.Second, "a pod of "+name, func() error {
 		pods, err := client.Pods(l.namespace).List(ctx, metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + name})
-		if err != nil || len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
-			return fmt.Errorf("%v, %+v", err, pods)
+		if err != nil {
+			return err
+		}
+		if len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) == 0 {
+			return fmt.Errorf("there are %+v", pods.Items)
 		}
 		pod = &pods.Items[0]
 		return nil

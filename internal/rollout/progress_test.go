@@ -271,8 +271,11 @@ func (s *podStatus) waits(reason, message string) {
 	pods := s.cluster.Client().CoreV1().Pods(s.namespace)
 	testcluster.Eventually(s.t, 10*time.Second, "a status", func() error {
 		list, err := pods.List(s.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + s.name})
-		if err != nil || len(list.Items) != 1 || len(list.Items[0].Status.ContainerStatuses) != 1 {
-			return fmt.Errorf("%v, %+v", err, list)
+		if err != nil {
+			return err
+		}
+		if len(list.Items) != 1 || len(list.Items[0].Status.ContainerStatuses) != 1 {
+			return fmt.Errorf("there are %+v", list.Items)
 		}
 		pod := &list.Items[0]
 		state := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
