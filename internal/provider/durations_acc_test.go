@@ -1,7 +1,10 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -150,4 +153,27 @@ func TestAccLog(t *testing.T) {
 			t.Error("a value of the environment is in the log")
 		}
 	}
+}
+
+// TestAccDurationsOfAFormerVersion: a state that has only a total and a start is
+// no difference, and its record no mystery.
+func TestAccDurationsOfAFormerVersion(t *testing.T) {
+	l := newLab(t)
+	w := l.workspace()
+	w.apply(l.config(l.deployment()))
+	text := w.stateText()
+	var state map[string]any
+	l.must(json.Unmarshal([]byte(text), &state))
+	attributes := state["resources"].([]any)[0].(map[string]any)["instances"].([]any)[0].(map[string]any)["attributes"].(map[string]any)
+	attributes["durations"] = map[string]any{"total": 4.5, "startup": 3}
+	delete(attributes, "duration_budget")
+	former, err := json.Marshal(state)
+	l.must(err)
+	l.must(os.WriteFile(filepath.Join(w.dir, "terraform.tfstate"), former, 0o600))
+	w.wantNoChanges()
+	w.apply(l.config(l.deployment("replicas = 2")))
+	if took := read[struct{ Durations shownDurations }](w, theDeployment).Durations; took.Total == nil || *took.Total != 4.5 || *took.Startup != 3 || took.Clusters != nil {
+		t.Errorf("%+v", took)
+	}
+	w.wantNoChanges()
 }
