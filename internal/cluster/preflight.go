@@ -88,6 +88,7 @@ var table = []struct {
 		{"apps", []string{"replicasets"}, []string{"get", "list", "watch"}},
 		{"", []string{"pods/log"}, []string{"get"}},
 		{"", []string{"resourcequotas", "limitranges", "persistentvolumeclaims", "serviceaccounts"}, []string{"get", "list"}},
+		{"gateway.networking.k8s.io", []string{"httproutes"}, []string{"get", "list"}},
 	}},
 	{FeatureTell, true, []Rule{
 		{"events.k8s.io", []string{"events"}, []string{"create", "patch"}},

@@ -161,7 +161,7 @@ func endsWhenTold(end *corev1.ContainerStateTerminated) bool {
 
 // lastWords is the end of a log, where the reason is.
 func lastWords(log string) string {
-	const mostLines, most = 10, 550
+	const mostLines, most = firstEvidence, 550
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	log = strings.Join(lines[max(0, len(lines)-mostLines):], "\n")
 	if runes := []rune(log); len(runes) > most {

@@ -106,6 +106,9 @@ func Compute(in Input) Verdict {
 	}
 	pods, old := current(in)
 	v.Ready = min(status.AvailableReplicas, status.UpdatedReplicas)
+	if status.Replicas > status.UpdatedReplicas && len(pods) > 0 { // of the old ones, some may be available, too
+		v.Ready = min(v.Ready, readyPods(pods))
+	}
 	if len(old) == 0 && complete(status, in.WantReplicas) {
 		v.State = Healthy
 		v.tell(in, pods, healthyFindings(in, pods))
@@ -113,6 +116,17 @@ func Compute(in Input) Verdict {
 	}
 	v.explain(in, pods, rolloutFindings(in))
 	return v
+}
+
+// readyPods is how many of the pods are ready.
+func readyPods(pods []*corev1.Pod) int32 {
+	n := int32(0)
+	for _, pod := range pods {
+		if c := condition(pod, corev1.PodReady); c != nil && c.Status == corev1.ConditionTrue {
+			n++
+		}
+	}
+	return n
 }
 
 // explain says why a release is not healthy, beginning with what is known of it
