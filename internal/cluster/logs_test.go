@@ -140,7 +140,7 @@ func TestLogThatIsFollowedEnds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer log.Close()
+			defer func() { _ = log.Close() }()
 			reader := bufio.NewReader(log)
 			for _, want := range []string{"one\n", "two\n", "three\n"} {
 				if want == "three\n" { // the attempt that opened it is long over

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-// diagnosedTail is how many lines of a finding's log are read.
-const diagnosedTail = 20
 
 // Diagnosed is how a subject is on one cluster, and why.
 type Diagnosed struct {
@@ -61,7 +61,26 @@ func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
 			return nil, nil
 		}
 	}
+	settings := settingsOf(ctx, c, in.Workload)
+	in.Limits = limitsOf(settings)
 	found := &account{in: in, verdict: health.Compute(in), unread: unread}
-	found.explained(ctx, c, s.Namespace, diagnosedTail)
+	found.explained(ctx, c, s.Namespace, settings.Lines())
 	return &Diagnosed{Cluster: c.Name(), Verdict: found.verdict, Unread: found.unread}, nil
+}
+
+// settingsOf is what the user set of a release's health, so that it is judged as
+// its create judges it; the defaults where that cannot be told.
+func settingsOf(ctx context.Context, c Cluster, d *appsv1.Deployment) release.Health {
+	if d == nil || d.Labels[release.LabelManagedBy] != release.ManagedBy {
+		return release.Health{}
+	}
+	cm := &corev1.ConfigMap{}
+	if c.Get(ctx, d.Namespace, d.Name, cm) != nil {
+		return release.Health{}
+	}
+	record, err := release.ParseRecord(cm.Data)
+	if err != nil {
+		return release.Health{}
+	}
+	return record.Health
 }

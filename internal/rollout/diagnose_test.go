@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -25,6 +26,13 @@ func (a *talkative) crashes(t *testing.T) {
 		return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"api": testcluster.CrashLoop(3, 4)})
 	})
 	a.awaitStatus(t, "api", 4)
+	testcluster.Eventually(t, 20*time.Second, "the workload to know of it", func() error {
+		d, err := a.cluster.Client().AppsV1().Deployments(a.namespace).Get(t.Context(), a.id.Name, metav1.GetOptions{})
+		if err == nil && d.Status.AvailableReplicas != 0 {
+			err = fmt.Errorf("%+v", d.Status)
+		}
+		return err
+	})
 }
 
 // diagnosed is a verdict in a line, with the first finding.
@@ -69,6 +77,18 @@ func TestDiagnose(t *testing.T) {
 	a.proxy.Down(t)
 	if _, err := a.engine.Diagnose(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), ours); err == nil {
 		t.Error("a cluster that is away was diagnosed")
+	}
+}
+
+// TestDiagnoseGoesByTheSettings: what the user set of a release's health holds for
+// a look at it, too.
+func TestDiagnoseGoesByTheSettings(t *testing.T) {
+	t.Parallel()
+	a := talkOf(t, func(spec *release.Spec) { spec.Health = release.Health{CrashLimit: 9, LogTail: new(int32(0))} })
+	a.crashes(t)
+	all, err := a.engine.Diagnose(t.Context(), a.on, rollout.Subject{Namespace: a.namespace, Workload: a.id.Name})
+	if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod progressing 0/2; CrashLoopBackOff patient api 2/2" || logsOf(all[0].Verdict) != "" {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 

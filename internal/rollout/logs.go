@@ -35,7 +35,7 @@ const (
 type LogQuery struct {
 	ID        release.ID
 	Container string        // empty: all of them
-	Previous  bool          // what ran before, not what runs now
+	Previous  bool          // the run that ended last, of containers that were restarted
 	Since     time.Duration // 0: the whole log
 	Tail      int           // lines of each container at most, the last that pass
 	Filter    logs.Filter
@@ -133,7 +133,7 @@ func allowed(err error, c Cluster, verb, resource, namespace string) error {
 
 // firstForbidden keeps one refusal of many that say the same about one cluster.
 func firstForbidden(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // this very error
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return err
 	}
@@ -154,6 +154,7 @@ type logSource struct {
 	cluster   Cluster
 	pod       *corev1.Pod
 	container string
+	previous  bool
 }
 
 // logSources finds the containers that have something to read, and notes of the
@@ -186,7 +187,7 @@ func logSources(ctx context.Context, clusters []Cluster, q LogQuery) ([]logSourc
 				if q.Container != "" && c.name != q.Container {
 					continue
 				}
-				s := logSource{clusters[i], pod, c.name}
+				s := logSource{clusters[i], pod, c.name, q.Previous && !c.ended()}
 				if why := c.silent(q.Previous); why != "" {
 					notes.add(s, why)
 					continue
@@ -285,6 +286,10 @@ func (c ofPod) silent(previous bool) string {
 	}
 	return ""
 }
+
+// ended says that the present run is over: a node keeps the log of the run that
+// ended last, and removes those of the ones before.
+func (c ofPod) ended() bool { return c.status != nil && c.status.State.Terminated != nil }
 
 // notes say what was not read and why: once, however many pods it is true of.
 type notes struct {

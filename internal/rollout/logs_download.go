@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -85,7 +86,7 @@ func (d *Download) copy(ctx context.Context, clusters []Cluster, q LogQuery, red
 		return err
 	}
 	opened, err := onAll(sources, func(s logSource) (*whole, error) {
-		log, err := s.open(ctx, corev1.PodLogOptions{Previous: q.Previous})
+		log, err := s.open(ctx, corev1.PodLogOptions{})
 		if why, ok := noLog(ctx, err); ok {
 			notes.add(s, why)
 			return nil, nil
@@ -138,6 +139,9 @@ type whole struct {
 func (w *whole) entries(yield func(logs.Entry) bool) {
 	for w.lines.next() {
 		entry := w.source.entry(w.lines.text)
+		if entry.Time.IsZero() && strings.HasPrefix(entry.Message, goneLog) {
+			return
+		}
 		if w.redact {
 			entry.Message = w.keys.Redact(entry.Message)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,14 +41,19 @@ func (e *brokenLogError) Error() string {
 
 func (e *brokenLogError) Unwrap() error { return e.err }
 
-// noLog is why there is no log, where that is no failure: the kubelet says so, the
-// pod has gone meanwhile, or its node does not answer.
+// errLogGone is what a kubelet says in place of a log.
+var errLogGone = errors.New("the log has been removed")
+
+// noLog is why there is no log, where that is no failure: the kubelet says so,
+// the pod has gone meanwhile, or its node does not answer.
 func noLog(ctx context.Context, err error) (why string, ok bool) {
 	var status apierrors.APIStatus
 	var away interface{ Unreachable() bool }
 	switch {
 	case err == nil || ctx.Err() != nil || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err):
 		return "", false
+	case errors.Is(err, errLogGone):
+		return "has no log any more: its node has removed it", true
 	case errors.Is(err, errSlowLog):
 		return "could not be read: " + errSlowLog.Error(), true
 	case errors.As(err, &away) && away.Unreachable():
@@ -63,7 +69,7 @@ func noLog(ctx context.Context, err error) (why string, ok bool) {
 // open opens the log, with the time of each line. Whoever asks waits for a node
 // that may be gone, but not long.
 func (s logSource) open(ctx context.Context, options corev1.PodLogOptions) (io.ReadCloser, error) {
-	options.Container, options.Timestamps = s.container, true
+	options.Container, options.Previous, options.Timestamps = s.container, s.previous, true
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(logPatience, func() { cancel(errSlowLog) })
 	log, err := s.cluster.Log(ctx, s.pod.Namespace, s.pod.Name, &options)
@@ -102,7 +108,7 @@ func (s logSource) tail(ctx context.Context, q LogQuery) ([]logs.Entry, error) {
 }
 
 func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, error) {
-	options := corev1.PodLogOptions{Previous: q.Previous}
+	options := corev1.PodLogOptions{}
 	if q.Since > 0 {
 		options.SinceSeconds = new(int64(math.Ceil(q.Since.Seconds())))
 	}
@@ -113,12 +119,15 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	tail := logs.Tail{Filter: q.Filter, Most: q.Tail}
 	var keys health.Lines
 	lines := newLines(log, longestLine)
 	for lines.next() {
 		entry := s.entry(lines.text)
+		if entry.Time.IsZero() && strings.HasPrefix(entry.Message, goneLog) {
+			return nil, errLogGone
+		}
 		if keys.Hides(entry.Message) {
 			entry.Message = health.Hidden
 		}

@@ -34,6 +34,11 @@ type talkative struct {
 // sidecar.
 func talk(t *testing.T) *talkative {
 	t.Helper()
+	return talkOf(t, func(*release.Spec) {})
+}
+
+func talkOf(t *testing.T, edit func(*release.Spec)) *talkative {
+	t.Helper()
 	l := newLife(t, testcluster.Shared(t))
 	k := l.cluster.Kubelet(t)
 	spec := l.spec("v1", "demo/api")
@@ -41,6 +46,7 @@ func talk(t *testing.T) *talkative {
 	spec.Content.InitContainers = []release.Helper{{Name: "migrate", Image: "demo/migrate:v1"}}
 	spec.Content.Sidecars = []release.Helper{{Name: "proxy", Image: "demo/proxy:v1"}}
 	spec.Content.TemplatePatch = "spec: {nodeName: " + k.Node + "}"
+	edit(&spec)
 	a := &talkative{process: l.process(t), kubelet: k, id: release.ID{Namespace: l.namespace, Name: spec.Content.Name()}}
 	if err := a.create(t.Context(), spec); err != nil {
 		t.Fatal(err)
@@ -194,6 +200,38 @@ func (a *talkative) awaitStatus(t *testing.T, container string, restarts int32) 
 		}
 		return nil
 	})
+}
+
+// TestRunThatEndedLast: of a container that has ended, and is not started again
+// yet, it is the present one. A node has removed those before.
+func TestRunThatEndedLast(t *testing.T) {
+	t.Parallel()
+	a := talk(t)
+	a.kubelet.Status(func(pod *corev1.Pod) corev1.PodStatus {
+		app := testcluster.CrashLoop(3, 2)
+		app.State = corev1.ContainerState{Terminated: app.LastTerminationState.Terminated.DeepCopy()}
+		return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"api": app})
+	})
+	a.says("", "api", false, 0, "last words")
+	a.kubelet.Gone(testcluster.LogOf{Container: "api", Previous: true})
+	a.awaitStatus(t, "api", 2)
+	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Previous, q.Container = true, "api" }))
+	if got, want := a.told(log), []string{"0 api  last words", "1 api  last words"}; err != nil || !slices.Equal(got, want) || len(log.Notes) > 0 {
+		t.Errorf("%q, %q, %v", got, log.Notes, err)
+	}
+}
+
+// TestLogThatTheNodeHasRemoved: a kubelet says so in place of the log.
+func TestLogThatTheNodeHasRemoved(t *testing.T) {
+	t.Parallel()
+	a := talk(t)
+	a.kubelet.Gone(testcluster.LogOf{Pod: a.pods[0], Container: "api"})
+	a.says(a.pods[1], "api", false, 0, "hello")
+	log, err := a.engine.Logs(t.Context(), a.on, a.query(nil))
+	want := fmt.Sprintf(`Container "api" of pod %s on cluster "prod" has no log any more: its node has removed it.`, a.pods[0])
+	if got := a.told(log); err != nil || !slices.Equal(got, []string{"1 api  hello"}) || !slices.Equal(log.Notes, []string{want}) {
+		t.Errorf("%q, %q, %v", got, log.Notes, err)
+	}
 }
 
 // TestLogsNeedPermissions: the sentence names verb, resource and namespace, once

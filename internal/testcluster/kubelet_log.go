@@ -30,6 +30,7 @@ type kubeletLog struct {
 	of      LogOf
 	lines   []LogLine
 	changed chan struct{} // closed when there are more lines
+	gone    bool
 }
 
 // Lines are lines that are written now, one after the other.
@@ -62,6 +63,14 @@ func (k *Kubelet) Write(of LogOf, lines ...LogLine) {
 	log.changed = make(chan struct{})
 }
 
+// Gone removes a log: what a kubelet sends then is one line, in place of it.
+func (k *Kubelet) Gone(of LogOf) {
+	k.Write(of)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.logs[slices.IndexFunc(k.logs, func(l *kubeletLog) bool { return l.of == of })].gone = true
+}
+
 // Requests are the requests for logs that came from the API server, as
 // "namespace/pod/container?query".
 func (k *Kubelet) Requests() []string {
@@ -90,15 +99,15 @@ func (k *Kubelet) begin() (end func()) {
 
 // log is what a container has written, and a channel that is closed when it writes
 // more.
-func (k *Kubelet) log(pod, container string, previous bool) ([]LogLine, <-chan struct{}) {
+func (k *Kubelet) log(pod, container string, previous bool) (lines []LogLine, more <-chan struct{}, gone bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, l := range k.logs {
 		if l.of.Container == container && l.of.Previous == previous && strings.HasPrefix(pod, l.of.Pod) {
-			return slices.Clone(l.lines), l.changed
+			return slices.Clone(l.lines), l.changed, l.gone
 		}
 	}
-	return nil, nil
+	return nil, nil, false
 }
 
 // handler serves what the API server asks a kubelet for a log. What it refuses,
@@ -202,7 +211,11 @@ func (k *Kubelet) send(w http.ResponseWriter, r *http.Request, container string,
 	if options.LimitBytes != nil {
 		left = *options.LimitBytes
 	}
-	lines, more := k.log(r.PathValue("pod"), container, previous)
+	lines, more, gone := k.log(r.PathValue("pod"), container, previous)
+	if gone { // as kuberuntime's GetContainerLogs: its reply has begun by then
+		_, _ = fmt.Fprintf(w, "unable to retrieve container logs for stub://%s", container)
+		return
+	}
 	sent := 0
 	if options.TailLines != nil {
 		sent = max(0, len(lines)-int(*options.TailLines))
@@ -236,6 +249,6 @@ func (k *Kubelet) send(w http.ResponseWriter, r *http.Request, container string,
 		case <-r.Context().Done():
 			return
 		}
-		lines, more = k.log(r.PathValue("pod"), container, previous)
+		lines, more, _ = k.log(r.PathValue("pod"), container, previous)
 	}
 }

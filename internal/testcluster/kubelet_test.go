@@ -130,7 +130,7 @@ func TestKubeletFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	reader := bufio.NewReader(log)
 	for _, want := range []string{"one\n", "two\n", "three\n"} {
 		if got, err := reader.ReadString('\n'); err != nil || got != want {
