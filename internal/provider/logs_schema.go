@@ -43,7 +43,7 @@ func logsSchema() schema.Schema {
 				Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 63)},
 				MarkdownDescription: "Only this container, of the application's (its name is the application's), init containers and sidecars. Default: all.",
 			},
-			"previous": schema.BoolAttribute{Optional: true, MarkdownDescription: "What ran before the last restart, in place of what runs now: how a container that crashes ended."},
+			"previous": schema.BoolAttribute{Optional: true, MarkdownDescription: "The run that ended last, of containers that were restarted, in place of what runs now: how one that crashes ended."},
 			"since": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{isPositiveDuration()},
 				MarkdownDescription: "Only what is not older, as in `15m`, by the clock of the node. Default: all that the node still has.",

@@ -113,13 +113,13 @@ func TestLogsOfManyContainersAreOne(t *testing.T) {
 	}{
 		"all": {nil, []string{
 			"0 migrate info level=info msg=migrating", "0 migrate  done",
-			`0 api info {"level":"info","msg":"listening"}`, `0 api error {"level":50,"msg":"no database","password":***}`, "1 api info INFO listening",
+			`0 api info {"level":"info","msg":"listening"}`, `0 api error {"level":50,"msg":"no database","password":"***"}`, "1 api info INFO listening",
 			"0 api error \tat api.go:7", "1 api  ***", "1 api  ***", "1 api  ***", "1 api  token: ***",
 			"0 proxy warn [warn] proxy is slow", "1 proxy warn [warn] proxy is slow",
 		}},
 		"the last of each": {func(q *rollout.LogQuery) { q.Tail = 1; q.Container = "api" }, []string{"0 api  \tat api.go:7", "1 api  token: ***"}},
 		"bad ones": {func(q *rollout.LogQuery) { q.Filter.Level = logs.Error }, []string{
-			`0 api error {"level":50,"msg":"no database","password":***}`, "0 api error \tat api.go:7",
+			`0 api error {"level":50,"msg":"no database","password":"***"}`, "0 api error \tat api.go:7",
 		}},
 		"the last bad one": {func(q *rollout.LogQuery) { q.Filter.Level, q.Tail = logs.Error, 1 }, []string{"0 api error \tat api.go:7"}},
 		"by a text":        {func(q *rollout.LogQuery) { q.Filter.Contains = "listening" }, []string{`0 api info {"level":"info","msg":"listening"}`, "1 api info INFO listening"}},
@@ -335,11 +335,11 @@ func TestDownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	query := a.query(func(q *rollout.LogQuery) { q.Tail, q.Filter.Level, q.Container = 1, logs.Error, "api" })
-	for redact, secret := range map[bool]string{true: "password=***", false: "password=hunter2"} {
+	for redact, texts := range map[bool][2]string{true: {"password=***", "ERROR two"}, false: {"password=hunter2", "\x1b[31mERROR\x1b[0m two"}} {
 		d, err := a.engine.Download(t.Context(), a.on, query, path, redact)
 		content, err2 := os.ReadFile(path)
-		want := fmt.Sprintf("2023-11-14T22:13:20.000000000Z prod/%s/api INFO one\n2023-11-14T22:13:21.000000000Z prod/%s/api %s\n2023-11-14T22:13:21.000000000Z prod/%s/api \x1b[31mERROR\x1b[0m two\n",
-			a.pods[0], a.pods[0], secret, a.pods[1])
+		want := fmt.Sprintf("2023-11-14T22:13:20.000000000Z prod/%s/api INFO one\n2023-11-14T22:13:21.000000000Z prod/%s/api %s\n2023-11-14T22:13:21.000000000Z prod/%s/api %s\n",
+			a.pods[0], a.pods[0], texts[0], a.pods[1], texts[1])
 		if err := errors.Join(err, err2); err != nil || string(content) != want {
 			t.Errorf("redact %t: %v\n%s", redact, err, content)
 		}
