@@ -20,7 +20,7 @@ var evictionTexts = []struct {
 }{
 	{
 		regexp.MustCompile(`Usage of EmptyDir volume "([^"]+)" exceeds the limit "([^"]+)"`),
-		`the pod was evicted: it wrote more than $2 into its volume "$1"`, `raise the size limit of volume "$1" above $2, or write less into it`,
+		`the pod was evicted: it wrote more than $2 into its volume "$1"`, `raise size_limit of the empty_dir volume "$1" above $2, or write less into it`,
 	},
 	{
 		regexp.MustCompile(`Container (\S+) exceeded its local ephemeral storage limit "([^"]+)"`),
@@ -56,24 +56,31 @@ var endings = map[string]struct {
 	"NodeLost":     {CauseNodeNotReady, "the pod's node does not answer"},
 }
 
-// podFailedFinding: the whole pod ended, for example evicted. Its ReplicaSet
-// makes another one.
-func podFailedFinding(pod *corev1.Pod) Finding {
-	f := Finding{Cause: CausePodFailed, Class: Patient, Object: aPod + pod.Name, Evidence: strings.TrimSpace(pod.Status.Message)}
-	reason := cmp.Or(pod.Status.Reason, "no reason given")
-	f.Sentence = fmt.Sprintf("the pod failed on node %q: %s", pod.Spec.NodeName, reason)
+// podEndedFinding: the whole pod ended, for example evicted. Its ReplicaSet makes
+// another one. The kubelet does not write why into a pod whose containers all ended
+// with exit code 0 when they were told to; then it is only in its event.
+func podEndedFinding(pod *corev1.Pod, events eventsByPod) Finding {
+	reason, message := pod.Status.Reason, strings.TrimSpace(pod.Status.Message)
+	evidence := message
+	if e := events.last(pod, "", "Evicted", "Preempting"); reason == "" && e != nil {
+		reason, message, evidence = e.Reason, messageOf(e), quote(e)
+	}
+	f := Finding{Cause: CausePodFailed, Class: Patient, Object: aPod + pod.Name, Evidence: evidence}
+	f.Sentence = fmt.Sprintf("the pod failed on node %q: %s", pod.Spec.NodeName, cmp.Or(reason, "no reason given"))
 	if ending, known := endings[reason]; known {
 		f.Cause = ending.cause
 		f.Sentence = fmt.Sprintf("%s (node %q)", ending.sentence, pod.Spec.NodeName)
+	} else if pod.Status.Phase == corev1.PodSucceeded {
+		f.Sentence = fmt.Sprintf("the pod was ended on node %q, and nobody says why", pod.Spec.NodeName)
 	}
 	f.Hint = try(f.Cause)
 	if f.Cause != CauseEvicted {
 		return f
 	}
 	for _, t := range evictionTexts {
-		if at := t.says.FindStringSubmatchIndex(pod.Status.Message); at != nil {
-			f.Sentence = fmt.Sprintf("%s (node %q)", t.says.ExpandString(nil, t.sentence, pod.Status.Message, at), pod.Spec.NodeName)
-			f.Hint = string(t.says.ExpandString(nil, t.hint, pod.Status.Message, at))
+		if at := t.says.FindStringSubmatchIndex(message); at != nil {
+			f.Sentence = fmt.Sprintf("%s (node %q)", t.says.ExpandString(nil, t.sentence, message, at), pod.Spec.NodeName)
+			f.Hint = string(t.says.ExpandString(nil, t.hint, message, at))
 			break
 		}
 	}

@@ -149,7 +149,7 @@ func TestEvictions(t *testing.T) {
 		"The node was low on resource: ephemeral-storage. Threshold quantity: 2Gi, available: 1536Mi. ": {"its node ran out of disk", "unused images"},
 		"The node was low on resource: pids. Threshold quantity: 1200, available: 500. ":                {"ran out of processes"},
 		"The node had condition: [DiskPressure]. ":                                                      {"its node ran out of disk"},
-		`Usage of EmptyDir volume "cache" exceeds the limit "1Mi". `:                                    {`wrote more than 1Mi into its volume "cache"`, `raise the size limit of volume "cache" above 1Mi`},
+		`Usage of EmptyDir volume "cache" exceeds the limit "1Mi". `:                                    {`wrote more than 1Mi into its volume "cache"`, `raise size_limit of the empty_dir volume "cache" above 1Mi`},
 		`Container api exceeded its local ephemeral storage limit "10Mi". `:                             {`container "api" wrote more than 10Mi`, "resources.limits.ephemeral-storage above 10Mi"},
 		"Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. ":                 {"it wrote more than 1Mi to its disk"},
 		"something new": {"the pod was evicted (node", "set resources.requests"},
@@ -167,6 +167,18 @@ func TestEvictions(t *testing.T) {
 		}
 		wantFinding(t, health.Compute(in).Findings[0], cause, health.Patient, `node "worker-1"`, "because")
 	}
+}
+
+// What ends with exit code 0 when it is told to has ended well for the kubelet,
+// which then writes no reason into the pod; and it drops events of a pod that has
+// many.
+func TestEvictedAndEndedWell(t *testing.T) {
+	in := fixture(t, "testdata/captured/evicted.yaml")
+	ended := slices.IndexFunc(in.Pods, func(p *corev1.Pod) bool { return p.Status.Reason == "Evicted" })
+	in.Pods[ended].Status.Phase, in.Pods[ended].Status.Reason, in.Pods[ended].Status.Message = corev1.PodSucceeded, "", ""
+	wantFinding(t, health.Compute(in).Findings[0], health.CauseEvicted, health.Patient, `event "Evicted": Usage of EmptyDir volume`, "raise size_limit")
+	in.Events = nil
+	wantFinding(t, health.Compute(in).Findings[0], health.CausePodFailed, health.Patient, "the pod was ended on node", "nobody says why")
 }
 
 func TestVolumesOfWhatIsMissing(t *testing.T) {

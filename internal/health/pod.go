@@ -30,8 +30,8 @@ const (
 
 // podFindings are what is wrong with one pod, containers first.
 func podFindings(in Input, pod *corev1.Pod, events eventsByPod) []Finding {
-	if pod.Status.Phase == corev1.PodFailed {
-		return []Finding{podFailedFinding(pod)} // how its containers ended is part of that
+	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+		return []Finding{podEndedFinding(pod, events)} // how its containers ended is part of that
 	}
 	var found []Finding
 	for _, s := range subjects(pod, events) {

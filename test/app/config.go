@@ -21,6 +21,7 @@ type config struct {
 	crashMessage string        // APP_CRASH_MESSAGE: its last words, on standard error
 	crash        bool          // APP_CRASH_AFTER is set: 0s crashes at once
 	memoryMB     int           // APP_MEMORY_MB: so much is allocated and touched at the start
+	fillDir      string        // APP_FILL_DIR: 8 MB are written into this directory at the start
 	latency      time.Duration // APP_LATENCY: every answer takes so long
 	errorRate    float64       // APP_ERROR_RATE: 0 to 1, the share of answers that are 500
 	drain        time.Duration // APP_DRAIN: how long requests may go on after SIGTERM; 20s
@@ -38,6 +39,7 @@ func parseConfig(getenv func(string) string) (config, error) {
 		crashMessage: getenv("APP_CRASH_MESSAGE"),
 		readFile:     getenv("APP_READ_FILE"),
 		requireEnv:   getenv("APP_REQUIRE_ENV"),
+		fillDir:      getenv("APP_FILL_DIR"),
 		port:         8080,
 		drain:        20 * time.Second,
 	}

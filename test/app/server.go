@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -37,6 +38,7 @@ func run(cfg config) error {
 		time.AfterFunc(cfg.crashAfter, s.die)
 	}
 	s.takeMemory()
+	s.takeDisk()
 	select {
 	case <-time.After(cfg.startDelay):
 	case <-s.end(term):
@@ -104,6 +106,16 @@ func (s *server) takeMemory() {
 			block[i] = 1
 		}
 		s.hog = append(s.hog, block)
+	}
+}
+
+// takeDisk fills the directory that it shall fill.
+func (s *server) takeDisk() {
+	if s.fillDir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(s.fillDir, "fill"), make([]byte, 8<<20), 0o600); err != nil {
+		log.Print(err)
 	}
 }
 

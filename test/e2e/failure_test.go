@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ var failures = []failure{
 	{
 		name: "unschedulable", timeout: "15s", cause: health.CauseUnschedulable, class: health.Patient,
 		config: config{container: `resources = { requests = { cpu = "1000" } }`},
-		tells:  []string{"no node takes the pod", "Insufficient cpu", "lower resources.requests"},
+		tells:  []string{"no node takes the pod: 1 of 1 nodes have too little cpu left; the pod asks for cpu 1k", "Insufficient cpu", "lower resources.requests for cpu"},
 	},
 	{
 		name: "config-config-map-missing", cause: health.CauseContainerConfig, class: health.Certain,
@@ -202,25 +203,25 @@ var failures = []failure{
 		tells:  []string{"cannot be configured: its image runs as root, and it must not", "runAsNonRoot and image will run as root", "run_as_user"},
 	},
 	{
-		name: "volume-config-map-missing", timeout: "25s", cause: health.CauseVolume, class: health.Patient,
+		name: "volume-config-map-missing", timeout: "40s", cause: health.CauseVolumeSource, class: health.Certain,
 		config: config{
 			deployment: `volumes = { settings = { config_map = { name = "settings" } } }`,
 			container:  `volume_mounts = { "/etc/settings" = { volume = "settings" } }`,
 		},
-		tells: []string{"a volume cannot be mounted", `configmap "settings" not found`, "create the ConfigMap"},
+		tells: []string{`volume "settings" is made of the configmap "settings", which does not exist`, `configmap "settings" not found`, `create the configmap "settings"`},
 	},
 	{
-		name: "volume-secret-missing", timeout: "25s", cause: health.CauseVolume, class: health.Patient,
+		name: "volume-secret-missing", timeout: "40s", cause: health.CauseVolumeSource, class: health.Certain,
 		config: config{
 			deployment: `volumes = { db = { secret = { name = "db" } } }`,
 			container:  `volume_mounts = { "/etc/db" = { volume = "db" } }`,
 		},
-		tells: []string{"a volume cannot be mounted", `secret "db" not found`, "create the ConfigMap"},
+		tells: []string{`volume "db" is made of the secret "db", which does not exist`, `secret "db" not found`, `create the secret "db"`},
 	},
 
 	// What the cluster refuses.
 	{
-		name: "quota", cause: health.CausePodsRefused, class: health.Certain,
+		name: "quota", cause: health.CauseQuota, class: health.Certain,
 		prepare: func(t *testing.T, w *workspace) {
 			quota := &corev1.ResourceQuota{
 				ObjectMeta: metav1.ObjectMeta{Name: "small"},
@@ -238,13 +239,13 @@ var failures = []failure{
 				return err
 			})
 		},
-		tells: []string{"the cluster refuses to create pods", "exceeded quota: small", "requested: pods=1, used: pods=1, limited: pods=1", "Free quota"},
+		tells: []string{`ResourceQuota "small" has no room for the pods`, "exceeded quota: small", "requested: pods=1, used: pods=1, limited: pods=1", `ResourceQuota "small" now: pods 1 of 1`, "free some of the quota"},
 	},
 	{
-		name: "pod-security", cause: health.CausePodsRefused, class: health.Certain,
+		name: "pod-security", cause: health.CausePodSecurity, class: health.Certain,
 		prepare: func(t *testing.T, w *workspace) { w.enforceRestricted(t) },
 		tells: []string{
-			"the cluster refuses to create pods", `violates PodSecurity "restricted:latest"`, "runAsNonRoot != true", `pod_security = "restricted"`,
+			"allows only pods of the Pod Security level restricted", `violates PodSecurity "restricted:latest"`, "runAsNonRoot != true", `pod_security = "restricted"`,
 		},
 	},
 }
@@ -260,7 +261,7 @@ func TestFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, tc := range failures {
+	for _, tc := range slices.Concat(failures, failuresOfPlaces) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			tc.run(t, c)
