@@ -203,7 +203,7 @@ var failures = []failure{
 		tells:  []string{"cannot be configured: its image runs as root, and it must not", "runAsNonRoot and image will run as root", "run_as_user"},
 	},
 	{
-		name: "volume-config-map-missing", timeout: "40s", cause: health.CauseVolumeSource, class: health.Certain,
+		name: "volume-config-map-missing", cause: health.CauseVolumeSource, class: health.Certain,
 		config: config{
 			deployment: `volumes = { settings = { config_map = { name = "settings" } } }`,
 			container:  `volume_mounts = { "/etc/settings" = { volume = "settings" } }`,
@@ -211,7 +211,7 @@ var failures = []failure{
 		tells: []string{`volume "settings" is made of the configmap "settings", which does not exist`, `configmap "settings" not found`, `create the configmap "settings"`},
 	},
 	{
-		name: "volume-secret-missing", timeout: "40s", cause: health.CauseVolumeSource, class: health.Certain,
+		name: "volume-secret-missing", cause: health.CauseVolumeSource, class: health.Certain,
 		config: config{
 			deployment: `volumes = { db = { secret = { name = "db" } } }`,
 			container:  `volume_mounts = { "/etc/db" = { volume = "db" } }`,
