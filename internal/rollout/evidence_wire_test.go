@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestEvidenceDoesNotHoldUpADecision(t *testing.T) {
 	}
 	var versions []string
 	for _, r := range l.proxy.Requests() {
-		if r.Method == "GET" && strings.HasSuffix(r.Path, "/namespaces/"+l.namespace+"/services") && !r.Watch() {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/namespaces/"+l.namespace+"/services") && !r.Watch() {
 			versions = append(versions, r.Query.Get("resourceVersion"))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -227,7 +228,7 @@ func TestWarningsAreListenedToWhereSomethingIsWrong(t *testing.T) {
 	t.Parallel()
 	asked := func(l *life) (lists, watches int) {
 		for _, r := range l.proxy.Requests() {
-			if r.Method == "GET" && strings.HasSuffix(r.Path, "/events") && r.Query.Get("fieldSelector") == "type=Warning" {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/events") && r.Query.Get("fieldSelector") == "type=Warning" {
 				if r.Watch() {
 					watches++
 				} else {
