@@ -44,13 +44,7 @@ func MergeClusters(clusters []string, findings [][]Finding) []Across {
 			}
 		}
 	}
-	order := Causes()
-	slices.SortStableFunc(merged, func(a, b Across) int {
-		if byClass := rank(a.Class) - rank(b.Class); byClass != 0 {
-			return byClass
-		}
-		return slices.Index(order, a.Cause) - slices.Index(order, b.Cause)
-	})
+	slices.SortStableFunc(merged, func(a, b Across) int { return surer(a.Finding, b.Finding) })
 	return merged
 }
 

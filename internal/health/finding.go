@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,13 +90,7 @@ func merge(found []Finding, pods int) []Finding {
 		}
 		first.Affected, first.Of = affected, max(affected, first.Of) // some may be pods that are going
 	}
-	order := Causes()
-	slices.SortStableFunc(merged, func(a, b Finding) int {
-		if byClass := rank(a.Class) - rank(b.Class); byClass != 0 {
-			return byClass
-		}
-		return slices.Index(order, a.Cause) - slices.Index(order, b.Cause)
-	})
+	slices.SortStableFunc(merged, surer)
 	for i := range merged {
 		merged[i].Sentence = Redact(merged[i].Sentence)
 		merged[i].Evidence = shorten(Redact(merged[i].Evidence), mostEvidence)
@@ -128,5 +123,11 @@ func (v Verdict) Alike(other Verdict) bool {
 var counts = regexp.MustCompile(`\b(?:once|\d+ times|(?:\d+h)?(?:\d+m)?\d+s)\b`)
 
 func withoutCounts(sentence string) string { return counts.ReplaceAllString(sentence, "") }
+
+// surer orders findings: sure ones first, and causes before their echoes.
+func surer(a, b Finding) int {
+	order := Causes()
+	return cmp.Or(rank(a.Class)-rank(b.Class), slices.Index(order, a.Cause)-slices.Index(order, b.Cause))
+}
 
 func rank(c Class) int { return slices.Index(Classes(), c) }
