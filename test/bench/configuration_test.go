@@ -59,9 +59,9 @@ func (f failure) patience() string {
 		return fmt.Sprintf("health = { fail_fast_grace = %q }", *grace)
 	case health.Patient:
 		return fmt.Sprintf("health = { progress_deadline = %q }", *limit)
-	default:
-		return ""
+	case health.Repeated, health.Warning:
 	}
+	return ""
 }
 
 // forThem is the failure as a configuration of hashicorp/kubernetes. What waits

@@ -136,20 +136,16 @@ func (f failure) attempt(t *testing.T, c *testnode.Cluster, theirs bool) (a benc
 	if err != nil {
 		return a, "", err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(here.overrides), "workspace-")
-	if err != nil {
-		return a, "", err
-	}
 	configuration := f.forUs(c, namespace)
 	if theirs {
 		configuration = f.forThem(c, namespace)
 	}
-	said, err := apply(ctx, dir, configuration)
+	said, err := apply(ctx, t.TempDir(), configuration)
 	if err != nil {
 		return a, "", err
 	}
 	a.Message = strings.TrimSpace(said.summary + "\n" + said.detail)
-	since := func(at time.Time) bench.Duration { return bench.Duration(at.Sub(said.began)) }
+	since := func(at time.Time) bench.Duration { return bench.Duration(at.Sub(said.began).Round(time.Millisecond)) }
 	a.Returned, a.Reported = since(said.returned), since(said.reported)
 	if len(seen.known) == 0 || len(seen.made) == 0 {
 		return a, "", fmt.Errorf("the cluster was never seen to know; it was reported as\n%s", a.Message)
@@ -178,7 +174,7 @@ func (f failure) due(made, known bench.Duration) (at, waited bench.Duration) {
 		at = known + bench.Duration(*grace)
 	case health.Patient:
 		at = made + bench.Duration(*limit)
-	default:
+	case health.Repeated, health.Warning:
 		at = known
 	}
 	return at, at - known

@@ -99,9 +99,64 @@ var failures = []failure{
 		known:   replicaFailure, knows: "Deployment condition `ReplicaFailure`",
 	},
 	{
+		name: "limit-range", what: "a LimitRange forbids the memory that is asked for",
+		class: health.Certain, causes: []health.Cause{health.CauseLimitRange},
+		ours: ourLines{container: `resources = { limits = { memory = "128Mi" } }`},
+		theirs: theirLines{container: `resources {
+            limits {
+              memory = "128Mi"
+            }
+          }`},
+		prepare: limitRange,
+		known:   replicaFailure, knows: "Deployment condition `ReplicaFailure`",
+	},
+	{
+		name: "service-account-missing", what: "the ServiceAccount does not exist",
+		class: health.Certain, causes: []health.Cause{health.CauseNoServiceAccount},
+		ours:   ourLines{deployment: `service_account_name = "robot"`},
+		theirs: theirLines{pod: `service_account_name = "robot"`},
+		known:  replicaFailure, knows: "Deployment condition `ReplicaFailure`",
+	},
+	{
+		name: "claim-missing", what: "a volume's claim does not exist",
+		class: health.Certain, causes: []health.Cause{health.CauseClaimMissing},
+		ours: ourLines{
+			deployment: `volumes = { data = { persistent_volume_claim = { claim_name = "data" } } }`,
+			container:  `volume_mounts = { "/data" = { volume = "data" } }`,
+		},
+		theirs: theirLines{
+			pod: `volume {
+          name = "data"
+          persistent_volume_claim {
+            claim_name = "data"
+          }
+        }`,
+			container: `volume_mount {
+            name       = "data"
+            mount_path = "/data"
+          }`,
+		},
+		known: unschedulable, knows: "pod condition `Unschedulable`",
+	},
+	{
 		name: "crash-loop", what: "the application ends again and again",
 		class: health.Repeated, causes: []health.Cause{health.CauseCrashLoop},
 		env:   neverReady(map[string]string{"APP_CRASH_AFTER": "100ms", "APP_CRASH_MESSAGE": "no database"}),
+		known: crashed, knows: "pod status with the end after the third restart",
+	},
+	{
+		name: "liveness", what: "the application does not pass its liveness probe",
+		class: health.Repeated, causes: []health.Cause{health.CauseLivenessKilled, health.CauseCrashLoop},
+		env:  neverReady(map[string]string{"APP_UNHEALTHY_AFTER": "1ms"}),
+		ours: ourLines{container: `liveness_probe = { http_get = { path = "/healthz", port = "http" }, period_seconds = 1, failure_threshold = 1 }`},
+		theirs: theirLines{container: `liveness_probe {
+            http_get {
+              path = "/healthz"
+              port = 8080
+            }
+            period_seconds    = 1
+            failure_threshold = 1
+          }`},
 		known: crashed, knows: "pod status with the end after the third restart",
 	},
 	{
@@ -143,7 +198,7 @@ var failures = []failure{
 	},
 	{
 		name: "volume-secret-missing", what: "a Secret for a volume does not exist",
-		class: health.Patient, causes: []health.Cause{health.CauseVolume},
+		class: health.Patient, causes: []health.Cause{health.CauseVolumeSource},
 		ours: ourLines{
 			deployment: `volumes = { db = { secret = { name = "db" } } }`,
 			container:  `volume_mounts = { "/etc/db" = { volume = "db" } }`,
@@ -255,6 +310,15 @@ func quota(ctx context.Context, c *testnode.Cluster, namespace string) error {
 		q, ok := object.(*corev1.ResourceQuota)
 		return ok && len(q.Status.Used) > 0
 	})
+}
+
+// limitRange allows containers little memory.
+func limitRange(ctx context.Context, c *testnode.Cluster, namespace string) error {
+	most := corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}}
+	_, err := c.Client().CoreV1().LimitRanges(namespace).Create(ctx, &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Name: "small"}, Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{most}},
+	}, metav1.CreateOptions{})
+	return err
 }
 
 // restricted lets a namespace refuse pods that are not locked down.

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // example is the failure whose messages the page has.
-const example = "oom"
+const example = "image-missing"
 
 const head = `---
 page_title: "How soon a failure is reported"
@@ -59,11 +61,11 @@ func (r Result) writeOurs(b *strings.Builder) {
 		all = append(all, beyond(f.Ours)...)
 	}
 	fmt.Fprintf(b, "\n## This provider\n\n"+
-		"With `health = { fail_fast_grace = \"%s\" }` for what is certain, and `progress_deadline = \"%s\"` for what may heal. Beyond that, of\n"+
-		"%d reports, half came within %s ms and 95 %% within %s ms.\n\n"+
+		"With `health = { fail_fast_grace = \"%s\" }` for what is certain (%s unless you say otherwise), and\n"+
+		"`progress_deadline = \"%s\"` for what may heal. Beyond that, of %d reports, half came within %s ms and 95 %% within %s ms.\n\n"+
 		"| what goes wrong | reported as | the cluster knows by | class | waited on purpose | beyond that, p50 | p95 | in all |\n"+
 		"| --- | --- | --- | --- | --- | --- | --- | --- |\n",
-		short(r.Grace), short(r.Limit), len(all), milliseconds(Percentile(50, all)), milliseconds(Percentile(95, all)))
+		release.DurationText(time.Duration(r.Grace)), release.DurationText(release.DefaultFailFastGrace), release.DurationText(time.Duration(r.Limit)), len(all), milliseconds(Percentile(50, all)), milliseconds(Percentile(95, all)))
 	for _, f := range r.Failures {
 		late := beyond(f.Ours)
 		whole := of(f.Ours, func(a Attempt) time.Duration { return time.Duration(a.Reported) })
@@ -96,7 +98,7 @@ of later ones waits in the same way. It reads the Deployment, and neither its po
 
 | what goes wrong | reported in all | after the cluster knew | what it says |
 | --- | --- | --- | --- |
-`, short(r.Timeout), r.Theirs)
+`, release.DurationText(time.Duration(r.Timeout)), r.Theirs)
 	for _, f := range r.Failures {
 		if len(f.Theirs) == 0 {
 			continue
@@ -153,12 +155,3 @@ func counted(failures []Failure) string {
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-// short is a duration as people write it: 1m, not 1m0s.
-func short(d Duration) string {
-	text := time.Duration(d).String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	return text
-}

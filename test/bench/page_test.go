@@ -52,7 +52,7 @@ func TestPageSaysWhatWasMeasured(t *testing.T) {
 		"Each line is 3 applies",
 		`timeouts { create = "1m" }`,
 		"| no image | 60.1 s | 59.1 s | `one \\| two` |",
-		"Where no memory, this provider says:\n\n```text\none | two\n```",
+		"Where no image, this provider says:\n\n```text\none | two\n```",
 	} {
 		if !strings.Contains(page, line) {
 			t.Errorf("the page does not say %q:\n%s", line, page)
