@@ -19,7 +19,7 @@ const stuckAfter = 10 * time.Second
 // grace period later, where it has one.
 func (in Input) stuck(o metav1.Object) bool {
 	deleted := o.GetDeletionTimestamp()
-	return deleted != nil && !in.Now.IsZero() && in.Now.Sub(deleted.Time) > stuckAfter
+	return deleted != nil && in.Now.Sub(deleted.Time) > stuckAfter
 }
 
 // terminatingFindings: something was deleted and stays, and a new one may wait
