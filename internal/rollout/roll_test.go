@@ -145,7 +145,7 @@ func TestFailedRollGoesBack(t *testing.T) {
 	}
 	done, err := p.engine.Update(t.Context(), rollout.UpdateRequest{Spec: s.rolling("v2", more), Owner: p.owners["v1"], Keep: p.on})
 	var start *rollout.StartError
-	if !errors.As(err, &start) || !strings.HasPrefix(start.Summary(), "Deployment failed to update: ImagePull") ||
+	if !errors.As(err, &start) || !strings.HasPrefix(start.Summary(), "Deployment failed to update: ImageNotFound") ||
 		!strings.Contains(start.Error(), "back at version v1, whose pods were never touched") {
 		t.Fatalf("it says: %v", err)
 	}
