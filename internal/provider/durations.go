@@ -142,16 +142,14 @@ func (m *deploymentModel) setDurations(done rollout.Deployed, prior types.Object
 
 // recordedDurations are those that an import finds in the records.
 func recordedDurations(observed []rollout.Observed) (done rollout.Deployed) {
+	var records []*release.Record
 	for _, o := range observed {
-		if o.Err != nil || o.Record == nil {
-			continue
-		}
-		took := o.Record.Durations
-		done.Clusters = append(done.Clusters, rollout.Outcome{Cluster: o.Cluster, Durations: took})
-		if took.Total > done.Durations.Total {
-			done.Durations = took
+		if o.Err == nil && o.Record != nil {
+			records = append(records, o.Record)
+			done.Clusters = append(done.Clusters, rollout.Outcome{Cluster: o.Cluster, Durations: o.Record.Durations})
 		}
 	}
+	done.Durations = rollout.Overall(records)
 	return done
 }
 

@@ -77,7 +77,7 @@ func TestAccDurations(t *testing.T) {
 	w.do("state", "rm", theDeployment)
 	w.do("import", "-input=false", "-no-color", theDeployment, name)
 	imported := read[struct{ Durations shownDurations }](w, theDeployment).Durations
-	if imported.Total == nil || *imported.Total != *took.Clusters["default"].Total || imported.Clusters["default"].Total == nil {
+	if imported.Total == nil || *imported.Total != *took.Total || *imported.Clusters["default"].Total != *took.Clusters["default"].Total || imported.Clusters["default"].Total == nil {
 		t.Errorf("imported: %+v", imported)
 	}
 }

@@ -41,7 +41,10 @@ type Record struct {
 	CreatedBy string    `json:"createdBy,omitempty"`
 	Phases    []Phase   `json:"phases,omitempty"` // of the last attempt
 	Durations Durations `json:"durations,omitzero"`
-	Baseline  Baseline  `json:"baseline,omitempty"`
+	// Waited is how long its user waited for the last attempt on all clusters, of
+	// which Durations are this one's.
+	Waited   time.Duration `json:"waited,omitempty"`
+	Baseline Baseline      `json:"baseline,omitempty"`
 
 	// Health is what the last operation went by. It is for those who have no
 	// configuration at hand: an import, or an action on the release.

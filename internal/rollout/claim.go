@@ -129,7 +129,7 @@ func (e *Engine) hasClaimed(k string) bool {
 func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string, live *corev1.ConfigMap, record *release.Record) (*claim, error) {
 	before := *record
 	next := e.newRecord(ctx, c, t, owner)
-	next.CreatedBy, next.Baseline, next.Durations = before.CreatedBy, before.Baseline, before.Durations
+	next.CreatedBy, next.Baseline, next.Durations, next.Waited = before.CreatedBy, before.Baseline, before.Durations, before.Waited
 	next.Companions = before.Companions
 	next.Expect(t.spec.Companions()...)
 	if t.inPlace() {

@@ -254,7 +254,7 @@ func creation(claims []*claim) (at time.Time, by string) {
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.settleOn(ctx, cl, began) })
-	done.overall(began, claims)
+	done.overall(claims)
 	if err == nil {
 		e.checkBudget(ctx, done, claims)
 	}
@@ -263,7 +263,7 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 
 // settleOn writes the good outcome on one cluster.
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
-	took := cl.took(began)
+	took, waited := cl.took(began), time.Since(began).Round(time.Millisecond)
 	if cl.notable() {
 		e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
 	}
@@ -274,7 +274,7 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 		}
 		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
-		r.Durations = took
+		r.Durations, r.Waited = took, waited
 	})
 }
 

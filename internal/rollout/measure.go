@@ -129,15 +129,29 @@ func (cl *claim) took(began time.Time) release.Durations {
 
 // overall puts together how long an operation took: as long as its user waited,
 // and otherwise as on the cluster that took longest.
-func (done *Deployed) overall(began time.Time, claims []*claim) {
+func (done *Deployed) overall(claims []*claim) {
+	var records []*release.Record
 	for _, cl := range claims {
-		if took := cl.record.Durations; done.Durations == (release.Durations{}) || took.Total > done.Durations.Total {
-			done.Durations = took
+		records = append(records, &cl.record)
+	}
+	done.Durations = Overall(records)
+}
+
+// Overall is how long the last attempt took that these records of one release
+// tell of.
+func Overall(records []*release.Record) release.Durations {
+	var slowest release.Durations
+	var waited time.Duration
+	for _, r := range records {
+		if r.Durations.Total > slowest.Total {
+			slowest = r.Durations
 		}
+		waited = max(waited, r.Waited)
 	}
-	if len(claims) > 0 {
-		done.Durations.Total = time.Since(began).Round(time.Millisecond)
+	if waited > 0 { // a former version did not tell them apart
+		slowest.Total = waited
 	}
+	return slowest
 }
 
 // checkBudget is a notice where it all took longer than the release's budget.

@@ -203,7 +203,7 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 	}
 	good := s.standing(s.claims())
 	err := s.each(ctx, good, func(cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
-	done.overall(began, s.standing(good))
+	done.overall(s.standing(good))
 	if err == nil {
 		s.engine.checkBudget(ctx, done, s.standing(good))
 	}
