@@ -92,7 +92,11 @@ func play(ctx context.Context, began time.Time, steps ...step) {
 // start deploys in the background.
 func (p *process) start(ctx context.Context, spec release.Spec) <-chan error {
 	ended := make(chan error, 1)
-	go func() { ended <- p.create(ctx, spec) }()
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		ended <- p.create(ctx, spec)
+	}()
 	return ended
 }
 
