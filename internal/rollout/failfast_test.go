@@ -23,8 +23,8 @@ import (
 
 // failing is a release of a life whose image is not there: its pods wait, and
 // nothing but the test writes their statuses from then on.
-func (l *life) failing(version string, replicas int32, h release.Health) release.Spec {
-	spec := l.spec(version, "demo/missing-api")
+func (l *life) failing(replicas int32, h release.Health) release.Spec {
+	spec := l.spec("v1", "demo/missing-api")
 	spec.Replicas, spec.Health = replicas, h
 	return spec
 }
@@ -107,7 +107,7 @@ const seconds = time.Second
 func TestAMomentsTroubleIsNoFailure(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	spec := l.failing("v1", 2, release.Health{FailFastGrace: new(2 * seconds)})
+	spec := l.failing(2, release.Health{FailFastGrace: new(2 * seconds)})
 	ended := l.process(t).start(t.Context(), spec)
 	pods := l.podsOf(spec, 2)
 	began := time.Now()
@@ -136,7 +136,7 @@ func TestTheGraceIsThatOfOneTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, testcluster.Shared(t))
-			spec := l.failing("v1", 1, release.Health{FailFastGrace: new(2 * seconds)})
+			spec := l.failing(1, release.Health{FailFastGrace: new(2 * seconds)})
 			p := l.process(t)
 			ended := p.start(t.Context(), spec)
 			pod := l.podsOf(spec, 1)[0]
@@ -205,7 +205,7 @@ func (c seeing) List(ctx context.Context, namespace, selector string, into runti
 func TestACloserLookMayOverrule(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	spec := l.failing("v1", 1, release.Health{FailFastGrace: new(200 * time.Millisecond), ProgressDeadline: 4 * seconds})
+	spec := l.failing(1, release.Health{FailFastGrace: new(200 * time.Millisecond), ProgressDeadline: 4 * seconds})
 	p := l.process(t)
 	looks := 0
 	p.on = []rollout.Cluster{seeing{p.on[0], func(pod *corev1.Pod) {

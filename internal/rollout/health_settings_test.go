@@ -22,7 +22,7 @@ import (
 func TestOnlyAnEventTells(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	spec := l.failing("v1", 1, release.Health{FailFastGrace: new(1 * seconds)})
+	spec := l.failing(1, release.Health{FailFastGrace: new(1 * seconds)})
 	ended := l.process(t).start(t.Context(), spec)
 	pod := l.podsOf(spec, 1)[0]
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionFalse})
