@@ -17,7 +17,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		Run: "run", Holder: "process 1 on host", Beat: 3, CreatedBy: "alice", Entry: "entry", Operation: release.OperationStart,
 		Phases:    []release.Phase{{Name: "claimed", At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}},
 		Durations: release.Durations{Total: time.Minute, Startup: new(time.Second)}, Waited: time.Hour,
-		Baseline:  release.Baseline{"Deployment": {"spec.replicas": "0a1b2c3d"}},
+		Baseline: release.Baseline{"Deployment": {"spec.replicas": "0a1b2c3d"}},
 	}
 	data, err := want.Marshal()
 	if err != nil {
