@@ -32,7 +32,7 @@ func api(changes ...obj) obj {
 }
 
 // applied is what fills a plan's unknown values.
-var applied = obj{"owner": "token-1", "status": "started", "created_at": "2026-01-01T00:00:00Z", "created_by": "ci", "durations": obj{"total": 4, "startup": 3}}
+var applied = obj{"owner": "token-1", "status": "started", "created_at": "2026-01-01T00:00:00Z", "created_by": "ci", "durations": obj{"total": 4, "startup": 3, "queue": nil, "build": nil, "image_pull": nil, "clusters": nil}}
 
 func deploymentPlanner(t *testing.T) planner {
 	return newPlanner(t, "switchback_deployment", clustersNamed("prod"))

@@ -41,7 +41,7 @@ func TestAccRolling(t *testing.T) {
 	// A version that fails is taken back, and the state says what runs.
 	r := w.applyFails(config(`image = "demo/missing:v3"`))
 	r.wantActions(theDeployment, "update")
-	r.tells("Deployment failed to update: ImagePull", "is back at version v2, whose pods were never touched")
+	r.tells("Deployment failed to update: ImageNotFound", "is back at version v2, whose pods were never touched")
 	w.wantState(theDeployment, "version", "v2", "image", "demo/api:v2", "content_hash", second["content_hash"], "status", "started")
 	if reason, _ := w.attributes(theDeployment); reason["status_reason"] == nil {
 		t.Error("the state has no reason")
