@@ -183,7 +183,7 @@ func TestLogThatDoesNotBegin(t *testing.T) {
 	began := time.Now()
 	_, err := w.logOf(ctx, corev1.PodLogOptions{})
 	var late *InterruptedError
-	if !errors.As(err, &late) || time.Since(began) > 5*time.Second {
+	if !errors.As(err, &late) || time.Since(began) > 30*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}
 }
@@ -196,7 +196,7 @@ func TestLogOfANodeThatIsGone(t *testing.T) {
 	k.Stop()
 	began := time.Now()
 	_, err := w.logOf(t.Context(), corev1.PodLogOptions{})
-	if took := time.Since(began); err == nil || took > 3*time.Second || !strings.Contains(err.Error(), "connect: connection refused") {
+	if took := time.Since(began); err == nil || took > 20*time.Second || !strings.Contains(err.Error(), "connect: connection refused") {
 		t.Errorf("after %s: %v", took, err)
 	}
 }

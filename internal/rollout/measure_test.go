@@ -106,7 +106,7 @@ func TestDurations(t *testing.T) {
 		{"all is told", true, testcluster.Fault{}, "2s - 7.5s 11s"},
 		{"the image was there", false, testcluster.Fault{}, "2s - - 11s"},
 		{"events are forbidden", true, testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "no"), "2s - - 11s"},
-		{"events take long", true, testcluster.Delay(20 * time.Second), "2s - - 11s"},
+		{"events take long", true, testcluster.Delay(time.Minute), "2s - - 11s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +132,7 @@ func TestDurations(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Fatalf("%v\n%s", err, l.log())
 			}
-			if late := time.Since(ready); late > 5*time.Second {
+			if late := time.Since(ready); late > 30*time.Second {
 				t.Errorf("it took %s to be told", late)
 			}
 			if n := eventReads(l); n != 1 {
