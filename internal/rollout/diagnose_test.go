@@ -58,15 +58,17 @@ func TestDiagnose(t *testing.T) {
 	a.crashes(t)
 	want := "prod failed 0/2; CrashLoopBackOff repeated api 2/2"
 	for what, subject := range map[string]rollout.Subject{"a deployment": ours, "a selector": selected} {
-		all, err := a.engine.Diagnose(t.Context(), a.on, subject)
-		if err != nil || len(all) != 1 || diagnosed(all[0]) != want {
-			t.Errorf("%s that crashes: %+v, %v", what, all, err)
-			continue
-		}
-		f := all[0].Verdict.Findings[0]
-		if f.Log != "starting\ncannot connect to postgres://***@db/shop" || f.Hint == "" || f.Sentence == "" {
-			t.Errorf("%s that crashes: %+v", what, f)
-		}
+		testcluster.Eventually(t, 30*time.Second, what+" that crashes to be told of, with its log", func() error { // a node has two seconds to send that
+			all, err := a.engine.Diagnose(t.Context(), a.on, subject)
+			if err != nil || len(all) != 1 || diagnosed(all[0]) != want {
+				return fmt.Errorf("%+v, %w", all, err)
+			}
+			f := all[0].Verdict.Findings[0]
+			if f.Log != "starting\ncannot connect to postgres://***@db/shop" || f.Hint == "" || f.Sentence == "" {
+				return fmt.Errorf("%+v", f)
+			}
+			return nil
+		})
 	}
 	var absent *rollout.AbsentError
 	for _, nothing := range []rollout.Subject{{Namespace: a.namespace, Workload: "web"}, {Namespace: a.namespace, Selector: "app=web"}} {
@@ -98,10 +100,13 @@ func TestDiagnoseAStranger(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	l.cluster.Legacy(t, l.namespace, "web", "demo/web:v1")
 	p := l.process(t)
-	all, err := p.engine.Diagnose(t.Context(), p.on, rollout.Subject{Namespace: l.namespace, Workload: "web-legacy"})
-	if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod healthy 1/1" {
-		t.Errorf("%+v, %v", all, err)
-	}
+	testcluster.Eventually(t, 30*time.Second, "it to be healthy", func() error { // its controller may be behind its pods
+		all, err := p.engine.Diagnose(t.Context(), p.on, rollout.Subject{Namespace: l.namespace, Workload: "web-legacy"})
+		if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod healthy 1/1" {
+			return fmt.Errorf("%+v, %w", all, err)
+		}
+		return nil
+	})
 }
 
 // TestDiagnoseWithLess: each permission removed in turn is told, and the rest is

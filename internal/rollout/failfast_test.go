@@ -66,7 +66,7 @@ func (l *life) waiting(pod corev1.Pod, reason, message string) {
 		}
 	}
 	pod.ResourceVersion = ""
-	if _, err := l.cluster.Client().CoreV1().Pods(l.namespace).UpdateStatus(l.t.Context(), &pod, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) { // gone with its release
+	if _, err := l.cluster.Client().CoreV1().Pods(l.namespace).UpdateStatus(l.t.Context(), &pod, metav1.UpdateOptions{}); err != nil && !apierrors.IsNotFound(err) && l.t.Context().Err() == nil { // gone with its release, or with the test
 		l.t.Error(err)
 	}
 }

@@ -21,6 +21,10 @@ resource "switchback_deployment" "web" {
     cache = { empty_dir = { size_limit = "64Mi" } }
   }
 
+  # When waiting ends, and what is too long.
+  health          = { progress_deadline = "5m", min_ready = "2s" }
+  duration_budget = { total = "3m" }
+
   # Whatever has no attribute of its own, in Kubernetes' words.
   pod_template_patch = yamlencode({
     spec = { enableServiceLinks = false }
