@@ -109,7 +109,8 @@ func testPackagesOnlyInTests(s source, imported string) string {
 	switch {
 	case to == "testcluster" && s.top() != "testcluster",
 		to == "testnode" && s.top() != "testnode",
-		to == "devtools" && !slices.Contains([]string{"testcluster", "testnode", "devtools"}, s.top()):
+		to == "testcli" && s.top() != "testcli",
+		to == "devtools" && !slices.Contains([]string{"testcluster", "testnode", "testcli", "devtools"}, s.top()):
 		return "only tests use this package"
 	}
 	return ""
@@ -251,6 +252,10 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"internal/provider/x.go", ours + "testnode", false},
 		{"internal/testnode/cmd/cluster/x.go", ours + "testnode", true},
 		{"internal/testnode/x.go", ours + "devtools", true},
+		{"internal/provider/x.go", ours + "testcli", false},
+		{"internal/provider/x_test.go", ours + "testcli", true},
+		{"internal/testcli/x.go", ours + "devtools", true},
+		{"internal/testcli/x.go", "github.com/hashicorp/terraform-plugin-go/tfprotov6", false},
 		{"internal/testnode/x.go", "k8s.io/client-go/kubernetes", true},
 		{"demo/x.go", ours + "devtools", true},
 
