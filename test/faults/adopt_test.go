@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"maps"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,9 +32,7 @@ func TestAdoptionIsCutOffAfterEveryWrite(t *testing.T) {
 				})
 				t.Run("interrupted "+at.name, func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, at.k, false, func(x *execution) error {
-						return syscall.Kill(-x.command.Process.Pid, syscall.SIGINT)
-					})
+					cutOff(t, v, at.k, false, (*execution).interrupt)
 				})
 			}
 		})

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -122,9 +121,7 @@ func TestInterruptedAfterEveryWrite(t *testing.T) {
 			for _, at := range v.steps(t) {
 				t.Run(at.name, func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, at.k, false, func(x *execution) error {
-						return syscall.Kill(-x.command.Process.Pid, syscall.SIGINT)
-					})
+					cutOff(t, v, at.k, false, (*execution).interrupt)
 				})
 			}
 		})

@@ -12,12 +12,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	_ "github.com/switchback-dev/terraform-provider-switchback/internal/provider" // built by a command: a result that Go has cached is not one of another provider
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -26,10 +24,8 @@ import (
 // of the command line still wins.
 const parallel = "8"
 
-var (
-	cli       devtools.CLI
-	overrides string // directory with what stands in for an installed provider
-)
+// built is the provider of all workspaces.
+var built testcli.Provider
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -37,35 +33,11 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "faults-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		overrides = dir
-		err = errors.Join(flag.Set("test.parallel", parallel), build(context.Background(), dir))
+		built, err = testcli.Build(context.Background(), dir, testcli.Options{})
 	}
-	if err != nil {
+	if err = errors.Join(err, flag.Set("test.parallel", parallel)); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		return 1
 	}
 	return testcluster.Run(m)
-}
-
-// build makes the provider and finds the CLI. The CLI starts the provider
-// through a script that writes its process id down and becomes it: that is how
-// tests find the process to kill.
-func build(ctx context.Context, dir string) error {
-	root, err := devtools.Root()
-	if err != nil {
-		return err
-	}
-	program := filepath.Join(dir, "provider")
-	command := exec.CommandContext(ctx, "go", "build", "-o", program, ".")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the provider: %w\n%s", err, output)
-	}
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >>\"$%s\"\nexec '%s' \"$@\"\n", providersEnv, program)
-	if err := os.WriteFile(filepath.Join(dir, "terraform-provider-switchback"), []byte(script), 0o700); err != nil {
-		return err
-	}
-	cli, err = devtools.TerraformCLI(ctx, os.Stderr)
-	return err
 }

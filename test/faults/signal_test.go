@@ -46,18 +46,14 @@ func (w *workspace) when(method, pattern string, fault testcluster.Fault) <-chan
 // ended since.
 func (x *execution) reach(what string, seen <-chan struct{}) {
 	x.w.t.Helper()
-	timer := time.NewTimer(commandTimeout)
-	defer timer.Stop()
 	select {
 	case <-seen:
-	case <-x.exited:
-	case <-timer.C:
-		x.w.t.Fatalf("it has not come to %s:\n%s", what, x.text())
+	case <-x.Exited():
 	}
 	select {
 	case <-seen:
 	default:
-		x.w.t.Fatalf("it ended with %d before %s:\n%s", x.code, what, x.text())
+		x.w.t.Fatalf("it ended with %d before %s:\n%s", x.Code(), what, x.text())
 	}
 }
 
@@ -88,7 +84,7 @@ func (x *execution) makeReady() {
 	client := x.w.cluster.Client().CoreV1().Pods(x.w.namespace)
 	eventually(x.w.t, "the end of what waits for ready pods", func() error {
 		select {
-		case <-x.exited:
+		case <-x.Exited():
 			return nil
 		default:
 		}
@@ -112,9 +108,15 @@ func (x *execution) makeReady() {
 func (x *execution) ends(why string) int {
 	x.w.t.Helper()
 	began := time.Now()
-	code := x.waitFor(alive)
-	x.w.t.Logf("%s: it ended with %d after %s", why, code, time.Since(began).Round(time.Millisecond))
-	return code
+	timer := time.NewTimer(alive)
+	defer timer.Stop()
+	select {
+	case <-x.Exited():
+	case <-timer.C:
+		x.w.t.Fatalf("%s: %v has not ended after %s:\n%s", why, x.Args(), alive, x.text())
+	}
+	x.w.t.Logf("%s: it ended with %d after %s", why, x.Code(), time.Since(began).Round(time.Millisecond))
+	return x.Code()
 }
 
 // scaledDown fails the test unless the release has been asked for no pods.

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -45,11 +43,7 @@ func onTwoClusters(t *testing.T, west *testcluster.Cluster) *pair {
 
 	p.second = newWorkspaceIn(t, w.cluster, w.namespace)
 	p.second.west = west.Proxy(t)
-	state, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.second.file("terraform.tfstate", string(state))
+	p.second.file("terraform.tfstate", w.StateText(t))
 	return p
 }
 

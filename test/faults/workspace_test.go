@@ -1,18 +1,11 @@
 package faults_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,18 +13,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 const (
-	// providersEnv names the file in which provider processes write their ids.
-	providersEnv = "SWITCHBACK_TEST_PROVIDERS"
-
 	application = "api"
 	ours        = "app.kubernetes.io/managed-by=switchback"
-
-	// commandTimeout ends a command that hangs; every test that meets it fails.
-	commandTimeout = 3 * time.Minute
 )
 
 // drain is short, and long enough to be told from none.
@@ -130,11 +118,11 @@ func timeouts(entries string) string {
 	return "timeouts = { " + entries + " }"
 }
 
-// workspace is a Terraform working directory whose provider reaches a namespace
-// of its own through a proxy of its own.
+// workspace is one whose provider reaches a namespace of its own through a proxy
+// of its own.
 type workspace struct {
+	*testcli.Workspace
 	t         *testing.T
-	dir       string
 	cluster   *testcluster.Cluster
 	proxy     *testcluster.Proxy
 	west      *testcluster.Proxy // to a second cluster; nil: there is one
@@ -150,17 +138,10 @@ func newWorkspace(t *testing.T) *workspace {
 
 func newWorkspaceIn(t *testing.T, c *testcluster.Cluster, namespace string) *workspace {
 	t.Helper()
-	w := &workspace{t: t, dir: t.TempDir(), cluster: c, proxy: c.Proxy(t), namespace: namespace}
-	w.file("cli.tfrc", fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"switchback-dev/switchback\" = %q\n  }\n  direct {}\n}\n", overrides))
-	return w
+	return &workspace{Workspace: testcli.New(t, built), t: t, cluster: c, proxy: c.Proxy(t), namespace: namespace}
 }
 
-func (w *workspace) file(name, content string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-}
+func (w *workspace) file(name, content string) { w.t.Helper(); w.Write(w.t, name, content) }
 
 // configure writes the configuration.
 func (w *workspace) configure(c config) {
@@ -172,123 +153,39 @@ func (w *workspace) configure(c config) {
 	w.file("main.tf", text)
 }
 
-// execution is one command of the CLI, in a process group of its own.
+// execution is one command of a workspace.
 type execution struct {
-	w       *workspace
-	command *exec.Cmd
-	ids     string // file with the ids of the provider processes
-
-	mu     sync.Mutex
-	output bytes.Buffer
-
-	exited chan struct{}
-	code   int // -1: ended by a signal
+	*testcli.Execution
+	w *workspace
 }
 
-func (x *execution) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.output.Write(p)
-}
-
-func (x *execution) text() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.output.String()
-}
-
-// start runs the CLI. The test's end kills what is left of its process group.
 func (w *workspace) start(args ...string) *execution {
 	w.t.Helper()
-	ids, err := os.CreateTemp(w.dir, "providers-")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	_ = ids.Close()
-	x := &execution{w: w, ids: ids.Name(), exited: make(chan struct{})}
-	x.command = exec.CommandContext(w.t.Context(), cli.Path, args...)
-	x.command.Dir = w.dir
-	x.command.Env = append(os.Environ(),
-		"TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		"TF_CLI_ARGS=", "TF_LOG=", providersEnv+"="+x.ids)
-	x.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	x.command.Cancel = func() error { return syscall.Kill(-x.command.Process.Pid, syscall.SIGKILL) }
-	x.command.WaitDelay = 10 * time.Second
-	x.command.Stdout, x.command.Stderr = x, x
-	if err := x.command.Start(); err != nil {
-		w.t.Fatalf("start %s: %v", cli.Path, err)
-	}
-	go func() {
-		defer close(x.exited)
-		_ = x.command.Wait()
-		x.code = x.command.ProcessState.ExitCode()
-	}()
-	return x
+	return &execution{w.Start(w.t, args...), w}
 }
 
 // wait returns the exit code.
-func (x *execution) wait() int {
-	x.w.t.Helper()
-	return x.waitFor(commandTimeout)
-}
+func (x *execution) wait() int { return x.Code() }
 
-// waitFor is wait for at most so long: a bound on liveness, not on speed.
-func (x *execution) waitFor(limit time.Duration) int {
-	x.w.t.Helper()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-x.exited:
-		return x.code
-	case <-timer.C:
-		x.w.t.Fatalf("%v has not ended after %s:\n%s", x.command.Args[1:], limit, x.text())
-		return 0
-	}
-}
+func (x *execution) text() string { return x.Output() }
 
-// signal sends a signal to the CLI and its providers, as a terminal does.
 func (x *execution) signal(s syscall.Signal) {
 	x.w.t.Helper()
-	if err := syscall.Kill(-x.command.Process.Pid, s); err != nil {
+	if err := x.Signal(s); err != nil {
 		x.w.t.Errorf("signal %s: %v", s, err)
 	}
 }
 
-// killAll kills the whole process group at once. It is called from the wire.
-func (x *execution) killAll() error { return syscall.Kill(-x.command.Process.Pid, syscall.SIGKILL) }
-
-// killProviders kills the provider processes and spares the CLI. It is called
-// from the wire.
-func (x *execution) killProviders() error {
-	content, err := os.ReadFile(x.ids)
-	if err != nil {
-		return err
-	}
-	killed := 0
-	for _, line := range strings.Fields(string(content)) {
-		id, err := strconv.Atoi(line)
-		if err != nil {
-			return err
-		}
-		// An id may be somebody else's by now: the process group tells.
-		if group, err := syscall.Getpgid(id); err != nil || group != x.command.Process.Pid {
-			continue
-		}
-		if syscall.Kill(id, syscall.SIGKILL) == nil {
-			killed++
-		}
-	}
-	if killed == 0 {
-		return fmt.Errorf("no provider of %q is alive", content)
-	}
-	return nil
-}
+// These are called from the wire.
+func (x *execution) interrupt() error     { return x.Signal(syscall.SIGINT) }
+func (x *execution) killAll() error       { return x.Kill() }
+func (x *execution) killProviders() error { return x.KillProviders() }
 
 // apply must succeed.
 func (w *workspace) apply(c config) {
 	w.t.Helper()
 	if x := w.startApply(c); x.wait() != 0 {
-		w.t.Fatalf("apply ended with %d:\n%s", x.code, x.text())
+		w.t.Fatalf("apply ended with %d:\n%s", x.Code(), x.text())
 	}
 }
 
@@ -309,47 +206,21 @@ func (w *workspace) planIsEmpty() {
 }
 
 // instance is a resource in the state.
-type instance struct {
-	Status     string          `json:"status"`  // "tainted"
-	Deposed    string          `json:"deposed"` // key
-	Attributes json.RawMessage `json:"attributes"`
-}
+type instance struct{ testcli.Instance }
 
-func (i instance) attribute(t *testing.T, name string) string {
-	t.Helper()
-	var all map[string]any
-	if err := json.Unmarshal(i.Attributes, &all); err != nil {
-		t.Fatal(err)
-	}
-	value, _ := all[name].(string)
-	return value
-}
+func (i instance) attribute(t *testing.T, name string) string { t.Helper(); return i.Text(name) }
 
-// state reads the instances of a resource type; nil where there are none.
-func (w *workspace) state(resourceType string) []instance {
+// state reads the instances of the application's resource of a type; nil where
+// there are none.
+func (w *workspace) state(resourceType string) (found []instance) {
 	w.t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	for _, i := range w.State(w.t).At(resourceType + ".api") {
+		found = append(found, instance{i})
 	}
-	var state struct {
-		Resources []struct {
-			Type      string     `json:"type"`
-			Instances []instance `json:"instances"`
-		} `json:"resources"`
-	}
-	if err := errors.Join(err, json.Unmarshal(content, &state)); err != nil {
-		w.t.Fatalf("read the state: %v", err)
-	}
-	for _, r := range state.Resources {
-		if r.Type == resourceType {
-			return r.Instances
-		}
-	}
-	return nil
+	return found
 }
 
-// deployment and main are the state's only instances of their types.
+// deployment and main are the state's only instances of the application's.
 func (w *workspace) deployment() instance { w.t.Helper(); return w.only("switchback_deployment") }
 func (w *workspace) main() instance       { w.t.Helper(); return w.only("switchback_main_deployment") }
 
