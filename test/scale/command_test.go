@@ -3,16 +3,14 @@
 package scale_test
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 )
 
 // used is what one command took. Peaks are in bytes, and 0 where the system does
@@ -29,51 +27,35 @@ type used struct {
 	warnings     int
 }
 
-// terraform runs the CLI in a directory, and watches the memory that it takes.
-func terraform(t *testing.T, dir string, args ...string) used {
+// bound is how long a command may take, with very many clusters, too.
+const bound = time.Hour
+
+// terraform runs the CLI in a workspace, and watches the memory that it takes.
+func terraform(t *testing.T, w *testcli.Workspace, args ...string) used {
 	t.Helper()
-	ids := filepath.Join(t.TempDir(), "providers")
-	if err := os.WriteFile(ids, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var output bytes.Buffer
-	command := exec.CommandContext(t.Context(), cli.Path, args...)
-	command.Dir, command.Stdout, command.Stderr = dir, &output, &output
-	command.Env = append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1",
-		"TF_IN_AUTOMATION=1", "TF_CLI_ARGS=", "TF_LOG=", providersEnv+"="+ids)
-	began := time.Now()
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	x := w.Start(t, args...)
 	var u used
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for waiting := true; waiting; {
 		select {
-		case err := <-ended:
-			if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
+		case <-x.Exited():
 			waiting = false
 		case <-tick.C:
-			u.cliPeak = max(u.cliPeak, peak(strconv.Itoa(command.Process.Pid)))
-			list, _ := os.ReadFile(ids)
-			for _, id := range strings.Fields(string(list)) {
+			u.cliPeak = max(u.cliPeak, peak(x.Pid()))
+			for _, id := range x.Providers() {
 				u.providerPeak = max(u.providerPeak, peak(id))
 			}
 		}
 	}
-	u.wall, u.code, u.output = time.Since(began), command.ProcessState.ExitCode(), output.String()
-	u.cpu = command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+	u.wall, u.cpu, u.code, u.output = time.Since(x.Began), x.CPU(), x.Code(), x.Output()
 	u.warnings = strings.Count(u.output, "Warning: ") - strings.Count(u.output, "Warning: Provider development overrides")
 	return u
 }
 
 // peak is the most memory that a process has had so far.
-func peak(id string) int64 {
-	status, err := os.ReadFile("/proc/" + id + "/status")
+func peak(id int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", id))
 	if err != nil {
 		return 0
 	}

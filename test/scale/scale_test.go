@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -90,14 +90,15 @@ func (f *fleet) far(name string) {
 // namespace of its own.
 type workspace struct {
 	*fleet
-	dir, namespace string
-	clusters       []string
+	*testcli.Workspace
+	namespace string
+	clusters  []string
 }
 
 func (f *fleet) workspace(namespace string, clusters []string) *workspace {
 	f.t.Helper()
-	w := &workspace{f, f.t.TempDir(), namespace, clusters}
-	w.file("cli.tfrc", fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"switchback-dev/switchback\" = %q\n  }\n  direct {}\n}\n", overrides))
+	w := &workspace{f, testcli.New(f.t, built), namespace, clusters}
+	w.Bound = bound
 	for _, name := range clusters {
 		core := f.on[name].Client().CoreV1()
 		if _, err := core.Namespaces().Create(f.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{}); err != nil {
@@ -109,13 +110,6 @@ func (f *fleet) workspace(namespace string, clusters []string) *workspace {
 		})
 	}
 	return w
-}
-
-func (w *workspace) file(name, content string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
 }
 
 func (w *workspace) config(version string) string {
@@ -160,7 +154,7 @@ func (w *workspace) run(args ...string) used {
 	for _, wire := range w.wires {
 		wire.Reset()
 	}
-	u := terraform(w.t, w.dir, append(args, "-no-color", "-input=false")...)
+	u := terraform(w.t, w.Workspace, append(args, "-no-color", "-input=false")...)
 	if u.code != 0 {
 		w.t.Fatalf("%v ended with %d:\n%s", args, u.code, u.output)
 	}
@@ -174,7 +168,7 @@ func (w *workspace) run(args ...string) used {
 
 func (w *workspace) apply(version string) used {
 	w.t.Helper()
-	w.file("main.tf", w.config(version))
+	w.Write(w.t, "main.tf", w.config(version))
 	return w.run("apply", "-auto-approve")
 }
 
@@ -210,6 +204,10 @@ func (f *fleet) nothingLeft(namespaces ...string) {
 }
 
 func (f *fleet) heading() {
+	cli, err := testcli.CLI()
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	f.table = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(os.Stdout, "%d applications on %d clusters, %s away, with %s\n", *applications, len(f.names), *delay, cli.Path)
 	fmt.Fprintln(f.table, "what\tseconds\tCPU seconds\trequests a cluster\twrites\tprovider\tCLI\twarnings\t")
