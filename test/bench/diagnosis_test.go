@@ -140,7 +140,7 @@ func (f failure) attempt(t *testing.T, c *testnode.Cluster, theirs bool) (a benc
 	if theirs {
 		configuration = f.forThem(c, namespace)
 	}
-	said, err := apply(ctx, t.TempDir(), configuration)
+	said, err := apply(t, configuration)
 	if err != nil {
 		return a, "", err
 	}

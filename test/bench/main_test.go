@@ -4,17 +4,17 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 	"github.com/switchback-dev/terraform-provider-switchback/test/bench"
 )
@@ -33,9 +33,9 @@ var (
 
 // here is what it is measured with and on.
 var here struct {
-	cli       devtools.CLI
 	machine   bench.Machine
-	overrides string // the CLI's configuration, with both providers
+	cli       devtools.CLI
+	providers testcli.Provider // both
 }
 
 func TestMain(m *testing.M) {
@@ -76,35 +76,16 @@ func machine() bench.Machine {
 
 // build makes the providers as they are released.
 func build(ctx context.Context, dir string) error {
-	root, err := devtools.Root()
-	if err != nil {
-		return err
-	}
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, "terraform-provider-switchback"), ".")
-	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the provider: %w\n%s", err, output)
-	}
+	o := testcli.Options{Flags: testcli.Released, Others: map[string]string{}}
 	if *theirs > 0 {
 		program, err := devtools.KubernetesProvider.Build(ctx, os.Stderr)
 		if err != nil {
 			return err
 		}
-		if err := os.Symlink(program, filepath.Join(dir, "terraform-provider-kubernetes")); err != nil {
-			return err
-		}
+		o.Others["hashicorp/kubernetes"] = program
 	}
-	here.overrides = filepath.Join(dir, "cli.tfrc")
-	if err := os.WriteFile(here.overrides, fmt.Appendf(nil, `provider_installation {
-  dev_overrides {
-    "switchback-dev/switchback" = %[1]q
-    "hashicorp/kubernetes"      = %[1]q
-  }
-  direct {}
-}
-`, dir), 0o600); err != nil {
-		return err
-	}
-	here.cli, err = devtools.TerraformCLI(ctx, os.Stderr)
-	return err
+	var err1, err2 error
+	here.providers, err1 = testcli.Build(ctx, dir, o)
+	here.cli, err2 = testcli.CLI()
+	return errors.Join(err1, err2)
 }
