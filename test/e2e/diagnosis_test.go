@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -30,7 +29,7 @@ func TestDiagnosis(t *testing.T) {
 		"APP_CRASH_MESSAGE": `{"level":"error","msg":"no database","dsn":"postgres://app:hunter2@db/shop"}`,
 	}})
 	crashed := w.releaseOtherThan(t, healthy)
-	file := filepath.Join(w.dir, "crash.log")
+	file := filepath.Join(w.Dir, "crash.log")
 	data := func(kind, name string, lines ...string) string {
 		return fmt.Sprintf("data \"switchback_%s\" %q {\n  %s\n}\n", kind, name, strings.Join(lines, "\n  "))
 	}
@@ -115,31 +114,19 @@ func TestDiagnosis(t *testing.T) {
 	if well.Verdict != "healthy" || well.Ready != 1 || well.Want != 1 {
 		t.Errorf("%+v", well)
 	}
-	if state, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate")); err != nil || strings.Contains(string(state), "hunter2") {
-		t.Errorf("a secret is in the state, %v", err)
+	if state := w.StateText(t); state == "" || strings.Contains(state, "hunter2") {
+		t.Error("a secret is in the state, or it is empty")
 	}
 }
 
 // data reads what a data source said in the last apply.
 func (w *workspace) data(t *testing.T, kind, name string, into any) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate"))
-	var state struct {
-		Resources []struct {
-			Mode, Type, Name string
-			Instances        []struct{ Attributes json.RawMessage }
+	for _, i := range w.State(t).At(kind + "." + name) {
+		if err := i.Decode(into); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := errors.Join(err, json.Unmarshal(content, &state)); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range state.Resources {
-		if r.Mode == "data" && r.Type == kind && r.Name == name {
-			if err := json.Unmarshal(r.Instances[0].Attributes, into); err != nil {
-				t.Fatal(err)
-			}
-			return
-		}
+		return
 	}
 	t.Fatalf("%s.%s is not in the state", kind, name)
 }

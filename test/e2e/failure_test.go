@@ -322,7 +322,7 @@ func (w *workspace) failsToApply(t *testing.T, c config) string {
 	if at < 0 {
 		t.Fatalf("the apply told no error:\n%s", output)
 	}
-	t.Logf("after %s:\n%s", time.Since(x.began).Round(100*time.Millisecond), output[at:])
+	t.Logf("after %s:\n%s", time.Since(x.Began).Round(100*time.Millisecond), output[at:])
 	return output[at:]
 }
 

@@ -123,8 +123,8 @@ func (w *twins) answersWith(x *execution, url, version string) {
 	w.t.Helper()
 	testcluster.Eventually(w.t, time.Minute, version+" to answer at "+url, func() error {
 		select {
-		case <-x.ended:
-			w.t.Fatalf("the apply has ended before: %v\n%s", x.err, x.text())
+		case <-x.Exited():
+			w.t.Fatalf("the apply has ended before: %v", x.Wait())
 		default:
 		}
 		_, header, err := get(w.t.Context(), url)

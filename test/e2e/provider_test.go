@@ -3,82 +3,53 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
-// commandTimeout ends a command of the CLI that hangs.
-const commandTimeout = 5 * time.Minute
+// commandTimeout is what a command of the CLI has that does not hang.
+const commandTimeout = testcli.Bound
 
 // selectorLabel is what Services select a release's pods by.
 const selectorLabel = "switchback.dev/deployment"
 
-// built is what every workspace on a cluster needs.
-type built struct {
-	cli string // the path of the terraform or tofu
-	dir string // with the provider
-	err error
-}
-
 var providers struct {
 	sync.Mutex
-	of map[*testnode.Cluster]built
+	of map[*testnode.Cluster]testcli.Provider
 }
 
 // provider builds the provider for the workspaces of a cluster, once. It is in
 // the cluster's directory, so that it goes with it, however that ends.
-func provider(t testing.TB, c *testnode.Cluster) built {
+func provider(t testing.TB, c *testnode.Cluster) testcli.Provider {
 	t.Helper()
 	providers.Lock()
 	defer providers.Unlock()
-	b, ok := providers.of[c]
-	if !ok {
-		b = buildProvider(context.Background(), filepath.Join(c.Dir, "provider"))
-		if providers.of == nil {
-			providers.of = map[*testnode.Cluster]built{}
-		}
-		providers.of[c] = b
+	if p, ok := providers.of[c]; ok {
+		return p
 	}
-	if b.err != nil {
-		t.Fatal(b.err)
-	}
-	return b
-}
-
-func buildProvider(ctx context.Context, dir string) built {
-	root, err := devtools.Root()
+	p, err := testcli.Build(context.Background(), filepath.Join(c.Dir, "provider"), testcli.Options{})
 	if err != nil {
-		return built{err: err}
+		t.Fatal(err)
 	}
-	command := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "terraform-provider-switchback"), ".")
-	command.Dir = root
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return built{err: fmt.Errorf("build the provider: %w\n%s", err, output)}
+	if providers.of == nil {
+		providers.of = map[*testnode.Cluster]testcli.Provider{}
 	}
-	cli, err := devtools.TerraformCLI(ctx, os.Stderr)
-	return built{cli: cli.Path, dir: dir, err: err}
+	providers.of[c] = p
+	return p
 }
 
 // config is a configuration with one application: a deployment, and a main
@@ -191,14 +162,12 @@ func (c config) containerLines() string {
 	return b.String()
 }
 
-// workspace is a working directory of the CLI, for one namespace.
+// workspace is one of the CLI, for one namespace.
 type workspace struct {
+	*testcli.Workspace
 	t          testing.TB
-	cli        string
-	dir        string
 	cluster    *testnode.Cluster
-	kubeconfig string   // whose account the provider uses; the administrator's
-	env        []string // of every command
+	kubeconfig string // whose account the provider uses; the administrator's
 	namespace  string
 }
 
@@ -210,18 +179,10 @@ func newWorkspace(t testing.TB, namespace string) *workspace {
 
 func newWorkspaceOn(t testing.TB, c *testnode.Cluster, namespace string) *workspace {
 	t.Helper()
-	b := provider(t, c)
-	w := &workspace{t: t, cli: b.cli, dir: t.TempDir(), cluster: c, kubeconfig: c.KubeconfigPath, namespace: namespace}
-	w.file("cli.tfrc", fmt.Sprintf("provider_installation {\n  dev_overrides {\n    \"switchback-dev/switchback\" = %q\n  }\n  direct {}\n}\n", b.dir))
-	return w
+	return &workspace{Workspace: testcli.New(t, provider(t, c)), t: t, cluster: c, kubeconfig: c.KubeconfigPath, namespace: namespace}
 }
 
-func (w *workspace) file(name, content string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-}
+func (w *workspace) file(name, content string) { w.t.Helper(); w.Write(w.t, name, content) }
 
 // configure writes the configuration.
 func (w *workspace) configure(c config) {
@@ -260,7 +221,7 @@ func (w *workspace) plan(c config) (changes bool, output string, err error) {
 	x := w.start("plan", "-detailed-exitcode", "-no-color", "-input=false")
 	output, err = x.wait()
 	const withChanges = 2
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == withChanges {
+	if x.Code() == withChanges {
 		return true, output, nil
 	}
 	return false, output, err
@@ -283,100 +244,32 @@ func (w *workspace) destroy() (output string, err error) {
 	return w.start("destroy", "-auto-approve", "-no-color", "-input=false").wait()
 }
 
-// execution is a command of the CLI, in a process group of its own.
-type execution struct {
-	command *exec.Cmd
-	began   time.Time
+// execution is a command of the CLI.
+type execution struct{ *testcli.Execution }
 
-	mu     sync.Mutex
-	output bytes.Buffer
-
-	ended chan struct{}
-	err   error // once it has ended
-}
-
-func (x *execution) Write(p []byte) (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.output.Write(p)
-}
-
-// text is what it has said until now.
-func (x *execution) text() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.output.String()
-}
-
-// start runs the CLI with any arguments. The test's end kills what is left.
 func (w *workspace) start(args ...string) *execution {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeoutCause(w.t.Context(), commandTimeout, fmt.Errorf("it had not ended after %s", commandTimeout))
-	x := &execution{began: time.Now(), ended: make(chan struct{})}
-	x.command = exec.CommandContext(ctx, w.cli, args...)
-	x.command.Dir = w.dir
-	x.command.Env = append(os.Environ(),
-		"TF_CLI_CONFIG_FILE="+filepath.Join(w.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=", "TF_LOG=")
-	x.command.Env = append(x.command.Env, w.env...)
-	x.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	x.command.Cancel = func() error { return syscall.Kill(-x.command.Process.Pid, syscall.SIGKILL) }
-	x.command.WaitDelay = 10 * time.Second
-	x.command.Stdout, x.command.Stderr = x, x
-	if err := x.command.Start(); err != nil {
-		cancel()
-		w.t.Fatalf("start %s: %v", w.cli, err)
-	}
-	go func() {
-		defer close(x.ended)
-		defer cancel()
-		if err := x.command.Wait(); err != nil {
-			x.err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(w.cli), args[0], errors.Join(err, context.Cause(ctx)), x.text())
-		}
-	}()
-	return x
+	return &execution{w.Start(w.t, args...)}
 }
 
 // wait returns what the command said, at its end.
 func (x *execution) wait() (output string, err error) {
-	<-x.ended
-	return x.text(), x.err
+	err = x.Wait()
+	return x.Output(), err
 }
 
-// attribute is a text attribute of the only instance of a resource type in the
-// state; empty where there is no such instance.
-func (w *workspace) attribute(resourceType, name string) string {
+// text is what it has said until now.
+func (x *execution) text() string { return x.Output() }
+
+// release is the name of the deployment in the state; empty where there is none.
+func (w *workspace) release() string {
 	w.t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate"))
-	if errors.Is(err, os.ErrNotExist) {
-		return ""
-	}
-	var state struct {
-		Resources []struct {
-			Type      string `json:"type"`
-			Instances []struct {
-				Deposed    string         `json:"deposed"`
-				Attributes map[string]any `json:"attributes"`
-			} `json:"instances"`
-		} `json:"resources"`
-	}
-	if err := errors.Join(err, json.Unmarshal(content, &state)); err != nil {
-		w.t.Fatalf("read the state: %v", err)
-	}
-	for _, r := range state.Resources {
-		for _, i := range r.Instances {
-			if r.Type == resourceType && i.Deposed == "" {
-				value, _ := i.Attributes[name].(string)
-				return value
-			}
+	for _, i := range w.State(w.t).At("switchback_deployment.app") {
+		if i.Deposed == "" {
+			return i.Text("name")
 		}
 	}
 	return ""
-}
-
-// release is the name of the deployment in the state.
-func (w *workspace) release() string {
-	w.t.Helper()
-	return w.attribute("switchback_deployment", "name")
 }
 
 // service is the application's main Service.

@@ -146,8 +146,8 @@ func TestAPIServerGoesAndComesBack(t *testing.T) {
 			})
 			pause(t, outage-ms(gone, time.Now()))
 			select {
-			case <-x.ended:
-				t.Errorf("the apply ended without the API server: %v", x.err)
+			case <-x.Exited():
+				t.Errorf("the apply ended without the API server: %v", x.Wait())
 			default:
 			}
 			if err := back(); err != nil {

@@ -29,8 +29,8 @@ type wayBack struct {
 func goBack(t *testing.T, keepLines string, before func(w *workspace, first string)) wayBack {
 	t.Helper()
 	w := newWorkspace(t, newNamespace(t))
-	log := filepath.Join(w.dir, "core.log")
-	w.env = []string{"TF_LOG_CORE=debug", "TF_LOG_PATH=" + log}
+	log := filepath.Join(w.Dir, "core.log")
+	w.Env = []string{"TF_LOG_CORE=debug", "TF_LOG_PATH=" + log}
 	v1, v2 := config{version: "v1", keep: 1, keepLines: keepLines}, config{version: "v2", keep: 1, keepLines: keepLines}
 	w.mustApply(v1)
 	first := w.release()
@@ -74,7 +74,7 @@ func goBack(t *testing.T, keepLines string, before func(w *workspace, first stri
 		t.Error("not both versions answered")
 	}
 	w.planIsEmpty(v1)
-	w.env = nil
+	w.Env = nil
 	if _, err := w.destroy(); err != nil {
 		t.Error(err)
 	}
