@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"maps"
@@ -28,6 +27,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -39,9 +39,18 @@ import (
 // need warnings, several states or a command that it does not run (-replace,
 // state rm, -refresh-only) use a workspace, see workspace_test.go.
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
 	waitTogether()
-	os.Exit(testcluster.Run(m))
+	dir, err := os.MkdirTemp("", "provider-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	builtDir = dir
+	return testcluster.Run(m)
 }
 
 // waitTogether runs more tests at a time than there are processors, unless the
@@ -62,7 +71,7 @@ func waitTogether() {
 // then on its environment is that of the test process, where
 // terraform-plugin-testing looks for it.
 var terraformCLI = sync.OnceValues(func() (devtools.CLI, error) {
-	cli, err := devtools.TerraformCLI(context.Background(), os.Stderr)
+	cli, err := testcli.CLI()
 	if err != nil {
 		return cli, err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -150,8 +148,8 @@ func TestAccSecretsStayWhereTheyAre(t *testing.T) {
 	// The real program, with logs of everything.
 	w := l.workspace()
 	w.useProgram()
-	log := filepath.Join(w.dir, "trace.log")
-	w.env = []string{
+	log := filepath.Join(w.Dir, "trace.log")
+	w.Env = []string{
 		"TF_LOG=TRACE", "TF_LOG_PATH=" + log,
 		// Not in the configuration, which Terraform itself writes into its plans.
 		"KUBE_HOST=" + l.cluster.REST.Host, "KUBE_TOKEN=" + token, "KUBE_CLUSTER_CA_CERT_DATA=" + string(l.cluster.REST.CAData),
@@ -222,34 +220,6 @@ func (l *lab) text(what, name string) string {
 		events, err := client.EventsV1().Events(l.namespace).List(ctx, metav1.ListOptions{})
 		l.must(err)
 		return fmt.Sprint(events)
-	}
-}
-
-// useProgram makes the workspace run the provider as users do: as a program of
-// its own.
-func (w *workspace) useProgram() {
-	w.t.Helper()
-	root, err := devtools.Root()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	dir := w.t.TempDir()
-	build := exec.CommandContext(w.t.Context(), "go", "build", "-o", filepath.Join(dir, "terraform-provider-switchback"), ".")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		w.t.Fatalf("build the provider: %v\n%s", err, output)
-	}
-	w.configFile = filepath.Join(dir, "cli.tfrc")
-	content := fmt.Sprintf(`provider_installation {
-  dev_overrides {
-    "hashicorp/switchback"                                = %[1]q
-    "registry.opentofu.org/hashicorp/switchback"          = %[1]q
-  }
-  direct {}
-}
-`, dir)
-	if err := os.WriteFile(w.configFile, []byte(content), 0o600); err != nil {
-		w.t.Fatal(err)
 	}
 }
 

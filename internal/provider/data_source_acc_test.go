@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,18 +16,19 @@ func (l *lab) data(kind, name string, lines ...string) string {
 	return block(fmt.Sprintf("data %q %q", "switchback_"+kind, name), append([]string{fmt.Sprintf("namespace = %q", l.namespace)}, lines...))
 }
 
-// read is what a data source said in the last apply.
-func read[T any](w *workspace, address string) T {
+// read is what a data source said in the last apply, or a resource.
+func read[T any](w *workspace, address string) (into T) {
 	w.t.Helper()
-	attributes, _ := w.attributes(address)
-	text, err := json.Marshal(attributes)
-	var into T
-	if err == nil {
-		err = json.Unmarshal(text, &into)
+	for _, i := range w.State(w.t).At(address) {
+		if i.Deposed != "" {
+			continue
+		}
+		if err := i.Decode(&into); err != nil {
+			w.t.Fatalf("%s: %v, %v", address, i.Attributes, err)
+		}
+		return into
 	}
-	if err != nil || attributes == nil {
-		w.t.Fatalf("%s: %s, %v", address, text, err)
-	}
+	w.t.Fatalf("the state has no %s", address)
 	return into
 }
 
@@ -70,7 +70,7 @@ func TestAccDataSources(t *testing.T) {
 	l := newLab(t)
 	w := l.workspace()
 	w.useProgram() // its environment is not the test's
-	w.env = []string{
+	w.Env = []string{
 		"GITHUB_ACTIONS=true", "GITHUB_RUN_ID=17", "GITHUB_SHA=abc123", "GITHUB_REPOSITORY=acme/shop", "GITHUB_SERVER_URL=https://github.com",
 		"GITHUB_TOKEN=ghs_hunter2hunter2", "TF_WORKSPACE=default",
 	}

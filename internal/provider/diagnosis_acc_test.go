@@ -87,7 +87,7 @@ func TestAccDiagnosis(t *testing.T) {
 	k, w := l.cluster.Kubelet(t), l.workspace()
 	onNode := fmt.Sprintf("pod_template_patch = \"spec: {nodeName: %s}\"", k.Node)
 	const planted = "hunter2hunter2"
-	file := filepath.Join(w.dir, "api.log")
+	file := filepath.Join(w.Dir, "api.log")
 	looks := []string{
 		about("logs", "all"),
 		about("logs", "crash", `previous = true`, `level = "warn"`, fmt.Sprintf("download_path = %q", file)),
@@ -273,7 +273,7 @@ func TestAccLogsThatCannotBeWritten(t *testing.T) {
 	l := newLab(t)
 	k, w := l.cluster.Kubelet(t), l.workspace()
 	onNode := fmt.Sprintf("pod_template_patch = \"spec: {nodeName: %s}\"", k.Node)
-	w.applyFails(l.config(l.deployment(onNode), about("logs", "x", fmt.Sprintf("download_path = %q", filepath.Join(w.dir, "no", "such.log"))))).tells("File cannot be written", "such.log")
+	w.applyFails(l.config(l.deployment(onNode), about("logs", "x", fmt.Sprintf("download_path = %q", filepath.Join(w.Dir, "no", "such.log"))))).tells("File cannot be written", "such.log")
 	w.applyFails(l.config(l.deployment(onNode), about("logs", "x", `container = "web"`))).tells("No such container", "there are: api")
 	proxy := l.cluster.Proxy(t)
 	l.provider = connection(proxy.KubeconfigPath)

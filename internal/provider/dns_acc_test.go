@@ -332,7 +332,7 @@ func TestAccNameOfAKilledRun(t *testing.T) {
 	before := w.stateText()
 	w.apply(l.config(l.deployment(), l.main(dnsOf(`backend = "google"`, `targets = { default = ["203.0.113.10"] }`))))
 	l.wantAsked("api.example.com A [203.0.113.10]")
-	l.must(os.WriteFile(filepath.Join(w.dir, "terraform.tfstate"), []byte(before), 0o600))
+	l.must(os.WriteFile(filepath.Join(w.Dir, "terraform.tfstate"), []byte(before), 0o600))
 
 	w.refresh()
 	if drift := w.drift(theMain); len(drift) != 1 || drift[0].Object != "DNSEndpoint/api" || drift[0].Actual != "still there" {

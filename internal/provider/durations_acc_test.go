@@ -116,7 +116,7 @@ func TestAccLog(t *testing.T) {
 	config := func(tag string) string {
 		return l.config(l.deployment(createFirst, image(tag), `container = { ports = { http = 8080 }, env = { PASSWORD = "hunter2hunter2" } }`), l.main())
 	}
-	w.env = []string{"TF_LOG=INFO"}
+	w.Env = []string{"TF_LOG=INFO"}
 	r := w.apply(config("v1"))
 	lines := slices.DeleteFunc(strings.Split(r.text, "\n"), func(line string) bool { return !strings.Contains(line, "switchback.rollout") })
 	for _, phase := range []string{"claimed", "applied", "healthy", "succeeded", "switching", "finalized"} {
@@ -139,12 +139,12 @@ func TestAccLog(t *testing.T) {
 	if strings.Contains(r.text, "switchback.cluster") {
 		t.Error("requests are in the log at INFO")
 	}
-	w.env = []string{"TF_LOG_PROVIDER=DEBUG", "TF_LOG_PROVIDER_SWITCHBACK_ROLLOUT=ERROR"}
+	w.Env = []string{"TF_LOG_PROVIDER=DEBUG", "TF_LOG_PROVIDER_SWITCHBACK_ROLLOUT=ERROR"}
 	debug := w.apply(config("v2"))
 	if !strings.Contains(debug.text, "switchback.cluster") || !strings.Contains(debug.text, "verb=apply") || !strings.Contains(debug.text, "kind=Deployment") || strings.Contains(debug.text, "switchback.rollout") {
 		t.Errorf("at DEBUG:\n%s", debug.text)
 	}
-	w.env = []string{"TF_LOG_PROVIDER=OFF"}
+	w.Env = []string{"TF_LOG_PROVIDER=OFF"}
 	if silent := w.apply(config("v1")); strings.Contains(silent.text, "switchback.") {
 		t.Errorf("the log is off:\n%s", silent.text)
 	}
@@ -169,7 +169,7 @@ func TestAccDurationsOfAFormerVersion(t *testing.T) {
 	delete(attributes, "duration_budget")
 	former, err := json.Marshal(state)
 	l.must(err)
-	l.must(os.WriteFile(filepath.Join(w.dir, "terraform.tfstate"), former, 0o600))
+	l.must(os.WriteFile(filepath.Join(w.Dir, "terraform.tfstate"), former, 0o600))
 	w.wantNoChanges()
 	w.apply(l.config(l.deployment("replicas = 2")))
 	if took := read[struct{ Durations shownDurations }](w, theDeployment).Durations; took.Total == nil || *took.Total != 4.5 || *took.Startup != 3 || took.Clusters != nil {

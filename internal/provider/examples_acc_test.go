@@ -21,19 +21,19 @@ func TestAccExamples(t *testing.T) {
 		t.Run(dir, func(t *testing.T) {
 			l := newLab(t)
 			w := l.workspace()
-			if err := os.CopyFS(w.dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
+			if err := os.CopyFS(w.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
 				t.Fatal(err)
 			}
-			if !declaresProvider(t, w.dir) {
+			if !declaresProvider(t, w.Dir) {
 				text, err := os.ReadFile(filepath.Join(examples, "provider", "provider.tf"))
 				l.must(err)
-				l.must(os.WriteFile(filepath.Join(w.dir, "provider.tf"), text, 0o600))
+				l.must(os.WriteFile(filepath.Join(w.Dir, "provider.tf"), text, 0o600))
 			}
-			w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
+			w.Env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
 			var more []*lab
 			if dir == "many-clusters" {
 				more = append(more, l.elsewhere(testcluster.Start(t)))
-				w.env = append(w.env, fmt.Sprintf(`TF_VAR_kubeconfigs={"east":%q,"west":%q}`, l.cluster.KubeconfigPath, more[0].cluster.KubeconfigPath))
+				w.Env = append(w.Env, fmt.Sprintf(`TF_VAR_kubeconfigs={"east":%q,"west":%q}`, l.cluster.KubeconfigPath, more[0].cluster.KubeconfigPath))
 			}
 			if dir == "adopt" { // its Service is there before
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
@@ -42,7 +42,7 @@ func TestAccExamples(t *testing.T) {
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
 				return
 			}
-			if identity := filepath.Join(w.dir, "import-by-identity.tf"); exists(identity) {
+			if identity := filepath.Join(w.Dir, "import-by-identity.tf"); exists(identity) {
 				// There is nothing to import before the example is applied.
 				w.knows(importByIdentity)
 				l.must(os.Remove(identity))
@@ -83,9 +83,9 @@ func TestAccExamplesOfQueries(t *testing.T) {
 			for _, from := range []string{file, filepath.Join(examples, "provider", "provider.tf")} {
 				text, err := os.ReadFile(from)
 				l.must(err)
-				l.must(os.WriteFile(filepath.Join(w.dir, filepath.Base(from)), text, 0o600))
+				l.must(os.WriteFile(filepath.Join(w.Dir, filepath.Base(from)), text, 0o600))
 			}
-			w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath}
+			w.Env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath}
 			cli, err := terraformCLI()
 			l.must(err)
 			if code, text := w.exec("query", "-no-color"); (code == 0) != can(t, cli, queries) {
@@ -162,8 +162,8 @@ func TestAccExampleEnvironments(t *testing.T) {
 	for _, name := range environments {
 		l := labOn(t, testcluster.Shared(t))
 		w := l.workspace()
-		w.dir = filepath.Join(root, "environments", name)
-		w.env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
+		w.Dir = filepath.Join(root, "environments", name)
+		w.Env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
 		labs[name], workspaces[name] = l, w
 		w.do("get", "-no-color")
 		w.do("validate", "-no-color")
@@ -179,7 +179,7 @@ func TestAccExampleEnvironments(t *testing.T) {
 	next := []byte("app_version = \"1.29\"\n")
 	for i, name := range environments {
 		w, watch := workspaces[name], labs[name].cluster.WatchMain(t, labs[name].namespace, "web")
-		labs[name].must(os.WriteFile(filepath.Join(w.dir, file), next, 0o600))
+		labs[name].must(os.WriteFile(filepath.Join(w.Dir, file), next, 0o600))
 		w.do("apply", "-auto-approve", "-input=false", "-no-color")
 		watch.NeverEmpty(t)
 		w.wantNoChanges()
@@ -190,7 +190,7 @@ func TestAccExampleEnvironments(t *testing.T) {
 			}
 		}
 		var err error
-		next, err = os.ReadFile(filepath.Join(w.dir, file))
+		next, err = os.ReadFile(filepath.Join(w.Dir, file))
 		labs[name].must(err)
 	}
 	for name, w := range workspaces {

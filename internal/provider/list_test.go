@@ -196,7 +196,7 @@ func TestAccQuery(t *testing.T) {
 	w.apply(l.config(l.deployment(), l.main()))
 	query := fmt.Sprintf("list %q \"all\" {\n  provider = switchback\n  config { namespace = %q }\n}\nlist %q \"all\" {\n  provider = switchback\n  config { namespace = %q }\n}\n",
 		deploymentType, l.namespace, mainType, l.namespace)
-	l.must(os.WriteFile(filepath.Join(w.dir, "all.tfquery.hcl"), []byte(query), 0o600))
+	l.must(os.WriteFile(filepath.Join(w.Dir, "all.tfquery.hcl"), []byte(query), 0o600))
 	code, text := w.exec("query", "-no-color")
 	if !can(t, cli, queries) {
 		if code == 0 {

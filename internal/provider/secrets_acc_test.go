@@ -87,8 +87,8 @@ func TestAccSecretsInWhatClustersSay(t *testing.T) {
 			node.Write(log, testcluster.Lines(lines...)...)
 			w := l.workspace()
 			w.useProgram()
-			trace := filepath.Join(w.dir, "trace.log")
-			w.env = []string{"TF_LOG=TRACE", "TF_LOG_PATH=" + trace}
+			trace := filepath.Join(w.Dir, "trace.log")
+			w.Env = []string{"TF_LOG=TRACE", "TF_LOG_PATH=" + trace}
 			config := func(tag string) string {
 				return l.config(l.deployment(image(tag), strategy(release.StrategyRolling), `health = { progress_deadline = "5s" }`,
 					"pod_template_patch = \"spec: {nodeName: "+node.Node+"}\""), l.main())

@@ -1,58 +1,66 @@
 package provider_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 )
 
-// workspace is one directory with one configuration and one state, in which
-// the tests run the CLI as a user does. The provider runs in the test process,
-// a new one for each command.
+// workspace is one in which the tests run the CLI as a user does. The provider
+// runs in the test process, a new one for each command.
 type workspace struct {
-	t   *testing.T
-	dir string
-
-	// configFile is a CLI configuration that says where the provider's program
-	// is; empty: the provider runs in the test process.
-	configFile string
-	env        []string
+	*testcli.Workspace
+	t *testing.T
 }
 
 func newWorkspace(t *testing.T) *workspace {
 	t.Helper()
-	return &workspace{t: t, dir: t.TempDir()}
+	w := &workspace{t: t}
+	w.Workspace = testcli.New(t, testcli.Served(w.serve))
+	return w
 }
 
 func (l *lab) workspace() *workspace { return newWorkspace(l.t) }
+
+// builtDir is where the provider is built for the tests that use the program.
+var builtDir string
+
+var built = sync.OnceValues(func() (testcli.Provider, error) {
+	return testcli.Build(context.Background(), builtDir, testcli.Options{})
+})
+
+// useProgram makes the workspace run the provider as users do: as a program of
+// its own.
+func (w *workspace) useProgram() {
+	w.t.Helper()
+	p, err := built()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Provider = p
+}
 
 // result is what a command said. Texts are those of -json's messages.
 type result struct {
 	t      *testing.T
 	what   string
 	failed bool
-	diags  []diagnostic
+	diags  []testcli.Diagnostic
 	// actions are planned, by the resource's address; those of no-ops are left out.
 	actions map[string][]string
 	text    string // everything it printed
-}
-
-type diagnostic struct {
-	Severity, Summary, Detail, Address string
 }
 
 // apply makes the configuration true, or fails the test.
@@ -137,42 +145,19 @@ func (w *workspace) do(args ...string) string {
 }
 
 // write writes the configuration without doing anything about it.
-func (w *workspace) write(config string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.dir, "main.tf"), []byte(config), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-}
+func (w *workspace) write(config string) { w.t.Helper(); w.Write(w.t, "main.tf", config) }
 
 // run runs a command with -json.
 func (w *workspace) run(args ...string) *result {
 	w.t.Helper()
-	code, text := w.exec(args...)
-	r := &result{t: w.t, what: strings.Join(args, " "), failed: code != 0, actions: map[string][]string{}, text: text}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var message struct {
-			Type       string
-			Diagnostic diagnostic
-			Change     struct {
-				Resource struct{ Addr string }
-				Action   string
-			}
-		}
-		if json.Unmarshal(lines.Bytes(), &message) != nil {
-			// Before -json is looked at, and from the provider's log: plain text.
-			continue
-		}
-		switch message.Type {
-		case "diagnostic":
-			r.diags = append(r.diags, message.Diagnostic)
-		case "planned_change":
-			r.actions[message.Change.Resource.Addr] = append(r.actions[message.Change.Resource.Addr], message.Change.Action)
-		}
+	x := w.Start(w.t, args...)
+	err, said := x.Wait(), x.Messages()
+	r := &result{
+		t: w.t, what: strings.Join(args, " "), failed: err != nil,
+		diags: said.Diagnostics(), actions: said.Actions(), text: x.Output(),
 	}
 	if r.failed && len(r.diags) == 0 {
-		w.t.Fatalf("%s failed:\n%s", r.what, text)
+		w.t.Fatal(err)
 	}
 	return r
 }
@@ -180,53 +165,27 @@ func (w *workspace) run(args ...string) *result {
 // exec runs the CLI and returns its exit code and everything it printed.
 func (w *workspace) exec(args ...string) (int, string) {
 	w.t.Helper()
-	return w.execInterrupted(nil, args...)
+	x := w.Start(w.t, args...)
+	return x.Code(), x.Output()
 }
 
-// execInterrupted is exec with a Ctrl-C as soon as now returns; nil means none.
+// execInterrupted is exec with a Ctrl-C as soon as now returns.
 func (w *workspace) execInterrupted(now func(), args ...string) (int, string) {
 	w.t.Helper()
-	cli, err := terraformCLI()
-	if err != nil {
-		w.t.Fatal(err)
+	x := w.Start(w.t, args...)
+	now()
+	if err := x.Signal(syscall.SIGINT); err != nil {
+		w.t.Fatalf("%v: %v\n%s", args, err, x.Output())
 	}
-	ctx, stop := context.WithCancel(w.t.Context())
-	defer stop()
-	command := exec.CommandContext(ctx, cli.Path, args...)
-	command.Dir = w.dir
-	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "KUBE") || strings.HasPrefix(v, "TF_LOG")
-	}), "TF_IN_AUTOMATION=1")
-	command.Env = append(command.Env, w.env...)
-	if w.configFile == "" {
-		command.Env = append(command.Env, "TF_REATTACH_PROVIDERS="+w.serve(ctx))
-	} else {
-		command.Env = append(command.Env, "TF_CLI_CONFIG_FILE="+w.configFile)
-	}
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
-	err = command.Start()
-	if err == nil && now != nil {
-		now()
-		err = command.Process.Signal(os.Interrupt)
-	}
-	if err == nil {
-		err = command.Wait()
-	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		w.t.Fatalf("%s: %v", strings.Join(args, " "), err)
-	}
-	return command.ProcessState.ExitCode(), output.String()
+	return x.Code(), x.Output()
 }
 
 // serve starts a provider for one command and returns what tells the CLI where
 // it is.
-func (w *workspace) serve(ctx context.Context) string {
-	w.t.Helper()
+func (w *workspace) serve(ctx context.Context) (string, error) {
 	server, err := newProviderServer()
 	if err != nil {
-		w.t.Fatal(err)
+		return "", err
 	}
 	where, closed := make(chan *plugin.ReattachConfig), make(chan struct{})
 	failed := make(chan error, 1)
@@ -236,30 +195,30 @@ func (w *workspace) serve(ctx context.Context) string {
 	}()
 	select {
 	case err := <-failed:
-		w.t.Fatalf("start the provider: %v", err)
+		return "", err
 	case at := <-where:
-		type addr struct{ Network, String string }
-		type reattach struct {
-			Protocol        string
-			ProtocolVersion int
-			Pid             int
-			Test            bool
-			Addr            addr
-		}
-		config := reattach{string(at.Protocol), at.ProtocolVersion, at.Pid, at.Test, addr{at.Addr.Network(), at.Addr.String()}}
-		text, err := json.Marshal(map[string]reattach{
-			"registry.terraform.io/hashicorp/switchback": config,
-			"registry.opentofu.org/hashicorp/switchback": config,
-			// What examples say in required_providers.
-			"registry.terraform.io/switchback-dev/switchback": config,
-			"registry.opentofu.org/switchback-dev/switchback": config,
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return string(text)
+		return reattach(at)
 	}
-	return ""
+}
+
+// reattach is the value of TF_REATTACH_PROVIDERS.
+func reattach(at *plugin.ReattachConfig) (string, error) {
+	type addr struct{ Network, String string }
+	type config struct {
+		Protocol        string
+		ProtocolVersion int
+		Pid             int
+		Test            bool
+		Addr            addr
+	}
+	all := map[string]config{}
+	for _, registry := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		for _, namespace := range []string{"hashicorp", "switchback-dev"} { // that of no required_providers, and what examples say there
+			all[registry+"/"+namespace+"/switchback"] = config{string(at.Protocol), at.ProtocolVersion, at.Pid, at.Test, addr{at.Addr.Network(), at.Addr.String()}}
+		}
+	}
+	text, err := json.Marshal(all)
+	return string(text), err
 }
 
 // What a result says.
@@ -326,52 +285,17 @@ func (r *result) wantActions(want ...string) {
 
 // The state.
 
-type stateFile struct {
-	Resources []struct {
-		Type, Name string
-		Instances  []struct {
-			IndexKey   any `json:"index_key"`
-			Deposed    string
-			Status     string
-			Attributes map[string]any
-		}
-	}
-}
-
-func (w *workspace) stateText() string {
-	w.t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "terraform.tfstate"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		w.t.Fatal(err)
-	}
-	return string(content)
-}
+func (w *workspace) stateText() string { w.t.Helper(); return w.StateText(w.t) }
 
 // attributes of a resource by its address; nil where the state has none. deposed
 // counts the objects that wait for their destroy.
 func (w *workspace) attributes(address string) (attributes map[string]any, deposed int) {
 	w.t.Helper()
-	var state stateFile
-	text := w.stateText()
-	if text == "" {
-		return nil, 0
-	}
-	if err := json.Unmarshal([]byte(text), &state); err != nil {
-		w.t.Fatal(err)
-	}
-	for _, r := range state.Resources {
-		for _, instance := range r.Instances {
-			at := r.Type + "." + r.Name
-			if instance.IndexKey != nil {
-				at += fmt.Sprintf("[%q]", instance.IndexKey)
-			}
-			switch {
-			case at != address:
-			case instance.Deposed != "":
-				deposed++
-			default:
-				attributes = instance.Attributes
-			}
+	for _, i := range w.State(w.t).At(address) {
+		if i.Deposed != "" {
+			deposed++
+		} else {
+			attributes = i.Attributes
 		}
 	}
 	return attributes, deposed
@@ -410,14 +334,5 @@ type driftLine struct {
 // drift is that attribute of a resource in the state.
 func (w *workspace) drift(address string) []driftLine {
 	w.t.Helper()
-	attributes, _ := w.attributes(address)
-	text, err := json.Marshal(attributes["drift"])
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var lines []driftLine
-	if err := json.Unmarshal(text, &lines); err != nil {
-		w.t.Fatal(err)
-	}
-	return lines
+	return read[struct{ Drift []driftLine }](w, address).Drift
 }
