@@ -5,20 +5,30 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // version is set by the linker in releases.
 var version = "dev"
+
+// timing is set by the linker for tests that would else wait long, or not be the
+// same on a busy machine, as "expiry=2s settle=1h": what differs from the engine's
+// own. Releases leave it empty. It is no option and no variable of the
+// environment: processes that disagree about it take each other's work.
+var timing string
 
 func main() {
 	var debug bool
@@ -28,13 +38,43 @@ func main() {
 	if !debug {
 		go endOnTerm()
 	}
-	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
+	timed, err := timed(timing)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = providerserver.Serve(context.Background(), provider.Timed(version, timed), providerserver.ServeOpts{
 		Address: "registry.terraform.io/switchback-dev/switchback",
 		Debug:   debug,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// timed is the engine's timing, changed.
+func timed(changes string) (rollout.Timing, error) {
+	t := rollout.DefaultTiming()
+	for _, change := range strings.Fields(changes) {
+		name, value, _ := strings.Cut(change, "=")
+		d, err := time.ParseDuration(value)
+		switch {
+		case err != nil:
+		case d <= 0:
+			err = errors.New("it is no time")
+		case name == "expiry":
+			t, err = t.Expiring(d)
+		case name == "settle":
+			t.Settle = d
+		case name == "cleanup":
+			t.Cleanup = d
+		default:
+			err = errors.New("there is no such time")
+		}
+		if err != nil {
+			return t, fmt.Errorf("linked with the timing %q: %w", change, err)
+		}
+	}
+	return t, nil
 }
 
 // termGrace is how long a SIGTERM is put off.

@@ -18,10 +18,11 @@ import (
 const typeName = "switchback"
 
 // New makes the provider. version is part of its user agent.
-func New(version string) func() provider.Provider {
-	return func() provider.Provider {
-		return &switchbackProvider{version: version, timing: rollout.DefaultTiming()}
-	}
+func New(version string) func() provider.Provider { return Timed(version, rollout.DefaultTiming()) }
+
+// Timed is [New] with another timing of the engine.
+func Timed(version string, timing rollout.Timing) func() provider.Provider {
+	return func() provider.Provider { return &switchbackProvider{version: version, timing: timing} }
 }
 
 type switchbackProvider struct {

@@ -211,7 +211,7 @@ func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen s
 		return failure
 	}
 	failure.Version = in.Workload.Annotations[release.AnnotationVersion]
-	asked, cancel := context.WithTimeout(ctx, bakeEvidencePatience)
+	asked, cancel := context.WithTimeout(ctx, p.engine.timing.patience(bakeEvidencePatience))
 	defer cancel()
 	failure.Verdict = health.Compute(in)
 	found := p.engine.account(asked, s.cluster, target{id: p.id(), spec: release.Spec{Health: s.health}}, in.Workload)

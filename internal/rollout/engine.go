@@ -22,7 +22,17 @@ type Timing struct {
 	Grace   time.Duration // how long a certain cause of failure must last: a flap must not fail
 	Settle  time.Duration // for endpoints to appear, and for a switch to be visible
 	Cleanup time.Duration // what may still be done after the context has ended
+	Poll    time.Duration // between looks at a Lease that somebody else holds; 0: a second
+
+	Listen time.Duration // how long a release may take before warnings about it are listened to; 0: as usual
+
+	// Patience is the least that may be spent on each thing that only explains or
+	// remembers: the history, Events, how long things took. 0: as each says.
+	Patience time.Duration
 }
+
+// patience is how long may be spent on something that says it may take usual.
+func (t Timing) patience(usual time.Duration) time.Duration { return max(usual, t.Patience) }
 
 // DefaultTiming is what users get.
 func DefaultTiming() Timing {
@@ -34,6 +44,19 @@ func DefaultTiming() Timing {
 		// A first Ctrl-C must be over within two seconds.
 		Cleanup: 1500 * time.Millisecond,
 	}
+}
+
+// Expiring is the timing of processes that take one another for dead after
+// expiry, with as many beats in it as before. A Lease says its duration in whole
+// seconds, so expiry must be some of those.
+func (t Timing) Expiring(expiry time.Duration) (Timing, error) {
+	if expiry < time.Second || expiry%time.Second != 0 {
+		return Timing{}, fmt.Errorf("heartbeats cannot expire after %s: want whole seconds", expiry)
+	}
+	t.Beat = time.Duration(float64(t.Beat) * float64(expiry) / float64(t.Expiry))
+	t.Expiry = expiry
+	t.Poll = min(leasePoll, expiry/10)
+	return t, nil
 }
 
 // Engine runs the verbs of one provider process. It is safe for concurrent use.

@@ -134,7 +134,7 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 // closer look has found already; nil where there was none. It has a little time of
 // its own: the wait's is over.
 func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, found *account, why error) error {
-	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidencePatience)
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.patience(evidencePatience))
 	defer cancel()
 	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict}
 	if !errors.Is(why, errFailed) {

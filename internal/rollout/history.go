@@ -85,7 +85,7 @@ func (e *Engine) rememberIfAny(ctx context.Context, c Cluster, namespace, applic
 }
 
 func (e *Engine) appendHistory(ctx context.Context, c Cluster, namespace, application string, create bool, entries ...release.Entry) {
-	ctx, cancel := context.WithTimeout(ctx, historyPatience)
+	ctx, cancel := context.WithTimeout(ctx, e.timing.patience(historyPatience))
 	defer cancel()
 	for race := range historyRaces {
 		if ctx.Err() != nil {

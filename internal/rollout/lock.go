@@ -33,8 +33,8 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return e.Err }
 
-// leasePoll is how often a held Lease is looked at. Watching it would need a
-// permission that nothing else does.
+// leasePoll is how often users' processes look at a held Lease. Watching it would
+// need a permission that nothing else does.
 const leasePoll = time.Second
 
 // scope is what a Lease is for: one application on one cluster.
@@ -262,7 +262,7 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()
 			continue
 		}
 		waits()
-		if err := pause(ctx, leasePoll); err != nil {
+		if err := pause(ctx, cmp.Or(e.timing.Poll, leasePoll)); err != nil {
 			return nil, &LockedError{
 				Cluster: c.Name(), Namespace: namespace, Application: application,
 				Holder: deref(seen.lease.Spec.HolderIdentity), Waited: time.Since(began), Err: err,

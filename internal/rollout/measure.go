@@ -19,9 +19,9 @@ const (
 	// measurePatience is how long a release that is healthy may be kept waiting
 	// for how long its parts took.
 	measurePatience = time.Second
-	// podsPatience is how much of that the watch of the pods may be behind that
-	// of their Deployment.
-	podsPatience = 250 * time.Millisecond
+	// podsPart is what part of that the watch of the pods may be behind that of
+	// their Deployment.
+	podsPart = 4
 )
 
 // measurement is how long one attempt takes on one cluster.
@@ -60,14 +60,15 @@ func (e *Engine) cameUp(ctx context.Context, cl *claim, applied *appsv1.Deployme
 // and whether it was one: pods that were there before are not measured. The
 // events of one pod are all that is asked for.
 func (e *Engine) measure(ctx context.Context, cl *claim, applied *appsv1.Deployment) (took release.Durations, started bool) {
-	ctx, cancel := context.WithTimeout(ctx, measurePatience)
+	patience := e.timing.patience(measurePatience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	view := cl.cluster.View(cl.target.id.Namespace)
 	if _, err := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: cl.target.id.Name}); err != nil {
 		return took, cl.before == nil || !cl.before.Status.Up() // pods may not be read
 	}
 	var in health.Input
-	soon, stop := context.WithTimeout(ctx, podsPatience)
+	soon, stop := context.WithTimeout(ctx, patience/podsPart)
 	defer stop()
 	_ = await(soon, view, func() (bool, time.Duration, error) {
 		now, err := e.evidence(soon, view, cl.target, applied)

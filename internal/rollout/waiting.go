@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -96,9 +97,9 @@ func (w *waiting) listen() time.Duration {
 	if w.warnings != nil {
 		return 0
 	}
-	left := listenAfter - time.Since(w.began)
+	left := cmp.Or(w.engine.timing.Listen, listenAfter) - time.Since(w.began)
 	if w.verdict.State == health.Failed || w.verdict.NeedsEvents() || left <= 0 {
-		w.warnings = &warnings{view: w.view}
+		w.warnings = &warnings{view: w.view, patience: w.engine.timing.patience(warningsPatience)}
 		return 0
 	}
 	return left
@@ -119,7 +120,7 @@ func (w *waiting) confirm(ctx context.Context) (done bool, again time.Duration, 
 	if left := lookAgain - time.Since(w.overruled); !w.overruled.IsZero() && left > 0 {
 		return false, left, nil
 	}
-	asked, cancel := context.WithTimeout(ctx, evidencePatience)
+	asked, cancel := context.WithTimeout(ctx, w.engine.timing.patience(evidencePatience))
 	defer cancel()
 	found := w.engine.account(asked, w.cluster, w.target, w.applied)
 	if ctx.Err() != nil {
@@ -140,13 +141,14 @@ func (w *waiting) confirm(ctx context.Context) (done bool, again time.Duration, 
 // tell of is often told by nothing else: a Secret that a volume needs, an address
 // that the network has not. Where they may not be read, less is said.
 type warnings struct {
-	view View
-	last []Object
+	view     View
+	patience time.Duration // of a look at them
+	last     []Object
 }
 
 // about are those about the release, its ReplicaSets and its pods.
 func (w *warnings) about(ctx context.Context, in health.Input) []*corev1.Event {
-	asked, cancel := context.WithTimeout(ctx, warningsPatience)
+	asked, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	if all, err := w.view.Select(asked, &corev1.Event{}, "", "type="+corev1.EventTypeWarning); err == nil {
 		w.last = all
