@@ -23,7 +23,7 @@ func TestViewSelectsStrangers(t *testing.T) {
 		t.Fatalf("%v %v", found, err)
 	}
 	c.Legacy(t, w.namespace, "api", "demo/legacy:v0")
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(testcluster.Hang)
 	for {
 		changed := v.Changed()
 		found, err := v.Select(t.Context(), like, selector, "")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,7 +118,7 @@ func TestHalfOpenConnection(t *testing.T) {
 	c.transport.HTTP2.PingTimeout /= 20
 
 	v, like := c.View(namespace), &corev1.ConfigMap{}
-	awaitView(t, v, like, "x", false, 5*time.Second)
+	awaitView(t, v, like, "x", false)
 	if err := c.Get(t.Context(), "", namespace, &corev1.Namespace{}); err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +134,8 @@ func TestHalfOpenConnection(t *testing.T) {
 	if err := c.Get(t.Context(), namespace, "x", &corev1.ConfigMap{}); err != nil {
 		t.Error(err)
 	}
-	awaitView(t, v, like, "x", true, readTimeout/2)
-	testcluster.Eventually(t, 5*time.Second, "a new connection to be used", func() error {
+	awaitView(t, v, like, "x", true)
+	testcluster.Eventually(t, testcluster.Hang, "a new connection to be used", func() error {
 		if wires.count() < 2 {
 			return errors.New("there is only the old one")
 		}

@@ -19,9 +19,9 @@ import (
 )
 
 // awaitView waits, as the engine does, until the view has (or has no) object.
-func awaitView(t *testing.T, v *View, like Object, name string, present bool, limit time.Duration) time.Duration {
+func awaitView(t *testing.T, v *View, like Object, name string, present bool) time.Duration {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), testcluster.Hang)
 	defer cancel()
 	start := time.Now()
 	for {
@@ -36,7 +36,7 @@ func awaitView(t *testing.T, v *View, like Object, name string, present bool, li
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			t.Fatalf("%s: present=%t was not seen within %s", name, !present, limit)
+			t.Fatalf("%s: present=%t was not seen within %s", name, present, testcluster.Hang)
 		}
 	}
 }
@@ -99,12 +99,12 @@ func TestViewFollows(t *testing.T) {
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	v := w.View(w.namespace)
 	like := &corev1.ConfigMap{}
-	awaitView(t, v, like, "a", false, time.Second)
+	awaitView(t, v, like, "a", false)
 	m := configMap(w.namespace, "a", "k", "1")
 	if err := w.Create(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	awaitView(t, v, like, "a", true, time.Second)
+	awaitView(t, v, like, "a", true)
 
 	// The index follows a changed label.
 	changed := v.Changed()
@@ -119,19 +119,22 @@ func TestViewFollows(t *testing.T) {
 		}
 	}
 
-	// Dropped watches resume, and what happened meanwhile is not missed.
-	for i := range 3 {
+	// Dropped watches resume, and what happened meanwhile is not missed. On a busy
+	// machine that may take long, but not again and again.
+	const most = 20
+	for i, soonest := 0, maxDelay; i < 3 || soonest > maxDelay/2; i++ {
+		if i == most {
+			t.Fatalf("of %d, the first to be seen took %s", most, soonest)
+		}
 		w.proxy.DropWatches()
 		name := fmt.Sprint("while-dropped-", i)
 		w.createDirect(t, name)
-		if d := awaitView(t, v, like, name, true, 3*time.Second); d > time.Second {
-			t.Errorf("seen only after %s", d)
-		}
+		soonest = min(soonest, awaitView(t, v, like, name, true))
 	}
 	if err := w.Delete(t.Context(), m, metav1.DeletePropagationBackground); err != nil {
 		t.Fatal(err)
 	}
-	awaitView(t, v, like, "a", false, time.Second)
+	awaitView(t, v, like, "a", false)
 }
 
 func TestViewRelistsOn410(t *testing.T) {
@@ -146,7 +149,7 @@ func TestViewRelistsOn410(t *testing.T) {
 			v := w.View(w.namespace)
 			like := &corev1.ConfigMap{}
 			w.createDirect(t, "old")
-			awaitView(t, v, like, "old", true, 3*time.Second)
+			awaitView(t, v, like, "old", true)
 			w.proxy.SetFault(onFirst((*testcluster.Request).Watch, fault))
 			w.proxy.Reset()
 			w.proxy.DropWatches()
@@ -154,8 +157,8 @@ func TestViewRelistsOn410(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.createDirect(t, "new")
-			awaitView(t, v, like, "new", true, 3*time.Second)
-			awaitView(t, v, like, "old", false, 3*time.Second)
+			awaitView(t, v, like, "new", true)
+			awaitView(t, v, like, "old", false)
 			if found := w.proxy.Requests(); len(found) < 2 {
 				t.Errorf("not listed again:\n%s", strings.Join(lines(found), "\n"))
 			}
@@ -168,11 +171,11 @@ func TestViewSurvivesARestart(t *testing.T) {
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	v := w.View(w.namespace)
 	like := &corev1.ConfigMap{}
-	awaitView(t, v, like, "x", false, time.Second)
+	awaitView(t, v, like, "x", false)
 	w.proxy.Down(t)
 	w.createDirect(t, "x")
 	time.AfterFunc(1500*time.Millisecond, func() { w.proxy.Up(t) })
-	awaitView(t, v, like, "x", true, 6*time.Second)
+	awaitView(t, v, like, "x", true)
 }
 
 func TestViewFirstListUnderFaults(t *testing.T) {
@@ -189,7 +192,7 @@ func TestViewFirstListUnderFaults(t *testing.T) {
 			w := wire(t, namespace)
 			w.createDirect(t, "m-"+name)
 			w.proxy.SetFault(testcluster.OnRequest(1, fault))
-			awaitView(t, w.View(namespace), &corev1.ConfigMap{}, "m-"+name, true, 5*time.Second)
+			awaitView(t, w.View(namespace), &corev1.ConfigMap{}, "m-"+name, true)
 		})
 	}
 }
@@ -223,11 +226,11 @@ func TestViewWatchForbidden(t *testing.T) {
 	})
 	v := w.View(w.namespace)
 	like := &corev1.ConfigMap{}
-	awaitView(t, v, like, "x", false, time.Second)
+	awaitView(t, v, like, "x", false)
 	w.createDirect(t, "x")
-	awaitView(t, v, like, "x", true, 5*time.Second)
+	awaitView(t, v, like, "x", true)
 	w.createDirect(t, "y")
-	awaitView(t, v, like, "y", true, 5*time.Second)
+	awaitView(t, v, like, "y", true)
 	// Nobody waits: nothing is asked.
 	<-time.After(3 * time.Second) // lets polls happen that should not
 	w.proxy.Reset()
@@ -246,9 +249,9 @@ func TestViewEndsWithItsCluster(t *testing.T) {
 	t.Parallel()
 	w := wire(t, "default")
 	v := w.View("default")
-	awaitView(t, v, &corev1.ConfigMap{}, "no-such", false, 3*time.Second)
+	awaitView(t, v, &corev1.ConfigMap{}, "no-such", false)
 	w.Close()
-	testcluster.Eventually(t, 3*time.Second, "the watch to end", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the watch to end", func() error {
 		if n := w.proxy.OpenWatches(); n > 0 {
 			return fmt.Errorf("%d open", n)
 		}

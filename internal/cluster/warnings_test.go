@@ -49,7 +49,7 @@ func TestViewSelectsByFields(t *testing.T) {
 	write(corev1.EventTypeWarning, "Second")
 	select {
 	case <-changed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(testcluster.Hang):
 		t.Fatal("a warning is no change")
 	}
 	if got := reasons(); got != "[First Second]" && got != "[Second First]" {

@@ -8,11 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -21,38 +19,21 @@ func counts(r *testcluster.Request) bool {
 	return r.Write() && !strings.HasSuffix(r.Path, "/events") && !strings.Contains(r.Path, "reviews")
 }
 
-// mortal is a process that has little time left when it is killed, and no
-// connection to clean up with.
-func (s *shop) mortal() *process {
-	return s.processWith(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 3 * time.Second, Cleanup: 200 * time.Millisecond})
-}
-
 // TestGroupKilledAfterEveryWrite kills a process when a write is done that it
 // does not know of. Another one then goes on to the same releases, back to the
 // old ones, or fails to go on and takes back what the first had moved; it ends
 // with all addresses on one side.
 func TestGroupKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for _, next := range []string{"forward", "back", "fails", "forward from a way back", "back from a way back"} {
+	for next, writes := range map[string]int{"forward": 11, "back": 11, "fails": 11, "forward from a way back": 2, "back from a way back": 2} {
 		t.Run(next, func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				what := ""
-				more = false // where this one is not asked for
-				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = killedAt(t, k, next) }) {
-					return
-				}
-				if more {
-					t.Logf("killed after write %d, %s", k, what)
-				} else if what == "all" && k < 12 {
-					t.Errorf("it has only %d writes", k-1)
-				}
-			}
+			testcluster.EveryDeath(t, writes, func(t *testing.T, k int) bool { return killedAt(t, k, next) })
 		})
 	}
 }
 
-func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
+func killedAt(t *testing.T, k int, next string) (hit bool) {
 	t.Helper()
 	s := open(t, "api", "web")
 	check := s.watch()
@@ -61,7 +42,7 @@ func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
 	next, retreats := strings.CutSuffix(next, " from a way back")
 	var refused atomic.Bool
 	refused.Store(!retreats)
-	death := testcluster.DiesAfter(k, func(r *testcluster.Request) bool { return counts(r) && refused.Load() }, kill)
+	death := s.proxy.DiesAfter(k, func(r *testcluster.Request) bool { return counts(r) && refused.Load() }, kill)
 	s.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
 		if _, dead := death.Last(); !dead && retreats && s.moved(r) == "web v2" {
 			refused.Store(true)
@@ -69,24 +50,24 @@ func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
 		}
 		return death.Fault(r, n)
 	})
-	_, died := s.mortal().promote(ctx, s.request("v2"))
+	_, died := s.process().promote(ctx, s.request("v2"))
 	s.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if died == nil && dead && !strings.Contains(what, "leases/") {
 		t.Errorf("it does not know that it was killed after %s", what)
 	}
 	if !dead {
-		to, what := "v2", "all"
+		to := "v2"
 		if retreats {
-			to, what = "v1", ""
+			to = "v1"
 		}
-		// It had little time, also to let its Leases go: the next one waits for those.
 		if _, err := s.process().promote(t.Context(), s.request(to)); err != nil {
 			t.Error(err)
 		}
 		s.stands(s.all(to))
-		return what, false
+		return false
 	}
+	t.Logf("killed after %s", what)
 	to := "v2"
 	passed := s.passed()
 	switch next {
@@ -129,7 +110,7 @@ func killedAt(t *testing.T, k int, next string) (what string, hit bool) {
 		}
 	}
 	check()
-	return what, true
+	return true
 }
 
 // at is where an address leads.
@@ -159,32 +140,27 @@ func (s *shop) passed() bool {
 // TestGroupCreateKilledAfterEveryWrite kills a create, which leaves no state.
 func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for k, more := 1, true; more; k++ {
-		more = false // where this one is not asked for
-		ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
-			s := newShop(t, "api", "web")
-			p := s.process()
-			p.deploy("api", "v1")
-			p.deploy("web", "v1")
-			s.proxy.Reset()
-			ctx, kill := context.WithCancel(t.Context())
-			defer kill()
-			death := testcluster.DiesAfter(k, counts, kill)
-			s.proxy.SetFault(death.Fault)
-			_, _ = s.mortal().promote(ctx, s.request("v1"))
-			s.proxy.SetFault(nil)
-			if _, more = death.Last(); !more {
-				return
-			}
-			if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
-				t.Fatal(err)
-			}
-			s.stands(s.all("v1"))
-		})
-		if !ok {
-			return
+	testcluster.EveryDeath(t, 8, func(t *testing.T, k int) bool {
+		s := newShop(t, "api", "web")
+		p := s.process()
+		p.deploy("api", "v1")
+		p.deploy("web", "v1")
+		s.proxy.Reset()
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		death := s.proxy.DiesAfter(k, counts, kill)
+		s.proxy.SetFault(death.Fault)
+		_, _ = s.process().promote(ctx, s.request("v1"))
+		s.proxy.SetFault(nil)
+		if _, hit := death.Last(); !hit {
+			return false
 		}
-	}
+		if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
+			t.Fatal(err)
+		}
+		s.stands(s.all("v1"))
+		return true
+	})
 }
 
 // Every fault that passes, at every request: nobody may notice.

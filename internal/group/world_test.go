@@ -92,9 +92,15 @@ type process struct {
 	on      []rollout.Cluster
 }
 
-func (s *shop) process() *process {
-	return s.processWith(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 20 * time.Second, Cleanup: 2 * time.Second})
+// timing has no heartbeat within a test, and patience with a busy machine.
+func timing() rollout.Timing {
+	return rollout.Timing{
+		Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond,
+		Grace: 500 * time.Millisecond, Settle: 90 * time.Second, Cleanup: 30 * time.Second, Patience: time.Minute,
+	}
 }
+
+func (s *shop) process() *process { return s.processWith(timing()) }
 
 func (s *shop) processWith(timing rollout.Timing) *process {
 	s.t.Helper()

@@ -318,7 +318,7 @@ func TestHandBackThatDoesNotArrive(t *testing.T) {
 		return testcluster.Fault{}
 	})
 	timing := faultyTiming()
-	timing.Settle = 2 * time.Second
+	timing.Settle = 10 * time.Second // half of it is waited for
 	p = l.process(t)
 	p.engine = rollout.New(timing)
 	if err := p.unmain(ctx); err == nil || !strings.Contains(err.Error(), "could not be handed back and still selects "+l.name("v1")) {
@@ -403,7 +403,7 @@ func (l *life) scaleLegacy(replicas int) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	testcluster.Eventually(l.t, time.Minute, "the old pods", func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "the old pods", func() error {
 		pods, err := client.CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: "app=api"})
 		ready := 0
 		for _, pod := range pods.Items {

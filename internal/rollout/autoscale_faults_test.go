@@ -19,15 +19,17 @@ type killedStep struct {
 	name string
 	do   func(context.Context, *process) error
 	spec func(*life) release.Spec // what stands then; nil: nothing
+
+	writes int // that it has
 }
 
 // autoscaledLife is what can become of a release with an autoscaler.
 func autoscaledLife() []killedStep {
 	return []killedStep{
-		{"create", func(ctx context.Context, p *process) error { return p.create(ctx, p.scaled("v1", 2, 2, 4)) }, func(l *life) release.Spec { return l.scaled("v1", 2, 2, 4) }},
-		{"back from the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.fixed("v1", 1)) }, func(l *life) release.Spec { return l.fixed("v1", 1) }},
-		{"to the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.scaled("v1", 1, 2, 5)) }, func(l *life) release.Spec { return l.scaled("v1", 1, 2, 5) }},
-		{"terminate", func(ctx context.Context, p *process) error { return p.terminate(ctx, "v1") }, nil},
+		{"create", func(ctx context.Context, p *process) error { return p.create(ctx, p.scaled("v1", 2, 2, 4)) }, func(l *life) release.Spec { return l.scaled("v1", 2, 2, 4) }, 6},
+		{"back from the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.fixed("v1", 1)) }, func(l *life) release.Spec { return l.fixed("v1", 1) }, 6},
+		{"to the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.scaled("v1", 1, 2, 5)) }, func(l *life) release.Spec { return l.scaled("v1", 1, 2, 5) }, 7},
+		{"terminate", func(ctx context.Context, p *process) error { return p.terminate(ctx, "v1") }, nil, 7},
 	}
 }
 
@@ -87,17 +89,13 @@ func TestKilledAfterEveryWriteWithAutoscaling(t *testing.T) {
 	for i, killed := range autoscaledLife() {
 		t.Run(killed.name, func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				more = killAt(t, i, k, i)
-			}
+			testcluster.EveryDeath(t, killed.writes, func(t *testing.T, k int) bool { return killAt(t, i, k, i) })
 		})
 	}
 	// The user has changed their mind: what was begun is undone.
 	t.Run("not to the autoscaler after all", func(t *testing.T) {
 		t.Parallel()
-		for k, more := 1, true; more; k++ {
-			more = killAt(t, 2, k, 1)
-		}
+		testcluster.EveryDeath(t, autoscaledLife()[2].writes, func(t *testing.T, k int) bool { return killAt(t, 2, k, 1) })
 	})
 }
 
@@ -112,7 +110,6 @@ func killAt(t *testing.T, i, k, then int) bool {
 	}
 	last, was := l.killAfter(k, steps[i])
 	if !was {
-		t.Logf("%s has %d writes", steps[i].name, k-1)
 		return false
 	}
 	t.Logf("killed after write %d: %s", k, last)
@@ -142,9 +139,9 @@ func (l *life) killAfter(k int, step killedStep) (last string, was bool) {
 	ctx, kill := context.WithCancel(l.t.Context())
 	defer kill()
 	l.proxy.Reset()
-	death := testcluster.DiesAfter(k, ownWrite, kill)
+	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := step.do(ctx, l.mortal(l.t))
+	err := step.do(ctx, l.process(l.t))
 	l.proxy.SetFault(nil)
 	if last, was = death.Last(); !was {
 		must(l.t, err)

@@ -2,7 +2,6 @@ package rollout_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -176,11 +175,11 @@ func stopAndStart() []killedStep {
 		return nil
 	}
 	return []killedStep{
-		{"create", create, start},
-		{"stop", acting((*rollout.Engine).Stop), stop},
-		{"start", acting((*rollout.Engine).Start), start},
-		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop},
-		{"start as an update", func(ctx context.Context, p *process) error { return p.change(ctx, start(p.life)) }, start},
+		{"create", create, start, 4},
+		{"stop", acting((*rollout.Engine).Stop), stop, 4},
+		{"start", acting((*rollout.Engine).Start), start, 4},
+		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop, 4},
+		{"start as an update", func(ctx context.Context, p *process) error { return p.change(ctx, start(p.life)) }, start, 4},
 	}
 }
 
@@ -192,32 +191,25 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 	for _, test := range []struct{ killed, then int }{{1, 1}, {1, 4}, {2, 2}, {2, 3}, {3, 3}, {3, 4}, {4, 4}, {4, 1}} {
 		t.Run(steps[test.killed].name+", then "+steps[test.then].name, func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				what := ""
-				t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
-					l := newLife(t, testcluster.Shared(t))
-					for _, step := range steps[:test.killed] {
-						must(t, step.do(t.Context(), l.process(t)))
-					}
-					if what, more = l.killAfter(k, steps[test.killed]); !more {
-						if k < 4 {
-							t.Errorf("it has only %d writes", k-1)
-						}
-						return
-					}
-					t.Logf("killed after %s", what)
-					must(t, steps[test.then].do(t.Context(), l.process(t)))
-					l.leaves(steps[test.then].name, steps[test.then].spec)
-					must(t, l.process(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
-					l.wantCompanions(l.scaledAs(release.DesiredStarted))
-					if n := *l.workload("v1").Spec.Replicas; n != 5 {
-						t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
-					}
-				})
-				if t.Failed() {
-					return
+			testcluster.EveryDeath(t, steps[test.killed].writes, func(t *testing.T, k int) bool {
+				l := newLife(t, testcluster.Shared(t))
+				for _, step := range steps[:test.killed] {
+					must(t, step.do(t.Context(), l.process(t)))
 				}
-			}
+				what, hit := l.killAfter(k, steps[test.killed])
+				if !hit {
+					return false
+				}
+				t.Logf("killed after %s", what)
+				must(t, steps[test.then].do(t.Context(), l.process(t)))
+				l.leaves(steps[test.then].name, steps[test.then].spec)
+				must(t, l.process(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
+				l.wantCompanions(l.scaledAs(release.DesiredStarted))
+				if n := *l.workload("v1").Spec.Replicas; n != 5 {
+					t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
+				}
+				return true
+			})
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -58,7 +57,7 @@ func (l *life) autoscale(version string, replicas int32) {
 	if _, err := deployments.UpdateScale(l.t.Context(), name, scale, metav1.UpdateOptions{FieldManager: "kube-controller-manager"}); err != nil {
 		l.t.Fatal(err)
 	}
-	testcluster.Eventually(l.t, 30*time.Second, fmt.Sprintf("%d pods", replicas), func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, fmt.Sprintf("%d pods", replicas), func() error {
 		if d := l.workload(version); d.Status.ReadyReplicas != replicas || d.Status.Replicas != replicas {
 			return fmt.Errorf("%+v", d.Status)
 		}
@@ -122,7 +121,7 @@ func (c *counts) see(d *appsv1.Deployment) {
 func (l *life) wantCounts(c *counts, version string, least int32, want ...int32) {
 	l.t.Helper()
 	now := l.workload(version).ResourceVersion
-	testcluster.Eventually(l.t, 10*time.Second, "the watch to catch up", func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "the watch to catch up", func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.version < now && len(c.version) <= len(now) {

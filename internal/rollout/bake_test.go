@@ -79,7 +79,7 @@ func (l *life) allReady(version string, ready corev1.ConditionStatus) {
 	l.t.Helper()
 	l.setReady(version, 99, ready)
 	client, want := l.cluster.Client(), ready == corev1.ConditionTrue
-	testcluster.Eventually(l.t, 30*time.Second, "that the controllers know", func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "that the controllers know", func() error {
 		d, err := client.AppsV1().Deployments(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -124,7 +124,7 @@ func (l *life) heal(version string) {
 	if err := l.cluster.Client().CoreV1().Pods(l.namespace).DeleteCollection(l.t.Context(), metav1.DeleteOptions{}, selector); err != nil {
 		l.t.Fatal(err)
 	}
-	testcluster.Eventually(l.t, 30*time.Second, "new pods", func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "new pods", func() error {
 		d, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
 		if err == nil && (d.Status.ObservedGeneration < d.Generation || d.Status.ReadyReplicas != *d.Spec.Replicas || d.Status.Replicas != d.Status.ReadyReplicas || slices.Contains(l.restarts(version), 4)) {
 			err = fmt.Errorf("%+v", d.Status)
@@ -415,38 +415,28 @@ func TestInterruptedBake(t *testing.T) {
 // an undisturbed one would have.
 func TestBakeKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for _, passes := range []bool{true, false} {
+	for passes, writes := range map[bool]int{true: 6, false: 6} {
 		t.Run(fmt.Sprintf("passes=%t", passes), func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				what := ""
-				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = bakeKilledAt(t, passes, k) }) {
-					return
-				}
-				if more {
-					t.Logf("killed after write %d, %s", k, what)
-				} else if k < 6 {
-					t.Errorf("it has only %d writes", k-1)
-				}
-			}
+			testcluster.EveryDeath(t, writes, func(t *testing.T, k int) bool { return bakeKilledAt(t, passes, k) })
 		})
 	}
 }
 
-func bakeKilledAt(t *testing.T, passes bool, k int) (what string, hit bool) {
+func bakeKilledAt(t *testing.T, passes bool, k int) (hit bool) {
 	t.Helper()
 	l := inBake(t)
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	l.proxy.Reset()
-	death := testcluster.DiesAfter(k, ownWrite, kill)
+	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
 	b := baking{d: shortBake}
 	if !passes {
 		b = baking{d: longBake, seen: func() { l.setReady("v2", 2, corev1.ConditionFalse) }}
 	}
-	_, err := l.mortal(t).promoteBaking(ctx, "v2", b)
+	_, err := l.process(t).promoteBaking(ctx, "v2", b)
 	l.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if dead {
@@ -465,7 +455,8 @@ func bakeKilledAt(t *testing.T, passes bool, k int) (what string, hit bool) {
 		wantTakenBack(t, l, b, what, err)
 	}
 	main.NeverEmpty(t)
-	return what, dead
+	t.Logf("killed after %q", what)
+	return dead
 }
 
 // wantTakenBack: whether the bake failed before the kill or after, traffic is

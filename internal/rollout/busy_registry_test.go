@@ -24,13 +24,13 @@ func TestRegistryThatIsBusy(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	spec := l.unready()
 	l.names = map[string]string{"v1": spec.Content.Name()}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*testcluster.Hang)
 	defer cancel()
 	result := l.starting(ctx, t, l.process(t), spec)
 
 	client := l.cluster.Client().CoreV1()
 	var pod corev1.Pod
-	testcluster.Eventually(t, 30*time.Second, "a pod", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "a pod", func() error {
 		pods, err := client.Pods(l.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name("v1")})
 		if err == nil && (len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) != 1) {
 			err = fmt.Errorf("%+v", pods.Items)

@@ -30,7 +30,16 @@ func quota(pods int) *corev1.ResourceQuota {
 func (l *life) beating(t *testing.T) *process {
 	p := l.process(t)
 	timing := faultyTiming()
-	timing.Beat = 100 * time.Millisecond
+	timing.Beat, timing.Expiry = 100*time.Millisecond, testcluster.Hang // on a busy machine a beat may be late
+	p.engine = rollout.New(timing)
+	return p
+}
+
+// patient is a process that takes nobody for dead.
+func (l *life) patient(t *testing.T) *process {
+	p := l.process(t)
+	timing := faultyTiming()
+	timing.Expiry = testcluster.Hang
 	p.engine = rollout.New(timing)
 	return p
 }
@@ -71,7 +80,7 @@ func TestCancelOfALiveStart(t *testing.T) {
 			id := release.ID{Namespace: l.namespace, Name: spec.Content.Name()}
 			result := l.starting(t.Context(), t, l.beating(t), spec)
 
-			p := l.process(t)
+			p := l.patient(t)
 			request := rollout.ActionRequest{ID: id, Clusters: p.on, Progress: func(line string) { t.Log(line) }}
 			act := p.engine.Cancel
 			if verb == "stop" {
@@ -144,7 +153,7 @@ func TestCancelOfADeadStart(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	ctx, kill := context.WithCancel(t.Context())
 	result := l.starting(ctx, t, l.process(t), l.unready())
-	l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+	l.proxy.SetFault(testcluster.Dead)
 	kill()
 	<-result
 	l.proxy.SetFault(nil)
@@ -193,17 +202,17 @@ func TestCancelOfALiveRestart(t *testing.T) {
 	}
 	b := l.process(t)
 	timing := faultyTiming()
-	timing.Beat, timing.Grace = 100*time.Millisecond, time.Minute
+	timing.Beat, timing.Expiry, timing.Grace = 100*time.Millisecond, testcluster.Hang, testcluster.Hang
 	b.engine = rollout.New(timing)
 	result := make(chan error, 1)
 	go func() { _, err := b.engine.Restart(t.Context(), b.action("v1")); result <- err }()
-	testcluster.Eventually(t, 30*time.Second, "the restart to be asked for", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the restart to be asked for", func() error {
 		if l.workload("v1").Generation == before.Generation {
 			return errors.New("it is not")
 		}
 		return nil
 	})
-	p := l.process(t)
+	p := l.patient(t)
 	if done, err := p.engine.Cancel(t.Context(), p.action("v1")); err != nil || done.Status != release.StatusStarted {
 		t.Errorf("cancel: %+v, %v", done, err)
 	}
@@ -211,7 +220,7 @@ func TestCancelOfALiveRestart(t *testing.T) {
 	if err := <-result; !errors.As(err, &by) {
 		t.Errorf("the restart ended as %v", err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "the former pods alone", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the former pods alone", func() error {
 		if now := l.pods("v1"); !slices.Equal(pods, now) {
 			return fmt.Errorf("there are %v, were %v", now, pods)
 		}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -26,7 +25,7 @@ func (a *talkative) crashes(t *testing.T) {
 		return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"api": testcluster.CrashLoop(3, 4)})
 	})
 	a.awaitStatus(t, "api", 4)
-	testcluster.Eventually(t, 20*time.Second, "the workload to know of it", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the workload to know of it", func() error {
 		d, err := a.cluster.Client().AppsV1().Deployments(a.namespace).Get(t.Context(), a.id.Name, metav1.GetOptions{})
 		if err == nil && d.Status.AvailableReplicas != 0 {
 			err = fmt.Errorf("%+v", d.Status)
@@ -58,7 +57,7 @@ func TestDiagnose(t *testing.T) {
 	a.crashes(t)
 	want := "prod failed 0/2; CrashLoopBackOff repeated api 2/2"
 	for what, subject := range map[string]rollout.Subject{"a deployment": ours, "a selector": selected} {
-		testcluster.Eventually(t, 30*time.Second, what+" that crashes to be told of, with its log", func() error { // a node has two seconds to send that
+		testcluster.Eventually(t, testcluster.Hang, what+" that crashes to be told of, with its log", func() error { // a node has two seconds to send that
 			all, err := a.engine.Diagnose(t.Context(), a.on, subject)
 			if err != nil || len(all) != 1 || diagnosed(all[0]) != want {
 				return fmt.Errorf("%+v, %w", all, err)
@@ -100,7 +99,7 @@ func TestDiagnoseAStranger(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	l.cluster.Legacy(t, l.namespace, "web", "demo/web:v1")
 	p := l.process(t)
-	testcluster.Eventually(t, 30*time.Second, "it to be healthy", func() error { // its controller may be behind its pods
+	testcluster.Eventually(t, testcluster.Hang, "it to be healthy", func() error { // its controller may be behind its pods
 		all, err := p.engine.Diagnose(t.Context(), p.on, rollout.Subject{Namespace: l.namespace, Workload: "web-legacy"})
 		if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod healthy 1/1" {
 			return fmt.Errorf("%+v, %w", all, err)

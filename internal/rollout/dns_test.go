@@ -207,10 +207,14 @@ func TestNameWaitsForAnAddress(t *testing.T) {
 	l := named(t, c)
 	p := l.process(t)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	done, records, err := p.promoteNamed(ctx, "v1", someDNS())
+	var done rollout.Promoted
+	var records []release.DNSRecord
+	var err error
 	var none *release.NoAddressError
+	late(t, 3*time.Second, func(limit time.Duration) bool {
+		done, records, err = p.promoteNamed(until(t, limit, nil), "v1", someDNS())
+		return errors.As(err, &none) || err == nil
+	})
 	if !errors.As(err, &none) || !errors.Is(err, context.DeadlineExceeded) || len(records) != 0 {
 		t.Fatalf("%v, %v", records, err)
 	}
@@ -226,7 +230,7 @@ func TestNameWaitsForAnAddress(t *testing.T) {
 		_, _, err := p.promoteNamed(t.Context(), "v1", someDNS())
 		waiting <- err
 	}()
-	testcluster.Eventually(t, 30*time.Second, "the name to be waited for", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the name to be waited for", func() error {
 		if w := l.memory().DNS; w == nil {
 			return errors.New("it is not remembered")
 		}
@@ -238,9 +242,12 @@ func TestNameWaitsForAnAddress(t *testing.T) {
 
 	// An address that is lost is no reason to take the name away.
 	l.hasAddresses()
-	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	if _, _, err := p.promoteNamed(ctx, "v2", someDNS()); !errors.As(err, &none) {
+	none = nil
+	late(t, 2*time.Second, func(limit time.Duration) bool {
+		_, _, err = p.promoteNamed(until(t, limit, nil), "v2", someDNS())
+		return errors.As(err, &none) || err == nil
+	})
+	if none == nil {
 		t.Errorf("%v", err)
 	}
 	l.wantEndpoint("203.0.113.10", "203.0.113.11")
@@ -388,9 +395,9 @@ func (l *life) killedAtWrite(t *testing.T, k int, do func(context.Context, *proc
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	death := testcluster.DiesAfter(k, ownWrite, kill)
+	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := do(ctx, l.mortal(t))
+	err := do(ctx, l.process(t))
 	l.proxy.SetFault(nil)
 	if what, hit = death.Last(); !hit && err != nil {
 		t.Fatalf("undisturbed: %v", err)

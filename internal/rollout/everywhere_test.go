@@ -35,7 +35,7 @@ func onTwoClusters(t *testing.T, west *testcluster.Cluster) *everywhere {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = namespaces.Delete(context.WithoutCancel(t.Context()), w.namespace, metav1.DeleteOptions{}) })
-	testcluster.Eventually(t, 30*time.Second, "the default service account", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the default service account", func() error {
 		_, err := west.Client().CoreV1().ServiceAccounts(w.namespace).Get(t.Context(), "default", metav1.GetOptions{})
 		return err
 	})
@@ -58,7 +58,7 @@ func onTwoClusters(t *testing.T, west *testcluster.Cluster) *everywhere {
 // lively is the timing of a process that shows signs of life.
 func lively() rollout.Timing {
 	timing := faultyTiming()
-	timing.Beat, timing.Expiry = 500*time.Millisecond, 10*time.Second
+	timing.Beat, timing.Expiry = 500*time.Millisecond, testcluster.Hang // on a busy machine a beat may be late
 	return timing
 }
 
@@ -140,7 +140,7 @@ func (r *onBoth) looks() int {
 // waitsForALease waits until a run has looked at somebody's Lease more than once.
 func (r *onBoth) waitsForALease() {
 	r.t.Helper()
-	testcluster.Eventually(r.t, 30*time.Second, "a run to wait for the Lease", func() error {
+	testcluster.Eventually(r.t, testcluster.Hang, "a run to wait for the Lease", func() error {
 		if n := r.looks(); n < 2 {
 			return fmt.Errorf("it has looked %d times", n)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
@@ -26,9 +27,12 @@ import (
 const faultyDrain = 300 * time.Millisecond
 
 // faultyTiming has no heartbeat within a test, so that the requests of every
-// run are the same.
+// run are the same, and patience with whatever a busy machine takes long for.
 func faultyTiming() rollout.Timing {
-	return rollout.Timing{Beat: time.Hour, Expiry: time.Second, Grace: time.Second, Settle: 30 * time.Second, Cleanup: 2 * time.Second}
+	return rollout.Timing{
+		Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond,
+		Grace: 500 * time.Millisecond, Settle: 90 * time.Second, Cleanup: 30 * time.Second, Patience: time.Minute,
+	}
 }
 
 // wiredCluster makes a connection fit the engine's interface, as the provider does.
@@ -471,7 +475,8 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 	}
 }
 
-// TestOutage answers 503 to everything for ten seconds.
+// TestOutage answers 503 to everything for ten seconds, and to five requests at
+// least.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
@@ -488,7 +493,7 @@ func TestOutage(t *testing.T) {
 		if r.WriteIndex > 0 {
 			begun.Do(func() { ends = time.Now().Add(10 * time.Second) })
 		}
-		if l.proxy.Writes() == nil || time.Now().After(ends) {
+		if l.proxy.Writes() == nil || time.Now().After(ends) && refused.Load() >= 5 {
 			return testcluster.Fault{}
 		}
 		refused.Add(1)
@@ -573,14 +578,15 @@ func TestWatchesDroppedInTheWait(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	applied := l.applied()
 	p := l.process(t)
+	l.names = map[string]string{"v1": l.unready().Content.Name()}
 	result := make(chan error, 1)
-	go func() { result <- p.deployImage(t.Context(), "v1", "demo/slow-api") }()
+	go func() { result <- p.create(t.Context(), l.unready()) }()
 	select {
 	case <-applied:
 	case err := <-result:
 		t.Fatalf("it ended without a wait: %v", err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "watches", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "watches", func() error {
 		if l.proxy.OpenWatches() < 3 {
 			return fmt.Errorf("%d watches", l.proxy.OpenWatches())
 		}
@@ -588,6 +594,7 @@ func TestWatchesDroppedInTheWait(t *testing.T) {
 	})
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	const enough = 3
 	dropped := 0
 	for {
 		select {
@@ -595,7 +602,7 @@ func TestWatchesDroppedInTheWait(t *testing.T) {
 			if err != nil {
 				t.Fatalf("after %d drops: %v\n%s", dropped, err, l.log())
 			}
-			if dropped < 3 {
+			if dropped < enough {
 				t.Errorf("watches were dropped only %d times", dropped)
 			}
 			return
@@ -603,6 +610,9 @@ func TestWatchesDroppedInTheWait(t *testing.T) {
 			if l.proxy.OpenWatches() > 0 {
 				l.proxy.DropWatches()
 				dropped++
+			}
+			if dropped == enough {
+				l.setReady("v1", 1, corev1.ConditionTrue)
 			}
 		}
 	}

@@ -137,7 +137,10 @@ func TestAway(t *testing.T) {
 func TestLeaseGoesWithTheLast(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	p := l.mortal(t)
+	p := l.process(t)
+	timing := faultyTiming()
+	timing.Cleanup = 200 * time.Millisecond
+	p.engine = rollout.New(timing)
 	must(t, p.deploy(t.Context(), "v1"))
 	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
 		if r.Method == http.MethodDelete && strings.Contains(r.Path, "/leases/") {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -179,7 +178,7 @@ func (f *fleet) full(name string, pods int) {
 	if _, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Create(f.t.Context(), quota(pods), metav1.CreateOptions{}); err != nil {
 		f.t.Fatal(err)
 	}
-	testcluster.Eventually(f.t, 30*time.Second, "the quota to be counted", func() error {
+	testcluster.Eventually(f.t, testcluster.Hang, "the quota to be counted", func() error {
 		q, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Get(f.t.Context(), "full", metav1.GetOptions{})
 		if err == nil && len(q.Status.Used) == 0 {
 			err = errors.New("it is not")
@@ -192,7 +191,7 @@ func (f *fleet) full(name string, pods int) {
 func (f *fleet) crash(ctx context.Context, name, version string) {
 	l := f.on[name]
 	pods := l.cluster.Client().CoreV1().Pods(l.namespace)
-	testcluster.Eventually(f.t, 60*time.Second, "a ready pod to crash", func() error {
+	testcluster.Eventually(f.t, testcluster.Hang, "a ready pod to crash", func() error {
 		list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)})
 		if err != nil {
 			return err
@@ -218,7 +217,7 @@ func (f *fleet) crash(ctx context.Context, name, version string) {
 func (f *fleet) settledOn(t *testing.T, name, reason string) {
 	t.Helper()
 	l := f.on[name]
-	testcluster.Eventually(t, 60*time.Second, "the release to be up on "+name, func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the release to be up on "+name, func() error {
 		events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			return err

@@ -125,7 +125,7 @@ func TestBakeShowsTheLog(t *testing.T) {
 		return "connecting to postgres://api:hunter2@db/shop\npanic: no database\n", nil
 	}}
 	p.on = []rollout.Cluster{node}
-	_, err := p.promoteBaking(t.Context(), "v2", baking{d: time.Minute, seen: func() { l.crashLoop("v2") }})
+	_, err := p.promoteBaking(t.Context(), "v2", baking{d: longBake, seen: func() { l.crashLoop("v2") }})
 	want := fmt.Sprintf("Log (container %s, previous run, last", "api")
 	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "postgres://***@db/shop") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("it says %v", err)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -20,6 +19,7 @@ type killedVerb struct {
 	name   string
 	before func(context.Context, *process) error // from v1 as main and v2 beside it, both started
 	do     func(context.Context, *process) error
+	writes int            // that do has
 	status release.Status // of v2 then
 	pods   int
 	on     string // the version that it is about; empty: v2
@@ -40,15 +40,15 @@ func killedVerbs() []killedVerb {
 		return p.create(ctx, p.desired("v3", stopped))
 	}
 	return []killedVerb{
-		{name: "stop", do: stop, status: release.StatusStopped},
-		{name: "stop as an update", do: update(stopped, false), status: release.StatusStopped},
-		{name: "start", before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted, pods: 2},
-		{name: "start as an update", before: stop, do: update(nil, false), status: release.StatusStarted, pods: 2},
-		{name: "restart", do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, pods: 2},
-		{name: "restart of main", do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, pods: 2, on: "v1"},
-		{name: "restart as an update", do: update(triggered("rotated"), true), status: release.StatusStarted, pods: 2},
-		{name: "create stopped", do: create, status: release.StatusStopped, on: "v3"},
-		{name: "cancel", before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
+		{name: "stop", do: stop, writes: 4, status: release.StatusStopped},
+		{name: "stop as an update", writes: 4, do: update(stopped, false), status: release.StatusStopped},
+		{name: "start", writes: 4, before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted, pods: 2},
+		{name: "start as an update", writes: 4, before: stop, do: update(nil, false), status: release.StatusStarted, pods: 2},
+		{name: "restart", writes: 4, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, pods: 2},
+		{name: "restart of main", writes: 4, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, pods: 2, on: "v1"},
+		{name: "restart as an update", writes: 4, do: update(triggered("rotated"), true), status: release.StatusStarted, pods: 2},
+		{name: "create stopped", writes: 4, do: create, status: release.StatusStopped, on: "v3"},
+		{name: "cancel", writes: 4, before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
 	}
 }
 
@@ -64,24 +64,14 @@ func interruptedStart(ctx context.Context, p *process) error {
 	case err := <-ended:
 		return fmt.Errorf("it ended without a wait: %w", err)
 	}
-	p.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+	p.proxy.SetFault(testcluster.Dead)
 	kill()
+	p.proxy.DropWatches()
 	if err := <-ended; err == nil && ctx.Err() == nil {
 		return errors.New("it was not killed")
 	}
 	p.proxy.SetFault(nil)
 	return nil
-}
-
-// mortal is a process that has little time left when it is killed, and no
-// connection to clean up with.
-func (l *life) mortal(t *testing.T) *process {
-	t.Helper()
-	p := l.process(t)
-	timing := faultyTiming()
-	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
-	p.engine = rollout.New(timing)
-	return p
 }
 
 // TestVerbsKilledAfterEveryWrite kills a process when a write is done that it
@@ -96,23 +86,12 @@ func TestVerbsKilledAfterEveryWrite(t *testing.T) {
 			if version == "" {
 				version = "v2"
 			}
-			for k, more := 1, true; more; k++ {
-				what := ""
-				ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = killedAt(t, v, version, k) })
-				if !ok {
-					return
-				}
-				if more {
-					t.Logf("killed after write %d, %s", k, what)
-				} else if k < 4 {
-					t.Errorf("it has only %d writes", k-1)
-				}
-			}
+			testcluster.EveryDeath(t, v.writes, func(t *testing.T, k int) bool { return killedAt(t, v, version, k) })
 		})
 	}
 }
 
-func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, hit bool) {
+func killedAt(t *testing.T, v killedVerb, version string, k int) (hit bool) {
 	t.Helper()
 	l := application(t)
 	main := l.cluster.WatchMain(t, l.namespace, "api")
@@ -131,9 +110,9 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	l.proxy.Reset()
-	death := testcluster.DiesAfter(k, ownWrite, kill)
+	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := v.do(ctx, l.mortal(t))
+	err := v.do(ctx, l.process(t))
 	l.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if !dead {
@@ -142,8 +121,9 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 		}
 		l.stands(version, v.status, v.pods)
 		remembered(1)
-		return "", false
+		return false
 	}
+	t.Logf("killed after %s", what)
 	var interrupted *cluster.InterruptedError
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &interrupted) {
 		t.Logf("killed, it says: %v", err)
@@ -174,7 +154,7 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (what string, h
 	}
 	main.NeverEmpty(t)
 	l.statuses.allowed(l)
-	return what, true
+	return true
 }
 
 // ownWrite says that a request is one of the writes that a verb does not do

@@ -157,7 +157,7 @@ func (s *transitions) allowed(l *life) {
 	if _, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Create(l.t.Context(), marker, metav1.CreateOptions{}); err != nil {
 		l.t.Fatal(err)
 	}
-	timer := time.NewTimer(30 * time.Second)
+	timer := time.NewTimer(testcluster.Hang)
 	defer timer.Stop()
 	select {
 	case <-s.done:

@@ -188,7 +188,7 @@ func TestLogsThatAreNotThere(t *testing.T) {
 // awaitStatus waits until all pods say so often that a container was restarted.
 func (a *talkative) awaitStatus(t *testing.T, container string, restarts int32) {
 	t.Helper()
-	testcluster.Eventually(t, 20*time.Second, container+" to have been restarted", func() error {
+	testcluster.Eventually(t, testcluster.Hang, container+" to have been restarted", func() error {
 		for _, name := range a.pods {
 			pod, err := a.cluster.Client().CoreV1().Pods(a.namespace).Get(t.Context(), name, metav1.GetOptions{})
 			if err != nil {

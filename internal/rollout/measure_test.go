@@ -22,7 +22,7 @@ func (l *life) nodeOf(name string, events bool) {
 	l.t.Helper()
 	ctx, client := l.t.Context(), l.cluster.Client().CoreV1()
 	var pod *corev1.Pod
-	testcluster.Eventually(l.t, 30*time.Second, "a pod of "+name, func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "a pod of "+name, func() error {
 		pods, err := client.Pods(l.namespace).List(ctx, metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + name})
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func TestDurations(t *testing.T) {
 		{"all is told", true, testcluster.Fault{}, "2s - 7.5s 11s"},
 		{"the image was there", false, testcluster.Fault{}, "2s - - 11s"},
 		{"events are forbidden", true, testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "no"), "2s - - 11s"},
-		{"events take long", true, testcluster.Delay(time.Minute), "2s - - 11s"},
+		{"events are not answered", true, testcluster.Blackhole(), "2s - - 11s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,6 +120,12 @@ func TestDurations(t *testing.T) {
 			spec := l.spec("v1", "demo/unready")
 			name := spec.Content.Name()
 			p := l.process(t)
+			timing := faultyTiming()
+			timing.Listen = testcluster.Hang // a slow start is listened to: more reads
+			if tc.name == "events are not answered" {
+				timing.Patience = 8 * time.Second
+			}
+			p.engine = rollout.New(timing)
 			ended := make(chan error, 1)
 			var done rollout.Deployed
 			go func() {
@@ -128,17 +134,13 @@ func TestDurations(t *testing.T) {
 				ended <- err
 			}()
 			l.nodeOf(name, tc.events)
-			ready := time.Now()
 			if err := <-ended; err != nil {
 				t.Fatalf("%v\n%s", err, l.log())
-			}
-			if late := time.Since(ready); late > 30*time.Second {
-				t.Errorf("it took %s to be told", late)
 			}
 			if n := eventReads(l); n != 1 {
 				t.Errorf("events were read %d times", n)
 			}
-			if got := words(done.Durations); got != tc.want || done.Durations.Total <= 0 || done.Durations.Total > time.Minute {
+			if got := words(done.Durations); got != tc.want || done.Durations.Total <= 0 || done.Durations.Total > time.Hour {
 				t.Errorf("it took %s: %s, want %s", done.Durations.Total, got, tc.want)
 			}
 			if got := words(done.Clusters[0].Durations); got != tc.want || done.Clusters[0].Durations.Total > done.Durations.Total {
@@ -186,6 +188,9 @@ func TestDurationsOfWhatRunsAlready(t *testing.T) {
 	}
 	l.proxy.Reset()
 	p = l.process(t)
+	timing := faultyTiming()
+	timing.Listen = testcluster.Hang
+	p.engine = rollout.New(timing)
 	again, err := p.engine.Deploy(t.Context(), p.on, spec)
 	if err != nil {
 		t.Fatal(err)

@@ -161,7 +161,7 @@ func (s *scene) loseVolume(t *testing.T) {
 
 func (s *scene) phase(t *testing.T, phase corev1.PersistentVolumeClaimPhase) {
 	t.Helper()
-	testcluster.Eventually(t, 60*time.Second, "the claim to be "+string(phase), func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the claim to be "+string(phase), func() error {
 		claim, err := s.Client().CoreV1().PersistentVolumeClaims(s.namespace).Get(t.Context(), "data", metav1.GetOptions{})
 		if err == nil && claim.Status.Phase != phase {
 			err = fmt.Errorf("it is %s", claim.Status.Phase)

@@ -104,7 +104,7 @@ func (s *scene) change(t *testing.T) {
 	if _, err := s.Client().AppsV1().Deployments(s.namespace).Patch(t.Context(), workloadName, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "the pod to be deleted", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the pod to be deleted", func() error {
 		if pod := s.pod(t); pod.DeletionTimestamp == nil {
 			return context.DeadlineExceeded
 		}
@@ -126,7 +126,7 @@ func (s *scene) starts(t *testing.T, pod *corev1.Pod) {
 	if _, err := s.Client().CoreV1().Pods(s.namespace).UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "the workload to be healthy", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the workload to be healthy", func() error {
 		in, err := s.look(t)
 		if err == nil && health.Compute(in).State != health.Healthy {
 			err = context.DeadlineExceeded
@@ -149,7 +149,7 @@ func preempt(t *testing.T, s *scene) {
 	other.Spec.PriorityClassName = s.namespace
 	other.Spec.Containers[0].Resources.Requests = of(corev1.ResourceCPU, "2")
 	onItsOwn(s.namespace, &other.Spec)
-	testcluster.Eventually(t, 10*time.Second, "the more important pod", func() error { // its class is known a moment later
+	testcluster.Eventually(t, testcluster.Hang, "the more important pod", func() error { // its class is known a moment later
 		_, err := s.Client().CoreV1().Pods(s.namespace).Create(t.Context(), other, metav1.CreateOptions{})
 		return err
 	})

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -114,7 +113,7 @@ func resourceQuota(hard corev1.ResourceList) func(*testing.T, *scene) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		testcluster.Eventually(t, 30*time.Second, "the quota to be counted", func() error {
+		testcluster.Eventually(t, testcluster.Hang, "the quota to be counted", func() error {
 			found, err := quotas.Get(t.Context(), "small", metav1.GetOptions{})
 			if err == nil && len(found.Status.Used) == 0 {
 				err = errors.New("it is not")

@@ -79,7 +79,7 @@ func (p place) run(t *testing.T, name string) {
 		p.then(t, s)
 	}
 	var in health.Input
-	testcluster.Eventually(t, 90*time.Second, "the verdict "+string(p.cause), func() (err error) {
+	testcluster.Eventually(t, testcluster.Hang, "the verdict "+string(p.cause), func() (err error) {
 		in, err = s.look(t)
 		if err != nil {
 			return err
@@ -168,7 +168,7 @@ func (s *scene) node(t *testing.T, capacity corev1.ResourceList) string {
 	}
 	t.Cleanup(func() { _ = nodes.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}) })
 	s.nodeStatus(t, corev1.ConditionTrue, capacity)
-	testcluster.Eventually(t, 30*time.Second, "the node to take pods", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the node to take pods", func() error {
 		node, err := nodes.Get(t.Context(), name, metav1.GetOptions{})
 		if err == nil && len(node.Spec.Taints) != 1 {
 			err = fmt.Errorf("its taints are %v", node.Spec.Taints)
@@ -182,7 +182,7 @@ func (s *scene) node(t *testing.T, capacity corev1.ResourceList) string {
 func (s *scene) nodeStatus(t *testing.T, ready corev1.ConditionStatus, capacity corev1.ResourceList) {
 	t.Helper()
 	nodes := s.Client().CoreV1().Nodes()
-	testcluster.Eventually(t, 10*time.Second, "the node's status", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the node's status", func() error {
 		node, err := nodes.Get(t.Context(), s.namespace, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -212,7 +212,7 @@ func onItsOwn(name string, pod *corev1.PodSpec) {
 func (s *scene) pod(t *testing.T) *corev1.Pod {
 	t.Helper()
 	var pod *corev1.Pod
-	testcluster.Eventually(t, 30*time.Second, "a pod on its node", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "a pod on its node", func() error {
 		pods, err := s.Client().CoreV1().Pods(s.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + workloadName})
 		if err != nil {
 			return err
@@ -233,7 +233,7 @@ func (s *scene) refuses(t *testing.T) {
 	t.Helper()
 	template := s.workload().Spec.Template
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "asks", Labels: template.Labels}, Spec: template.Spec}
-	testcluster.Eventually(t, 30*time.Second, "pods to be refused", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "pods to be refused", func() error {
 		_, err := s.Client().CoreV1().Pods(s.namespace).Create(t.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		if err == nil {
 			return errors.New("they are not")

@@ -49,7 +49,7 @@ func (l *life) story(since int) []string {
 
 func (l *life) wantStory(since int, want ...string) {
 	l.t.Helper()
-	testcluster.Eventually(l.t, 10*time.Second, "the story", func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, "the story", func() error {
 		if got := l.story(since); !slices.Equal(got, want) {
 			return fmt.Errorf("it is\n  %q, want\n  %q", got, want)
 		}
@@ -60,7 +60,7 @@ func (l *life) wantStory(since int, want ...string) {
 // wantEvent waits for an Event about an object whose note has all these texts.
 func (l *life) wantEvent(name string, reason release.EventReason, texts ...string) {
 	l.t.Helper()
-	testcluster.Eventually(l.t, 10*time.Second, string(reason), func() error {
+	testcluster.Eventually(l.t, testcluster.Hang, string(reason), func() error {
 		var notes []string
 		for _, e := range l.events() {
 			if e.Reason != string(reason) || e.Regarding.Name != name {
@@ -175,7 +175,7 @@ func TestWaitingIsToldOncePerCause(t *testing.T) {
 	p.engine.Journal(j)
 	spec := l.spec("v1", "demo/unready")
 	name := spec.Content.Name()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testcluster.Hang)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { _, err := p.engine.Deploy(ctx, p.on, spec); ended <- err }()
@@ -269,7 +269,7 @@ type podStatus struct {
 func (s *podStatus) waits(reason, message string) {
 	s.t.Helper()
 	pods := s.cluster.Client().CoreV1().Pods(s.namespace)
-	testcluster.Eventually(s.t, 10*time.Second, "a status", func() error {
+	testcluster.Eventually(s.t, testcluster.Hang, "a status", func() error {
 		list, err := pods.List(s.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + s.name})
 		if err != nil {
 			return err

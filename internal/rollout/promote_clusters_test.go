@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,7 +70,7 @@ func (s *spanning) process() (*rollout.Engine, []rollout.Cluster) {
 		on = append(on, wiredCluster{c})
 	}
 	timing := faultyTiming()
-	timing.Settle = 5e9
+	timing.Settle = 15 * time.Second // waited for where something is not ready
 	return rollout.New(timing), on
 }
 
@@ -446,14 +447,13 @@ func (s *spanning) killedAfterOne() {
 	s.t.Helper()
 	ctx, kill := context.WithCancel(s.t.Context())
 	var once sync.Once
-	dead := func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() }
 	_, err := s.promote(ctx, "v2", func(r *rollout.PromoteRequest) {
 		r.Rollout = release.Rollout{MaxParallel: 1, Bake: longBake}
 		r.Progress = func(line string) {
 			if strings.HasPrefix(line, "watching ") {
 				once.Do(func() {
 					for _, l := range s.on {
-						l.proxy.SetFault(dead)
+						l.proxy.SetFault(testcluster.Dead)
 					}
 					kill()
 				})

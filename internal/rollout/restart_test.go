@@ -1,7 +1,6 @@
 package rollout_test
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -80,7 +79,7 @@ func TestRestartThatFailsIsTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "the quota to be counted", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the quota to be counted", func() error {
 		q, err := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).Get(t.Context(), "full", metav1.GetOptions{})
 		if err == nil && len(q.Status.Used) == 0 {
 			err = errors.New("it is not")
@@ -161,10 +160,13 @@ func TestActionWaitsForWhoIsAtWork(t *testing.T) {
 	if _, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
 	var holder *rollout.HolderError
-	if _, err := p.engine.Restart(soon, p.action("v2")); !errors.As(err, &holder) || !strings.Contains(err.Error(), "process 1 on nowhere") {
+	late(t, 300*time.Millisecond, func(limit time.Duration) bool {
+		patient := l.patient(t)
+		_, err = patient.engine.Restart(until(t, limit, nil), patient.action("v2"))
+		return errors.As(err, &holder) || err == nil
+	})
+	if holder == nil || !strings.Contains(err.Error(), "process 1 on nowhere") {
 		t.Errorf("while it may live: %v", err)
 	}
 	if _, err := p.engine.Restart(t.Context(), p.action("v2")); err != nil {

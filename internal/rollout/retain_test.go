@@ -257,7 +257,7 @@ func TestRetainedThatDoesNotStart(t *testing.T) {
 	if _, err := quotas.Create(t.Context(), quota(2), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, time.Minute, "the quota to be counted", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the quota to be counted", func() error {
 		q, err := quotas.Get(t.Context(), "full", metav1.GetOptions{})
 		if err == nil && q.Status.Used.Pods().Value() != 2 {
 			err = fmt.Errorf("%v are used", q.Status.Used)
@@ -350,24 +350,14 @@ func TestRetentionKilledAfterEveryWrite(t *testing.T) {
 		}
 	}
 	for _, v := range []killedVerb{
-		{name: "retain stopped", before: retained(oneStopped, false), status: release.StatusStopped,
+		{name: "retain stopped", writes: 6, before: retained(oneStopped, false), status: release.StatusStopped,
 			do: func(ctx context.Context, p *process) error { return p.terminate(ctx, "v2") }},
-		{name: "stop what is retained", before: retained(oneStarted, true), do: keep(oneStopped), status: release.StatusStopped},
-		{name: "start what is retained", before: retained(oneStopped, true), do: keep(oneStarted), status: release.StatusStarted, pods: 2},
+		{name: "stop what is retained", writes: 4, before: retained(oneStarted, true), do: keep(oneStopped), status: release.StatusStopped},
+		{name: "start what is retained", writes: 4, before: retained(oneStopped, true), do: keep(oneStarted), status: release.StatusStarted, pods: 2},
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				what := ""
-				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { what, more = killedAt(t, v, "v2", k) }) {
-					return
-				}
-				if more {
-					t.Logf("killed after write %d, %s", k, what)
-				} else if k < 5 {
-					t.Errorf("it has only %d writes", k-1)
-				}
-			}
+			testcluster.EveryDeath(t, v.writes, func(t *testing.T, k int) bool { return killedAt(t, v, "v2", k) })
 		})
 	}
 }

@@ -186,9 +186,7 @@ func TestProgressDeadline(t *testing.T) {
 	t.Parallel()
 	s := inPlace(t)
 	pods := s.pods("v1")
-	err := s.process(t).update(t.Context(), s.rolling("v2", func(spec *release.Spec) {
-		spec.Content.Image, spec.Health.ProgressDeadline = "demo/unready-api:v2", 2*time.Second
-	}), false)
+	err := s.process(t).update(t.Context(), s.rolling("v2", unreadyFor(2*time.Second)), false)
 	if err == nil || !strings.Contains(err.Error(), "The wait ended because health.progress_deadline (2s) has passed.") {
 		t.Fatalf("it says: %v", err)
 	}
@@ -245,6 +243,14 @@ func unreadyImage(spec *release.Spec) {
 	spec.Content.Image = "demo/unready-api:" + spec.Content.Version
 }
 
+// unreadyFor is unreadyImage, which is given up after a while.
+func unreadyFor(d time.Duration) func(*release.Spec) {
+	return func(spec *release.Spec) {
+		unreadyImage(spec)
+		spec.Health.ProgressDeadline = d
+	}
+}
+
 // TestRollGivenUp: by Ctrl-C, by the action of another process, and by that
 // action after the death of whoever was at it.
 func TestRollGivenUp(t *testing.T) {
@@ -255,7 +261,7 @@ func TestRollGivenUp(t *testing.T) {
 			return <-result
 		},
 		"cancelled": func(t *testing.T, s *service, ctx context.Context, _ func(), _ *process, result <-chan outcome) outcome {
-			other := s.process(t)
+			other := s.patient(t)
 			done, err := other.engine.Cancel(ctx, other.action("v1"))
 			if err != nil || done.Status != release.StatusStarted {
 				t.Errorf("the action says %+v: %v", done, err)
@@ -263,8 +269,9 @@ func TestRollGivenUp(t *testing.T) {
 			return <-result
 		},
 		"cancelled when dead": func(t *testing.T, s *service, _ context.Context, kill func(), _ *process, result <-chan outcome) outcome {
-			s.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+			s.proxy.SetFault(testcluster.Dead)
 			kill()
+			s.proxy.DropWatches()
 			got := <-result
 			s.proxy.SetFault(nil)
 			if v := s.workload("v1").Annotations[release.AnnotationVersion]; v != "v2" {
@@ -287,11 +294,9 @@ func TestRollGivenUp(t *testing.T) {
 			p := s.beating(t)
 			switch name {
 			case "cancelled when dead":
-				p = s.mortal(t)
+				p = s.process(t)
 			case "interrupted":
-				timing := faultyTiming()
-				timing.Cleanup = 20 * time.Second // however busy the machine is
-				p.engine = rollout.New(timing)
+				p = s.process(t)
 			}
 			got := giveUp(t, s, ctx, kill, p, s.rollingTo(ctx, t, p, s.rolling("v2", unreadyImage)))
 			if got.err == nil || got.done.Status != release.StatusStarted && name != "cancelled when dead" {
@@ -303,7 +308,7 @@ func TestRollGivenUp(t *testing.T) {
 			if name != "cancelled when dead" && (len(got.done.Notices) != 1 || !strings.Contains(got.done.Notices[0].Detail, "back at version v1, whose pods were never touched")) {
 				t.Errorf("notices: %v", got.done.Notices)
 			}
-			testcluster.Eventually(t, 30*time.Second, "the pods of the other version to go", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "the pods of the other version to go", func() error {
 				if now := s.pods("v1"); !slices.Equal(now, pods) {
 					return fmt.Errorf("the pods are %v, were %v", now, pods)
 				}
@@ -351,49 +356,41 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	good := func(s *service) release.Spec { return s.rolling("v2", nil) }
 	for _, next := range []struct {
-		name       string
-		asked      func(*service) release.Spec // of the process that is killed
-		do         func(*service) release.Spec
-		fails      bool
-		stands     string
-		neverShort bool
+		name   string
+		asked  func(*service) release.Spec // of the process that is killed
+		do     func(*service) release.Spec
+		fails  bool
+		stands string
+		writes int // of the process that is killed
 	}{
-		{name: "forward", asked: good, do: good, stands: "v2"},
-		{name: "reverted", asked: good, do: func(s *service) release.Spec { return s.rolling("v1", nil) }, stands: "v1"},
-		{name: "another one", asked: good, do: func(s *service) release.Spec { return s.rolling("v3", broken) }, fails: true},
-		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyImage) }, do: good, stands: "v2"},
+		{name: "forward", asked: good, do: good, stands: "v2", writes: 6},
+		{name: "reverted", asked: good, do: func(s *service) release.Spec { return s.rolling("v1", nil) }, stands: "v1", writes: 6},
+		{name: "another one", asked: good, do: func(s *service) release.Spec { return s.rolling("v3", broken) }, fails: true, writes: 6},
+		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }, do: good, stands: "v2", writes: 6},
 	} {
 		t.Run(next.name, func(t *testing.T) {
 			t.Parallel()
-			for k, more := 1, true; more; k++ {
-				if !t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) {
-					s := inPlace(t)
-					var what string
-					if what, more = s.killedRolling(t, next.asked(s), k); more {
-						t.Logf("killed after %s", what)
-					}
-					was := s.record("v1").Version
-					err := s.process(t).update(t.Context(), next.do(s), false)
-					if (err != nil) != next.fails {
-						t.Fatalf("after %s: %v", what, err)
-					}
-					if !next.fails {
-						s.runs(next.stands, next.do(s))
-					} else {
-						s.runs(was, s.rolling(was, nil))
-					}
-					if n := s.fewest(); n < 2 {
-						t.Errorf("at some moment only %d of 2 pods were ready", n)
-					}
-					s.address.NeverEmpty(t)
-					s.statuses.allowed(s.life)
-				}) {
-					return
+			testcluster.EveryDeath(t, next.writes, func(t *testing.T, k int) bool {
+				s := inPlace(t)
+				what, hit := s.killedRolling(t, next.asked(s), k)
+				t.Logf("killed after %s", what)
+				was := s.record("v1").Version
+				err := s.process(t).update(t.Context(), next.do(s), false)
+				if (err != nil) != next.fails {
+					t.Fatalf("after %s: %v", what, err)
 				}
-				if !more && k < 4 {
-					t.Errorf("it has only %d writes", k-1)
+				if !next.fails {
+					s.runs(next.stands, next.do(s))
+				} else {
+					s.runs(was, s.rolling(was, nil))
 				}
-			}
+				if n := s.fewest(); n < 2 {
+					t.Errorf("at some moment only %d of 2 pods were ready", n)
+				}
+				s.address.NeverEmpty(t)
+				s.statuses.allowed(s.life)
+				return hit
+			})
 		})
 	}
 }
@@ -401,11 +398,11 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 // killedRolling kills a process when its kth write is done.
 func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what string, hit bool) {
 	t.Helper()
-	ctx, kill := context.WithTimeout(t.Context(), 8*time.Second)
+	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	death := testcluster.DiesAfter(k, func(r *testcluster.Request) bool { return r.Write() && r.Method != http.MethodPost }, kill)
+	death := s.proxy.DiesAfter(k, func(r *testcluster.Request) bool { return r.Write() && r.Method != http.MethodPost }, kill)
 	s.proxy.SetFault(death.Fault)
-	err := s.mortal(t).update(ctx, spec, false)
+	err := s.process(t).update(ctx, spec, false)
 	s.proxy.SetFault(nil)
 	if what, hit = death.Last(); !hit {
 		return fmt.Sprintf("nothing: %v", err), false
@@ -438,7 +435,7 @@ func TestOneOfTwoClustersFails(t *testing.T) {
 	if _, err := second.Client().CoreV1().ResourceQuotas(s.namespace).Create(t.Context(), quota(len(there1)), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, 30*time.Second, "the quota to be counted", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the quota to be counted", func() error {
 		q, err := second.Client().CoreV1().ResourceQuotas(s.namespace).Get(t.Context(), "full", metav1.GetOptions{})
 		if err == nil && len(q.Status.Used) == 0 {
 			err = errors.New("it is not")

@@ -2,11 +2,9 @@ package rollout_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -17,15 +15,7 @@ import (
 // middle of b; c refuses. Another one ends where an undisturbed one would have.
 func killedAfterEveryWrite(t *testing.T, clusters []*testcluster.Cluster) {
 	t.Parallel()
-	for k, more := 1, true; more; k++ {
-		ok := t.Run(fmt.Sprintf("write %d", k), func(t *testing.T) { more = killedOver(t, clusters, k) })
-		if !ok {
-			return
-		}
-		if !more && k < 4 {
-			t.Errorf("it has only %d writes on b", k-1)
-		}
-	}
+	testcluster.EveryDeath(t, 4, func(t *testing.T, k int) bool { return killedOver(t, clusters, k) })
 }
 
 func killedOver(t *testing.T, clusters []*testcluster.Cluster, k int) (hit bool) {
@@ -37,23 +27,25 @@ func killedOver(t *testing.T, clusters []*testcluster.Cluster, k int) (hit bool)
 		Spec: f.on["a"].desired("v1", nil), Rollout: release.Rollout{MaxParallel: 1, Order: []string{"c"}, OnFailure: release.FailureContinue},
 	}
 	request.Clusters = f.clusters("a", "b", "c")
-	timing := faultyTiming()
-	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
-	f.engine = rollout.New(timing)
 	var mu sync.Mutex
 	f.on["c"].proxy.SetFault(noPods)
-	f.on["b"].proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+	f.on["b"].proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
 		case hit:
-			return testcluster.ConnectionReset()
+			return testcluster.Dead(r, n)
 		case r.Write() && !strings.Contains(r.Path, "/events") && r.WriteIndex >= k:
 			hit = true
 			for _, name := range []string{"a", "c"} {
-				f.on[name].proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+				f.on[name].proxy.SetFault(testcluster.Dead)
 			}
-			return testcluster.LostReply().BeforeReply(kill)
+			return testcluster.LostReply().BeforeReply(func() {
+				kill()
+				for _, l := range f.on {
+					l.proxy.DropWatches()
+				}
+			})
 		}
 		return testcluster.Fault{}
 	})
@@ -95,7 +87,7 @@ func (f *fleet) interrupted(t *testing.T, policy release.FailurePolicy) {
 	}()
 	done, err := f.engine.DeployOver(ctx, rollout.DeployRequest{
 		Spec: f.on["a"].desired("v1", nil), Clusters: f.clusters("a", "b", "c"),
-		Rollout: release.Rollout{MaxParallel: 1, Bake: time.Minute, OnFailure: policy},
+		Rollout: release.Rollout{MaxParallel: 1, Bake: longBake, OnFailure: policy},
 	})
 	if err != nil || done.Status != release.StatusCancelled {
 		t.Fatalf("it ended as %s: %v", done.Status, err)

@@ -123,7 +123,7 @@ func missesQuorum(t *testing.T, f *fleet) {
 	}
 	f.wantStand("a: start_error abandoned, b: start_error abandoned, c: start_error abandoned")
 	for name, l := range f.on {
-		testcluster.Eventually(t, 30*time.Second, "the pods to go", func() error {
+		testcluster.Eventually(t, testcluster.Hang, "the pods to go", func() error {
 			if n := len(l.pods("v1")); n > 0 {
 				return fmt.Errorf("%d pods on %s", n, name)
 			}
@@ -282,7 +282,7 @@ func breaksInBake(t *testing.T, f *fleet) {
 	go func() {
 		defer close(ended)
 		_, err = f.engine.Update(t.Context(), rollout.UpdateRequest{
-			Spec: f.on["a"].rolling("v2", nil), Owner: owner, Keep: f.clusters("a", "b", "c"), Rollout: release.Rollout{MaxParallel: 1, Bake: time.Minute},
+			Spec: f.on["a"].rolling("v2", nil), Owner: owner, Keep: f.clusters("a", "b", "c"), Rollout: release.Rollout{MaxParallel: 1, Bake: longBake},
 		})
 	}()
 	f.settledOn(t, "a", "Updated")
@@ -307,7 +307,7 @@ func leftBehindInBake(t *testing.T, f *fleet) {
 	go func() {
 		done, err := f.engine.DeployOver(t.Context(), rollout.DeployRequest{
 			Spec: f.on["a"].desired("v1", nil), Clusters: f.clusters("a", "b", "c"),
-			Rollout: release.Rollout{MaxParallel: 2, Bake: 8 * time.Second, OnFailure: release.FailureContinue},
+			Rollout: release.Rollout{MaxParallel: 2, Bake: 20 * time.Second, OnFailure: release.FailureContinue},
 		})
 		ended1 <- result{done, err}
 	}()

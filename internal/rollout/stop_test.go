@@ -114,7 +114,7 @@ func (l *life) stands(version string, status release.Status, pods int) {
 		l.t.Errorf("%s is %+v, want status %q", version, r, status)
 	}
 	if status == release.StatusCancelled { // asked for, not waited for
-		testcluster.Eventually(l.t, 30*time.Second, "the pods to go", func() error {
+		testcluster.Eventually(l.t, testcluster.Hang, "the pods to go", func() error {
 			if n := len(l.pods(version)); n != pods {
 				return fmt.Errorf("%s has %d pods, want %d", version, n, pods)
 			}
@@ -349,10 +349,22 @@ func TestStopThatDoesNotEndIsTold(t *testing.T) {
 		}
 	}
 	finalizer(`["example.com/stays"]`)
-	late, cancel := context.WithTimeoutCause(t.Context(), 3*time.Second, errors.New("it is late"))
-	defer cancel()
 	var stop *release.StopError
-	if _, err := p.engine.Stop(late, p.action("v2")); !errors.As(err, &stop) || !slices.Equal(stop.Pods, []string{pod}) || !strings.Contains(err.Error(), "it is late") {
+	late(t, 2*time.Second, func(moment time.Duration) bool { // in which it sees what there is
+		ctx, over := testcluster.Deadline(t, errors.New("it is late"))
+		go func() {
+			testcluster.Eventually(t, testcluster.Hang, "one pod to be left", func() error {
+				if d, left := l.workload("v2"), l.pods("v2"); *d.Spec.Replicas > 0 || d.Status.Replicas > 0 || len(left) != 1 {
+					return fmt.Errorf("there are %v, and %+v", left, d.Status)
+				}
+				return nil
+			})
+			time.AfterFunc(moment, over)
+		}()
+		_, err = p.engine.Stop(ctx, p.action("v2"))
+		return err == nil || errors.As(err, &stop) && len(stop.Pods) > 0
+	})
+	if stop == nil || !slices.Equal(stop.Pods, []string{pod}) || !strings.Contains(err.Error(), "it is late") {
 		t.Errorf("got %v", err)
 	}
 	if r := l.record("v2"); r.Status != release.StatusStopError || !strings.Contains(r.Reason, pod) || r.Busy() {

@@ -108,17 +108,24 @@ func otherNames(t *testing.T, w *everywhere) {
 	}
 	first.faults(hold())
 	second.faults(hold())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), testcluster.Hang)
 	defer cancel()
 	results := make(chan error, 2)
 	go func() { results <- first.promote(ctx, "v2", 1) }()
 	go func() { results <- second.promote(ctx, "v3", 1) }()
 	met := make(chan struct{})
 	go func() { ready.Wait(); close(met) }()
-	select {
-	case <-met:
-	case <-time.After(5 * time.Second): // they ask for one and the same first: no need to meet
-	}
+	testcluster.Eventually(t, testcluster.Hang, "one to wait for the other's Lease, or each to have one", func() error {
+		select {
+		case <-met:
+			return nil
+		default:
+		}
+		if a, b := first.looks(), second.looks(); max(a, b) < 4 { // who waits looks again and again
+			return fmt.Errorf("they have looked %d and %d times", a, b)
+		}
+		return nil
+	})
 	close(both)
 	if err := errors.Join(<-results, <-results); err != nil {
 		t.Fatal(err)
@@ -129,10 +136,8 @@ func otherNames(t *testing.T, w *everywhere) {
 
 // dying is a run that is dead from a request on: its reply is lost, and nothing
 // arrives after it, nor what is late, which goes out at the same time.
-func (w *everywhere) dying(t *testing.T, at, late func(where string, r *testcluster.Request) bool) (r *onBoth, ctx context.Context, dead func() bool) {
+func (w *everywhere) dying(t *testing.T, timing rollout.Timing, at, late func(where string, r *testcluster.Request) bool) (r *onBoth, ctx context.Context, dead func() bool) {
 	t.Helper()
-	timing := faultyTiming()
-	timing.Cleanup, timing.Settle = 200*time.Millisecond, 3*time.Second
 	r = w.run(t, timing)
 	ctx, kill := context.WithCancel(t.Context())
 	t.Cleanup(kill)
@@ -154,10 +159,15 @@ func (w *everywhere) dying(t *testing.T, at, late func(where string, r *testclus
 		defer mu.Unlock()
 		switch {
 		case dead():
-			return testcluster.ConnectionReset()
+			return testcluster.Dead(q, 0)
 		case at(where, q):
 			close(died)
-			return testcluster.LostReply().BeforeReply(kill)
+			return testcluster.LostReply().BeforeReply(func() {
+				kill()
+				for _, wire := range r.wires {
+					wire.DropWatches()
+				}
+			})
 		}
 		return testcluster.Fault{}
 	})
@@ -167,7 +177,9 @@ func (w *everywhere) dying(t *testing.T, at, late func(where string, r *testclus
 // deadHolder kills a promotion between its clusters: both have its checkpoint,
 // and only one its traffic.
 func deadHolder(t *testing.T, w *everywhere, version string) {
-	first, ctx, _ := w.dying(t,
+	long := faultyTiming()
+	long.Expiry = 3 * time.Second
+	first, ctx, _ := w.dying(t, long,
 		func(where string, r *testcluster.Request) bool { return where == "east" && switchOf(r) },
 		func(where string, r *testcluster.Request) bool { return where == "west" && switchOf(r) })
 	if err := first.promote(ctx, "v2", 1); err == nil {
@@ -184,17 +196,28 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 	}
 	began := time.Now()
 	second := w.run(t, faultyTiming())
-	const long = 2 * time.Second
+	const drain = 2 * time.Second
 	if _, err := second.engine.Promote(t.Context(), rollout.PromoteRequest{
-		Service: w.service(), To: w.name(version), Owner: w.main, Keep: release.Keep{Count: 1}, Drain: long, Clusters: second.on,
+		Service: w.service(), To: w.name(version), Owner: w.main, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: second.on,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if writes := second.done(); writes[0].Time.Sub(began) < faultyTiming().Expiry {
+	if writes := second.done(); writes[0].Time.Sub(began) < long.Expiry {
 		t.Errorf("%s after it came, it took the Lease from a holder that might have lived:\n%s", writes[0].Time.Sub(began), log(writes))
 	}
-	if writes := second.done(); writes[1].Time.Sub(writes[0].Time) >= faultyTiming().Expiry {
-		t.Errorf("it waited for one Lease after the other to expire:\n%s", log(writes))
+	writes := second.done()
+	before, after := 0, 0 // looks at the second Lease, before and after the first one was taken
+	for _, r := range second.wires[writes[1].where].Requests() {
+		switch {
+		case r.Method != http.MethodGet || r.Path != writes[1].Path:
+		case r.Time.Before(writes[0].Time):
+			before++
+		case r.Time.Before(writes[1].Time):
+			after++
+		}
+	}
+	if most := int(long.Expiry / long.Poll / 2); before == 0 || after > most {
+		t.Errorf("it waited for one Lease after the other to expire: it looked at the second %d times before it had the first, and %d times then:\n%s", before, after, log(writes))
 	}
 	w.agree(version)
 	if version == "v2" {
@@ -205,54 +228,40 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 		t.Fatal(err)
 	}
 	for _, main := range w.mains {
-		main.Check(t, long)
+		main.Check(t, drain)
 	}
 }
 
 // killedOnTwoClusters kills a promotion after each of its writes, and lets another
 // run go on with it, go back, or go elsewhere.
 func killedOnTwoClusters(t *testing.T, west *testcluster.Cluster) {
-	const most = 40
-	writes := make(chan int, most)
-	for k := 1; k <= most; k++ {
-		n := 0
-		if !t.Run(fmt.Sprintf("after write %d", k), func(t *testing.T) {
-			w := onTwoClusters(t, west)
-			what := ""
-			first, ctx, dead := w.dying(t, func(where string, r *testcluster.Request) bool {
-				if !r.Write() || strings.HasSuffix(r.Path, "/events") {
-					return false
-				}
-				n++
-				what = where + " " + r.Method + " " + r.Path
-				return n == k
-			}, func(string, *testcluster.Request) bool { return false })
-			err := first.promote(ctx, "v2", 1)
-			if !dead() {
-				if err != nil {
-					t.Fatalf("undisturbed: %v", err)
-				}
-				return
+	testcluster.EveryDeath(t, 10, func(t *testing.T, k int) bool {
+		w := onTwoClusters(t, west)
+		what, n := "", 0
+		first, ctx, dead := w.dying(t, faultyTiming(), func(where string, r *testcluster.Request) bool {
+			if !r.Write() || strings.HasSuffix(r.Path, "/events") {
+				return false
 			}
-			version := []string{"v1", "v2", "v3"}[k%3]
-			t.Logf("killed after %s, with the traffic on %v; the next one goes to %s", what, w.pointers(), version)
-			second := w.run(t, faultyTiming())
-			if err := second.promote(t.Context(), version, 1); err != nil {
-				t.Fatal(err)
+			n++
+			what = where + " " + r.Method + " " + r.Path
+			return n == k
+		}, func(string, *testcluster.Request) bool { return false })
+		err := first.promote(ctx, "v2", 1)
+		if !dead() {
+			if err != nil {
+				t.Fatalf("undisturbed: %v", err)
 			}
-			w.agree(version)
-		}) {
-			return
+			return false
 		}
-		if n < k {
-			writes <- n
-			break
+		version := []string{"v1", "v2", "v3"}[k%3]
+		t.Logf("killed after %s, with the traffic on %v; the next one goes to %s", what, w.pointers(), version)
+		second := w.run(t, faultyTiming())
+		if err := second.promote(t.Context(), version, 1); err != nil {
+			t.Fatal(err)
 		}
-	}
-	close(writes)
-	if n := <-writes; n < 10 {
-		t.Errorf("it has only %d writes", n)
-	}
+		w.agree(version)
+		return true
+	})
 }
 
 // away cuts a holder off in the middle of its switch for so long that another

@@ -138,7 +138,7 @@ func (c *Cluster) waitUntilAllowed(t testing.TB, user, namespace string, rules [
 			attributes.Name = rule.ResourceNames[0]
 		}
 		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: attributes}}
-		Eventually(t, 10*time.Second, "the authorizer to know the rules of "+user, func() error {
+		Eventually(t, Hang, "the authorizer to know the rules of "+user, func() error {
 			answer, err := c.client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
 			if err == nil && !answer.Status.Allowed {
 				err = fmt.Errorf("%s %s is not allowed yet", attributes.Verb, rule.Resources[0])

@@ -160,15 +160,20 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	}
 	t.Cleanup(func() { c.deleteNamespace(t, name) })
 	// Pods are refused until the controllers have made the service account.
-	Eventually(t, 30*time.Second, "the default service account in "+name, func() error {
+	Eventually(t, Hang, "the default service account in "+name, func() error {
 		_, err := c.client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
 		return err
 	})
 	return name
 }
 
+// Hang is a bound that only what hangs meets, however slow and busy the machine
+// is. Tests wait for events: this is what ends them where none comes.
+const Hang = 5 * time.Minute
+
 // Eventually polls until check returns nil, and fails the test with check's
-// last error when that takes too long.
+// last error when that takes too long. Where the limit is no promise to anybody,
+// it is [Hang].
 func Eventually(t testing.TB, timeout time.Duration, what string, check func() error) {
 	t.Helper()
 	deadline := time.NewTimer(timeout)

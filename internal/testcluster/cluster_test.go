@@ -52,7 +52,7 @@ func TestImagesFailAsTheirNamesAsk(t *testing.T) {
 			t.Parallel()
 			name := strings.NewReplacer("/", "-", ":", "-").Replace(image)
 			deploy(t, c.Client(), namespace, name, image, 1)
-			testcluster.Eventually(t, 20*time.Second, want, func() error {
+			testcluster.Eventually(t, testcluster.Hang, want, func() error {
 				pods, err := c.Client().CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=" + name})
 				if err != nil || len(pods.Items) != 1 || len(pods.Items[0].Status.ContainerStatuses) != 1 {
 					return errors.Join(err, errors.New("no pod with a status"))
@@ -133,7 +133,7 @@ func TestMutatingAdmissionPolicyChangesObjects(t *testing.T) {
 		_ = policies.MutatingAdmissionPolicyBindings().Delete(ctx, namespace, metav1.DeleteOptions{})
 		_ = policies.MutatingAdmissionPolicies().Delete(ctx, namespace, metav1.DeleteOptions{})
 	})
-	testcluster.Eventually(t, 20*time.Second, "the policy to be in force", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the policy to be in force", func() error {
 		made, err := c.Client().CoreV1().ConfigMaps(namespace).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "x-"}}, metav1.CreateOptions{})
 		if err == nil && made.Labels["mutated"] != "yes" {
 			err = errors.New("the object was not changed")
@@ -150,23 +150,23 @@ func TestOwnClusterCanBePausedAndStopped(t *testing.T) {
 		defer cancel()
 		return c.Client().CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
 	}
-	if err := version(10 * time.Second); err != nil {
+	if err := version(testcluster.Hang); err != nil {
 		t.Fatalf("a running cluster: %v", err)
 	}
 	c.Pause(t)
 	// The signal reaches one thread after the other.
-	testcluster.Eventually(t, 10*time.Second, "a paused cluster to answer no more", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "a paused cluster to answer no more", func() error {
 		if err := version(300 * time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 			return errors.New("it answered")
 		}
 		return nil
 	})
 	c.Resume(t)
-	if err := version(10 * time.Second); err != nil {
+	if err := version(testcluster.Hang); err != nil {
 		t.Errorf("a resumed cluster: %v", err)
 	}
 	c.Stop(t)
-	if err := version(10 * time.Second); err == nil {
+	if err := version(testcluster.Hang); err == nil {
 		t.Error("a stopped cluster answers")
 	}
 	if _, err := os.Stat(filepath.Dir(c.KubeconfigPath)); !errors.Is(err, os.ErrNotExist) {
@@ -192,7 +192,7 @@ func TestClusterEndsWithItsTestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	var kubeconfig []byte
-	testcluster.Eventually(t, time.Minute, "the child's cluster", func() (err error) {
+	testcluster.Eventually(t, testcluster.Hang, "the child's cluster", func() (err error) {
 		kubeconfig, err = os.ReadFile(result)
 		if err == nil && len(kubeconfig) == 0 {
 			err = errors.New("not written yet")
@@ -203,7 +203,7 @@ func TestClusterEndsWithItsTestProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	testcluster.Eventually(t, 20*time.Second, "the cluster to end", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the cluster to end", func() error {
 		_, err := os.Stat(string(kubeconfig))
 		if errors.Is(err, os.ErrNotExist) {
 			return nil

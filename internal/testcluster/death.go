@@ -1,10 +1,17 @@
 package testcluster
 
-import "sync"
+import (
+	"net/http"
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Death is that of a client which dies when something it asked for is done, and
 // never hears of it: nothing that it asks later comes through.
 type Death struct {
+	proxy  *Proxy
 	k      int
 	counts func(*Request) bool
 	kill   func()
@@ -15,19 +22,28 @@ type Death struct {
 }
 
 // DiesAfter lets a client die after the k-th request (the first is 1) of those
-// that count. kill is called before the client could have a reply.
-func DiesAfter(k int, counts func(*Request) bool, kill func()) *Death {
-	return &Death{k: k, counts: counts, kill: kill}
+// that count. kill is called before the client could have a reply. What is asked
+// again after a conflict does not count: how often a client comes too late is
+// not the same in every run.
+func (p *Proxy) DiesAfter(k int, counts func(*Request) bool, kill func()) *Death {
+	return &Death{proxy: p, k: k, counts: counts, kill: func() { kill(); p.DropWatches() }}
+}
+
+// Dead is what a client meets that a test takes for dead: nothing that it asks
+// for is done. It is told so with an answer that nobody asks for twice, or the
+// test would wait for what the dead still hopes for.
+func Dead(*Request, int) Fault {
+	return Reject(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "it is dead")
 }
 
 // Fault is for [Proxy.SetFault].
-func (d *Death) Fault(r *Request, _ int) Fault {
+func (d *Death) Fault(r *Request, n int) Fault {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.last != "" {
-		return ConnectionReset()
+		return Dead(r, n)
 	}
-	if !d.counts(r) {
+	if !d.counts(r) || d.proxy.conflicted(r) {
 		return Fault{}
 	}
 	if d.n++; d.n < d.k {
@@ -35,6 +51,16 @@ func (d *Death) Fault(r *Request, _ int) Fault {
 	}
 	d.last = r.Method + " " + r.Path
 	return LostReply().BeforeReply(d.kill)
+}
+
+// conflicted says that the last request like this one met a conflict.
+func (p *Proxy) conflicted(r *Request) bool {
+	for _, before := range slices.Backward(p.Requests()) {
+		if before.Index < r.Index && before.Method == r.Method && before.Path == r.Path {
+			return before.Status == http.StatusConflict
+		}
+	}
+	return false
 }
 
 // Last is the request that the client has died after; false where it lives.

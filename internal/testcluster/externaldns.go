@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -32,7 +31,7 @@ func (c *Cluster) ExternalDNS(t testing.TB) {
 	if err != nil {
 		t.Fatalf("install the CustomResourceDefinition of external-dns: %v", err)
 	}
-	Eventually(t, 30*time.Second, "the API server to serve "+dnsEndpoints, func() error {
+	Eventually(t, Hang, "the API server to serve "+dnsEndpoints, func() error {
 		return client.Get().AbsPath("/apis/externaldns.k8s.io/v1alpha1/dnsendpoints").Do(ctx).Error()
 	})
 }
@@ -46,7 +45,7 @@ func (c *Cluster) NoExternalDNS(t testing.TB) {
 	if err := client.Delete().AbsPath(definitions, dnsEndpoints).Do(ctx).Error(); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, 30*time.Second, "the API server not to serve "+dnsEndpoints, func() error {
+	Eventually(t, Hang, "the API server not to serve "+dnsEndpoints, func() error {
 		var status int
 		if client.Get().AbsPath("/apis/externaldns.k8s.io/v1alpha1/dnsendpoints").Do(ctx).StatusCode(&status); status != http.StatusNotFound {
 			return fmt.Errorf("it answers %d", status)

@@ -100,6 +100,13 @@ func (f Fault) WithHeader(key, value string) Fault {
 	return f
 }
 
+// SuggestsWaiting lets an answer of the proxy's own ask for a pause in its
+// status, rather than in a header: as no load balancer does.
+func (f Fault) SuggestsWaiting(d time.Duration) Fault {
+	f.status.Details = &metav1.StatusDetails{RetryAfterSeconds: int32(d.Seconds())}
+	return f
+}
+
 // BreaksOff resets the connection when so much of the reply's body has been sent.
 func (f Fault) BreaksOff(after int64) Fault {
 	f.bytes = after

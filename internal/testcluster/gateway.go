@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -33,7 +32,7 @@ func (c *Cluster) HTTPRoutes(t testing.TB) {
 	if err != nil {
 		t.Fatalf("install the CustomResourceDefinition of HTTPRoutes: %v", err)
 	}
-	Eventually(t, 30*time.Second, "the API server to serve HTTPRoutes", func() error {
+	Eventually(t, Hang, "the API server to serve HTTPRoutes", func() error {
 		return client.Get().AbsPath("/apis/gateway.networking.k8s.io/v1/httproutes").Do(ctx).Error()
 	})
 }

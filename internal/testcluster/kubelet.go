@@ -293,7 +293,7 @@ func WaitingFor(reason, message string) corev1.ContainerStatus {
 func (k *Kubelet) AwaitPods(t testing.TB, n int) []*corev1.Pod {
 	t.Helper()
 	var pods []*corev1.Pod
-	Eventually(t, 30*time.Second, fmt.Sprintf("%d pods on %s", n, k.Node), func() error {
+	Eventually(t, Hang, fmt.Sprintf("%d pods on %s", n, k.Node), func() error {
 		pods = nil
 		for _, obj := range k.pods.List() {
 			if pod := obj.(*corev1.Pod); pod.Status.StartTime != nil && pod.DeletionTimestamp == nil {

@@ -153,7 +153,7 @@ func TestKubeletRunsWhatControllersMake(t *testing.T) {
 	k.Status(func(pod *corev1.Pod) corev1.PodStatus {
 		return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"legacy": testcluster.CrashLoop(1, 3)})
 	})
-	testcluster.Eventually(t, 20*time.Second, "the Deployment to have no ready pod", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the Deployment to have no ready pod", func() error {
 		d, err := c.Client().AppsV1().Deployments(namespace).Get(t.Context(), legacy.Name+"-legacy", metav1.GetOptions{})
 		if err == nil && d.Status.ReadyReplicas != 0 {
 			err = fmt.Errorf("it has %d", d.Status.ReadyReplicas)

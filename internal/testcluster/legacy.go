@@ -56,7 +56,7 @@ func (c *Cluster) Legacy(t testing.TB, namespace, name, image string, edit ...fu
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, time.Minute, "a ready pod behind the Service "+name, func() error {
+	Eventually(t, Hang, "a ready pod behind the Service "+name, func() error {
 		list, err := c.client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ import (
 
 const (
 	buildTimeout = 35 * time.Minute // on the slowest machine; usually it is built already
-	startTimeout = 2 * time.Minute
+	startTimeout = Hang
 	stopTimeout  = 5 * time.Second
 )
 

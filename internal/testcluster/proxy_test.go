@@ -117,7 +117,11 @@ func TestProxyFaults(t *testing.T) {
 			t.Parallel()
 			w := wire(t)
 			w.proxy.SetFault(testcluster.OnWrite(1, tc.fault))
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			limit := testcluster.Hang
+			if name == "blackhole" || name == "delay" {
+				limit = 3 * time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			if err := w.create(ctx, "x"); !tc.check(err) {
 				t.Errorf("the client got: %v", err)
@@ -194,7 +198,7 @@ func TestProxyStreamsAndDropsWatches(t *testing.T) {
 		if made, ok := event.Object.(*corev1.ConfigMap); !ok || made.Name != "seen" {
 			t.Errorf("got %v", event)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(testcluster.Hang):
 		t.Fatal("the event is held back")
 	}
 	w.proxy.DropWatches()
@@ -203,7 +207,7 @@ func TestProxyStreamsAndDropsWatches(t *testing.T) {
 		if open {
 			t.Error("an event instead of the end")
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(testcluster.Hang):
 		t.Fatal("the watch goes on")
 	}
 }
