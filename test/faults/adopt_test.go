@@ -25,7 +25,7 @@ func TestAdoptionIsCutOffAfterEveryWrite(t *testing.T) {
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			for _, at := range v.steps(t) {
+			for _, at := range v.point(t).steps {
 				t.Run("killed "+at.name, func(t *testing.T) {
 					t.Parallel()
 					cutOff(t, v, at.k, true, (*execution).killProviders)

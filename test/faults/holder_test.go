@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -49,7 +50,7 @@ func TestTwoRunsOnOneApplication(t *testing.T) {
 	a.apply(config{version: "v1", keep: 1})
 	v1 := a.name()
 	b := newWorkspaceIn(t, a.cluster, a.namespace)
-	b.apply(config{version: "v9", noMain: true, timeouts: `delete = "5s"`})
+	b.apply(config{version: "v9", noMain: true, timeouts: within("delete", firstLimit)})
 
 	goOn := make(chan struct{})
 	switching := a.when(http.MethodPatch, mainService, testcluster.Fault{}.BeforeReply(func() { <-goOn }))
@@ -58,7 +59,12 @@ func TestTwoRunsOnOneApplication(t *testing.T) {
 	holder := a.holderOf()
 
 	destroy := []string{"destroy", "-auto-approve", "-no-color", "-input=false"}
-	b.start(destroy...).fails("Application is locked", "is being changed by "+regexp.QuoteMeta(holder), "within 5s, which is `timeouts.delete`")
+	b.runsOut(func(limit time.Duration) *execution {
+		if limit > firstLimit {
+			b.givesTime("delete", firstLimit, limit)
+		}
+		return b.start(destroy...)
+	}, "Application is locked", "is being changed by "+regexp.QuoteMeta(holder), "within %s, which is `timeouts.delete`")
 	if got := a.holderOf(); got != holder {
 		t.Errorf("the Lease went from %s to %s", holder, got)
 	}
@@ -143,8 +149,10 @@ func TestTwoRunsCreateOneRelease(t *testing.T) {
 
 	b := newWorkspaceIn(t, a.cluster, a.namespace)
 	short := c
-	short.timeouts = `create = "5s"`
-	b.startApply(short).fails("Deployment is being worked on", `is being worked on by process \d+ on `, "within 5s, which is `timeouts.create`")
+	b.runsOut(func(limit time.Duration) *execution {
+		short.timeouts = within("create", limit)
+		return b.startApply(short)
+	}, "Deployment is being worked on", `is being worked on by process \d+ on `, "within %s, which is `timeouts.create`")
 	if len(b.state("switchback_deployment")) != 0 {
 		t.Error("it is in the state of the run that did not get it")
 	}

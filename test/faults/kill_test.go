@@ -87,7 +87,7 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 	for _, v := range verbs() {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			for _, at := range v.steps(t) {
+			for _, at := range v.point(t).steps {
 				t.Run(at.name, func(t *testing.T) {
 					t.Parallel()
 					kill := (*execution).killProviders
@@ -118,7 +118,7 @@ func TestInterruptedAfterEveryWrite(t *testing.T) {
 		}
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			for _, at := range v.steps(t) {
+			for _, at := range v.point(t).steps {
 				t.Run(at.name, func(t *testing.T) {
 					t.Parallel()
 					cutOff(t, v, at.k, false, (*execution).interrupt)
@@ -138,33 +138,19 @@ type step struct {
 // reads, not a heartbeat, of which a slow run has more, and not one that is made
 // again because the cluster's controllers came first.
 func (w *workspace) counts(r *testcluster.Request) bool {
-	if !r.Write() || strings.HasSuffix(r.Path, "/events") || heartbeat(r) {
+	if !r.Write() || strings.HasSuffix(r.Path, "/events") {
 		return false
 	}
-	for _, before := range slices.Backward(w.proxy.Requests()) {
+	requests := w.proxy.Requests()
+	if heartbeat(r, requests) {
+		return false
+	}
+	for _, before := range slices.Backward(requests) {
 		if before.Index < r.Index && before.Method == r.Method && before.Path == r.Path {
 			return before.Status != http.StatusConflict
 		}
 	}
 	return true
-}
-
-// steps are the verb's writes without a fault.
-func (v verb) steps(t *testing.T) []step {
-	t.Helper()
-	w := newWorkspace(t)
-	v.begin(w)
-	w.proxy.Reset()
-	if x := v.start(w); x.wait() != 0 {
-		t.Fatalf("without a fault:\n%s", x.text())
-	}
-	var steps []step
-	for i, write := range w.counted() {
-		if path := anonymous(write.Path, w.namespace); !v.leaves(path) {
-			steps = append(steps, step{i + 1, fmt.Sprintf("%02d %s %s", i+1, write.Method, path)})
-		}
-	}
-	return steps
 }
 
 // counted are the writes that count since the proxy's last reset.
@@ -175,9 +161,12 @@ func (w *workspace) counted() []testcluster.Request {
 // cutOff ends a verb after its k-th write, and makes sure that the next run goes on.
 func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) {
 	t.Helper()
-	w := newWorkspace(t)
+	w := newWorkspace(t).hasty()
 	main := w.cluster.WatchMain(t, w.namespace, application)
-	names := v.begin(w)
+	names := v.starts(w)
+	if v.copied() && slices.ContainsFunc(v.before, func(c config) bool { return !c.noMain }) {
+		ready(t, main, 2)
+	}
 
 	var fault testcluster.Fault
 	if lost {
@@ -196,7 +185,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	started <- x
 	x.reach(fmt.Sprintf("write %d", k), hit)
 	// A run that was interrupted after its last write has nothing left to fail.
-	if code := x.ends("cut off"); code == 0 && lost {
+	if code := x.wait(); code == 0 && lost {
 		t.Fatalf("a killed run succeeded:\n%s", x.text())
 	}
 	w.proxy.SetFault(nil)

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	_ "github.com/switchback-dev/terraform-provider-switchback/internal/provider" // built by a command: a result that Go has cached is not one of another provider
@@ -24,8 +25,11 @@ import (
 // of the command line still wins.
 const parallel = "8"
 
-// built is the provider of all workspaces.
-var built testcli.Provider
+// built is the provider of workspaces, in programs.
+var (
+	built    testcli.Provider
+	programs string
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -33,7 +37,8 @@ func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "faults-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
-		built, err = testcli.Build(context.Background(), dir, testcli.Options{})
+		programs = dir
+		built, err = testcli.Build(context.Background(), filepath.Join(dir, "released"), testcli.Options{})
 	}
 	if err = errors.Join(err, flag.Set("test.parallel", parallel)); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)

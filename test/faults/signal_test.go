@@ -18,10 +18,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// alive is a bound on liveness: two seconds are promised, and a busy machine is
-// granted more. Before, what was interrupted had ten minutes.
-const alive = 5 * time.Second
-
 // mainService is the path of the application's own address.
 const mainService = "/services/" + application + "$"
 
@@ -104,19 +100,15 @@ func (x *execution) makeReady() {
 	})
 }
 
-// ends checks that a signalled command ends soon, and returns how.
+// ends waits for the end of a signalled command, and returns how it ended. All
+// that a run in haste could wait for instead, pods, limits and clean-ups, would
+// take longer than any command may.
 func (x *execution) ends(why string) int {
 	x.w.t.Helper()
 	began := time.Now()
-	timer := time.NewTimer(alive)
-	defer timer.Stop()
-	select {
-	case <-x.Exited():
-	case <-timer.C:
-		x.w.t.Fatalf("%s: %v has not ended after %s:\n%s", why, x.Args(), alive, x.text())
-	}
-	x.w.t.Logf("%s: it ended with %d after %s", why, x.Code(), time.Since(began).Round(time.Millisecond))
-	return x.Code()
+	code := x.wait()
+	x.w.t.Logf("%s: it ended with %d after %s", why, code, time.Since(began).Round(time.Millisecond))
+	return code
 }
 
 // scaledDown fails the test unless the release has been asked for no pods.
@@ -143,11 +135,13 @@ func (w *workspace) resumes(c config) {
 
 func TestInterruptInACreate(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t)
+	w := newWorkspace(t).hasty()
 	x := w.startApply(unready)
 	x.waiting()
 	x.signal(syscall.SIGINT)
+	began := time.Now()
 	x.ends("SIGINT while pods start")
+	took := time.Since(began)
 
 	d := w.deployment()
 	if status := d.attribute(t, "status"); d.Status != "" || status != "cancelled" {
@@ -157,8 +151,14 @@ func TestInterruptInACreate(t *testing.T) {
 		t.Error("what depends on it was made all the same")
 	}
 	w.scaledDown(w.name())
+	began = time.Now()
 	plan := w.start("plan", "-no-color", "-input=false")
-	if plan.wait() != 0 || !strings.Contains(plan.text(), "switchback_deployment.api will be updated in-place") ||
+	code := plan.wait()
+	// Two seconds are promised to users. A machine on which a plan takes long is slow.
+	if planned := time.Since(began); took > max(2*time.Second, 3*planned) {
+		t.Errorf("it ended %s after the signal, and a plan takes %s", took, planned)
+	}
+	if code != 0 || !strings.Contains(plan.text(), "switchback_deployment.api will be updated in-place") ||
 		!strings.Contains(plan.text(), `"cancelled" -> "started"`) {
 		t.Fatalf("the plan is not to resume in place:\n%s", plan.text())
 	}
@@ -167,7 +167,7 @@ func TestInterruptInACreate(t *testing.T) {
 
 func TestSecondInterruptInACreate(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t)
+	w := newWorkspace(t).hasty()
 	x := w.startApply(unready)
 	x.waiting()
 	patched := w.when(http.MethodPatch, "/configmaps/", testcluster.Blackhole()) // the first one's clean-up hangs
@@ -183,7 +183,7 @@ func TestSecondInterruptInACreate(t *testing.T) {
 
 func TestTerminateInACreate(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t)
+	w := newWorkspace(t).hasty()
 	x := w.startApply(unready)
 	x.waiting()
 	x.signal(syscall.SIGTERM)
@@ -206,7 +206,7 @@ func TestInterruptInASwitch(t *testing.T) {
 					t.Cleanup(func() { close(ended) })
 					fault = testcluster.Fault{}.BeforeReply(func() { <-ended }) // done, and never replied to
 				}
-				w := newWorkspace(t)
+				w := newWorkspace(t).hasty()
 				watched := w.cluster.WatchMain(t, w.namespace, application)
 				w.apply(config{version: "v1", keep: 1})
 				v1 := w.name()
@@ -242,7 +242,7 @@ func TestInterruptInASwitch(t *testing.T) {
 // TestInterruptInADelete: a finalizer holds what is being removed.
 func TestInterruptInADelete(t *testing.T) {
 	t.Parallel()
-	w := newWorkspace(t)
+	w := newWorkspace(t).hasty()
 	w.apply(config{version: "v1", noMain: true})
 	name := w.name()
 	w.finalizer(name, `["test.switchback.dev/held"]`)
@@ -281,8 +281,10 @@ func TestDeadlineIsNotACancel(t *testing.T) {
 		t.Parallel()
 		w := newWorkspace(t)
 		c := unready
-		c.timeouts = `create = "5s"`
-		w.startApply(c).fails("within 5s, which is `timeouts.create`", "0 of 2 pods are available")
+		w.runsOut(func(limit time.Duration) *execution {
+			c.timeouts = within("create", limit)
+			return w.startApply(c)
+		}, "within %s, which is `timeouts.create`", "0 of 2 pods are available")
 		if found := w.state("switchback_deployment"); len(found) != 0 {
 			t.Errorf("a create that failed is in the state: %+v", found)
 		}
@@ -290,11 +292,15 @@ func TestDeadlineIsNotACancel(t *testing.T) {
 	t.Run("delete", func(t *testing.T) {
 		t.Parallel()
 		w := newWorkspace(t)
-		w.apply(config{version: "v1", noMain: true, timeouts: `delete = "5s"`})
+		w.apply(config{version: "v1", noMain: true, timeouts: within("delete", firstLimit)})
 		name := w.name()
 		w.finalizer(name, `["test.switchback.dev/held"]`)
-		w.start("destroy", "-auto-approve", "-no-color", "-input=false").fails(
-			"within 5s, which is `timeouts.delete`", `test\.switchback\.dev/held`)
+		w.runsOut(func(limit time.Duration) *execution {
+			if limit > firstLimit {
+				w.givesTime("delete", firstLimit, limit)
+			}
+			return w.start("destroy", "-auto-approve", "-no-color", "-input=false")
+		}, "within %s, which is `timeouts.delete`", `test\.switchback\.dev/held`)
 		if got := w.name(); got != name {
 			t.Errorf("the state has %q", got)
 		}
@@ -305,8 +311,10 @@ func TestDeadlineIsNotACancel(t *testing.T) {
 		w := newWorkspace(t)
 		w.apply(config{version: "v1", keep: 1})
 		v1 := w.name()
-		w.when(http.MethodPatch, mainService, testcluster.Blackhole())
-		w.startApply(config{version: "v2", keep: 1, mainTime: `update = "5s"`}).fails("within 5s, which is `timeouts.update`")
+		w.runsOut(func(limit time.Duration) *execution {
+			w.when(http.MethodPatch, mainService, testcluster.Blackhole())
+			return w.startApply(config{version: "v2", keep: 1, mainTime: within("update", limit)})
+		}, "within %s, which is `timeouts.update`")
 		w.proxy.SetFault(nil)
 		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+v1; got != want {
 			t.Errorf("deployment_id is %s, want %s", got, want)

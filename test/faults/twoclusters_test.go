@@ -215,6 +215,8 @@ func takeTurns(t *testing.T, p *pair) {
 // diesBetween kills a run when one of two clusters has its traffic on the new
 // release. Whoever comes next takes its Leases over, and brings both to one.
 func diesBetween(t *testing.T, p *pair, goOn func(*pair)) {
+	p.first.hasty()
+	p.second.hasty()
 	v1 := p.first.name()
 	switched, started := make(chan struct{}), make(chan *execution, 1)
 	var once sync.Once
