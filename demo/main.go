@@ -60,6 +60,11 @@ func run(ctx context.Context, o options) (err error) {
 		}
 	}()
 
+	if o.kubeconfig == "" { // what takes longest, while nothing else needs the processors
+		if _, err := devtools.Devcluster.Build(ctx, os.Stderr); err != nil {
+			return err
+		}
+	}
 	cli, err := devtools.TerraformCLI(ctx, os.Stderr)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ var Devcluster = Tool{
 	dir:     "tools/devcluster",
 	pkg:     ".",
 	ldflags: kubernetesFlags,
-	notice:  "a Kubernetes control plane; about 7 minutes the first time on 2 cores, seconds after that",
+	notice:  "a Kubernetes control plane; minutes the first time, seconds after that",
 }
 
 // Devnode is the kubelet, kube-proxy and kubectl in one program.
@@ -57,7 +57,7 @@ var Devnode = Tool{
 	dir:     "tools/devcluster",
 	pkg:     "./devnode",
 	ldflags: kubernetesFlags,
-	notice:  "what runs on a Kubernetes node; about a minute the first time, if devcluster is built",
+	notice:  "what runs on a Kubernetes node; a minute or two the first time, if devcluster is built",
 }
 
 // Images packs container images and serves them as a registry.
@@ -93,7 +93,7 @@ var OpenTofu = Tool{
 	dir:     "tools/tofu",
 	pkg:     "github.com/opentofu/opentofu/cmd/tofu",
 	ldflags: []string{"-s", "-w", "-X", "github.com/opentofu/opentofu/version.dev=no"},
-	notice:  "about 5 minutes the first time on 2 cores, seconds after that",
+	notice:  "OpenTofu; minutes the first time, seconds after that",
 }
 
 // KubernetesProvider is hashicorp/kubernetes, which a benchmark compares with.
@@ -102,12 +102,12 @@ var KubernetesProvider = Tool{
 	dir:     "tools/kubernetesprovider",
 	pkg:     "github.com/hashicorp/terraform-provider-kubernetes",
 	ldflags: []string{"-s", "-w"},
-	notice:  "another provider, to compare with; about a minute the first time on 2 cores",
+	notice:  "another provider, to compare with; a minute or two the first time",
 }
 
-// args are the arguments of go build, apart from the output.
+// args say to the go command what is built, and how.
 func (t Tool) args() []string {
-	return []string{"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " "), t.pkg}
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " "), t.pkg}
 }
 
 // key identifies what would be built: the module's versions, the files beside

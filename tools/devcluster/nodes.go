@@ -1,26 +1,29 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	nodefast "sigs.k8s.io/kwok/kustomize/stage/node/fast"
 	nodelease "sigs.k8s.io/kwok/kustomize/stage/node/heartbeat-with-lease"
 	podfast "sigs.k8s.io/kwok/kustomize/stage/pod/fast"
+	kwokapi "sigs.k8s.io/kwok/pkg/apis/internalversion"
 	"sigs.k8s.io/kwok/pkg/apis/v1alpha1"
-	kwokconfig "sigs.k8s.io/kwok/pkg/config"
-	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
+	"sigs.k8s.io/kwok/pkg/client/clientset/versioned"
+	kwok "sigs.k8s.io/kwok/pkg/kwok/controllers"
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
+	kwokclient "sigs.k8s.io/kwok/pkg/utils/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -70,46 +73,71 @@ func notSchedulable(node corev1.Node) bool {
 	return !ready || len(node.Spec.Taints) > 0
 }
 
+// startKwok runs kwok's controllers, which play the nodes. Its command would be
+// less to write: it brings kustomize and a server along, which take a while to
+// compile and have nothing to do here.
 func (p *controlPlane) startKwok(ctx context.Context) error {
-	content, err := stages()
+	played, err := stages()
 	if err != nil {
 		return fmt.Errorf("stages: %w", err)
 	}
-	file := filepath.Join(p.dir, "stages.yaml")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
+	cfg := kwok.Config{
+		Clock:                         clock.RealClock{},
+		LocalStages:                   played,
+		ManageNodesWithLabelSelector:  "type=kwok",
+		CIDR:                          "10.244.0.0/16",
+		NodeIP:                        "127.0.0.1",
+		PodPlayStageParallelism:       4,
+		NodePlayStageParallelism:      4,
+		NodeLeaseDurationSeconds:      40,
+		NodeLeaseParallelism:          4,
+		PodsOnNodeSyncParallelism:     1,
+		EnablePodsOnNodeSyncListPager: true,
+	}
+	if cfg.ID, err = kwok.Identity(); err != nil {
 		return err
 	}
-	args := []string{
-		"--kubeconfig=" + p.kubeconfig,
-		"--config=" + file,
-		"--manage-nodes-with-label-selector=type=kwok",
-		"--cidr=10.244.0.0/16",
-		"--node-ip=127.0.0.1",
-		"--node-lease-duration-seconds=40",
-		"--v=WARN",
+	if err := clients(p.kubeconfig, &cfg); err != nil {
+		return err
 	}
-	// kwok's configuration and log level come from os.Args, whatever the
-	// command is given.
-	os.Args = append([]string{"kwok"}, args...)
-	global := pflag.NewFlagSet("global", pflag.ContinueOnError)
-	global.ParseErrorsAllowlist.UnknownFlags = true
-	global.Usage = func() {}
-	ctx, _ = kwoklog.InitFlags(ctx, global)
-	ctx, err = kwokconfig.InitFlags(ctx, global)
+	controller, err := kwok.NewController(cfg)
 	if err != nil {
 		return err
 	}
-	command := kwok.NewCommand(ctx)
-	command.Version = "" // its --version flag collides with the components'
-	command.PersistentFlags().AddFlagSet(global)
-	command.SetArgs(args)
-	p.spawn("kwok", func() error { return command.ExecuteContext(ctx) })
+	ctx = kwoklog.NewContext(ctx, kwoklog.NewLogger(os.Stderr, kwoklog.LevelWarn))
+	p.spawn("kwok", func() error {
+		if err := controller.Start(ctx); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
 	return nil
+}
+
+// clients are kwok's, without a limit of their own.
+func clients(kubeconfig string, cfg *kwok.Config) error {
+	set, err := kwokclient.NewClientset("", kubeconfig)
+	if err != nil {
+		return err
+	}
+	config, err := set.ToRESTConfig()
+	if err != nil {
+		return err
+	}
+	cfg.ImpersonatingDynamicClient, cfg.ImpersonatingTypedClient = set.ToImpersonatingDynamicClient(), set.ToImpersonatingTypedClient()
+	var errs [5]error
+	cfg.DynamicClient, errs[0] = set.ToDynamicClient()
+	cfg.RESTMapper, errs[1] = set.ToRESTMapper()
+	cfg.RESTClient, errs[2] = rest.RESTClientFor(config)
+	cfg.TypedClient, errs[3] = kubernetes.NewForConfig(config)
+	cfg.TypedKwokClient, errs[4] = versioned.NewForConfig(config)
+	return errors.Join(errs[:]...)
 }
 
 // stages is kwok's default behaviour, plus ours for images whose names ask for
 // another one.
-func stages() ([]byte, error) {
+func stages() (map[kwokapi.StageResourceRef][]*kwokapi.Stage, error) {
 	var ready, failing v1alpha1.Stage
 	if err := yaml.UnmarshalStrict([]byte(podfast.DefaultPodReady), &ready); err != nil {
 		return nil, err
@@ -129,28 +157,31 @@ func stages() ([]byte, error) {
 	selectImages(slow, v1alpha1.SelectorOpDoesNotExist, words[1:]...)
 	selectImages(&ready, v1alpha1.SelectorOpDoesNotExist, words...)
 
-	all := [][]byte{
-		[]byte(nodefast.DefaultNodeInit),
-		[]byte(nodelease.DefaultNodeHeartbeatWithLease),
-		[]byte(podfast.DefaultPodComplete),
-		[]byte(podfast.DefaultPodDelete),
-	}
-	ours := []*v1alpha1.Stage{&ready, slow}
+	all := []*v1alpha1.Stage{&ready, slow}
 	for _, f := range failures {
 		stage := failing.DeepCopy()
 		stage.Name = "pod-" + f.word
 		stage.Spec.Next.Event = &v1alpha1.StageEvent{Type: corev1.EventTypeWarning, Reason: f.reason, Message: f.message}
 		selectImages(stage, v1alpha1.SelectorOpExists, f.word)
-		ours = append(ours, stage)
+		all = append(all, stage)
 	}
-	for _, stage := range ours {
-		content, err := yaml.Marshal(stage)
-		if err != nil {
+	for _, text := range []string{nodefast.DefaultNodeInit, nodelease.DefaultNodeHeartbeatWithLease, podfast.DefaultPodComplete, podfast.DefaultPodDelete} {
+		stage := &v1alpha1.Stage{}
+		if err := yaml.UnmarshalStrict([]byte(text), stage); err != nil {
 			return nil, err
 		}
-		all = append(all, content)
+		all = append(all, stage)
 	}
-	return bytes.Join(all, []byte("\n---\n")), nil
+	played := map[kwokapi.StageResourceRef][]*kwokapi.Stage{}
+	for _, stage := range all {
+		v1alpha1.SetObjectDefaults_Stage(stage)
+		internal, err := kwokapi.ConvertToInternalStage(stage)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", stage.Name, err)
+		}
+		played[internal.Spec.ResourceRef] = append(played[internal.Spec.ResourceRef], internal)
+	}
+	return played, nil
 }
 
 // selectImages narrows a stage to pods with, or without, a container whose
