@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -26,15 +25,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// These tests mostly wait for controllers and drains. A -parallel of the command
-// line still wins.
-func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(testcluster.Run(m))
-}
+func TestMain(m *testing.M) { os.Exit(testcluster.Run(m)) }
 
 const drain = 300 * time.Millisecond
 

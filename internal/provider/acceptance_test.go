@@ -1,15 +1,12 @@
 package provider_test
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"regexp"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +39,6 @@ import (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	waitTogether()
 	dir, err := os.MkdirTemp("", "provider-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -51,20 +47,6 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	builtDir = dir
 	return testcluster.Run(m)
-}
-
-// waitTogether runs more tests at a time than there are processors, unless the
-// command line says how many: they wait for the cluster most of the time.
-func waitTogether() {
-	const atOnce = 6
-	flag.Parse()
-	said := false
-	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
-	if !said && runtime.GOMAXPROCS(0) < atOnce {
-		if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
-			panic(err)
-		}
-	}
 }
 
 // terraformCLI finds the CLI, or builds it, when the first test needs it. From

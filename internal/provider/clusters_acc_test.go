@@ -42,7 +42,7 @@ func on(clusters ...string) string {
 // The second cluster is expensive: all tests of several clusters share it.
 func TestAccSeveralClusters(t *testing.T) {
 	t.Parallel()
-	west := testcluster.Start(t)
+	west := testcluster.Clusters(t, 2)[1]
 	tests := map[string]func(t *testing.T, p *pair){
 		"create and switch on both":                 switchOnBoth,
 		"add a cluster":                             addCluster,

@@ -32,7 +32,7 @@ func TestAccExamples(t *testing.T) {
 			w.Env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
 			var more []*lab
 			if dir == "many-clusters" {
-				more = append(more, l.elsewhere(testcluster.Start(t)))
+				more = append(more, l.elsewhere(testcluster.Clusters(t, 2)[1]))
 				w.Env = append(w.Env, fmt.Sprintf(`TF_VAR_kubeconfigs={"east":%q,"west":%q}`, l.cluster.KubeconfigPath, more[0].cluster.KubeconfigPath))
 			}
 			if dir == "adopt" { // its Service is there before

@@ -132,7 +132,7 @@ func noRemoval(r *testcluster.Request, _ int) testcluster.Fault {
 // Three clusters are expensive: all of these tests share them.
 func TestAccThreeClusters(t *testing.T) {
 	t.Parallel()
-	clusters := []*testcluster.Cluster{testcluster.Shared(t), testcluster.Start(t), testcluster.Start(t)}
+	clusters := testcluster.Clusters(t, 3)
 	tests := map[string]func(t *testing.T, f *trio){
 		"a create fails on one, and the others go on":   createWithoutOne,
 		"a create fails on one, and on all":             createOnNone,

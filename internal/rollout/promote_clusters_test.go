@@ -174,7 +174,7 @@ func refuseService(after int) func(*testcluster.Request, int) testcluster.Fault 
 // on one cluster, and that the next apply goes on from there.
 func TestPromotionOverClusters(t *testing.T) {
 	t.Parallel()
-	clusters := []*testcluster.Cluster{testcluster.Shared(t), testcluster.Start(t), testcluster.Start(t)}
+	clusters := testcluster.Clusters(t, 3)
 	tests := map[string]func(*testing.T, *spanning){
 		"one fails at each step, all or none":     oneFailsAllOrNone,
 		"one fails at each step, the others go":   oneFailsOthersGo,

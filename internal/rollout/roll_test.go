@@ -414,7 +414,7 @@ func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what st
 func TestOneOfTwoClustersFails(t *testing.T) {
 	t.Parallel()
 	s := inPlace(t)
-	second := testcluster.Start(t)
+	second := testcluster.Clusters(t, 2)[1]
 	far := &life{t: t, cluster: second, proxy: second.Proxy(t), namespace: s.namespace, owners: s.owners, names: s.names}
 	_, err := second.Client().CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}, metav1.CreateOptions{})
 	if err != nil {

@@ -22,7 +22,7 @@ var continues = release.Rollout{OnFailure: release.FailureContinue}
 // the second and the third.
 func TestRollout(t *testing.T) {
 	t.Parallel()
-	clusters := []*testcluster.Cluster{testcluster.Shared(t), testcluster.Start(t), testcluster.Start(t)}
+	clusters := testcluster.Clusters(t, 3)
 	tests := map[string]func(t *testing.T, f *fleet){
 		"an abort leaves the later clusters alone":        abortsEarly,
 		"the others go on, and the next goes on there":    goesOnThere,

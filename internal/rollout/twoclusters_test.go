@@ -18,7 +18,7 @@ import (
 // The second cluster is expensive: all tests of two clusters share it.
 func TestTwoClusters(t *testing.T) {
 	t.Parallel()
-	west := testcluster.Start(t)
+	west := testcluster.Clusters(t, 2)[1]
 	for name, test := range map[string]func(*testing.T, *everywhere){
 		"two promotions take turns":                 takeTurns,
 		"many promotions take turns":                manyTakeTurns,

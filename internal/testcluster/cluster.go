@@ -3,11 +3,14 @@ package testcluster
 import (
 	"crypto/rand"
 	"errors"
+	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,8 +21,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// KubeconfigEnv names the environment variable with the kubeconfig of a
-// cluster to use instead of the shared one.
+// KubeconfigEnv names the environment variable with the kubeconfigs of clusters
+// that are there already, separated as in PATH: the first one is the shared one,
+// the others are those of [Clusters].
 const KubeconfigEnv = "SWITCHBACK_TEST_KUBECONFIG"
 
 // Cluster is a Kubernetes cluster and its administrator's access to it.
@@ -29,43 +33,121 @@ type Cluster struct {
 
 	client  *kubernetes.Clientset
 	process *process // nil for a cluster that was there before
+	shared  bool     // by all tests of the process: none may stop it
 }
 
-var shared = sync.OnceValues(func() (*Cluster, error) {
-	if path := os.Getenv(KubeconfigEnv); path != "" {
-		return connect(path, nil)
+// pool has the clusters that the tests of the process share.
+var pool struct {
+	mu       sync.Mutex
+	clusters []func() (*Cluster, error)
+}
+
+// pooled is the pool's cluster with a number, started when the first test asks.
+func pooled(n int) (*Cluster, error) {
+	pool.mu.Lock()
+	for i := len(pool.clusters); i <= n; i++ {
+		pool.clusters = append(pool.clusters, sync.OnceValues(func() (*Cluster, error) { return share(i) }))
 	}
-	return start()
-})
+	get := pool.clusters[n]
+	pool.mu.Unlock()
+	return get()
+}
 
-// sharedUsed tells Run whether there is a cluster to stop.
-var sharedUsed atomic.Bool
+// share takes a cluster that is there, or else starts one.
+func share(n int) (c *Cluster, err error) {
+	if there := filepath.SplitList(os.Getenv(KubeconfigEnv)); n < len(there) {
+		c, err = connect(there[n], nil)
+	} else {
+		c, err = start()
+	}
+	if err == nil {
+		c.shared = true
+	}
+	return c, err
+}
 
-// Run runs the tests and stops the shared cluster. Use it in TestMain:
+// Run runs the tests, as many at once as this machine bears (unless the command
+// line says how many), and stops the clusters that they shared. Use it in
+// TestMain:
 //
 //	func TestMain(m *testing.M) { os.Exit(testcluster.Run(m)) }
 //
-// Without it, the cluster ends a moment after the test process does.
+// Without it, the clusters end a moment after the test process does.
 func Run(m *testing.M) int {
+	if err := bear(ThisMachine()); err != nil {
+		fmt.Fprintln(os.Stderr, "testcluster:", err)
+		return 1
+	}
 	code := m.Run()
-	if sharedUsed.Load() {
-		if c, err := shared(); err == nil && c.process != nil {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	for _, get := range pool.clusters {
+		if c, err := get(); err == nil && c.process != nil {
 			c.process.stop()
 		}
 	}
 	return code
 }
 
+// bear sets how many tests run at once.
+func bear(machine Machine) error {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if said {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(machine.Parallel()))
+}
+
 // Shared returns the cluster that all tests of the process share, started when
 // the first one asks.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
-	sharedUsed.Store(true)
-	c, err := shared()
-	if err != nil {
-		t.Fatalf("the shared test cluster: %v", err)
+	return Clusters(t, 1)[0]
+}
+
+// Clusters returns so many clusters, the first of which is the shared one. The
+// tests of the process share the others, too, and must not stop them: see
+// [Start].
+func Clusters(t testing.TB, n int) []*Cluster {
+	t.Helper()
+	var all []*Cluster
+	for i := range n {
+		c, err := pooled(i)
+		if err != nil {
+			t.Fatalf("the shared test cluster %d: %v", i+1, err)
+		}
+		all = append(all, c)
 	}
-	return c
+	return all
+}
+
+// Up starts so many clusters, for the tests of several processes: their
+// kubeconfigs are for [KubeconfigEnv]. They end with down, and in any case with
+// this process.
+func Up(n int) (kubeconfigs []string, down func(), err error) {
+	processes, errs := make([]*process, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { processes[i], errs[i] = startProcess() })
+	}
+	wg.Wait()
+	down = func() {
+		for _, p := range processes {
+			if p != nil {
+				p.stop()
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		down()
+		return nil, nil, err
+	}
+	for _, p := range processes {
+		kubeconfigs = append(kubeconfigs, p.kubeconfig)
+	}
+	return kubeconfigs, down, nil
 }
 
 // Start starts a cluster for this test alone, which is stopped at its end.
@@ -137,10 +219,8 @@ func (c *Cluster) own(t testing.TB) *process {
 	if c.process == nil {
 		t.Fatal("this cluster was not started by the tests, who must not stop it")
 	}
-	if sharedUsed.Load() {
-		if s, err := shared(); err == nil && s == c {
-			t.Fatal("the shared cluster is not one test's to stop: use testcluster.Start")
-		}
+	if c.shared {
+		t.Fatal("a shared cluster is not one test's to stop: use testcluster.Start")
 	}
 	return c.process
 }

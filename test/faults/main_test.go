@@ -8,8 +8,6 @@ package faults_test
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +17,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
-
-// These tests mostly wait for dead holders' Leases to expire: more of them at
-// once than there are processors is the only way to be done soon. A -parallel
-// of the command line still wins.
-const parallel = "8"
 
 // built is the provider of workspaces, in programs.
 var (
@@ -40,7 +33,7 @@ func run(m *testing.M) int {
 		programs = dir
 		built, err = testcli.Build(context.Background(), filepath.Join(dir, "released"), testcli.Options{})
 	}
-	if err = errors.Join(err, flag.Set("test.parallel", parallel)); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		return 1
 	}

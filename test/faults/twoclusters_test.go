@@ -140,7 +140,7 @@ func (p *pair) agree(name string) {
 // The second cluster is expensive: all tests of two clusters share it.
 func TestTwoWorkspacesOnTwoClusters(t *testing.T) {
 	t.Parallel()
-	west := testcluster.Start(t)
+	west := testcluster.Clusters(t, 2)[1]
 	t.Run("take turns", func(t *testing.T) { t.Parallel(); takeTurns(t, onTwoClusters(t, west)) })
 	for name, goOn := range map[string]func(p *pair){
 		"the other one promotes": func(p *pair) {

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+const module = "github.com/switchback-dev/terraform-provider-switchback/"
+
+// concurrent are the packages with goroutines of their own, or that are there to
+// be used by several: their tests, and those below them, run with the race
+// detector. The others only start what these have, and run without.
+var concurrent = []string{
+	"internal/cluster", "internal/rollout", "internal/group", "internal/traffic", "internal/logs", "internal/testcluster",
+}
+
+// timeout ends a package whose tests hang. None takes a tenth of it.
+const timeout = "40m"
+
+// plan is what is run: packages with the race detector and packages without, so
+// many programs of each at once.
+type plan struct {
+	parts     []part
+	clustered int // packages whose tests have clusters
+}
+
+type part struct {
+	race      bool
+	programs  int
+	packages  []string
+	arguments []string
+}
+
+// tested is a package as go list shows it.
+type tested struct {
+	path      string
+	clustered bool
+}
+
+func newPlan(ctx context.Context, patterns, arguments []string, raceAll bool, machine testcluster.Machine) (plan, error) {
+	const format = `{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}`
+	command := exec.CommandContext(ctx, "go", append([]string{"list", "-f", format}, patterns...)...)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		return plan{}, fmt.Errorf("go list: %w", err)
+	}
+	var packages []tested
+	for line := range strings.Lines(string(output)) {
+		fields := strings.Fields(line)
+		packages = append(packages, tested{fields[0], slices.Contains(fields[1:], module+"internal/testcluster")})
+	}
+	return divide(packages, arguments, raceAll, machine.Programs()), nil
+}
+
+// divide makes the parts. The programs that may run at once are shared by both:
+// where there is only one, the parts take turns.
+func divide(packages []tested, arguments []string, raceAll bool, programs int) plan {
+	var p plan
+	raced, plain := part{race: true, arguments: arguments}, part{arguments: arguments}
+	for _, t := range packages {
+		if t.clustered {
+			p.clustered++
+		}
+		to := &plain
+		if raceAll || isConcurrent(t.path) {
+			to = &raced
+		}
+		to.packages = append(to.packages, t.path)
+	}
+	for _, part := range []part{raced, plain} {
+		if len(part.packages) > 0 {
+			p.parts = append(p.parts, part)
+		}
+	}
+	for i := range p.parts {
+		p.parts[i].programs = max(1, (programs+i)/len(p.parts)) // the odd one is for the second part
+	}
+	return p
+}
+
+func isConcurrent(path string) bool {
+	return slices.ContainsFunc(concurrent, func(dir string) bool {
+		return path == module+dir || strings.HasPrefix(path, module+dir+"/")
+	})
+}
+
+// args are the go command's.
+func (p part) args() []string {
+	args := []string{"test", "-json", "-timeout", timeout, "-p", fmt.Sprint(p.programs)}
+	if p.race {
+		args = append(args, "-race")
+	}
+	return append(append(args, p.packages...), p.arguments...)
+}
+
+// runParts runs all parts at once, and writes their events as if they were one.
+func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, error) {
+	codes, errs := make([]int, len(p.parts)), make([]error, len(p.parts))
+	var wg sync.WaitGroup
+	events := &events{to: stdout}
+	for i, part := range p.parts {
+		wg.Go(func() {
+			command := exec.Command("go", part.args()...) //nolint:noctx // a signal ends it
+			command.Stderr = stderr
+			output, err := command.StdoutPipe()
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			copied := make(chan struct{})
+			go func() { defer close(copied); events.copy(output) }()
+			codes[i], errs[i] = waitAfter(ctx, command, copied)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return 1, err
+		}
+	}
+	return slices.Max(append(codes, 0)), nil
+}
+
+// waitAfter is wait for a command whose output somebody reads: its end must not
+// close what is not read yet.
+func waitAfter(ctx context.Context, command *exec.Cmd, read <-chan struct{}) (int, error) {
+	if err := command.Start(); err != nil {
+		return 1, err
+	}
+	select {
+	case <-read:
+	case <-ctx.Done():
+		_ = command.Process.Signal(os.Interrupt)
+		<-read
+	}
+	return exitCode(command.Wait())
+}
+
+// events writes whole lines, whoever they come from.
+type events struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (e *events) copy(from io.Reader) {
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			e.mu.Lock()
+			_, _ = e.to.Write(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
+			e.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+)
+
+func TestPackagesWithGoroutinesRunWithTheRaceDetector(t *testing.T) {
+	t.Parallel()
+	var packages []tested
+	for _, dir := range []string{"internal/release", "internal/rollout", "internal/rolloutlike", "internal/testcluster/cmd/testrun", "internal/provider", "test/faults"} {
+		packages = append(packages, tested{module + dir, dir != "internal/release"})
+	}
+	names := func(p part) string {
+		return strings.ReplaceAll(strings.Join(p.packages, " "), module, "")
+	}
+	p := divide(packages, []string{"-run", "X"}, false, 3)
+	if len(p.parts) != 2 || !p.parts[0].race || p.parts[1].race || p.clustered != 5 {
+		t.Fatalf("the plan is %+v", p)
+	}
+	if got := names(p.parts[0]); got != "internal/rollout internal/testcluster/cmd/testrun" {
+		t.Errorf("with the race detector: %s", got)
+	}
+	if got := names(p.parts[1]); got != "internal/release internal/rolloutlike internal/provider test/faults" {
+		t.Errorf("without: %s", got)
+	}
+	if p.parts[0].programs != 1 || p.parts[1].programs != 2 {
+		t.Errorf("3 programs are %d and %d", p.parts[0].programs, p.parts[1].programs)
+	}
+	args := strings.Join(p.parts[0].args(), " ")
+	if !strings.HasPrefix(args, "test -json -timeout 40m -p 1 -race "+module) || !strings.HasSuffix(args, " -run X") {
+		t.Errorf("go %s", args)
+	}
+	all := divide(packages, nil, true, 3)
+	if len(all.parts) != 1 || !all.parts[0].race || len(all.parts[0].packages) != 6 || all.parts[0].programs != 3 {
+		t.Errorf("with the race detector for all: %+v", all)
+	}
+}
+
+// TestTofuTestsExist: a test that was renamed would run with no OpenTofu, and
+// nobody would notice.
+func TestTofuTestsExist(t *testing.T) {
+	t.Parallel()
+	root, err := devtools.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "internal", "provider", "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(content, -1) {
+			names = append(names, string(match[1]))
+		}
+	}
+	for _, name := range differ {
+		if !slices.Contains(names, name) {
+			t.Errorf("there is no %s in internal/provider", name)
+		}
+	}
+}
+
+// TestAFailureOfEitherPartFails runs two parts of one test each, in a module of
+// its own.
+func TestAFailureOfEitherPartFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second string
+		code          int
+	}{
+		"none":   {"", "", 0},
+		"first":  {`t.Fatal("no")`, "", 1},
+		"second": {"", `t.Fatal("no")`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(path, text string) {
+				path = filepath.Join(dir, path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("go.mod", "module example.com\n\ngo 1.26\n")
+			write("a/a_test.go", "package a\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) { "+c.first+" }\n")
+			write("b/b_test.go", "package b\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) { "+c.second+" }\n")
+			t.Chdir(dir)
+			p := plan{parts: []part{{programs: 1, packages: []string{"./a"}}, {programs: 1, packages: []string{"./b"}}}}
+			var events, complaints bytes.Buffer
+			code, err := p.runParts(t.Context(), &events, &complaints)
+			if err != nil || code != c.code {
+				t.Errorf("it ends with %d, %v: %s", code, err, complaints.String())
+			}
+			for _, test := range []string{`"Test":"TestA"`, `"Test":"TestB"`} {
+				if !strings.Contains(events.String(), test) {
+					t.Errorf("%s is not among the events:\n%s", test, events.String())
+				}
+			}
+		})
+	}
+}
+
+func TestAnExitCodeIsKept(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]int{"exit 0": 0, "exit 3": 3, "kill -9 $$": 1} {
+		if code, err := wait(t.Context(), exec.Command("sh", "-c", script)); code != want || err != nil {
+			t.Errorf("%s: %d, %v, want %d", script, code, err, want)
+		}
+	}
+	// A signal to us is one to the tests, and we wait for their end.
+	ctx, cancel := context.WithCancel(t.Context())
+	command := exec.Command("sh", "-c", `trap 'kill $!; exit 7' INT; sleep 600 >/dev/null & echo ready; wait`)
+	command.Stdout = calls(cancel)
+	if code, err := wait(ctx, command); code != 7 || err != nil {
+		t.Errorf("it ended with %d, %v", code, err)
+	}
+}
+
+// calls is called when something is written.
+type calls func()
+
+func (c calls) Write(p []byte) (int, error) { c(); return len(p), nil }
