@@ -22,6 +22,7 @@ type Tool struct {
 	Name    string   // the program's name
 	dir     string   // its module, below the repository's root
 	pkg     string   // what to build
+	gcflags []string // for the compiler, each for the packages that it names
 	ldflags []string // for the linker
 	notice  string   // what a person who waits wants to know
 }
@@ -42,11 +43,27 @@ var kubernetesFlags = []string{
 	"-X", kubernetesVersion + ".buildDate=2026-01-01T00:00:00Z",
 }
 
+// compiledFast are the compiler's flags for all of Kubernetes' programs. Nobody
+// debugs them, and what is generated, or is Kubernetes' own, is most of what is
+// compiled and little of what costs time when they run: the libraries below do.
+var compiledFast = withoutInlining("kubernetes", "api", "client-go/applyconfigurations", "client-go/informers", "client-go/kubernetes", "client-go/listers")
+
+// withoutInlining are flags by which nothing of Kubernetes has debug information,
+// and these parts of it are not optimized across functions.
+func withoutInlining(parts ...string) []string {
+	flags := []string{"all=-dwarf=false"}
+	for _, part := range parts {
+		flags = append(flags, "k8s.io/"+part+"/...=-dwarf=false -l")
+	}
+	return flags
+}
+
 // Devcluster is a Kubernetes control plane with simulated nodes in one process.
 var Devcluster = Tool{
 	Name:    "devcluster",
 	dir:     "tools/devcluster",
 	pkg:     ".",
+	gcflags: compiledFast,
 	ldflags: kubernetesFlags,
 	notice:  "a Kubernetes control plane; minutes the first time, seconds after that",
 }
@@ -56,6 +73,7 @@ var Devnode = Tool{
 	Name:    "devnode",
 	dir:     "tools/devcluster",
 	pkg:     "./devnode",
+	gcflags: compiledFast,
 	ldflags: kubernetesFlags,
 	notice:  "what runs on a Kubernetes node; a minute or two the first time, if devcluster is built",
 }
@@ -107,7 +125,11 @@ var KubernetesProvider = Tool{
 
 // args say to the go command what is built, and how.
 func (t Tool) args() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " "), t.pkg}
+	args := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " ")}
+	for _, flags := range t.gcflags {
+		args = append(args, "-gcflags", flags)
+	}
+	return append(args, t.pkg)
 }
 
 // key identifies what would be built: the module's versions, the files beside
