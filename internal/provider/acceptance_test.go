@@ -28,13 +28,14 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// The acceptance tests run the provider through a real terraform or tofu
-// against a real API server: TestAcc… in the files *_acc_test.go. Each has a
-// namespace of its own, and all run in parallel.
+// The acceptance tests run the provider as Terraform does, against a real API
+// server: TestAcc… in the files *_acc_test.go. Each has a namespace of its own,
+// and all run in parallel.
 //
-// Tests of what a plan or state holds use terraform-plugin-testing. Those that
-// need warnings, several states or a command that it does not run (-replace,
-// state rm, -refresh-only) use a workspace, see workspace_test.go.
+// Tests of what a plan, a state and diagnostics hold run in this process, see
+// inprocess_test.go. What only a CLI does, such as output, taint, interrupts,
+// import blocks and expressions of its language, runs through a real terraform
+// or tofu, see workspace_test.go.
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -77,8 +78,6 @@ var timing = rollout.Timing{
 func newProviderServer() (tfprotov6.ProviderServer, error) {
 	return providerserver.NewProtocol6WithError(provider.NewWithTiming(timing))()
 }
-
-var factories = map[string]func() (tfprotov6.ProviderServer, error){"switchback": newProviderServer}
 
 // lab is what an acceptance test works with: a namespace of its own on one
 // cluster.

@@ -19,7 +19,7 @@ import (
 
 func TestAccNamespaceThatIsNotThere(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.applyFails(l.config(l.deployment(`namespace = "nowhere"`))).tells("Namespace is not there", "nowhere")
 	w.wantAbsent(theDeployment)
 }
@@ -43,7 +43,7 @@ func policyRules(features ...cluster.Feature) (rules, clusterRules []rbacv1.Poli
 func TestAccMissingPermissionsAreListed(t *testing.T) {
 	l := newLab(t)
 	rules, clusterRules := policyRules(cluster.FeatureRefresh)
-	w := l.workspace()
+	w := l.inProcess()
 	l.provider = connection(l.cluster.RestrictedKubeconfig(t, l.namespace, rules, clusterRules...))
 	r := w.applyFails(l.config(l.deployment()))
 	r.tells("Permissions are missing",
@@ -69,7 +69,7 @@ func TestAccLeastPrivilegeIsEnough(t *testing.T) {
 			l := newLab(t)
 			rules, clusterRules := policyRules(features...)
 			l.provider = connection(l.cluster.RestrictedKubeconfig(t, l.namespace, rules, clusterRules...))
-			w, watch := l.workspace(), l.watchMain()
+			w, watch := l.inProcess(), l.watchMain()
 			for _, tag := range []string{"v1", "v2", "v3"} {
 				w.apply(l.config(l.deployment(image(tag), createFirst), l.main()))
 			}
@@ -88,7 +88,7 @@ func TestAccWrongClusterIsNeverWrittenTo(t *testing.T) {
 	l := newLab(t)
 	kubeSystem, err := l.cluster.Client().CoreV1().Namespaces().Get(t.Context(), "kube-system", metav1.GetOptions{})
 	l.must(err)
-	w := l.workspace()
+	w := l.inProcess()
 	l.provider = connection(l.cluster.KubeconfigPath, `expected_uid = "00000000-0000-0000-0000-000000000000"`)
 	w.applyFails(l.config(l.deployment())).tells("Wrong cluster", "expected_uid", string(kubeSystem.UID))
 	l.wantNothingLeft()
@@ -229,7 +229,7 @@ func TestAccTheOnlyClusterIsUnreachable(t *testing.T) {
 	l := newLab(t)
 	proxy := l.cluster.Proxy(t)
 	l.provider = connection(proxy.KubeconfigPath)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(tag string) string { return l.config(l.deployment(image(tag)), l.main()) }
 	w.apply(config("v1"))
 	before := resourcesOf(w.stateText())

@@ -95,7 +95,7 @@ func (i invoked) refused(texts ...string) {
 
 func TestActionsOnADeployment(t *testing.T) {
 	l := newLab(t)
-	w, p := l.workspace(), l.speak()
+	w, p := l.inProcess(), l.speak()
 	config := l.config(
 		l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`, `replicas = 2`),
 		l.main(`deployment_id = switchback_deployment.api["v1"].id`),
@@ -131,7 +131,7 @@ func TestActionsOnADeployment(t *testing.T) {
 // An action that has no time left says which setting that was.
 func TestActionThatTakesTooLong(t *testing.T) {
 	l := newLab(t)
-	w, proxy := l.workspace(), l.cluster.Proxy(t)
+	w, proxy := l.inProcess(), l.cluster.Proxy(t)
 	w.apply(l.config(l.deployment()))
 	before := l.wantPods(nameOf("v1"), 1)
 	p := l.speakThrough(proxy)
@@ -219,7 +219,7 @@ func TestActionsCheckTheirConfiguration(t *testing.T) {
 
 func TestActionRollback(t *testing.T) {
 	l := newLab(t)
-	w, p := l.workspace(), l.speak()
+	w, p := l.inProcess(), l.speak()
 	watch := l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(2)))
@@ -269,7 +269,7 @@ func TestActionRollback(t *testing.T) {
 // A switch that fails half way is taken back, and the state's owner stays.
 func TestActionRollbackThatFails(t *testing.T) {
 	l := newLab(t)
-	w, watch, proxy := l.workspace(), l.watchMain(), l.cluster.Proxy(t)
+	w, watch, proxy := l.inProcess(), l.watchMain(), l.cluster.Proxy(t)
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(1)))
 	}
@@ -291,7 +291,7 @@ func TestActionRollbackThatFails(t *testing.T) {
 // What was stopped is started before any traffic moves.
 func TestActionRollbackToWhatIsStopped(t *testing.T) {
 	l := newLab(t)
-	w, p, watch := l.workspace(), l.speak(), l.watchMain()
+	w, p, watch := l.inProcess(), l.speak(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst, "replicas = 2"), l.main(keepPrevious(1)))
 	}
@@ -311,7 +311,7 @@ func TestActionRollbackToWhatIsStopped(t *testing.T) {
 // now, so nothing is done.
 func TestActionRollbackOfWhatHasMovedMeanwhile(t *testing.T) {
 	l := newLab(t)
-	w, watch, proxy := l.workspace(), l.watchMain(), l.cluster.Proxy(t)
+	w, watch, proxy := l.inProcess(), l.watchMain(), l.cluster.Proxy(t)
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(2)))
 	}

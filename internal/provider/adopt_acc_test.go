@@ -46,7 +46,7 @@ func (l *lab) wantLegacy() {
 func TestAccAdoptService(t *testing.T) {
 	l := newLab(t)
 	l.legacy()
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	v1 := l.config(l.deployment(image("v1"), createFirst), l.main(adopting))
 	w.apply(v1).wantActions(theDeployment, "create", theMain, "create")
 	l.wantMain(nameOf("v1"))
@@ -60,7 +60,7 @@ func TestAccAdoptService(t *testing.T) {
 	w.wantNoChanges()
 
 	// An import finds the same, from what lives and what is remembered.
-	imported := l.workspace()
+	imported := l.inProcess()
 	imported.write(v2)
 	imported.do("import", "-input=false", "-no-color", theDeployment, l.namespace+"/"+nameOf("v2"))
 	imported.do("import", "-input=false", "-no-color", theMain, l.namespace+"/api")
@@ -79,7 +79,7 @@ func TestAccAdoptService(t *testing.T) {
 func TestActionRollbackOfAnAdoptedService(t *testing.T) {
 	l := newLab(t)
 	old := l.legacy()
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(adopting, keepPrevious(1)))
 	}
@@ -106,7 +106,7 @@ func TestAccAdoptedServiceIsHandedBack(t *testing.T) {
 		return optional
 	})...)
 	l.provider = connection(l.cluster.RestrictedKubeconfig(t, l.namespace, rules, clusterRules...))
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	w.apply(l.config(l.deployment(), l.main(adopting)))
 	w.destroy()
 	l.wantLegacy()
@@ -119,7 +119,7 @@ func TestAccAdoptedServiceIsHandedBack(t *testing.T) {
 func TestAccDriftOfAnAdoptedService(t *testing.T) {
 	l := newLab(t)
 	l.legacy()
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := l.config(l.deployment(), l.main(adopting))
 	w.apply(config)
 	l.patchService("api", `{"metadata":{"labels":{"more":"labels"}},"spec":{"ports":[{"name":"admin","port":81,"targetPort":"http"}]}}`)
@@ -151,7 +151,7 @@ func TestAccDriftOfAnAdoptedService(t *testing.T) {
 func TestAccAdoptedServiceThatWasMadeAgain(t *testing.T) {
 	l := newLab(t)
 	old := l.legacy()
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment(), l.main(adopting))
 	w.apply(config)
 	services := l.cluster.Client().CoreV1().Services(l.namespace)
@@ -176,7 +176,7 @@ func TestAccAdoptedServiceThatWasMadeAgain(t *testing.T) {
 func TestAccAdoptedServiceStaysWhereNothingIsReady(t *testing.T) {
 	l := newLab(t)
 	l.legacy()
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := l.config(l.deployment(), l.main(adopting))
 	w.apply(config)
 	deployments := l.cluster.Client().AppsV1().Deployments(l.namespace)
@@ -205,7 +205,7 @@ func TestAccAdoptionNeedsToSeePods(t *testing.T) {
 	l.legacy()
 	rules, clusterRules := policyRules(cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeaturePromote, cluster.FeatureTerminate, cluster.FeatureLock)
 	l.provider = connection(l.cluster.RestrictedKubeconfig(t, l.namespace, rules, clusterRules...))
-	w := l.workspace()
+	w := l.inProcess()
 	w.applyFails(l.config(l.deployment(), l.main(adopting))).tells("Permissions are missing", `to adopt: verb "list" on pods`)
 	w.destroy()
 	l.wantLegacy()
@@ -213,7 +213,7 @@ func TestAccAdoptionNeedsToSeePods(t *testing.T) {
 
 func TestAccAdoptionIsRefused(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	both := l.config(l.deployment(), l.main(`traffic = { service = { adopt = true, ports = { http = 80 }, type = "NodePort" } }`))
 	w.applyFails(both).tells("Adopted Service keeps its own ports", "Adopted Service keeps its own type")
 	w.applyFails(l.config(l.deployment(), l.main(`traffic = { service = {} }`))).tells("Ports are missing")
@@ -235,7 +235,7 @@ func TestAccAdoptionIsRefused(t *testing.T) {
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"))
 
 	// Another application wants the same Service.
-	other := l.workspace()
+	other := l.inProcess()
 	application := `application = "shop"`
 	other.applyFails(l.config(l.deployment(application), l.main(application, `traffic = { service = { adopt = true, name = "api" } }`))).
 		tells("Service cannot be adopted", `the application "api" has adopted it already`)

@@ -53,7 +53,7 @@ func (l *lab) wantReplicas(name string, want int32) {
 
 func TestAccAutoscalerDecides(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(append([]string{requestingCPU, createFirst, "replicas = 3"}, lines...)...), l.main())
 	}
@@ -80,7 +80,7 @@ func TestAccAutoscalerDecides(t *testing.T) {
 
 func TestAccAutoscalerIsRepaired(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment(requestingCPU, "replicas = 2", autoscaling))
 	w.apply(config)
 	name := w.nameInState()
@@ -111,7 +111,7 @@ func TestAccAutoscalerIsRepaired(t *testing.T) {
 // A whole life with an autoscaler: import, bump, handing over, and back.
 func TestAccAutoscalerComesAndGoes(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(append([]string{requestingCPU, createFirst, "replicas = 2"}, lines...)...), l.main())
 	}
@@ -152,7 +152,7 @@ func TestAccPermissionsOfCompanions(t *testing.T) {
 		return f == cluster.FeatureAutoscale || f == cluster.FeatureDisrupt
 	})...)
 	l.provider = connection(l.cluster.RestrictedKubeconfig(t, l.namespace, rules, clusterRules...))
-	w := l.workspace()
+	w := l.inProcess()
 	w.applyFails(l.config(l.deployment("replicas = 2"))).tells("Permissions are missing", `verb "patch" on poddisruptionbudgets.policy`)
 	w.applyFails(l.config(l.deployment(requestingCPU, `autoscaling = { min = 1, max = 6, cpu = 70 }`))).
 		tells("Permissions are missing", `verb "delete" on horizontalpodautoscalers.autoscaling`)

@@ -9,7 +9,7 @@ import (
 // A stop keeps what the autoscaler had decided on, and the autoscaler.
 func TestAccAutoscalerOutlivesAStop(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(append([]string{requestingCPU, autoscaling, replicas(3)}, lines...)...))
 	}
@@ -73,7 +73,7 @@ func TestAccAutoscalerOutlivesAStop(t *testing.T) {
 // The actions need no configuration to know that there is an autoscaler.
 func TestAccAutoscalerOutlivesActions(t *testing.T) {
 	l := newLab(t)
-	w, p := l.workspace(), l.speak()
+	w, p := l.inProcess(), l.speak()
 	config := l.config(l.deployment(requestingCPU, autoscaling, replicas(3)))
 	w.apply(config)
 	name := w.nameInState()

@@ -48,7 +48,7 @@ func (l *lab) failTwo(name string) {
 // not tried again unasked.
 func TestAccBake(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string, lines ...string) string {
 		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(append([]string{keepPrevious(1)}, lines...)...))
 	}
@@ -89,7 +89,7 @@ func TestAccBake(t *testing.T) {
 // failed one.
 func TestAccBakeReverted(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(keepPrevious(1), `bake = "9m"`))
 	}
@@ -111,7 +111,7 @@ func TestAccBakeReverted(t *testing.T) {
 // warning, since Terraform would delete a tainted address.
 func TestAccBakeOfTheFirst(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(bake string) string { return l.config(l.deployment(), l.main(`bake = "`+bake+`"`)) }
 	failed := l.whenMain(nameOf("v1"), func() { l.setReady(nameOf("v1"), corev1.ConditionFalse) })
 	w.apply(config("9m")).warns("Traffic has moved, but the promotion is unfinished", "0 of its 1 pods were ready", "no deployment was main before it")
@@ -130,7 +130,7 @@ func TestAccBakeOfTheFirst(t *testing.T) {
 // next apply bakes again.
 func TestAccBakeInterrupted(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag, bake string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(0), `bake = "`+bake+`"`))
 	}
@@ -153,7 +153,7 @@ func TestAccBakeInterrupted(t *testing.T) {
 // its state says then where the traffic is.
 func TestAccBakeInterruptedAndFailed(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(keepPrevious(0), `bake = "9m"`))
 	}

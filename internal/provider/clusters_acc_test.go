@@ -71,7 +71,7 @@ func TestAccSeveralClusters(t *testing.T) {
 }
 
 func switchOnBoth(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string, keep int) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west"), keepPrevious(keep)))
@@ -99,7 +99,7 @@ func switchOnBoth(t *testing.T, p *pair) {
 }
 
 func addCluster(t *testing.T, p *pair) {
-	l, w, watch := p.east, p.east.workspace(), p.east.watchMain()
+	l, w, watch := p.east, p.east.inProcess(), p.east.watchMain()
 	config := func(clusters string) string { return l.config(l.deployment(clusters), l.main(clusters)) }
 	w.apply(config(on("east")))
 	pods := l.wantPods(nameOf("v1"), 1)
@@ -113,7 +113,7 @@ func addCluster(t *testing.T, p *pair) {
 }
 
 func dropCluster(t *testing.T, p *pair) {
-	l, w, watch := p.east, p.east.workspace(), p.east.watchMain()
+	l, w, watch := p.east, p.east.inProcess(), p.east.watchMain()
 	config := func(tag, clusters string) string {
 		return l.config(l.deployment(image(tag), clusters, createFirst), l.main(clusters))
 	}
@@ -131,7 +131,7 @@ func dropCluster(t *testing.T, p *pair) {
 
 // An image that cannot start on one cluster starts on neither.
 func oneFails(_ *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst, `timeouts = { create = "15s" }`), l.main(on("east", "west")))
 	}
@@ -149,7 +149,7 @@ func oneFails(_ *testing.T, p *pair) {
 
 // A switch that fails on one cluster is undone on the other.
 func oneSwitchFails(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west")))
@@ -168,7 +168,7 @@ func oneSwitchFails(t *testing.T, p *pair) {
 }
 
 func oneUnreachable(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west")))
@@ -205,7 +205,7 @@ func oneUnreachable(t *testing.T, p *pair) {
 // A cluster that takes connections and never answers is as unreachable as one
 // that refuses them, and is not waited for beyond the operation's time.
 func oneSilent(_ *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst, `timeouts = { create = "8s" }`), l.main(on("east", "west")))
 	}
@@ -222,13 +222,13 @@ func oneSilent(_ *testing.T, p *pair) {
 }
 
 func clustersMustBeNamed(_ *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	w.applyFails(l.config(l.deployment())).tells("Clusters must be named", `"east", "west"`)
 	w.applyFails(l.config(l.deployment(on("north")))).tells("Unknown cluster", "north", `"east", "west"`)
 }
 
 func importOnBoth(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := l.config(l.deployment(on("east", "west")), l.main(on("east", "west")))
 	w.apply(config)
 	w.do("state", "rm", theDeployment, theMain)
@@ -243,7 +243,7 @@ func importOnBoth(t *testing.T, p *pair) {
 }
 
 func disagreement(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := l.config(
 		l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`, on("east", "west")),
 		l.main(`deployment_id = switchback_deployment.api["v1"].id`, on("east", "west")),
@@ -262,7 +262,7 @@ func disagreement(t *testing.T, p *pair) {
 
 // All clusters go back, or none; those that are not alike are told apart.
 func goBackOnBoth(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	connected := func() *protocol {
 		return speak(t, map[string]string{"east": p.east.cluster.KubeconfigPath, "west": p.proxy.KubeconfigPath})

@@ -192,7 +192,7 @@ func TestAccDataSourcesThatFindNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorkspace(t)
+			w := newInProcess(t)
 			r := w.applyFails(l.config(tc.data))
 			if m := r.messages("error"); !strings.Contains(strings.Join(strings.Fields(m), " "), tc.says) {
 				t.Errorf("it does not say %q:\n%s", tc.says, m)
@@ -204,7 +204,7 @@ func TestAccDataSourcesThatFindNothing(t *testing.T) {
 // With kubectl alone: the history is readable where it is.
 func TestAccHistoryOfAFailedDeployment(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.applyFails(l.config(l.deployment(`image = "demo/missing:v1"`, `on_failure = "keep"`)))
 	cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(t.Context(), release.MainName("api"), metav1.GetOptions{})
 	l.must(err)

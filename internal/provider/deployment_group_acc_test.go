@@ -118,7 +118,7 @@ func moved(proxy *testcluster.Proxy, applications ...string) (order []string) {
 func TestAccGroup(t *testing.T) {
 	l := newLab(t)
 	proxy := l.through()
-	w := l.workspace()
+	w := l.inProcess()
 	api, web := l.cluster.WatchMain(t, l.namespace, "api"), l.cluster.WatchMain(t, l.namespace, "web")
 	w.apply(l.both("v1", "v1", apiThenWeb, keepPrevious(1)))
 	w.wantState(theGroup, "id", "shop", "status", "finalized", "status_reason", nil, "drift", []any{})
@@ -167,7 +167,7 @@ func TestAccGroup(t *testing.T) {
 func TestAccGroupGoesBackTogether(t *testing.T) {
 	l := newLab(t)
 	proxy := l.through()
-	w := l.workspace()
+	w := l.inProcess()
 	api, web := l.cluster.WatchMain(t, l.namespace, "api"), l.cluster.WatchMain(t, l.namespace, "web")
 	w.apply(l.both("v1", "v1", apiThenWeb))
 	proxy.SetFault(refusing("web"))
@@ -194,7 +194,7 @@ func TestAccGroupGoesBackTogether(t *testing.T) {
 func TestAccGroupFailureScope(t *testing.T) {
 	l := newLab(t)
 	proxy := l.through()
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(tag string) string {
 		return l.config(l.application("api", tag), l.application("auth", tag), l.application("web", tag),
 			group([]string{member("api"), member("auth", `after = ["api"]`), member("web", `after = ["auth"]`)}, `failure = { scope = "member" }`))
@@ -222,7 +222,7 @@ func TestAccGroupFailureScope(t *testing.T) {
 func TestAccGroupBake(t *testing.T) {
 	l := newLab(t)
 	proxy := l.through()
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(tag string, lines ...string) string {
 		return l.both(tag, tag, append(lines, `waves = [{ members = ["api"] }, { members = ["web"], bake = "40s" }]`)...)
 	}
@@ -253,7 +253,7 @@ func TestAccGroupBake(t *testing.T) {
 
 func TestAccGroupMembersComeAndGo(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	watch := l.cluster.WatchMain(t, l.namespace, "api")
 	both := l.config(l.application("api", "v1"), l.application("web", "v1"), group([]string{member("api"), member("web")}))
 	one := l.config(l.application("api", "v1"), l.application("web", "v1"), group([]string{member("api")}))
@@ -287,7 +287,7 @@ func TestAccGroupMembersComeAndGo(t *testing.T) {
 
 func TestAccGroupOrderIsChecked(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	for name, test := range map[string]struct {
 		api, web, waves string
 		says            []string
@@ -320,7 +320,7 @@ func TestAccGroupOrderIsChecked(t *testing.T) {
 // Somebody's hand, and a rollback of one member by itself, show.
 func TestAccGroupReadsTheWorld(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.both("v1", "v1"))
 	w.apply(l.both("v2", "v2"))
 	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
@@ -383,7 +383,7 @@ func TestAccGroupOfWhatIsNotKnown(t *testing.T) {
 func TestAccGroupIsInterrupted(t *testing.T) {
 	l := newLab(t)
 	proxy := l.through()
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.both("v1", "v1", apiThenWeb))
 	reached := make(chan struct{}, 10)
 	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {

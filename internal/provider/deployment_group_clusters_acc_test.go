@@ -10,7 +10,7 @@ import (
 // One application over two clusters, cluster by cluster, beside another one that
 // is on both.
 func groupOverClusters(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		apiOn := func(cluster string) string {

@@ -14,7 +14,7 @@ import (
 // without a write that would change what it selects.
 func TestAccGroupHandOver(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	watch := l.watchMain()
 	w.apply(l.config(l.application("api", "v1"), l.application("web", "v1"), l.main()))
 	service := func() *corev1.Service {
@@ -27,14 +27,14 @@ func TestAccGroupHandOver(t *testing.T) {
 	removed := func(address string) string {
 		return fmt.Sprintf("removed {\n  from = %s\n  lifecycle { destroy = false }\n}\n", address)
 	}
-	w.apply(l.both("v1", "v1") + removed(theMain)).warns("Existing main deployment taken over")
+	w.throughCLI().apply(l.both("v1", "v1") + removed(theMain)).warns("Existing main deployment taken over")
 	w.wantMember("api", "deployment_id", l.id("api", "v1"))
 	w.wantAbsent(theMain)
 	w.apply(l.both("v1", "v1"))
 	w.wantNoChanges()
 
 	// Another configuration cannot have it, nor can the same one have it twice.
-	other := l.workspace()
+	other := l.inProcess()
 	other.applyFails(l.config(l.application("api", "v2"), l.main())).tells("Application belongs to a deployment group", `"shop"`)
 	w.write(l.both("v1", "v1") + l.main())
 	if r := w.run("plan", "-json", "-input=false"); !r.failed {
@@ -48,7 +48,7 @@ func TestAccGroupHandOver(t *testing.T) {
 
 	back := l.config(l.application("api", "v1"), l.application("web", "v1"), l.main(),
 		l.mainNamed("web", `application = "web"`, `deployment_id = switchback_deployment.web.id`))
-	w.apply(back+removed(theGroup)).warns("Existing main deployment taken over", `belonged to the group "shop"`)
+	w.throughCLI().apply(back+removed(theGroup)).warns("Existing main deployment taken over", `belonged to the group "shop"`)
 	w.wantAbsent(theGroup)
 	w.apply(back)
 	w.wantNoChanges()
@@ -65,7 +65,7 @@ func TestAccGroupHandOver(t *testing.T) {
 // One member leaves its group for a main deployment of its own in one apply.
 func TestAccGroupMemberLeaves(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	watch := l.watchMain()
 	w.apply(l.both("v1", "v1"))
 	config := l.config(l.application("api", "v1"), l.application("web", "v1"), l.main(),

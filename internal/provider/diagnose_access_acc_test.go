@@ -49,7 +49,7 @@ func TestAccEveryPermissionToExplainIsOptional(t *testing.T) {
 					image, cause = "demo/crash-api:v2", "Deployment failed to start: CrashLoopBackOff"
 				}
 				deadline := `health = { progress_deadline = "4s" }`
-				w := l.workspace()
+				w := l.inProcess()
 				w.apply(l.config(l.deployment(deadline, createFirst), l.main()))
 				failed := w.applyFails(l.config(l.deployment(`image = "`+image+`"`, deadline, createFirst), l.main()))
 				failed.tells(cause)
@@ -84,7 +84,7 @@ func TestAccWithoutPodsConditionsTell(t *testing.T) {
 	}, metav1.CreateOptions{})
 	l.must(err)
 	l.provider = l.lacking("", "pods")
-	w := l.workspace()
+	w := l.inProcess()
 	failed := w.applyFails(l.config(l.deployment())).tells("Deployment failed to start: QuotaExceeded", "tiny", "pods may not be listed")
 	if text := failed.messages("error"); strings.Contains(text, "The wait ended") {
 		t.Errorf("it waited for its time to be up:\n%s", text)

@@ -84,7 +84,7 @@ func (l *lab) crashing(k *testcluster.Kubelet, pods int) {
 
 func TestAccDiagnosis(t *testing.T) {
 	l := newLab(t)
-	k, w := l.cluster.Kubelet(t), l.workspace()
+	k, w := l.cluster.Kubelet(t), l.inProcess()
 	onNode := fmt.Sprintf("pod_template_patch = \"spec: {nodeName: %s}\"", k.Node)
 	const planted = "hunter2hunter2"
 	file := filepath.Join(w.Dir, "api.log")
@@ -171,14 +171,14 @@ func TestAccDiagnosis(t *testing.T) {
 	}
 
 	// What a user makes of it.
-	r := w.apply(l.config(l.deployment("replicas = 2", onNode), about("diagnosis", "ours"), `check "healthy" {
+	r := w.throughCLI().apply(l.config(l.deployment("replicas = 2", onNode), about("diagnosis", "ours"), `check "healthy" {
   assert {
     condition     = data.switchback_diagnosis.ours.verdict == "healthy"
     error_message = data.switchback_diagnosis.ours.text
   }
 }`))
 	r.warns("Check block assertion failed", "CrashLoopBackOff")
-	w.applyFails(l.config(l.deployment("replicas = 2", onNode), about("diagnosis", "ours", `lifecycle {
+	w.throughCLI().applyFails(l.config(l.deployment("replicas = 2", onNode), about("diagnosis", "ours", `lifecycle {
     postcondition {
       condition     = self.verdict != "failed"
       error_message = self.text
@@ -201,9 +201,9 @@ func (l *lab) lacksPermissions(name string) {
 		return here + block(fmt.Sprintf("data %q %q", "switchback_"+kind, "x"), []string{fmt.Sprintf("deployment = %q", l.namespace+"/"+name)})
 	}
 	for kind, lacks := range map[string]string{"logs": `verb "list" on pods in namespace`, "events": `verb "list" on events in namespace`} {
-		l.workspace().applyFails(look(kind)).tells("Permission is missing", lacks, l.namespace)
+		l.inProcess().applyFails(look(kind)).tells("Permission is missing", lacks, l.namespace)
 	}
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(look("diagnosis"))
 	if d := read[shownDiagnosis](w, "switchback_diagnosis.x"); d.Verdict != "progressing" || len(d.Findings) > 0 || !slices.ContainsFunc(d.Unread, func(s string) bool { return strings.HasPrefix(s, `Cluster "default": pods: `) }) {
 		l.t.Errorf("without pods: %+v", d)
@@ -259,7 +259,7 @@ func TestAccDiagnosisOfNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorkspace(t)
+			w := newInProcess(t)
 			r := w.applyFails(l.config(tc.data))
 			if m := r.messages("error"); !strings.Contains(strings.Join(strings.Fields(m), " "), tc.says) {
 				t.Errorf("it does not say %q:\n%s", tc.says, m)
@@ -271,7 +271,7 @@ func TestAccDiagnosisOfNothing(t *testing.T) {
 // What cannot be read or written is told where it was asked for.
 func TestAccLogsThatCannotBeWritten(t *testing.T) {
 	l := newLab(t)
-	k, w := l.cluster.Kubelet(t), l.workspace()
+	k, w := l.cluster.Kubelet(t), l.inProcess()
 	onNode := fmt.Sprintf("pod_template_patch = \"spec: {nodeName: %s}\"", k.Node)
 	w.applyFails(l.config(l.deployment(onNode), about("logs", "x", fmt.Sprintf("download_path = %q", filepath.Join(w.Dir, "no", "such.log"))))).tells("File cannot be written", "such.log")
 	w.applyFails(l.config(l.deployment(onNode), about("logs", "x", `container = "web"`))).tells("No such container", "there are: api")

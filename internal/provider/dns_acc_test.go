@@ -97,7 +97,7 @@ func (w *workspace) wantTold(want ...string) {
 // import, a cluster that goes, and until it goes itself.
 func oneName(t *testing.T, p *pair) {
 	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east := p.east.watchMain()
 	main := func(lines ...string) string { return l.main(append(lines, on("east", "west"))...) }
 	// Whoever makes the records elsewhere: they are known before the first apply.
@@ -105,19 +105,20 @@ func oneName(t *testing.T, p *pair) {
 		`for_each = { for r in switchback_main_deployment.api.dns_records : "${r.cluster}/${r.type}" => r }`, `input = each.value`,
 	})
 	config := func(tag string, dns string) string {
-		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), main(dns), elsewhere)
+		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), main(dns))
 	}
 	weights := func(east, west int) string {
 		return dnsOf(`policy = "weighted"`, `backend = "aws"`, fmt.Sprintf("weights = { east = %d, west = %d }", east, west), `health_checks = { east = "hc-1" }`, bothGiven)
 	}
-	w.apply(config("v1", weights(90, 10)))
+	w.throughCLI().apply(config("v1", weights(90, 10)) + elsewhere)
 	p.east.wantAsked("api.example.com A [203.0.113.10] /api/east aws/weight=90 aws/health-check-id=hc-1")
 	p.west.wantAsked("api.example.com A [203.0.113.20] /api/west aws/weight=10")
 	w.wantTold("east A [203.0.113.10] 90", "west A [203.0.113.20] 10")
 	if attributes, _ := w.attributes(`terraform_data.record["west/A"]`); attributes == nil {
 		t.Error("nobody made the record of west")
 	}
-	w.wantNoChanges()
+	w.throughCLI().wantNoChanges()
+	w.throughCLI().apply(config("v1", weights(90, 10)))
 
 	w.apply(config("v2", weights(50, 50)))
 	p.both(func(l *lab) { l.wantMain(nameOf("v2")) })
@@ -161,7 +162,7 @@ func oneName(t *testing.T, p *pair) {
 // it had.
 func oneNameOfLoadBalancers(t *testing.T, p *pair) {
 	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := func(weights string) string {
 		return l.config(l.deployment(on("east", "west")), l.main(on("east", "west"),
 			`traffic = { service = { ports = { http = 80 }, type = "LoadBalancer" } }`,
@@ -211,7 +212,7 @@ func oneNameOfLoadBalancers(t *testing.T, p *pair) {
 // A cluster that a rollout goes on without keeps its record until it is back.
 func oneNameWithoutOneCluster(t *testing.T, p *pair) {
 	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := func(tag string, weight int) string {
 		return l.config(
 			l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`, on("east", "west")),
@@ -236,7 +237,7 @@ func oneNameWithoutOneCluster(t *testing.T, p *pair) {
 // One record has all addresses, in one cluster; without external-dns, in none.
 func oneSimpleName(t *testing.T, p *pair) {
 	p.both(func(l *lab) { l.cluster.ExternalDNS(t) })
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(on("east", "west")), l.main(on("east", "west"), dnsOf(append(lines, bothGiven)...)))
 	}
@@ -266,7 +267,7 @@ func oneSimpleName(t *testing.T, p *pair) {
 func TestAccNameWithoutAnAddress(t *testing.T) {
 	l := newLab(t)
 	l.cluster.ExternalDNS(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment(), l.main(`traffic = { service = { ports = { http = 80 }, type = "LoadBalancer" } }`,
 		dnsOf(`backend = "google"`), `timeouts = { create = "10s", update = "10s" }`))
 	w.apply(config).warns("Traffic has moved, but the promotion is unfinished", "has not been given one")
@@ -326,7 +327,7 @@ func (l *lab) balances(addresses ...string) {
 func TestAccNameOfAKilledRun(t *testing.T) {
 	l := newLab(t)
 	l.cluster.ExternalDNS(t)
-	w := l.workspace()
+	w := l.inProcess()
 	without := l.config(l.deployment(), l.main())
 	w.apply(without)
 	before := w.stateText()

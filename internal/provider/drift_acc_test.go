@@ -120,7 +120,7 @@ func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 	for what, test := range tests {
 		t.Run(what, func(t *testing.T) {
 			l := newLab(t)
-			w, watch := l.workspace(), l.watchMain()
+			w, watch := l.inProcess(), l.watchMain()
 			config := l.config(l.deployment(test.deployment...), l.main())
 			w.apply(config)
 			l.must(test.change(t.Context(), l))
@@ -169,7 +169,7 @@ func patchOf(name, patch string) func(context.Context, *lab) error {
 
 func TestAccPointerMovedBySomebodyElse(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := l.config(l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`), l.main(`deployment_id = switchback_deployment.api["v1"].id`))
 	w.apply(config)
 	l.patchService("api", `{"spec":{"selector":{"`+release.LabelDeployment+`":"`+nameOf("v2")+`"}}}`)
@@ -183,7 +183,7 @@ func TestAccPointerMovedBySomebodyElse(t *testing.T) {
 
 func TestAccIgnoredDriftIsLeftAlone(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment(`ignore_drift = ["spec.replicas", "spec.template.spec.containers[api].image"]`), l.main())
 	w.apply(config)
 	l.patchWorkload(nameOf("v1"), `{"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"api","image":"demo/api:hotfix"}]}}}}`)
@@ -226,7 +226,7 @@ func TestAccAdmissionIsNoDrift(t *testing.T) {
 		}
 		return err
 	})
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(replicas int) string {
 		return l.config(l.deployment(fmt.Sprintf("replicas = %d", replicas), `annotations = { mine = "yes" }`), l.main())
 	}
@@ -283,7 +283,7 @@ func (l *lab) mutate(suffix, group, plural, expression string) {
 // Pods that come and go, and are ready or not, must not show up in a state.
 func TestAccFlappingPodsAreNotInTheState(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment("replicas = 2"), l.main())
 	w.apply(config)
 	w.refresh()

@@ -21,7 +21,7 @@ type shownDurations struct {
 
 func TestAccDurations(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(tag string, lines ...string) string {
 		return l.config(l.deployment(append([]string{image(tag)}, lines...)...), l.data("history", "all", `application = "api"`, "depends_on = [switchback_deployment.api]"),
 			l.data("deployment", "now", `application = "api"`, fmt.Sprintf("version = %q", tag), "depends_on = [switchback_deployment.api]"))
@@ -101,7 +101,7 @@ func TestAccDurationBudgetIsChecked(t *testing.T) {
 	} {
 		t.Run(lines, func(t *testing.T) {
 			t.Parallel()
-			w := newWorkspace(t)
+			w := newInProcess(t)
 			w.applyFails(l.config(l.deployment(lines))).tells(says)
 		})
 	}
@@ -159,7 +159,7 @@ func TestAccLog(t *testing.T) {
 // no difference, and its record no mystery.
 func TestAccDurationsOfAFormerVersion(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment()))
 	text := w.stateText()
 	var state map[string]any

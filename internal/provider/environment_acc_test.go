@@ -38,7 +38,7 @@ func (l *lab) environment(name string, lines ...string) string {
 // The status of the whole follows from what lives, whoever did it.
 func TestAccEnvironment(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	api := []string{l.deployment(`environment = "production"`, createFirst), l.main()}
 	worker := block(`resource "switchback_deployment" "worker"`, []string{
 		`application = "worker"`, fmt.Sprintf("namespace = %q", l.namespace), `image = "demo/worker:v7"`, `environment = "batch"`, `desired_state = "stopped"`,
@@ -104,13 +104,13 @@ func TestAccEnvironment(t *testing.T) {
 // A cluster that cannot be reached is not taken for an empty one, and clusters
 // that disagree are told.
 func environmentOverBoth(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	config := l.config(
 		l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`, on("east", "west")),
 		l.main(`deployment_id = switchback_deployment.api["v1"].id`, on("east", "west")),
 	)
 	w.apply(config)
-	looker := p.east.workspace()
+	looker := p.east.inProcess()
 	look := func() (shownEnvironment, *result) {
 		r := looker.apply(l.config(l.environment("all")))
 		return read[shownEnvironment](looker, "switchback_environment.all"), r

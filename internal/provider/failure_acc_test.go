@@ -17,7 +17,7 @@ import (
 
 func TestAccFailedReleaseLeavesTheOldOne(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(tag string) string {
 			return l.config(l.deployment(append(lifecycle, image(tag))...), l.main())
 		}
@@ -53,7 +53,7 @@ func TestAccFailedReleaseLeavesTheOldOne(t *testing.T) {
 
 func TestAccFailingAgainDoublesNothing(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(tag string) string {
 			return l.config(l.deployment(append(lifecycle, image(tag))...), l.main(keepPrevious(0)))
 		}
@@ -86,7 +86,7 @@ func TestAccFirstReleaseThatFailsIsTold(t *testing.T) {
 	for tag, texts := range tests {
 		t.Run(tag, func(t *testing.T) {
 			l := newLab(t)
-			w := l.workspace()
+			w := l.inProcess()
 			config := l.config(l.deployment(image(tag), `timeouts = { create = "5s" }`), l.main())
 			r := w.applyFails(config).tells(append(texts, nameOf(tag), "0 of 1 pods")...)
 			if m := r.messages("error"); strings.Contains(m, "Traffic:") {
@@ -117,7 +117,7 @@ func TestAccOnFailure(t *testing.T) {
 	} {
 		t.Run(string(action), func(t *testing.T) {
 			l := newLab(t)
-			w := l.workspace()
+			w := l.inProcess()
 			w.applyFails(l.config(l.deployment(image("missing"), fmt.Sprintf("on_failure = %q", action)))).tells("ImageNotFound")
 			want(l, nameOf("missing"))
 			w.wantAbsent(theDeployment)
@@ -127,7 +127,7 @@ func TestAccOnFailure(t *testing.T) {
 
 func TestAccPatientCauseIsToldWithTheTimeout(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	r := w.applyFails(l.config(l.deployment(`node_selector = { disk = "of-gold" }`, `timeouts = { create = "4s" }`)))
 	r.tells("timeouts.create", "4s", "Unschedulable")
 }
@@ -135,7 +135,7 @@ func TestAccPatientCauseIsToldWithTheTimeout(t *testing.T) {
 // An update that cannot succeed leaves what serves as it is.
 func TestAccFailedUpdateKeepsServing(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(replicas int) string {
 		return l.config(l.deployment(fmt.Sprintf("replicas = %d", replicas), `timeouts = { update = "5s" }`), l.main())
 	}
@@ -162,7 +162,7 @@ func TestAccFailedSwitchKeepsTheOldId(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
 		proxy := l.cluster.Proxy(l.t)
 		l.provider = connection(proxy.KubeconfigPath)
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(tag string) string {
 			return l.config(l.deployment(append(lifecycle, image(tag))...), l.main(keepPrevious(0)))
 		}
@@ -189,7 +189,7 @@ func TestAccFailedSwitchKeepsTheOldId(t *testing.T) {
 
 func TestAccMainDoesNotMoveToPodsThatAreNotReady(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(main string) string {
 		return l.config(
 			l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`),
@@ -242,7 +242,7 @@ func TestAccChainOfDeposedReleases(t *testing.T) {
 // touches it, and the live release stays until that is settled.
 func TestAccSwitchOfAServiceThatBecameSomebodyElses(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(0)))
 	}
@@ -267,7 +267,7 @@ func TestAccSwitchOfAServiceThatBecameSomebodyElses(t *testing.T) {
 // resumed in place.
 func TestAccInterruptedCreateIsResumed(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string { return l.config(l.deployment(image(tag), createFirst), l.main()) }
 	w.apply(config("v1"))
 	w.write(config("slow"))

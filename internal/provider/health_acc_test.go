@@ -13,7 +13,7 @@ import (
 // no cluster. An import brings all of it.
 func TestAccHealth(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(lines ...string) string { return l.config(l.deployment(lines...)) }
 	record := func() *corev1.ConfigMap {
 		cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(t.Context(), nameOf("v1"), metav1.GetOptions{})
@@ -32,7 +32,7 @@ func TestAccHealth(t *testing.T) {
 	}
 	l.wantSamePods(nameOf("v1"), pods)
 
-	other := l.workspace()
+	other := l.inProcess()
 	other.write(config(all))
 	other.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
 	if r := other.plan(); len(r.actions[theDeployment]) > 0 {
@@ -76,7 +76,7 @@ func TestAccHealthBadInput(t *testing.T) {
 		"longer than given": {[]string{`health = { progress_deadline = "3m" }`, `timeouts = { create = "2m" }`}, []string{"Health setting is longer than the whole may take", "timeouts.create", "2m"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorkspace(t)
+			w := newInProcess(t)
 			w.applyFails(l.config(l.deployment(c.lines...))).tells(c.want...)
 		})
 	}

@@ -192,7 +192,7 @@ func TestAccQuery(t *testing.T) {
 	l := newLab(t)
 	cli, err := terraformCLI()
 	l.must(err)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(), l.main()))
 	query := fmt.Sprintf("list %q \"all\" {\n  provider = switchback\n  config { namespace = %q }\n}\nlist %q \"all\" {\n  provider = switchback\n  config { namespace = %q }\n}\n",
 		deploymentType, l.namespace, mainType, l.namespace)

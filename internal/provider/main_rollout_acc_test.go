@@ -26,7 +26,7 @@ func (p *pair) split(tagEast, tagWest string) map[string]any {
 
 // What cannot move on one cluster is left there, told, and gone on with.
 func rolloutGoesOn(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west"), continues, keepPrevious(0)))
@@ -64,7 +64,7 @@ func rolloutGoesOn(t *testing.T, p *pair) {
 
 // A cluster that is away is left as it was.
 func rolloutGoesOnWithoutUnreachable(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	both := `for_each = toset(["v1", "v2"])`
 	config := func(tag string) string {
@@ -88,7 +88,7 @@ func rolloutGoesOnWithoutUnreachable(t *testing.T, p *pair) {
 
 // Without a word, all stand or fall together: also in batches.
 func rolloutAborts(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst),
@@ -112,7 +112,7 @@ func rolloutAborts(t *testing.T, p *pair) {
 // Traffic moves only on the cluster that is added, and is taken away only on the
 // one that is dropped.
 func rolloutAddsAndDrops(t *testing.T, p *pair) {
-	l, w, watch := p.east, p.east.workspace(), p.east.watchMain()
+	l, w, watch := p.east, p.east.inProcess(), p.east.watchMain()
 	config := func(clusters string) string {
 		return l.config(l.deployment(clusters), l.main(clusters, `rollout = { max_parallel = 1, on_failure = "continue" }`, `bake = "1s"`))
 	}
@@ -133,7 +133,7 @@ func rolloutAddsAndDrops(t *testing.T, p *pair) {
 
 // One cluster's bake takes the release back on all of them.
 func bakeFailsOnOne(t *testing.T, p *pair) {
-	l, w := p.east, p.east.workspace()
+	l, w := p.east, p.east.inProcess()
 	east, west := p.east.watchMain(), p.west.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), on("east", "west"), replicas(3), createFirst), l.main(on("east", "west"), `bake = "9m"`))

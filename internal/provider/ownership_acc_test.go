@@ -38,7 +38,7 @@ func TestAccRemovedFromConfigurationWhileMainPointsAtIt(t *testing.T) {
 // traffic too.
 func TestAccTrafficOfSomebodyElsesService(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment()))
 	pods := l.wantPods(nameOf("v1"), 1)
 	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(t.Context(), &corev1.Service{
@@ -59,7 +59,7 @@ func TestAccTrafficOfSomebodyElsesService(t *testing.T) {
 
 func TestAccDeploymentAndMainInTwoWorkspaces(t *testing.T) {
 	l := newLab(t)
-	releases, traffic, watch := l.workspace(), l.workspace(), l.watchMain()
+	releases, traffic, watch := l.inProcess(), l.inProcess(), l.watchMain()
 	releases.apply(l.config(l.deployment(image("v1"), createFirst)))
 	traffic.apply(l.config(l.main(l.pointAt(nameOf("v1")), keepPrevious(0))))
 
@@ -84,7 +84,7 @@ func TestAccDeploymentAndMainInTwoWorkspaces(t *testing.T) {
 
 func TestAccSecondMainIsRefused(t *testing.T) {
 	l := newLab(t)
-	first, second := l.workspace(), l.workspace()
+	first, second := l.inProcess(), l.inProcess()
 	first.apply(l.config(l.deployment(), l.main()))
 	r := second.applyFails(l.config(l.deployment(image("v2")), l.main()))
 	r.tells("Application already has a main deployment", l.namespace+"/api", nameOf("v1"), "import <address> "+l.namespace+"/api")
@@ -102,7 +102,7 @@ func TestAccSecondMainIsRefused(t *testing.T) {
 // Whoever takes a main over makes the former state's token stale.
 func TestAccStaleMainIsRefused(t *testing.T) {
 	l := newLab(t)
-	former, now := l.workspace(), l.workspace()
+	former, now := l.inProcess(), l.inProcess()
 	config := func(tag string) string { return l.config(l.deployment(image(tag)), l.main()) }
 	former.apply(config("v1"))
 	now.apply(config("v1")).warns("Existing deployment adopted", "Existing main deployment taken over")
@@ -120,7 +120,7 @@ func TestAccStaleMainIsRefused(t *testing.T) {
 
 func TestAccForgottenStateIsAdopted(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := l.config(l.deployment(), l.main())
 	w.apply(config)
 	pods := l.wantPods(nameOf("v1"), 1)
@@ -139,7 +139,7 @@ func TestAccForgottenStateIsAdopted(t *testing.T) {
 
 func TestAccTwinsAreTold(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	both := l.config(l.deploymentNamed("one"), l.deploymentNamed("two"))
 	w.applyFails(both).tells("Deployment cannot be claimed", "triggers", nameOf("v1"))
 	l.wantPods(nameOf("v1"), 1)
@@ -227,7 +227,7 @@ func TestAccForeignObjectsAreRefused(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
-			w := l.workspace()
+			w := l.inProcess()
 			l.must(test.make(l))
 			w.applyFails(l.config(l.deployment(), l.main())).tells("Object belongs to somebody else", "is not ours", test.whose)
 			if r := w.run("destroy", "-json", "-auto-approve", "-input=false"); r.failed {
@@ -245,7 +245,7 @@ func TestAccForeignObjectsAreRefused(t *testing.T) {
 // destroyed, as does a record's ConfigMap that somebody has made their own.
 func TestAccServiceThatBecameSomebodyElsesStays(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(), l.main()))
 	l.patchService("api", `{"metadata":{"labels":{"`+release.LabelManagedBy+`":"Helm"}}}`)
 	r := w.run("destroy", "-json", "-auto-approve", "-input=false")
@@ -260,7 +260,7 @@ func TestAccServiceThatBecameSomebodyElsesStays(t *testing.T) {
 // is refused where it wants something else.
 func TestAccTwoMainsOfOneApplication(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	releases := l.deployment(`for_each = toset(["v1", "v2"])`, `image = "demo/api:${each.key}"`)
 	first := l.mainNamed("first", `deployment_id = switchback_deployment.api["v1"].id`)
 	second := l.mainNamed("second", `deployment_id = switchback_deployment.api["v2"].id`, `depends_on = [switchback_main_deployment.first]`)

@@ -3,153 +3,117 @@ package provider_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
-	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/statecheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
-	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+	"github.com/google/go-cmp/cmp"
 )
-
-// steps runs a test of terraform-plugin-testing in the lab: after every step
-// it makes sure that the plan is empty, and at the end that nothing is left.
-func (l *lab) steps(steps ...resource.TestStep) {
-	l.t.Helper()
-	resource.UnitTest(l.t, resource.TestCase{
-		ProtoV6ProviderFactories: factories,
-		Steps:                    steps,
-		CheckDestroy: func(*terraform.State) error {
-			l.wantNothingLeft()
-			return nil
-		},
-	})
-}
 
 func output(name, value string) string {
 	return block(fmt.Sprintf("output %q", name), []string{"value = " + value})
 }
 
-func before(checks ...plancheck.PlanCheck) resource.ConfigPlanChecks {
-	return resource.ConfigPlanChecks{PreApply: checks}
-}
-
-func planned(address string, action plancheck.ResourceActionType) plancheck.PlanCheck {
-	return plancheck.ExpectResourceAction(address, action)
-}
-
-func attribute(address, name string, value knownvalue.Check) statecheck.StateCheck {
-	return statecheck.ExpectKnownValue(address, tfjsonpath.New(name), value)
-}
-
-func exact(format string, args ...any) knownvalue.Check {
-	return knownvalue.StringExact(fmt.Sprintf(format, args...))
-}
-
 func TestAccFirstReleaseIsKnownAtPlan(t *testing.T) {
 	l := newLab(t)
+	w := l.inProcess()
 	name, id := nameOf("v1"), l.namespace+"/"+nameOf("v1")
-	l.steps(resource.TestStep{
-		Config: l.config(l.deployment(), l.main(),
-			output("id", theDeployment+".id"), output("name", theDeployment+".name"), output("internal_url", theDeployment+".internal_url"),
-			output("hash", theDeployment+".content_hash"), output("url", theMain+".url"), output("main", theMain+".deployment_id"), output("owner", theDeployment+".owner")),
-		ConfigPlanChecks: before(
-			planned(theDeployment, plancheck.ResourceActionCreate), planned(theMain, plancheck.ResourceActionCreate),
-			plancheck.ExpectKnownOutputValue("id", exact("%s", id)),
-			plancheck.ExpectKnownOutputValue("name", exact("%s", name)),
-			plancheck.ExpectKnownOutputValue("hash", knownvalue.StringRegexp(regexp.MustCompile(`^[0-9a-f]{64}$`))),
-			plancheck.ExpectKnownOutputValue("internal_url", exact("http://%s.%s.svc:8080", name, l.namespace)),
-			plancheck.ExpectKnownOutputValue("url", exact("http://api.%s.svc:80", l.namespace)),
-			plancheck.ExpectKnownOutputValue("main", exact("%s", id)),
-			plancheck.ExpectUnknownOutputValue("owner"),
-		),
-		ConfigStateChecks: []statecheck.StateCheck{
-			attribute(theDeployment, "status", exact("started")),
-			attribute(theDeployment, "service_name", exact("%s", name)),
-			attribute(theDeployment, "version", exact("v1")),
-			attribute(theDeployment, "created_at", knownvalue.NotNull()),
-			attribute(theDeployment, "created_by", knownvalue.NotNull()),
-			attribute(theDeployment, "drift", knownvalue.ListSizeExact(0)),
-			attribute(theMain, "status", exact("finalized")),
-			attribute(theMain, "previous_deployment_id", knownvalue.Null()),
-			attribute(theMain, "promoted_at", knownvalue.NotNull()),
-			attribute(theMain, "split", knownvalue.MapExact(map[string]knownvalue.Check{
-				"default": knownvalue.MapExact(map[string]knownvalue.Check{name: knownvalue.Int64Exact(100)}),
-			})),
-		},
-		Check: func(*terraform.State) error {
-			l.wantMain(name)
-			return nil
-		},
-	})
+	config := l.config(l.deployment(), l.main(),
+		output("id", theDeployment+".id"), output("name", theDeployment+".name"), output("internal_url", theDeployment+".internal_url"),
+		output("hash", theDeployment+".content_hash"), output("url", theMain+".url"), output("main", theMain+".deployment_id"), output("owner", theDeployment+".owner"))
+	w.write(config)
+	r := w.plan()
+	r.wantActions(theDeployment, "create", theMain, "create")
+	for output, want := range map[string]any{
+		"id": id, "name": name, "internal_url": fmt.Sprintf("http://%s.%s.svc:8080", name, l.namespace),
+		"url": fmt.Sprintf("http://api.%s.svc:80", l.namespace), "main": id, "owner": nil,
+	} {
+		r.wantPlannedOutput(output, want)
+	}
+	hash, known := r.plannedValue(theDeployment, "content_hash")
+	if !known || !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(fmt.Sprint(hash)) {
+		t.Errorf("the hash is planned %v", hash)
+	}
+	r.wantPlannedOutput("hash", hash)
+
+	w.apply(config)
+	w.wantState(theDeployment, "status", "started", "service_name", name, "version", "v1", "drift", []any{})
+	w.wantState(theMain, "status", "finalized", "previous_deployment_id", nil, "split", map[string]any{"default": map[string]any{name: 100}})
+	for address, attributes := range map[string][]string{theDeployment: {"created_at", "created_by"}, theMain: {"promoted_at"}} {
+		state, _ := w.attributes(address)
+		for _, attribute := range attributes {
+			if state[attribute] == nil {
+				t.Errorf("%s of %s is null", attribute, address)
+			}
+		}
+	}
+	l.wantMain(name)
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 func TestAccVersionBumpPlansOneMove(t *testing.T) {
 	l := newLab(t)
+	w := l.inProcess()
 	config := func(tag string) string { return l.config(l.deployment(image(tag), createFirst), l.main()) }
-	l.steps(
-		resource.TestStep{Config: config("v1")},
-		resource.TestStep{
-			Config: config("v2"),
-			ConfigPlanChecks: before(
-				planned(theDeployment, plancheck.ResourceActionCreateBeforeDestroy), planned(theMain, plancheck.ResourceActionUpdate),
-				plancheck.ExpectKnownValue(theMain, tfjsonpath.New("deployment_id"), exact("%s/%s", l.namespace, nameOf("v2"))),
-				plancheck.ExpectUnknownValue(theMain, tfjsonpath.New("previous_deployment_id")),
-			),
-		},
-		// The plan to go back shows the old id.
-		resource.TestStep{
-			Config: config("v1"),
-			ConfigPlanChecks: before(
-				plancheck.ExpectKnownValue(theMain, tfjsonpath.New("deployment_id"), exact("%s/%s", l.namespace, nameOf("v1"))),
-			),
-		},
-	)
+	w.apply(config("v1"))
+	w.wantNoChanges()
+	r := w.apply(config("v2"))
+	r.wantActions(theDeployment, "replace", theMain, "update")
+	r.wantPlanned(theMain, "deployment_id", l.namespace+"/"+nameOf("v2"))
+	r.wantPlanned(theMain, "previous_deployment_id", nil)
+	w.wantNoChanges()
+	// The plan to go back shows the old id.
+	r = w.apply(config("v1"))
+	r.wantPlanned(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"))
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 func TestAccInPlaceChangesLeaveDependentsAlone(t *testing.T) {
 	l := newLab(t)
-	watch := l.watchMain()
-	step := func(check func(), lines ...string) resource.TestStep {
-		return resource.TestStep{
-			Config:           l.config(l.deployment(lines...), l.main()),
-			ConfigPlanChecks: before(planned(theDeployment, plancheck.ResourceActionUpdate), planned(theMain, plancheck.ResourceActionNoop)),
-			Check: func(*terraform.State) error {
-				check()
-				watch.NeverEmpty(t)
-				return nil
-			},
-		}
+	w, watch := l.inProcess(), l.watchMain()
+	w.apply(l.config(l.deployment(), l.main()))
+	w.wantNoChanges()
+	changed := func(check func(), lines ...string) {
+		t.Helper()
+		w.apply(l.config(l.deployment(lines...), l.main())).wantActions(theDeployment, "update")
+		check()
+		watch.NeverEmpty(t)
+		w.wantNoChanges()
 	}
 	pods := func(count int) func() { return func() { l.wantPods(nameOf("v1"), count) } }
-	l.steps(
-		resource.TestStep{Config: l.config(l.deployment(), l.main())},
-		step(pods(3), "replicas = 3"),
-		step(func() { l.eventuallyPods(nameOf("v1"), 1) }, "replicas = 1"),
-		step(func() {
-			if got := l.workload(nameOf("v1")).Labels["switchback.dev/environment"]; got != "staging" {
-				t.Errorf("the environment's label is %q", got)
-			}
-		}, `environment = "staging"`),
-		step(pods(1), `environment = "staging"`, `on_failure = "keep"`, `timeouts = { create = "3m" }`, `ignore_drift = ["spec.paused"]`),
-	)
+	changed(pods(3), "replicas = 3")
+	changed(func() { l.eventuallyPods(nameOf("v1"), 1) }, "replicas = 1")
+	changed(func() {
+		if got := l.workload(nameOf("v1")).Labels["switchback.dev/environment"]; got != "staging" {
+			t.Errorf("the environment's label is %q", got)
+		}
+	}, `environment = "staging"`)
+	changed(pods(1), `environment = "staging"`, `on_failure = "keep"`, `timeouts = { create = "3m" }`, `ignore_drift = ["spec.paused"]`)
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 func TestAccAnotherSpellingIsNoChange(t *testing.T) {
 	l := newLab(t)
-	resources := func(cpu, memory string) string {
-		return fmt.Sprintf(`container = { ports = { http = 8080 }, resources = { requests = { cpu = %q, memory = %q } } }`, cpu, memory)
+	w := l.inProcess()
+	config := func(cpu, memory string, main ...string) string {
+		resources := fmt.Sprintf(`container = { ports = { http = 8080 }, resources = { requests = { cpu = %q, memory = %q } } }`, cpu, memory)
+		return l.config(l.deployment(resources, createFirst), l.main(main...))
 	}
-	same := before(plancheck.ExpectEmptyPlan())
-	l.steps(
-		resource.TestStep{Config: l.config(l.deployment(resources("0.5", "1Gi"), createFirst), l.main(`drain = "1s"`))},
-		resource.TestStep{Config: l.config(l.deployment(resources("500m", "1024Mi"), createFirst), l.main(`drain = "1000ms"`)), ConfigPlanChecks: same},
-		resource.TestStep{
-			Config:           l.config(l.deployment(resources("501m", "1Gi"), createFirst), l.main()),
-			ConfigPlanChecks: before(planned(theDeployment, plancheck.ResourceActionCreateBeforeDestroy)),
-		},
-	)
+	w.apply(config("0.5", "1Gi", `drain = "1s"`))
+	w.wantNoChanges()
+	w.apply(config("500m", "1024Mi", `drain = "1000ms"`)).wantActions()
+	w.wantNoChanges()
+	r := w.apply(config("501m", "1Gi"))
+	if !slices.Equal(r.actions[theDeployment], []string{"replace"}) {
+		t.Errorf("another request for processors is planned as %v", r.actions)
+	}
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 func TestAccImport(t *testing.T) {
@@ -208,14 +172,23 @@ func TestAccImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			config := l.config(l.deployment(test.deployment...), l.main(test.main...))
-			id := func(s *terraform.State) (string, error) {
-				return s.RootModule().Resources[theDeployment].Primary.ID, nil
+			w, imported := l.inProcess(), l.workspace()
+			w.apply(config)
+			w.wantNoChanges()
+			w.refresh()
+			deployment, _ := w.attributes(theDeployment)
+			imported.write(config)
+			imported.do("import", "-input=false", "-no-color", theDeployment, deployment["id"].(string))
+			imported.do("import", "-input=false", "-no-color", theMain, l.namespace+"/api")
+			for _, address := range []string{theDeployment, theMain} {
+				made, _ := w.attributes(address)
+				found, _ := imported.attributes(address)
+				if diff := cmp.Diff(made, found); diff != "" {
+					t.Errorf("%s is imported with what is marked by +\n%s", address, diff)
+				}
 			}
-			l.steps(
-				resource.TestStep{Config: config},
-				resource.TestStep{ResourceName: theDeployment, ImportState: true, ImportStateIdFunc: id, ImportStateVerify: true},
-				resource.TestStep{ResourceName: theMain, ImportState: true, ImportStateId: l.namespace + "/api", ImportStateVerify: true},
-			)
+			w.destroy()
+			l.wantNothingLeft()
 		})
 	}
 }
@@ -224,14 +197,14 @@ func TestAccImport(t *testing.T) {
 // are those of the records.
 func TestAccImportPlansNothing(t *testing.T) {
 	l := newLab(t)
-	first, w := l.workspace(), l.workspace()
+	first, w := l.inProcess(), l.inProcess()
 	container := `container = { ports = { http = 8080 }, env = { LEVEL = "info" }, readiness_probe = { http_get = { path = "/", port = "http" } } }`
 	config := func(tag string) string {
 		return l.config(l.deployment(image(tag), container, createFirst, "replicas = 2"), l.main(keepPrevious(2)))
 	}
 	first.apply(config("v1"))
 	state, _ := first.attributes(theDeployment)
-	w.apply(config("v1")+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\nimport {\n  to = %s\n  id = %q\n}\n", theDeployment, state["id"], theMain, l.namespace+"/api")).wantActions(theDeployment, "import", theMain, "import")
+	w.throughCLI().apply(config("v1")+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\nimport {\n  to = %s\n  id = %q\n}\n", theDeployment, state["id"], theMain, l.namespace+"/api")).wantActions(theDeployment, "import", theMain, "import")
 	w.write(config("v1"))
 	w.wantNoChanges()
 	w.apply(config("v2"))

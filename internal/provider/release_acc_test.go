@@ -20,7 +20,7 @@ func everyOrder(t *testing.T, test func(l *lab, lifecycle ...string)) {
 
 func TestAccVersionBump(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(tag string) string {
 			return l.config(l.deployment(append(lifecycle, image(tag))...), l.main())
 		}
@@ -45,7 +45,7 @@ func TestAccVersionBump(t *testing.T) {
 
 func TestAccForEachOverVersions(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(main string, tags string) string {
 			return l.config(
 				l.deployment(append(lifecycle, `for_each = toset(`+tags+`)`, `image = "demo/api:${each.key}"`)...),
@@ -87,7 +87,7 @@ func TestAccGoingBack(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
-			w, watch := l.workspace(), l.watchMain()
+			w, watch := l.inProcess(), l.watchMain()
 			config := func(tag string) string {
 				return l.config(l.deployment(image(tag), test.lifecycle), l.main(keepPrevious(test.keep)))
 			}
@@ -122,7 +122,7 @@ func TestAccReplaceTouchesNothing(t *testing.T) {
 	for _, address := range []string{theDeployment, theMain} {
 		t.Run(address, func(t *testing.T) {
 			everyOrder(t, func(l *lab, lifecycle ...string) {
-				w, watch := l.workspace(), l.watchMain()
+				w, watch := l.inProcess(), l.watchMain()
 				config := l.config(l.deployment(lifecycle...), l.main(lifecycle...))
 				w.apply(config)
 				pods := l.wantPods(nameOf("v1"), 1)
@@ -168,7 +168,7 @@ func TestAccTaintedDeploymentKeepsItsTraffic(t *testing.T) {
 
 func TestAccTriggersRedeployTheSameVersion(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(again string) string {
 		return l.config(l.deployment(createFirst, `triggers = { again = "`+again+`" }`), l.main())
 	}
@@ -186,7 +186,7 @@ func TestAccTriggersRedeployTheSameVersion(t *testing.T) {
 
 func TestAccDestroyLeavesNothing(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w := l.workspace()
+		w := l.inProcess()
 		for _, tag := range []string{"v1", "v2", "v3"} {
 			w.apply(l.config(l.deployment(append(lifecycle, image(tag), "replicas = 2")...), l.main(keepPrevious(2))))
 		}
@@ -198,15 +198,15 @@ func TestAccDestroyLeavesNothing(t *testing.T) {
 
 func TestAccDestroyOfTheDeploymentTakesMainAlong(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(), l.main()))
-	w.destroy("-target=" + theDeployment)
+	w.throughCLI().destroy("-target=" + theDeployment)
 	l.wantNothingLeft()
 }
 
 func TestAccDestroyOfMainAloneLeavesTheDeployment(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(image("v1"), createFirst), l.main()))
 	w.apply(l.config(l.deployment(image("v2"), createFirst), l.main()))
 	w.apply(l.config(l.deployment(image("v2"), createFirst)))
@@ -219,7 +219,7 @@ func TestAccDestroyOfMainAloneLeavesTheDeployment(t *testing.T) {
 
 func TestAccMainServiceIsRenamedBeforeTheOldOneGoes(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	w.apply(l.config(l.deployment(), l.main()))
 	watch.Check(t, drain)
 	next := l.cluster.WatchMain(t, l.namespace, "web")
@@ -237,7 +237,7 @@ func TestAccMainServiceIsRenamedBeforeTheOldOneGoes(t *testing.T) {
 
 func TestAccKeepingFewerCollectsAtOnce(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string, keep int) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(keep)))
 	}
@@ -262,7 +262,7 @@ func TestAccMovedApplication(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			everyOrder(t, func(l *lab, lifecycle ...string) {
-				w := l.workspace()
+				w := l.inProcess()
 				w.apply(l.config(l.deployment(append(lifecycle, image("v1"))...), l.main(lifecycle...)))
 				w.apply(l.config(l.deployment(append(lifecycle, image("v2"))...), l.main(lifecycle...)))
 				moved := append(lifecycle, line(l))

@@ -46,7 +46,7 @@ const coldStart = "Going back will be a cold start"
 
 func TestAccKeepPreviousStopped(t *testing.T) {
 	everyOrder(t, func(l *lab, lifecycle ...string) {
-		w, watch := l.workspace(), l.watchMain()
+		w, watch := l.inProcess(), l.watchMain()
 		config := func(tag string) string {
 			return l.config(l.deployment(append(lifecycle, image(tag), "replicas = 2")...), l.main(keepPreviousAs(1, `state = "stopped"`)))
 		}
@@ -81,7 +81,7 @@ func TestAccKeepPreviousStopped(t *testing.T) {
 
 func TestAccKeepPreviousStateChangesInPlace(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag, state string) string {
 		return l.config(l.deployment(createFirst, image(tag)), l.main(keepPreviousAs(1, fmt.Sprintf("state = %q", state))))
 	}
@@ -105,7 +105,7 @@ func TestAccKeepPreviousStateChangesInPlace(t *testing.T) {
 // that changes main, which a replacement of main is, too.
 func TestAccKeepPreviousForATime(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string, lines ...string) string {
 		return l.config(l.deployment(createFirst, image(tag)), l.main(append(lines, keepPreviousAs(2, `ttl = "48h"`))...))
 	}
@@ -138,7 +138,7 @@ func TestAccKeepPreviousForATime(t *testing.T) {
 
 func TestAccImportRebuildsKeepPrevious(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	for _, keep := range []string{`keep_previous = { count = 2, ttl = "48h", state = "stopped" }`, `keep_previous = { count = 0 }`, `keep_previous = { ttl = "90m" }`} {
 		config := l.config(l.deployment(), l.main(keep))
 		w.apply(config)
@@ -153,7 +153,7 @@ func TestAccImportRebuildsKeepPrevious(t *testing.T) {
 
 func TestAccPointerAtWhatIsRetained(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(state string, lines ...string) string {
 		return l.config(l.deployment(createFirst, image("v2")), l.main(append(lines, keepPreviousAs(1, fmt.Sprintf("state = %q", state)))...))
 	}
@@ -177,7 +177,7 @@ func TestAccPointerAtWhatIsRetained(t *testing.T) {
 
 func TestAccEmergencyWithKubectl(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag string) string {
 		return l.config(l.deployment(createFirst, image(tag)), l.main(keepPrevious(1)))
 	}
@@ -199,7 +199,7 @@ func TestAccEmergencyWithKubectl(t *testing.T) {
 // A plan neither fails nor waits for long because of what it only wants to tell.
 func TestAccPlanOfACreateWithoutItsCluster(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	l.provider = block(`provider "switchback"`, []string{`host = "https://127.0.0.1:1"`, `token = "t"`})
 	w.write(l.config(l.deployment(), l.main()))
 	began := time.Now()

@@ -157,7 +157,7 @@ func TestAccThreeClusters(t *testing.T) {
 }
 
 func createWithoutOne(_ *testing.T, f *trio) {
-	w, config := f.workspace(), f.config(f.deployment(onAll, continuing))
+	w, config := f.inProcess(), f.config(f.deployment(onAll, continuing))
 	f.proxies["c"].SetFault(noWorkloads)
 	w.apply(config).warns(`cluster "c"; the others went on`, "not today", "goes on there")
 	f.wantStatus(w, "a: started, b: started, c: start_error (…)")
@@ -189,7 +189,7 @@ func createWithoutOne(_ *testing.T, f *trio) {
 }
 
 func createOnNone(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(rollout string) string { return f.config(f.deployment(onAll, rollout)) }
 	f.proxies["c"].SetFault(noWorkloads)
 	for _, rollout := range []string{`rollout = { on_failure = "abort" }`, `rollout = { on_failure = "continue", quorum = 3 }`} {
@@ -214,7 +214,7 @@ func createOnNone(_ *testing.T, f *trio) {
 }
 
 func oneAfterTheOther(t *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(clusters string) string {
 		return f.config(f.deployment(clusters, `rollout = { max_parallel = 1, order = ["b"], bake = "2s" }`))
 	}
@@ -253,7 +253,7 @@ func oneAfterTheOther(t *testing.T, f *trio) {
 }
 
 func changeWithoutOne(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(tag, rollout string) string {
 		return f.config(f.deployment(image(tag), onAll, `strategy = "rolling"`, `timeouts = { update = "20s" }`, rollout))
 	}
@@ -308,7 +308,7 @@ func (w *workspace) destroyFails() *result {
 }
 
 func destroyAllButOne(_ *testing.T, f *trio) {
-	w, config := f.workspace(), f.config(f.deployment(onAll))
+	w, config := f.inProcess(), f.config(f.deployment(onAll))
 	w.apply(config)
 	f.proxies["b"].SetFault(noRemoval)
 	w.destroyFails().tells("not today", `"b"`)

@@ -20,7 +20,7 @@ func replicas(n int) string { return fmt.Sprintf("replicas = %d", n) }
 
 func TestAccStopAndStart(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(lines...), output("id", theDeployment+".id"))
 	}
@@ -65,14 +65,14 @@ func TestAccStopAndStart(t *testing.T) {
 
 func TestAccCreatedStopped(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(stopped, replicas(2))))
 	w.wantState(theDeployment, "status", "stopped", "replicas", 2)
 	l.wantPods(nameOf("v1"), 0)
 	w.wantNoChanges()
 
 	// Another state's address cannot point at it.
-	other := l.workspace()
+	other := l.inProcess()
 	r := other.applyFails(l.config(l.main(l.pointAt(nameOf("v1")))))
 	r.tells("Deployment cannot become main", "it is stopped", `set desired_state = "started"`)
 	other.wantAbsent(theMain)
@@ -96,7 +96,7 @@ func TestAccStopOfMainIsRefused(t *testing.T) {
 	} {
 		t.Run("at plan, "+name, func(t *testing.T) {
 			l := newLab(t)
-			w, watch := l.workspace(), l.watchMain()
+			w, watch := l.inProcess(), l.watchMain()
 			w.apply(l.config(l.deployment(createFirst), l.main()))
 			pods := l.wantPods(nameOf("v1"), 1)
 			state := w.stateText()
@@ -116,7 +116,7 @@ func TestAccStopOfMainIsRefused(t *testing.T) {
 	}
 	t.Run("at apply", func(t *testing.T) {
 		l := newLab(t)
-		w, other, watch := l.workspace(), l.workspace(), l.watchMain()
+		w, other, watch := l.inProcess(), l.inProcess(), l.watchMain()
 		config := l.config(l.deployment(replicas(2)))
 		w.apply(config)
 		other.apply(l.config(l.main(l.pointAt(nameOf("v1")))))
@@ -137,7 +137,7 @@ func TestAccStopOfMainIsRefused(t *testing.T) {
 // Two colours: main moves, and then the former one is stopped and started again.
 func TestAccStopOfWhatWasMain(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(main string, blue ...string) string {
 		return l.config(l.deployment(blue...), l.deploymentNamed("green", image("v2")), l.main("deployment_id = switchback_deployment."+main+".id"))
 	}
@@ -158,7 +158,7 @@ func TestAccStopOfWhatWasMain(t *testing.T) {
 
 func TestAccRestartTriggers(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(tag, trigger string) string {
 		return l.config(l.deployment(createFirst, image(tag), replicas(2), trigger), l.main())
 	}
@@ -188,9 +188,9 @@ func TestAccRestartTriggers(t *testing.T) {
 	// Neither repair, nor import, nor going away and back restarts anything.
 	l.patchWorkload(nameOf("v1"), `{"metadata":{"labels":{"app.kubernetes.io/name":"theirs"}}}`)
 	w.apply(config("v1", secret("3"))).wantActions(theDeployment, "update")
-	imported := l.workspace()
+	imported := l.inProcess()
 	text := config("v1", secret("3"))
-	imported.apply(text+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\nimport {\n  to = %s\n  id = %q\n}\n", theDeployment, l.namespace+"/"+nameOf("v1"), theMain, l.namespace+"/api")).
+	imported.throughCLI().apply(text+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\nimport {\n  to = %s\n  id = %q\n}\n", theDeployment, l.namespace+"/"+nameOf("v1"), theMain, l.namespace+"/api")).
 		wantActions(theDeployment, "import", theMain, "import")
 	imported.wantState(theDeployment, "restart_triggers", map[string]any{"secret": "3"})
 	w.apply(config("v2", secret("3")))
@@ -204,7 +204,7 @@ func TestAccRestartTriggers(t *testing.T) {
 // A restart whose pods do not come up is told, and taken back.
 func TestAccFailedRestartIsTakenBack(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(version string) string {
 		return l.config(l.deployment(fmt.Sprintf("restart_triggers = { secret = %q }", version)), l.main())
 	}
@@ -232,10 +232,10 @@ func TestAccFailedRestartIsTakenBack(t *testing.T) {
 
 func TestAccImportOfAStoppedDeployment(t *testing.T) {
 	l := newLab(t)
-	w, imported := l.workspace(), l.workspace()
+	w, imported := l.inProcess(), l.inProcess()
 	config := l.config(l.deployment(stopped, replicas(3), `restart_triggers = { secret = "1" }`))
 	w.apply(config)
-	imported.apply(config+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\n", theDeployment, l.namespace+"/"+nameOf("v1"))).wantActions(theDeployment, "import")
+	imported.throughCLI().apply(config+fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\n", theDeployment, l.namespace+"/"+nameOf("v1"))).wantActions(theDeployment, "import")
 	imported.wantState(theDeployment, "status", "stopped", "desired_state", "stopped", "replicas", 3)
 	imported.write(config)
 	imported.wantNoChanges()
@@ -247,7 +247,7 @@ func TestAccImportOfAStoppedDeployment(t *testing.T) {
 // A start that a Ctrl-C has cancelled can be stopped for good, and resumed.
 func TestAccCancelledStartIsStoppedAndResumed(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := func(lines ...string) string { return l.config(l.deployment(append(lines, image("slow"))...)) }
 	w.write(config())
 	w.execInterrupted(func() { l.eventuallyPods(nameOf("slow"), 1) }, "apply", "-auto-approve", "-input=false", "-no-color")

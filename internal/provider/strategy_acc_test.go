@@ -20,7 +20,7 @@ var inPlaceName = release.Spec{Strategy: release.StrategyRolling, Content: relea
 // TestAccRolling bumps a version in place: the address is not touched.
 func TestAccRolling(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(lines ...string) string {
 		return l.config(l.deployment(append(lines, strategy(release.StrategyRolling), replicas(2))...), l.main(), output("id", theDeployment+".id"))
 	}
@@ -63,7 +63,7 @@ func TestAccRolling(t *testing.T) {
 	w.wantNoChanges()
 
 	// An import brings all of that.
-	other := l.workspace()
+	other := l.inProcess()
 	other.write(config(how...))
 	other.do("import", theDeployment, l.namespace+"/"+inPlaceName)
 	other.do("import", theMain, l.namespace+"/api")
@@ -81,7 +81,7 @@ func TestAccRolling(t *testing.T) {
 // replacement; between the strategies in place it is not.
 func TestAccStrategyChange(t *testing.T) {
 	l := newLab(t)
-	w, watch := l.workspace(), l.watchMain()
+	w, watch := l.inProcess(), l.watchMain()
 	config := func(s release.Strategy, lines ...string) string {
 		return l.config(l.deployment(append(lines, strategy(s), createFirst)...), l.main())
 	}
@@ -112,11 +112,11 @@ func TestAccStrategyChange(t *testing.T) {
 func TestAccLostStateInPlace(t *testing.T) {
 	l := newLab(t)
 	rolling := strategy(release.StrategyRolling)
-	w := l.workspace()
+	w := l.inProcess()
 	w.apply(l.config(l.deployment(rolling), l.main()))
 	watch := l.watchMain()
 	uid := l.workload(inPlaceName).UID
-	other := l.workspace()
+	other := l.inProcess()
 	r := other.apply(l.config(l.deployment(rolling, image("v2"))))
 	r.warns("Existing deployment adopted")
 	other.wantNoChanges()
@@ -135,7 +135,7 @@ func TestAccLostStateInPlace(t *testing.T) {
 // TestAccUndoneByOthers: kubectl rollout undo is drift, which is repaired.
 func TestAccUndoneByOthers(t *testing.T) {
 	l := newLab(t)
-	w := l.workspace()
+	w := l.inProcess()
 	config := l.config(l.deployment(strategy(release.StrategyRolling), image("v2")))
 	w.apply(l.config(l.deployment(strategy(release.StrategyRolling))))
 	w.apply(config)
@@ -170,7 +170,7 @@ func TestAccStrategyBadInput(t *testing.T) {
 		"more than all": {[]string{rolling, `rolling_update = { max_unavailable = "101%" }`}, []string{"Invalid number of pods"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorkspace(t)
+			w := newInProcess(t)
 			w.applyFails(l.config(l.deployment(c.lines...))).tells(c.want...)
 		})
 	}

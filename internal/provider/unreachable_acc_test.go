@@ -13,7 +13,7 @@ import (
 // more: see TestAccThreeClusters.
 
 func destroyUnreachable(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	w.apply(f.config(f.deployment(onAll)))
 	f.proxies["c"].Down(f.t)
 	w.destroyFails().tells("Cluster is unreachable, and not forgotten", `"c"`, "abandon_unreachable", "terraform state rm")
@@ -29,7 +29,7 @@ func destroyUnreachable(_ *testing.T, f *trio) {
 
 // The attribute is set when the cluster is gone already, and needs it for nothing.
 func abandonAtDestroy(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(lines ...string) string {
 		return f.config(f.deployment(append(lines, onAll)...), f.main(append(lines, onAll)...))
 	}
@@ -59,7 +59,7 @@ func abandonAtDestroy(_ *testing.T, f *trio) {
 }
 
 func dropUnreachable(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	const on = `clusters = ["a", "b"]`
 	w.apply(f.config(f.deployment(onAll)))
 	f.proxies["c"].Down(f.t)
@@ -77,7 +77,7 @@ func dropUnreachable(_ *testing.T, f *trio) {
 
 // needNotBeThere: with c down, what has nothing to do there works.
 func needNotBeThere(_ *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(other int, clusters string, lines ...string) string {
 		return f.config(
 			f.deployment(append(lines, clusters)...),
@@ -117,7 +117,7 @@ func needNotBeThere(_ *testing.T, f *trio) {
 }
 
 func awayAtCreate(_ *testing.T, f *trio) {
-	w, config := f.workspace(), f.config(f.deployment(onAll, continuing))
+	w, config := f.inProcess(), f.config(f.deployment(onAll, continuing))
 	f.proxies["c"].Down(f.t)
 	w.apply(config).warns("Cluster is unreachable", `cluster "c"; the others went on`)
 	f.wantStatus(w, "a: started, b: started, c: pending (…)")
@@ -148,7 +148,7 @@ func awayAtCreate(_ *testing.T, f *trio) {
 }
 
 func takenOut(_ *testing.T, f *trio) {
-	w, id := f.workspace(), f.namespace+"/"+nameOf("v1")
+	w, id := f.inProcess(), f.namespace+"/"+nameOf("v1")
 	config := func(clusters string, lines ...string) string {
 		return f.config(f.deployment(append(lines, clusters)...), f.main(append(lines, clusters)...))
 	}
@@ -177,7 +177,7 @@ func takenOut(_ *testing.T, f *trio) {
 // oneWarning: ten deployments, and a cluster that takes connections and never
 // answers: it is asked once, and told once.
 func oneWarning(t *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(replicas int) string {
 		return f.config(
 			f.deployment(`for_each = toset([for i in range(10) : "app-${i}"])`, `application = each.key`, `clusters = ["a", "c"]`),
@@ -208,7 +208,7 @@ func oneWarning(t *testing.T, f *trio) {
 // bumpWithoutOne: two clusters get the next version. On the third the old one goes
 // on serving, and is not forgotten; when it is back, one apply does the rest.
 func bumpWithoutOne(t *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(tag string) string {
 		return f.config(f.deployment(image(tag), onAll, continuing, createFirst), f.main(onAll, continuing, keepPrevious(0)))
 	}
@@ -241,7 +241,7 @@ func bumpWithoutOne(t *testing.T, f *trio) {
 // bumpFailsOnOne: the version that cannot start on c never gets traffic there, and
 // the one that has it is not removed there.
 func bumpFailsOnOne(t *testing.T, f *trio) {
-	w := f.workspace()
+	w := f.inProcess()
 	config := func(tag string) string {
 		return f.config(f.deployment(image(tag), onAll, continuing, createFirst), f.main(onAll, continuing, keepPrevious(0)))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/coretest"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcli"
 )
 
@@ -23,6 +24,8 @@ import (
 type workspace struct {
 	*testcli.Workspace
 	t *testing.T
+
+	inCore bool // what coretest knows needs no CLI, see inprocess_test.go
 }
 
 func newWorkspace(t *testing.T) *workspace {
@@ -45,6 +48,9 @@ var built = sync.OnceValues(func() (testcli.Provider, error) {
 // its own.
 func (w *workspace) useProgram() {
 	w.t.Helper()
+	if w.inCore {
+		w.t.Fatal("a program of its own is not known here: use the CLI")
+	}
 	p, err := built()
 	if err != nil {
 		w.t.Fatal(err)
@@ -165,6 +171,9 @@ func (w *workspace) run(args ...string) *result {
 // exec runs the CLI and returns its exit code and everything it printed.
 func (w *workspace) exec(args ...string) (int, string) {
 	w.t.Helper()
+	if w.inCore && coretest.Knows(args...) {
+		return w.execInCore(args...)
+	}
 	x := w.Start(w.t, args...)
 	return x.Code(), x.Output()
 }
