@@ -66,14 +66,22 @@ var terraformCLI = sync.OnceValues(func() (devtools.CLI, error) {
 	return cli, nil
 })
 
-// timing makes failures certain, and the dead dead, sooner than users want it.
+// timing makes failures certain sooner than users want it. What a busy machine
+// may need longer for than an idle one has so much time that only a hang uses it up.
 var timing = rollout.Timing{
 	Beat:    500 * time.Millisecond,
-	Expiry:  5 * time.Second,
+	Expiry:  20 * time.Second,
 	Grace:   time.Second,
-	Settle:  10 * time.Second,
-	Cleanup: 1500 * time.Millisecond,
+	Settle:  time.Minute,
+	Cleanup: 30 * time.Second,
 }
+
+// hang is longer than anything takes, on however busy a machine.
+const hang = 5 * time.Minute
+
+// enough is time for everything but what a test lets go wrong, which then takes
+// all of it: as `timeouts`, where it is told with the timeout what was seen.
+const enough = "40s"
 
 func newProviderServer() (tfprotov6.ProviderServer, error) {
 	return providerserver.NewProtocol6WithError(provider.NewWithTiming(timing))()
@@ -209,7 +217,7 @@ func (l *lab) wantPods(name string, count int) []types.UID {
 // down.
 func (l *lab) eventuallyPods(name string, count int) {
 	l.t.Helper()
-	testcluster.Eventually(l.t, time.Minute, fmt.Sprintf("%s to have %d pods", name, count), func() error {
+	testcluster.Eventually(l.t, hang, fmt.Sprintf("%s to have %d pods", name, count), func() error {
 		if n := len(l.pods(name)); n != count {
 			return fmt.Errorf("it has %d", n)
 		}
@@ -385,7 +393,7 @@ func (l *lab) makeNamespace() {
 	client := l.cluster.Client().CoreV1()
 	_, err := client.Namespaces().Create(l.t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: l.namespace}}, metav1.CreateOptions{})
 	l.must(err)
-	testcluster.Eventually(l.t, 30*time.Second, "the default service account", func() error {
+	testcluster.Eventually(l.t, hang, "the default service account", func() error {
 		_, err := client.ServiceAccounts(l.namespace).Get(l.t.Context(), "default", metav1.GetOptions{})
 		return err
 	})

@@ -74,7 +74,7 @@ func TestAccLeastPrivilegeIsEnough(t *testing.T) {
 				w.apply(l.config(l.deployment(image(tag), createFirst), l.main()))
 			}
 			l.wantReleases(nameOf("v2"), nameOf("v3"))
-			w.applyFails(l.config(l.deployment(image("missing"), createFirst, `timeouts = { create = "8s" }`), l.main())).tells(nameOf("missing"))
+			w.applyFails(l.config(l.deployment(image("missing"), createFirst), l.main())).tells(nameOf("missing"))
 			w.write(l.config(l.deployment(image("v3"), createFirst), l.main()))
 			w.wantNoChanges()
 			watch.Check(t, drain)

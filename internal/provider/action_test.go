@@ -150,7 +150,7 @@ func TestActionCancel(t *testing.T) {
 	l := newLab(t)
 	proxy := l.cluster.Proxy(t)
 	starting, other := l.speakThrough(proxy), l.speak()
-	applied := make(chan struct{})
+	applied := make(chan struct{}, 1)
 	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
 		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/deployments/"+nameOf("unready")) {
 			return testcluster.Fault{}.AfterReply(func() {

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -181,7 +180,7 @@ func TestAccAdoptedServiceStaysWhereNothingIsReady(t *testing.T) {
 	w.apply(config)
 	deployments := l.cluster.Client().AppsV1().Deployments(l.namespace)
 	l.must(deployments.Delete(t.Context(), "api-legacy", metav1.DeleteOptions{}))
-	testcluster.Eventually(t, time.Minute, "the old pods to go", func() error {
+	testcluster.Eventually(t, hang, "the old pods to go", func() error {
 		pods, err := l.cluster.Client().CoreV1().Pods(l.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: "app=api"})
 		if err == nil && len(pods.Items) > 0 {
 			err = fmt.Errorf("%d are left", len(pods.Items))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -36,7 +35,7 @@ func (l *lab) autoscale(name string, replicas int32) {
 	scale.Spec.Replicas, scale.ResourceVersion = replicas, ""
 	_, err = deployments.UpdateScale(l.t.Context(), name, scale, metav1.UpdateOptions{FieldManager: "kube-controller-manager"})
 	l.must(err)
-	testcluster.Eventually(l.t, time.Minute, fmt.Sprintf("%s to have %d pods", name, replicas), func() error {
+	testcluster.Eventually(l.t, hang, fmt.Sprintf("%s to have %d pods", name, replicas), func() error {
 		if d := l.workload(name); d.Status.ReadyReplicas != replicas || d.Status.Replicas != replicas {
 			return fmt.Errorf("it has %+v", d.Status)
 		}

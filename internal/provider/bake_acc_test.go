@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +19,7 @@ func (l *lab) whenMain(name string, do func()) (done func()) {
 	l.t.Helper()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		testcluster.Eventually(l.t, 3*time.Minute, "the switch to "+name, func() error {
+		testcluster.Eventually(l.t, hang, "the switch to "+name, func() error {
 			svc, err := l.cluster.Client().CoreV1().Services(l.namespace).Get(l.t.Context(), "api", metav1.GetOptions{})
 			if err == nil && svc.Spec.Selector[release.LabelDeployment] != name {
 				err = fmt.Errorf("it leads to %s", svc.Spec.Selector[release.LabelDeployment])
@@ -174,7 +173,7 @@ func (l *lab) interruptBake(w *workspace, name string) {
 	l.t.Helper()
 	w.execInterrupted(func() {
 		l.whenMain(name, func() {
-			testcluster.Eventually(l.t, time.Minute, "the bake", func() error {
+			testcluster.Eventually(l.t, hang, "the bake", func() error {
 				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
 				if err == nil && !strings.Contains(cm.Data[release.MainKey], `"step":"finalizing"`) {
 					err = fmt.Errorf("main is %s", cm.Data[release.MainKey])

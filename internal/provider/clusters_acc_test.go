@@ -133,7 +133,7 @@ func dropCluster(t *testing.T, p *pair) {
 func oneFails(_ *testing.T, p *pair) {
 	l, w := p.east, p.east.inProcess()
 	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), on("east", "west"), createFirst, `timeouts = { create = "15s" }`), l.main(on("east", "west")))
+		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west")))
 	}
 	w.apply(config("v1"))
 	p.west.forbidPods()
@@ -206,14 +206,14 @@ func oneUnreachable(t *testing.T, p *pair) {
 // that refuses them, and is not waited for beyond the operation's time.
 func oneSilent(_ *testing.T, p *pair) {
 	l, w := p.east, p.east.inProcess()
-	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), on("east", "west"), createFirst, `timeouts = { create = "8s" }`), l.main(on("east", "west")))
+	config := func(tag string, lines ...string) string {
+		return l.config(l.deployment(append(lines, image(tag), on("east", "west"), createFirst)...), l.main(on("east", "west")))
 	}
 	w.apply(config("v1"))
 	p.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Blackhole() })
 	w.write(config("v1"))
 	w.wantNoChanges().warns("Cluster is unreachable", "west")
-	w.applyFails(config("v2")).tells("west")
+	w.applyFails(config("v2", `timeouts = { create = "8s" }`)).tells("west")
 	p.east.wantMain(nameOf("v1"))
 	p.proxy.SetFault(nil)
 	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })

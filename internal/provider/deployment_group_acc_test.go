@@ -1,15 +1,17 @@
 package provider_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -218,29 +220,37 @@ func TestAccGroupFailureScope(t *testing.T) {
 	l.wantNothingLeft()
 }
 
+// whenBaking does something once a release is watched with the traffic on it.
+func (l *lab) whenBaking(name string, do func()) (done func()) {
+	l.t.Helper()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		testcluster.Eventually(l.t, hang, "the bake of "+name, func() error {
+			events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(l.t.Context(), metav1.ListOptions{})
+			if err == nil && !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+				return e.Reason == string(release.EventBaking) && strings.Contains(e.Note, name)
+			}) {
+				err = errors.New("nobody tells of it")
+			}
+			return err
+		})
+		do()
+	})
+	return wg.Wait
+}
+
 // A bake that fails takes everything back, and is not tried again blindly.
 func TestAccGroupBake(t *testing.T) {
 	l := newLab(t)
-	proxy := l.through()
 	w := l.inProcess()
 	config := func(tag string, lines ...string) string {
-		return l.both(tag, tag, append(lines, `waves = [{ members = ["api"] }, { members = ["web"], bake = "40s" }]`)...)
+		return l.both(tag, tag, append(lines, `waves = [{ members = ["api"] }, { members = ["web"], bake = "9m" }]`)...)
 	}
 	w.apply(l.both("v1", "v1", apiThenWeb))
-	web, seen := releaseOf("web", "v2"), make(chan struct{}, 10)
-	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/web") {
-			return testcluster.Fault{}.AfterReply(func() { seen <- struct{}{} })
-		}
-		return testcluster.Fault{}
-	})
-	go func() {
-		<-seen
-		<-time.After(2 * time.Second)
-		l.setReady(web, corev1.ConditionFalse)
-	}()
+	web := releaseOf("web", "v2")
+	failed := l.whenBaking(web, func() { l.setReady(web, corev1.ConditionFalse) })
 	w.applyFails(config("v2")).tells("bake", "web", `The group "shop" is rolled_back`)
-	proxy.SetFault(nil)
+	failed()
 	l.wantAddress("api", "v1")
 	l.wantAddress("web", "v1")
 	l.setReady(web, corev1.ConditionTrue)

@@ -41,16 +41,16 @@ func TestAccEveryPermissionToExplainIsOptional(t *testing.T) {
 			t.Run(strings.ReplaceAll(resource, "/", "-"), func(t *testing.T) {
 				l := newLab(t)
 				l.provider = l.lacking(r.Group, resource)
-				image, cause := "demo/missing-api:v2", "Deployment failed to start: ImageNotFound"
+				image, cause, deadline := "demo/missing-api:v2", "Deployment failed to start: ImageNotFound", ""
 				switch resource {
 				case "pods":
 					cause = "The wait ended because health.progress_deadline (4s) has passed."
+					deadline = `health = { progress_deadline = "4s" }`
 				case "pods/log":
 					image, cause = "demo/crash-api:v2", "Deployment failed to start: CrashLoopBackOff"
 				}
-				deadline := `health = { progress_deadline = "4s" }`
 				w := l.inProcess()
-				w.apply(l.config(l.deployment(deadline, createFirst), l.main()))
+				w.apply(l.config(l.deployment(createFirst), l.main()))
 				failed := w.applyFails(l.config(l.deployment(`image = "`+image+`"`, deadline, createFirst), l.main()))
 				failed.tells(cause)
 				how := "listed"
@@ -66,7 +66,7 @@ func TestAccEveryPermissionToExplainIsOptional(t *testing.T) {
 				if n := strings.Count(failed.messages("error"), said+rule); n != want {
 					t.Errorf("%d times it says %q:\n%s", n, said+rule, failed.messages("error"))
 				}
-				w.write(l.config(l.deployment(deadline, createFirst), l.main()))
+				w.write(l.config(l.deployment(createFirst), l.main()))
 				w.wantNoChanges()
 				w.destroy()
 				l.wantNothingLeft()

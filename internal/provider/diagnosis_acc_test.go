@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,7 +66,7 @@ func (l *lab) crashing(k *testcluster.Kubelet, pods int) {
 	k.Status(func(pod *corev1.Pod) corev1.PodStatus {
 		return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"api": testcluster.CrashLoop(3, 4)})
 	})
-	testcluster.Eventually(l.t, 20*time.Second, "the pods to crash", func() error {
+	testcluster.Eventually(l.t, hang, "the pods to crash", func() error {
 		list, err := l.cluster.Client().CoreV1().Pods(l.namespace).List(l.t.Context(), metav1.ListOptions{})
 		crashed := 0
 		for _, pod := range list.Items {

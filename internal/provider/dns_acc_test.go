@@ -269,7 +269,7 @@ func TestAccNameWithoutAnAddress(t *testing.T) {
 	l.cluster.ExternalDNS(t)
 	w := l.inProcess()
 	config := l.config(l.deployment(), l.main(`traffic = { service = { ports = { http = 80 }, type = "LoadBalancer" } }`,
-		dnsOf(`backend = "google"`), `timeouts = { create = "10s", update = "10s" }`))
+		dnsOf(`backend = "google"`), `timeouts = { create = "`+enough+`", update = "`+enough+`" }`))
 	w.apply(config).warns("Traffic has moved, but the promotion is unfinished", "has not been given one")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "status", "finalizing")

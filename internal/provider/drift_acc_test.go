@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -218,7 +217,7 @@ func TestAccAdmissionIsNoDrift(t *testing.T) {
 	l.mutate("pods", "", "pods", `Object{metadata: Object.metadata{labels: {"policy.example/pod": "yes"}}}`)
 	l.mutate("services", "", "services", `Object{metadata: Object.metadata{annotations: {"policy.example/seen": "yes"}}}`)
 	// Policies come into force a moment after they were made.
-	testcluster.Eventually(t, 20*time.Second, "the policies to be in force", func() error {
+	testcluster.Eventually(t, hang, "the policies to be in force", func() error {
 		dry := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
 		d, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Create(t.Context(), someDeployment("probe"), dry)
 		if err == nil && d.Annotations["policy.example/seen"] == "" {

@@ -26,7 +26,7 @@ func TestAccDurations(t *testing.T) {
 		return l.config(l.deployment(append([]string{image(tag)}, lines...)...), l.data("history", "all", `application = "api"`, "depends_on = [switchback_deployment.api]"),
 			l.data("deployment", "now", `application = "api"`, fmt.Sprintf("version = %q", tag), "depends_on = [switchback_deployment.api]"))
 	}
-	r := w.apply(config("v1", `duration_budget = { total = "60s" }`))
+	r := w.apply(config("v1", `duration_budget = { total = "1h" }`))
 	r.silent("budget")
 	w.wantNoChanges()
 	took := read[struct{ Durations shownDurations }](w, theDeployment).Durations

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,18 +76,21 @@ func TestAccFailingAgainDoublesNothing(t *testing.T) {
 
 func TestAccFirstReleaseThatFailsIsTold(t *testing.T) {
 	t.Parallel()
-	tests := map[string][]string{
-		"missing": {"ImageNotFound", "has no such image"},
-		"crash":   {"CrashLoopBackOff"},
-		"oom":     {"OOMKilled"},
-		"unready": {"timeouts.create", "5s"},
+	tests := map[string]struct {
+		says  []string
+		lines []string
+	}{
+		"missing": {says: []string{"ImageNotFound", "has no such image"}},
+		"crash":   {says: []string{"CrashLoopBackOff"}},
+		"oom":     {says: []string{"OOMKilled"}},
+		"unready": {says: []string{"timeouts.create", enough}, lines: []string{`timeouts = { create = "` + enough + `" }`}},
 	}
-	for tag, texts := range tests {
+	for tag, test := range tests {
 		t.Run(tag, func(t *testing.T) {
 			l := newLab(t)
 			w := l.inProcess()
-			config := l.config(l.deployment(image(tag), `timeouts = { create = "5s" }`), l.main())
-			r := w.applyFails(config).tells(append(texts, nameOf(tag), "0 of 1 pods")...)
+			config := l.config(l.deployment(append(test.lines, image(tag))...), l.main())
+			r := w.applyFails(config).tells(append(test.says, nameOf(tag), "0 of 1 pods")...)
 			if m := r.messages("error"); strings.Contains(m, "Traffic:") {
 				t.Errorf("there was no traffic to tell of:\n%s", m)
 			}
@@ -128,8 +130,8 @@ func TestAccOnFailure(t *testing.T) {
 func TestAccPatientCauseIsToldWithTheTimeout(t *testing.T) {
 	l := newLab(t)
 	w := l.inProcess()
-	r := w.applyFails(l.config(l.deployment(`node_selector = { disk = "of-gold" }`, `timeouts = { create = "4s" }`)))
-	r.tells("timeouts.create", "4s", "Unschedulable")
+	r := w.applyFails(l.config(l.deployment(`node_selector = { disk = "of-gold" }`, `timeouts = { create = "`+enough+`" }`)))
+	r.tells("timeouts.create", enough, "Unschedulable")
 }
 
 // An update that cannot succeed leaves what serves as it is.
@@ -137,7 +139,7 @@ func TestAccFailedUpdateKeepsServing(t *testing.T) {
 	l := newLab(t)
 	w, watch := l.inProcess(), l.watchMain()
 	config := func(replicas int) string {
-		return l.config(l.deployment(fmt.Sprintf("replicas = %d", replicas), `timeouts = { update = "5s" }`), l.main())
+		return l.config(l.deployment(fmt.Sprintf("replicas = %d", replicas)), l.main())
 	}
 	w.apply(config(1))
 	l.forbidPods()
@@ -272,7 +274,7 @@ func TestAccInterruptedCreateIsResumed(t *testing.T) {
 	w.apply(config("v1"))
 	w.write(config("slow"))
 	_, text := w.execInterrupted(func() {
-		testcluster.Eventually(t, 20*time.Second, "the new release's pod", func() error {
+		testcluster.Eventually(t, hang, "the new release's pod", func() error {
 			if len(l.pods(nameOf("slow"))) == 0 {
 				return errors.New("there is none yet")
 			}

@@ -255,7 +255,7 @@ func oneAfterTheOther(t *testing.T, f *trio) {
 func changeWithoutOne(_ *testing.T, f *trio) {
 	w := f.inProcess()
 	config := func(tag, rollout string) string {
-		return f.config(f.deployment(image(tag), onAll, `strategy = "rolling"`, `timeouts = { update = "20s" }`, rollout))
+		return f.config(f.deployment(image(tag), onAll, `strategy = "rolling"`, rollout))
 	}
 	w.apply(config("v1", continuing))
 	attributes, _ := w.attributes(theDeployment)

@@ -89,18 +89,18 @@ func TestAccSecretsInWhatClustersSay(t *testing.T) {
 			w.useProgram()
 			trace := filepath.Join(w.Dir, "trace.log")
 			w.Env = []string{"TF_LOG=TRACE", "TF_LOG_PATH=" + trace}
-			config := func(tag string) string {
-				return l.config(l.deployment(image(tag), strategy(release.StrategyRolling), `health = { progress_deadline = "5s" }`,
+			config := func(tag, deadline string) string {
+				return l.config(l.deployment(image(tag), strategy(release.StrategyRolling), fmt.Sprintf("health = { progress_deadline = %q }", deadline),
 					"pod_template_patch = \"spec: {nodeName: "+node.Node+"}\""), l.main())
 			}
-			w.apply(config("v1"))
+			w.apply(config("v1", "10m"))
 			node.Status(func(pod *corev1.Pod) corev1.PodStatus {
 				if !strings.HasSuffix(pod.Spec.Containers[0].Image, ":v2") {
 					return testcluster.PodStatus(pod, nil)
 				}
 				return testcluster.PodStatus(pod, map[string]corev1.ContainerStatus{"api": c.status(l, pod)})
 			})
-			failed := w.applyFails(config("v2"))
+			failed := w.applyFails(config("v2", enough))
 			failed.tells(c.says...)
 			w.do("plan", "-input=false", "-out=plan")
 			content, err := os.ReadFile(trace)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -211,7 +210,7 @@ func TestAccFailedRestartIsTakenBack(t *testing.T) {
 	w.apply(config("1"))
 	pods := l.wantPods(nameOf("v1"), 1)
 	l.forbidPods()
-	testcluster.Eventually(t, 30*time.Second, "no more pods", func() error {
+	testcluster.Eventually(t, hang, "no more pods", func() error {
 		r := w.tryApply(config("2"))
 		if !r.failed {
 			return errors.New("there was one")

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -140,7 +139,7 @@ func TestAccUndoneByOthers(t *testing.T) {
 	w.apply(l.config(l.deployment(strategy(release.StrategyRolling))))
 	w.apply(config)
 	l.patchWorkload(inPlaceName, `{"spec":{"template":{"spec":{"containers":[{"name":"api","image":"demo/api:v1"}]}}}}`)
-	testcluster.Eventually(t, 30*time.Second, "the other pod", func() error {
+	testcluster.Eventually(t, hang, "the other pod", func() error {
 		_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(t.Context(), inPlaceName, metav1.GetOptions{})
 		return err
 	})

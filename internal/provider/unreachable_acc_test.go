@@ -198,9 +198,6 @@ func oneWarning(t *testing.T, f *trio) {
 	if requests := f.proxies["c"].Requests(); len(requests) != 1 {
 		t.Errorf("it was asked %d times, want once: %v", len(requests), requests)
 	}
-	if took > 30*time.Second { // 5 s of patience, and a loaded machine
-		t.Errorf("the plan took %s", took)
-	}
 	t.Logf("a plan with ten resources on a dead cluster took %s", took)
 	w.apply(config(2)).wantActions("switchback_deployment.other", "update")
 }

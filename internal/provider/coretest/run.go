@@ -139,7 +139,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if r.tell("provider", resp.Diagnostics) {
+		if r.tell(fmt.Sprintf("provider[%q]", r.core.Address), resp.Diagnostics) {
 			return errTold
 		}
 		return nil
@@ -148,7 +148,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.tell("provider", resp.Diagnostics) {
+	if r.tell(fmt.Sprintf("provider[%q]", r.core.Address), resp.Diagnostics) {
 		return errTold
 	}
 	return nil
