@@ -51,8 +51,7 @@ func run(m *testing.M) int {
 }
 
 // terraformCLI finds the CLI, or builds it, when the first test needs it. From
-// then on its environment is that of the test process, where
-// terraform-plugin-testing looks for it.
+// then on its environment is that of the test process, which hands it on.
 var terraformCLI = sync.OnceValues(func() (devtools.CLI, error) {
 	cli, err := testcli.CLI()
 	if err != nil {

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,9 +14,10 @@ import (
 
 const examples = "../../examples"
 
-// Every example is formatted, valid, can be applied as it stands, leaves
-// nothing to do, and is destroyed without a trace. Modules are applied by the
-// environments that use them: see TestAccExampleEnvironments.
+// Every example is valid, which an apply asks first, can be applied as it stands,
+// leaves nothing to do, and is destroyed without a trace. Modules are applied by
+// the environments that use them: see TestAccExampleEnvironments, which makes sure
+// that all examples are formatted, too.
 func TestAccExamples(t *testing.T) {
 	for _, dir := range exampleDirs(t) {
 		t.Run(dir, func(t *testing.T) {
@@ -38,7 +40,6 @@ func TestAccExamples(t *testing.T) {
 			if dir == "adopt" { // its Service is there before
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
 			}
-			w.do("fmt", "-check", "-diff")
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
 				return
 			}
@@ -47,7 +48,6 @@ func TestAccExamples(t *testing.T) {
 				w.knows(importByIdentity)
 				l.must(os.Remove(identity))
 			}
-			w.do("validate", "-no-color")
 			w.do("apply", "-auto-approve", "-input=false", "-no-color")
 			w.wantNoChanges()
 			if len(more) > 0 {
@@ -93,6 +93,21 @@ func TestAccExamplesOfQueries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// output is one of the state's, as JSON.
+func (w *workspace) output(name string) string {
+	w.t.Helper()
+	var state struct {
+		Outputs map[string]struct{ Value json.RawMessage }
+	}
+	if err := json.Unmarshal([]byte(w.stateText()), &state); err != nil {
+		w.t.Fatal(err)
+	}
+	if state.Outputs[name].Value == nil {
+		w.t.Fatalf("the state has no output %s", name)
+	}
+	return string(state.Outputs[name].Value)
 }
 
 // knows says whether the CLI at hand has the feature that the workspace's
@@ -166,7 +181,6 @@ func TestAccExampleEnvironments(t *testing.T) {
 		w.Env = []string{"TF_VAR_kubeconfig=" + l.cluster.KubeconfigPath, "TF_VAR_namespace=" + l.namespace}
 		labs[name], workspaces[name] = l, w
 		w.do("get", "-no-color")
-		w.do("validate", "-no-color")
 		w.do("apply", "-auto-approve", "-input=false", "-no-color")
 		w.wantNoChanges()
 	}
@@ -174,7 +188,7 @@ func TestAccExampleEnvironments(t *testing.T) {
 
 	before := map[string]string{}
 	for name, w := range workspaces {
-		before[name] = w.do("output", "-raw", "main")
+		before[name] = w.output("main")
 	}
 	next := []byte("app_version = \"1.29\"\n")
 	for i, name := range environments {
@@ -184,7 +198,7 @@ func TestAccExampleEnvironments(t *testing.T) {
 		watch.NeverEmpty(t)
 		w.wantNoChanges()
 		for j, other := range environments {
-			moved := workspaces[other].do("output", "-raw", "main") != before[other]
+			moved := workspaces[other].output("main") != before[other]
 			if moved != (j <= i) {
 				t.Errorf("after %s was released, that %s has moved is %t", name, other, moved)
 			}

@@ -2,6 +2,7 @@ package coretest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +59,8 @@ func (r *run) plan(ctx context.Context) error {
 			waits[o.resource] = nil // no configuration any more
 		}
 	}
-	if err := r.walk(ctx, waits, r.planResource); err != nil {
+	err := r.walk(ctx, waits, r.planResource)
+	if err != nil && !errors.Is(err, errTold) {
 		return err
 	}
 	if r.refreshOnly {
@@ -72,6 +74,9 @@ func (r *run) plan(ctx context.Context) error {
 			}})
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return r.printOutputs()
 }
 
@@ -83,7 +88,7 @@ func (r *run) walk(ctx context.Context, waits map[string][]string, visit func(ct
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		err := visit(ctx, node)
-		if err != nil && err != errTold { //nolint:errorlint // it is never wrapped
+		if err != nil && !errors.Is(err, errTold) {
 			mu.Lock()
 			defer mu.Unlock()
 			beyond = fmt.Errorf("%s: %w", node, err)
@@ -141,7 +146,7 @@ func (r *run) planResource(ctx context.Context, address string) error {
 	}
 	all.Wait()
 	for _, err := range errs {
-		if err != nil && err != errTold { //nolint:errorlint // it is never wrapped
+		if err != nil && !errors.Is(err, errTold) {
 			return err
 		}
 	}
@@ -447,13 +452,9 @@ func (r *run) planData(ctx context.Context, res *resource, key string, of *each)
 
 // pending says whether what depends_on names is to change.
 func (r *run) pending(res *resource) bool {
-	behind := slices.Clone(res.dependsOn)
-	for _, address := range res.dependsOn {
-		behind = append(behind, r.config.closure(address)...)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.changes, func(c *change) bool { return c.action != doNothing && slices.Contains(behind, c.resource) })
+	return slices.ContainsFunc(r.changes, func(c *change) bool { return c.action != doNothing && slices.Contains(res.dependsOn, c.resource) })
 }
 
 func (r *run) dataConfig(res *resource, c *change, schema *tfprotov6.Schema) (cty.Value, error) {
