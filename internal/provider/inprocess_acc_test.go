@@ -150,7 +150,7 @@ func TestAccInProcessIsAsTheCLI(t *testing.T) {
 		},
 		"bad input": {
 			bad(`strategy = "canary"`), bad(`health = { min_ready = "60s", progress_deadline = "1m" }`), bad(`replicas = "many"`),
-			bad(`container = { port = 1 }`), bad(`container = { secret_env = { A = { name = "x" } } }`), bad(`nonsense = true`), bad(`duration_budget = { total = "1m", factor = "x" }`),
+			bad(`container = "api"`), bad(`container = { secret_env = { A = { name = "x" } } }`), bad(`nonsense = true`), bad(`duration_budget = { total = "1m", factor = "x" }`),
 			step("nothing at all", applies(func(l *lab) string { return l.config(block(`resource "switchback_deployment" "api"`, nil)) })),
 			step("no connection", applies(func(l *lab) string { return block(`provider "switchback"`, nil) + l.deployment() })),
 			step("no data", applies(func(l *lab) string { return l.config(l.data("main_deployment", "none", `application = "api"`)) })),

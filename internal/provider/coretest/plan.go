@@ -450,11 +450,13 @@ func (r *run) planData(ctx context.Context, res *resource, key string, of *each)
 	return nil
 }
 
-// pending says whether what depends_on names is to change.
+// pending says whether what depends_on names, or a resource that is referred to, is
+// to change.
 func (r *run) pending(res *resource) bool {
+	behind := append(slices.Clone(res.dependsOn), slices.DeleteFunc(slices.Clone(res.needs), isData)...)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.changes, func(c *change) bool { return c.action != doNothing && slices.Contains(res.dependsOn, c.resource) })
+	return slices.ContainsFunc(r.changes, func(c *change) bool { return c.action != doNothing && slices.Contains(behind, c.resource) })
 }
 
 func (r *run) dataConfig(res *resource, c *change, schema *tfprotov6.Schema) (cty.Value, error) {
@@ -500,8 +502,10 @@ func (r *run) readData(ctx context.Context, res *resource, c *change) error {
 
 // managed are the resources that a state remembers as needed.
 func (r *run) managed(address string) []string {
-	return slices.DeleteFunc(r.config.closure(address), func(a string) bool { return strings.HasPrefix(a, "data.") })
+	return slices.DeleteFunc(r.config.closure(address), isData)
 }
+
+func isData(address string) bool { return strings.HasPrefix(address, "data.") }
 
 // printOutputs tells what is known of outputs at plan.
 func (r *run) printOutputs() error {

@@ -157,7 +157,7 @@ func (r *run) connect(ctx context.Context) (err error) {
 // schemaOf is a resource's or a data source's.
 func (r *run) schemaOf(address string) (*tfprotov6.Schema, error) {
 	name, schemas := typeName(address), r.schemas.ResourceSchemas
-	if strings.HasPrefix(address, "data.") {
+	if isData(address) {
 		schemas = r.schemas.DataSourceSchemas
 	}
 	if schemas[name] == nil {

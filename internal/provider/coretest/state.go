@@ -150,7 +150,7 @@ func (r *run) write() error {
 		if s == nil {
 			s = &storedResource{Mode: "managed", Type: typeName(o.resource), Provider: fmt.Sprintf("provider[%q]", r.core.Address)}
 			s.Name = o.resource[strings.LastIndex(o.resource, ".")+1:]
-			if strings.HasPrefix(o.resource, "data.") {
+			if isData(o.resource) {
 				s.Mode = "data"
 			}
 			after[o.resource] = s
