@@ -40,8 +40,8 @@ func killedVerbs() []killedVerb {
 		return p.create(ctx, p.desired("v3", stopped))
 	}
 	return []killedVerb{
-		{name: "stop", do: stop, writes: 4, status: release.StatusStopped},
-		{name: "stop as an update", writes: 4, do: update(stopped, false), status: release.StatusStopped},
+		{name: "stop", do: stop, writes: 6, status: release.StatusStopped},
+		{name: "stop as an update", writes: 5, do: update(stopped, false), status: release.StatusStopped},
 		{name: "start", writes: 4, before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted, pods: 2},
 		{name: "start as an update", writes: 4, before: stop, do: update(nil, false), status: release.StatusStarted, pods: 2},
 		{name: "restart", writes: 4, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, pods: 2},
