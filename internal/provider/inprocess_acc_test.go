@@ -187,6 +187,9 @@ func seenBy(l *lab, w *workspace, r *result) []string {
 	l.t.Helper()
 	lines := []string{fmt.Sprint("failed: ", r.failed)}
 	for _, d := range r.diags {
+		if d.Address == "" {
+			d.Detail = "" // about the configuration as such: the CLI's own words, which differ by its version
+		}
 		lines = append(lines, fmt.Sprintf("%s of %s: %s: %s", d.Severity, d.Address, d.Summary, d.Detail))
 	}
 	for address, actions := range r.actions {
