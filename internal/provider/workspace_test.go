@@ -156,14 +156,14 @@ func (w *workspace) write(config string) { w.t.Helper(); w.Write(w.t, "main.tf",
 // run runs a command with -json.
 func (w *workspace) run(args ...string) *result {
 	w.t.Helper()
-	x := w.Start(w.t, args...)
-	err, said := x.Wait(), x.Messages()
+	code, text := w.exec(args...)
+	said := testcli.ParseMessages(text)
 	r := &result{
-		t: w.t, what: strings.Join(args, " "), failed: err != nil,
-		diags: said.Diagnostics(), actions: said.Actions(), text: x.Output(),
+		t: w.t, what: strings.Join(args, " "), failed: code != 0,
+		diags: said.Diagnostics(), actions: said.Actions(), text: text,
 	}
 	if r.failed && len(r.diags) == 0 {
-		w.t.Fatal(err)
+		w.t.Fatalf("%s failed:\n%s", r.what, text)
 	}
 	return r
 }

@@ -31,8 +31,11 @@ func ParseMessage(line []byte) (m Message, ok bool) {
 type Messages []Message
 
 // Messages are what the command has said until now.
-func (x *Execution) Messages() (all Messages) {
-	for line := range strings.Lines(x.Output()) {
+func (x *Execution) Messages() Messages { return ParseMessages(x.Output()) }
+
+// ParseMessages reads what a command with -json prints.
+func ParseMessages(output string) (all Messages) {
+	for line := range strings.Lines(output) {
 		if m, ok := ParseMessage([]byte(line)); ok {
 			all = append(all, m)
 		}
