@@ -45,9 +45,8 @@ func startProcess() (*process, error) {
 		command: exec.Command(program, "-nodes", "2", "-exit-on-stdin-eof"),
 		exited:  make(chan struct{}),
 	}
-	if os.Getenv("GOGC") == "" { // a control plane of tests lives shortly, and spends a quarter of its time on garbage
-		p.command.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=3GiB")
-	}
+	// A control plane of tests spends a quarter of its time on garbage otherwise.
+	p.command.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=3GiB")
 	p.command.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	p.command.Stderr = &stderr

@@ -70,6 +70,11 @@ func run(ctx context.Context, args []string) (int, error) {
 	if i := slices.Index(packages, "--"); i >= 0 {
 		packages, arguments = packages[:i], packages[i+1:]
 	}
+	if os.Getenv("GOGC") == "" { // compilers, tests, CLIs and providers live shortly
+		if err := os.Setenv("GOGC", "300"); err != nil {
+			return 1, err
+		}
+	}
 	if o.busy || o.runs > 1 { // what go test remembers shows nothing
 		arguments = append([]string{"-count=1"}, arguments...)
 	}
