@@ -29,17 +29,13 @@ func (c *Cluster) Check(ctx context.Context) error {
 		defer c.mu.Unlock()
 		return c.checked, c.checkErr
 	}
-	return c.share(ctx, "check", checked, func() error {
-		found, err := c.check(c.ctx)
+	return c.share(ctx, "check", checked, func(ctx context.Context) error {
+		found, err := c.check(ctx)
 		var (
-			unreachable *UnreachableError
-			untrusted   *TLSError
-			credential  *CredentialError
-			old         *TooOldError
-			wrong       *WrongClusterError
+			old   *TooOldError
+			wrong *WrongClusterError
 		)
-		if err == nil || errors.As(err, &unreachable) || errors.As(err, &untrusted) || errors.As(err, &credential) ||
-			errors.As(err, &old) || errors.As(err, &wrong) {
+		if err == nil || saysItAll(err) || errors.As(err, &old) || errors.As(err, &wrong) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.checked, c.checkErr, c.version = true, err, found
@@ -48,24 +44,22 @@ func (c *Cluster) Check(ctx context.Context) error {
 	})
 }
 
-// share runs fn once for all who ask before its outcome is known. fn must not
-// use a caller's context: its end is that caller's matter alone.
-func (c *Cluster) share(ctx context.Context, key string, known func() (bool, error), fn func() error) error {
+// share runs fn once for all who ask before its outcome is known. fn's context
+// ends when none of them waits any more.
+func (c *Cluster) share(ctx context.Context, key string, known func() (bool, error), fn func(context.Context) error) error {
 	if ok, err := known(); ok {
 		return err
 	}
-	done := c.flight.DoChan(key, func() (any, error) {
+	done, err := c.flights.join(ctx, c.ctx, key, func(ctx context.Context) error {
 		if ok, err := known(); ok { // since we asked, from a flight that has just ended
-			return nil, err
+			return err
 		}
-		return nil, fn()
+		return fn(ctx)
 	})
-	select {
-	case r := <-done:
-		return r.Err
-	case <-ctx.Done():
-		return &InterruptedError{context.Cause(ctx), ctx.Err(), nil}
+	if !done {
+		return &InterruptedError{context.Cause(ctx), ctx.Err(), c.credential.unfinished()}
 	}
+	return err
 }
 
 func (c *Cluster) check(ctx context.Context) (string, error) {

@@ -63,10 +63,11 @@ func (c *Cluster) wrap(k call, err error) error {
 func saysItAll(err error) bool {
 	var (
 		unreachable *UnreachableError
+		unusable    *UnusableError
 		untrusted   *TLSError
 		credential  *CredentialError
 	)
-	return errors.As(err, &unreachable) || errors.As(err, &untrusted) || errors.As(err, &credential)
+	return errors.As(err, &unreachable) || errors.As(err, &unusable) || errors.As(err, &untrusted) || errors.As(err, &credential)
 }
 
 // request starts a request; client-go's own retries are off.

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -39,7 +38,7 @@ type Cluster struct {
 	deaf      atomic.Pointer[error] // why reading them is
 	outage    outage
 	time      atomic.Pointer[told]
-	flight    singleflight.Group
+	flights   flights
 
 	mu        sync.Mutex
 	checked   bool // checkErr and version hold for the rest of the run
@@ -83,7 +82,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	client, err := c.httpClient(config)
 	if err != nil {
-		return nil, &ConfigError{cfg.Name, "", "The connection cannot be set up", err.Error()}
+		return nil, &ConfigError{Cluster: cfg.Name, Summary: "The connection cannot be set up", Detail: err.Error()}
 	}
 	config.NegotiatedSerializer = codecs
 	config.QPS = -1 // the API server's priority and fairness is the limit
@@ -92,7 +91,7 @@ func New(cfg Config) (*Cluster, error) {
 			continue
 		}
 		if c.clients[r.gv], err = restClient(*config, r.gv, client); err != nil {
-			return nil, &ConfigError{cfg.Name, cfg.where("host"), "Invalid host", err.Error()}
+			return nil, cfg.fault(cfg.where("host"), "Invalid host", "%s.", err)
 		}
 	}
 	c.root = c.clients[schema.GroupVersion{Version: "v1"}]
@@ -141,7 +140,7 @@ func (c *Cluster) httpClient(config *rest.Config) (*http.Client, error) {
 		proxy = config.Proxy
 	}
 	c.transport = &http.Transport{
-		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: tlsConfig,
+		Proxy: proxy, OnProxyConnectResponse: tunnelled, DialContext: dialer.DialContext, TLSClientConfig: tlsConfig,
 		TLSHandshakeTimeout: connectPatience, MaxIdleConnsPerHost: 25, IdleConnTimeout: 90 * time.Second,
 		DisableCompression: config.DisableCompression,
 		ForceAttemptHTTP2:  true,

@@ -132,7 +132,7 @@ func TestConfig(t *testing.T) {
 		"bare name":            {config: Config{Host: "api.example", Token: "t"}, attribute: "host", says: "https://"},
 		"password":             {config: Config{Host: "https://u:p@api.example"}, attribute: "host", says: "must not hold"},
 		"plain http":           {config: Config{Host: "http://api.example", Token: "t"}, attribute: "host", says: "clear text"},
-		"insecure and CA":      {config: Config{Host: host, Insecure: true, ClusterCACertificate: fresh}, attribute: "insecure", says: "cluster_ca_certificate"},
+		"insecure and CA":      {config: Config{Host: host, Insecure: ptr(true), ClusterCACertificate: fresh}, attribute: "insecure", says: "cluster_ca_certificate"},
 		"bad CA":               {config: Config{Host: host, ClusterCACertificate: "LS0tLS1CRUdJTi"}, attribute: "cluster_ca_certificate", says: "PEM"},
 		"bad certificate":      {config: Config{Host: host, ClientCertificate: "x", ClientKey: "y"}, attribute: "client_certificate", says: "PEM"},
 		"wrong key":            {config: Config{Host: host, ClientCertificate: fresh, ClientKey: otherKey}, attribute: "client_certificate", says: "does not match"},
@@ -205,7 +205,7 @@ func TestUntrustedCertificates(t *testing.T) {
 	}
 	t.Run("insecure", func(t *testing.T) {
 		t.Parallel()
-		if err := connect(t, Config{Host: host, Insecure: true, Token: tokenOf(t, proxy.KubeconfigPath)}).Check(t.Context()); err != nil {
+		if err := connect(t, Config{Host: host, Insecure: ptr(true), Token: tokenOf(t, proxy.KubeconfigPath)}).Check(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -310,7 +310,7 @@ func TestMask(t *testing.T) {
 		"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nthe end": "***\nthe end",
 	} {
 		exec := &Exec{}
-		if got := mask(in, (&Config{Host: "https://x", Exec: exec}).overrides().AuthInfo.Exec); got != want {
+		if got := mask(in, (&Config{Exec: exec}).user().Exec); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

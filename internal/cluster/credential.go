@@ -11,20 +11,21 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // pluginTimeout bounds one call of an exec plugin. Nobody is there to answer
-// questions, so what takes longer hangs.
+// questions, so what takes longer hangs. It ends sooner where nobody waits for it
+// any more, with all the processes that it has started.
 const pluginTimeout = 60 * time.Second
 
 // credential gets tokens or client certificates from an exec plugin and keeps
@@ -37,10 +38,12 @@ type credential struct {
 	server *clientauthentication.Cluster // nil unless the kubeconfig wants it to be told
 	rotate func()                        // closes connections made with an older certificate
 
-	flight singleflight.Group
-	mu     sync.Mutex
-	held   *held // nil: none yet, or it was refused
-	cert   bool  // connections were made with a certificate
+	flights flights
+	mu      sync.Mutex
+	held    *held     // nil: none yet, or it was refused
+	latest  *held     // as the plugin last gave it
+	cert    bool      // connections were made with a certificate
+	called  time.Time // when the plugin was, while it runs
 }
 
 // held is one credential, as the plugin gave it.
@@ -50,23 +53,58 @@ type held struct {
 	expires time.Time
 }
 
+// ready gets the credential of a request before it is sent, so that the plugin's
+// time is not taken for the API server's. There is none without a plugin.
+func (k *credential) ready(ctx context.Context) (*held, error) {
+	if k == nil {
+		return nil, nil
+	}
+	return k.get(ctx)
+}
+
 func (k *credential) get(ctx context.Context) (*held, error) {
-	k.mu.Lock()
-	h := k.held
-	k.mu.Unlock()
-	if h != nil && (h.expires.IsZero() || time.Now().Before(h.expires)) {
+	current := func() *held {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if h := k.held; h != nil && (h.expires.IsZero() || time.Now().Before(h.expires)) {
+			return h
+		}
+		return nil
+	}
+	if h := current(); h != nil {
 		return h, nil
 	}
-	done := k.flight.DoChan("", func() (any, error) { return k.refresh() })
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case r := <-done:
-		if r.Err != nil {
-			return nil, r.Err
+	done, err := k.flights.join(ctx, k.c.ctx, "", func(ctx context.Context) error {
+		if current() != nil { // since we asked
+			return nil
 		}
-		return r.Val.(*held), nil
+		return k.refresh(ctx)
+	})
+	switch {
+	case !done && k.unfinished() != nil:
+		return nil, k.unfinished()
+	case !done:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.latest, nil // even where it has been refused meanwhile, or our clock is wrong
+}
+
+// unfinished blames the plugin where it is the one that is waited for.
+func (k *credential) unfinished() error {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.called.IsZero() {
+		return nil
+	}
+	after := time.Since(k.called).Round(100 * time.Millisecond)
+	return &CredentialError{k.c.name, k.c.host, k.c.source, fmt.Errorf("exec plugin %q had not finished after %s", k.plugin.Command, after)}
 }
 
 // drop forgets h, if it is still the one held, because the server refused it.
@@ -78,20 +116,24 @@ func (k *credential) drop(h *held) {
 	}
 }
 
-func (k *credential) refresh() (*held, error) {
-	ctx, cancel := context.WithTimeoutCause(k.c.ctx, pluginTimeout, fmt.Errorf("it did not finish within %s", pluginTimeout))
+func (k *credential) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, pluginTimeout, fmt.Errorf("it did not finish within %s", pluginTimeout))
 	defer cancel()
+	k.mu.Lock()
+	k.called = time.Now()
+	k.mu.Unlock()
 	h, err := k.run(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.called = time.Time{}
 	if err != nil {
-		return nil, &CredentialError{k.c.name, k.c.host, k.c.source, err}
+		return &CredentialError{k.c.name, k.c.host, k.c.source, err}
 	}
 	if k.cert {
 		k.rotate()
 	}
-	k.held, k.cert = h, h.cert != nil
-	return h, nil
+	k.held, k.latest, k.cert = h, h, h.cert != nil
+	return nil
 }
 
 func (k *credential) run(ctx context.Context) (*held, error) {
@@ -111,7 +153,14 @@ func (k *credential) run(ctx context.Context) (*held, error) {
 		cmd.Env = append(cmd.Env, e.Name+"="+e.Value)
 	}
 	cmd.Env = append(cmd.Env, "KUBERNETES_EXEC_INFO="+string(info))
-	if err := cmd.Run(); err != nil {
+	isolate(cmd)
+	// Where the kernel ends the plugin with us, it goes by the thread that
+	// started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// What has printed its credential and leaves something behind that keeps the
+	// pipes, such as an agent, has done what it was called for.
+	if err := cmd.Run(); err != nil && (ctx.Err() != nil || !errors.Is(err, exec.ErrWaitDelay)) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
@@ -137,7 +186,10 @@ func (k *credential) parse(stdout []byte) (*held, error) {
 	case s == nil || s.Token == "" && s.ClientCertificateData == "":
 		return nil, errors.New("printed an ExecCredential without a token or a client certificate")
 	}
-	h := &held{token: s.Token}
+	h := &held{token: strings.TrimSpace(s.Token)}
+	if err := sendable(h.token); err != nil {
+		return nil, fmt.Errorf("printed a token that cannot be sent: %w", err)
+	}
 	if s.ExpirationTimestamp != nil {
 		h.expires = s.ExpirationTimestamp.Time
 	}
@@ -206,9 +258,15 @@ type bearer struct {
 }
 
 func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
-	h, err := b.k.get(req.Context())
-	if err != nil {
-		return nil, err
+	var h *held
+	if at, _ := req.Context().Value(attemptKey{}).(*attempt); at != nil {
+		h = at.held
+	}
+	if h == nil {
+		var err error
+		if h, err = b.k.get(req.Context()); err != nil {
+			return nil, err
+		}
 	}
 	if h.token != "" {
 		req = req.Clone(req.Context())
@@ -240,8 +298,8 @@ func serverInfo(config *rest.Config, plugin *clientcmdapi.ExecConfig) *clientaut
 			}
 		}
 	}
-	if unknown, ok := plugin.Config.(*runtime.Unknown); ok {
-		info.Config = runtime.RawExtension{Raw: unknown.Raw}
+	if unknown, ok := plugin.Config.(*apiruntime.Unknown); ok {
+		info.Config = apiruntime.RawExtension{Raw: unknown.Raw}
 	}
 	return info
 }

@@ -15,6 +15,7 @@ import (
 type ConfigError struct {
 	Cluster   string
 	Attribute string // "config_context", "exec.command", …; empty: the cluster as a whole
+	Variable  string // the environment variable that the attribute's value came from; empty: none
 	Summary   string
 	Detail    string
 }
@@ -23,8 +24,9 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("cluster %q: %s: %s", e.Cluster, e.Summary, e.Detail)
 }
 
-// UnreachableError says that no connection to the API server could be made.
-// What is in that cluster is unknown, which is not the same as nothing.
+// UnreachableError says that the network did not lead to the API server: no
+// address, no connection, no answer. What is in that cluster is unknown, which
+// is not the same as nothing.
 type UnreachableError struct {
 	Cluster, Host, Source string
 	Err                   error
@@ -38,6 +40,20 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Unreachable tells this error from others without importing this package.
 func (e *UnreachableError) Unreachable() bool { return true }
+
+// UnusableError says that a connection does not work, and that it is not for
+// want of a network: what is to be sent cannot be, a proxy refuses, or what
+// answers is no API server. The cluster may be well.
+type UnusableError struct {
+	Cluster, Host, Source string
+	Err                   error
+}
+
+func (e *UnusableError) Error() string {
+	return fmt.Sprintf("cluster %q: the connection to %s (%s) does not work: %s", e.Cluster, e.Host, e.Source, cause(e.Err))
+}
+
+func (e *UnusableError) Unwrap() error { return e.Err }
 
 // TLSError says that client and server do not trust each other's certificates,
 // or do not speak TLS. Trying again would not help.

@@ -107,3 +107,5 @@ func lines(requests []testcluster.Request) []string {
 	}
 	return all
 }
+
+func ptr[T any](v T) *T { return &v }

@@ -57,7 +57,7 @@ func away(at *attempt, err error) bool {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return at.retryAfter == 0
 	case 0:
-		return at.sent && (!at.answered || at.bodyErr != nil)
+		return at.sent && network(at, err)
 	default:
 		return false
 	}

@@ -213,8 +213,8 @@ func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Fe
 		}
 	}
 	slices.Sort(wanted)
-	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), covered, func() error {
-		p, err := c.inspect(c.ctx, namespace, wanted)
+	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), covered, func(ctx context.Context) error {
+		p, err := c.inspect(ctx, namespace, wanted)
 		if err != nil {
 			return err
 		}
@@ -407,9 +407,9 @@ func (c *Cluster) User(ctx context.Context) string {
 		return c.user != nil, nil
 	}
 	var name string
-	err := c.share(ctx, "user", known, func() error {
+	err := c.share(ctx, "user", known, func(ctx context.Context) error {
 		review := &authenticationv1.SelfSubjectReview{ObjectMeta: metav1.ObjectMeta{}}
-		err := c.review(c.ctx, review)
+		err := c.review(ctx, review)
 		if err != nil && !apierrors.IsForbidden(err) {
 			return err
 		}

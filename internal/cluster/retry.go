@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,10 +50,24 @@ var (
 // attempt is what the transport saw of one request: decisions are taken on it
 // and on the API server's status, never on an error's text.
 type attempt struct {
-	sent       bool // it reached the transport: not a local mistake
+	held       *held // the plugin's credential; nil: there is no plugin
+	sent       bool  // it reached the transport: not a local mistake
 	answered   bool
 	retryAfter time.Duration
 	bodyErr    error // the reply broke off
+
+	// How far it came. Dials tell of it from goroutines of their own.
+	asked, handshake, connected, replied atomic.Bool
+}
+
+// trace has the transport tell how far a request comes.
+func (at *attempt) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:              func(string) { at.asked.Store(true) },
+		TLSHandshakeStart:    func() { at.handshake.Store(true) },
+		GotConn:              func(httptrace.GotConnInfo) { at.connected.Store(true) },
+		GotFirstResponseByte: func() { at.replied.Store(true) },
+	})
 }
 
 type attemptKey struct{}
@@ -69,6 +85,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		at = &attempt{}
 	}
 	at.sent = true
+	req = req.WithContext(at.trace(req.Context()))
 	if !r.c.contacted.Load() {
 		var err error
 		if req, err = r.c.limitDial(req); err != nil {
@@ -148,11 +165,17 @@ func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(cont
 			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
 		}
 		at := &attempt{}
-		err := once(ctx, timeout, at, fn)
+		var err error
+		if at.held, err = c.credential.ready(ctx); err == nil {
+			err = once(ctx, timeout, at, fn)
+		}
 		if err == nil {
 			return n > 0, nil
 		}
 		if ctx.Err() != nil {
+			if isCredential(err) {
+				last = err // it is the plugin that was waited for
+			}
 			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
 		}
 		last = err
@@ -176,7 +199,7 @@ func once(ctx context.Context, timeout time.Duration, at *attempt, fn func(conte
 	ctx, cancel := context.WithTimeoutCause(context.WithValue(ctx, attemptKey{}, at), timeout, errRequestTimeout)
 	defer cancel()
 	err := fn(ctx)
-	if err != nil && errors.Is(context.Cause(ctx), errRequestTimeout) {
+	if err != nil && errors.Is(context.Cause(ctx), errRequestTimeout) && !isCredential(err) {
 		return fmt.Errorf("%w (%s)", errRequestTimeout, timeout)
 	}
 	return err
@@ -205,9 +228,8 @@ func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, er
 	if deadline, ok := ctx.Deadline(); ok {
 		whole = max(deadline.Sub(start), 0) + time.Hour // the operation's own timeout decides
 	}
-	var credential *CredentialError
 	switch code, status := answer(err); {
-	case errors.As(err, &credential), isTLS(err), !at.sent:
+	case isCredential(err), !at.sent, code == 0 && !network(at, err):
 		return 0
 	case code == http.StatusForbidden:
 		return min(whole, c.outage.settled().Sub(start))
@@ -225,8 +247,6 @@ func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, er
 		return 0
 	case !c.contacted.Load():
 		return connectPatience - c.sinceFirstDial() + time.Since(start)
-	case at.answered && at.bodyErr == nil && !errors.Is(err, errRequestTimeout):
-		return 0 // a reply that cannot be understood
 	default:
 		return whole // no connection, no answer, or half of one
 	}
@@ -243,12 +263,80 @@ func (c *Cluster) explain(at *attempt, err error) error {
 		return &CredentialError{c.name, c.host, c.source, err}
 	case code != 0 || !at.sent:
 		return err
-	case isTLS(err):
-		return &TLSError{c.name, c.host, c.source, err}
-	case !at.answered || at.bodyErr != nil || errors.Is(err, errRequestTimeout):
+	case network(at, err):
 		return &UnreachableError{c.name, c.host, c.source, err}
+	case at.answered:
+		return err // a reply that cannot be understood
+	case isTLS(err), at.handshake.Load() && !at.connected.Load():
+		return &TLSError{c.name, c.host, c.source, err}
 	}
-	return err
+	return &UnusableError{c.name, c.host, c.source, err}
+}
+
+func isCredential(err error) bool {
+	var credential *CredentialError
+	return errors.As(err, &credential)
+}
+
+// network says that err is the network's own: no address, no connection, no
+// answer, or half of one. Nothing else makes a cluster unreachable, since an
+// unreachable one may be forgotten.
+func network(at *attempt, err error) bool {
+	var refused *proxyError
+	switch {
+	case errors.Is(err, errRequestTimeout), errors.Is(err, errDialTimeout):
+		return true
+	case at.answered:
+		return at.bodyErr != nil
+	case isTLS(err), !at.asked.Load():
+		return false
+	case errors.As(err, &refused):
+		return refused.away()
+	case onTheWire(err):
+		return true
+	}
+	// HTTP/2 has no types for a connection that broke. One that was made broke if
+	// nothing came back on it.
+	return at.connected.Load() && !at.replied.Load()
+}
+
+// onTheWire knows the errors of sockets and resolvers.
+func onTheWire(err error) bool {
+	var (
+		op      *net.OpError
+		address *net.AddrError
+		timeout interface{ Timeout() bool }
+	)
+	switch {
+	case errors.As(err, &address): // an address that is none
+		return false
+	case errors.As(err, &op), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// proxyError is a proxy's answer that is not a connection.
+type proxyError struct {
+	proxy, status string
+	code          int
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy %s answered %s", e.proxy, e.status)
+}
+
+// away says that the proxy did not reach what is behind it either.
+func (e *proxyError) away() bool {
+	return e.code == http.StatusBadGateway || e.code == http.StatusServiceUnavailable || e.code == http.StatusGatewayTimeout
+}
+
+// tunnelled is an http.Transport's OnProxyConnectResponse.
+func tunnelled(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{proxy.Host, resp.Status, resp.StatusCode}
 }
 
 func isTLS(err error) bool {
@@ -263,7 +351,7 @@ func isTLS(err error) bool {
 	)
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &invalid) || errors.As(err, &hostname) ||
 		errors.As(err, &roots) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) ||
-		// An alert of the peer (it does not like our certificate) has no exported
-		// type; crypto/tls marks it with this operation.
-		errors.As(err, &op) && op.Op == "remote error"
+		// An alert of the peer (it does not like our certificate), or of ours, has
+		// no exported type; crypto/tls marks it with these operations.
+		errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }

@@ -53,7 +53,7 @@ func newClusters(allUnknown bool) *Clusters {
 func (c *Clusters) add(s clusterSettings, userAgent string) diag.Diagnostics {
 	var diags diag.Diagnostics
 	name := s.config.Name
-	if s.insecure {
+	if s.config.Insecure != nil && *s.config.Insecure {
 		at := s.attributePath("insecure")
 		diags.Append(warnInsecure(at, name))
 	}
@@ -78,12 +78,8 @@ func (c *Clusters) add(s clusterSettings, userAgent string) diag.Diagnostics {
 // configDiagnostic puts a fault on the attribute that it is about.
 func configDiagnostic(s *clusterSettings, fault *cluster.ConfigError) diag.Diagnostic {
 	detail := fmt.Sprintf("Cluster %q: %s", fault.Cluster, fault.Detail)
-	if s.fromEnv {
-		from := "the environment"
-		if variable := environmentVariables[fault.Attribute]; variable != "" {
-			from = "the environment variable " + variable
-		}
-		return diag.NewErrorDiagnostic(fault.Summary, detail+"\n\nThe connection comes from "+from+".")
+	if fault.Variable != "" {
+		return diag.NewErrorDiagnostic(fault.Summary, detail+"\n\n"+fault.Attribute+" comes from the environment variable "+fault.Variable+".")
 	}
 	at := s.at
 	if fault.Attribute != "" {
@@ -96,12 +92,7 @@ func configDiagnostic(s *clusterSettings, fault *cluster.ConfigError) diag.Diagn
 }
 
 // environmentVariables by the attribute that they stand for.
-var environmentVariables = map[string]string{
-	"config_path": "KUBE_CONFIG_PATH", "config_paths": "KUBE_CONFIG_PATHS", "config_context": "KUBE_CTX",
-	"config_context_cluster": "KUBE_CTX_CLUSTER", "config_context_auth_info": "KUBE_CTX_AUTH_INFO", "host": "KUBE_HOST",
-	"token": "KUBE_TOKEN", "cluster_ca_certificate": "KUBE_CLUSTER_CA_CERT_DATA", "client_certificate": "KUBE_CLIENT_CERT_DATA",
-	"client_key": "KUBE_CLIENT_KEY_DATA", "insecure": "KUBE_INSECURE", "tls_server_name": "KUBE_TLS_SERVER_NAME", "proxy_url": "KUBE_PROXY_URL",
-}
+var environmentVariables = cluster.Variables()
 
 // Names are the configured clusters, sorted; none where not even their names
 // are known yet.

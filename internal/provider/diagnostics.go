@@ -249,6 +249,8 @@ var explanations = []explanation{
 			"Where abandon_unreachable = true was applied before, or comes with the change of `clusters`, a cluster that cannot be reached is forgotten with a warning that says what is left there."), path.Root("abandon_unreachable")),
 	rule("Cluster is unreachable", always[*cluster.UnreachableError](
 		"Check the address, the network and that the API server runs."), path.Empty()),
+	rule("Connection does not work", always[*cluster.UnusableError](
+		"The cluster may be well: it is not taken for one that cannot be reached. Correct the connection in the provider's configuration."), path.Empty()),
 	rule("No trusted connection", always[*cluster.TLSError](
 		"Check the CA and client certificates in the provider's configuration."), path.Empty()),
 	rule("Credential is not accepted", always[*cluster.CredentialError](

@@ -3,8 +3,8 @@ package provider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -41,6 +41,8 @@ type connectionModel struct {
 	ClusterCACertificate  types.String `tfsdk:"cluster_ca_certificate"`
 	ClientCertificate     types.String `tfsdk:"client_certificate"`
 	ClientKey             types.String `tfsdk:"client_key"`
+	Username              types.String `tfsdk:"username"`
+	Password              types.String `tfsdk:"password"`
 	Insecure              types.Bool   `tfsdk:"insecure"`
 	TLSServerName         types.String `tfsdk:"tls_server_name"`
 	ProxyURL              types.String `tfsdk:"proxy_url"`
@@ -58,11 +60,9 @@ type execModel struct {
 // clusterSettings is one configured cluster: where its attributes stand, and
 // what they say once that is known.
 type clusterSettings struct {
-	at       path.Path // path.Empty() for the top level and for the environment
-	fromEnv  bool
-	unknown  []string // attributes that are not known yet; "" is the whole object
-	insecure bool
-	config   cluster.Config
+	at      path.Path // path.Empty() for the top level
+	unknown []string  // attributes that are not known yet; "" is the whole object
+	config  cluster.Config
 }
 
 // attributePath is where an attribute ("exec.command") of the cluster stands.
@@ -144,7 +144,6 @@ func (m *providerModel) settings(ctx context.Context) ([]clusterSettings, diag.D
 			d := object.As(ctx, &connection, basetypes.ObjectAsOptions{})
 			if !d.HasError() {
 				s.unknown, s.config, d = connection.config(ctx, name)
-				s.insecure = s.config.Insecure
 			}
 			diags.Append(d...)
 		}
@@ -154,21 +153,25 @@ func (m *providerModel) settings(ctx context.Context) ([]clusterSettings, diag.D
 	return all, diags
 }
 
-// single is the one cluster of the top level, or of the environment where the
-// top level says nothing of a connection.
+// single is the one cluster of the top level. What that does not say, the
+// environment may: it is not a stand-in for what is not known yet.
 func (m *providerModel) single(ctx context.Context) (clusterSettings, diag.Diagnostics) {
-	connection := slices.DeleteFunc(m.set(), func(a string) bool { return a == "expected_uid" })
-	if len(connection) > 0 {
-		unknown, config, diags := m.config(ctx, defaultCluster)
-		return clusterSettings{at: path.Empty(), unknown: unknown, insecure: config.Insecure, config: config}, diags
+	unknown, config, diags := m.config(ctx, defaultCluster)
+	s := clusterSettings{at: path.Empty(), unknown: unknown, config: config}
+	if len(unknown) > 0 || diags.HasError() {
+		return s, diags
 	}
-	config, found, diags := environment(defaultCluster)
-	config.ExpectedUID = m.ExpectedUID.ValueString()
-	s := clusterSettings{at: path.Empty(), fromEnv: true, insecure: config.Insecure, config: config}
-	if m.ExpectedUID.IsUnknown() {
-		s.unknown = []string{"expected_uid"}
-	}
-	if !found && !diags.HasError() {
+	var (
+		err   error
+		fault *cluster.ConfigError
+	)
+	s.config, err = config.WithEnvironment(os.Getenv)
+	switch {
+	case errors.As(err, &fault):
+		diags.Append(configDiagnostic(&s, fault))
+	case err != nil:
+		diags.AddError("Invalid connection", err.Error())
+	case s.config.Empty():
 		diags.AddError("No cluster is configured",
 			"Set clusters, or config_path (with config_context), or host and a credential in the provider's configuration, or the environment variables KUBE_CONFIG_PATH or KUBE_HOST. "+
 				"No default is assumed: neither localhost nor ~/.kube/config nor a service account.")
@@ -189,7 +192,9 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 		ClusterCACertificate:  m.ClusterCACertificate.ValueString(),
 		ClientCertificate:     m.ClientCertificate.ValueString(),
 		ClientKey:             m.ClientKey.ValueString(),
-		Insecure:              m.Insecure.ValueBool(),
+		Username:              m.Username.ValueString(),
+		Password:              m.Password.ValueString(),
+		Insecure:              m.Insecure.ValueBoolPointer(),
 		TLSServerName:         m.TLSServerName.ValueString(),
 		ProxyURL:              m.ProxyURL.ValueString(),
 		ExpectedUID:           m.ExpectedUID.ValueString(),
@@ -213,35 +218,4 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 func deeplyKnown(ctx context.Context, v attr.Value) bool {
 	value, err := v.ToTerraformValue(ctx)
 	return err == nil && value.IsFullyKnown()
-}
-
-// environment is the connection that hashicorp/kubernetes' environment
-// variables describe, and whether they name a kubeconfig or a host at all.
-func environment(name string) (cluster.Config, bool, diag.Diagnostics) {
-	var diags diag.Diagnostics
-	config := cluster.Config{
-		Name:                  name,
-		ConfigPath:            os.Getenv("KUBE_CONFIG_PATH"),
-		ConfigContext:         os.Getenv("KUBE_CTX"),
-		ConfigContextCluster:  os.Getenv("KUBE_CTX_CLUSTER"),
-		ConfigContextAuthInfo: os.Getenv("KUBE_CTX_AUTH_INFO"),
-		Host:                  os.Getenv("KUBE_HOST"),
-		Token:                 os.Getenv("KUBE_TOKEN"),
-		ClusterCACertificate:  os.Getenv("KUBE_CLUSTER_CA_CERT_DATA"),
-		ClientCertificate:     os.Getenv("KUBE_CLIENT_CERT_DATA"),
-		ClientKey:             os.Getenv("KUBE_CLIENT_KEY_DATA"),
-		TLSServerName:         os.Getenv("KUBE_TLS_SERVER_NAME"),
-		ProxyURL:              os.Getenv("KUBE_PROXY_URL"),
-	}
-	// As in hashicorp/kubernetes, the list is only used without the single path.
-	if paths := os.Getenv("KUBE_CONFIG_PATHS"); paths != "" && config.ConfigPath == "" {
-		config.ConfigPaths = filepath.SplitList(paths)
-	}
-	if insecure := os.Getenv("KUBE_INSECURE"); insecure != "" {
-		var err error
-		if config.Insecure, err = strconv.ParseBool(insecure); err != nil {
-			diags.AddError("Invalid environment variable", "KUBE_INSECURE is "+strconv.Quote(insecure)+"; it must be true or false.")
-		}
-	}
-	return config, config.ConfigPath != "" || len(config.ConfigPaths) > 0 || config.Host != "", diags
 }

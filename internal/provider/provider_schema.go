@@ -24,7 +24,7 @@ func providerSchema() schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "Releases applications on Kubernetes: blue-green, on one cluster or many, with a way back that takes seconds. " +
 			"Nothing needs to be installed in the clusters.\n\n" +
-			"A connection is always explicit: `clusters`, or the same attributes at the top level, or, where neither is set, the environment variables of the hashicorp/kubernetes provider (`KUBE_CONFIG_PATH`, `KUBE_CTX`, `KUBE_HOST`, …). " +
+			"A connection is always explicit: `clusters`, or the same attributes at the top level, each of which may come from the environment variable that the hashicorp/kubernetes provider has for it (`KUBE_CONFIG_PATH`, `KUBE_CTX`, `KUBE_HOST`, …). " +
 			"There is no fallback to `localhost`, `~/.kube/config` or a service account.",
 		Attributes: attributes,
 	}
@@ -67,7 +67,7 @@ func connectionAttributes(fromEnvironment bool) map[string]schema.Attribute {
 		},
 		"token": schema.StringAttribute{
 			Optional: true, Sensitive: true,
-			MarkdownDescription: describe("token", "Bearer token. One that expires during a long apply fails it: prefer `exec`."),
+			MarkdownDescription: describe("token", "Bearer token. One that expires during a long apply fails it: prefer `exec`. It displaces every credential of the kubeconfig's user."),
 		},
 		"cluster_ca_certificate": schema.StringAttribute{
 			Optional:            true,
@@ -75,11 +75,20 @@ func connectionAttributes(fromEnvironment bool) map[string]schema.Attribute {
 		},
 		"client_certificate": schema.StringAttribute{
 			Optional:            true,
-			MarkdownDescription: describe("client_certificate", "PEM-encoded client certificate."),
+			MarkdownDescription: describe("client_certificate", "PEM-encoded client certificate. It displaces every credential of the kubeconfig's user."),
 		},
 		"client_key": schema.StringAttribute{
 			Optional: true, Sensitive: true,
 			MarkdownDescription: describe("client_key", "PEM-encoded key of the client certificate."),
+		},
+		"username": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: describe("username", "User name for basic authentication, which a proxy in front of the API server may ask for; Kubernetes itself no longer takes it. "+
+				"Conflicts with `token` and `exec`."),
+		},
+		"password": schema.StringAttribute{
+			Optional: true, Sensitive: true,
+			MarkdownDescription: describe("password", "Password of the user name."),
 		},
 		"insecure": schema.BoolAttribute{
 			Optional:            true,
@@ -95,7 +104,7 @@ func connectionAttributes(fromEnvironment bool) map[string]schema.Attribute {
 		},
 		"exec": schema.SingleNestedAttribute{
 			Optional:            true,
-			MarkdownDescription: "Command that prints a credential, called once a run and again when the credential expires or is refused.",
+			MarkdownDescription: "Command that prints a credential, called once a run and again when the credential expires or is refused. It displaces every credential of the kubeconfig's user, and conflicts with `token`, `client_certificate` and `username`.",
 			Attributes: map[string]schema.Attribute{
 				"api_version": schema.StringAttribute{
 					Required:            true,
