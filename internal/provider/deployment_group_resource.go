@@ -40,6 +40,7 @@ func (r *deploymentGroupResource) ValidateConfig(ctx context.Context, req resour
 
 func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planDeploymentGroup(ctx, r.configured, req, resp)
+	r.contactMembers(ctx, req, resp)
 	r.planPointers(ctx, req, resp)
 }
 

@@ -68,6 +68,7 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planDeployment(ctx, r.configured, req, resp)
+	r.contact(ctx, req, resp)
 	r.planDesired(ctx, req, resp)
 	r.warnOfColdStarts(ctx, req, resp)
 }

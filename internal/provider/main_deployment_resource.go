@@ -62,6 +62,7 @@ func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resourc
 
 func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planMainDeployment(ctx, r.configured, req, resp)
+	r.contact(ctx, req, resp)
 	r.planPointer(ctx, req, resp)
 	r.warnOfRefusal(ctx, req, resp)
 	r.planDNS(ctx, req, resp)

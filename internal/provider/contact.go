@@ -1,0 +1,117 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// contact makes the first contact with the clusters on which something is
+// planned to be created, so that a connection that cannot work fails at plan, and
+// not in the middle of an apply. It is the one request that every use of a
+// cluster begins with, and is shared by all resources of a run. A refresh has
+// made it for what is there already.
+//
+// A cluster that cannot be reached, or that is not known yet, may be there at
+// apply: a plan goes on without it.
+func (s *session) contact(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if s == nil || !creates(req, resp) {
+		return
+	}
+	var (
+		names types.Set
+		over  types.Object
+		quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	)
+	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("clusters"), &names)...)
+	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("rollout"), &over)...)
+	if !quiet.HasError() && whollyKnown(ctx, names) {
+		resp.Diagnostics.Append(s.contactAll(ctx, decode[[]string](decoder{ctx, &quiet}, names), mayContinue(ctx, over))...)
+	}
+}
+
+// contactMembers is contact for a group, whose members may have clusters of their
+// own.
+func (s *session) contactMembers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if s == nil || !creates(req, resp) {
+		return
+	}
+	var (
+		plan  deploymentGroupModel
+		names []string
+		quiet diag.Diagnostics
+	)
+	quiet.Append(resp.Plan.Get(ctx, &plan)...)
+	sets := []types.Set{plan.Clusters}
+	for _, member := range plan.members(ctx, &quiet) {
+		sets = append(sets, member.Clusters)
+	}
+	for _, set := range sets {
+		if !set.IsNull() && whollyKnown(ctx, set) {
+			names = append(names, decode[[]string](decoder{ctx, &quiet}, set)...)
+		}
+	}
+	if !quiet.HasError() {
+		resp.Diagnostics.Append(s.contactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
+	}
+}
+
+// creates says that a plan makes something that is not there.
+func creates(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	return !resp.Diagnostics.HasError() && !req.Plan.Raw.IsNull() && (req.State.Raw.IsNull() || len(resp.RequiresReplace) > 0)
+}
+
+// contactAll tells what cannot work, as an error unless the others may go on.
+func (s *session) contactAll(ctx context.Context, names []string, mayGoOn bool) (diags diag.Diagnostics) {
+	clusters := s.reachable(names)
+	for i, err := range s.unusable(ctx, clusters) {
+		switch {
+		case err == nil:
+		case mayGoOn:
+			summary, detail, _ := explain(err)
+			diags.AddWarning(fmt.Sprintf("%s (cluster %q)", summary, clusters[i].Name()),
+				detail+"\n\nAn apply goes on without that cluster where rollout.on_failure = \"continue\" lets it.")
+		default:
+			addError(&diags, err)
+		}
+	}
+	return diags
+}
+
+// unusable says of each cluster why a connection to it cannot work; nil where it
+// does, and where that cannot be told now.
+func (s *session) unusable(ctx context.Context, clusters []rollout.Cluster) []error {
+	errs := make([]error, len(clusters))
+	var wg sync.WaitGroup
+	for i, c := range clusters {
+		wg.Go(func() {
+			if err := s.clusters.Connection(c.Name()).Check(ctx); lasting(err) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+// lasting says that an apply would meet the same.
+func lasting(err error) bool {
+	var (
+		credential *cluster.CredentialError
+		untrusted  *cluster.TLSError
+		unusable   *cluster.UnusableError
+		wrong      *cluster.WrongClusterError
+		old        *cluster.TooOldError
+	)
+	return errors.As(err, &credential) || errors.As(err, &untrusted) || errors.As(err, &unusable) || errors.As(err, &wrong) || errors.As(err, &old)
+}
