@@ -229,3 +229,44 @@ func TestAClusterThatIsWellIsNotForgotten(t *testing.T) {
 		t.Errorf("it was forgotten:\n%s", said(gone.diagnostics, tfprotov6.DiagnosticSeverityWarning))
 	}
 }
+
+// TestAHangingPluginIsBlamed, and not the cluster, at the deadline of the apply.
+// Its credential is old at once, so that it is called for each request.
+func TestAHangingPluginIsBlamed(t *testing.T) {
+	a := newAccess(t)
+	hang := filepath.Join(t.TempDir(), "hang")
+	command := filepath.Join(t.TempDir(), "plugin")
+	script := fmt.Sprintf(`#!/bin/sh
+[ ! -e %s ] || exec sleep 1000
+echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s","expirationTimestamp":"2020-01-01T00:00:00Z"}}'
+`, hang, a.token)
+	if err := os.WriteFile(command, []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	p, diagnostics := configured(t, data{
+		"host": a.host, "cluster_ca_certificate": a.authority, "exec": data{"api_version": "client.authentication.k8s.io/v1", "command": command},
+	})
+	p.fine(diagnostics)
+	config, typ := a.deploymentData("v1"), p.resourceType(deploymentType)
+	config["timeouts"] = data{"create": "2s"}
+	planned, err := p.server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: deploymentType, Config: p.pack(typ, config), PriorState: p.pack(typ, nil), ProposedNewState: p.pack(typ, config),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fine(planned.Diagnostics)
+	if err := os.WriteFile(hang, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	applied, err := p.server.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{
+		TypeName: deploymentType, Config: p.pack(typ, config), PriorState: p.pack(typ, nil), PlannedState: planned.PlannedState, PlannedPrivate: planned.PlannedPrivate,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSays(t, applied.Diagnostics, tfprotov6.DiagnosticSeverityError, "Credential is not accepted", command, "had not finished", "timeouts.create")
+	if text := said(applied.Diagnostics, tfprotov6.DiagnosticSeverityError); strings.Contains(text, "has not answered") || strings.Contains(text, "API server") {
+		t.Errorf("the cluster is blamed:\n%s", text)
+	}
+}

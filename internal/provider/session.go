@@ -68,8 +68,11 @@ func (s *session) preflight(ctx context.Context, clusters []rollout.Cluster, nam
 	for i, c := range clusters {
 		wg.Go(func() {
 			_, errs[i] = s.clusters.Connection(c.Name()).Preflight(ctx, namespace, features)
-			var late *timeoutError
-			if errors.As(errs[i], &late) {
+			var (
+				late   *timeoutError
+				plugin *cluster.CredentialError // it is what was waited for
+			)
+			if errors.As(errs[i], &late) && !errors.As(errs[i], &plugin) {
 				errs[i] = fmt.Errorf("cluster %q has not answered what is asked before the first write: %w", c.Name(), errs[i])
 			}
 		})
