@@ -51,8 +51,8 @@ func ends(t *testing.T, file string) {
 		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(stat), ") Z ") {
 			return nil
 		}
-		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("process %d is there: %v", pid, err)
+		if !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return fmt.Errorf("process %d is there", pid)
 		}
 		return nil
 	})
@@ -161,7 +161,9 @@ func TestAPluginHasNoTerminal(t *testing.T) {
 		t.Errorf("process %d is in session %d, %v", pid, session, err)
 	}
 	cancel()
-	<-done
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 	ends(t, own)
 }
 

@@ -138,7 +138,8 @@ func (cfg Config) WithEnvironment(getenv func(string) string) (Config, error) {
 		}
 		cfg.variables[s.attribute] = s.variable
 		if err := s.take(&cfg, value); err != nil {
-			return cfg, cfg.fault(s.attribute, "Invalid environment variable", "%s: %s.", s.variable, err)
+			fault := cfg.fault(s.attribute, "Invalid environment variable", "%s: %s.", s.variable, err)
+			return cfg, fault
 		}
 		said[files] = said[files] || s.topic == files
 	}

@@ -10,8 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -39,14 +38,48 @@ func newAccess(t *testing.T) *access {
 	a := &access{lab: lab{t: t, cluster: c, namespace: c.Namespace(t)}}
 	a.token = c.RestrictedToken(t, a.namespace, nil)
 	a.user = "system:serviceaccount:" + a.namespace + ":restricted-"
-	admin, err := clientcmd.LoadFromFile(c.KubeconfigPath)
+	admin := kubeconfigIn(t, c.Kubeconfig(t))
+	a.host, a.authority = admin.Clusters[0].Cluster.Server, string(admin.Clusters[0].Cluster.Authority)
+	return a
+}
+
+// kubeconfig is what a kubeconfig says where.
+type kubeconfig struct {
+	Context  string `json:"current-context"`
+	Clusters []struct {
+		Cluster struct {
+			Server    string `json:"server"`
+			Authority []byte `json:"certificate-authority-data"`
+		} `json:"cluster"`
+	} `json:"clusters"`
+}
+
+func kubeconfigIn(t *testing.T, path string) (k kubeconfig) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(text, &k)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, server := range admin.Clusters {
-		a.host, a.authority = server.Server, string(server.CertificateAuthorityData)
+	return k
+}
+
+// edited replaces a text in a kubeconfig.
+func edited(t *testing.T, path, old, replacement string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return a
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("there is no %q in the kubeconfig", old)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, replacement)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // configured configures a provider, and tells what that said.
@@ -114,7 +147,7 @@ func (a *access) wantNobody(t *testing.T, config data) {
 	p.fine(diagnostics)
 	made := p.change(t.Context(), deploymentType, a.deploymentData("v1"), nil)
 	found := refusedUser.FindStringSubmatch(said(made.diagnostics, tfprotov6.DiagnosticSeverityError))
-	if found == nil || !strings.HasPrefix(found[1], a.user) {
+	if len(found) == 0 || !strings.HasPrefix(found[1], a.user) {
 		t.Errorf("the API server takes us for %q, want %s…:\n%s", found, a.user, said(made.diagnostics, tfprotov6.DiagnosticSeverityError))
 	}
 }
@@ -153,9 +186,9 @@ func TestWhoIsSpelledOutActs(t *testing.T) {
 // sets them.
 func TestEachAttributeHasItsVariable(t *testing.T) {
 	a := newAccess(t)
-	file := a.cluster.Kubeconfig(t, testcluster.WithToken(a.token), func(k *clientcmdapi.Config) {
-		k.Contexts["mine"], k.CurrentContext = k.Contexts[k.CurrentContext], ""
-	})
+	file := a.cluster.Kubeconfig(t, testcluster.WithToken(a.token))
+	mine := kubeconfigIn(t, file).Context
+	edited(t, file, "current-context: "+mine+"\n", "")
 	for name, test := range map[string]struct {
 		config data
 		env    map[string]string
@@ -163,8 +196,8 @@ func TestEachAttributeHasItsVariable(t *testing.T) {
 		"host in the block":         {data{"host": a.host, "cluster_ca_certificate": a.authority}, map[string]string{"KUBE_TOKEN": a.token}},
 		"CA in the block":           {data{"cluster_ca_certificate": a.authority}, map[string]string{"KUBE_HOST": a.host, "KUBE_TOKEN": a.token}},
 		"nothing in the block":      {data{}, map[string]string{"KUBE_HOST": a.host, "KUBE_TOKEN": a.token, "KUBE_CLUSTER_CA_CERT_DATA": a.authority}},
-		"context in the block":      {data{"config_context": "mine"}, map[string]string{"KUBE_CONFIG_PATH": file}},
-		"file in the block":         {data{"config_path": file}, map[string]string{"KUBE_CTX": "mine"}},
+		"context in the block":      {data{"config_context": mine}, map[string]string{"KUBE_CONFIG_PATH": file}},
+		"file in the block":         {data{"config_path": file}, map[string]string{"KUBE_CTX": mine}},
 		"token beside a kubeconfig": {data{"config_path": a.cluster.KubeconfigPath}, map[string]string{"KUBE_TOKEN": a.token}},
 		"the block's token first":   {data{"host": a.host, "cluster_ca_certificate": a.authority, "token": a.token}, map[string]string{"KUBE_TOKEN": "another"}},
 	} {
@@ -218,11 +251,7 @@ func TestAClusterThatIsWellIsNotForgotten(t *testing.T) {
 	if text := said(made.diagnostics, tfprotov6.DiagnosticSeverityError); text != "" {
 		t.Fatal(text)
 	}
-	broken := a.cluster.Kubeconfig(t, func(k *clientcmdapi.Config) {
-		for _, user := range k.AuthInfos {
-			user.Impersonate = "jane\ndoe"
-		}
-	})
+	broken := edited(t, a.cluster.Kubeconfig(t), "  user:\n    ", "  user:\n    as: \"jane\\ndoe\"\n    ")
 	gone := speak(t, map[string]string{"default": broken}).destroy(deploymentType, made.state)
 	wantSays(t, gone.diagnostics, tfprotov6.DiagnosticSeverityError, "Connection does not work", "The cluster may be well")
 	if gone.state == nil {
