@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // Opening a FIFO waits for somebody to write to it.
@@ -51,7 +53,7 @@ func TestAFIFOIsNoHang(t *testing.T) {
 				if !errors.As(err, &fault) || !strings.HasPrefix(fault.Attribute, "config_path") || !strings.Contains(fault.Detail, "no regular file") {
 					t.Errorf("got %v", err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(testcluster.Hang):
 				t.Error("it hangs")
 			}
 		})

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
@@ -46,7 +45,7 @@ func processIn(t *testing.T, file string) int {
 func ends(t *testing.T, file string) {
 	t.Helper()
 	pid := processIn(t, file)
-	testcluster.Eventually(t, 5*time.Second, "the plugin's child to end", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the plugin's child to end", func() error {
 		// A process that nobody has asked about yet is still there, as a zombie.
 		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(stat), ") Z ") {
 			return nil
@@ -61,7 +60,7 @@ func ends(t *testing.T, file string) {
 // begun waits until the plugin has started its child.
 func begun(t *testing.T, file string) {
 	t.Helper()
-	testcluster.Eventually(t, 10*time.Second, "the plugin to start", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the plugin to start", func() error {
 		_, err := os.Stat(file)
 		return err
 	})

@@ -160,6 +160,7 @@ func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(cont
 	start := time.Now()
 	refreshed, woken := false, 0
 	var last error
+	var tried *attempt // that last is of
 	for n := 0; ; n++ {
 		if ctx.Err() != nil {
 			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
@@ -178,7 +179,10 @@ func (c *Cluster) retry(ctx context.Context, timeout time.Duration, fn func(cont
 			}
 			return n > 0, &InterruptedError{context.Cause(ctx), ctx.Err(), last}
 		}
-		last = err
+		if last != nil && errors.Is(err, errDialTimeout) {
+			at, err = tried, last // which says more than that the time is over
+		}
+		tried, last = at, err
 		if c.credential != nil && !refreshed && apierrors.IsUnauthorized(err) {
 			refreshed = true // the credential's round tripper has dropped what was refused
 			continue

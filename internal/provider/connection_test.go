@@ -277,7 +277,7 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","s
 	})
 	p.fine(diagnostics)
 	config, typ := a.deploymentData("v1"), p.resourceType(deploymentType)
-	config["timeouts"] = data{"create": "2s"}
+	config["timeouts"] = data{"create": "10s"}
 	planned, err := p.server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
 		TypeName: deploymentType, Config: p.pack(typ, config), PriorState: p.pack(typ, nil), ProposedNewState: p.pack(typ, config),
 	})
