@@ -92,7 +92,9 @@ func merge(found []Finding, pods int) []Finding {
 	}
 	slices.SortStableFunc(merged, surer)
 	for i := range merged {
-		merged[i].Sentence = Redact(merged[i].Sentence)
+		for _, text := range []*string{&merged[i].Object, &merged[i].Container, &merged[i].Sentence, &merged[i].Hint} {
+			*text = Redact(*text)
+		}
 		merged[i].Evidence = shorten(Redact(merged[i].Evidence), mostEvidence)
 	}
 	return merged

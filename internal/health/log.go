@@ -17,7 +17,7 @@ func (f *Finding) takeLog(logs map[PodRef]string, lines int32) {
 	if f.LogsOf == nil || logs[*f.LogsOf] == "" {
 		return
 	}
-	shown := tail(Redact(logs[*f.LogsOf]), int(cmp.Or(lines, DefaultLogLines)))
+	shown := tail(redact(logs[*f.LogsOf]), int(cmp.Or(lines, DefaultLogLines)))
 	f.Log = strings.Join(shown, "\n")
 	evidence := slices.DeleteFunc(strings.Split(f.Evidence, "\n"), func(line string) bool { return slices.Contains(shown, strings.TrimSpace(line)) })
 	f.Evidence = strings.Join(evidence, "\n")
@@ -42,8 +42,8 @@ const (
 	usualLine  = 75
 )
 
-// tail is the last lines of a text that is redacted already, as far as they can be
-// read: redacting what was cut would miss a secret that was cut in two.
+// tail is the last lines of a text that is redacted already: redacting what was cut
+// would miss a secret that was cut in two.
 func tail(text string, most int) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -51,7 +51,6 @@ func tail(text string, most int) []string {
 		if i := strings.LastIndexByte(line, '\r'); i >= 0 {
 			line = line[i+1:] // a progress bar, which a terminal would have overwritten
 		}
-		line = strings.Map(printable, strings.ToValidUTF8(line, "�"))
 		if runes := []rune(line); len(runes) > widestLine {
 			line = string(runes[:widestLine-1]) + "…"
 		}
@@ -67,12 +66,4 @@ func tail(text string, most int) []string {
 		}
 	}
 	return lines
-}
-
-// printable drops what would colour, move or ring somebody's terminal.
-func printable(r rune) rune {
-	if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-		return -1
-	}
-	return r
 }

@@ -19,6 +19,7 @@ var (
 // Hides says whether the next line is a part of a private key that [Redact] does
 // not see: any but the first.
 func (l *Lines) Hides(line string) bool {
+	line = Clean(line)
 	within := l.inKey
 	switch {
 	case strings.Contains(line, "-----END"):

@@ -70,7 +70,7 @@ var masked = map[string]map[string]string{
 	"cookie": {
 		"Cookie: session=abc; theme=dark":                                   "Cookie: ***",
 		`{"Set-Cookie":"sid=abc; Path=/; HttpOnly","Status":200}`:           `{"Set-Cookie":"***","Status":200}`,
-		"< set-cookie: SID=31d4d96e407aad42; Path=/\r\n< content-length: 0": "< set-cookie: ***\r\n< content-length: 0",
+		"< set-cookie: SID=31d4d96e407aad42; Path=/\r\n< content-length: 0": "< set-cookie: ***\n< content-length: 0",
 	},
 	"authorization": {
 		"Authorization: AWS4-HMAC-SHA256 Credential=AB/2026/x, SignedHeaders=host, Signature=fe5f80": "Authorization: AWS4-HMAC-SHA256 ***",
@@ -125,7 +125,7 @@ func TestEveryMaskHides(t *testing.T) {
 			t.Errorf("nothing shows what %q hides", m.name)
 		}
 		for text, want := range masked[m.name] {
-			if alone := m.redact(text); alone == text || !m.mayBeIn(strings.ToLower(text)) {
+			if alone, _ := m.redact(text, nil); alone == text || !m.mayBeIn(strings.ToLower(text)) {
 				t.Errorf("%s: it does not find %q by itself", m.name, text)
 			}
 			if got := Redact(text); got != want {
