@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -103,6 +104,7 @@ func newStream(send func(action.InvokeProgressEvent)) *stream {
 
 // say sends a line, unless too many wait already.
 func (s *stream) say(line string) {
+	line = health.Redact(line)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

@@ -70,7 +70,7 @@ func (c *Clusters) add(s clusterSettings, userAgent string) diag.Diagnostics {
 	case errors.As(err, &fault):
 		diags.Append(configDiagnostic(&s, fault))
 	default:
-		diags.AddError("Invalid connection", err.Error())
+		diags.AddError("Invalid connection", sentence(err.Error()))
 	}
 	return diags
 }

@@ -245,5 +245,5 @@ func (m *deploymentModel) setRemoved(ctx context.Context, failed map[string]erro
 
 // removeByHand are kubectl's words for all objects of a release.
 func removeByHand(name string) string {
-	return "deployment,service,configmap,hpa,pdb --selector " + release.LabelDeployment + "=" + name
+	return rollout.ByHand(name)
 }

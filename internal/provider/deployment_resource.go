@@ -116,7 +116,7 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", sentence(err.Error()))
 	}
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	if state.imported() {
@@ -231,7 +231,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	resp.Diagnostics.Append(more...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", err.Error())
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", sentence(err.Error()))
 	}
 	spec, more := state.spec(ctx)
 	resp.Diagnostics.Append(more...)

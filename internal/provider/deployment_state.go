@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -170,7 +171,7 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 	}
 	wanted, err := workload.Deployment(spec)
 	if err != nil {
-		diags.AddError("Deployment cannot be rendered", fmt.Sprintf("Comparing %s with what lives failed: %s. This is a bug in the provider.", name, err))
+		diags.AddError("Deployment cannot be rendered", sentence(fmt.Sprintf("Comparing %s with what lives failed: %s. This is a bug in the provider.", name, err)))
 		return nil
 	}
 	if o.Workload == nil {
@@ -251,7 +252,7 @@ func fieldDrift(cluster, object string, drifts []workload.FieldDrift) []driftMod
 	for _, d := range drifts {
 		models = append(models, driftModel{
 			Cluster: types.StringValue(cluster), Object: types.StringValue(object), Field: types.StringValue(d.Field),
-			Expected: textOrNull(d.Expected), Actual: textOrNull(d.Actual), Manager: types.StringValue(d.By()),
+			Expected: textOrNull(d.Expected), Actual: textOrNull(health.Redact(d.Actual)), Manager: types.StringValue(health.Redact(d.By())),
 		})
 	}
 	return models
@@ -275,7 +276,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 		}
 		spec, _, err := workload.FromDeployment(o.Workload)
 		if err != nil {
-			diags.AddError("Deployment cannot be imported", fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err))
+			diags.AddError("Deployment cannot be imported", sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
 			return true
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -57,7 +58,7 @@ func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool
 		if replaced && n.Routine {
 			continue
 		}
-		diags.AddWarning(n.Summary, n.Detail)
+		diags.AddWarning(health.Redact(n.Summary), health.Redact(n.Detail))
 	}
 }
 
@@ -155,7 +156,7 @@ var explanations = []explanation{
 	rule("Deployment was taken back before", always[*release.TakenBackError](
 		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
 	rule("Deployment carries traffic and was not stopped", always[*release.CarriesError](
-		"Nothing was changed. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."), path.Root("desired_state")),
+		"Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."), path.Root("desired_state")),
 	rule("Deployment did not stop", always[*release.StopError](
 		"Find out what those pods wait for: a finalizer, a long termination_grace_period_seconds, a node that is gone. The next apply goes on."), path.Root("desired_state")),
 	rule("Deployment was cancelled", func(e *release.CancelledError) string {
@@ -198,6 +199,9 @@ var explanations = []explanation{
 		return "Deployment cannot be claimed", "", at, true
 	},
 	rule("State is out of date: claimed by somebody else", func(e *release.StaleOwnerError) string {
+		if e.Lost {
+			return "It was claimed while this run was at work on it. This run stopped; what it had changed before is up to whoever has it now. Apply again when the other run has ended."
+		}
 		return "Nothing was changed. If this configuration is to hold it, forget it here and import it again:\n" +
 			"  terraform state rm <address>\n  terraform import <address> " + e.ID
 	}, path.Empty()),
@@ -285,8 +289,10 @@ func explain(err error) (summary, detail string, at path.Path) {
 	return "Operation failed", sentence(err.Error()), path.Empty()
 }
 
-// sentence begins with a capital letter and ends with a full stop.
+// sentence is what an error says, fit to be shown: clean, without credentials. It
+// begins with a capital letter and ends with a full stop.
 func sentence(text string) string {
+	text = health.Redact(text)
 	if text == "" {
 		return text
 	}

@@ -50,6 +50,7 @@ type StaleOwnerError struct {
 	ResourceType string // for the import command
 	ID           string
 	Holder       string // whoever claimed it, where known
+	Lost         bool   // it was claimed while a run was at work on it, which may have changed something
 }
 
 func (e *StaleOwnerError) Error() string {

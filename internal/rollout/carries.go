@@ -85,7 +85,7 @@ func (e *Engine) liveMain(ctx context.Context, c Cluster, namespace, application
 	if err != nil || cm == nil {
 		return nil, nil, err
 	}
-	main, err := release.MainOf(cm.Data)
+	main, err := mainIn(cm.Data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -57,7 +59,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Schema:     release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
-		CreatedBy: c.User(ctx),
+		CreatedBy: health.Redact(c.User(ctx)),
 		Phases:    []release.Phase{{Name: release.PhaseClaimed, At: time.Now().UTC()}},
 	}
 }
@@ -200,6 +202,15 @@ func staleDeployment(c Cluster, id release.ID, holder string) error {
 	return &release.StaleOwnerError{
 		Cluster: c.Name(), Kind: "deployment", ResourceType: "switchback_deployment", ID: id.String(), Holder: holder,
 	}
+}
+
+// lost is an error of what was ours when the run began with it.
+func lost(err error) error {
+	var stale *release.StaleOwnerError
+	if errors.As(err, &stale) {
+		stale.Lost = true
+	}
+	return err
 }
 
 // watchHolder returns once the record has changed, or has not for Expiry on our

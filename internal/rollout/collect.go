@@ -118,7 +118,7 @@ func (e *Engine) records(ctx context.Context, c Cluster, namespace, application 
 	records, live := map[string]*release.Record{}, map[string]*corev1.ConfigMap{}
 	for i := range list.Items {
 		cm := &list.Items[i]
-		record, err := release.ParseRecord(cm.Data)
+		record, err := recordIn(cm.Data)
 		if err != nil {
 			continue // cannot be read: cannot be collected
 		}

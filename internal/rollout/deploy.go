@@ -74,8 +74,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	claims := s.claims()
 	if err != nil {
 		// Also when interrupted: a state whose token is in no record could not be resumed.
-		e.giveBackAll(ctx, claims)
-		return Deployed{}, err
+		return Deployed{Notices: e.giveBackAll(ctx, claims)}, err
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
 	for _, cl := range claims {
@@ -86,7 +85,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 		err = s.settle(ctx, &done, began)
 	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
-		e.cancelAll(whole, claims, by)
+		done.Notices = append(done.Notices, e.cancelAll(whole, claims, by)...)
 		done.Notices = append(done.Notices, tellRolledBack(claims)...)
 		done.Status = release.StatusCancelled
 		done.Notices = append(done.Notices, cancelled(t.id, by))
@@ -94,10 +93,10 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 		return done, nil
 	}
 	if err != nil {
-		e.abandonAll(whole, claims, err)
-		return Deployed{Notices: tellRolledBack(claims)}, err
+		undone := e.abandonAll(whole, claims, err)
+		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims))}, err
 	}
-	s.letGo(whole)
+	done.Notices = append(done.Notices, s.letGo(whole)...)
 	done.Notices = append(done.Notices, tellRolledBack(claims)...)
 	done.conclude(s)
 	return done, nil
@@ -279,12 +278,10 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 }
 
 // abandonAll is what follows a failed create: nothing of it is owned any more.
-func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) {
+func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) []Notice {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
-		return struct{}{}, e.abandon(clean, cl, cause)
-	})
+	return cleanUp(claims, func(cl *claim) error { return e.abandon(clean, cl, cause) })
 }
 
 // abandon stops or removes what failed, as OnFailure says, unless it carries
@@ -320,6 +317,9 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
 		}))
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
+			if err == nil && d != nil {
+				cl.left = map[release.OnFailure]string{release.OnFailureStop: "without pods", release.OnFailureKeep: "and its pods run on"}[t.spec.OnFailure]
+			}
 			return err
 		}
 		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h, nil)
@@ -328,12 +328,10 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
 // and stays ours so that the next apply resumes it.
-func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) {
+func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) []Notice {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(claims, func(cl *claim) (struct{}, error) {
-		return struct{}{}, e.cancel(clean, cl, by)
-	})
+	return cleanUp(claims, func(cl *claim) error { return e.cancel(clean, cl, by) })
 }
 
 func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
@@ -392,10 +390,10 @@ func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
 	return err
 }
 
-func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) {
+func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) []Notice {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.giveBack(clean) })
+	return cleanUp(claims, func(cl *claim) error { return cl.giveBack(clean) })
 }
 
 // made drops the clusters on which nothing was claimed.

@@ -78,7 +78,7 @@ func settingsOf(ctx context.Context, c Cluster, d *appsv1.Deployment) release.He
 	if c.Get(ctx, d.Namespace, d.Name, cm) != nil {
 		return release.Health{}
 	}
-	record, err := release.ParseRecord(cm.Data)
+	record, err := recordIn(cm.Data)
 	if err != nil {
 		return release.Health{}
 	}

@@ -22,6 +22,7 @@ type StartError struct {
 	Version    string
 	Verdict    health.Verdict
 	RolledBack string // what became of a change of content in place
+	Left       string // what a failed create has left, and when that goes
 
 	Others []*StartError // of other clusters, that tell the same: see Alike
 
@@ -71,6 +72,9 @@ func (e *StartError) Error() string {
 	writeUnread(&b, e.ID.Namespace, e.unread())
 	if e.RolledBack != "" {
 		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
+	}
+	if e.Left != "" {
+		fmt.Fprintf(&b, "\n\nLeft behind: %s.", e.Left)
 	}
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)

@@ -22,12 +22,7 @@ const historyRaces = 10
 
 // In names the automation that this process runs in, for the history and Events.
 func (e *Engine) In(run release.Run) *Engine {
-	redact := func(texts ...*string) {
-		for _, text := range texts {
-			*text = health.Redact(*text)
-		}
-	}
-	redact(&run.ID, &run.URL, &run.Commit, &run.Ref, &run.Project, &run.Workspace, &run.Actor)
+	redactRun(&run)
 	e.automation = run
 	return e
 }
@@ -36,7 +31,7 @@ func (e *Engine) In(run release.Run) *Engine {
 func (e *Engine) entry(ctx context.Context, c Cluster, operation release.Operation, name, version string) release.Entry {
 	return release.Entry{
 		ID: NewToken(), Time: time.Now(), Operation: operation, Deployment: name, Version: version,
-		By: c.User(ctx), Outcome: release.OutcomeSucceeded, Run: e.automation,
+		By: health.Redact(c.User(ctx)), Outcome: release.OutcomeSucceeded, Run: e.automation,
 	}
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,8 +26,7 @@ func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.
 	})
 	claims = made(claims)
 	if err != nil {
-		e.giveBackAll(ctx, claims)
-		return nil, err
+		return nil, errors.Join(err, asError(e.giveBackAll(ctx, claims)))
 	}
 	return claims, nil
 }

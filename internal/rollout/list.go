@@ -42,7 +42,7 @@ func listOn(ctx context.Context, c Cluster, namespace, application string) (l Li
 		case release.RoleRecord:
 			l.Releases = append(l.Releases, release.ID{Namespace: namespace, Name: cm.GetName()})
 		case release.RolePointer:
-			if main, err := release.MainOf(cm.(*corev1.ConfigMap).Data); main == nil && err == nil {
+			if main, err := mainIn(cm.(*corev1.ConfigMap).Data); main == nil && err == nil {
 				continue // it has a history, and no address
 			}
 			l.Mains = append(l.Mains, cm.GetLabels()[release.LabelApplication])

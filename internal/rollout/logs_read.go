@@ -138,7 +138,7 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	}
 	entries := tail.Entries()
 	for i := range entries {
-		entries[i].Message = logs.Cut(health.Redact(logs.Plain(entries[i].Message)), logLine)
+		entries[i].Message = logs.Cut(health.Redact(entries[i].Message), logLine)
 	}
 	return entries, nil
 }

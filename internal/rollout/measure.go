@@ -184,7 +184,7 @@ func (e *Engine) formerTotals(ctx context.Context, cl *claim) []time.Duration {
 	if err != nil || cm == nil {
 		return nil
 	}
-	h, err := release.ParseHistory(cm.Data)
+	h, err := historyOf(cm.Data)
 	if err != nil {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 func adoptedOwned(c Cluster, id release.ID) Notice {
 	return Notice{
 		Summary: "Existing deployment adopted",
-		Detail: fmt.Sprintf("%s on cluster %q was already there and finished, possibly in another Terraform state, and is now held by this one. "+
-			"The other state's next change of it will be refused, and its destroy will leave it alone.", id, c.Name()),
+		Detail: fmt.Sprintf("%s on cluster %q was already there and finished, and is now held by this resource. "+
+			"Whatever held it before can neither change nor remove it any more: what a replacement that went back has left of this resource, or another Terraform state.", id, c.Name()),
 	}
 }
 
@@ -40,10 +40,16 @@ func cancelled(id release.ID, by *release.CancelledError) Notice {
 	}
 }
 
-func condemned(c Cluster, id release.ID, why string) Notice {
+// condemned says when it goes: with the main deployment, as long as there is one.
+func condemned(c Cluster, id release.ID, main *release.Main, why string) Notice {
+	until := "It keeps running until it is asked for again, which takes it up as it is, or until the main deployment has moved to another one or is destroyed, and is removed then if nothing else leads to it."
+	if main == nil || main.Deployment == "" {
+		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s",
+			id.Namespace, ByHand(id.Name))
+	}
 	return Notice{
 		Summary: "Deployment still carries traffic and was left running",
-		Detail:  fmt.Sprintf("%s on cluster %q is gone from the Terraform state, but %s. It keeps running until the main deployment has moved to another one or is destroyed, and is removed then.", id, c.Name(), why),
+		Detail:  fmt.Sprintf("%s on cluster %q is gone from the Terraform state, but %s. %s", id, c.Name(), why, until),
 		Routine: true,
 	}
 }

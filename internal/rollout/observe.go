@@ -56,7 +56,7 @@ func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err e
 	}
 	if cm != nil {
 		o.Created = cm.CreationTimestamp.UTC()
-		if o.Record, err = release.ParseRecord(cm.Data); err != nil {
+		if o.Record, err = recordIn(cm.Data); err != nil {
 			return o, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
 		}
 	}
@@ -126,7 +126,7 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 		return o, err
 	}
 	if cm != nil {
-		if o.Main, err = release.MainOf(cm.Data); err != nil {
+		if o.Main, err = mainIn(cm.Data); err != nil {
 			return o, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
 		}
 		if service == "" && o.Main != nil {

@@ -38,6 +38,7 @@ type claim struct {
 	told      string             // the ID of the attempt's line in the history
 	failure   error              // why it failed on this very cluster
 	written   bool               // the record tells how it ended
+	left      string             // of its pods, where a failed create has left its objects
 	restarts  *int32             // of its containers, when it was found healthy
 	kept      bool               // it stays in our state, whatever becomes of it; see keep
 	clock     measurement        // how long it takes
@@ -62,7 +63,7 @@ func (e *Engine) liveRecord(ctx context.Context, c Cluster, id release.ID, appli
 	if err := release.Foreign(c.Name(), "ConfigMap", live, application); err != nil {
 		return nil, nil, err
 	}
-	record, err := release.ParseRecord(live.Data)
+	record, err := recordIn(live.Data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
 	}
@@ -163,7 +164,7 @@ func (cl *claim) update(ctx context.Context, change func(*release.Record)) error
 			return err
 		}
 		if record.Owner != cl.owner {
-			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
+			return lost(staleDeployment(cl.cluster, cl.target.id, record.Holder))
 		}
 		if record.Run != "" && record.Run != cl.engine.run {
 			return &release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Holder: record.Holder}

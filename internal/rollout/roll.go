@@ -26,6 +26,9 @@ type roll struct {
 	version string
 	pods    []types.UID // that ran it
 
+	undone    bool // the way back has been taken
+	untouched bool // and found that nothing of the new content had been applied
+
 	failure *StartError // why new pods did not become healthy, where that is what happened
 	kept    int         // how many of pods were never touched
 	err     error       // why it could not go back, or is not whole again
@@ -137,6 +140,14 @@ func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Dep
 // of it that are still there are not touched.
 func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 	c, t, r := cl.cluster, cl.target, cl.roll
+	live, err := e.liveWorkload(ctx, c, t.id, t.application())
+	if err != nil {
+		return err
+	}
+	if live != nil && workload.ContentHash(live) == r.hash {
+		r.untouched = true // it was refused, or ended before it began
+		return nil
+	}
 	applied, err := e.amend(ctx, c, t, func(d, _ *appsv1.Deployment) error {
 		workload.SetFormer(d, r.good)
 		return nil
@@ -211,7 +222,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 func (e *Engine) takeBackRoll(ctx context.Context, cl *claim, reason string, change func(*release.Record)) error {
 	r := cl.roll
 	began := time.Now()
-	r.err = e.goBack(ctx, cl)
+	r.undone, r.err = true, e.goBack(ctx, cl)
 	if deadline, ok := ctx.Deadline(); ok && time.Since(began) > time.Until(deadline) {
 		var cancel context.CancelFunc // that took most of its time
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), max(e.timing.Cleanup/2, time.Since(began)/2))
@@ -272,7 +283,7 @@ func tellRolledBack(claims []*claim) []Notice {
 	var outcomes []string
 	var failures []*StartError
 	for _, cl := range claims {
-		if !cl.goesBack() {
+		if !cl.goesBack() || !cl.roll.undone || cl.roll.untouched {
 			continue
 		}
 		outcomes = append(outcomes, cl.outcome())

@@ -30,6 +30,7 @@ type spread struct {
 	kept   []*claim // what is in our state already
 	added  []*claim
 	failed []failure // that the others do not end for
+	undone []Notice  // what putting single clusters in order could not do
 }
 
 // failure is one cluster's, while the others go on.
@@ -167,7 +168,7 @@ func (s *spread) bake(ctx context.Context, reached []*claim) error {
 // what fails is left behind, and what was there before is put in order without
 // waiting for the others.
 func (s *spread) each(ctx context.Context, claims []*claim, do func(*claim) error) error {
-	errs := make([]error, len(claims))
+	errs, undone := make([]error, len(claims)), make([]*Notice, len(claims))
 	_, err := onAll(indices(len(claims)), func(i int) (struct{}, error) {
 		errs[i] = do(claims[i])
 		if errs[i] != nil && !interrupted(ctx) {
@@ -175,11 +176,16 @@ func (s *spread) each(ctx context.Context, claims []*claim, do func(*claim) erro
 			if slices.Contains(s.kept, claims[i]) {
 				clean, cancel := s.engine.cleanup(ctx)
 				defer cancel()
-				_ = s.engine.failKept(clean, claims[i], errs[i])
+				undone[i] = claims[i].undone(s.engine.failKept(clean, claims[i], errs[i]))
 			}
 		}
 		return struct{}{}, errs[i]
 	})
+	for _, n := range undone {
+		if n != nil {
+			s.undone = append(s.undone, *n)
+		}
+	}
 	if interrupted(ctx) {
 		return err
 	}
@@ -211,17 +217,22 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 }
 
 // letGo ends a spread that has succeeded, as far as the rollout asks: what has
-// failed on single clusters is ours, too, so that the next apply goes on there.
-func (s *spread) letGo(ctx context.Context) {
+// failed on single clusters is ours, too, so that the next apply goes on there. It
+// tells what could not be put in order.
+func (s *spread) letGo(ctx context.Context) []Notice {
 	clean, cancel := s.engine.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(s.failed, func(f failure) (struct{}, error) {
-		if f.claim == nil || slices.Contains(s.kept, f.claim) {
-			return struct{}{}, nil // nothing was claimed, or it has been put in order already
+	var claims []*claim
+	for _, f := range s.failed {
+		if f.claim != nil && !slices.Contains(s.kept, f.claim) { // else nothing was claimed, or it has been put in order already
+			claims = append(claims, f.claim)
 		}
-		f.claim.keep()
-		return struct{}{}, s.engine.failKept(clean, f.claim, f.err)
-	})
+	}
+	return append(s.undone, cleanUp(claims, func(cl *claim) error {
+		i := slices.IndexFunc(s.failed, func(f failure) bool { return f.claim == cl })
+		cl.keep()
+		return s.engine.failKept(clean, cl, s.failed[i].err)
+	})...)
 }
 
 // keep makes what was claimed ours, whatever becomes of it.

@@ -22,7 +22,7 @@ func (e *Engine) Standings(ctx context.Context, clusters []Cluster, id release.I
 		s := Standing{Cluster: c.Name()}
 		cm, err := cached(ctx, c.View(id.Namespace), &corev1.ConfigMap{}, id.Name)
 		if err == nil && cm != nil {
-			s.Record, _ = release.ParseRecord(cm.Data) // the apply says what is wrong with it
+			s.Record, _ = recordIn(cm.Data) // the apply says what is wrong with it
 		}
 		return s, nil
 	})

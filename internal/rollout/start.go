@@ -34,7 +34,7 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		e.failKeptAll(whole, claims, err)
+		done.Notices = e.failKeptAll(whole, claims, err)
 		return done, err
 	}
 	req.tell("%s %s", req.ID, outcome)

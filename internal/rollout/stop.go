@@ -56,7 +56,7 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 		err = e.settle(ctx, claims, &done, began)
 	}
 	if err != nil {
-		e.failKeptAll(ctx, claims, err)
+		done.Notices = e.failKeptAll(ctx, claims, err)
 		return done, err
 	}
 	req.tell("%s is stopped", req.ID)

@@ -137,11 +137,11 @@ func (r *register) enter(c Cluster, cm *corev1.ConfigMap) (err error) {
 	of := cm.Labels[release.LabelApplication]
 	switch cm.Labels[release.LabelRole] {
 	case release.RolePointer:
-		if r.mains[of], err = release.MainOf(cm.Data); err != nil {
+		if r.mains[of], err = mainIn(cm.Data); err != nil {
 			return unreadable(c, cm, err)
 		}
 	case release.RoleRecord:
-		record, err := release.ParseRecord(cm.Data)
+		record, err := recordIn(cm.Data)
 		if err != nil {
 			return unreadable(c, cm, err)
 		}
@@ -180,7 +180,7 @@ func historyOn(ctx context.Context, c Cluster, namespace, application string) ([
 	if err != nil || cm == nil {
 		return nil, err
 	}
-	history, err := release.ParseHistory(cm.Data)
+	history, err := historyOf(cm.Data)
 	if err != nil {
 		return nil, unreadable(c, cm, err)
 	}

@@ -101,6 +101,9 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			_, err := e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
 			return nil, err
 		case release.DisposeStale:
+			if e.hasClaimed(key(c, req.ID.Namespace, req.ID.Name)) {
+				return nil, nil // by this very run, for the resource that it is in now
+			}
 			n := staleDelete(c, req.ID.String())
 			return &n, nil
 		case release.DisposeRemove:
@@ -124,7 +127,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			}
 		}
 		if live == nil {
-			n := condemned(c, req.ID, why)
+			n := condemned(c, req.ID, main, why)
 			return &n, nil // no record to write it into; the labels will do
 		}
 		err = e.rewrite(ctx, c, req.Application, live, record, func(r *release.Record) { r.Custody = custody })
@@ -139,7 +142,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		if custody == release.CustodyRetained {
 			return nil, nil
 		}
-		n := condemned(c, req.ID, why)
+		n := condemned(c, req.ID, main, why)
 		return &n, nil
 	}
 }

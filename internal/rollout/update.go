@@ -71,13 +71,13 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	if err != nil {
 		err = causeOf(ctx, err)
 		tellChange(err, s.kept)
-		e.failUpdate(whole, s, err)
+		done.Notices = append(done.Notices, e.failUpdate(whole, s, err)...)
 		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
 		done.Clusters = s.outcomes()
-		done.Notices = append(done.Notices, tellRolledBack(s.claims())...)
+		done.Notices = append(done.Notices, slices.Concat(s.undone, tellRolledBack(s.claims()), tellLeft(err, s.added))...)
 		return done, err
 	}
-	s.letGo(whole)
+	done.Notices = append(done.Notices, s.letGo(whole)...)
 	done.Notices = append(done.Notices, tellRolledBack(s.claims())...)
 	done.conclude(s)
 	done.Reached = true
@@ -175,27 +175,24 @@ func cancelledCause(err error) bool {
 }
 
 // failUpdate lets go of what an update held.
-func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) {
+func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []Notice {
 	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
-		e.cancelAll(ctx, slices.Concat(kept, s.added), by)
-		return
+		return e.cancelAll(ctx, slices.Concat(kept, s.added), by)
 	}
-	e.abandonAll(ctx, s.added, cause)
-	e.failKeptAll(ctx, kept, cause)
+	return append(e.abandonAll(ctx, s.added, cause), e.failKeptAll(ctx, kept, cause)...)
 }
 
 // failKeptAll is what follows a failed change of what is in somebody's state.
-func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) {
+func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []Notice {
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
-		e.cancelAll(ctx, kept, by)
-		return
+		return e.cancelAll(ctx, kept, by)
 	}
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(kept, func(cl *claim) (struct{}, error) { return struct{}{}, e.failKept(clean, cl, cause) })
+	return cleanUp(kept, func(cl *claim) error { return e.failKept(clean, cl, cause) })
 }
 
 // failKept leaves what was started as it is; what never was is stopped like a

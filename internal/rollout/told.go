@@ -1,0 +1,53 @@
+package rollout
+
+import (
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// What is written down in a cluster may have been written by anybody. Its texts go
+// into states, errors and terminals: they are as clean as what a cluster says.
+
+// recordIn is the record in a ConfigMap's data.
+func recordIn(data map[string]string) (*release.Record, error) {
+	record, err := release.ParseRecord(data)
+	if record != nil {
+		redactAll(&record.Reason, &record.Holder, &record.CancelRequested, &record.CreatedBy)
+		record.Version = health.Clean(record.Version)
+	}
+	return record, err
+}
+
+// mainIn is the pointer in a ConfigMap's data; nil where there is only a history.
+func mainIn(data map[string]string) (*release.Main, error) {
+	main, err := release.MainOf(data)
+	if main != nil && main.Breach != nil {
+		redactAll(&main.Breach.Reason)
+	}
+	if main != nil && main.Checkpoint != nil {
+		redactAll(&main.Checkpoint.Holder)
+	}
+	return main, err
+}
+
+// historyOf is the history in a ConfigMap's data.
+func historyOf(data map[string]string) (release.History, error) {
+	history, err := release.ParseHistory(data)
+	for i := range history.Entries {
+		entry := &history.Entries[i]
+		redactAll(&entry.By, &entry.Reason)
+		redactRun(&entry.Run)
+		entry.Version = health.Clean(entry.Version)
+	}
+	return history, err
+}
+
+func redactRun(run *release.Run) {
+	redactAll(&run.ID, &run.URL, &run.Commit, &run.Ref, &run.Project, &run.Workspace, &run.Actor)
+}
+
+func redactAll(texts ...*string) {
+	for _, text := range texts {
+		*text = health.Redact(*text)
+	}
+}

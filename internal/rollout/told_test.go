@@ -1,0 +1,501 @@
+package rollout_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// verb is one operation, with what it tells.
+type verb struct {
+	name string
+	do   func(context.Context, *process) ([]rollout.Notice, error)
+}
+
+// bringing is an update to a specification that has its own owner.
+func bringing(spec func(*life) release.Spec, restart bool) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		s := spec(p.life)
+		done, err := p.engine.Update(ctx, rollout.UpdateRequest{Spec: s, Owner: p.owners[s.Content.Version], Keep: p.on, Restart: restart})
+		return done.Notices, err
+	}
+}
+
+func creating(spec func(*life) release.Spec) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		s := spec(p.life)
+		done, err := p.engine.Deploy(ctx, p.on, s)
+		p.owners[s.Content.Version] = done.Owner
+		return done.Notices, err
+	}
+}
+
+func promoting(version string) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		done, err := p.promoteKeeping(ctx, version, release.Keep{Count: 1})
+		return done.Notices, err
+	}
+}
+
+func onRelease(version string, do func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error)) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		done, err := do(p.engine, ctx, p.action(version))
+		return done.Notices, err
+	}
+}
+
+func unmaining(ctx context.Context, p *process) ([]rollout.Notice, error) {
+	return p.engine.Unmain(ctx, rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
+}
+
+func terminating(version string) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		return p.engine.Terminate(ctx, rollout.TerminateRequest{
+			ID: release.ID{Namespace: p.namespace, Name: p.name(version)}, Application: "api", Owner: p.owners[version], Clusters: p.on,
+		})
+	}
+}
+
+func two(version string, change func(*release.Spec)) func(*life) release.Spec {
+	return func(l *life) release.Spec { return l.desired(version, change) }
+}
+
+func rolled(version string, change func(*release.Spec)) func(*life) release.Spec {
+	return func(l *life) release.Spec { return l.rolling(version, change) }
+}
+
+// TestAVerbThatSucceedsIsSilent: what goes as it was asked to has nothing to warn
+// of.
+func TestAVerbThatSucceedsIsSilent(t *testing.T) {
+	t.Parallel()
+	moreReplicas := func(s *release.Spec) { s.Replicas = 3 }
+	for name, c := range map[string]struct {
+		begin func(*life)
+		verbs []verb
+	}{
+		"side by side": {verbs: []verb{
+			{"create v1", creating(two("v1", nil))},
+			{"make it main", promoting("v1")},
+			{"create v2", creating(two("v2", nil))},
+			{"scale", bringing(two("v2", moreReplicas), false)},
+			{"restart by triggers", bringing(two("v2", func(s *release.Spec) { moreReplicas(s); triggered("a")(s) }), true)},
+			{"stop by its state", bringing(two("v2", stopped), false)},
+			{"start by its state", bringing(two("v2", nil), false)},
+			{"stop", onRelease("v2", (*rollout.Engine).Stop)},
+			{"start", onRelease("v2", (*rollout.Engine).Start)},
+			{"restart", onRelease("v2", (*rollout.Engine).Restart)},
+			{"promote", promoting("v2")},
+			{"roll back", promoting("v1")},
+			{"promote with a bake", func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+				done, err := p.promoteBaking(ctx, "v2", baking{d: shortBake})
+				return done.Notices, err
+			}},
+			{"let the former one go", terminating("v1")},
+			{"take the address away", unmaining},
+			{"terminate", terminating("v2")},
+		}},
+		"in place": {
+			begin: func(l *life) {
+				l.names = map[string]string{}
+				for _, version := range []string{"v1", "v2", "v3"} {
+					l.names[version] = l.rolling(version, nil).Name()
+				}
+			},
+			verbs: []verb{
+				{"create", creating(rolled("v1", nil))},
+				{"make it main", func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+					p.owners["v2"], p.owners["v3"] = p.owners["v1"], p.owners["v1"]
+					return promoting("v1")(ctx, p)
+				}},
+				{"bump, rolling", bringing(rolled("v2", nil), false)},
+				{"bump, recreate", bringing(rolled("v3", recreate), false)},
+				{"and back", bringing(rolled("v1", nil), false)},
+				{"adopt it, finished", nil},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLife(t, testcluster.Shared(t))
+			if c.begin != nil {
+				c.begin(l)
+			}
+			for _, v := range c.verbs {
+				if v.do == nil {
+					continue
+				}
+				notices, err := v.do(t.Context(), l.process(t))
+				if err != nil {
+					t.Fatalf("%s: %v", v.name, err)
+				}
+				for _, n := range notices {
+					t.Errorf("%s warns: %s: %s", v.name, n.Summary, n.Detail)
+				}
+			}
+		})
+	}
+}
+
+func TestAnAdoptionThatSucceedsIsSilent(t *testing.T) {
+	t.Parallel()
+	l, _ := newAdoptingLife(t)
+	for _, v := range []verb{
+		{"create", creating(two("v1", nil))}, {"adopt", promoting("v1")}, {"create v2", creating(two("v2", nil))}, {"promote", promoting("v2")}, {"hand back", unmaining},
+	} {
+		notices, err := v.do(t.Context(), l.process(t))
+		if err != nil {
+			t.Fatalf("%s: %v", v.name, err)
+		}
+		for _, n := range notices {
+			t.Errorf("%s warns: %s: %s", v.name, n.Summary, n.Detail)
+		}
+	}
+}
+
+// TestARefusedChangeInPlaceWentNowhere: nothing of it was applied, so nothing went
+// back.
+func TestARefusedChangeInPlaceWentNowhere(t *testing.T) {
+	t.Parallel()
+	s := inPlace(t)
+	before, pods := s.workload("v1").Generation, s.pods("v1")
+	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Write() && strings.Contains(r.Path, "/deployments/") {
+			return testcluster.Reject(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "spec.template: Invalid value: a policy does not like it")
+		}
+		return testcluster.Fault{}
+	})
+	spec := s.rolling("v2", nil)
+	done, err := s.process(t).engine.Update(t.Context(), rollout.UpdateRequest{Spec: spec, Owner: s.owners["v1"], Keep: s.process(t).on})
+	s.proxy.SetFault(nil)
+	if err == nil || !strings.Contains(err.Error(), "a policy does not like it") {
+		t.Fatalf("it is %v", err)
+	}
+	for _, n := range done.Notices {
+		t.Errorf("it warns: %s: %s", n.Summary, n.Detail)
+	}
+	if d := s.workload("v1"); d.Generation != before || !slices.Equal(s.pods("v1"), pods) {
+		t.Errorf("the workload was written: generation %d after %d", d.Generation, before)
+	}
+	s.runs("v1", s.rolling("v1", nil))
+	events, err := s.cluster.Client().EventsV1().Events(s.namespace).List(t.Context(), metav1.ListOptions{})
+	must(t, err)
+	for _, e := range events.Items {
+		if e.Reason == string(release.EventRolledBack) {
+			t.Errorf("an Event says %q", e.Note)
+		}
+	}
+}
+
+// holdLease is another run that has the application's Lease for longer than anybody
+// waits.
+func (l *life) holdLease() {
+	l.t.Helper()
+	leases := l.cluster.Client().CoordinationV1().Leases(l.namespace)
+	lease, err := leases.Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
+	must(l.t, err)
+	holder, long, now := "process 1 on elsewhere (bakes)", int32(3600), metav1.NowMicro()
+	lease.Spec = coordinationv1.LeaseSpec{HolderIdentity: &holder, LeaseDurationSeconds: &long, RenewTime: &now}
+	_, err = leases.Update(l.t.Context(), lease, metav1.UpdateOptions{})
+	must(l.t, err)
+}
+
+// TestCleanUpThatFailsIsTold: what goes on running against what was asked for is
+// said, with whoever is in the way.
+func TestCleanUpThatFailsIsTold(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	l.holdLease()
+	l.names = map[string]string{"v3": l.spec("v3", "demo/missing").Content.Name()}
+	p := l.mortal(t)
+	done, err := p.engine.Deploy(t.Context(), p.on, l.spec("v3", "demo/missing"))
+	if err == nil {
+		t.Fatal("it did not fail")
+	}
+	if *l.workload("v3").Spec.Replicas == 0 {
+		t.Fatal("it was stopped under somebody else's Lease")
+	}
+	wantNotice(t, done.Notices, "Clean-up did not come to its end", l.name("v3"), "process 1 on elsewhere (bakes)", "may go on running", release.LabelDeployment+"="+l.name("v3"))
+	if strings.Contains(err.Error(), "Left behind") {
+		t.Errorf("it says what became of it, which it cannot know: %v", err)
+	}
+}
+
+// wantNotice fails the test unless one notice of that summary has all the texts.
+func wantNotice(t *testing.T, notices []rollout.Notice, summary string, texts ...string) {
+	t.Helper()
+	for _, n := range notices {
+		if n.Summary != summary {
+			continue
+		}
+		for _, text := range texts {
+			if !strings.Contains(n.Detail, text) {
+				t.Errorf("%q does not say %q: %s", summary, text, n.Detail)
+			}
+		}
+		return
+	}
+	t.Errorf("nothing says %q: %+v", summary, notices)
+}
+
+// TestAFailedCreateSaysWhatItLeft, and keeps what it promises: it is taken up by
+// an apply of the same, and removed by the next promotion or the end of main.
+func TestAFailedCreateSaysWhatItLeft(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*release.Spec)
+		says   string
+		pods   int32
+		then   func(context.Context, *process) ([]rollout.Notice, error)
+	}{
+		"stopped, then a promotion": {func(*release.Spec) {}, "without pods", 0, promoting("v2")},
+		"kept, then the end":        {func(s *release.Spec) { s.OnFailure = release.OnFailureKeep }, "and its pods run on", 1, unmaining},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := application(t)
+			spec := l.spec("v3", "demo/missing")
+			c.change(&spec)
+			l.names = map[string]string{"v3": spec.Content.Name()}
+			_, err := l.process(t).engine.Deploy(t.Context(), l.process(t).on, spec)
+			var start *rollout.StartError
+			if !errors.As(err, &start) {
+				t.Fatalf("it is %v", err)
+			}
+			for _, text := range []string{"Left behind", c.says, "the next promotion of the application", "kubectl --namespace " + l.namespace + " delete deployment,service,configmap,hpa,pdb --selector " + release.LabelDeployment + "=" + l.name("v3")} {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("it does not say %q: %v", text, err)
+				}
+			}
+			if d := l.workload("v3"); *d.Spec.Replicas != c.pods {
+				t.Errorf("it wants %d pods", *d.Spec.Replicas)
+			}
+			if _, err := c.then(t.Context(), l.process(t)); err != nil {
+				t.Fatal(err)
+			}
+			if left := slices.DeleteFunc(l.objects(), func(o string) bool { return !strings.HasSuffix(o, l.name("v3")) }); len(left) > 0 {
+				t.Errorf("it left %v", left)
+			}
+		})
+	}
+	t.Run("removed", func(t *testing.T) {
+		t.Parallel()
+		l := application(t)
+		spec := l.spec("v3", "demo/missing")
+		spec.OnFailure = release.OnFailureTerminate
+		_, err := l.process(t).engine.Deploy(t.Context(), l.process(t).on, spec)
+		if err == nil || strings.Contains(err.Error(), "Left behind") {
+			t.Errorf("it says %v", err)
+		}
+	})
+}
+
+// TestCondemnedSaysWhenItGoes: with the main deployment, or by hand where there is
+// none.
+func TestCondemnedSaysWhenItGoes(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	notices, err := terminating("v1")(t.Context(), l.process(t))
+	must(t, err)
+	wantNotice(t, notices, "Deployment still carries traffic and was left running", "until the main deployment has moved to another one or is destroyed")
+	_, err = unmaining(t.Context(), l.process(t))
+	must(t, err)
+	if slices.Contains(l.objects(), "Deployment/"+l.name("v1")) {
+		t.Error("it is still there, although the main deployment is gone")
+	}
+	other := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{release.LabelDeployment: l.name("v2")}, Ports: []corev1.ServicePort{{Port: 80}},
+	}}
+	_, err = l.cluster.Client().CoreV1().Services(l.namespace).Create(t.Context(), other, metav1.CreateOptions{})
+	must(t, err)
+	notices, err = terminating("v2")(t.Context(), l.process(t))
+	must(t, err)
+	wantNotice(t, notices, "Deployment still carries traffic and was left running", "no main deployment", "kubectl --namespace "+l.namespace+" delete deployment,service,configmap,hpa,pdb --selector "+release.LabelDeployment+"="+l.name("v2"))
+	for _, n := range notices {
+		if strings.Contains(n.Detail, "is removed then") {
+			t.Errorf("it promises what nobody does: %s", n.Detail)
+		}
+	}
+}
+
+// stand is everything that a person would call changed: objects, what they ask
+// for, and whose they are.
+func (l *life) stand() map[string]string {
+	l.t.Helper()
+	client, ctx := l.cluster.Client(), l.t.Context()
+	deployments, err1 := client.AppsV1().Deployments(l.namespace).List(ctx, metav1.ListOptions{})
+	services, err2 := client.CoreV1().Services(l.namespace).List(ctx, metav1.ListOptions{})
+	configMaps, err3 := client.CoreV1().ConfigMaps(l.namespace).List(ctx, metav1.ListOptions{LabelSelector: release.ManagedSelector})
+	must(l.t, err1, err2, err3)
+	stand := map[string]string{}
+	add := func(kind, name string, uid types.UID, of any) {
+		text, err := json.Marshal(of)
+		must(l.t, err)
+		stand[kind+"/"+name] = string(uid) + " " + string(text)
+	}
+	for _, d := range deployments.Items {
+		add("Deployment", d.Name, d.UID, d.Spec)
+	}
+	for _, s := range services.Items {
+		add("Service", s.Name, s.UID, s.Spec)
+	}
+	for _, cm := range configMaps.Items {
+		if r, err := release.ParseRecord(cm.Data); err == nil {
+			add("ConfigMap", cm.Name, cm.UID, []any{r.Owner, r.Custody, r.Status, r.Hash, r.Run})
+		} else if m, err := release.ParseMain(cm.Data); err == nil {
+			add("ConfigMap", cm.Name, cm.UID, m)
+		}
+	}
+	return stand
+}
+
+// TestNothingWasChanged: where the text of an error says that nothing was changed,
+// that traffic was not touched or that nothing was overwritten, it is so.
+func TestNothingWasChanged(t *testing.T) {
+	t.Parallel()
+	foreignDeployment := func(l *life, name string) {
+		d := l.workload("v1").DeepCopy()
+		d.ObjectMeta = metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "theirs"}}
+		d.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "theirs"}}
+		d.Spec.Template.Labels = map[string]string{"app": "theirs"}
+		_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Create(l.t.Context(), d, metav1.CreateOptions{})
+		must(l.t, err)
+	}
+	as := func(owner string, do func(context.Context, *process) ([]rollout.Notice, error)) func(context.Context, *process) ([]rollout.Notice, error) {
+		return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+			main, owners := p.main, maps.Clone(p.owners)
+			p.main = owner
+			for version := range p.owners {
+				p.owners[version] = owner
+			}
+			notices, err := do(ctx, p)
+			p.main, p.owners = main, owners
+			return notices, err
+		}
+	}
+	for name, c := range map[string]struct {
+		begin func(*life)
+		do    func(context.Context, *process) ([]rollout.Notice, error)
+		want  any
+	}{
+		"stop what carries traffic":         {do: onRelease("v1", (*rollout.Engine).Stop), want: new(*release.CarriesError)},
+		"stop it by its state":              {do: bringing(two("v1", stopped), false), want: new(*release.CarriesError)},
+		"start what is not there":           {do: onRelease("v9", (*rollout.Engine).Start), want: new(*release.RefusedError)},
+		"cancel what is started":            {do: onRelease("v2", (*rollout.Engine).Cancel), want: new(*release.ActionError)},
+		"update with an old token":          {do: as("old", bringing(two("v2", func(s *release.Spec) { s.Replicas = 3 }), false)), want: new(*release.StaleOwnerError)},
+		"promote with an old token":         {do: as("old", promoting("v2")), want: new(*release.StaleOwnerError)},
+		"promote what another resource has": {do: as("", promoting("v2")), want: new(*release.MainOwnedError)},
+		"promote what is stopped": {begin: func(l *life) {
+			_, err := onRelease("v2", (*rollout.Engine).Stop)(l.t.Context(), l.process(l.t))
+			must(l.t, err)
+		}, do: promoting("v2"), want: new(*release.NotReadyError)},
+		"deploy over somebody's Deployment":   {begin: func(l *life) { foreignDeployment(l, l.name("v3")) }, do: creating(two("v3", nil)), want: new(*release.ForeignError)},
+		"promote over somebody's Service":     {begin: func(l *life) { l.foreignService("theirs") }, do: promotingAt("theirs", "v2"), want: new(*release.ForeignError)},
+		"update what another manager changed": {begin: func(l *life) { l.scaleBy("kubectl", "v2", 5) }, do: bringing(two("v2", nil), false), want: nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := application(t)
+			if c.begin != nil {
+				c.begin(l)
+			}
+			before := l.stand()
+			_, err := c.do(t.Context(), l.process(t))
+			if err == nil {
+				t.Fatal("it succeeded")
+			}
+			if c.want != nil && !errors.As(err, c.want) {
+				t.Fatalf("it is %v", err)
+			}
+			for what, now := range l.stand() {
+				if before[what] != now {
+					t.Errorf("%s was changed from\n%s to\n%s\nthough %v", what, before[what], now, err)
+				}
+				delete(before, what)
+			}
+			for what := range before {
+				t.Errorf("%s is gone, though %v", what, err)
+			}
+		})
+	}
+}
+
+func (l *life) foreignService(name string) {
+	l.t.Helper()
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "theirs"}, Ports: []corev1.ServicePort{{Port: 80}}}}
+	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(l.t.Context(), svc, metav1.CreateOptions{})
+	must(l.t, err)
+}
+
+// promotingAt is under another name of the address.
+func promotingAt(service, version string) func(context.Context, *process) ([]rollout.Notice, error) {
+	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+		at := p.service()
+		at.Name = service
+		done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
+			Service: at, To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
+		})
+		return done.Notices, err
+	}
+}
+
+// scaleBy sets the number of pods as another field manager.
+func (l *life) scaleBy(manager, version string, replicas int) {
+	l.t.Helper()
+	patch := fmt.Appendf(nil, `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":%q},"spec":{"replicas":%d}}`, l.name(version), replicas)
+	force := true
+	_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Patch(l.t.Context(), l.name(version), types.ApplyPatchType, patch, metav1.PatchOptions{FieldManager: manager, Force: &force})
+	must(l.t, err)
+}
+
+// TestALostClaimDoesNotSayThatNothingWasChanged: what another run took over in the
+// middle may have been changed before.
+func TestALostClaimDoesNotSayThatNothingWasChanged(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	l.names = map[string]string{"v3": l.spec("v3", "demo/slow-api").Content.Name()}
+	applied := l.applied()
+	p := l.process(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.engine.Deploy(t.Context(), p.on, l.spec("v3", "demo/slow-api"))
+		ended <- err
+	}()
+	<-applied
+	configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	testcluster.Eventually(t, 10*time.Second, "another owner", func() error {
+		cm, err := configMaps.Get(t.Context(), l.name("v3"), metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		record, err := release.ParseRecord(cm.Data)
+		if err != nil {
+			return err
+		}
+		record.Owner, record.Holder = "another", "process 1 on elsewhere"
+		if cm.Data, err = record.Marshal(); err != nil {
+			return err
+		}
+		_, err = configMaps.Update(t.Context(), cm, metav1.UpdateOptions{}) // meets its heartbeats
+		return err
+	})
+	var stale *release.StaleOwnerError
+	if err := <-ended; !errors.As(err, &stale) || !stale.Lost {
+		t.Errorf("it is %v, and told as before the run: %+v", err, stale)
+	}
+}
