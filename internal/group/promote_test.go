@@ -35,6 +35,9 @@ func TestGroupMovesInWaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(done.Notices) > 0 {
+		t.Errorf("all went well, and it warns: %+v", done.Notices)
+	}
 	wantStatus(t, done, release.MainFinalized, "api=finalized auth=finalized web=finalized")
 	wantMoves(t, s.moves(), "web v2", "auth v2", "api v2")
 	s.stands(s.all("v2"))

@@ -105,7 +105,7 @@ func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (
 			return nil, err
 		}
 		if step == release.ClaimAdoptAndTell {
-			taken.notices = append(taken.notices, adoptedOwned(c, t.id))
+			taken.notices = append(taken.notices, adoptedOwned(c, t.id, e.wentBackTo(ctx, c, t)))
 		}
 		return taken, nil
 	}

@@ -85,10 +85,10 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 		err = s.settle(ctx, &done, began)
 	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
-		done.Notices = append(done.Notices, e.cancelAll(whole, claims, by)...)
-		done.Notices = append(done.Notices, tellRolledBack(claims)...)
+		undone := e.cancelAll(whole, claims, by)
+		done.Notices = slices.Concat(done.Notices, undone, tellRolledBack(claims))
 		done.Status = release.StatusCancelled
-		done.Notices = append(done.Notices, cancelled(t.id, by))
+		done.Notices = append(done.Notices, cancelled(t.id, by, len(undone) > 0, slices.ContainsFunc(claims, func(cl *claim) bool { return cl.record.Status == release.StatusCancelled })))
 		done.Clusters = s.outcomes()
 		return done, nil
 	}

@@ -74,7 +74,7 @@ func (e *StartError) Error() string {
 		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
 	}
 	if e.Left != "" {
-		fmt.Fprintf(&b, "\n\nLeft behind: %s.", e.Left)
+		fmt.Fprintf(&b, "\n\nLeft behind: %s", e.Left)
 	}
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)

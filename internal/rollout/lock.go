@@ -228,6 +228,12 @@ func (e *Engine) lockHere(ctx context.Context, k string) (free func(), err error
 func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()) (*coordinationv1.Lease, error) {
 	c, namespace, application := s.cluster, s.namespace, s.application
 	began := time.Now()
+	locked := func(err error) error {
+		return &LockedError{
+			Cluster: c.Name(), Namespace: namespace, Application: application,
+			Holder: deref(seen.lease.Spec.HolderIdentity), Waited: time.Since(began), Err: err,
+		}
+	}
 	for {
 		lease := &coordinationv1.Lease{}
 		err := c.Get(ctx, namespace, release.MainName(application), lease)
@@ -241,6 +247,8 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()
 				return nil, err
 			}
 			continue
+		case err != nil && ctx.Err() != nil && seen.lease != nil && deref(seen.lease.Spec.HolderIdentity) != "":
+			return nil, locked(context.Cause(ctx)) // the wait has ended while it looked
 		case err != nil:
 			return nil, err
 		}
@@ -263,10 +271,7 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()
 		}
 		waits()
 		if err := pause(ctx, cmp.Or(e.timing.Poll, leasePoll)); err != nil {
-			return nil, &LockedError{
-				Cluster: c.Name(), Namespace: namespace, Application: application,
-				Holder: deref(seen.lease.Spec.HolderIdentity), Waited: time.Since(began), Err: err,
-			}
+			return nil, locked(err)
 		}
 	}
 }

@@ -10,11 +10,20 @@ import (
 
 // Every notice of the engine, one function each.
 
-func adoptedOwned(c Cluster, id release.ID) Notice {
+// adoptedOwned says who else may have it: back says that it is what the last
+// promotion went back to, so that it is what the same state still has.
+func adoptedOwned(c Cluster, id release.ID, back bool) Notice {
+	if back {
+		return Notice{
+			Summary: "Deployment goes on as it was",
+			Detail: fmt.Sprintf("%s on cluster %q has the traffic since the last promotion went back to it. It is held by this resource now, and by nothing else. "+
+				"Where the plan destroys a deposed object of it, that only forgets what the promotion has left in the state.", id, c.Name()),
+		}
+	}
 	return Notice{
 		Summary: "Existing deployment adopted",
 		Detail: fmt.Sprintf("%s on cluster %q was already there and finished, and is now held by this resource. "+
-			"Whatever held it before can neither change nor remove it any more: what a replacement that went back has left of this resource, or another Terraform state.", id, c.Name()),
+			"Another Terraform state or resource that has it, too, can neither change nor remove it any more.", id, c.Name()),
 	}
 }
 
@@ -29,14 +38,23 @@ func tookFieldsOver(c Cluster, id release.ID, conflicts []release.FieldConflict)
 	}
 }
 
-func cancelled(id release.ID, by *release.CancelledError) Notice {
+// cancelled says what became of the pods: parked are those of what was starting,
+// not of what was up before.
+func cancelled(id release.ID, by *release.CancelledError, undone, parked bool) Notice {
+	then := "What ran before runs on"
+	switch {
+	case undone:
+		then = "Another warning says what could not be put in order"
+	case parked:
+		then = "Unless traffic leads to it, it has been asked to scale down and keeps status \"cancelled\""
+	}
 	how := "interrupted"
 	if by != nil {
 		how = fmt.Sprintf("cancelled on cluster %q by %s", by.Cluster, by.By)
 	}
 	return Notice{
 		Summary: "Deployment cancelled",
-		Detail:  fmt.Sprintf("The start of %s was %s. It has been asked to scale down and keeps status \"cancelled\"; the next apply resumes it in place.", id, how),
+		Detail:  fmt.Sprintf("The start of %s was %s. %s; the next apply resumes it in place.", id, how, then),
 	}
 }
 

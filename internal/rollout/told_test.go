@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -497,5 +499,134 @@ func TestALostClaimDoesNotSayThatNothingWasChanged(t *testing.T) {
 	var stale *release.StaleOwnerError
 	if err := <-ended; !errors.As(err, &stale) || !stale.Lost {
 		t.Errorf("it is %v, and told as before the run: %+v", err, stale)
+	}
+}
+
+// planted is what a policy, a webhook or a record may say to whoever reads it on a
+// terminal, with a credential that a cursor move cuts in two.
+const planted = "denied \x1b]52;c;ZXZpbA==\a\x1b]0;owned\a\x1b[2J\u009b2J\rApply complete!\b\b\u202egnp\u202c pass\x1b[1Cword=hunter2hunter2 sees /var/run"
+
+// wantClean fails the test where a text would act on a terminal or shows the
+// credential, and where what was said is not in it.
+func wantClean(t *testing.T, way, text string) {
+	t.Helper()
+	acts := func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r)
+	}
+	if strings.ContainsFunc(text, acts) || strings.Contains(text, "hunter2") || strings.Contains(text, "owned") {
+		t.Errorf("%s has %q", way, text)
+	}
+	if !strings.Contains(text, "sees /var/run") {
+		t.Errorf("%s does not have what was said: %q", way, text)
+	}
+}
+
+// notebook keeps what is told while something is under way.
+type notebook struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notebook) Line(_ context.Context, message string, fields map[string]any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, fmt.Sprint(message, fields))
+}
+
+// TestWhatIsWrittenDownIsClean: what a cluster says goes into records, the
+// history, Events and the log; and what others wrote there comes out as clean.
+func TestWhatIsWrittenDownIsClean(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	p := l.process(t)
+	log := &notebook{}
+	p.engine.Journal(log)
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Write() && strings.HasSuffix(r.Path, "/deployments/"+l.name("v3")) {
+			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, planted)
+		}
+		return testcluster.Fault{}
+	})
+	_, err := p.engine.Deploy(t.Context(), p.on, l.desired("v3", nil))
+	l.proxy.SetFault(nil)
+	if err == nil {
+		t.Fatal("it was not refused")
+	}
+	wantClean(t, "the record", l.record("v3").Reason)
+	wantClean(t, "the history", l.history()[len(l.history())-1].Reason)
+	wantClean(t, "the log", strings.Join(slices.DeleteFunc(log.lines, func(line string) bool { return !strings.Contains(line, "denied") }), "\n"))
+	testcluster.Eventually(t, 20*time.Second, "the Event", func() error {
+		events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, e := range events.Items {
+			if strings.Contains(e.Note, "denied") {
+				wantClean(t, "the Event", e.Note)
+				return nil
+			}
+		}
+		return errors.New("there is none")
+	})
+
+	// What somebody wrote there by hand.
+	configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := configMaps.Get(t.Context(), l.name("v2"), metav1.GetOptions{})
+	must(t, err)
+	record, err := release.ParseRecord(cm.Data)
+	must(t, err)
+	record.Reason, record.Holder, record.CreatedBy, record.CancelRequested = planted, planted, planted, planted
+	cm.Data, err = record.Marshal()
+	must(t, err)
+	_, err = configMaps.Update(t.Context(), cm, metav1.UpdateOptions{})
+	must(t, err)
+	pointer, err := configMaps.Get(t.Context(), release.MainName("api"), metav1.GetOptions{})
+	must(t, err)
+	entry := l.history()[0]
+	entry.ID, entry.Reason, entry.By, entry.Run.Actor = "planted", planted, planted, planted
+	history, err := release.ParseHistory(pointer.Data)
+	must(t, err)
+	history.Entries = append(history.Entries, entry)
+	text, err := json.Marshal(history)
+	must(t, err)
+	pointer.Data[release.HistoryKey] = string(text)
+	_, err = configMaps.Update(t.Context(), pointer, metav1.UpdateOptions{})
+	must(t, err)
+	l.happen(corev1.ObjectReference{Kind: "Deployment", Name: l.name("v2"), UID: l.workload("v2").UID}, "Planted", planted)
+	testcluster.Eventually(t, 20*time.Second, "what was written", func() error {
+		fresh := l.process(t)
+		o := fresh.engine.Observe(t.Context(), fresh.on, release.ID{Namespace: l.namespace, Name: l.name("v2")})[0]
+		if o.Err != nil || o.Record.Reason == "" {
+			return fmt.Errorf("%+v", o)
+		}
+		for way, text := range map[string]string{"a reason": o.Record.Reason, "a holder": o.Record.Holder, "who made it": o.Record.CreatedBy} {
+			wantClean(t, way, text)
+		}
+		entries := fresh.engine.Histories(t.Context(), fresh.on, l.namespace, "api")[0].Entries
+		last := entries[slices.IndexFunc(entries, func(e release.Entry) bool { return e.ID == "planted" })]
+		wantClean(t, "a line of the history", last.Reason)
+		found, err := fresh.engine.Events(t.Context(), fresh.on, rollout.EventQuery{ID: release.ID{Namespace: l.namespace, Name: l.name("v2")}, Reason: "Planted"})
+		if err != nil || len(found.Events) == 0 {
+			return fmt.Errorf("%+v: %w", found, err)
+		}
+		wantClean(t, "an Event that is read", found.Events[0].Message)
+		return nil
+	})
+}
+
+// TestAnInterruptedCreateSaysWhatBecameOfItsPods: what was starting is asked to
+// scale down, what ran before runs on.
+func TestAnInterruptedCreateSaysWhatBecameOfItsPods(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	l.names = map[string]string{"v3": l.spec("v3", "demo/unready-api").Content.Name()}
+	applied, p := l.applied(), l.process(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() { <-applied; interrupt() }()
+	done, err := p.engine.Deploy(ctx, p.on, l.spec("v3", "demo/unready-api"))
+	must(t, err)
+	wantNotice(t, done.Notices, "Deployment cancelled", "interrupted", "asked to scale down", "the next apply resumes it")
+	if len(done.Notices) != 1 || *l.workload("v3").Spec.Replicas != 0 {
+		t.Errorf("it wants %d pods, and says %+v", *l.workload("v3").Spec.Replicas, done.Notices)
 	}
 }

@@ -61,8 +61,9 @@ func tellLeft(err error, claims []*claim) []Notice {
 	if len(on) > 1 {
 		where = "clusters " + strings.Join(on, ", ")
 	}
-	text := fmt.Sprintf("on %s, the objects of %s are still there, %s. An apply of the same version takes them up again; otherwise the next promotion of the application, or the end of its main deployment, removes them. "+
-		"To remove them now:\n  kubectl --namespace %s delete %s", where, id, pods, id.Namespace, ByHand(id.Name))
+	text := fmt.Sprintf("on %s, the objects of %s are still there, %s. To remove them now:\n  kubectl --namespace %s delete %s\n"+
+		"Otherwise an apply of the same version takes them up again, and the next promotion of the application, or the end of its main deployment, removes them.",
+		where, id, pods, id.Namespace, ByHand(id.Name))
 	told := false
 	for _, start := range startErrors(err) {
 		start.Left, told = text, true

@@ -30,6 +30,11 @@ ImageNotFound: container "api" cannot pull ghcr.io/acme/api:v1.4.0
   Evidence: manifest unknown
   Try: correct the tag or digest, or push the image; see that its build has finished
 
+Left behind: on cluster "prod", the objects of shop/api-7f3c9a1e are still there, without pods. To remove them now:
+  kubectl --namespace shop delete deployment,service,configmap,hpa,pdb --selector switchback.dev/deployment=api-7f3c9a1e
+Otherwise an apply of the same version takes them up again, and the next promotion of the application, or the end of its main
+deployment, removes them.
+
 Traffic: unchanged, 100 % on api-0b8e4d27.
 ` + "```" + `
 
