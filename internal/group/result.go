@@ -126,8 +126,8 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 		failed.Status, failed.Standing = done.Status, standing
 	}
 	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		done.Reason = health.Redact(first) // it is kept in the state
+		first, _, _ := strings.Cut(health.Redact(err.Error()), "\n")
+		done.Reason = first // it is kept in the state
 	}
 	return done, err
 }

@@ -291,7 +291,7 @@ func rememberMembers(ctx context.Context, resp *resource.ModifyPlanResponse, add
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
 	text, err := json.Marshal(addresses)
 	if err != nil { // a map of strings: cannot happen
-		resp.Diagnostics.AddError("Members cannot be remembered", err.Error())
+		resp.Diagnostics.AddError("Members cannot be remembered", sentence(err.Error()))
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, membersKey, text)...)

@@ -19,7 +19,7 @@ import (
 func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	raw, unknown, err := standIns(req.Config.Raw)
 	if err != nil {
-		resp.Diagnostics.AddError("Configuration cannot be read", err.Error())
+		resp.Diagnostics.AddError("Configuration cannot be read", sentence(err.Error()))
 		return
 	}
 	var m deploymentModel

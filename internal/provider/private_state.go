@@ -32,7 +32,7 @@ func rememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse,
 	}
 	text, err := json.Marshal(mainID(namespace.ValueString(), application.ValueString()))
 	if err != nil { // a string: cannot happen
-		resp.Diagnostics.AddError("Application cannot be remembered", err.Error())
+		resp.Diagnostics.AddError("Application cannot be remembered", sentence(err.Error()))
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, applicationKey, text)...)

@@ -144,8 +144,6 @@ func (w *whole) entries(yield func(logs.Entry) bool) {
 		}
 		if w.redact {
 			entry.Message = w.keys.Redact(entry.Message)
-		} else {
-			entry.Message = health.Clean(entry.Message) // the file is shown on a terminal
 		}
 		if !yield(entry) {
 			return
