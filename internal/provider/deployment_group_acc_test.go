@@ -185,6 +185,11 @@ func TestAccGroupGoesBackTogether(t *testing.T) {
 	if planned := w.plan().actions[theGroup]; planned != nil {
 		t.Errorf("reverting is no empty plan of the group: %v", planned)
 	}
+	r := w.apply(l.both("v1", "v1", apiThenWeb))
+	r.warns("Deployment goes on as it was", releaseOf("api", "v1"), releaseOf("web", "v1"))
+	r.silent("another Terraform state")
+	r.silent("Nothing was deleted")
+	w.wantNoChanges()
 	w.apply(l.both("v2", "v2", apiThenWeb))
 	w.wantState(theGroup, "status", "finalized", "status_reason", nil)
 	w.wantNoChanges()
