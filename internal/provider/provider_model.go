@@ -170,7 +170,7 @@ func (m *providerModel) single(ctx context.Context) (clusterSettings, diag.Diagn
 	case errors.As(err, &fault):
 		diags.Append(configDiagnostic(&s, fault))
 	case err != nil:
-		diags.AddError("Invalid connection", err.Error())
+		diags.AddError("Invalid connection", sentence(err.Error()))
 	case s.config.Empty():
 		diags.AddError("No cluster is configured",
 			"Set clusters, or config_path (with config_context), or host and a credential in the provider's configuration, or the environment variables KUBE_CONFIG_PATH or KUBE_HOST. "+

@@ -220,7 +220,10 @@ func TestCleanUpThatFailsIsTold(t *testing.T) {
 	l := application(t)
 	l.holdLease()
 	l.names = map[string]string{"v3": l.spec("v3", "demo/missing").Content.Name()}
-	p := l.mortal(t)
+	p := l.process(t)
+	timing := faultyTiming()
+	timing.Cleanup = 10 * time.Second // nobody lets the Lease go
+	p.engine = rollout.New(timing)
 	done, err := p.engine.Deploy(t.Context(), p.on, l.spec("v3", "demo/missing"))
 	if err == nil {
 		t.Fatal("it did not fail")
@@ -466,17 +469,17 @@ func (l *life) scaleBy(manager, version string, replicas int) {
 func TestALostClaimDoesNotSayThatNothingWasChanged(t *testing.T) {
 	t.Parallel()
 	l := application(t)
-	l.names = map[string]string{"v3": l.spec("v3", "demo/slow-api").Content.Name()}
+	l.names = map[string]string{"v3": l.spec("v3", "demo/unready-api").Content.Name()}
 	applied := l.applied()
 	p := l.process(t)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := p.engine.Deploy(t.Context(), p.on, l.spec("v3", "demo/slow-api"))
+		_, err := p.engine.Deploy(t.Context(), p.on, l.spec("v3", "demo/unready-api"))
 		ended <- err
 	}()
 	<-applied
 	configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
-	testcluster.Eventually(t, 10*time.Second, "another owner", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "another owner", func() error {
 		cm, err := configMaps.Get(t.Context(), l.name("v3"), metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -492,6 +495,13 @@ func TestALostClaimDoesNotSayThatNothingWasChanged(t *testing.T) {
 		_, err = configMaps.Update(t.Context(), cm, metav1.UpdateOptions{}) // meets its heartbeats
 		return err
 	})
+	testcluster.Eventually(t, testcluster.Hang, "its pod", func() error {
+		if len(l.pods("v3")) == 0 {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	l.setReady("v3", 1, corev1.ConditionTrue) // it goes on to what it writes then
 	var stale *release.StaleOwnerError
 	if err := <-ended; !errors.As(err, &stale) || !stale.Lost {
 		t.Errorf("it is %v, and told as before the run: %+v", err, stale)
@@ -551,7 +561,7 @@ func TestWhatIsWrittenDownIsClean(t *testing.T) {
 	wantClean(t, "the record", l.record("v3").Reason)
 	wantClean(t, "the history", l.history()[len(l.history())-1].Reason)
 	wantClean(t, "the log", strings.Join(slices.DeleteFunc(log.lines, func(line string) bool { return !strings.Contains(line, "denied") }), "\n"))
-	testcluster.Eventually(t, 20*time.Second, "the Event", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the Event", func() error {
 		events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(t.Context(), metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -589,7 +599,7 @@ func TestWhatIsWrittenDownIsClean(t *testing.T) {
 	_, err = configMaps.Update(t.Context(), pointer, metav1.UpdateOptions{})
 	must(t, err)
 	l.happen(corev1.ObjectReference{Kind: "Deployment", Name: l.name("v2"), UID: l.workload("v2").UID}, "Planted", planted)
-	testcluster.Eventually(t, 20*time.Second, "what was written", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "what was written", func() error {
 		fresh := l.process(t)
 		o := fresh.engine.Observe(t.Context(), fresh.on, release.ID{Namespace: l.namespace, Name: l.name("v2")})[0]
 		if o.Err != nil || o.Record.Reason == "" {
