@@ -1,7 +1,9 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -219,13 +221,67 @@ func checkTemplatePatch(r *report, c release.Content) {
 	patched := c.Normalize()
 	plain := patched
 	plain.TemplatePatch = ""
-	if _, err := podTemplate(plain, c.Application); err != nil {
+	before, err := podTemplate(plain, c.Application)
+	if err != nil {
 		return // what is wrong with the rest was said already
 	}
-	if _, err := podTemplate(patched, c.Application); err != nil {
+	after, err := podTemplate(patched, c.Application)
+	if err != nil {
 		r.add(path{"pod_template_patch"}, "Invalid pod template patch",
 			"%s. The patch is YAML, merged strategically into the pod template: lists of containers and volumes merge by name. Correct it, or remove it.", err)
+		return
 	}
+	checkPatchedPorts(r, before, after)
+}
+
+// checkPatchedPorts finds a patch that takes a declared port away. Services find
+// their ports by name and protocol: what they do not find has no endpoints, and
+// the address would lead nowhere although every pod is ready. Its number may
+// change, which is followed.
+func checkPatchedPorts(r *report, before, after *corev1.PodTemplateSpec) {
+	lost := slices.Concat(lostPorts(before.Spec.Containers, after.Spec.Containers), lostPorts(before.Spec.InitContainers, after.Spec.InitContainers))
+	if len(lost) == 0 {
+		return
+	}
+	r.add(path{"pod_template_patch"}, "Pod template patch replaces a port",
+		"It takes away %s. A Service finds its ports by name and protocol, so that the application's address would lead nowhere. "+
+			"Ports merge by their number alone, whatever the protocol: a second port on a number that is declared replaces the declared one. "+
+			"Give the port another number; or declare the port here, with its name, protocol and number, beside the other one, below `$patch: replace`.",
+		strings.Join(lost, "; "))
+}
+
+// lostPorts are the declared ports that containers have no more, for people.
+func lostPorts(before, after []corev1.Container) []string {
+	var lost []string
+	for _, container := range before {
+		i := slices.IndexFunc(after, func(c corev1.Container) bool { return c.Name == container.Name })
+		if i < 0 {
+			continue // it was removed as a whole, which says so
+		}
+		for _, port := range container.Ports {
+			if !slices.ContainsFunc(after[i].Ports, func(p corev1.ContainerPort) bool { return p.Name == port.Name && samePort(p.Protocol, port.Protocol) }) {
+				lost = append(lost, fmt.Sprintf("the port %q (%d/%s) of the container %q, which has %s then",
+					port.Name, port.ContainerPort, cmp.Or(port.Protocol, corev1.ProtocolTCP), container.Name, portTexts(after[i].Ports)))
+			}
+		}
+	}
+	return lost
+}
+
+func samePort(a, b corev1.Protocol) bool {
+	return cmp.Or(a, corev1.ProtocolTCP) == cmp.Or(b, corev1.ProtocolTCP)
+}
+
+// portTexts is a container's ports for people.
+func portTexts(ports []corev1.ContainerPort) string {
+	if len(ports) == 0 {
+		return "no ports"
+	}
+	var texts []string
+	for _, p := range ports {
+		texts = append(texts, strings.TrimSpace(fmt.Sprintf("%s %d/%s", p.Name, p.ContainerPort, cmp.Or(p.Protocol, corev1.ProtocolTCP))))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func checkObjectName(r *report, at path, kind, name string) {

@@ -68,6 +68,37 @@ func TestValidateIdentity(t *testing.T) {
 	})
 }
 
+// TestValidatePatchedPorts: strategic merge keys ports by their number alone, so
+// that a patch may take away what a Service looks for.
+func TestValidatePatchedPorts(t *testing.T) {
+	patch := func(ports string) func(*release.Spec) {
+		return onContent(func(c *content) { c.TemplatePatch = "spec: {containers: [{name: api, ports: " + ports + "}]}" })
+	}
+	replaced := func(now string) []string {
+		return []string{`the port "http" (8080/TCP) of the container "api"`, "which has " + now, "$patch: replace"}
+	}
+	runChecks(t, map[string]check{
+		"another protocol": {patch("[{containerPort: 8080, protocol: UDP}]"), "pod_template_patch", replaced("admin 9090/TCP, http 8080/UDP")},
+		"another name":     {patch("[{containerPort: 8080, name: web}]"), "pod_template_patch", replaced("admin 9090/TCP, web 8080/TCP")},
+		"replaced":         {patch("[{$patch: replace}, {containerPort: 9, name: x}]"), "pod_template_patch", replaced("x 9/TCP")},
+		"none left":        {patch("[{$patch: replace}]"), "pod_template_patch", replaced("no ports")},
+		"removed":          {patch("null"), "pod_template_patch", replaced("no ports")},
+	})
+	for name, ports := range map[string]string{
+		"one more":                  "[{containerPort: 9091, name: more}]",
+		"over UDP, beside":          "[{containerPort: 5353, name: dns, protocol: UDP}]",
+		"the same":                  "[{containerPort: 8080, hostPort: 80}]",
+		"declared with another one": "[{$patch: replace}, {containerPort: 9090, name: admin}, {containerPort: 8080, name: http}, {containerPort: 8080, name: quic, protocol: UDP}]",
+		"another number":            "[{$patch: replace}, {containerPort: 9091, name: admin}, {containerPort: 8081, name: http}]",
+	} {
+		spec := typical()
+		patch(ports)(&spec)
+		for _, p := range workload.Validate(spec) {
+			t.Errorf("%s: %s", name, p)
+		}
+	}
+}
+
 func TestValidateTolerations(t *testing.T) {
 	with := func(tol release.Toleration) func(*release.Spec) {
 		return onContent(func(c *content) { c.Tolerations = []release.Toleration{tol} })
