@@ -13,8 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/connrotation"
-
-	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
 
 // Cluster is one connection. It is made without network traffic and connects
@@ -47,6 +45,7 @@ type Cluster struct {
 	user      *string
 	views     map[string]*View
 	preflight map[string]*Preflight
+	serves    map[string]bool // by group, version and plural name: see Serves
 }
 
 // Name is what the user calls the cluster.
@@ -77,7 +76,7 @@ func New(cfg Config) (*Cluster, error) {
 	c := &Cluster{
 		name: cfg.Name, host: config.Host, source: source, expectedUID: cfg.ExpectedUID, listener: cfg.Listener,
 		clients: map[schema.GroupVersion]*rest.RESTClient{},
-		views:   map[string]*View{}, preflight: map[string]*Preflight{},
+		views:   map[string]*View{}, preflight: map[string]*Preflight{}, serves: map[string]bool{},
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	client, err := c.httpClient(config)
@@ -105,7 +104,7 @@ func restClient(config rest.Config, gv schema.GroupVersion, client *http.Client)
 		config.APIPath = "/api"
 	}
 	config.ContentType = "application/vnd.kubernetes.protobuf"
-	if gv == externaldns.GroupVersion || gv == gatewayVersion { // a custom resource is JSON, in both directions
+	if custom(gv) { // JSON, in both directions
 		config.ContentType = runtime.ContentTypeJSON
 	}
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"

@@ -33,6 +33,7 @@ const (
 	FeatureTerminate Feature = "terminate"
 	FeatureLock      Feature = "lock"
 	FeatureDiagnose  Feature = "diagnose" // optional
+	FeatureReach     Feature = "reach"    // optional
 	FeatureTell      Feature = "tell"     // optional
 )
 
@@ -89,6 +90,11 @@ var table = []struct {
 		{"", []string{"pods/log"}, []string{"get"}},
 		{"", []string{"resourcequotas", "limitranges", "persistentvolumeclaims", "serviceaccounts"}, []string{"get", "list"}},
 		{"gateway.networking.k8s.io", []string{"httproutes"}, []string{"get", "list"}},
+	}},
+	{FeatureReach, true, []Rule{
+		{"networking.k8s.io", []string{"ingresses"}, []string{"list"}},
+		{"gateway.networking.k8s.io", []string{"httproutes", "grpcroutes", "tcproutes"}, []string{"list"}},
+		{"", []string{"pods"}, []string{"list"}}, // those that are not ready carry nothing
 	}},
 	{FeatureTell, true, []Rule{
 		{"events.k8s.io", []string{"events"}, []string{"create", "patch"}},

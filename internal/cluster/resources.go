@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 )
@@ -48,13 +50,22 @@ var (
 )
 
 // gatewayVersion is where the Gateway API serves its routes: custom resources.
-var gatewayVersion = schema.GroupVersion(gatewayv1.GroupVersion)
+// TCPRoutes were there only as gatewayAlpha before its release 1.6.
+var (
+	gatewayVersion = schema.GroupVersion(gatewayv1.GroupVersion)
+	gatewayAlpha   = schema.GroupVersion(gatewayv1alpha2.GroupVersion)
+)
+
+// custom says that a group's kinds are custom resources, which are JSON only.
+func custom(gv schema.GroupVersion) bool {
+	return gv == externaldns.GroupVersion || gv == gatewayVersion || gv == gatewayAlpha
+}
 
 func init() {
 	for _, add := range []func(*runtime.Scheme) error{
 		corev1.AddToScheme, appsv1.AddToScheme, discoveryv1.AddToScheme, coordinationv1.AddToScheme,
 		eventsv1.AddToScheme, autoscalingv2.AddToScheme, policyv1.AddToScheme, authorizationv1.AddToScheme, authenticationv1.AddToScheme,
-		externaldns.AddToScheme, gatewayv1.Install,
+		externaldns.AddToScheme, gatewayv1.Install, gatewayv1alpha2.Install, networkingv1.AddToScheme,
 	} {
 		utilruntime.Must(add(scheme))
 	}
@@ -77,7 +88,11 @@ func init() {
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectAccessReview", "selfsubjectaccessreviews", &authorizationv1.SelfSubjectAccessReview{}, nil)
 	register(authorizationv1.SchemeGroupVersion, "SelfSubjectRulesReview", "selfsubjectrulesreviews", &authorizationv1.SelfSubjectRulesReview{}, nil)
 	register(authenticationv1.SchemeGroupVersion, "SelfSubjectReview", "selfsubjectreviews", &authenticationv1.SelfSubjectReview{}, nil)
+	register(networkingv1.SchemeGroupVersion, "Ingress", "ingresses", &networkingv1.Ingress{}, &networkingv1.IngressList{})
 	register(gatewayVersion, "HTTPRoute", "httproutes", &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{})
+	register(gatewayVersion, "GRPCRoute", "grpcroutes", &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{})
+	register(gatewayVersion, "TCPRoute", "tcproutes", &gatewayv1.TCPRoute{}, &gatewayv1.TCPRouteList{})
+	register(gatewayAlpha, "TCPRoute", "tcproutes", &gatewayv1alpha2.TCPRoute{}, &gatewayv1alpha2.TCPRouteList{})
 	register(externaldns.GroupVersion, externaldns.Kind, externaldns.Plural, &externaldns.DNSEndpoint{}, &externaldns.DNSEndpointList{})
 }
 

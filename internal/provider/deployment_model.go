@@ -20,18 +20,22 @@ import (
 // Its fields are framework values, because any of them can be unknown at plan;
 // what is nested is decoded only once it is wholly known (see spec).
 type deploymentModel struct {
-	Application types.String   `tfsdk:"application"`
-	Namespace   types.String   `tfsdk:"namespace"`
-	Image       types.String   `tfsdk:"image"`
-	Version     types.String   `tfsdk:"version"`
-	Triggers    types.Map      `tfsdk:"triggers"`
-	Replicas    types.Int32    `tfsdk:"replicas"`
-	Autoscaling types.Object   `tfsdk:"autoscaling"`
-	Clusters    types.Set      `tfsdk:"clusters"`
-	Environment types.String   `tfsdk:"environment"`
-	OnFailure   types.String   `tfsdk:"on_failure"`
-	IgnoreDrift types.List     `tfsdk:"ignore_drift"`
-	Timeouts    timeouts.Value `tfsdk:"timeouts"`
+	Application types.String `tfsdk:"application"`
+	Namespace   types.String `tfsdk:"namespace"`
+	Image       types.String `tfsdk:"image"`
+	Version     types.String `tfsdk:"version"`
+	Triggers    types.Map    `tfsdk:"triggers"`
+	Replicas    types.Int32  `tfsdk:"replicas"`
+	Autoscaling types.Object `tfsdk:"autoscaling"`
+	Clusters    types.Set    `tfsdk:"clusters"`
+	Environment types.String `tfsdk:"environment"`
+	OnFailure   types.String `tfsdk:"on_failure"`
+	IgnoreDrift types.List   `tfsdk:"ignore_drift"`
+
+	IgnoreServices  types.Set `tfsdk:"ignore_services"`
+	AllowSelectedBy types.Set `tfsdk:"allow_selected_by"`
+
+	Timeouts timeouts.Value `tfsdk:"timeouts"`
 
 	DesiredState    types.String `tfsdk:"desired_state"`
 	RestartTriggers types.Map    `tfsdk:"restart_triggers"`
@@ -189,6 +193,12 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	if whollyKnown(ctx, m.IgnoreDrift) {
 		spec.IgnoreDrift = decode[[]string](d, m.IgnoreDrift)
 	}
+	if whollyKnown(ctx, m.IgnoreServices) {
+		spec.IgnoreServices = decode[[]string](d, m.IgnoreServices)
+	}
+	if whollyKnown(ctx, m.AllowSelectedBy) {
+		spec.AllowSelectedBy = decode[[]string](d, m.AllowSelectedBy)
+	}
 	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
 		spec.Replicas = m.Replicas.ValueInt32()
 	}
@@ -254,6 +264,8 @@ func newDeploymentModel() deploymentModel {
 		Autoscaling:      object("autoscaling"),
 		Clusters:         types.SetNull(types.StringType),
 		IgnoreDrift:      list("ignore_drift"),
+		IgnoreServices:   types.SetNull(types.StringType),
+		AllowSelectedBy:  types.SetNull(types.StringType),
 		Timeouts:         timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Container:        object("container"),
 		RollingUpdate:    object("rolling_update"),
@@ -289,6 +301,7 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
 	m.AbandonUnreachable = types.BoolValue(false)
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
+	m.IgnoreServices, m.AllowSelectedBy = e.set(spec.IgnoreServices), e.set(spec.AllowSelectedBy)
 	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
 
@@ -327,6 +340,15 @@ func (e encoder) list(name string, v any, length int) types.List {
 		return types.ListNull(element)
 	}
 	out, diags := types.ListValueFrom(e.ctx, element, v)
+	e.diags.Append(diags...)
+	return out
+}
+
+func (e encoder) set(names []string) types.Set {
+	if len(names) == 0 {
+		return types.SetNull(types.StringType)
+	}
+	out, diags := types.SetValueFrom(e.ctx, types.StringType, names)
 	e.diags.Append(diags...)
 	return out
 }

@@ -126,6 +126,10 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 					"(`lifecycle.ignore_changes` cannot do this.)" + inPlace,
 				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(stringvalidator.LengthAtLeast(1))},
 			},
+			"ignore_services": serviceNames("Names of Services that select the pods, and are no traffic: for monitoring, say. What only such a Service leads to can be stopped and removed. " +
+				"It holds for all deployments of the application. A headless Service counts as discovery by itself, unless an Ingress or a route leads to it." + inPlace),
+			"allow_selected_by": serviceNames("Names of Services, not Switchback's own, that may select the pods before the deployment is main. A deployment whose pods would get the traffic of any other Service " +
+				"as soon as they are ready is not created. Where it is only the label `app.kubernetes.io/name` that a Service would select them by, the pods go without it instead, with a warning." + inPlace),
 			"duration_budget": budgetAttribute(),
 			"timeouts":        timeoutsAttribute(ctx, "until it is healthy on every cluster"),
 
@@ -192,6 +196,16 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
 			"drift":          driftAttribute(),
 		},
+	}
+}
+
+// serviceNames is a set of names of Services.
+func serviceNames(description string) schema.SetAttribute {
+	return schema.SetAttribute{
+		ElementType:         types.StringType,
+		Optional:            true,
+		MarkdownDescription: description,
+		Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues(), setvalidator.ValueStringsAre(stringvalidator.LengthBetween(1, 63))},
 	}
 }
 

@@ -281,6 +281,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
 		spec.Health = workload.HealthOf(o.Workload, o.Record.Health)
+		spec.IgnoreServices, spec.AllowSelectedBy = o.Record.IgnoreServices, o.Record.AllowSelectedBy
 		if o.Autoscaler != nil {
 			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)
 		}

@@ -155,8 +155,15 @@ var explanations = []explanation{
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
 	rule("Deployment was taken back before", always[*release.TakenBackError](
 		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
-	rule("Deployment carries traffic and was not stopped", always[*release.CarriesError](
-		"Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."), path.Root("desired_state")),
+	rule("Deployment carries traffic and was not stopped", func(e *release.CarriesError) string {
+		if e.Main {
+			return "Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."
+		}
+		return "Nothing was changed there. Let what sends traffic there lead elsewhere first; name a Service that is no traffic in `ignore_services`; or set desired_state = \"started\"."
+	}, path.Root("desired_state")),
+	rule("Deployment would get traffic before it is main", always[*release.SelectedError](
+		"Nothing was changed. Let such a Service select something else, or change `labels`. Where it is meant to reach this deployment, name it in `allow_selected_by`; "+
+			"where it is no traffic, in `ignore_services`. To make it the application's own address, adopt it: the guide \"Moving an existing Deployment in\" says how."), path.Root("allow_selected_by")),
 	rule("Deployment did not stop", always[*release.StopError](
 		"Find out what those pods wait for: a finalizer, a long termination_grace_period_seconds, a node that is gone. The next apply goes on."), path.Root("desired_state")),
 	rule("Deployment was cancelled", func(e *release.CancelledError) string {

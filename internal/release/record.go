@@ -50,6 +50,17 @@ type Record struct {
 	// configuration at hand: an import, or an action on the release.
 	Health Health `json:"health,omitzero"`
 
+	// IgnoreServices are the Services that lead to its pods and are no traffic, as
+	// its user says.
+	IgnoreServices []string `json:"ignoreServices,omitempty"`
+
+	// AllowSelectedBy are the Services that may select its pods before it is main.
+	AllowSelectedBy []string `json:"allowSelectedBy,omitempty"`
+
+	// Nameless says that its pods do not carry LabelName, because somebody else
+	// selects by it. It is decided when the release is created, and kept.
+	Nameless bool `json:"nameless,omitempty"`
+
 	// Companions are those that may exist: written before one is made, and taken
 	// out after one is removed. So nobody needs to look for the others, nor to be
 	// allowed to.

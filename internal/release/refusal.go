@@ -2,6 +2,8 @@ package release
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -10,10 +12,28 @@ type CarriesError struct {
 	Cluster string
 	ID      ID
 	Why     string // or why it cannot be told
+	Main    bool   // it is the main deployment
 }
 
 func (e *CarriesError) Error() string {
 	return fmt.Sprintf("the deployment %s on cluster %q cannot be stopped: %s", e.ID, e.Cluster, e.Why)
+}
+
+// SelectedError refuses to create a release whose pods would get traffic before it
+// is main.
+type SelectedError struct {
+	Cluster  string
+	ID       ID
+	Services map[string]string // name -> what it selects
+}
+
+func (e *SelectedError) Error() string {
+	names := slices.Sorted(maps.Keys(e.Services))
+	for i, name := range names {
+		names[i] = fmt.Sprintf("the Service %s/%s (%s)", e.ID.Namespace, name, e.Services[name])
+	}
+	return fmt.Sprintf("the deployment %s was not created on cluster %q: its pods would get the traffic of %s as soon as they are ready, before the deployment is main",
+		e.ID, e.Cluster, strings.Join(names, " and of "))
 }
 
 // RefusedError says why an action is refused for another reason than the

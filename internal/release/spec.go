@@ -9,8 +9,13 @@ type Spec struct {
 	Autoscaling *Autoscaling // nil: Replicas says it all
 	OnFailure   OnFailure
 	IgnoreDrift []string // field paths, e.g. "spec.template.metadata.annotations"
-	Content     Content
-	Health      Health // when its pods count, and when waiting for them ends
+
+	IgnoreServices  []string // names of Services that select its pods, and are no traffic
+	AllowSelectedBy []string // names of Services that may select its pods before it is main
+	Nameless        bool     // its pods go without LabelName: see Record
+
+	Content Content
+	Health  Health // when its pods count, and when waiting for them ends
 
 	DurationBudget DurationBudget // when to warn of how long it took
 

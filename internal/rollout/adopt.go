@@ -165,15 +165,22 @@ func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main
 		}
 		return nil, router.LetGo(ctx)
 	}
-	ready, overlap, why := e.readyOf(ctx, c, svc, known)
-	if !ready {
+	ready, ours, why := e.readyOf(ctx, c, svc, known)
+	mixed := false
+	if ready && len(ours) > 0 {
+		if why, err = e.mixes(ctx, c, svc, ours, known); err != nil {
+			return nil, err
+		}
+		mixed = why != ""
+	}
+	if !ready || mixed {
 		if err := router.LetGo(ctx); err != nil {
 			return nil, err
 		}
-		n := notHandedBack(c, svc, service.Application, why)
+		n := notHandedBack(c, svc, service.Application, why, mixed)
 		return &n, nil
 	}
-	if err := e.restore(ctx, c, router, svc, overlap); err != nil {
+	if err := e.restore(ctx, c, router, svc, len(ours) > 0); err != nil {
 		return nil, err
 	}
 	c.Tell(ctx, svc, release.EventHandedBack, e.inRun("traffic moved back to "+labels.FormatLabels(known.Selector)), false)
@@ -207,29 +214,53 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	return fmt.Errorf("the adopted Service %s/%s on cluster %q could not be handed back and still selects %s: %w", svc.Namespace, svc.Name, c.Name(), left, err)
 }
 
+// mixes says why a Service that is handed back would send traffic to old and new
+// pods at once: its former selector selects those of releases, ours, that do not
+// allow it to. Empty where all do.
+func (e *Engine) mixes(ctx context.Context, c Cluster, svc *corev1.Service, ours []string, known *release.Adoption) (string, error) {
+	var mixed []string
+	for _, name := range ours {
+		application, _ := release.ApplicationOf(name)
+		_, record, err := e.liveRecord(ctx, c, release.ID{Namespace: svc.Namespace, Name: name}, application)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return "", err
+		}
+		if record == nil || !slices.Contains(record.AllowSelectedBy, svc.Name) {
+			mixed = append(mixed, name)
+		}
+	}
+	if len(mixed) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("what it selected before (%s) are also the pods of %s: old and new ones would serve together", labels.FormatLabels(known.Selector), strings.Join(mixed, ", ")), nil
+}
+
 // readyOf says whether a ready pod of somebody else's has the labels that an
-// adopted Service selected before, and if not, why. overlap: a pod of ours has
-// them too.
-func (e *Engine) readyOf(ctx context.Context, c Cluster, svc *corev1.Service, known *release.Adoption) (ready, overlap bool, why string) {
+// adopted Service selected before, and if not, why. ours are the releases whose
+// pods have them too.
+func (e *Engine) readyOf(ctx context.Context, c Cluster, svc *corev1.Service, known *release.Adoption) (ready bool, ours []string, why string) {
 	if known == nil || len(known.Selector) == 0 {
-		return false, false, "what it selected before is not known any more"
+		return false, nil, "what it selected before is not known any more: handing it back would have been an outage"
 	}
 	selector := labels.SelectorFromSet(known.Selector).String()
 	pods := &corev1.PodList{}
 	if err := c.List(ctx, svc.Namespace, selector, pods); err != nil {
-		return false, false, fmt.Sprintf("it cannot be told whether what it selected before (%s) has a ready pod: %v", selector, err)
+		return false, nil, fmt.Sprintf("it cannot be told whether what it selected before (%s) has a ready pod: %v", selector, err)
 	}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		if pod.Labels[release.LabelDeployment] != "" {
-			overlap = true
+		if name := pod.Labels[release.LabelDeployment]; name != "" {
+			if !slices.Contains(ours, name) {
+				ours = append(ours, name)
+			}
 			continue
 		}
 		ready = ready || pod.DeletionTimestamp == nil && reachable(svc, &pod.Spec) && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 		})
 	}
-	return ready, overlap, fmt.Sprintf("what it selected before (%s) has no ready pod that it would reach", selector)
+	slices.Sort(ours)
+	return ready, ours, fmt.Sprintf("what it selected before (%s) has no ready pod that it would reach: handing it back would have been an outage", selector)
 }
 
 // adoptedService reads, live, a Service of somebody else's that selects a

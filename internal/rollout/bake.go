@@ -9,6 +9,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -141,6 +142,7 @@ func (p *Promotion) bakeOn(ctx context.Context, s *side, d time.Duration) error 
 func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
 	view, began := s.cluster.View(p.req.Service.Namespace), time.Now()
 	var bake health.Bake
+	var astray time.Time // since when the address has not led to the pods
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		in, ready, err := p.baking(ctx, s)
 		if err != nil {
@@ -150,7 +152,19 @@ func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
 			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
 		}
 		left := d - time.Since(began)
-		return left <= 0, left, nil
+		seen, err := p.strays(ctx, s, in, ready)
+		if err != nil || seen == "" {
+			astray = time.Time{}
+			return left <= 0, left, err
+		}
+		// The slices of two Services are not written at the same instant.
+		if astray.IsZero() {
+			astray = time.Now()
+		}
+		if left = p.engine.timing.Grace - time.Since(astray); left <= 0 {
+			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
+		}
+		return false, left, nil
 	})
 	if err != nil {
 		return err
@@ -187,13 +201,41 @@ func (p *Promotion) baking(ctx context.Context, s *side) (in health.Input, ready
 	if in, err = p.engine.evidence(ctx, view, t, d); err != nil {
 		return in, 0, err
 	}
-	ready, err = readyBehind(ctx, view, p.req.To)
+	ready, err = readyBehind(ctx, view, d)
 	return in, ready, err
 }
 
-// readyBehind is how many ready pods a release's own Service leads to.
-func readyBehind(ctx context.Context, view View, name string) (int32, error) {
-	endpoints, err := traffic.Endpoints(ctx, view, name)
+// strays says that the address does not lead to pods that are ready; empty where it
+// does. It takes as many of them as the release needs, on all of its ports.
+func (p *Promotion) strays(ctx context.Context, s *side, in health.Input, ready int32) (string, error) {
+	own, err := traffic.Endpoints(ctx, s.cluster.View(p.req.Service.Namespace), p.req.To, nil)
+	if err != nil {
+		return "", err
+	}
+	behind, err := s.router.Behind(ctx, &in.Workload.Spec.Template.Spec)
+	if err != nil {
+		return "", err
+	}
+	reached := int32(0)
+	for pod, up := range behind {
+		if _, ours := own[pod]; ours && up {
+			reached++
+		}
+	}
+	if reached >= health.Needs(ready) {
+		return "", nil
+	}
+	return fmt.Sprintf("its address, the Service %s, led to %d of its %d ready pods with all of its ports", p.req.Service.Name, reached, ready), nil
+}
+
+// readyBehind is how many ready pods a release's own Service leads to, with all of
+// its ports.
+func readyBehind(ctx context.Context, view View, d *appsv1.Deployment) (int32, error) {
+	ports, err := ownPorts(ctx, view, d)
+	if err != nil {
+		return 0, err
+	}
+	endpoints, err := traffic.Endpoints(ctx, view, d.Name, ports)
 	ready := int32(0)
 	for _, up := range endpoints {
 		if up {
@@ -201,6 +243,15 @@ func readyBehind(ctx context.Context, view View, name string) (int32, error) {
 		}
 	}
 	return ready, err
+}
+
+// ownPorts are those of a release's own Service; none where there is no Service.
+func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.Port, error) {
+	svc, err := cached(ctx, view, &corev1.Service{}, d.Name)
+	if err != nil || svc == nil {
+		return nil, err
+	}
+	return traffic.PortsOf(svc, &d.Spec.Template.Spec), nil
 }
 
 // breach joins what was seen with everything around the release's pods.

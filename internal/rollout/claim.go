@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // target is a Spec with what follows from it, computed once.
@@ -21,7 +22,9 @@ type target struct {
 	hash string
 	id   release.ID
 
-	remains bool // there is something of the release, but no record that says what
+	remains bool              // there is something of the release, but no record that says what
+	avoided map[string]string // Services because of which its pods go without LabelName
+	decided bool              // its spec says whether its pods carry LabelName; else what is there does
 }
 
 func newTarget(spec release.Spec) target {
@@ -56,7 +59,10 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 	return release.Record{
 		Companions: companions,
 		Health:     t.spec.Health,
-		Schema:     release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
+
+		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
+
+		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
 		CreatedBy: health.Redact(c.User(ctx)),
@@ -130,6 +136,9 @@ func (e *Engine) hasClaimed(k string) bool {
 // takeOver writes our token into somebody's record, if it is still as we saw it.
 func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string, live *corev1.ConfigMap, record *release.Record) (*claim, error) {
 	before := *record
+	if !t.decided {
+		t.spec.Nameless = before.Nameless
+	}
 	next := e.newRecord(ctx, c, t, owner)
 	next.CreatedBy, next.Baseline, next.Durations, next.Waited = before.CreatedBy, before.Baseline, before.Durations, before.Waited
 	next.Companions = before.Companions
@@ -159,6 +168,9 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
 		if apierrors.IsNotFound(err) {
 			t.remains = true
+			if t.spec.Nameless, err = e.goesNameless(ctx, c, t); err != nil {
+				return nil, err
+			}
 			cl := &claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}
 			cl.record.Custody = release.CustodyOwned
 			switch err := cl.create(ctx); {
@@ -177,9 +189,11 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			return nil, staleDeployment(c, t.id, record.Holder)
 		}
 		before := *record
+		t.spec.Nameless = before.Nameless
 		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
 		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
+		cl.record.IgnoreServices, cl.record.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
 		cl.record.Beat++
 		cl.record.Expect(t.spec.Companions()...)
 		cl.record.Phases = []release.Phase{{Name: release.PhaseResumed, At: time.Now().UTC()}}
@@ -196,6 +210,12 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		cl.began(ctx)
 		return cl, nil
 	}
+}
+
+// goesNameless says what the pods tell whose record is lost; see Record.Nameless.
+func (e *Engine) goesNameless(ctx context.Context, c Cluster, t target) (bool, error) {
+	d, err := e.liveWorkload(ctx, c, t.id, t.application())
+	return d != nil && workload.Nameless(d), err
 }
 
 func staleDeployment(c Cluster, id release.ID, holder string) error {
@@ -236,7 +256,7 @@ func (e *Engine) condition(ctx context.Context, c Cluster, t target) (carries, h
 		return false, false, ignoreNotFound(err)
 	}
 	why, err := e.carries(ctx, c, t.application(), d)
-	return why != "", d.Status.ReadyReplicas >= deref(d.Spec.Replicas), err
+	return why.pods != "", d.Status.ReadyReplicas >= deref(d.Spec.Replicas), err
 }
 
 func ignoreNotFound(err error) error {

@@ -31,6 +31,8 @@ type Reader interface {
 	// Recent is List from what the API server has at hand, which may be a moment
 	// old: for what is shown, not for what is decided.
 	Recent(ctx context.Context, namespace, selector string, into runtime.Object) error
+	// Serves says whether the cluster has the kind of obj, an object or a list.
+	Serves(ctx context.Context, obj runtime.Object) (bool, error)
 }
 
 // Writer changes the cluster. Every method retries what can heal within ctx,

@@ -64,6 +64,7 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 			done.notices = append(done.notices, notCollected(c, name, why))
 		}
 	}
+	done.notices = append(done.notices, e.overdue()...)
 	return done, nil
 }
 
@@ -78,7 +79,7 @@ func (e *Engine) collectOne(ctx context.Context, c Cluster, id release.ID, appli
 		return "", false, err
 	}
 	if d != nil {
-		if why := e.mayHurt(ctx, c, application, d); why != "" {
+		if why := e.mayRemove(ctx, c, application, d).objects; why != "" {
 			return why, false, nil
 		}
 	}

@@ -94,7 +94,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	}
 	if err != nil {
 		undone := e.abandonAll(whole, claims, err)
-		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims))}, err
+		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims), tellStaying(claims), e.overdue())}, err
 	}
 	done.Notices = append(done.Notices, s.letGo(whole)...)
 	done.Notices = append(done.Notices, tellRolledBack(claims)...)
@@ -108,6 +108,13 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	d, err := e.liveWorkload(ctx, c, t.id, t.application())
 	if err != nil {
 		return nil, err
+	}
+	if d == nil {
+		if t, err = e.unselected(ctx, c, t); err != nil {
+			return nil, err
+		}
+	} else {
+		t.spec.Nameless = workload.Nameless(d)
 	}
 	unserved := true
 	if workload.Service(t.spec) != nil {
@@ -127,6 +134,9 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	}
 	t.remains = !none
 	cl, err := e.claim(ctx, c, t, owner)
+	if cl != nil && len(t.avoided) > 0 {
+		cl.notices = append(cl.notices, goesNameless(c, t.id, t.avoided))
+	}
 	if cl != nil {
 		cl.fresh = none && unserved && cl.before == nil
 	}
@@ -306,8 +316,10 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	}
 	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
 		d, err := e.liveWorkload(ctx, c, t.id, t.application())
-		if err == nil && d != nil && e.mayHurt(ctx, c, t.application(), d) != "" {
-			return cl.giveBack(ctx)
+		if err == nil && d != nil {
+			if why := e.mayHurt(ctx, c, t.application(), d); why != "" {
+				return e.leave(ctx, cl, cause, why)
+			}
 		}
 		if t.spec.OnFailure == release.OnFailureStop && d != nil {
 			err = errors.Join(err, e.scaleDown(ctx, c, t))
@@ -324,6 +336,34 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		}
 		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h, nil)
 	})
+}
+
+// leave is what follows a failed create whose pods get traffic: they stay. What was
+// there before is as it was; what is new keeps its record, so that it is found
+// again, by the next create of it or by a promotion.
+func (e *Engine) leave(ctx context.Context, cl *claim, cause error, why string) error {
+	if cl.before == nil || cl.before.Custody != release.CustodyOwned {
+		cl.stays = why
+	}
+	if cl.before != nil {
+		return cl.giveBack(ctx)
+	}
+	cl.unsuccessful(ctx, cl.entry(ctx, cause))
+	return cl.finish(ctx, func(r *release.Record) {
+		r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
+	})
+}
+
+// tellStaying names what a failed create has left running, because traffic leads
+// there.
+func tellStaying(claims []*claim) []Notice {
+	var notices []Notice
+	for _, cl := range claims {
+		if cl.stays != "" {
+			notices = append(notices, stillRunning(cl.cluster, cl.target.id, cl.stays))
+		}
+	}
+	return notices
 }
 
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,

@@ -72,6 +72,8 @@ type Engine struct {
 	claimed map[string]bool          // releases this run has claimed
 	left    map[string]time.Time     // when this run saw traffic leave a release
 	locks   map[string]chan struct{} // one promotion at a time within this process
+	said    map[string]bool          // what is told once in a run
+	unsaid  []Notice                 // of that, what nobody has been told yet
 }
 
 // New starts an engine.
@@ -87,6 +89,7 @@ func New(timing Timing) *Engine {
 		claimed: map[string]bool{},
 		left:    map[string]time.Time{},
 		locks:   map[string]chan struct{}{},
+		said:    map[string]bool{},
 	}
 }
 
@@ -104,6 +107,26 @@ type Notice struct {
 	// Routine notices are part of every replacement: whoever knows that one is
 	// under way need not be told.
 	Routine bool
+}
+
+// sayOnce leaves a notice, the first time in a run that there is one of this key,
+// for the next verb that ends.
+func (e *Engine) sayOnce(key string, n Notice) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.said[key] {
+		e.said[key] = true
+		e.unsaid = append(e.unsaid, n)
+	}
+}
+
+// overdue are the notices that sayOnce has left.
+func (e *Engine) overdue() []Notice {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	told := e.unsaid
+	e.unsaid = nil
+	return told
 }
 
 // key names a release or an application of one cluster within the process.

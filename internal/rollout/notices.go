@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -58,18 +59,69 @@ func cancelled(id release.ID, by *release.CancelledError, undone, parked bool) N
 	}
 }
 
-// condemned says when it goes: with the main deployment, as long as there is one.
-func condemned(c Cluster, id release.ID, main *release.Main, why string) Notice {
+// condemned tells of a release that is in no state any more, and stays. Only what
+// the pointer names is free as soon as that moves; without a main deployment, nobody
+// comes to remove it.
+func condemned(c Cluster, id release.ID, main *release.Main, why reach) Notice {
 	until := "It keeps running until it is asked for again, which takes it up as it is, or until the main deployment has moved to another one or is destroyed, and is removed then if nothing else leads to it."
-	if main == nil || main.Deployment == "" {
-		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s",
-			id.Namespace, ByHand(id.Name))
+	switch {
+	case why.pointed:
+	case main == nil || main.Deployment == "":
+		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n"+
+			"A Service that only serves discovery can be named in `ignore_services`.", id.Namespace, ByHand(id.Name))
+	default:
+		until = "When that is so no longer, the next promotion, or the destroy of the main deployment, removes it. " +
+			"A Service that only serves discovery can be named in `ignore_services`."
 	}
 	return Notice{
 		Summary: "Deployment still carries traffic and was left running",
-		Detail:  fmt.Sprintf("%s on cluster %q is gone from the Terraform state, but %s. %s", id, c.Name(), why, until),
-		Routine: true,
+		Detail:  fmt.Sprintf("%s on cluster %q is gone from the Terraform state, but %s. %s", id, c.Name(), why.objects, until),
+		Routine: why.pointed,
 	}
+}
+
+// stillRunning tells of a release that has failed to start and was not stopped.
+func stillRunning(c Cluster, id release.ID, why string) Notice {
+	return Notice{
+		Summary: "A failed deployment was left as it is",
+		Detail: fmt.Sprintf("%s on cluster %q did not start, and its pods were left, because %s. It is in no Terraform state; its record is kept. "+
+			"Apply the same configuration again to go on with it. Otherwise a promotion removes it, once that is so no longer.", id, c.Name(), why),
+	}
+}
+
+// routesUnread tells that traffic may go to a release without our knowing.
+func routesUnread(c Cluster, namespace string, kind routeKind) Notice {
+	return Notice{
+		Summary: kind.name + " objects may not be read",
+		Detail: fmt.Sprintf("On cluster %q, the credential lacks verb \"list\" on %s in namespace %q. Whether one of them leads to a deployment's own Service was not looked at: "+
+			"a deployment that one leads to would be stopped or removed all the same. SECURITY.md has a Role that allows it, which it calls reach.", c.Name(), kind.resource, namespace),
+	}
+}
+
+// stillEnding tells of pods that end slowly, after new ones have taken over.
+func stillEnding(c Cluster, id release.ID, pods []string) Notice {
+	return Notice{
+		Summary: "Old pods have not ended yet",
+		Detail: fmt.Sprintf("The new pods of %s on cluster %q are ready, and the change has succeeded. Of the old ones, these are told to end and are still there: %s. "+
+			"They end by themselves; one that does not has a finalizer, or a node that is gone.", id, c.Name(), strings.Join(pods, ", ")),
+	}
+}
+
+// goesNameless tells that pods lack a label that others may look for.
+func goesNameless(c Cluster, id release.ID, avoided map[string]string) Notice {
+	return Notice{Summary: NamelessSummary, Detail: NamelessDetail(c.Name(), id, avoided)}
+}
+
+// NamelessSummary and NamelessDetail say, at plan and at apply, that the pods of a
+// release go without LabelName, and because of which Services.
+const NamelessSummary = "Pods go without the label " + release.LabelName
+
+// NamelessDetail is the rest of it.
+func NamelessDetail(cluster string, id release.ID, avoided map[string]string) string {
+	return fmt.Sprintf("On cluster %q, the Service %s of namespace %s selects pods by it, and would send its traffic to the pods of %s before that deployment is main. "+
+		"So they do not carry it. What else looks for that label, such as a NetworkPolicy or a monitor, does not find them; %s finds all pods of the application. "+
+		"Where the Service shall reach them, name it in `allow_selected_by`.",
+		cluster, strings.Join(Names(avoided), ", "), id.Namespace, id.Name, release.LabelApplication)
 }
 
 func staleDelete(c Cluster, id string) Notice {
@@ -98,16 +150,20 @@ func notCollected(c Cluster, name, why string) Notice {
 	}
 }
 
-func notHandedBack(c Cluster, svc *corev1.Service, application, why string) Notice {
+func notHandedBack(c Cluster, svc *corev1.Service, application, why string, mixed bool) Notice {
 	left := svc.Spec.Selector[release.LabelDeployment]
+	way := "start pods that the Service selected before, then apply this configuration once more and destroy it"
+	if mixed {
+		way = fmt.Sprintf("apply this configuration once more, with allow_selected_by = [%q] on the deployment, which accepts that, and destroy it then", svc.Name)
+	}
 	return Notice{
 		Summary: "Adopted Service was not handed back",
-		Detail: fmt.Sprintf("The Service %s/%s on cluster %q still selects %s, because %s: handing it back would have been an outage. "+
+		Detail: fmt.Sprintf("The Service %s/%s on cluster %q still selects %s, because %s. "+
 			"So %s keeps running. Switchback manages nothing of the Service any more.\n\n"+
-			"Either start pods that the Service selected before, then apply this configuration once more and destroy it. "+
+			"Either %s. "+
 			"Or set the Service's spec.selector yourself, and when it serves, remove what is left:\n"+
 			"  kubectl -n %s delete deployment,service,configmap,lease -l %s=%s",
-			svc.Namespace, svc.Name, c.Name(), left, why, left, svc.Namespace, release.LabelApplication, application),
+			svc.Namespace, svc.Name, c.Name(), left, why, left, way, svc.Namespace, release.LabelApplication, application),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // awaitReady waits, for a bounded time, until the release can take the traffic.
@@ -57,17 +58,34 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
 	err = await(waiting, view, func() (bool, time.Duration, error) {
-		behind, err := readyBehind(waiting, view, id.Name)
-		ready = int(behind)
 		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && newer(now, d) {
-			want = max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
+			d, want = now, max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}
+		behind, err := readyBehind(waiting, view, d)
+		ready = int(behind)
 		return ready >= want, 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)}
+		reason := fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)
+		if lacking := lackingPorts(view, d); lacking != "" {
+			reason += ": pods that are ready do not offer port " + lacking
+		}
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: reason}
 	}
 	return err
+}
+
+// lackingPorts are the ports of a release's own Service that lead nowhere in pods
+// that are ready. It has a little time of its own: the wait's is over.
+func lackingPorts(view View, d *appsv1.Deployment) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	ports, err := ownPorts(ctx, view, d)
+	if err != nil {
+		return ""
+	}
+	lacking, _ := traffic.Lacking(ctx, view, d.Name, ports)
+	return lacking
 }
 
 // hasPorts makes sure that the address's ports lead somewhere.
@@ -83,13 +101,15 @@ func (p *Promotion) hasPorts(s *side, id release.ID, d *appsv1.Deployment) error
 	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
 		for _, container := range containers {
 			for _, port := range container.Ports {
-				declared[port.Name] = true
+				if orTCP(port.Protocol) == string(corev1.ProtocolTCP) { // as the address has it
+					declared[port.Name] = true
+				}
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
 		if !declared[name] {
-			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s", name, oneOf(declared))}
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s over TCP", name, oneOf(declared))}
 		}
 	}
 	return nil

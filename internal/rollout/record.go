@@ -37,6 +37,7 @@ type claim struct {
 	applied   *appsv1.Deployment // the workload as the API server answered; nil before that
 	told      string             // the ID of the attempt's line in the history
 	failure   error              // why it failed on this very cluster
+	stays     string             // why its pods were left although it failed
 	written   bool               // the record tells how it ended
 	left      string             // of its pods, where a failed create has left its objects
 	restarts  *int32             // of its containers, when it was found healthy

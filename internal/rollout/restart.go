@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -88,21 +89,57 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 		}
 		return err
 	}
-	if err := awaitNoneEnding(ctx, c, t.id); err != nil {
+	if err := e.awaitNoneEnding(ctx, cl); err != nil {
 		return err
 	}
 	e.cameUp(ctx, cl, applied, release.PhaseRestarted, release.EventRestarted, fmt.Sprintf("all %d pods of %s have been replaced", deref(applied.Spec.Replicas), t.id.Name))
 	return nil
 }
 
-// awaitNoneEnding waits until no pod of the release is on its way out.
-func awaitNoneEnding(ctx context.Context, c Cluster, id release.ID) error {
+// awaitNoneEnding waits until no pod of the release is on its way out. New pods
+// have taken over by then, so that this fails nothing: what has not ended when its
+// grace period, and a margin, are over, or when the operation's time is nearly up,
+// is told of and left to end by itself.
+func (e *Engine) awaitNoneEnding(ctx context.Context, cl *claim) error {
+	c, id := cl.cluster, cl.target.id
+	waiting, cancel := e.nearlyUntil(ctx)
+	defer cancel()
 	view := c.View(id.Namespace)
-	return await(ctx, view, func() (bool, time.Duration, error) {
-		pods, _ := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
-		ending := slices.ContainsFunc(pods, func(pod Object) bool { return pod.GetDeletionTimestamp() != nil })
-		return !ending, 0, nil
+	var left []string
+	err := await(waiting, view, func() (bool, time.Duration, error) {
+		pods, err := view.List(waiting, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
+		if err != nil && !apierrors.IsForbidden(err) {
+			return false, lookAgain, nil // they may be there
+		}
+		left = nil
+		again := time.Duration(0) // until the last of them should be gone
+		for _, pod := range pods {
+			// It is the time at which the grace period is over.
+			if ends := pod.GetDeletionTimestamp(); ends != nil {
+				left = append(left, pod.GetName())
+				again = max(again, ends.Add(e.timing.Settle).Sub(c.Now()))
+			}
+		}
+		return again <= 0, again, nil
 	})
+	if err != nil && (waiting.Err() == nil || ctx.Err() != nil) {
+		return err
+	}
+	if len(left) > 0 {
+		slices.Sort(left)
+		cl.notices = append(cl.notices, stillEnding(c, id, left))
+	}
+	return nil
+}
+
+// nearlyUntil ends a little before the operation's deadline: what follows a wait
+// that need not succeed still has to be written down.
+func (e *Engine) nearlyUntil(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(e.timing.Settle, time.Until(deadline)/4)))
 }
 
 // undoRestart goes back to the pods that were there: those that are still there

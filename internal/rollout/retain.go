@@ -63,8 +63,8 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if err != nil || d == nil {
 		return err
 	}
-	if why := e.mayHurt(ctx, c, application, d); why != "" {
-		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why}
+	if why := e.mayRemove(ctx, c, application, d); why.pods != "" {
+		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why.pods, Main: why.pointed}
 	}
 	cl := e.claimOf(c, application, live, record)
 	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStopped); err != nil {

@@ -122,7 +122,7 @@ func (e *Engine) awaitRolled(ctx context.Context, cl *claim, applied *appsv1.Dep
 	c, t := cl.cluster, cl.target
 	err := e.awaitHealthy(cl.following(ctx), c, t, applied)
 	if err == nil {
-		err = awaitNoneEnding(ctx, c, t.id)
+		err = e.awaitNoneEnding(ctx, cl)
 	}
 	var failure *StartError
 	if errors.As(err, &failure) {

@@ -37,6 +37,9 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 		done.Notices = e.failKeptAll(whole, claims, err)
 		return done, err
 	}
+	for _, cl := range claims {
+		done.Notices = append(done.Notices, cl.notices...)
+	}
 	req.tell("%s %s", req.ID, outcome)
 	return done, nil
 }

@@ -55,6 +55,7 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
 	}
+	done.Notices = append(done.Notices, e.overdue()...)
 	if err != nil {
 		done.Notices = e.failKeptAll(ctx, claims, err)
 		return done, err
@@ -121,8 +122,8 @@ func (e *Engine) mayHalt(ctx context.Context, cl *claim) error {
 	if err != nil || d == nil {
 		return err
 	}
-	if why := e.mayHurt(ctx, c, t.application(), d); why != "" {
-		return &release.CarriesError{Cluster: c.Name(), ID: t.id, Why: why}
+	if why := e.mayRemove(ctx, c, t.application(), d); why.pods != "" {
+		return &release.CarriesError{Cluster: c.Name(), ID: t.id, Why: why.pods, Main: why.pointed}
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (e *Engine) TerminateOn(ctx context.Context, req TerminateRequest) ([]Notic
 			told = append(told, *n)
 		}
 	}
-	return told, outcomes
+	return append(told, e.overdue()...), outcomes
 }
 
 // errorsOf joins what has failed on single clusters.
@@ -83,9 +83,9 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			// Somebody deleted the record. The labels say that the rest is ours.
 			record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned}
 		}
-		why := ""
+		var why reach
 		if d != nil {
-			why = e.mayHurt(ctx, c, req.Application, d)
+			why = e.mayRemove(ctx, c, req.Application, d)
 		}
 		main, _, err := e.liveMain(ctx, c, req.ID.Namespace, req.Application)
 		if err != nil {
@@ -96,7 +96,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			kept = main.Kept(c.Now())
 		}
 		custody := release.CustodyRetained
-		switch release.Dispose(record, req.Owner, why != "", kept, req.ID.Name) {
+		switch release.Dispose(record, req.Owner, why.objects != "", kept, req.ID.Name) {
 		case release.DisposeGone:
 			_, err := e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
 			return nil, err
@@ -138,7 +138,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			return nil, err
 		}
 		mark(ctx, c, d, &release.Record{Custody: custody, Status: record.Status})
-		e.letGoOf(ctx, c, req, d, record, custody, why)
+		e.letGoOf(ctx, c, req, d, record, custody, why.objects)
 		if custody == release.CustodyRetained {
 			return nil, nil
 		}
@@ -294,7 +294,7 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		if err != nil || d == nil || d.DeletionTimestamp != nil {
 			return d, err
 		}
-		if why := e.mayHurt(ctx, c, application, d); why != "" {
+		if why := e.mayRemove(ctx, c, application, d).objects; why != "" {
 			return nil, fmt.Errorf("%s on cluster %q was about to be removed, but %s", id, c.Name(), why)
 		}
 		// Since the record says terminating, nobody makes it main any more.

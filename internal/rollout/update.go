@@ -74,7 +74,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 		done.Notices = append(done.Notices, e.failUpdate(whole, s, err)...)
 		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
 		done.Clusters = s.outcomes()
-		done.Notices = append(done.Notices, slices.Concat(s.undone, tellRolledBack(s.claims()), tellLeft(err, s.added))...)
+		done.Notices = append(done.Notices, slices.Concat(s.undone, tellRolledBack(s.claims()), tellLeft(err, s.added), tellStaying(s.added))...)
 		return done, err
 	}
 	done.Notices = append(done.Notices, s.letGo(whole)...)

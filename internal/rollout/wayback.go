@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -88,11 +90,15 @@ func (p *Promotion) notServing(ctx context.Context, s *side) string {
 		return s.from + " is gone"
 	}
 	view, want := s.cluster.View(namespace), deref(d.Spec.Replicas)
-	ready, err := readyBehind(ctx, view, s.from)
+	ready, err := readyBehind(ctx, view, d)
 	if err != nil {
 		return cannotTell(err)
 	}
-	now, err := readyBehind(ctx, view, p.req.To)
+	now := int32(0)
+	to, err := cached(ctx, view, &appsv1.Deployment{}, p.req.To)
+	if err == nil && to != nil {
+		now, err = readyBehind(ctx, view, to)
+	}
 	switch {
 	case err != nil:
 		return cannotTell(err)

@@ -37,17 +37,13 @@ func (s ServiceSpec) selecting(selector map[string]string) *corev1.Service {
 	}
 }
 
-// endpoints are the pods behind the main Service. Those of an adopted one do not
+// slices are the main Service's EndpointSlices. Those of an adopted one do not
 // carry our label.
-func (s *Service) endpoints(ctx context.Context) (map[string]bool, error) {
+func (s *Service) slices(ctx context.Context) ([]Object, error) {
 	if !s.spec.Adopt {
-		return Endpoints(ctx, s.view, s.spec.Name)
+		return slicesOf(ctx, s.view, s.spec.Name)
 	}
-	found, err := s.view.Select(ctx, &discoveryv1.EndpointSlice{}, discoveryv1.LabelServiceName+"="+s.spec.Name, "")
-	if err != nil {
-		return nil, err
-	}
-	return podsOf(found), nil
+	return s.view.Select(ctx, &discoveryv1.EndpointSlice{}, discoveryv1.LabelServiceName+"="+s.spec.Name, "")
 }
 
 // SelectsOurs says whether an adopted Service's selector is one that we wrote
@@ -89,11 +85,16 @@ func (s *Service) Restore(ctx context.Context) error {
 // Service selected: a ready pod of somebody else's is behind the Service, and
 // no pod of the release, unless the former selector selects those too.
 func (s *Service) Restored(ctx context.Context, left string, both bool) (bool, error) {
-	now, err := s.endpoints(ctx)
+	found, err := s.slices(ctx)
 	if err != nil {
 		return false, err
 	}
-	own, err := Endpoints(ctx, s.view, left)
+	var ports []Port
+	if s.found != nil {
+		ports = PortsOf(s.found, nil) // other pods than ours: whichever numbers they have
+	}
+	now := podsOf(found, ports)
+	own, err := Endpoints(ctx, s.view, left, nil)
 	if err != nil {
 		return false, err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -77,8 +76,9 @@ type Service struct {
 	spec    ServiceSpec
 	force   bool
 
-	applied string          // the release our last write sent everything to
-	reply   *corev1.Service // the API server's reply to it
+	anyPorts bool            // pods alone decide whether the switch has arrived
+	applied  string          // the release our last write sent everything to
+	reply    *corev1.Service // the API server's reply to it
 
 	found    *corev1.Service   // as it was when we last looked; nil: there was none
 	adoption *release.Adoption // of an adopted one: see Adopt
@@ -129,6 +129,10 @@ func (s *Service) apply(ctx context.Context, name string) error {
 	}
 }
 
+// AnyPorts lets a switch count as arrived whichever of the address's ports the
+// release offers: for going back, to what may lack those that are new.
+func (s *Service) AnyPorts() { s.anyPorts = true }
+
 // Applied is the API server's reply to the last write; nil before the first.
 func (s *Service) Applied() *corev1.Service { return s.reply }
 
@@ -157,21 +161,32 @@ func (s *Service) live(ctx context.Context) (*corev1.Service, error) {
 }
 
 // settled compares the main Service's EndpointSlices with those of the
-// release's own Service, which selects the same pods: when every endpoint of
-// the one is an endpoint of the other, and one is ready, the switch has arrived
-// where kube-proxy reads it.
+// release's own Service, which selects the same pods: when both have the same
+// ready pods, and one at least, and all of the main Service's ports are offered,
+// the switch has arrived where kube-proxy reads it.
 func (s *Service) settled(ctx context.Context, name string) (bool, error) {
-	main, err := s.endpoints(ctx)
+	main, err := s.slices(ctx)
 	if err != nil {
 		return false, err
 	}
-	own, err := Endpoints(ctx, s.view, name)
+	own, err := slicesOf(ctx, s.view, name)
 	if err != nil {
 		return false, err
 	}
+	wanted := podsOf(own, nil)
+	var ports []Port
+	if !s.anyPorts {
+		ports = portsOf(s.reply, offeredIn(own))
+	}
+	now := podsOf(main, ports)
 	ready := false
-	for pod, up := range main {
-		if _, ok := own[pod]; !ok {
+	for pod := range now {
+		if _, ok := wanted[pod]; !ok {
+			return false, nil
+		}
+	}
+	for pod, up := range wanted {
+		if up && !now[pod] {
 			return false, nil
 		}
 		ready = ready || up
@@ -179,32 +194,39 @@ func (s *Service) settled(ctx context.Context, name string) (bool, error) {
 	return ready, nil
 }
 
-// Endpoints are the pods behind a Service by its EndpointSlices, and whether
-// each is ready. A pod with addresses of both families counts once.
-func Endpoints(ctx context.Context, view View, service string) (map[string]bool, error) {
-	found, err := view.List(ctx, &discoveryv1.EndpointSlice{}, map[string]string{discoveryv1.LabelServiceName: service})
+// Behind are the pods that the address leads to as it stands, and whether each is
+// ready on all of its ports. pod says which numbers named ports have.
+func (s *Service) Behind(ctx context.Context, pod *corev1.PodSpec) (map[string]bool, error) {
+	svc, err := s.watched(ctx)
+	if err != nil || svc == nil {
+		return nil, err
+	}
+	found, err := s.slices(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return podsOf(found), nil
+	return podsOf(found, PortsOf(svc, pod)), nil
 }
 
-// podsOf are the pods in EndpointSlices, and whether each is ready.
-func podsOf(slices []Object) map[string]bool {
-	pods := map[string]bool{}
-	for _, obj := range slices {
-		for _, ep := range obj.(*discoveryv1.EndpointSlice).Endpoints {
-			up := ep.Conditions.Ready == nil || *ep.Conditions.Ready
-			if ep.TargetRef != nil {
-				pods[ep.TargetRef.Name] = pods[ep.TargetRef.Name] || up
-				continue
-			}
-			for _, address := range ep.Addresses {
-				pods[address] = pods[address] || up
-			}
+// watched is the main Service as a watch has it; nil where there is none. An
+// adopted one does not carry our label.
+func (s *Service) watched(ctx context.Context) (*corev1.Service, error) {
+	var found []Object
+	var err error
+	if s.spec.Adopt {
+		found, err = s.view.Select(ctx, &corev1.Service{}, "", "metadata.name="+s.spec.Name)
+	} else {
+		found, err = s.view.List(ctx, &corev1.Service{}, map[string]string{release.LabelApplication: s.spec.Application})
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, obj := range found {
+		if svc := obj.(*corev1.Service); svc.Name == s.spec.Name {
+			return svc, nil
 		}
 	}
-	return pods
+	return nil, nil
 }
 
 // Observe implements Router.

@@ -50,6 +50,9 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 	if spec.Strategy.InPlace() {
 		markContent(template, hash)
 	}
+	if spec.Nameless {
+		delete(template.Labels, release.LabelName)
+	}
 	replicas, history := spec.RunningReplicas(), revisionHistoryLimit
 	d := &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
@@ -64,6 +67,12 @@ func Deployment(spec release.Spec) (*appsv1.Deployment, error) {
 	setStrategy(&d.Spec, spec)
 	setHealth(&d.Spec, spec.Health)
 	return d, nil
+}
+
+// Nameless says that a live workload's pods go without LabelName.
+func Nameless(d *appsv1.Deployment) bool {
+	_, named := d.Spec.Template.Labels[release.LabelName]
+	return !named
 }
 
 // podTemplate renders the pods from the content alone: nothing that changes in

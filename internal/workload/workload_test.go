@@ -369,6 +369,28 @@ func TestTemplatePatchOfAppWithoutHelpers(t *testing.T) {
 	}
 }
 
+// TestNamelessPods lack the one label, and nothing else; what is rendered of a
+// release that is not is as it always was.
+func TestNamelessPods(t *testing.T) {
+	named, err := workload.Deployment(rich())
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := rich()
+	spec.Nameless = true
+	nameless, err := workload.Deployment(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if workload.Nameless(named) || !workload.Nameless(nameless) || nameless.Labels[release.LabelName] == "" {
+		t.Errorf("the labels are %v and %v", named.Spec.Template.Labels, nameless.Spec.Template.Labels)
+	}
+	nameless.Spec.Template.Labels[release.LabelName] = named.Spec.Template.Labels[release.LabelName]
+	if diff := cmp.Diff(named, nameless); diff != "" {
+		t.Errorf("more than the label differs:\n%s", diff)
+	}
+}
+
 func TestServiceWithoutPorts(t *testing.T) {
 	if s := workload.Service(minimal()); s != nil {
 		t.Errorf("an application without ports has a Service: %v", s)

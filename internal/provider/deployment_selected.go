@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// warnOfSelection tells at plan which Services would send traffic to the pods of
+// a release that is going to be created, before it is main. The apply refuses it:
+// until then, the Services may have changed.
+func (s *session) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if s == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+		return
+	}
+	var plan deploymentModel
+	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	quiet.Append(resp.Plan.Get(ctx, &plan)...)
+	id, err := release.ParseID(plan.ID.ValueString())
+	if err != nil || quiet.HasError() || !whollyKnown(ctx, plan.Clusters) || !whollyKnown(ctx, plan.IgnoreServices) || !whollyKnown(ctx, plan.AllowSelectedBy) {
+		return
+	}
+	spec, more := plan.spec(ctx)
+	quiet.Append(more...)
+	names := decode[[]string](decoder{ctx, &quiet}, plan.Clusters)
+	targets, _, readable := s.readable(names, &quiet)
+	if quiet.HasError() || !readable {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	for _, found := range s.engine.Selections(ctx, targets, spec) {
+		if len(found.Selecting) > 0 {
+			resp.Diagnostics.AddAttributeWarning(path.Root("allow_selected_by"), "Deployment would get traffic before it is main",
+				fmt.Sprintf("On cluster %q, the pods of %s would get the traffic of the Service %s of namespace %s as soon as they are ready. The apply refuses that. "+
+					"Let the Service select something else, or change `labels`; name it in `allow_selected_by` where it is meant to reach this deployment, and in `ignore_services` where it is no traffic.",
+					found.Cluster, id, strings.Join(rollout.Names(found.Selecting), ", "), id.Namespace))
+			continue
+		}
+		resp.Diagnostics.AddWarning(rollout.NamelessSummary, rollout.NamelessDetail(found.Cluster, id, found.Avoided))
+	}
+}
