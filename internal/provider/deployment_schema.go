@@ -114,7 +114,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				Validators: []validator.String{oneOf(release.DesiredStates())},
 			},
 			"restart_triggers": stringMap("Any texts, such as the version of a Secret that the pods read when they start. A change replaces the pods a few at a time, never below `replicas` ready ones, " +
-				"and not the deployment: `name` and `content_hash` stay. Pods that do not become ready are taken back, and the old ones stay. " +
+				"and not the deployment: `name` and `content_hash` stay. Pods that do not become ready are taken back, and the old ones stay. Old pods that end slowly are waited for within their grace period and half a minute; then they are named in a warning. " +
 				"Nothing is restarted when the deployment is created, adopted or stopped." + inPlace),
 			"strategy":       strategyAttribute(),
 			"rolling_update": rollingUpdateAttribute(),
@@ -171,7 +171,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"labels":      stringMap("More labels for the pods. Switchback's own cannot be set." + replaces),
 			"annotations": stringMap("Annotations for the pods." + replaces),
 			"pod_template_patch": optionalString("YAML that is merged into the pod template (strategic merge), last of all: the way to any Kubernetes field that has no attribute here. " +
-				"Switchback's own labels cannot be changed." + replaces),
+				"Switchback's own labels cannot be changed, and no declared port can be taken away: ports merge by their number alone, whatever the protocol." + replaces),
 			"pod_security": schema.StringAttribute{
 				Optional: true,
 				Computed: true,

@@ -17,7 +17,7 @@ import (
 // failures.
 func (l *lab) lacking(group, resource string) string {
 	features := slices.DeleteFunc(cluster.Features(), func(f cluster.Feature) bool {
-		return f == cluster.FeatureDiagnose || f == cluster.FeatureAdopt // which lists pods, too
+		return f == cluster.FeatureDiagnose || f == cluster.FeatureAdopt || f == cluster.FeatureReach // which list pods, or routes, too
 	})
 	rules, clusterRules := policyRules(features...)
 	needs, _ := cluster.FeatureDiagnose.Rules()

@@ -57,7 +57,7 @@ func TestBakeNoticesABlackHole(t *testing.T) {
 	ctx, p := t.Context(), l.process(t)
 	_, err := p.promoteBaking(ctx, "v2", baking{d: longBake, seen: func() {
 		_, err := l.cluster.Client().CoreV1().Services(l.namespace).Patch(ctx, "api", types.JSONPatchType,
-			[]byte(`[{"op":"replace","path":"/spec/ports/0/protocol","value":"UDP"}]`), metav1.PatchOptions{FieldManager: "somebody"})
+			[]byte(`[{"op":"replace","path":"/spec/ports/0/targetPort","value":"nowhere"}]`), metav1.PatchOptions{FieldManager: "somebody"})
 		if err != nil {
 			t.Error(err)
 		}

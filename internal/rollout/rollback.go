@@ -155,7 +155,7 @@ func (p *Promotion) switchBack(ctx context.Context, s *side) (moved bool, err er
 	if now, _ := split.Stable(); now == s.from {
 		return false, nil
 	}
-	s.router.AnyPorts() // it had the traffic before: nothing may keep it from having it again
+	s.router.Returns()
 	err = p.engine.ensure(ctx, s, s.from, p.req.Service.Namespace)
 	if err == nil {
 		p.engine.trafficLeft(key(s.cluster, p.req.Service.Namespace, p.req.To))

@@ -99,7 +99,7 @@ func TestSettledBySamePodsAndSamePorts(t *testing.T) {
 		if got, err := s.settled(t.Context(), "api-1"); err != nil || got != tc.want {
 			t.Errorf("%s: %t, %v", name, got, err)
 		}
-		s.AnyPorts()
+		s.Returns()
 		if got, err := s.settled(t.Context(), "api-1"); err != nil || got != tc.any {
 			t.Errorf("%s, with any ports: %t, %v", name, got, err)
 		}

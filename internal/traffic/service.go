@@ -129,9 +129,10 @@ func (s *Service) apply(ctx context.Context, name string) error {
 	}
 }
 
-// AnyPorts lets a switch count as arrived whichever of the address's ports the
-// release offers: for going back, to what may lack those that are new.
-func (s *Service) AnyPorts() { s.anyPorts = true }
+// Returns says that what follows is a way back, which nothing may keep from its
+// end: neither that the release lacks ports that are new, nor that somebody has
+// taken fields of the Service since.
+func (s *Service) Returns() { s.anyPorts, s.force = true, true }
 
 // Applied is the API server's reply to the last write; nil before the first.
 func (s *Service) Applied() *corev1.Service { return s.reply }
