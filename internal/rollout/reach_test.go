@@ -34,10 +34,7 @@ func routes() []route {
 // leads makes an object of the kind that leads to a Service.
 func (l *life) leads(r route, service string, weight int) {
 	l.t.Helper()
-	spec := strings.Replace(r.spec, "%s", service, 1)
-	if strings.Contains(spec, "%d") {
-		spec = strings.Replace(spec, "%d", fmt.Sprint(weight), 1)
-	}
+	spec := strings.NewReplacer("%s", service, "%d", fmt.Sprint(weight)).Replace(r.spec)
 	body, err := json.Marshal(map[string]any{
 		"apiVersion": r.group, "kind": r.kind, "metadata": map[string]any{"name": "www"}, "spec": json.RawMessage(spec),
 	})
