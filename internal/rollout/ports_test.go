@@ -39,7 +39,7 @@ func TestNoPromotionIntoABlackHole(t *testing.T) {
 	}
 	p := l.process(t)
 	timing := faultyTiming()
-	timing.Settle = 3 * time.Second
+	timing.Settle = 15 * time.Second // for the slices to say so
 	p.engine = rollout.New(timing)
 	if err := p.promote(ctx, "v2", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `0 of its 2 pods are ready behind its Service`) || !strings.Contains(err.Error(), `do not offer port "http" (TCP)`) {
 		t.Errorf("promoted: %v", err)
