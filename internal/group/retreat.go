@@ -47,6 +47,10 @@ func (r *run) scope(ctx context.Context) release.FailureScope {
 // retreat is what follows when members have failed in a wave.
 func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 	r.note(failed)
+	if r.lost(ctx, failed) {
+		r.halt(failed) // what becomes of them is up to whoever has their Leases
+		return
+	}
 	if interrupted(ctx) && !r.cancelled && r.refused == nil {
 		r.refused = release.CheckGroup(release.ActionCancel, r.req.Name, r.standing())
 		r.cancelled = r.refused == nil
@@ -79,6 +83,16 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 		r.moved[i] = slices.DeleteFunc(r.moved[i], func(name string) bool { return r.back[name] })
 	}
 	r.moved = slices.DeleteFunc(r.moved, func(batch []string) bool { return len(batch) == 0 })
+}
+
+// lost says that somebody else has taken over what the group holds.
+func (r *run) lost(ctx context.Context, failed map[string]error) bool {
+	for _, err := range failed {
+		if errors.Is(rollout.Lost(ctx, err), rollout.ErrLockLost) {
+			return true
+		}
+	}
+	return false
 }
 
 // committed says that there is no way back for a member: an earlier run had begun
@@ -114,5 +128,5 @@ func (e *followError) Error() string {
 	return fmt.Sprintf("the group %q went back, because of %s", e.group, strings.Join(e.failed, ", "))
 }
 
-// interrupted tells the user's Ctrl-C from a deadline.
-func interrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+// interrupted tells the user's Ctrl-C from every other end.
+func interrupted(ctx context.Context) bool { return rollout.Interrupted(ctx) }

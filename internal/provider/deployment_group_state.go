@@ -40,6 +40,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 		promote := main.promoteRequest(ctx, "", &more)
 		if holds {
 			promote.Owner = m.request.Owner
+			promote.Planned = plannedTraffic(ctx, prior.Split, &more)
 			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {

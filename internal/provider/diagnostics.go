@@ -173,8 +173,19 @@ var explanations = []explanation{
 		return "It has been asked to scale down. The next apply resumes it in place."
 	}, path.Empty()),
 	rule("Action is not allowed", always[*release.RefusedError]("Nothing was changed."), path.Empty()),
-	rule("Deployment was taken over", always[*release.TakenOverError](
-		"This run stopped working on it. Apply again when the other one has ended."), path.Empty()),
+	rule("Deployment was taken over", func(e *release.TakenOverError) string {
+		switch {
+		case e.Gone:
+			return "This run has stopped, and touches nothing of it any more. Apply again to make it anew."
+		case e.Claimed:
+			return "This run has stopped, and touches nothing of it any more: what it had begun is the other one's. If this configuration is to hold it, forget it here and import it again:\n" +
+				"  terraform state rm <address>\n  terraform import <address> " + e.ID.String()
+		}
+		return "This run has stopped, and touches nothing of it any more: what it had begun is the other one's. Apply again when that one has ended."
+	}, path.Empty()),
+	rule("Pods keep running", func(e *release.LeftRunningError) string { return e.Next() }, path.Empty()),
+	rule("Lock was lost", always[*rollout.LockLostError](
+		"This run has stopped, and changes nothing of the application any more: what it had begun is up to the other one. Apply again when that one has ended."), path.Empty()),
 	rule("Operation was interrupted", func(error) string {
 		return "What was done so far is written down in the cluster; the next apply goes on from there."
 	}, path.Empty()).only(context.Canceled),
@@ -206,9 +217,6 @@ var explanations = []explanation{
 		return "Deployment cannot be claimed", "", at, true
 	},
 	rule("State is out of date: claimed by somebody else", func(e *release.StaleOwnerError) string {
-		if e.Lost {
-			return "It was claimed while this run was at work on it. This run stopped; what it had changed before is up to whoever has it now. Apply again when the other run has ended."
-		}
 		return "Nothing was changed. If this configuration is to hold it, forget it here and import it again:\n" +
 			"  terraform state rm <address>\n  terraform import <address> " + e.ID
 	}, path.Empty()),
@@ -231,6 +239,8 @@ var explanations = []explanation{
 		"Traffic was not touched. Say which deployment to go back to, or on which cluster."), path.Root("deployment_id")),
 	rule("Main deployment has moved meanwhile", always[*release.MovedError](
 		"Traffic was not touched. Look at where it is now, and decide again."), path.Empty()),
+	rule("Main deployment has moved meanwhile", always[*release.PointerChangedError](
+		"This run has stopped. The status tells where the traffic is; look at it, and apply again."), path.Empty()),
 	rule("Deployment cannot become main", always[*release.NotReadyError](
 		"Traffic was not touched."), path.Root("deployment_id")),
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
@@ -238,9 +248,6 @@ var explanations = []explanation{
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
 	rule("Application is locked", always[*rollout.LockedError](
 		"Another run is changing it. Wait for it to end; a Lease whose holder died is taken over by itself."), path.Empty()),
-	rule("Lock was lost", func(error) string {
-		return "This run stopped changing the application. Apply again when the other run has ended."
-	}, path.Empty()).only(rollout.ErrLockLost),
 	rule("Nothing like that is there", always[*rollout.AbsentError](
 		"Check the name, the namespace and `clusters`. The data source switchback_deployments lists the deployments of a namespace."), path.Empty()),
 	rule("No such container", always[*rollout.NoContainerError](

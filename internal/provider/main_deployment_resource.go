@@ -160,6 +160,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	defer cancel()
 	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
+	promote.Planned = plannedTraffic(ctx, state.Split, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
 	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, namespace, mainFeatures(promote.Service, &plan, &state), promote.Unready, &resp.Diagnostics)
 	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)

@@ -157,3 +157,15 @@ func agreed(outcomes []rollout.MainOutcome, names []string) string {
 	}
 	return slices.Collect(maps.Keys(on))[0]
 }
+
+// plannedTraffic is, by cluster, which release had the traffic in the state that
+// a change was planned on. It leaves out where that was not known.
+func plannedTraffic(ctx context.Context, split types.Map, diags *diag.Diagnostics) map[string]string {
+	planned := map[string]string{}
+	for cluster, percents := range decode[map[string]map[string]int64](decoder{ctx, diags}, split) {
+		if name, ok := priorSplit(percents).Stable(); ok {
+			planned[cluster] = name
+		}
+	}
+	return planned
+}

@@ -50,7 +50,6 @@ type StaleOwnerError struct {
 	ResourceType string // for the import command
 	ID           string
 	Holder       string // whoever claimed it, where known
-	Lost         bool   // it was claimed while a run was at work on it, which may have changed something
 }
 
 func (e *StaleOwnerError) Error() string {
@@ -82,6 +81,47 @@ type MovedError struct {
 
 func (e *MovedError) Error() string {
 	return fmt.Sprintf("the main deployment of %s on cluster %q was %s when going back was decided, and is %s now", e.ID, e.Cluster, e.Was, e.Is)
+}
+
+// LeftRunningError says that a release which came to nothing was to have no pods
+// any more, and why it still has them.
+type LeftRunningError struct {
+	Cluster   string
+	ID        ID
+	Pods      int32 // that it asks for; 0: that cannot be told
+	Abandoned bool  // it is in nobody's state, and its record says so
+	Err       error // why they could not be asked to go
+}
+
+func (e *LeftRunningError) Error() string {
+	pods := "its pods"
+	if e.Pods > 0 {
+		pods = fmt.Sprintf("its %d pods", e.Pods)
+	}
+	return fmt.Sprintf("the deployment %s on cluster %q could not be stopped, and %s keep running: %v", e.ID, e.Cluster, pods, e.Err)
+}
+
+func (e *LeftRunningError) Unwrap() error { return e.Err }
+
+// Next is what to do about it, in sentences.
+func (e *LeftRunningError) Next() string {
+	next := "The next apply goes on from there."
+	if e.Abandoned {
+		next = "The next promotion of the application removes it, or the next apply of the same content takes it up again."
+	}
+	return fmt.Sprintf("To stop them now:\n  kubectl -n %s scale deployment %s --replicas=0\n%s", e.ID.Namespace, e.ID.Name, next)
+}
+
+// PointerChangedError says that what is remembered of an application's address
+// was changed by somebody else, who did not hold its Lease, while it was being
+// moved.
+type PointerChangedError struct {
+	Cluster string
+	ID      string // namespace/application
+}
+
+func (e *PointerChangedError) Error() string {
+	return fmt.Sprintf("what is remembered of the main deployment of %s on cluster %q was changed by somebody else, while this run was moving it", e.ID, e.Cluster)
 }
 
 // GoBackError says why it cannot be told what to go back to.

@@ -43,6 +43,10 @@ type Main struct {
 	// clock. One that is missing was written by a provider that did not note it.
 	Left map[string]time.Time `json:"left,omitempty"`
 
+	// Spared are former mains that are kept beyond KeepCount until the next
+	// promotion: somebody had moved the traffic away from them meanwhile.
+	Spared []string `json:"spared,omitempty"`
+
 	KeepCount int           `json:"keepCount"`
 	KeepTTL   time.Duration `json:"keepTTL,omitempty"`   // 0: for ever
 	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
@@ -69,6 +73,10 @@ type Checkpoint struct {
 	// OldService is a former main address, renamed by this promotion and removed
 	// at its end.
 	OldService string `json:"oldService,omitempty"`
+
+	// Made says that there was no address before this promotion: going back takes
+	// it away.
+	Made bool `json:"made,omitempty"`
 
 	// Before is main as it was, for as long as the promotion may be taken back
 	// after traffic has moved: until its bake is over. Nil: not beyond the switch.

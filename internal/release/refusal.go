@@ -82,14 +82,27 @@ func (e *CancelledError) Error() string {
 	return fmt.Sprintf("the start of the deployment %s was cancelled on cluster %q by %s", e.ID, e.Cluster, e.By)
 }
 
-// TakenOverError says that another process has begun to work on a release that
-// this one was at work on.
+// TakenOverError says that another process has taken over a release that this
+// one was at work on. What this one had begun is the other one's to finish.
 type TakenOverError struct {
 	Cluster string
 	ID      ID
-	Holder  string
+	Holder  string // who is at work on it now; empty: nobody any more
+	Claimed bool   // it belongs to another Terraform state or resource now
+	Gone    bool   // its record is not there any more
 }
 
 func (e *TakenOverError) Error() string {
-	return fmt.Sprintf("the deployment %s on cluster %q has been taken over by %s meanwhile", e.ID, e.Cluster, e.Holder)
+	at := fmt.Sprintf("the deployment %s on cluster %q", e.ID, e.Cluster)
+	if e.Gone {
+		return at + " has been removed by somebody else, with its record, while this run was at work on it"
+	}
+	by := "another run, which has ended"
+	if e.Holder != "" {
+		by = e.Holder
+	}
+	if e.Claimed {
+		by += ", for another Terraform state or resource,"
+	}
+	return fmt.Sprintf("%s was taken over by %s while this run was at work on it and showed no sign of life", at, by)
 }

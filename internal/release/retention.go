@@ -54,7 +54,13 @@ func (m *Main) Expires(name string) (time.Time, bool) {
 
 // Kept are the former mains that are kept for going back, newest first.
 func (m *Main) Kept(now time.Time) []string {
-	kept := slices.Clone(m.Previous[:min(m.KeepCount, len(m.Previous))])
+	n := min(m.KeepCount, len(m.Previous))
+	kept := slices.Clone(m.Previous[:n])
+	for _, name := range m.Previous[n:] {
+		if slices.Contains(m.Spared, name) {
+			kept = append(kept, name)
+		}
+	}
 	return slices.DeleteFunc(kept, func(name string) bool {
 		ends, ok := m.Expires(name)
 		return ok && !now.Before(ends)

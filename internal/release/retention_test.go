@@ -158,3 +158,21 @@ func TestDisposeKeeps(t *testing.T) {
 		}
 	}
 }
+
+// What somebody has moved the traffic away from is kept beyond the count, until
+// the next promotion.
+func TestSparedIsKeptBeyondTheCount(t *testing.T) {
+	m := release.Main{}
+	for _, to := range []string{"v1", "v2", "v3", "v4"} {
+		m = m.Promoted(to)
+	}
+	m = m.Keeping(release.Keep{Count: 1}).Noted(now)
+	m.Spared = []string{"v1"}
+	if got, want := m.Kept(now), []string{"v3", "v1"}; !slices.Equal(got, want) {
+		t.Errorf("kept are %v, want %v", got, want)
+	}
+	m.Spared = []string{"v0"} // was never main
+	if got, want := m.Kept(now), []string{"v3"}; !slices.Equal(got, want) {
+		t.Errorf("kept are %v, want %v", got, want)
+	}
+}

@@ -77,7 +77,7 @@ func (r PromoteRequest) reversible() bool { return r.Bake > 0 || r.Hold || len(r
 // The request must have said that it may go back: see PromoteRequest.Bake and Hold.
 func (p *Promotion) Bake(ctx context.Context, d time.Duration) error {
 	err := p.bake(ctx, p.sides, d)
-	if err != nil && len(bakeErrors(err)) == 0 {
+	if err != nil && len(bakeErrors(err)) == 0 && Lost(ctx, err) == nil {
 		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
 	}
 	return err

@@ -132,16 +132,28 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 		return err
 	}
 	cl.beat(ctx)
+	cl.strictly()
 	req.tell("%s: scaling %s down", c.Name(), req.ID)
-	err := e.stopIdleLive(ctx, cl)
-	if err == nil {
-		c.Tell(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
+	bound, unbind := cl.bound(ctx)
+	defer unbind()
+	err := cl.orLost(e.stopIdleLive(bound, cl))
+	if cl.gone() != nil {
+		cl.stop()
+		return err
 	}
-	clean, done := e.cleanup(ctx)
-	defer done()
+	return e.cancelledDead(ctx, req, cl, err)
+}
+
+// cancelledDead ends what cancelDead has done.
+func (e *Engine) cancelledDead(ctx context.Context, req ActionRequest, cl *claim, err error) error {
+	if err == nil {
+		cl.cluster.Tell(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
+	}
+	clean, cancel := e.cleanup(ctx)
+	defer cancel()
 	entry := cl.entry(ctx, err) // ctx tells an interruption
 	entry.Reason = cmp.Or(entry.Reason, "whoever was starting it is gone")
-	e.remember(clean, c, req.ID.Namespace, application, entry)
+	e.remember(clean, cl.cluster, req.ID.Namespace, cl.target.application(), entry)
 	return errors.Join(err, cl.finish(clean, func(*release.Record) {}))
 }
 

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +36,7 @@ func (t target) application() string { return t.spec.Content.Application }
 // claim takes ownership of the release's record: makes it, or adopts what is
 // there as package release decides. It waits while somebody alive is at work.
 func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
-	fresh := &claim{engine: e, cluster: c, target: t, owner: owner, adopts: true, record: e.newRecord(ctx, c, t, owner)}
+	fresh := (&claim{engine: e, cluster: c, target: t, owner: owner, adopts: true, record: e.newRecord(ctx, c, t, owner)}).guard()
 	err := fresh.create(ctx)
 	if err == nil {
 		e.claimOnce(key(c, t.id.Namespace, t.id.Name))
@@ -150,7 +149,7 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 		next.Status = before.Status // it is: what follows only makes sure
 	}
 	next.Entry = entryOf(&before)
-	cl := &claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}
+	cl := (&claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}).guard()
 	if err := cl.write(ctx); err != nil {
 		return nil, err
 	}
@@ -171,7 +170,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			if t.spec.Nameless, err = e.goesNameless(ctx, c, t); err != nil {
 				return nil, err
 			}
-			cl := &claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}
+			cl := (&claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}).guard()
 			cl.record.Custody = release.CustodyOwned
 			switch err := cl.create(ctx); {
 			case err == nil:
@@ -190,7 +189,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		}
 		before := *record
 		t.spec.Nameless = before.Nameless
-		cl := &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}
+		cl := (&claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}).guard()
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
 		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
 		cl.record.IgnoreServices, cl.record.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
@@ -222,15 +221,6 @@ func staleDeployment(c Cluster, id release.ID, holder string) error {
 	return &release.StaleOwnerError{
 		Cluster: c.Name(), Kind: "deployment", ResourceType: "switchback_deployment", ID: id.String(), Holder: holder,
 	}
-}
-
-// lost is an error of what was ours when the run began with it.
-func lost(err error) error {
-	var stale *release.StaleOwnerError
-	if errors.As(err, &stale) {
-		stale.Lost = true
-	}
-	return err
 }
 
 // watchHolder returns once the record has changed, or has not for Expiry on our

@@ -21,6 +21,7 @@ type collected struct {
 // kept into the state in which it shall be. Callers hold the Lease. What it may
 // not remove or stop is left, with a notice.
 func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) (done collected, err error) {
+	c = e.under(c, namespace, application)
 	records, live, err := e.records(ctx, c, namespace, application)
 	if err != nil {
 		return done, err

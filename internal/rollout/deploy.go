@@ -74,7 +74,8 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	claims := s.claims()
 	if err != nil {
 		// Also when interrupted: a state whose token is in no record could not be resumed.
-		return Deployed{Notices: e.giveBackAll(ctx, claims)}, err
+		err, undone := tell(err, e.giveBackAll(ctx, claims))
+		return Deployed{Notices: undone}, err
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
 	for _, cl := range claims {
@@ -84,19 +85,33 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	if err == nil {
 		err = s.settle(ctx, &done, began)
 	}
+	if err != nil {
+		if lost := e.confirmAll(whole, claims); len(lost) > 0 {
+			if cancelledOn(ctx) != nil || interrupted(whole) {
+				err = lost[0]
+			}
+			err = told(err, lost...)
+			err, undone := tell(err, e.abandonAll(whole, claims, err))
+			return Deployed{Notices: append(undone, tellRolledBack(claims)...)}, err
+		}
+	}
 	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
-		undone := e.cancelAll(whole, claims, by)
-		done.Notices = slices.Concat(done.Notices, undone, tellRolledBack(claims))
+		unclean := e.cancelAll(whole, claims, by)
+		if lost := Lost(whole, errors.Join(unclean...)); lost != nil {
+			return Deployed{Notices: tellRolledBack(claims)}, lost // a state that has it would be stale
+		}
+		done.Notices = slices.Concat(done.Notices, notCleanedUp(unclean), tellRolledBack(claims))
 		done.Status = release.StatusCancelled
-		done.Notices = append(done.Notices, cancelled(t.id, by, len(undone) > 0, slices.ContainsFunc(claims, func(cl *claim) bool { return cl.record.Status == release.StatusCancelled })))
+		done.Notices = append(done.Notices, cancelled(t.id, by, len(unclean) > 0, slices.ContainsFunc(claims, func(cl *claim) bool { return cl.record.Status == release.StatusCancelled })))
 		done.Clusters = s.outcomes()
 		return done, nil
 	}
 	if err != nil {
-		undone := e.abandonAll(whole, claims, err)
+		err, undone := tell(err, e.abandonAll(whole, claims, err))
 		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims), tellStaying(claims), e.overdue())}, err
 	}
-	done.Notices = append(done.Notices, s.letGo(whole)...)
+	s.letGo(whole)
+	done.Notices = append(done.Notices, notCleanedUp(s.unclean)...)
 	done.Notices = append(done.Notices, tellRolledBack(claims)...)
 	done.conclude(s)
 	return done, nil
@@ -167,9 +182,11 @@ func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *c
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
-		err := do(ctx, cl)
+		ctx, done := cl.bound(ctx)
+		defer done()
+		err := cl.orLost(do(ctx, cl))
 		if err != nil && !errors.Is(err, errSibling) {
-			if !interrupted(whole) { // which is no failure of the cluster's
+			if !calledOff(whole) { // which is no failure of the cluster's
 				cl.failure = err
 			}
 			cancel(errSibling)
@@ -262,7 +279,7 @@ func creation(claims []*claim) (at time.Time, by string) {
 
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
-	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, e.settleOn(ctx, cl, began) })
+	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.orLost(e.settleOn(ctx, cl, began)) })
 	done.overall(claims)
 	if err == nil {
 		e.checkBudget(ctx, done, claims)
@@ -288,7 +305,7 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 }
 
 // abandonAll is what follows a failed create: nothing of it is owned any more.
-func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) []Notice {
+func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) []error {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	return cleanUp(claims, func(cl *claim) error { return e.abandon(clean, cl, cause) })
@@ -300,6 +317,9 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	c, t := cl.cluster, cl.target
 	defer cl.stop()
 	e.unclaim(key(c, t.id.Namespace, t.id.Name))
+	if err := cl.stillOurs(ctx); err != nil {
+		return err
+	}
 	switch {
 	case cl.halted:
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
@@ -314,20 +334,23 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return errors.Join(e.stopIdle(ctx, c, t), cl.giveBack(ctx)) // it did not run, and is another state's
 	}
-	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, h *held) error {
-		d, err := e.liveWorkload(ctx, c, t.id, t.application())
+	abandoned := func(r *release.Record) {
+		r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
+	}
+	part, cancel := partOf(ctx)
+	defer cancel()
+	err := e.locked(part, []Cluster{c}, t.id.Namespace, t.application(), func(part context.Context, h *held) error {
+		d, err := e.liveWorkload(part, c, t.id, t.application())
 		if err == nil && d != nil {
-			if why := e.mayHurt(ctx, c, t.application(), d); why != "" {
+			if why := e.mayHurt(part, c, t.application(), d); why != "" {
 				return e.leave(ctx, cl, cause, why)
 			}
 		}
 		if t.spec.OnFailure == release.OnFailureStop && d != nil {
-			err = errors.Join(err, e.scaleDown(ctx, c, t))
+			err = errors.Join(err, e.scaleDown(part, c, t))
 		}
 		cl.unsuccessful(ctx, cl.entry(ctx, cause)) // before others may see that it can be collected
-		err = errors.Join(err, cl.finish(ctx, func(r *release.Record) {
-			r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
-		}))
+		err = errors.Join(err, cl.finish(ctx, abandoned))
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			if err == nil && d != nil {
 				cl.left = map[release.OnFailure]string{release.OnFailureStop: "without pods", release.OnFailureKeep: "and its pods run on"}[t.spec.OnFailure]
@@ -336,6 +359,55 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		}
 		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h, nil)
 	})
+	if cl.own.held.Load() && cl.gone() == nil { // nobody else may have to wait for us, nor think that it still starts
+		cl.unsuccessful(ctx, cl.entry(ctx, cause))
+		err = errors.Join(err, cl.finish(ctx, abandoned))
+	}
+	return e.leftRunning(ctx, cl, err)
+}
+
+// stillOurs begins a clean-up: it asks whose the release is, and every write
+// that follows asks again. What else goes wrong is left to these.
+func (cl *claim) stillOurs(ctx context.Context) error {
+	cl.strictly()
+	_ = cl.confirm(ctx)
+	if lost := cl.gone(); lost != nil {
+		cl.stop()
+		return lost
+	}
+	return nil
+}
+
+// partOf is half of the time that is left: the rest is for writing down what
+// could not be done in it.
+func partOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithTimeout(ctx, time.Until(deadline)/2)
+	}
+	return context.WithCancel(ctx)
+}
+
+// leftRunning says of a clean-up that has failed whether pods run on that it was
+// to end.
+func (e *Engine) leftRunning(ctx context.Context, cl *claim, err error) error {
+	if err == nil || cl.gone() != nil {
+		return cl.orLost(err)
+	}
+	t := cl.target
+	if t.spec.OnFailure == release.OnFailureKeep {
+		return err
+	}
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.Cleanup)
+	defer cancel()
+	d, unread := e.liveWorkload(asked, cl.cluster, t.id, t.application())
+	if unread == nil && (d == nil || deref(d.Spec.Replicas) == 0) {
+		return err
+	}
+	left := &release.LeftRunningError{Cluster: cl.cluster.Name(), ID: t.id, Abandoned: cl.written && cl.record.Custody == release.CustodyAbandoned, Err: err}
+	if d != nil {
+		left.Pods = deref(d.Spec.Replicas)
+	}
+	return left
 }
 
 // leave is what follows a failed create whose pods get traffic: they stay. What was
@@ -368,13 +440,18 @@ func tellStaying(claims []*claim) []Notice {
 
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
 // and stays ours so that the next apply resumes it.
-func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) []Notice {
+func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) []error {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	return cleanUp(claims, func(cl *claim) error { return e.cancel(clean, cl, by) })
 }
 
 func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
+	cl.strictly() // and there is no time for a beat of its own: every write asks whose the release is
+	if lost := cl.gone(); lost != nil {
+		cl.stop()
+		return lost
+	}
 	status, reason := release.StatusCancelled, interruptedBy(by)
 	switch {
 	case cl.halted: // its pods are going, which nobody need wait for
@@ -391,17 +468,29 @@ func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledErr
 	if cl.goesBack() {
 		return e.takeBackRoll(ctx, cl, reason, func(r *release.Record) { r.Custody = release.CustodyOwned })
 	}
-	// The record first: it is what the next apply reads, whatever becomes of the rest.
-	err := cl.finish(ctx, func(r *release.Record) {
+	outcome := func(r *release.Record) {
 		if r.Custody == release.CustodyClaimed {
 			r.Custody = release.CustodyOwned
 		}
 		r.Status, r.Reason = status, reason
-	})
-	if status != release.StatusCancelled {
-		return err
 	}
-	return errors.Join(err, e.stopIdleAs(ctx, cl))
+	if status != release.StatusCancelled {
+		return cl.finish(ctx, outcome)
+	}
+	return e.finishIdle(ctx, cl, outcome)
+}
+
+// finishIdle writes the outcome of a start that came to nothing, and scales down
+// what carries no traffic. The record comes first: it is what the next apply
+// reads, whatever becomes of the rest. But it is let go of last: whoever took it
+// up in between would be scaled down, too.
+func (e *Engine) finishIdle(ctx context.Context, cl *claim, outcome func(*release.Record)) error {
+	err := cl.update(ctx, outcome)
+	part, cancel := partOf(ctx)
+	defer cancel()
+	err = errors.Join(err, e.stopIdleAs(part, cl))
+	err = errors.Join(err, cl.finish(ctx, outcome))
+	return e.leftRunning(ctx, cl, err)
 }
 
 // interruptedBy is what a record keeps of why a start was given up.
@@ -430,7 +519,7 @@ func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
 	return err
 }
 
-func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) []Notice {
+func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) []error {
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	return cleanUp(claims, func(cl *claim) error { return cl.giveBack(clean) })

@@ -70,6 +70,8 @@ type Engine struct {
 
 	mu      sync.Mutex
 	claimed map[string]bool          // releases this run has claimed
+	leases  map[string]*tenure       // the Leases that this run holds
+	tried   map[string][]string      // what this run has asked to be written of an address, and may have been
 	left    map[string]time.Time     // when this run saw traffic leave a release
 	locks   map[string]chan struct{} // one promotion at a time within this process
 	said    map[string]bool          // what is told once in a run
@@ -87,6 +89,8 @@ func New(timing Timing) *Engine {
 		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
 		timing:  timing,
 		claimed: map[string]bool{},
+		leases:  map[string]*tenure{},
+		tried:   map[string][]string{},
 		left:    map[string]time.Time{},
 		locks:   map[string]chan struct{}{},
 		said:    map[string]bool{},
@@ -198,8 +202,44 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// interrupted tells the user's Ctrl-C from a deadline.
-func interrupted(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+// Interrupted says that the user's Ctrl-C has ended ctx: not a deadline, nor a
+// request to cancel, nor that somebody else has taken over what this run was at
+// work on. All of these but the deadline look alike in ctx.Err.
+func Interrupted(ctx context.Context) bool {
+	return calledOff(ctx) && errors.Is(context.Cause(ctx), context.Canceled)
+}
+
+func interrupted(ctx context.Context) bool { return Interrupted(ctx) }
+
+// calledOff says that something other than a deadline has ended ctx.
+func calledOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// Lost is why an operation has nothing to say any more: somebody else has taken
+// over its Lease or its release. Nil where nobody has.
+func Lost(ctx context.Context, err error) error {
+	for _, err := range []error{err, context.Cause(ctx)} {
+		var lease *LockLostError
+		var claim *release.TakenOverError
+		switch {
+		case errors.As(err, &lease):
+			return lease
+		case errors.As(err, &claim):
+			return claim
+		}
+	}
+	return nil
+}
+
+// surely is for how long after a sign of life nobody can have taken over what
+// it was given for: others watch for an Expiry that there is none.
+func (e *Engine) surely() time.Duration { return max(e.timing.Beat, e.timing.Expiry/2) }
+
+// since is how long ago t was: also of a machine that slept, whose monotonic
+// clock may have stood still.
+func since(t time.Time) time.Duration {
+	now := time.Now()
+	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
+}
 
 // cleanup is a context for the little that may be done after ctx has ended.
 func (e *Engine) cleanup(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -3,8 +3,10 @@ package rollout
 import (
 	"context"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
@@ -20,15 +22,43 @@ type fenced struct {
 	Cluster
 	engine                 *Engine
 	namespace, application string
+
+	// lately says that a Lease which was renewed lately need not be looked at:
+	// nobody can have taken it for dead since.
+	lately bool
 }
 
 // router moves an application's address, as long as its Lease is ours.
 func (e *Engine) router(c Cluster, service traffic.ServiceSpec, force bool) *traffic.Service {
-	return traffic.NewService(fenced{c, e, service.Namespace, service.Application}, c.View(service.Namespace), service, force)
+	return traffic.NewService(fenced{c, e, service.Namespace, service.Application, false}, c.View(service.Namespace), service, force)
+}
+
+// under is a cluster for what is done while the application's Lease is ours.
+func (e *Engine) under(c Cluster, namespace, application string) Cluster {
+	if f, ok := c.(fenced); ok && f.namespace == namespace && f.application == application {
+		return c
+	}
+	return fenced{c, e, namespace, application, true}
 }
 
 func (f fenced) ours(ctx context.Context) error {
+	t := f.engine.tenureOf(key(f.Cluster, f.namespace, f.application))
+	if t != nil {
+		if lost := t.lost.Load(); lost != nil {
+			return lost
+		}
+		if f.lately && since(*t.seen.Load()) < f.engine.surely() {
+			return nil
+		}
+	}
 	return f.engine.holds(ctx, f.Cluster, f.namespace, f.application)
+}
+
+func (f fenced) Create(ctx context.Context, obj Object) error {
+	if err := f.ours(ctx); err != nil {
+		return err
+	}
+	return f.Cluster.Create(ctx, obj)
 }
 
 func (f fenced) Apply(ctx context.Context, obj Object, force bool) error {
@@ -50,4 +80,25 @@ func (f fenced) Delete(ctx context.Context, obj Object, propagation metav1.Delet
 		return err
 	}
 	return f.Cluster.Delete(ctx, obj, propagation)
+}
+
+func (f fenced) Scale(ctx context.Context, d *appsv1.Deployment, replicas int32, force bool) (*appsv1.Deployment, error) {
+	if err := f.ours(ctx); err != nil {
+		return nil, err
+	}
+	return f.Cluster.Scale(ctx, d, replicas, force)
+}
+
+func (f fenced) Mark(ctx context.Context, obj Object, labels map[string]string) {
+	if f.ours(ctx) == nil {
+		f.Cluster.Mark(ctx, obj, labels)
+	}
+}
+
+// Tell says nothing about what is somebody else's to tell. What is known is
+// enough for an Event.
+func (f fenced) Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
+	if t := f.engine.tenureOf(key(f.Cluster, f.namespace, f.application)); t == nil || t.lost.Load() == nil {
+		f.Cluster.Tell(ctx, regarding, reason, note, warning)
+	}
 }

@@ -100,7 +100,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	defer cancel()
 	w := e.waitFor(c, t, applied)
 	err := await(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
-	if err == nil || interrupted(ctx) {
+	if err == nil || calledOff(ctx) {
 		return err
 	}
 	return e.startError(ctx, c, t, applied, w.verdict, w.found, err)

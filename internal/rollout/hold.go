@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,7 +25,7 @@ func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.
 	})
 	claims = made(claims)
 	if err != nil {
-		return nil, errors.Join(err, asError(e.giveBackAll(ctx, claims)))
+		return nil, told(err, e.giveBackAll(ctx, claims)...)
 	}
 	return claims, nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// ErrLockLost is the cause of a context whose Lease somebody else has taken.
+// ErrLockLost is what every LockLostError is.
 var ErrLockLost = errors.New("another process took the application's Lease over, because it saw no sign of life from this one")
 
 // LockedError says who holds an application's Lease when waiting for it ended.
@@ -57,6 +57,10 @@ func scopesOf(clusters []Cluster, namespace, application string) []scope {
 
 func (s scope) key() string { return key(s.cluster, s.namespace, s.application) }
 
+func (s scope) lostTo(holder string) *LockLostError {
+	return &LockLostError{Cluster: s.cluster.Name(), Namespace: s.namespace, Application: s.application, Holder: holder}
+}
+
 // locked runs f while this process holds the application's Lease on every
 // cluster.
 func (e *Engine) locked(ctx context.Context, clusters []Cluster, namespace, application string, f func(context.Context, *held) error) error {
@@ -92,7 +96,11 @@ func (e *Engine) lockedAll(ctx context.Context, scopes []scope, f func(context.C
 		free := h.add(s, unlock)
 		unlocks = append(unlocks, func() { free(false) })
 	}
-	return f(ctx, h)
+	err := f(ctx, h)
+	if lost := leaseLost(ctx, nil); lost != nil && err != nil && !errors.Is(err, ErrLockLost) {
+		return lost // every other error follows from that
+	}
+	return err
 }
 
 // sight is a held Lease as it was first seen like that, and when.
@@ -183,24 +191,27 @@ func (e *Engine) lock(ctx context.Context, lost context.CancelCauseFunc, s scope
 	if err != nil {
 		return nil, err
 	}
-	lease, err := e.acquire(ctx, s, seen, waits)
+	t := &tenure{end: lost}
+	lease, err := e.acquire(ctx, s, seen, t, waits)
 	if err != nil {
 		free()
 		return nil, err
 	}
+	e.hasTenure(s.key(), t)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	wg.Go(func() { e.renew(renewing, lost, s.cluster, lease) })
+	wg.Go(func() { e.renew(renewing, t, s, lease) })
 	return func(last bool) {
 		stop()
 		wg.Wait()
+		e.hasTenure(s.key(), nil)
 		limit := e.timing.Cleanup
 		if last && ctx.Err() == nil {
 			limit = e.timing.Settle // one that stays does expire, but nobody would come for it
 		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		letGo(clean, s.cluster, lease, last)
+		letGo(clean, bare(s.cluster), lease, last)
 		free()
 	}, nil
 }
@@ -225,7 +236,7 @@ func (e *Engine) lockHere(ctx context.Context, k string) (free func(), err error
 // acquire takes the Lease when it is free, or when its renewTime has not
 // changed for its duration on our own clock, since it was first seen. waits is
 // called where it is neither.
-func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()) (*coordinationv1.Lease, error) {
+func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, t *tenure, waits func()) (*coordinationv1.Lease, error) {
 	c, namespace, application := s.cluster, s.namespace, s.application
 	began := time.Now()
 	locked := func(err error) error {
@@ -240,6 +251,7 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()
 		switch {
 		case apierrors.IsNotFound(err):
 			lease = e.newLease(namespace, application)
+			t.shown(time.Now())
 			if err = c.Create(ctx, lease); err == nil {
 				return lease, nil
 			}
@@ -260,6 +272,7 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, waits func()
 		}
 		if deref(lease.Spec.HolderIdentity) == "" || time.Since(seen.since) >= e.expiryOf(lease) {
 			e.hold(lease)
+			t.shown(time.Now())
 			if err = c.Update(ctx, lease); err == nil {
 				return lease, nil
 			}
@@ -291,15 +304,20 @@ func (e *Engine) newLease(namespace, application string) *coordinationv1.Lease {
 // identity is this process as the holder of a Lease.
 func (e *Engine) identity() string { return e.holder + " (" + e.run + ")" }
 
-// holds fails with ErrLockLost unless the application's Lease is ours. It is
-// asked where a write found something changed that only the holder changes.
+// holds fails with a *LockLostError unless the application's Lease is ours: what
+// runs under it ends then. It is asked between a look and the write that was
+// decided on it.
 func (e *Engine) holds(ctx context.Context, c Cluster, namespace, application string) error {
 	lease := &coordinationv1.Lease{}
 	err := c.Get(ctx, namespace, release.MainName(application), lease)
-	if apierrors.IsNotFound(err) || err == nil && deref(lease.Spec.HolderIdentity) != e.identity() {
-		return ErrLockLost
+	if !apierrors.IsNotFound(err) && (err != nil || deref(lease.Spec.HolderIdentity) == e.identity()) {
+		return err
 	}
-	return err
+	lost := &LockLostError{Cluster: c.Name(), Namespace: namespace, Application: application, Holder: deref(lease.Spec.HolderIdentity)}
+	if t := e.tenureOf(key(c, namespace, application)); t != nil {
+		t.lose(lost)
+	}
+	return lost
 }
 
 // hold writes us down as the holder. The times are for people.
@@ -324,10 +342,15 @@ func (e *Engine) expiryOf(lease *coordinationv1.Lease) time.Duration {
 
 // renew keeps the Lease until stopped. A server that cannot be reached is not
 // yet a loss: only another holder is.
-func (e *Engine) renew(ctx context.Context, lost context.CancelCauseFunc, c Cluster, lease *coordinationv1.Lease) {
+func (e *Engine) renew(ctx context.Context, t *tenure, s scope, lease *coordinationv1.Lease) {
+	c := bare(s.cluster)
 	for pause(ctx, e.timing.Beat) == nil {
 		e.hold(lease)
+		sent := time.Now()
 		err := c.Update(ctx, lease)
+		if err == nil {
+			t.shown(sent)
+		}
 		if release.ReadAgain(err) { // somebody's label, or another holder
 			live := &coordinationv1.Lease{}
 			if err = c.Get(ctx, lease.Namespace, lease.Name, live); err == nil && deref(live.Spec.HolderIdentity) == e.identity() {
@@ -335,12 +358,12 @@ func (e *Engine) renew(ctx context.Context, lost context.CancelCauseFunc, c Clus
 				continue
 			}
 			if err == nil {
-				lost(ErrLockLost)
+				t.lose(s.lostTo(deref(live.Spec.HolderIdentity)))
 				return
 			}
 		}
 		if apierrors.IsNotFound(err) {
-			lost(ErrLockLost)
+			t.lose(s.lostTo(""))
 			return
 		}
 	}

@@ -143,6 +143,14 @@ func tookMainOver(c Cluster, id string, main release.Main, group string) Notice 
 	}
 }
 
+func movedMeanwhile(c Cluster, id, was, from, to string) Notice {
+	return Notice{
+		Summary: "Main deployment was moved by somebody else",
+		Detail: fmt.Sprintf("The traffic of %s on cluster %q was on %s when this change was planned, or when that was last written down, and on %s when it was made. "+
+			"It is moved to %s, as planned. %s is kept beyond keep_previous.count until the next promotion, so that going back to it stays possible.", id, c.Name(), was, from, to, was),
+	}
+}
+
 func notCollected(c Cluster, name, why string) Notice {
 	return Notice{
 		Summary: "An old deployment was left running",

@@ -46,6 +46,11 @@ type PromoteRequest struct {
 	// what a user wants.
 	Found map[string]string
 
+	// Planned, where set, is by cluster the release that had the traffic when the
+	// change was planned. Where somebody has moved it since, that one is kept, and
+	// a notice says so.
+	Planned map[string]string
+
 	// Progress, where set, is told what happens, in short lines. It may be called
 	// from several goroutines at once.
 	Progress func(string)
@@ -83,6 +88,10 @@ type Promoted struct {
 func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, error) {
 	p := e.NewPromotion(req)
 	err := e.Together(ctx, []*Promotion{p}, p.run)
+	if lost := Lost(ctx, err); lost != nil {
+		p.lostIt(ctx)
+		err = lost
+	}
 	if err != nil {
 		p.done.Reason = reasonOf(err)
 	}

@@ -121,6 +121,9 @@ func (p *Promotion) leave(ctx context.Context, s *side, cause error) error {
 	if errors.As(cause, &unwatched) {
 		return cause
 	}
+	if leaseLost(ctx, cause) != nil {
+		return cause
+	}
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	if s.hasMoved() {

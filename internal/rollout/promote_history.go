@@ -62,6 +62,10 @@ func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 }
 
 func (p *Promotion) neverBeganOn(ctx, clean context.Context, s *side, cause error) {
+	if leaseLost(ctx, cause) != nil {
+		s.status = release.MainFailed
+		return // the history is whoever's who has the Lease
+	}
 	if refused := new(release.TakenBackError); errors.As(cause, &refused) {
 		s.status = release.MainRolledBack
 		return // it is in the history why

@@ -3,13 +3,16 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -83,6 +86,7 @@ type side struct {
 	returns bool   // a promotion that was going back was cut off
 	resumed bool   // a promotion that we go on with has moved it
 	touched bool   // the switch may have been written
+	made    bool   // this promotion has made the address, or is about to: it was not there
 	renamed string // the address's former name, to be removed at the end
 	version string // of the release, where known
 	health  release.Health
@@ -92,6 +96,9 @@ type side struct {
 	err     error // what went wrong here
 	status  release.MainStatus
 	split   release.Split // who gets the traffic, as last seen
+
+	found  *corev1.Service // the address as it was when we came; nil: there was none
+	spared []string        // stay although somebody has moved the traffic away from them
 
 	entry *release.Entry // of the history; nil where no traffic moves
 	story story          // what Events tell of it
@@ -128,7 +135,7 @@ func (p *Promotion) reached() []Cluster {
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	e, req := p.engine, p.req
-	s := &side{cluster: c, router: e.router(c, req.Service, req.TakeBack)}
+	s := &side{cluster: e.under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
 	main, live, err := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 	if err != nil {
 		return nil, err
@@ -141,6 +148,8 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 		main = &release.Main{Schema: release.MainSchema}
 	}
 	s.live, s.seen, s.before, s.main, s.split = live, *main, *main, *main, split
+	s.found = s.router.Found()
+	s.made = s.found == nil
 	if err := p.adopt(ctx, s); err != nil {
 		return nil, err
 	}
@@ -153,6 +162,11 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	var there bool
 	s.from, there = split.Stable()
 	s.there = there && s.from == req.To
+	if there && !s.there && s.from != main.Deployment {
+		if there, err = e.isRelease(ctx, c, release.ID{Namespace: req.Service.Namespace, Name: s.from}, req.Service.Application); err != nil {
+			return nil, err
+		}
+	}
 	if !there {
 		s.from = main.Deployment
 	}
@@ -160,9 +174,51 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 		return nil, err
 	}
 	s.moves = !s.there || main.Deployment != req.To
+	p.movedMeanwhile(s)
 	p.goOn(s)
 	p.begin(ctx, s)
 	return s, p.mayTouch(s)
+}
+
+// isRelease says that a name which a selector has is one of the application's
+// releases: it has a record, or at least a workload. What has neither is a typo
+// in the selector, and was never main.
+func (e *Engine) isRelease(ctx context.Context, c Cluster, id release.ID, application string) (bool, error) {
+	_, _, err := e.liveRecord(ctx, c, id, application)
+	switch {
+	case err == nil:
+		return true, nil
+	case release.IsForeign(err):
+		return false, nil
+	case !apierrors.IsNotFound(err):
+		return false, err
+	}
+	d, err := e.liveWorkload(ctx, c, id, application)
+	if release.IsForeign(err) {
+		return false, nil
+	}
+	return d != nil, err
+}
+
+// movedMeanwhile finds out that somebody has moved the traffic of what is being
+// moved, since it was planned or since it was written down: what was main then
+// stays, and who planned it is told.
+func (p *Promotion) movedMeanwhile(s *side) {
+	if p.req.Found != nil || s.seen.Checkpoint != nil || s.from == "" || s.from == p.req.To || s.seen.Deployment == p.req.To {
+		return
+	}
+	was, planned := p.req.Planned[s.cluster.Name()]
+	if !planned {
+		was = s.seen.Deployment
+	}
+	for _, name := range []string{s.seen.Deployment, was} {
+		if name != "" && name != s.from && name != p.req.To && !slices.Contains(s.spared, name) {
+			s.spared = append(s.spared, name)
+		}
+	}
+	if was != "" && was != s.from {
+		p.tell(movedMeanwhile(s.cluster, p.req.Service.Namespace+"/"+p.req.Service.Application, was, s.from, p.req.To))
+	}
 }
 
 // goOn takes up a promotion that was cut off while it could still go back: what
@@ -170,6 +226,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 func (p *Promotion) goOn(s *side) {
 	cp := s.main.Checkpoint
 	open := cp != nil && cp.To == p.req.To && cp.Before != nil && p.req.Found == nil
+	if cp != nil && cp.To == p.req.To {
+		s.made = s.made || cp.Made
+	}
 	switch breach := s.main.Breach; {
 	case open && cp.Step == release.MainRollingBack && (breach == nil || breach.To != p.req.To || breach.Refuses(p.req.To, p.req.RetryToken)):
 		s.from, s.before, s.moves, s.returns, s.touched = cp.From, *cp.Before, true, true, true
@@ -271,7 +330,7 @@ func (p *Promotion) Finalize(ctx context.Context) error {
 // checkpoint writes down what is about to happen, before it does.
 func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainStatus, entries ...release.Entry) error {
 	s.begun, s.status = true, step
-	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed}
+	s.main.Checkpoint = &release.Checkpoint{From: s.from, To: p.req.To, Step: step, Holder: p.engine.holder, OldService: s.renamed, Made: s.made}
 	if s.moves && (p.req.reversible() || s.returns) {
 		s.main.Checkpoint.Before = s.before.AsBefore()
 	}
@@ -291,14 +350,35 @@ func (p *Promotion) save(ctx context.Context, s *side, entries ...release.Entry)
 
 // switchTo moves the address and returns when the data plane has it.
 func (p *Promotion) switchTo(ctx context.Context, s *side) error {
-	s.touched = true
 	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
 	p.step(ctx, s, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", orNone(s.from), p.req.To))
-	if err := p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace); err != nil {
+	err := p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
+	s.touched = s.touched || s.router.Applied() != nil || !p.refused(ctx, s, err)
+	if err != nil {
 		return err
 	}
 	s.split = release.Split{p.req.To: 100}
 	return nil
+}
+
+// refused says that a switch has touched nothing: it was answered with no, and
+// the address leads where it led before.
+func (p *Promotion) refused(ctx context.Context, s *side, err error) bool {
+	if leaseLost(ctx, err) != nil {
+		return true
+	}
+	var status apierrors.APIStatus
+	if ctx.Err() != nil || !errors.As(err, &status) {
+		return false
+	}
+	if code := status.Status().Code; code < http.StatusBadRequest || code >= http.StatusInternalServerError {
+		return false
+	}
+	if _, err := s.router.Observe(ctx); err != nil { // an earlier attempt may have come through
+		return false
+	}
+	now := s.router.Found()
+	return now == nil && s.found == nil || now != nil && s.found != nil && now.UID == s.found.UID && maps.Equal(now.Spec.Selector, s.found.Spec.Selector)
 }
 
 func (e *Engine) ensure(ctx context.Context, s *side, to, namespace string) error {
@@ -325,6 +405,14 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 	if s.main.Deployment != p.req.To || s.main.PromotedAt.IsZero() {
 		s.main = s.main.Promoted(p.req.To)
 		s.main.PromotedAt = time.Now().UTC().Truncate(time.Second)
+	}
+	if s.moves {
+		s.main.Spared = nil
+		for _, name := range s.spared {
+			if slices.Contains(s.main.Previous, name) {
+				s.main.Spared = append(s.main.Spared, name)
+			}
+		}
 	}
 	s.main = s.main.Noted(s.cluster.Now())
 	if breach := s.main.Breach; s.moves || breach != nil && breach.To == p.req.To {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -50,6 +52,7 @@ type claim struct {
 	live   *corev1.ConfigMap
 	record release.Record
 	abort  context.CancelCauseFunc // ends the operation; nil where nobody may
+	own    ownership
 
 	stop func() // ends the heartbeat
 }
@@ -80,9 +83,11 @@ func (cl *claim) create(ctx context.Context) error {
 	if err := cl.fill(cl.live); err != nil {
 		return err
 	}
-	if err := cl.cluster.Create(ctx, cl.live); err != nil {
+	sent := time.Now()
+	if err := cl.beneath().Create(ctx, cl.live); err != nil {
 		return err
 	}
+	cl.own.seen = sent
 	cl.beat(ctx)
 	return nil
 }
@@ -121,9 +126,11 @@ func (cl *claim) write(ctx context.Context) error {
 		if err := cl.fill(next); err != nil {
 			return err
 		}
-		err := cl.cluster.Update(ctx, next)
+		sent := time.Now()
+		cl.own.tried = append(cl.own.tried, next.Data) // it may be written although its reply is lost
+		err := cl.beneath().Update(ctx, next)
 		if err == nil {
-			cl.live = next
+			cl.live, cl.own.seen, cl.own.tried = next, sent, nil
 			return nil
 		}
 		if cl.live, err = unchanged(ctx, cl.cluster, cl.live, err); err != nil {
@@ -150,25 +157,41 @@ func unchanged(ctx context.Context, c Cluster, seen *corev1.ConfigMap, conflict 
 }
 
 // update changes the record while the claim is held. Another writer's conflict
-// is read again; another owner's token ends it.
+// is read again; who finds another owner's token, or another run at work, has
+// lost the claim, and everything that is done for it ends.
 func (cl *claim) update(ctx context.Context, change func(*release.Record)) error {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	if cl.own.lost != nil {
+		return cl.own.lost
+	}
+	before := cl.record
+	kept := false
+	defer func() {
+		if !kept {
+			cl.record = before // what could not be written is not so
+		}
+	}()
 	for {
 		change(&cl.record)
 		err := cl.write(ctx)
+		if apierrors.IsNotFound(err) {
+			return cl.lose(&release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Gone: true})
+		}
 		if !release.ReadAgain(err) {
+			kept = err == nil
 			return err
 		}
 		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
+		if apierrors.IsNotFound(err) {
+			return cl.lose(&release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Gone: true})
+		}
 		if err != nil {
 			return err
 		}
-		if record.Owner != cl.owner {
-			return lost(staleDeployment(cl.cluster, cl.target.id, record.Holder))
-		}
-		if record.Run != "" && record.Run != cl.engine.run {
-			return &release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Holder: record.Holder}
+		ours := slices.ContainsFunc(cl.own.tried, func(data map[string]string) bool { return maps.Equal(data, live.Data) })
+		if !ours && (record.Owner != cl.owner || record.Run != cl.engine.run) {
+			return cl.lose(&release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Holder: record.Holder, Claimed: record.Owner != cl.owner})
 		}
 		cl.live = live
 		cl.record.CancelRequested = record.CancelRequested
@@ -178,11 +201,14 @@ func (cl *claim) update(ctx context.Context, change func(*release.Record)) error
 
 // beat shows that we live, until stop.
 func (cl *claim) beat(ctx context.Context) {
+	cl.own.held.Store(true)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for pause(ctx, cl.engine.timing.Beat) == nil {
-			_ = cl.update(ctx, func(r *release.Record) { r.Beat++ })
+			if Lost(ctx, cl.confirm(ctx)) != nil {
+				return
+			}
 		}
 	})
 	cl.stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
@@ -196,6 +222,7 @@ func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error
 		r.Run, r.Holder, r.CancelRequested, r.Entry, r.Operation = "", "", "", "", ""
 	})
 	if cl.written = err == nil; cl.written {
+		cl.own.held.Store(false)
 		mark(ctx, cl.cluster, cl.applied, &cl.record)
 	}
 	cl.story.end(ctx)
@@ -218,6 +245,7 @@ func (cl *claim) giveBack(ctx context.Context) error {
 		r.Run, r.Holder, r.Entry, r.Operation = "", "", "", ""
 	})
 	cl.written = err == nil
+	cl.own.held.Store(err != nil)
 	return err
 }
 
@@ -225,9 +253,16 @@ func (cl *claim) giveBack(ctx context.Context) error {
 // been written although stop cut it off: then there is a newer one to delete.
 func (cl *claim) forget(ctx context.Context) error {
 	cl.stop()
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.own.lost != nil {
+		return cl.own.lost
+	}
 	for {
-		err := cl.cluster.Delete(ctx, cl.live, metav1.DeletePropagationBackground)
+		// The application's Lease may have gone before, with the last of it.
+		err := bare(cl.cluster).Delete(ctx, cl.live, metav1.DeletePropagationBackground)
 		if !release.ReadAgain(err) {
+			cl.own.held.Store(err != nil)
 			return err
 		}
 		live, record, err := cl.engine.liveRecord(ctx, cl.cluster, cl.target.id, cl.target.application())
@@ -235,7 +270,7 @@ func (cl *claim) forget(ctx context.Context) error {
 			return ignoreNotFound(err)
 		}
 		if record.Owner != cl.owner || record.Run != cl.engine.run {
-			return staleDeployment(cl.cluster, cl.target.id, record.Holder)
+			return cl.lose(&release.TakenOverError{Cluster: cl.cluster.Name(), ID: cl.target.id, Holder: record.Holder, Claimed: record.Owner != cl.owner})
 		}
 		cl.live = live
 	}

@@ -10,7 +10,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -99,17 +98,21 @@ func (e *Engine) awaitRestarted(ctx context.Context, cl *claim, applied *appsv1.
 // awaitNoneEnding waits until no pod of the release is on its way out. New pods
 // have taken over by then, so that this fails nothing: what has not ended when its
 // grace period, and a margin, are over, or when the operation's time is nearly up,
-// is told of and left to end by itself.
+// is told of and left to end by itself. Only pods that cannot be listed fail it.
 func (e *Engine) awaitNoneEnding(ctx context.Context, cl *claim) error {
 	c, id := cl.cluster, cl.target.id
 	waiting, cancel := e.nearlyUntil(ctx)
 	defer cancel()
 	view := c.View(id.Namespace)
 	var left []string
+	var unread unlisted
 	err := await(waiting, view, func() (bool, time.Duration, error) {
 		pods, err := view.List(waiting, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
-		if err != nil && !apierrors.IsForbidden(err) {
-			return false, lookAgain, nil // they may be there
+		if err != nil && waiting.Err() != nil {
+			return false, 0, err
+		}
+		if again, err := unread.judge(e, err); again > 0 || err != nil {
+			return false, again, err // they may be there
 		}
 		left = nil
 		again := time.Duration(0) // until the last of them should be gone
@@ -122,7 +125,7 @@ func (e *Engine) awaitNoneEnding(ctx context.Context, cl *claim) error {
 		}
 		return again <= 0, again, nil
 	})
-	if err != nil && (waiting.Err() == nil || ctx.Err() != nil) {
+	if err != nil && (waiting.Err() == nil || ctx.Err() != nil || !unread.since.IsZero()) {
 		return err
 	}
 	if len(left) > 0 {

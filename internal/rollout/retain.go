@@ -76,13 +76,23 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	}
 	// Since the record says stopping, nobody makes it main any more.
 	if err := e.holds(ctx, c, id.Namespace, application); err != nil {
+		// Whoever has the Lease may have made it main before that was written, and
+		// nothing has been done to it: the record must not say otherwise.
+		cl.cluster = guarded{bare(c), cl}
 		clean, cancel := e.cleanup(ctx)
 		defer cancel()
 		return errors.Join(err, cl.giveBack(clean))
 	}
-	applied, err := e.rescale(ctx, cl)
+	cl.strictly()
+	bound, unbind := cl.bound(ctx)
+	defer unbind()
+	applied, err := e.rescale(bound, cl)
 	if err == nil {
-		err = e.awaitStopped(ctx, cl, applied)
+		err = e.awaitStopped(bound, cl, applied)
+	}
+	if err = cl.orLost(err); Lost(ctx, err) != nil {
+		cl.stop()
+		return err
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
@@ -114,9 +124,15 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 		return err
 	}
 	cl.measureFrom(ctx)
-	applied, err := e.rescale(ctx, cl)
+	bound, unbind := cl.bound(ctx)
+	defer unbind()
+	applied, err := e.rescale(bound, cl)
 	if err == nil {
-		err = e.awaitStarted(ctx, cl, applied)
+		err = e.awaitStarted(bound, cl, applied)
+	}
+	if err = cl.orLost(err); Lost(ctx, err) != nil {
+		cl.stop()
+		return err
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
@@ -124,6 +140,7 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	}
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
+	cl.strictly()
 	scaledDown := e.stopIdleHeld(clean, cl)
 	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
 		r.Status, r.Reason = release.StatusStopping, reasonOf(err)

@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
@@ -31,7 +32,9 @@ type roll struct {
 
 	failure *StartError // why new pods did not become healthy, where that is what happened
 	kept    int         // how many of pods were never touched
-	err     error       // why it could not go back, or is not whole again
+	// uncounted: it cannot be told how many.
+	uncounted bool
+	err       error // why it could not go back, or is not whole again
 }
 
 func (t target) inPlace() bool { return t.spec.Strategy.InPlace() }
@@ -62,7 +65,9 @@ func (e *Engine) beginRoll(ctx context.Context, cl *claim) error {
 	}
 	if cl.goesBack() {
 		cl.roll.version = cl.roll.good.Annotations[release.AnnotationVersion]
-		cl.roll.pods = e.podsOf(ctx, c, t.id, was)
+		if cl.roll.pods, err = e.podsOf(ctx, c, t.id, was); err != nil {
+			return err
+		}
 	}
 	return cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
 }
@@ -105,15 +110,18 @@ func (e *Engine) lastGood(ctx context.Context, cl *claim, live *appsv1.Deploymen
 
 // podsOf are the release's pods with this content that are not about to go.
 // Where pods may not be listed, there are none.
-func (e *Engine) podsOf(ctx context.Context, c Cluster, id release.ID, hash string) []types.UID {
+func (e *Engine) podsOf(ctx context.Context, c Cluster, id release.ID, hash string) ([]types.UID, error) {
 	var uids []types.UID
-	pods, _ := c.View(id.Namespace).List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
+	pods, err := c.View(id.Namespace).List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
+	if err != nil && !apierrors.IsForbidden(err) {
+		return nil, err
+	}
 	for _, pod := range pods {
 		if pod.GetDeletionTimestamp() == nil && pod.GetAnnotations()[release.AnnotationContentHash] == hash {
 			uids = append(uids, pod.GetUID())
 		}
 	}
-	return uids
+	return uids, nil
 }
 
 // awaitRolled waits until every pod has the new content and is ready, and the
@@ -204,7 +212,8 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 		verdict = health.Compute(in)
 		return verdict.State == health.Healthy || hurry && verdict.Ready > 0 && verdict.Ready >= verdict.Want, 0, nil
 	})
-	still := e.podsOf(ctx, cl.cluster, former.id, cl.roll.hash)
+	still, unread := e.podsOf(ctx, cl.cluster, former.id, cl.roll.hash)
+	cl.roll.uncounted = unread != nil
 	for _, uid := range cl.roll.pods {
 		if slices.Contains(still, uid) {
 			cl.roll.kept++
@@ -261,6 +270,8 @@ func (cl *claim) outcome() string {
 	switch {
 	case r.err != nil:
 		return where + ": " + health.Redact(r.err.Error()) + "; the next apply goes on"
+	case r.uncounted:
+		return fmt.Sprintf("%s is back at version %s", where, r.version)
 	case gone == 0:
 		return fmt.Sprintf("%s is back at version %s, whose pods were never touched", where, r.version)
 	default:
@@ -320,7 +331,9 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 		return false, nil
 	}
 	cl.roll.version = cl.roll.good.Annotations[release.AnnotationVersion]
-	cl.roll.pods = e.podsOf(ctx, c, req.ID, record.Hash)
+	if cl.roll.pods, err = e.podsOf(ctx, c, req.ID, record.Hash); err != nil {
+		return false, err
+	}
 	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
 	cl.record.Entry, cl.does = entryOf(record), release.OperationCancel
 	cl.record.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
@@ -329,12 +342,13 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 		return false, err
 	}
 	cl.beat(ctx)
+	cl.strictly()
 	req.tell("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	err = e.takeBackRoll(clean, cl, "", func(*release.Record) {})
 	entry := cl.entry(ctx, err)
 	entry.Reason = cmp.Or(entry.Reason, "whoever was changing it is gone")
-	e.remember(clean, c, req.ID.Namespace, application, entry)
+	e.remember(clean, cl.cluster, req.ID.Namespace, application, entry)
 	return true, err
 }

@@ -14,6 +14,10 @@ import (
 // was. The result is cause, with what else went wrong. What has been committed
 // goes back only to what can take it: otherwise it stays where it is, everywhere.
 func (p *Promotion) Back(ctx context.Context, cause error) error {
+	if lost := leaseLost(ctx, cause); lost != nil {
+		p.lostIt(ctx)
+		return lost // what becomes of the traffic is up to whoever has the Lease
+	}
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	sides := slices.DeleteFunc(slices.Clone(p.sides), func(s *side) bool { return s.back })
@@ -26,9 +30,9 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 	_, err := onAll(sides, func(s *side) (struct{}, error) {
 		return struct{}{}, p.rollBackSide(ctx, clean, s, cause)
 	})
-	if errors.Is(err, ErrLockLost) {
-		p.done.Status = release.MainFailed
-		return errors.Join(cause, err) // what becomes of the traffic is up to whoever has the Lease
+	if lost := leaseLost(clean, err); lost != nil {
+		p.lostIt(ctx)
+		return errors.Join(cause, lost)
 	}
 	if err != nil {
 		p.done.Status = release.MainFailed
@@ -36,6 +40,19 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 	}
 	sayTraffic(cause, "back where it was")
 	return cause
+}
+
+// lostIt says, as far as it can be seen, where the traffic is that somebody else
+// has taken over.
+func (p *Promotion) lostIt(ctx context.Context) {
+	clean, cancel := p.engine.cleanup(ctx)
+	defer cancel()
+	p.done.Status, p.done.Moved = release.MainFailed, false
+	_, _ = onAll(p.sides, func(s *side) (struct{}, error) {
+		s.status = release.MainFailed
+		p.see(clean, s)
+		return struct{}{}, nil
+	})
 }
 
 func wentWrongToo(err error) error {
@@ -68,7 +85,11 @@ func (p *Promotion) rollBackSide(ctx, clean context.Context, s *side, cause erro
 	committed := s.hasMoved()
 	s.breach(p, cause)
 	if committed && !s.returns {
-		_ = p.checkpoint(clean, s, release.MainRollingBack) // it goes back in any case
+		var changed *release.PointerChangedError
+		if err := p.checkpoint(clean, s, release.MainRollingBack); Lost(clean, err) != nil || errors.As(err, &changed) {
+			s.status, s.err = release.MainFailed, errors.Join(s.err, err)
+			return err
+		} // after any other error it goes back all the same
 	}
 	err := p.returnSide(ctx, clean, s, cause, committed)
 	if s.status = release.MainRolledBack; err != nil {
@@ -90,7 +111,7 @@ func (p *Promotion) returnSide(ctx, clean context.Context, s *side, cause error,
 	if s.live == nil {
 		return nil
 	}
-	if s.from == "" { // nothing was main before, even where a commit was under way whose reply was lost
+	if s.from == "" && s.before.Deployment == "" { // nothing was main before, even where a commit was under way whose reply was lost
 		return p.engine.dropMain(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.live, entries...)
 	}
 	s.restore()
@@ -108,7 +129,7 @@ func (s *side) restore() {
 		main = main.Keeping(s.before.Keep())
 		main.Drain = s.before.Drain
 	}
-	if main.Deployment != s.from { // somebody's unfinished work, or a ConfigMap that was lost
+	if s.from != "" && main.Deployment != s.from { // somebody's unfinished work, or a ConfigMap that was lost
 		main = main.Promoted(s.from).Noted(s.cluster.Now())
 	}
 	if s.renamed != "" {
@@ -145,8 +166,14 @@ func (p *Promotion) switchBack(ctx context.Context, s *side) (moved bool, err er
 	if !s.touched || s.there && (!s.moves || s.from == p.req.To) {
 		return false, nil
 	}
-	if s.from == "" || s.renamed != "" {
-		return false, s.router.Remove(ctx) // the address is new; a former one was not touched
+	switch {
+	case s.from != "" && s.renamed == "":
+	case s.made || p.req.Service.Adopt:
+		return false, s.router.Remove(ctx) // the address is new, or handed back; a former one was not touched
+	case s.found != nil: // it was there, and led to nothing that is known
+		return true, s.router.Reselect(ctx, s.found.Spec.Selector)
+	default:
+		return false, nil
 	}
 	split, err := s.router.Observe(ctx)
 	if err != nil {

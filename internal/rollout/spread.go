@@ -30,7 +30,8 @@ type spread struct {
 	kept   []*claim // what is in our state already
 	added  []*claim
 	failed []failure // that the others do not end for
-	undone []Notice  // what putting single clusters in order could not do
+
+	unclean []error // what could not be put in order where it has failed
 }
 
 // failure is one cluster's, while the others go on.
@@ -89,11 +90,11 @@ func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, t
 		switch {
 		case errs[i] == nil:
 			*into = append(*into, cl)
-		case s.continues() && !interrupted(ctx):
+		case s.continues() && !calledOff(ctx):
 			s.failed = append(s.failed, failure{cluster: sorted[i].Name(), err: errs[i]})
 		}
 	}
-	if !s.continues() || interrupted(ctx) {
+	if !s.continues() || calledOff(ctx) {
 		return err
 	}
 	return s.verdict()
@@ -148,7 +149,7 @@ func (s *spread) reachBatch(ctx context.Context, batch []*claim, may takeBack) e
 	if !s.continues() {
 		return s.engine.reach(ctx, batch, may)
 	}
-	return s.each(ctx, batch, func(cl *claim) error { return s.engine.reach(ctx, []*claim{cl}, may) })
+	return s.each(ctx, batch, func(ctx context.Context, cl *claim) error { return s.engine.reach(ctx, []*claim{cl}, may) })
 }
 
 // bake watches what has been reached for as long as the rollout asks, before
@@ -161,32 +162,34 @@ func (s *spread) bake(ctx context.Context, reached []*claim) error {
 	if !s.continues() {
 		return allOrNone(ctx, reached, watch)
 	}
-	return s.each(ctx, reached, func(cl *claim) error { return watch(ctx, cl) })
+	return s.each(ctx, reached, watch)
 }
 
 // each does something on every cluster at once, where the rollout continues:
 // what fails is left behind, and what was there before is put in order without
 // waiting for the others.
-func (s *spread) each(ctx context.Context, claims []*claim, do func(*claim) error) error {
-	errs, undone := make([]error, len(claims)), make([]*Notice, len(claims))
+func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
+	errs, unclean := make([]error, len(claims)), make([]error, len(claims))
 	_, err := onAll(indices(len(claims)), func(i int) (struct{}, error) {
-		errs[i] = do(claims[i])
-		if errs[i] != nil && !interrupted(ctx) {
+		within, done := claims[i].bound(ctx)
+		defer done()
+		errs[i] = claims[i].orLost(do(within, claims[i]))
+		if errs[i] != nil && !calledOff(ctx) {
 			claims[i].failure = errs[i]
 			if slices.Contains(s.kept, claims[i]) {
 				clean, cancel := s.engine.cleanup(ctx)
 				defer cancel()
-				undone[i] = claims[i].undone(s.engine.failKept(clean, claims[i], errs[i]))
+				unclean[i] = claims[i].undone(s.engine.failKept(clean, claims[i], errs[i]))
 			}
 		}
 		return struct{}{}, errs[i]
 	})
-	for _, n := range undone {
-		if n != nil {
-			s.undone = append(s.undone, *n)
+	for i, one := range unclean {
+		if one != nil && !errors.Is(errs[i], one) {
+			s.unclean = append(s.unclean, one)
 		}
 	}
-	if interrupted(ctx) {
+	if calledOff(ctx) {
 		return err
 	}
 	for i, cl := range claims {
@@ -202,13 +205,13 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 	if !s.continues() {
 		return s.engine.settle(ctx, s.claims(), done, began)
 	}
-	if ctx.Err() != nil && !interrupted(ctx) { // the time is up, which was the failure of others
+	if ctx.Err() != nil && !calledOff(ctx) { // the time is up, which was the failure of others
 		clean, cancel := s.engine.cleanup(ctx)
 		defer cancel()
 		ctx = clean
 	}
 	good := s.standing(s.claims())
-	err := s.each(ctx, good, func(cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
+	err := s.each(ctx, good, func(ctx context.Context, cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
 	done.overall(s.standing(good))
 	if err == nil {
 		s.engine.checkBudget(ctx, done, s.standing(good))
@@ -217,22 +220,21 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 }
 
 // letGo ends a spread that has succeeded, as far as the rollout asks: what has
-// failed on single clusters is ours, too, so that the next apply goes on there. It
-// tells what could not be put in order.
-func (s *spread) letGo(ctx context.Context) []Notice {
+// failed on single clusters is ours, too, so that the next apply goes on there.
+func (s *spread) letGo(ctx context.Context) {
 	clean, cancel := s.engine.cleanup(ctx)
 	defer cancel()
-	var claims []*claim
-	for _, f := range s.failed {
-		if f.claim != nil && !slices.Contains(s.kept, f.claim) { // else nothing was claimed, or it has been put in order already
-			claims = append(claims, f.claim)
+	errs, _ := onAll(s.failed, func(f failure) (error, error) {
+		if f.claim == nil || slices.Contains(s.kept, f.claim) {
+			return nil, nil // nothing was claimed, or it has been put in order already
 		}
-	}
-	return append(s.undone, cleanUp(claims, func(cl *claim) error {
-		i := slices.IndexFunc(s.failed, func(f failure) bool { return f.claim == cl })
-		cl.keep()
-		return s.engine.failKept(clean, cl, s.failed[i].err)
-	})...)
+		f.claim.keep()
+		if err := f.claim.undone(s.engine.failKept(clean, f.claim, f.err)); err != nil && !errors.Is(f.err, err) {
+			return err, nil
+		}
+		return nil, nil
+	})
+	s.unclean = append(s.unclean, slices.DeleteFunc(errs, func(err error) bool { return err == nil })...)
 }
 
 // keep makes what was claimed ours, whatever becomes of it.

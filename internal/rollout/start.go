@@ -27,14 +27,18 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 		cl.abortBy(abort)
 	}
 	if err == nil {
-		_, err = onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, one(ctx, cl, req) })
+		_, err = onAll(claims, func(cl *claim) (struct{}, error) {
+			ctx, done := cl.bound(ctx)
+			defer done()
+			return struct{}{}, cl.orLost(one(ctx, cl, req))
+		})
 	}
 	if err == nil {
 		err = e.settle(ctx, claims, &done, began)
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		done.Notices = e.failKeptAll(whole, claims, err)
+		err, done.Notices = tell(err, e.failKeptAll(whole, claims, err))
 		return done, err
 	}
 	for _, cl := range claims {

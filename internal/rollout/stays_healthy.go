@@ -63,7 +63,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 		cl.cameThrough(ctx, bake)
 		return nil
 	}
-	if interrupted(ctx) {
+	if calledOff(ctx) {
 		return err
 	}
 	failure := e.startError(ctx, c, t, applied, verdict, nil, err)

@@ -57,7 +57,8 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	}
 	done.Notices = append(done.Notices, e.overdue()...)
 	if err != nil {
-		done.Notices = e.failKeptAll(ctx, claims, err)
+		err, undone := tell(err, e.failKeptAll(ctx, claims, err))
+		done.Notices = append(done.Notices, undone...)
 		return done, err
 	}
 	req.tell("%s is stopped", req.ID)
@@ -67,6 +68,12 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 // haltAll scales releases to zero by apply, on all clusters or, where one of
 // them carries traffic, on none, and waits until their pods are gone.
 func (e *Engine) haltAll(ctx context.Context, claims []*claim, apply func(context.Context, *claim) (*appsv1.Deployment, error)) error {
+	ctx, done := boundAll(ctx, claims)
+	defer done()
+	return lostOf(claims, e.haltBound(ctx, claims, apply))
+}
+
+func (e *Engine) haltBound(ctx context.Context, claims []*claim, apply func(context.Context, *claim) (*appsv1.Deployment, error)) error {
 	up, applied, err := e.divide(ctx, claims)
 	if err != nil {
 		return err
@@ -154,6 +161,7 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 		return err
 	}
 	cl.halted = true
+	cl.strictly()
 	d, err := apply(ctx, cl)
 	*applied[cl] = d
 	return err
@@ -239,6 +247,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	c, t := cl.cluster, cl.target
 	view := c.View(t.id.Namespace)
 	var left []string
+	var unread unlisted
 	err := await(ctx, view, func() (bool, time.Duration, error) {
 		d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 		if err != nil {
@@ -252,7 +261,10 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 				return false, 0, nil
 			}
 		}
-		pods, _ := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: t.id.Name})
+		pods, err := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: t.id.Name})
+		if again, err := unread.judge(e, err); again > 0 || err != nil {
+			return false, again, err
+		}
 		left = nil
 		for _, pod := range pods {
 			left = append(left, pod.GetName())
@@ -264,7 +276,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 		cl.tell(ctx, release.EventStopped, t.id.Name+" has no pods any more; everything else is kept", false)
 		return nil
 	}
-	if interrupted(ctx) {
+	if calledOff(ctx) {
 		return err
 	}
 	slices.Sort(left)

@@ -70,6 +70,7 @@ func errorsOf(outcomes []Outcome) error {
 // terminateOn decides and acts on one cluster, under its Lease. A write that
 // finds the record changed decides again.
 func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateRequest, h *held) (*Notice, error) {
+	c = e.under(c, req.ID.Namespace, req.Application)
 	for {
 		live, record, err := e.liveRecord(ctx, c, req.ID, req.Application)
 		if err != nil && !apierrors.IsNotFound(err) {
@@ -112,7 +113,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			if release.ReadAgain(err) || apierrors.IsNotFound(err) {
 				continue
 			}
-			if err != nil {
+			if err != nil && Lost(ctx, err) == nil {
 				e.failedTo(ctx, c, req.ID.Namespace, req.Application, ended(ctx, entry, began, err))
 			}
 			return nil, err
@@ -182,7 +183,7 @@ func (e *Engine) rewrite(ctx context.Context, c Cluster, application string, liv
 func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, record *release.Record) *claim {
 	id := release.ID{Namespace: live.Namespace, Name: live.Name}
 	t := target{spec: release.Spec{Namespace: id.Namespace, Content: release.Content{Application: application}}, hash: record.Hash, id: id}
-	return &claim{engine: e, cluster: c, target: t, owner: record.Owner, before: record, live: live, record: *record, stop: func() {}}
+	return (&claim{engine: e, cluster: c, target: t, owner: record.Owner, before: record, live: live, record: *record, stop: func() {}}).guard()
 }
 
 // remove deletes every object of a release, its record last, and waits until
@@ -213,13 +214,17 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			return err
 		}
 		cl.beat(ctx)
-		if err := e.removeObjects(ctx, c, id, application, &cl.record); err != nil {
-			e.letRecordGo(ctx, cl, err)
-			return err
+		cl.strictly()
+		whole := ctx
+		ctx, done := cl.bound(ctx)
+		defer done()
+		if err := e.removeObjects(ctx, cl.cluster, id, application, &cl.record); err != nil {
+			err = cl.orLost(err)
+			return errors.Join(err, e.letRecordGo(whole, cl, err))
 		}
-		if _, err := e.forgetApplication(ctx, c, id.Namespace, application, id.Name, h, told); err != nil {
-			e.letRecordGo(ctx, cl, err)
-			return err
+		if _, err := e.forgetApplication(ctx, cl.cluster, id.Namespace, application, id.Name, h, told); err != nil {
+			err = cl.orLost(err)
+			return errors.Join(err, e.letRecordGo(whole, cl, err))
 		}
 		reason := release.EventCollected
 		if entry != nil {
@@ -232,6 +237,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 		})
 		return cl.forget(ctx)
 	}
+	c = fenced{c, e, id.Namespace, application, false} // there is no record that would tell whose it is
 	if err := e.removeObjects(ctx, c, id, application, &release.Record{Companions: release.Companions()}); err != nil {
 		return err
 	}
@@ -241,10 +247,14 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 
 // letRecordGo ends the heartbeat of a removal that did not finish: it stays
 // terminating, and whoever comes next need not wait for us.
-func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) {
+func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) error {
+	if Lost(ctx, cause) != nil {
+		cl.stop()
+		return nil // it is up to whoever has it now
+	}
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
-	_ = cl.finish(clean, func(r *release.Record) {
+	return cl.finish(clean, func(r *release.Record) {
 		if !interrupted(ctx) {
 			r.Status, r.Reason = release.StatusTerminateError, reasonOf(cause)
 		}

@@ -231,7 +231,13 @@ func TestCleanUpThatFailsIsTold(t *testing.T) {
 	if *l.workload("v3").Spec.Replicas == 0 {
 		t.Fatal("it was stopped under somebody else's Lease")
 	}
-	wantNotice(t, done.Notices, "Clean-up did not come to its end", l.name("v3"), "process 1 on elsewhere (bakes)", "may go on running", release.LabelDeployment+"="+l.name("v3"))
+	var left *release.LeftRunningError
+	if !errors.As(err, &left) || left.ID.Name != l.name("v3") || !strings.Contains(left.Error(), "process 1 on elsewhere (bakes)") || !strings.Contains(left.Next(), "scale deployment "+l.name("v3")) {
+		t.Errorf("it does not tell of its pods: %v", err)
+	}
+	if len(done.Notices) > 0 {
+		t.Errorf("it tells it twice: %+v", done.Notices)
+	}
 	if strings.Contains(err.Error(), "Left behind") {
 		t.Errorf("it says what became of it, which it cannot know: %v", err)
 	}
@@ -502,9 +508,9 @@ func TestALostClaimDoesNotSayThatNothingWasChanged(t *testing.T) {
 		return nil
 	})
 	l.setReady("v3", 1, corev1.ConditionTrue) // it goes on to what it writes then
-	var stale *release.StaleOwnerError
-	if err := <-ended; !errors.As(err, &stale) || !stale.Lost {
-		t.Errorf("it is %v, and told as before the run: %+v", err, stale)
+	var taken *release.TakenOverError
+	if err := <-ended; !errors.As(err, &taken) || !taken.Claimed || taken.Holder != "process 1 on elsewhere" {
+		t.Errorf("it is %v, and told as before the run: %+v", err, taken)
 	}
 }
 

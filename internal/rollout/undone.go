@@ -1,46 +1,95 @@
 package rollout
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// cleanUp does what follows a failure, on every cluster at once, and tells what it
-// could not do.
-func cleanUp(claims []*claim, do func(*claim) error) []Notice {
-	errs := make([]error, len(claims))
-	_, _ = onAll(indices(len(claims)), func(i int) (struct{}, error) {
-		errs[i] = do(claims[i])
-		return struct{}{}, nil
-	})
-	var notices []Notice
-	for i, cl := range claims {
-		if n := cl.undone(errs[i]); n != nil {
-			notices = append(notices, *n)
-		}
-	}
-	return notices
+// undoneError is what a clean-up could not do, where no pods run on for it.
+type undoneError struct {
+	cluster string
+	id      release.ID
+	err     error
 }
 
-// undone tells what a clean-up could not do; nil where there is nothing to tell:
-// what somebody else has taken over is theirs to put in order, and of a way back
-// the outcome tells.
-func (cl *claim) undone(err error) *Notice {
+func (e *undoneError) Error() string {
+	return fmt.Sprintf("What had begun of %s on cluster %q could not all be put in order, so that its pods may go on running: %v. "+
+		"The next apply of it goes on from there. To see what is there:\n  kubectl --namespace %s get deployment,pod --selector %s=%s",
+		e.id, e.cluster, e.err, e.id.Namespace, release.LabelDeployment, e.id.Name)
+}
+
+// putInOrder does something on every cluster at once, and returns each one's
+// error.
+func putInOrder(claims []*claim, do func(*claim) error) []error {
+	errs, _ := onAll(claims, func(cl *claim) (error, error) { return do(cl), nil })
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// told adds to why an operation has failed what its clean-up could not do. That
+// something is somebody else's by now is told once.
+func told(err error, unclean ...error) error {
+	for _, one := range unclean {
+		if one != nil && !errors.Is(err, one) {
+			err = errors.Join(err, one)
+		}
+	}
+	return err
+}
+
+// cleanUp does what follows a failure, on every cluster at once, and returns what
+// it could not do.
+func cleanUp(claims []*claim, do func(*claim) error) []error {
+	return putInOrder(claims, func(cl *claim) error { return cl.undone(do(cl)) })
+}
+
+// undone is what a clean-up could not do; nil where there is nothing to tell: of a
+// way back the outcome tells. That pods run on, or that the release is somebody
+// else's to put in order, says so itself.
+func (cl *claim) undone(err error) error {
+	var running *release.LeftRunningError
 	var stale *release.StaleOwnerError
-	var another *release.TakenOverError
-	if err == nil || errors.As(err, &stale) || errors.As(err, &another) || cl.goesBack() && cl.roll.err != nil {
+	switch {
+	case err == nil, cl.goesBack() && cl.roll.err != nil && cl.gone() == nil:
 		return nil
+	case Lost(context.Background(), err) != nil, errors.As(err, &stale), errors.As(err, &running):
+		return err
 	}
-	id := cl.target.id
-	return &Notice{
-		Summary: "Clean-up did not come to its end",
-		Detail: fmt.Sprintf("What had begun of %s on cluster %q could not all be put in order, so that its pods may go on running: %v. "+
-			"The next apply of it goes on from there. To see what is there:\n  kubectl --namespace %s get deployment,pod --selector %s=%s",
-			id, cl.cluster.Name(), err, id.Namespace, release.LabelDeployment, id.Name),
+	return &undoneError{cl.cluster.Name(), cl.target.id, err}
+}
+
+// tell adds to why an operation has failed which pods run on after its clean-up, and
+// who has now what was to be cleaned up. What else could not be done are notices.
+func tell(err error, unclean []error) (error, []Notice) {
+	var rest []error
+	for _, one := range unclean {
+		if undone := (*undoneError)(nil); errors.As(one, &undone) {
+			rest = append(rest, one)
+		} else {
+			err = told(err, one)
+		}
 	}
+	return err, notCleanedUp(rest)
+}
+
+// notCleanedUp tells what could not be put in order of an operation that did not
+// fail for it.
+func notCleanedUp(unclean []error) []Notice {
+	var notices []Notice
+	for _, err := range unclean {
+		n := Notice{Summary: "Clean-up did not come to its end", Detail: health.Redact(err.Error())}
+		var left *release.LeftRunningError
+		if errors.As(err, &left) {
+			n = Notice{Summary: "Pods keep running", Detail: health.Redact(left.Error()) + ".\n\n" + left.Next()}
+		}
+		notices = append(notices, n)
+	}
+	return notices
 }
 
 // tellLeft says of a failed create what it has left in the clusters, and when that
@@ -77,15 +126,6 @@ func tellLeft(err error, claims []*claim) []Notice {
 // ByHand is what kubectl deletes of a release that nobody removes any more.
 func ByHand(name string) string {
 	return "deployment,service,configmap,hpa,pdb --selector " + release.LabelDeployment + "=" + name
-}
-
-// asError is what clean-ups could not do, for who has no notices.
-func asError(undone []Notice) error {
-	var errs []error
-	for _, n := range undone {
-		errs = append(errs, errors.New(n.Detail))
-	}
-	return errors.Join(errs...)
 }
 
 // startErrors are all of them in err.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -44,6 +43,7 @@ func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error
 
 func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *held) ([]Notice, error) {
 	namespace, application := req.Service.Namespace, req.Service.Application
+	c = e.under(c, namespace, application)
 	began := time.Now()
 	main, live, err := e.liveMain(ctx, c, namespace, application)
 	if err != nil {
@@ -98,8 +98,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if !gone { // the history goes with the last release
 		return done.notices, e.dropMain(ctx, c, namespace, application, live, done.entries...)
 	}
-	live.ResourceVersion = ""
-	return done.notices, c.Delete(ctx, live, metav1.DeletePropagationBackground)
+	return done.notices, e.forgetMain(ctx, c, namespace, application, live)
 }
 
 // leaveAddress ends the management of an address that stays where it is. What it

@@ -70,14 +70,21 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
+		if lost := e.confirmAll(whole, s.standing(s.claims())); len(lost) > 0 {
+			if cancelledCause(err) || interrupted(whole) {
+				err = lost[0]
+			}
+			err = told(err, lost...)
+		}
 		tellChange(err, s.kept)
-		done.Notices = append(done.Notices, e.failUpdate(whole, s, err)...)
+		err, undone := tell(err, slices.Concat(e.failUpdate(whole, s, err), s.unclean))
 		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
 		done.Clusters = s.outcomes()
-		done.Notices = append(done.Notices, slices.Concat(s.undone, tellRolledBack(s.claims()), tellLeft(err, s.added), tellStaying(s.added))...)
+		done.Notices = append(done.Notices, slices.Concat(undone, tellRolledBack(s.claims()), tellLeft(err, s.added), tellStaying(s.added))...)
 		return done, err
 	}
-	done.Notices = append(done.Notices, s.letGo(whole)...)
+	s.letGo(whole)
+	done.Notices = append(done.Notices, notCleanedUp(s.unclean)...)
 	done.Notices = append(done.Notices, tellRolledBack(s.claims())...)
 	done.conclude(s)
 	done.Reached = true
@@ -140,12 +147,15 @@ func (s *spread) markRestarting(ctx context.Context) error {
 	if !s.continues() {
 		return s.engine.markRestarting(ctx, s.kept)
 	}
-	return s.each(ctx, s.standing(s.kept), func(cl *claim) error { return s.engine.markRestarting(ctx, []*claim{cl}) })
+	return s.each(ctx, s.standing(s.kept), func(ctx context.Context, cl *claim) error { return s.engine.markRestarting(ctx, []*claim{cl}) })
 }
 
 // failedAs is the status in which a failed update left what is in our state,
 // and why; empty where nothing was changed.
 func failedAs(ctx context.Context, t target, kept []*claim, cause error) (release.Status, string) {
+	if Lost(ctx, cause) != nil && !slices.ContainsFunc(kept, func(cl *claim) bool { return cl.written }) {
+		return "", "" // the next refresh shows what whoever has it now makes of it
+	}
 	for _, cl := range kept {
 		if cl.goesBack() {
 			return cl.rolledBackAs(), reasonOf(cause)
@@ -175,17 +185,17 @@ func cancelledCause(err error) bool {
 }
 
 // failUpdate lets go of what an update held.
-func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []Notice {
+func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error {
 	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
 		return e.cancelAll(ctx, slices.Concat(kept, s.added), by)
 	}
-	return append(e.abandonAll(ctx, s.added, cause), e.failKeptAll(ctx, kept, cause)...)
+	return slices.Concat(e.abandonAll(ctx, s.added, cause), e.failKeptAll(ctx, kept, cause))
 }
 
 // failKeptAll is what follows a failed change of what is in somebody's state.
-func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []Notice {
+func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []error {
 	var by *release.CancelledError
 	if errors.As(cause, &by) || interrupted(ctx) {
 		return e.cancelAll(ctx, kept, by)
@@ -200,9 +210,8 @@ func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []
 func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	t := cl.target
 	defer cl.stop()
-	var another *release.TakenOverError
-	if errors.As(cause, &another) {
-		return nil // theirs now
+	if err := cl.stillOurs(ctx); err != nil {
+		return err // theirs now
 	}
 	cl.unsuccessful(ctx, cl.entry(ctx, cause))
 	switch {
@@ -221,11 +230,11 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 			}
 		}))
 	}
-	err := cl.finish(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStartError, cl.reason(cause) })
+	outcome := func(r *release.Record) { r.Status, r.Reason = release.StatusStartError, cl.reason(cause) }
 	if t.spec.OnFailure == release.OnFailureKeep {
-		return err
+		return cl.finish(ctx, outcome)
 	}
-	return errors.Join(err, e.stopIdleAs(ctx, cl))
+	return e.finishIdle(ctx, cl, outcome)
 }
 
 // stopIdle scales a release down unless it carries traffic.
