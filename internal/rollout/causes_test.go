@@ -55,7 +55,7 @@ func TestCausesAreNotTakenForAnother(t *testing.T) {
 		return errors.As(err, &lost) && lost.Holder == "somebody else"
 	}}
 	unready := func(spec *release.Spec) { spec.Content.Image = "demo/unready-api:" + spec.Content.Version }
-	slow := func(t *testing.T, l *life) { l.finalizers(t, "v2", `["test.example/slow"]`) }
+	slow := func(t *testing.T, l *life) { l.finalizers(t, `["test.example/slow"]`) }
 	verbs := []waitingVerb{
 		{name: "create", on: "v3", says: true, do: func(ctx context.Context, p *process) error {
 			_, err := p.engine.Deploy(ctx, p.on, p.desired("v3", unready))
@@ -136,7 +136,7 @@ func (v waitingVerb) ends(t *testing.T, end ending) {
 	}
 	err := <-result
 	if v.name == "stop" || v.name == "restart" {
-		l.finalizers(t, "v2", "null")
+		l.finalizers(t, "null")
 	}
 	switch {
 	case err == nil && (end.name != "interrupted" || !v.says), err != nil && !end.is(err):
@@ -198,11 +198,11 @@ func (l *life) takes(t *testing.T, version string) {
 	})
 }
 
-// finalizers lets a version's pods end slowly, or at last.
-func (l *life) finalizers(t *testing.T, version, list string) {
+// finalizers lets the pods of v2 end slowly, or at last.
+func (l *life) finalizers(t *testing.T, list string) {
 	t.Helper()
 	client := l.cluster.Client().CoreV1().Pods(l.namespace)
-	pods, err := client.List(t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)})
+	pods, err := client.List(t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name("v2")})
 	must(t, err)
 	for _, pod := range pods.Items {
 		if list == "null" && pod.DeletionTimestamp == nil {

@@ -357,7 +357,7 @@ func TestUnreadPodsAreNotGone(t *testing.T) {
 			t.Run(verb+" "+name, func(t *testing.T) {
 				t.Parallel()
 				l := application(t)
-				l.finalizers(t, "v2", `["test.example/slow"]`)
+				l.finalizers(t, `["test.example/slow"]`)
 				var refused atomic.Int64
 				p := l.process(t)
 				l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
@@ -387,12 +387,12 @@ func TestUnreadPodsAreNotGone(t *testing.T) {
 					t.Errorf("it has ended well, with %d pods ending and %d lists refused", len(l.endingOf("v2")), refused.Load())
 				}
 				l.proxy.SetFault(nil)
-				l.finalizers(t, "v2", "null")
+				l.finalizers(t, "null")
 				if ended {
 					return
 				}
 				testcluster.Eventually(t, 2*time.Minute, "the pods to end", func() error {
-					l.finalizers(t, "v2", "null") // of those that end only now
+					l.finalizers(t, "null") // of those that end only now
 					select {
 					case err = <-result:
 						return nil

@@ -90,7 +90,8 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	if err == nil {
 		err = e.awaitStopped(bound, cl, applied)
 	}
-	if err = cl.orLost(err); Lost(ctx, err) != nil {
+	err = cl.orLost(err)
+	if Lost(ctx, err) != nil {
 		cl.stop()
 		return err
 	}
@@ -130,7 +131,8 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 	if err == nil {
 		err = e.awaitStarted(bound, cl, applied)
 	}
-	if err = cl.orLost(err); Lost(ctx, err) != nil {
+	err = cl.orLost(err)
+	if Lost(ctx, err) != nil {
 		cl.stop()
 		return err
 	}

@@ -300,7 +300,7 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	}
 	if err != nil && !fails {
 		wake()
-		<-ended
+		t.Logf("the first one: %v", <-ended)
 		t.Fatalf("asleep at %s, the other one: %v\n%s", n.what.String(), err, other.log())
 	}
 	left, asked := l.world(t), len(l.proxy.Requests())
