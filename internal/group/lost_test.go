@@ -24,14 +24,14 @@ func TestGroupThatHasLostALeaseStops(t *testing.T) {
 	result := make(chan error, 1)
 	req := p.group(s.request("v2", bake(time.Hour)))
 	go func() { _, err := p.engine.Promote(t.Context(), req); result <- err }()
-	testcluster.Eventually(t, time.Minute, "the traffic to move", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the traffic to move", func() error {
 		if moves := s.moves(); len(moves) < 2 {
 			return fmt.Errorf("it has moved %v", moves)
 		}
 		return nil
 	})
 	leases, thief := s.cluster.Client().CoordinationV1().Leases(s.namespace), "somebody else"
-	testcluster.Eventually(t, 30*time.Second, "the Lease to change hands", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the Lease to change hands", func() error {
 		lease, err := leases.Get(t.Context(), "web-switchback", metav1.GetOptions{})
 		if err != nil {
 			return err

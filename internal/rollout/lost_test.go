@@ -129,7 +129,7 @@ func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 func (l *life) held(t *testing.T, by string) {
 	t.Helper()
 	leases, long, now := l.cluster.Client().CoordinationV1().Leases(l.namespace), int32(3600), metav1.NowMicro()
-	testcluster.Eventually(t, 30*time.Second, "the Lease to change hands", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the Lease to change hands", func() error {
 		lease, err := leases.Get(t.Context(), "api-switchback", metav1.GetOptions{})
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -299,8 +300,12 @@ func TestPodsThatAreNotReadyCarryNothing(t *testing.T) {
 			spec.AllowSelectedBy = []string{"theirs"}
 			l.names = map[string]string{"v1": spec.Name()}
 			if forbidden {
+				var failed atomic.Bool // what explains why is read; then it is to be stopped, under the application's Lease
 				l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-					if strings.HasSuffix(r.Path, "/pods") && !r.Watch() && strings.Contains(r.Query.Get("labelSelector"), release.LabelRole) {
+					if r.Write() && strings.Contains(r.Path, "/leases") {
+						failed.Store(true)
+					}
+					if failed.Load() && strings.HasSuffix(r.Path, "/pods") && !r.Watch() {
 						return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not for you")
 					}
 					return testcluster.Fault{}

@@ -40,20 +40,20 @@ func TestAsleep(t *testing.T) {
 
 func asleep(t *testing.T, v verb, at *regexp.Regexp) {
 	t.Helper()
-	a := newWorkspace(t)
+	a := newWorkspace(t).hasty()
 	names := v.begin(a)
 	main := a.cluster.WatchMain(t, a.namespace, application)
-	b := newWorkspaceIn(t, a.cluster, a.namespace)
+	b := newWorkspaceIn(t, a.cluster, a.namespace).hasty()
 	b.inherit(a)
 
 	stopped, started := make(chan struct{}), make(chan *execution, 1)
 	var once sync.Once
 	a.proxy.SetFault(func(r *testcluster.Request, _ int) (happens testcluster.Fault) {
-		if r.Write() && !heartbeat(r) && at.MatchString(r.Method+" "+r.Path) {
+		if r.Write() && !heartbeat(r, a.proxy.Requests()) && at.MatchString(r.Method+" "+r.Path) {
 			once.Do(func() {
 				happens = testcluster.Fault{}.BeforeReply(func() {
 					x := <-started
-					if err := syscall.Kill(-x.command.Process.Pid, syscall.SIGSTOP); err != nil {
+					if err := x.Signal(syscall.SIGSTOP); err != nil {
 						t.Errorf("stop the run: %v", err)
 					}
 					close(stopped)
@@ -95,7 +95,7 @@ func asleep(t *testing.T, v verb, at *regexp.Regexp) {
 // inherit begins with the state that another workspace has by now.
 func (w *workspace) inherit(from *workspace) {
 	w.t.Helper()
-	state, err := os.ReadFile(filepath.Join(from.dir, "terraform.tfstate"))
+	state, err := os.ReadFile(filepath.Join(from.Dir, "terraform.tfstate"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -103,7 +103,7 @@ func (w *workspace) inherit(from *workspace) {
 		w.t.Fatal(err)
 	}
 	w.file("terraform.tfstate", string(state))
-	config, err := os.ReadFile(filepath.Join(from.dir, "main.tf"))
+	config, err := os.ReadFile(filepath.Join(from.Dir, "main.tf"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
