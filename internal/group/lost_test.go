@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -24,9 +25,13 @@ func TestGroupThatHasLostALeaseStops(t *testing.T) {
 	result := make(chan error, 1)
 	req := p.group(s.request("v2", bake(time.Hour)))
 	go func() { _, err := p.engine.Promote(t.Context(), req); result <- err }()
-	testcluster.Eventually(t, testcluster.Hang, "the traffic to move", func() error {
-		if moves := s.moves(); len(moves) < 2 {
-			return fmt.Errorf("it has moved %v", moves)
+	looks := s.process()
+	testcluster.Eventually(t, testcluster.Hang, "both to bake", func() error {
+		for _, application := range s.applications {
+			o := looks.rollout.ObserveMain(t.Context(), looks.on, s.namespace, application, application)[0]
+			if o.Main == nil || o.Main.Checkpoint == nil || o.Main.Checkpoint.Step != release.MainFinalizing {
+				return fmt.Errorf("%s is not there: %+v", application, o.Main)
+			}
 		}
 		return nil
 	})

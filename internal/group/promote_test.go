@@ -255,12 +255,13 @@ func TestGroupIsInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		during, status string
+		first          time.Duration // the bake of the first wave
 		group          release.MainStatus
 		moves          []string
 		says           string
 	}{
-		{"api v2", "api=rolled_back web=waiting_for_instances", release.MainRolledBack, []string{"api v2", "api v1"}, "web is waiting_for_instances"},
-		{"web v2", "api=cancelled web=cancelled", release.MainCancelled, []string{"api v2", "web v2", "web v1", "api v1"}, "interrupted"},
+		{"api v2", "api=rolled_back web=waiting_for_instances", forEver, release.MainRolledBack, []string{"api v2", "api v1"}, "web is waiting_for_instances"},
+		{"web v2", "api=cancelled web=cancelled", 300 * time.Millisecond, release.MainCancelled, []string{"api v2", "web v2", "web v1", "api v1"}, "interrupted"},
 	} {
 		t.Run(test.during, func(t *testing.T) {
 			t.Parallel()
@@ -270,7 +271,7 @@ func TestGroupIsInterrupted(t *testing.T) {
 			defer interrupt()
 			s.during(test.during, interrupt)
 			done, err := s.process().promote(ctx, s.request("v2", scope(release.ScopeMember), func(a *asked) {
-				a.waves[0].Bake, a.waves[1].Bake = forEver, forEver
+				a.waves[0].Bake, a.waves[1].Bake = test.first, forEver
 			}))
 			s.proxy.SetFault(nil)
 			tells(t, err, test.says)
