@@ -171,6 +171,9 @@ func TestWaitingIsToldOncePerCause(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	p := l.process(t)
+	patient := faultyTiming()
+	patient.Grace = testcluster.Hang // a cause that would be certain is gone again before
+	p.engine = rollout.New(patient).In(l.run)
 	j := &journal{}
 	p.engine.Journal(j)
 	spec := l.spec("v1", "demo/unready")

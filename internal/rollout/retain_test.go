@@ -409,7 +409,8 @@ func TestRetentionWithOneFaultAtEveryWrite(t *testing.T) {
 }
 
 // Where somebody has moved the address by hand, what really had the traffic is
-// what is kept for going back.
+// what is kept for going back. What was main before that stays, too, until the
+// next promotion: whoever moved it may not have told.
 func TestWhatIsKeptIsWhatHadTheTraffic(t *testing.T) {
 	t.Parallel()
 	l := application(t)
@@ -431,6 +432,11 @@ func TestWhatIsKeptIsWhatHadTheTraffic(t *testing.T) {
 	}
 	p.must(p.terminate(ctx, "v2"))
 	p.must(p.terminate(ctx, "v1"))
+	l.isKept("v2", release.StatusStarted, 2)
+	l.isKept("v1", release.StatusStarted, 2)
+	p = l.process(t)
+	p.must(p.create(ctx, l.desired("v4", nil)))
+	p.keeping("v4", release.Keep{Count: 2, State: oneStarted.State})
 	l.isGone("v2")
 	l.isKept("v1", release.StatusStarted, 2)
 }
