@@ -79,8 +79,7 @@ func (v verb) makePoint(t *testing.T) *point {
 	}
 	c := newWorkspace(t).hasty()
 	c.copies(v, p)
-	if n := len(v.before); n > 0 {
-		c.configure(v.before[n-1])
+	if len(v.before) > 0 {
 		c.planIsEmpty()
 		if got, want := c.objects(), w.objects(); !slices.Equal(got, want) {
 			t.Fatalf("copied there are %v, want %v", got, want)
@@ -268,6 +267,9 @@ func (w *workspace) copies(v verb, p *point) {
 		w.legacy = w.cluster.Legacy(w.t, w.namespace, application, "demo/legacy:v0")
 	}
 	w.beginAt(p)
+	if n := len(v.before); n > 0 { // what a destroy takes the provider's configuration from
+		w.configure(v.before[n-1])
+	}
 }
 
 // ready waits until a watched address has all the pods that it had.
