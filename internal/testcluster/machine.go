@@ -20,11 +20,11 @@ const (
 	// SharedClusters is how many clusters tests of several packages share.
 	SharedClusters = 3
 
-	controlPlane = gigabyte     // after an hour of tests
-	program      = gigabyte     // a test program with the race detector
-	test         = gigabyte / 5 // a test with its CLI and its provider
-	testsPerCore = 4            // they wait for controllers, drains and Leases
-	fewestTests  = 4            // of one program at once
+	controlPlane = 3 * gigabyte / 2 // the one that most tests use takes twice as much, the others half
+	program      = gigabyte         // a test program with the race detector
+	test         = gigabyte / 5     // a test with its CLI and its provider
+	testsPerCore = 6                // they wait for controllers, drains and Leases
+	fewestTests  = 4                // of one program at once
 )
 
 // ThisMachine is the one that this process runs on.

@@ -14,10 +14,10 @@ func TestTestsAtOnceFollowFromTheMachine(t *testing.T) {
 		memory             int64
 		programs, parallel int
 	}{
-		{1, 12, 1, 4},
-		{2, 12, 2, 8},
-		{4, 12, 4, 6}, // memory is what limits it
-		{16, 12, 5, 4},
+		{1, 12, 1, 6},
+		{2, 12, 2, 12},
+		{4, 12, 4, 4}, // memory is what limits it
+		{16, 12, 4, 4},
 		{2, 4, 1, 1}, // too little for several at once
 	} {
 		m := testcluster.Machine{Cores: c.cores, Memory: c.memory * gigabyte}
