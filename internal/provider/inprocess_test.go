@@ -84,14 +84,14 @@ func (r *result) wantPlanned(address, attribute string, want any) {
 // wantPlannedOutput is the same of an output.
 func (r *result) wantPlannedOutput(name string, want any) {
 	r.t.Helper()
-	for _, m := range r.messagesOf("outputs") {
-		output, there := m.Planned[name]
-		if !there || output.Unknown != (want == nil) || !output.Unknown && fmt.Sprint(output.Value) != fmt.Sprint(want) {
-			r.t.Errorf("the output %s is planned %+v, want %v", name, output, want)
-		}
-		return
+	said := r.messagesOf("outputs")
+	if len(said) == 0 {
+		r.t.Fatalf("%s has no outputs", r.what)
 	}
-	r.t.Errorf("%s has no outputs", r.what)
+	output, there := said[0].Planned[name]
+	if !there || output.Unknown != (want == nil) || !output.Unknown && fmt.Sprint(output.Value) != fmt.Sprint(want) {
+		r.t.Errorf("the output %s is planned %+v, want %v", name, output, want)
+	}
 }
 
 type coreMessage struct {

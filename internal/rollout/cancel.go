@@ -72,7 +72,9 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 			return "", err
 		}
 		if record.Busy() && !dead {
-			asked = record.Status
+			if asked == "" || record.Status != release.StatusCancelled { // else it is giving up, as asked
+				asked = record.Status
+			}
 			if watched, err = e.askToCancel(ctx, c, req, application, live, record); err != nil {
 				return "", err
 			}

@@ -74,7 +74,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	claims := s.claims()
 	if err != nil {
 		// Also when interrupted: a state whose token is in no record could not be resumed.
-		err, undone := tell(err, e.giveBackAll(ctx, claims))
+		undone, err := tell(err, e.giveBackAll(ctx, claims))
 		return Deployed{Notices: undone}, err
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
@@ -91,7 +91,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 				err = lost[0]
 			}
 			err = told(err, lost...)
-			err, undone := tell(err, e.abandonAll(whole, claims, err))
+			undone, err := tell(err, e.abandonAll(whole, claims, err))
 			return Deployed{Notices: append(undone, tellRolledBack(claims)...)}, err
 		}
 	}
@@ -107,7 +107,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 		return done, nil
 	}
 	if err != nil {
-		err, undone := tell(err, e.abandonAll(whole, claims, err))
+		undone, err := tell(err, e.abandonAll(whole, claims, err))
 		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims), tellStaying(claims), e.overdue())}, err
 	}
 	s.letGo(whole)

@@ -38,7 +38,7 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		err, done.Notices = tell(err, e.failKeptAll(whole, claims, err))
+		done.Notices, err = tell(err, e.failKeptAll(whole, claims, err))
 		return done, err
 	}
 	for _, cl := range claims {

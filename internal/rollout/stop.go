@@ -57,7 +57,7 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	}
 	done.Notices = append(done.Notices, e.overdue()...)
 	if err != nil {
-		err, undone := tell(err, e.failKeptAll(ctx, claims, err))
+		undone, err := tell(err, e.failKeptAll(ctx, claims, err))
 		done.Notices = append(done.Notices, undone...)
 		return done, err
 	}

@@ -65,7 +65,7 @@ func (cl *claim) undone(err error) error {
 
 // tell adds to why an operation has failed which pods run on after its clean-up, and
 // who has now what was to be cleaned up. What else could not be done are notices.
-func tell(err error, unclean []error) (error, []Notice) {
+func tell(err error, unclean []error) ([]Notice, error) {
 	var rest []error
 	for _, one := range unclean {
 		if undone := (*undoneError)(nil); errors.As(one, &undone) {
@@ -74,7 +74,7 @@ func tell(err error, unclean []error) (error, []Notice) {
 			err = told(err, one)
 		}
 	}
-	return err, notCleanedUp(rest)
+	return notCleanedUp(rest), err
 }
 
 // notCleanedUp tells what could not be put in order of an operation that did not

@@ -77,7 +77,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 			err = told(err, lost...)
 		}
 		tellChange(err, s.kept)
-		err, undone := tell(err, slices.Concat(e.failUpdate(whole, s, err), s.unclean))
+		undone, err := tell(err, slices.Concat(e.failUpdate(whole, s, err), s.unclean))
 		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
 		done.Clusters = s.outcomes()
 		done.Notices = append(done.Notices, slices.Concat(undone, tellRolledBack(s.claims()), tellLeft(err, s.added), tellStaying(s.added))...)

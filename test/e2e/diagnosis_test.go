@@ -122,11 +122,11 @@ func TestDiagnosis(t *testing.T) {
 // data reads what a data source said in the last apply.
 func (w *workspace) data(t *testing.T, kind, name string, into any) {
 	t.Helper()
-	for _, i := range w.State(t).At(kind + "." + name) {
-		if err := i.Decode(into); err != nil {
-			t.Fatal(err)
-		}
-		return
+	found := w.State(t).At(kind + "." + name)
+	if len(found) == 0 {
+		t.Fatalf("%s.%s is not in the state", kind, name)
 	}
-	t.Fatalf("%s.%s is not in the state", kind, name)
+	if err := found[0].Decode(into); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -76,8 +77,9 @@ func recordIn(r *testcluster.Request) (name string, record release.Record, ok bo
 	text := ""
 	switch {
 	case r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/configmaps"):
+		var sent runtime.Unknown // in protobuf, behind four bytes that say so
 		var made corev1.ConfigMap
-		if json.Unmarshal(r.Body, &made) != nil {
+		if len(r.Body) < 4 || sent.Unmarshal(r.Body[4:]) != nil || made.Unmarshal(sent.Raw) != nil {
 			return "", record, false
 		}
 		name, text = made.Name, made.Data[release.RecordKey]

@@ -202,7 +202,7 @@ func (r *run) applyInstance(ctx context.Context, c *change) error {
 		return err
 	}
 	wrong := incompatible(was.after, now.after, c.instance())
-	if now.action != was.action && !(replace && now.action == doCreate) && !(was.action == doUpdate && now.action == doNothing) {
+	if now.action != was.action && (!replace || now.action != doCreate) && (was.action != doUpdate || now.action != doNothing) {
 		wrong = append(wrong, fmt.Sprintf("%s: was to %s, is now to %s", c.instance(), was.action, now.action))
 	}
 	if r.refuse(c.instance(), "Provider produced inconsistent final plan", wrong) {

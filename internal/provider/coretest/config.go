@@ -106,7 +106,8 @@ func readConfiguration(dir string) (*configuration, hcl.Diagnostics, error) {
 			c.resources[r.address] = r
 		}
 	}
-	return c, nil, c.refer()
+	err = c.refer()
+	return c, nil, err
 }
 
 // checkCalls refuses functions that are not known here.

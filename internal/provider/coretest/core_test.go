@@ -184,7 +184,7 @@ func TestTheRestIsForTheCLI(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			_, text, err := run(t, dir, c.config, append([]string{"apply"}, c.args...)...)
-			var beyond *coretest.Unsupported
+			var beyond *coretest.UnsupportedError
 			if !errors.As(err, &beyond) {
 				t.Errorf("%v\n%s", err, text)
 			}
@@ -209,7 +209,7 @@ func TestFailures(t *testing.T) {
 	if code, text, err := run(t, dir, configured(`name = "a"`, `lie = "fails and leaves something"`), "apply"); err != nil || code != 1 || !strings.Contains(state(t, dir), `"status": "tainted"`) {
 		t.Errorf("%d, %v:\n%s%s", code, err, text, state(t, dir))
 	}
-	var beyond *coretest.Unsupported
+	var beyond *coretest.UnsupportedError
 	if _, text, err := run(t, dir, configured(`name = "a"`), "plan"); !errors.As(err, &beyond) || !strings.Contains(err.Error(), "tainted") {
 		t.Errorf("%v\n%s", err, text)
 	}

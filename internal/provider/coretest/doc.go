@@ -6,17 +6,17 @@
 // It refuses what core refuses: a plan that does not respect the configuration,
 // and a result that differs from the plan. It knows resources, data sources,
 // outputs, for_each, depends_on, create_before_destroy and -replace, and objects
-// that are deposed. For all else it returns an *Unsupported: a CLI must run that.
+// that are deposed. For all else it returns an *UnsupportedError: a CLI must run that.
 // States are those of the CLI, so that both can take turns in one directory.
 package coretest
 
 import "fmt"
 
-// Unsupported is something that only a CLI can do.
-type Unsupported struct{ What string }
+// UnsupportedError is something that only a CLI can do.
+type UnsupportedError struct{ What string }
 
-func (e *Unsupported) Error() string { return e.What + " is not known here: use the CLI" }
+func (e *UnsupportedError) Error() string { return e.What + " is not known here: use the CLI" }
 
 func unsupported(format string, args ...any) error {
-	return &Unsupported{fmt.Sprintf(format, args...)}
+	return &UnsupportedError{fmt.Sprintf(format, args...)}
 }

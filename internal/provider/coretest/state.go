@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,5 +205,5 @@ func (r *run) write() error {
 func same(a, b any) bool {
 	one, err1 := json.Marshal(a)
 	other, err2 := json.Marshal(b)
-	return err1 == nil && err2 == nil && string(one) == string(other)
+	return err1 == nil && err2 == nil && bytes.Equal(one, other)
 }

@@ -129,7 +129,11 @@ func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, erro
 			return 1, err
 		}
 	}
-	return slices.Max(append(codes, 0)), nil
+	worst := 0
+	for _, code := range codes {
+		worst = max(worst, code)
+	}
+	return worst, nil
 }
 
 // waitAfter is wait for a command whose output somebody reads: its end must not
