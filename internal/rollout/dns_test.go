@@ -359,8 +359,8 @@ func TestNameIsKilledAfterEveryWrite(t *testing.T) {
 		t.Run(next.name, func(t *testing.T) {
 			t.Parallel()
 			l := named(t, c)
-			p := l.process(t)
 			for k, more := 1, true; more; k++ {
+				p := l.process(t) // the one before was on the wire when it told of a death
 				_, _, err := p.promoteNamed(t.Context(), "v1", nil)
 				p.must(err)
 				what, hit := l.killedAtWrite(t, k, func(ctx context.Context, p *process) error {
