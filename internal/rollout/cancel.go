@@ -173,7 +173,7 @@ func (e *Engine) stopIdleHeld(ctx context.Context, cl *claim) error {
 	if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
 		return err
 	}
-	t, err := e.targetOf(ctx, c, d, &cl.record, application, release.DesiredStopped)
+	t, err := e.targetOf(ctx, c, d, cl.copied(), application, release.DesiredStopped)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func applied[T Object](obj T, taken []release.FieldConflict, err error) (Object,
 // more. The autoscaler goes before the number of pods becomes ours again.
 func (e *Engine) removeUnwanted(ctx context.Context, cl *claim) error {
 	unwanted := cl.record.Unwanted(cl.target.spec.Companions())
-	going, err := e.deleteCompanions(ctx, cl.cluster, cl.target.id, cl.target.application(), &cl.record, unwanted)
+	going, err := e.deleteCompanions(ctx, cl.cluster, cl.target.id, cl.target.application(), cl.copied(), unwanted)
 	if err != nil {
 		return err
 	}

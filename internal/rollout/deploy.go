@@ -357,7 +357,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 			}
 			return err
 		}
-		return e.remove(ctx, c, t.id, t.application(), cl.live, &cl.record, h, nil)
+		return e.remove(ctx, c, t.id, t.application(), cl.live, cl.copied(), h, nil)
 	})
 	if cl.own.held.Load() && cl.gone() == nil { // nobody else may have to wait for us, nor think that it still starts
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))

@@ -199,6 +199,14 @@ func (cl *claim) update(ctx context.Context, change func(*release.Record)) error
 	}
 }
 
+// copied is the record as it is now, for who reads it while heartbeats write it.
+func (cl *claim) copied() *release.Record {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	record := cl.record
+	return &record
+}
+
 // beat shows that we live, until stop.
 func (cl *claim) beat(ctx context.Context) {
 	cl.own.held.Store(true)

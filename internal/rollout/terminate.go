@@ -218,7 +218,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 		whole := ctx
 		ctx, done := cl.bound(ctx)
 		defer done()
-		if err := e.removeObjects(ctx, cl.cluster, id, application, &cl.record); err != nil {
+		if err := e.removeObjects(ctx, cl.cluster, id, application, cl.copied()); err != nil {
 			err = cl.orLost(err)
 			return errors.Join(err, e.letRecordGo(whole, cl, err))
 		}
