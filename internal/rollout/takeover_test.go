@@ -105,8 +105,9 @@ func TestWhoHasLostStops(t *testing.T) {
 			t.Parallel()
 			writes, done := v.writes(t)
 			for k := range writes {
-				// Each write once, and each way at every third. An undisturbed run may
-				// have one write more: where the cluster's controllers came first.
+				// Each write once, and each way at every third. Two verbs (resume,
+				// promote and collect) were seen to end without an error one write
+				// before the last, too. It is not known why: the last two pass.
 				n := &nap{k: k + 1, done: k+2 >= done}
 				switch (i + k) % 3 {
 				case 0:
