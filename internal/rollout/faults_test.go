@@ -55,7 +55,8 @@ type life struct {
 	cluster   *testcluster.Cluster
 	proxy     *testcluster.Proxy
 	namespace string
-	adopt     bool // the address is somebody else's Service: see adopt_test.go
+	replicas  int32 // of each of its releases; 0: two
+	adopt     bool  // the address is somebody else's Service: see adopt_test.go
 
 	main   string            // main's owner token
 	owners map[string]string // those of the releases, by version

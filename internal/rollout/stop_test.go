@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,10 +33,11 @@ func (p *process) action(version string) rollout.ActionRequest {
 	}
 }
 
-// desired is the specification of a version with two pods, changed.
+// desired is the specification of a version with two pods, or as many as the
+// life's releases have, changed.
 func (l *life) desired(version string, change func(*release.Spec)) release.Spec {
 	spec := l.spec(version, "demo/api")
-	spec.Replicas = 2
+	spec.Replicas = cmp.Or(l.replicas, 2)
 	if change != nil {
 		change(&spec)
 	}
@@ -191,7 +193,20 @@ func (l *life) watchReady(version string) (fewest func() int) {
 // application is a life whose v1 is main, and whose v2 is not.
 func application(t *testing.T) *life {
 	t.Helper()
+	return applicationWith(t, 2)
+}
+
+// single is an application with one pod of each release: for what is done so
+// often that every pod counts.
+func single(t *testing.T) *life {
+	t.Helper()
+	return applicationWith(t, 1)
+}
+
+func applicationWith(t *testing.T, replicas int32) *life {
+	t.Helper()
 	l := newLife(t, testcluster.Shared(t))
+	l.replicas = replicas
 	l.statuses = l.watchStatuses()
 	p := l.process(t)
 	if err := errors.Join(p.create(t.Context(), l.desired("v1", nil)), p.promote(t.Context(), "v1", 1), p.create(t.Context(), l.desired("v2", nil))); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -25,7 +26,9 @@ type takenVerb struct {
 	killedVerb
 	other func(context.Context, *process) error // what the other one may do instead of the same; nil: nothing
 	fails bool                                  // it does, undisturbed: its clean-up is what is put to sleep
-	begin func(*testing.T) *life                // default: application
+	asks  bool                                  // it asks others for what it is: it is right to find it done, and tells so
+	moves bool                                  // it moves main: it holds the Lease, and no record
+	begin func(*testing.T) *life                // default: single
 }
 
 // takenVerbs are those that are killed after every write, and more.
@@ -68,7 +71,7 @@ func takenVerbs() []takenVerb {
 	one := release.Keep{Count: 1}
 	var all []takenVerb
 	for _, v := range killedVerbs() {
-		taken := takenVerb{killedVerb: v}
+		taken := takenVerb{killedVerb: v, asks: v.name == "cancel"}
 		if v.on == "" {
 			taken.other = terminate("v2")
 		}
@@ -85,11 +88,11 @@ func takenVerbs() []takenVerb {
 			err := p.unmain(ctx)
 			p.main = ""
 			return err
-		}, do: promote("v2", one)}},
-		{killedVerb: killedVerb{name: "promote", before: create("v3", nil), do: promote("v2", one)}, other: promote("v3", one)},
-		{killedVerb: killedVerb{name: "promote and collect", before: condemned, do: promote("v2", release.Keep{})}, other: promote("v1", one)},
-		{killedVerb: killedVerb{name: "promote and park", before: condemned, do: promote("v2", release.Keep{Count: 1, State: release.DesiredStopped})}, other: promote("v1", one)},
-		{killedVerb: killedVerb{name: "remove the address", do: func(ctx context.Context, p *process) error { return p.unmain(ctx) }}, other: promote("v2", one)},
+		}, do: promote("v2", one)}, moves: true},
+		{killedVerb: killedVerb{name: "promote", before: create("v3", nil), do: promote("v2", one)}, moves: true, other: promote("v3", one)},
+		{killedVerb: killedVerb{name: "promote and collect", before: condemned, do: promote("v2", release.Keep{})}, moves: true, other: promote("v1", one)},
+		{killedVerb: killedVerb{name: "promote and park", before: condemned, do: promote("v2", release.Keep{Count: 1, State: release.DesiredStopped})}, moves: true, other: promote("v1", one)},
+		{killedVerb: killedVerb{name: "remove the address", do: func(ctx context.Context, p *process) error { return p.unmain(ctx) }}, moves: true, other: promote("v2", one)},
 	}...)
 }
 
@@ -105,10 +108,8 @@ func TestWhoHasLostStops(t *testing.T) {
 			t.Parallel()
 			writes, done := v.writes(t)
 			for k := range writes {
-				// Each write once, and each way at every third. Two verbs (resume,
-				// promote and collect) were seen to end without an error one write
-				// before the last, too. It is not known why: the last two pass.
-				n := &nap{k: k + 1, done: k+2 >= done}
+				// Each write once, and each way at every third.
+				n := &nap{k: k + 1, done: k+1 >= done}
 				switch (i + k) % 3 {
 				case 0:
 					n.before = true
@@ -129,7 +130,7 @@ func (v takenVerb) ready(t *testing.T) *life {
 	t.Helper()
 	begin := v.begin
 	if begin == nil {
-		begin = application
+		begin = single
 	}
 	l := begin(t)
 	if v.before != nil {
@@ -217,8 +218,10 @@ func (n *nap) fault(r *testcluster.Request, _ int) testcluster.Fault {
 		return testcluster.Fault{}
 	}
 	n.what = *r
-	// Who has not begun when he falls asleep has nothing that could be lost.
-	if n.k == 1 || r.Method == http.MethodPost || strings.Contains(r.Path, "/leases/") {
+	// Who has not begun when he falls asleep has nothing that could be lost. Labels
+	// for kubectl have no precondition: those on their way arrive, and the next
+	// ones set them right.
+	if n.k == 1 || r.Method == http.MethodPost || strings.Contains(r.Path, "/leases/") || r.Query.Get("fieldManager") == "switchback-labels" {
 		n.before = false
 	}
 	if n.before {
@@ -298,6 +301,7 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 		t.Fatalf("it ended before it slept: %v", err)
 	}
 
+	over := n.done || !v.moves && v.over(l)
 	take, fails := v.do, v.fails
 	if n.other {
 		take, fails = v.other, false
@@ -319,7 +323,8 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	var taken *release.TakenOverError
 	switch {
 	case errors.Is(err, rollout.ErrLockLost), errors.As(err, &taken):
-	case n.done && !n.before && (err != nil) == v.fails: // it was over when it fell asleep
+	case over && !n.before && (err != nil) == v.fails: // it was over when it fell asleep
+	case err == nil && v.asks:
 	case err == nil && n.k == 1 && strings.Contains(n.what.Path, "/leases/"): // it had begun nothing, and finds it done
 	case err == nil && strings.Contains(n.what.Path, "/leases/") && strings.Contains(string(n.what.Body), `"holderIdentity":""`): // it was letting go
 	case err == nil && (n.what.Method == http.MethodDelete || v.name == "remove" && !n.other): // what it was to remove is gone, whoever did it
@@ -332,12 +337,13 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	for _, r := range l.proxy.Requests()[asked:] {
 		undoes := n.before && r.Path == n.what.Path   // what was on its way when it fell asleep; the world is compared
 		lease := strings.Contains(r.Path, "/leases/") // may be let go of where nobody needed it meanwhile: the world is compared
-		if r.Write() && r.Status >= 200 && r.Status < 300 && !strings.HasSuffix(r.Path, "/events") && !undoes && !lease {
+		told := v.asks && strings.Contains(string(r.Body), "history.json")
+		if r.Write() && r.Status >= 200 && r.Status < 300 && !strings.HasSuffix(r.Path, "/events") && !undoes && !lease && !told {
 			t.Errorf("asleep at %s, it has woken and written %s\n%s", n.what.String(), r.String(), r.Body)
 		}
 	}
 	for name, is := range l.world(t) {
-		if was := left[name]; is != was {
+		if was := left[name]; is != was && !(v.asks && name == "ConfigMap/api-switchback") {
 			t.Errorf("asleep at %s, it has changed %s:\n  %s\nwas\n  %s", n.what.String(), name, is, was)
 		}
 		delete(left, name)
@@ -345,6 +351,20 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	for name := range left {
 		t.Errorf("asleep at %s, it has removed %s", n.what.String(), name)
 	}
+}
+
+// over says that nobody is at work on the release that the verb is about.
+func (v takenVerb) over(l *life) bool {
+	version := v.on
+	if version == "" {
+		version = "v2"
+	}
+	cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), l.name(version), metav1.GetOptions{})
+	if err != nil {
+		return apierrors.IsNotFound(err)
+	}
+	record, err := release.ParseRecord(cm.Data)
+	return err == nil && !record.Busy()
 }
 
 // world is everything of the application that its controllers do not write.

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -151,11 +152,29 @@ func (c *Cluster) waitUntilAllowed(t testing.TB, user, namespace string, rules [
 // The clean-ups only keep a shared cluster small: that one of them fails, on a
 // cluster that the test has stopped for example, is no failure of the test.
 
-func (c *Cluster) deleteNamespace(t testing.TB, name string) {
+// empty ends what the controllers and the nodes are at work on in a namespace.
+// What is only stored stays, and so does the namespace: to remove one takes two
+// requests for each kind of object that there is.
+func (c *Cluster) empty(t testing.TB, namespace string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
-	if err := c.client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
-		t.Logf("delete namespace %s: %v", name, err)
+	at, background := int64(0), metav1.DeletePropagationBackground
+	options := metav1.DeleteOptions{GracePeriodSeconds: &at, PropagationPolicy: &background}
+	for _, of := range []struct {
+		client    rest.Interface
+		resources []string
+	}{
+		{c.client.AppsV1().RESTClient(), []string{"deployments", "replicasets"}}, // owners first: they would make others
+		{c.client.CoreV1().RESTClient(), []string{"pods", "services"}},
+		{c.client.AutoscalingV2().RESTClient(), []string{"horizontalpodautoscalers"}},
+		{c.client.PolicyV1().RESTClient(), []string{"poddisruptionbudgets"}},
+	} {
+		for _, resource := range of.resources {
+			if err := of.client.Delete().Namespace(namespace).Resource(resource).Body(&options).Do(ctx).Error(); err != nil {
+				t.Logf("empty namespace %s: %v", namespace, err)
+				return
+			}
+		}
 	}
 }
 

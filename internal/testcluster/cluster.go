@@ -15,7 +15,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -181,6 +183,7 @@ func connect(kubeconfig string, p *process) (*Cluster, error) {
 		return nil, err
 	}
 	c.REST.QPS = -1
+	c.REST.ContentType, c.REST.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	c.REST.WarningHandler = rest.NoWarnings{}
 	c.client, err = kubernetes.NewForConfig(c.REST)
 	return c, err
@@ -228,8 +231,8 @@ func (c *Cluster) own(t testing.TB) *process {
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // Namespace makes a namespace for the test, with a short name like
-// promote-4f3a1c, ready for pods. It is deleted, without waiting, at the
-// test's end.
+// promote-4f3a1c, ready for pods. What runs there is ended, without waiting, at
+// the test's end.
 func (c *Cluster) Namespace(t testing.TB) string {
 	t.Helper()
 	prefix := notInNames.ReplaceAllString(strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), "-")
@@ -238,12 +241,12 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	if _, err := c.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatalf("create namespace: %v", err)
 	}
-	t.Cleanup(func() { c.deleteNamespace(t, name) })
-	// Pods are refused until the controllers have made the service account.
-	Eventually(t, Hang, "the default service account in "+name, func() error {
-		_, err := c.client.CoreV1().ServiceAccounts(name).Get(t.Context(), "default", metav1.GetOptions{})
-		return err
-	})
+	t.Cleanup(func() { c.empty(t, name) })
+	// Pods are refused until there is one. The controllers make the same, later.
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
+	if _, err := c.client.CoreV1().ServiceAccounts(name).Create(t.Context(), account, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatalf("create the default service account in %s: %v", name, err)
+	}
 	return name
 }
 
@@ -258,15 +261,13 @@ func Eventually(t testing.TB, timeout time.Duration, what string, check func() e
 	t.Helper()
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	for pause := 10 * time.Millisecond; ; pause = min(pause*5/4, 200*time.Millisecond) {
 		err := check()
 		if err == nil {
 			return
 		}
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-deadline.C:
 			t.Fatalf("waited %s for %s: %v", timeout, what, err)
 		case <-t.Context().Done():

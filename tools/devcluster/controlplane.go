@@ -148,7 +148,9 @@ func (p *controlPlane) startControllerManager(ctx context.Context) error {
 		// It makes this directory, for root below /usr if nobody says where.
 		"--flex-volume-plugin-dir="+filepath.Join(p.dir, "volume-plugins"),
 		// The nodes' addresses and routes are not real, and there is no cloud.
-		"--controllers=*,-nodeipam,-service-lb-controller,-cloud-node-lifecycle-controller,-node-route-controller",
+		// Endpoints, which EndpointSlices have replaced, are read by nobody here.
+		"--controllers=*,-nodeipam,-service-lb-controller,-cloud-node-lifecycle-controller,-node-route-controller,"+
+			"-endpoints-controller,-endpointslice-mirroring-controller",
 	)...); err != nil {
 		return err
 	}

@@ -108,11 +108,11 @@ func (p part) args() []string {
 func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, error) {
 	codes, errs := make([]int, len(p.parts)), make([]error, len(p.parts))
 	var wg sync.WaitGroup
-	events := &events{to: stdout}
+	events, complaints := &events{to: stdout}, &shared{to: stderr}
 	for i, part := range p.parts {
 		wg.Go(func() {
 			command := exec.Command("go", part.args()...) //nolint:noctx // a signal ends it
-			command.Stderr = stderr
+			command.Stderr = complaints
 			output, err := command.StdoutPipe()
 			if err != nil {
 				errs[i] = err
@@ -170,4 +170,16 @@ func (e *events) copy(from io.Reader) {
 			return
 		}
 	}
+}
+
+// shared is a writer for several.
+type shared struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (s *shared) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.to.Write(p)
 }
