@@ -147,7 +147,7 @@ func TestOneFaultAtEveryRequestOfAnAdoption(t *testing.T) {
 					hits := 0
 					l.adopting(svc, func(change) {
 						l.proxy.Reset()
-						hitting = &faulty{k: k, apart: 1000, fault: fault, repeats: map[string]int{}, counts: func(r *testcluster.Request) bool {
+						hitting = &faulty{k: k, apart: 1000, faults: []testcluster.Fault{fault}, repeats: map[string]int{}, counts: func(r *testcluster.Request) bool {
 							return about(r) && (name != "409" || r.Write())
 						}}
 						l.proxy.SetFault(hitting.on)

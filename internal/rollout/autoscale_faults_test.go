@@ -3,11 +3,8 @@ package rollout_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"testing"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -29,24 +26,21 @@ func autoscaledLife() []killedStep {
 		{"create", func(ctx context.Context, p *process) error { return p.create(ctx, p.scaled("v1", 2, 2, 4)) }, func(l *life) release.Spec { return l.scaled("v1", 2, 2, 4) }, 6},
 		{"back from the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.fixed("v1", 1)) }, func(l *life) release.Spec { return l.fixed("v1", 1) }, 6},
 		{"to the autoscaler", func(ctx context.Context, p *process) error { return p.change(ctx, p.scaled("v1", 1, 2, 5)) }, func(l *life) release.Spec { return l.scaled("v1", 1, 2, 5) }, 7},
-		{"terminate", func(ctx context.Context, p *process) error { return p.terminate(ctx, "v1") }, nil, 7},
+		{"terminate", func(ctx context.Context, p *process) error { return p.terminate(ctx, "v1") }, nil, 14},
 	}
 }
 
-// TestFaultsWithAutoscaling lets every fault that passes happen to every request
+// TestOneFaultAtEveryRequestWithAutoscaling lets every fault that passes happen to every request
 // of what a release with an autoscaler goes through.
-func TestFaultsWithAutoscaling(t *testing.T) {
+func TestOneFaultAtEveryRequestWithAutoscaling(t *testing.T) {
 	t.Parallel()
 	const apart = 6
-	for name, fault := range map[string]testcluster.Fault{
-		"500":              testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed"),
-		"lost reply":       testcluster.LostReply(),
-		"connection reset": testcluster.ConnectionReset(),
-		"409":              testcluster.Conflict(),
+	for name, faults := range map[string][]testcluster.Fault{
+		"asked again": askedAgain, "lost reply": {testcluster.LostReply()}, "409": {testcluster.Conflict()},
 	} {
-		counted := anyRequest
-		if name == "409" {
-			counted = (*testcluster.Request).Write
+		counted := (*testcluster.Request).Write
+		if name == "asked again" {
+			counted = anyRequest
 		}
 		for k := 1; k <= apart; k++ {
 			t.Run(fmt.Sprintf("%s at %d", name, k), func(t *testing.T) {
@@ -55,7 +49,7 @@ func TestFaultsWithAutoscaling(t *testing.T) {
 				hits := 0
 				for _, step := range autoscaledLife() {
 					l.proxy.Reset()
-					hitting := &faulty{k: k, apart: apart, counts: counted, fault: fault, repeats: map[string]int{}}
+					hitting := &faulty{k: k, apart: apart, counts: counted, faults: faults, repeats: map[string]int{}}
 					l.proxy.SetFault(hitting.on)
 					if err := step.do(t.Context(), l.process(t)); err != nil {
 						t.Fatalf("%s: %v\n%s", step.name, err, l.log())

@@ -415,7 +415,7 @@ func TestInterruptedBake(t *testing.T) {
 // an undisturbed one would have.
 func TestBakeKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for passes, writes := range map[bool]int{true: 6, false: 6} {
+	for passes, writes := range map[bool]int{true: 6, false: 7} {
 		t.Run(fmt.Sprintf("passes=%t", passes), func(t *testing.T) {
 			t.Parallel()
 			testcluster.EveryDeath(t, writes, func(t *testing.T, k int) bool { return bakeKilledAt(t, passes, k) })

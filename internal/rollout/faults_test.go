@@ -98,6 +98,7 @@ type process struct {
 	*life
 	engine *rollout.Engine
 	on     []rollout.Cluster
+	next   func() // ahead of every further verb of a change; nil: nobody asks
 }
 
 func (l *life) process(t *testing.T) *process {
@@ -167,7 +168,10 @@ type change struct {
 func aLife() []change {
 	then := func(steps ...func(context.Context, *process) error) func(context.Context, *process) error {
 		return func(ctx context.Context, p *process) error {
-			for _, step := range steps {
+			for i, step := range steps {
+				if i > 0 && p.next != nil {
+					p.next()
+				}
 				if err := step(ctx, p); err != nil {
 					return err
 				}
@@ -202,7 +206,7 @@ func aLife() []change {
 	}
 }
 
-// live goes through a life. before is called ahead of every change.
+// live goes through a life. before is called ahead of every verb.
 func (l *life) live(ctx context.Context, before func(change), after func(change)) {
 	l.t.Helper()
 	main, statuses := l.cluster.WatchMain(l.t, l.namespace, "api"), l.watchStatuses()
@@ -211,6 +215,7 @@ func (l *life) live(ctx context.Context, before func(change), after func(change)
 			main.Check(l.t, faultyDrain)
 		}
 		p := l.process(l.t)
+		p.next = func() { before(c) }
 		before(c)
 		err := c.do(ctx, p)
 		l.proxy.SetFault(nil)
@@ -347,13 +352,14 @@ func (l *life) objects() []string {
 
 // faulty lets a fault happen to the k-th request of those that count, and to
 // every one that comes a multiple of apart later: far enough for the one before
-// to be over. What repeats a request that a
-// fault hit does not count, so that k means the same one in every run.
+// to be over. Where there are several, they take turns, and another one has the
+// first turn for another k. What repeats a request that a fault hit does not
+// count, so that k means the same one in every run.
 type faulty struct {
 	k      int
 	apart  int
 	counts func(*testcluster.Request) bool
-	fault  testcluster.Fault
+	faults []testcluster.Fault
 
 	mu      sync.Mutex
 	n       int
@@ -366,8 +372,7 @@ func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
 	defer f.mu.Unlock()
 	what := r.Method + " " + r.Path
 	if tells(r) && f.k%2 == 1 {
-		f.hit = append(f.hit, what)
-		return f.fault
+		return f.hits(what)
 	}
 	if !f.counts(r) || tells(r) {
 		return testcluster.Fault{}
@@ -380,9 +385,14 @@ func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
 	if f.n < f.k || (f.n-f.k)%f.apart != 0 {
 		return testcluster.Fault{}
 	}
-	f.hit = append(f.hit, what)
 	f.repeats[what]++
-	return f.fault
+	return f.hits(what)
+}
+
+func (f *faulty) hits(what string) testcluster.Fault {
+	fault := f.faults[(f.k+len(f.hit))%len(f.faults)]
+	f.hit = append(f.hit, what)
+	return fault
 }
 
 // tells says that a request writes an Event. Nobody waits for it, so that it
@@ -398,27 +408,32 @@ func anonymous(namespace, request string) string {
 	return strings.ReplaceAll(request, namespace, "NAMESPACE")
 }
 
-// TestOneFaultAtEveryRequest lets every fault that passes happen to the k-th
-// request of every verb, for every k: nobody may notice.
+// askedAgain are faults after which the same is asked again.
+var askedAgain = []testcluster.Fault{
+	testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed"),
+	testcluster.Unavailable(), testcluster.ConnectionReset(),
+}
+
+// TestOneFaultAtEveryRequest lets faults that pass happen to the k-th request of
+// every verb, for every k: nobody may notice. Those after which the same is asked
+// again are one kind, and take turns. That a reply is lost matters to a write.
 func TestOneFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
-	const apart, alone = 18, -1
-	faults := []struct {
+	const alone = -1
+	kinds := []struct {
 		name   string
 		apart  int // alone: what follows a fault depends on it, so that later requests cannot be counted
 		counts func(*testcluster.Request) bool
-		fault  testcluster.Fault
+		faults []testcluster.Fault
 	}{
-		{"500", apart, anyRequest, testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcdserver: leader changed")},
-		{"503", apart, anyRequest, testcluster.Unavailable()},
-		{"lost reply", alone, anyRequest, testcluster.LostReply()},
-		{"connection reset", apart, anyRequest, testcluster.ConnectionReset()},
-		{"409", 15, (*testcluster.Request).Write, testcluster.Conflict()},
+		{"asked again", 12, anyRequest, askedAgain},
+		{"lost reply", alone, (*testcluster.Request).Write, []testcluster.Fault{testcluster.LostReply()}},
+		{"409", alone, (*testcluster.Request).Write, []testcluster.Fault{testcluster.Conflict()}},
 	}
-	seen := map[string]bool{} // by verb, what is asked without a fault; true: it is a write
+	seen := map[string]bool{} // by change, what is asked without a fault; true: it is a write
 	requests, writes, most := 0, 0, 0
 	plain := newLife(t, testcluster.Shared(t))
-	plain.live(t.Context(), func(change) { plain.proxy.Reset() }, func(c change) {
+	look := func(c change) {
 		n, w := 0, 0
 		for _, r := range plain.proxy.Requests() {
 			if !anyRequest(&r) {
@@ -426,17 +441,19 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 			}
 			seen[c.name+": "+anonymous(plain.namespace, r.Method+" "+r.Path)] = r.Write()
 			n++
-			if r.Write() {
+			if r.Write() && !tells(&r) {
 				w++
 			}
 		}
 		t.Logf("%s: %d requests, %d writes", c.name, n, w)
-		requests, writes, most = requests+n, writes+w, max(most, n)
-	})
-	t.Logf("all: %d requests, %d writes", requests, writes)
-	for _, f := range faults {
+		requests, writes, most = requests+n, writes+w, max(most, w)
+		plain.proxy.Reset()
+	}
+	plain.live(t.Context(), look, look)
+	t.Logf("all: %d requests, %d writes, of one verb at most %d", requests, writes, most)
+	for _, f := range kinds {
 		if f.apart == alone {
-			f.apart = most // every one of a change
+			f.apart = most // every one of a verb
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
@@ -448,7 +465,7 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 					return // some failed, or were not asked for
 				}
 				for what, write := range seen {
-					if !hits[what] && (write || f.name != "409") {
+					if !hits[what] && (write || f.name == "asked again") {
 						t.Errorf("no fault ever hit %s", what)
 					}
 				}
@@ -458,21 +475,27 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 					t.Parallel()
 					l := newLife(t, testcluster.Shared(t))
 					var hitting *faulty
-					l.live(t.Context(), func(change) {
-						l.proxy.Reset()
-						hitting = &faulty{k: k, apart: f.apart, counts: f.counts, fault: f.fault, repeats: map[string]int{}}
-						l.proxy.SetFault(hitting.on)
-					}, func(c change) {
+					count := func(c change) {
+						if hitting == nil {
+							return
+						}
 						mu.Lock()
 						defer mu.Unlock()
-						if c.main == "" && c.releases == nil {
-							runs++ // the last change
-						}
 						all += len(hitting.hit)
 						for _, what := range hitting.hit {
 							hits[c.name+": "+anonymous(l.namespace, what)] = true
 						}
-					})
+						hitting = nil
+					}
+					l.live(t.Context(), func(c change) {
+						count(c)
+						l.proxy.Reset()
+						hitting = &faulty{k: k, apart: f.apart, counts: f.counts, faults: f.faults, repeats: map[string]int{}}
+						l.proxy.SetFault(hitting.on)
+					}, count)
+					mu.Lock()
+					defer mu.Unlock()
+					runs++
 				})
 			}
 		})
@@ -684,7 +707,7 @@ func TestInterruptedFirstPromotion(t *testing.T) {
 			if !done {
 				fault = testcluster.Blackhole()
 			}
-			commit := (&faulty{k: 1, apart: 1000, fault: fault, repeats: map[string]int{}, counts: func(r *testcluster.Request) bool {
+			commit := (&faulty{k: 1, apart: 1000, faults: []testcluster.Fault{fault}, repeats: map[string]int{}, counts: func(r *testcluster.Request) bool {
 				return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/api-switchback")
 			}}).on
 			l.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {

@@ -181,7 +181,7 @@ func TestHistoryOfAFailedSwitch(t *testing.T) {
 	}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	l.proxy.SetFault((&faulty{k: 2, apart: 1000, repeats: map[string]int{},
-		fault:  testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "denied: password=hunter2"),
+		faults: []testcluster.Fault{testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "denied: password=hunter2")},
 		counts: func(r *testcluster.Request) bool { return r.Write() && strings.HasSuffix(r.Path, historyPath) },
 	}).on)
 	token := l.main

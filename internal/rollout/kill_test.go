@@ -21,7 +21,7 @@ type killedVerb struct {
 	do     func(context.Context, *process) error
 	writes int            // that do has
 	status release.Status // of v2 then
-	on     string // the version that it is about; empty: v2
+	on     string         // the version that it is about; empty: v2
 }
 
 func killedVerbs() []killedVerb {
@@ -39,15 +39,15 @@ func killedVerbs() []killedVerb {
 		return p.create(ctx, p.desired("v3", stopped))
 	}
 	return []killedVerb{
-		{name: "stop", do: stop, writes: 6, status: release.StatusStopped},
-		{name: "stop as an update", writes: 5, do: update(stopped, false), status: release.StatusStopped},
+		{name: "stop", do: stop, writes: 9, status: release.StatusStopped},
+		{name: "stop as an update", writes: 10, do: update(stopped, false), status: release.StatusStopped},
 		{name: "start", writes: 4, before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted},
-		{name: "start as an update", writes: 4, before: stop, do: update(nil, false), status: release.StatusStarted},
+		{name: "start as an update", writes: 5, before: stop, do: update(nil, false), status: release.StatusStarted},
 		{name: "restart", writes: 4, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted},
 		{name: "restart of main", writes: 4, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, on: "v1"},
-		{name: "restart as an update", writes: 4, do: update(triggered("rotated"), true), status: release.StatusStarted},
-		{name: "create stopped", writes: 4, do: create, status: release.StatusStopped, on: "v3"},
-		{name: "cancel", writes: 4, before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
+		{name: "restart as an update", writes: 5, do: update(triggered("rotated"), true), status: release.StatusStarted},
+		{name: "create stopped", writes: 5, do: create, status: release.StatusStopped, on: "v3"},
+		{name: "cancel", writes: 9, before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
 	}
 }
 

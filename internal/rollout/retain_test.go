@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func (l *life) isKept(version string, status release.Status, pods int) {
 	if r := l.record(version); r.Custody != release.CustodyRetained {
 		l.t.Errorf("%s is %s, want it retained", version, r.Custody)
 	}
-	if n := workload.StartedReplicas(l.workload(version)); n != 2 {
+	if n := workload.StartedReplicas(l.workload(version)); n != cmp.Or(l.replicas, 2) {
 		l.t.Errorf("%s would be started with %d pods", version, n)
 	}
 }
@@ -350,10 +351,10 @@ func TestRetentionKilledAfterEveryWrite(t *testing.T) {
 		}
 	}
 	for _, v := range []killedVerb{
-		{name: "retain stopped", writes: 6, before: retained(oneStopped, false), status: release.StatusStopped,
+		{name: "retain stopped", writes: 8, before: retained(oneStopped, false), status: release.StatusStopped,
 			do: func(ctx context.Context, p *process) error { return p.terminate(ctx, "v2") }},
-		{name: "stop what is retained", writes: 4, before: retained(oneStarted, true), do: keep(oneStopped), status: release.StatusStopped},
-		{name: "start what is retained", writes: 4, before: retained(oneStopped, true), do: keep(oneStarted), status: release.StatusStarted},
+		{name: "stop what is retained", writes: 12, before: retained(oneStarted, true), do: keep(oneStopped), status: release.StatusStopped},
+		{name: "start what is retained", writes: 10, before: retained(oneStopped, true), do: keep(oneStarted), status: release.StatusStarted},
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
@@ -385,7 +386,7 @@ func TestRetentionWithOneFaultAtEveryWrite(t *testing.T) {
 					main := l.cluster.WatchMain(t, l.namespace, "api")
 					hit := 0
 					under := func(do func(p *process)) {
-						hitting := &faulty{k: k, apart: apart, counts: (*testcluster.Request).Write, fault: f.fault, repeats: map[string]int{}}
+						hitting := &faulty{k: k, apart: apart, counts: (*testcluster.Request).Write, faults: []testcluster.Fault{f.fault}, repeats: map[string]int{}}
 						l.proxy.Reset()
 						l.proxy.SetFault(hitting.on)
 						do(l.process(t))

@@ -372,7 +372,7 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 		{name: "forward", asked: good, do: good, stands: "v2", writes: 6},
 		{name: "reverted", asked: good, do: func(s *service) release.Spec { return s.rolling("v1", nil) }, stands: "v1", writes: 6},
 		{name: "another one", asked: good, do: func(s *service) release.Spec { return s.rolling("v3", broken) }, fails: true, writes: 6},
-		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }, do: good, stands: "v2", writes: 6},
+		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }, do: good, stands: "v2", writes: 12},
 	} {
 		t.Run(next.name, func(t *testing.T) {
 			t.Parallel()

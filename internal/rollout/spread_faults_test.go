@@ -15,7 +15,7 @@ import (
 // middle of b; c refuses. Another one ends where an undisturbed one would have.
 func killedAfterEveryWrite(t *testing.T, clusters []*testcluster.Cluster) {
 	t.Parallel()
-	testcluster.EveryDeath(t, 4, func(t *testing.T, k int) bool { return killedOver(t, clusters, k) })
+	testcluster.EveryDeath(t, 8, func(t *testing.T, k int) bool { return killedOver(t, clusters, k) })
 }
 
 func killedOver(t *testing.T, clusters []*testcluster.Cluster, k int) (hit bool) {

@@ -96,12 +96,12 @@ func takenVerbs() []takenVerb {
 	}...)
 }
 
-// TestWhoHasLostStops puts a process to sleep at each of its writes: its
+// TestWhoHasLostAtEveryWriteStops puts a process to sleep at each of its writes: its
 // requests stay on the wire, and its heartbeats with them. Another one takes
 // over what it was at work on, does the same or something else, and ends. Then
 // the first one wakes: it writes nothing more, its error is true, and the world
 // is as the other one left it.
-func TestWhoHasLostStops(t *testing.T) {
+func TestWhoHasLostAtEveryWriteStops(t *testing.T) {
 	t.Parallel()
 	for i, v := range takenVerbs() {
 		t.Run(v.name, func(t *testing.T) {

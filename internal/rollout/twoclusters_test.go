@@ -235,7 +235,7 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 // killedOnTwoClusters kills a promotion after each of its writes, and lets another
 // run go on with it, go back, or go elsewhere.
 func killedOnTwoClusters(t *testing.T, west *testcluster.Cluster) {
-	testcluster.EveryDeath(t, 10, func(t *testing.T, k int) bool {
+	testcluster.EveryDeath(t, 12, func(t *testing.T, k int) bool {
 		w := onTwoClusters(t, west)
 		what, n := "", 0
 		first, ctx, dead := w.dying(t, faultyTiming(), func(where string, r *testcluster.Request) bool {

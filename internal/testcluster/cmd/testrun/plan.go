@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,11 @@ var concurrent = []string{
 	"internal/cluster", "internal/rollout", "internal/group", "internal/traffic", "internal/logs", "internal/testcluster",
 }
 
+// points are the tests that cut a verb off, or let a fault happen to it, at every
+// one of its writes or requests. They run without the race detector, after the
+// others: each verb has passed with it then, and they take longest.
+const points = "Every(Write|Request)"
+
 // timeout ends a package whose tests hang. None takes a tenth of it.
 const timeout = "40m"
 
@@ -34,11 +40,13 @@ type plan struct {
 	clustered int // packages whose tests have clusters
 }
 
+// part is a run of go test.
 type part struct {
 	race      bool
 	programs  int
 	packages  []string
 	arguments []string
+	then      *part // runs when this one has ended
 }
 
 // tested is a package as go list shows it.
@@ -68,6 +76,10 @@ func newPlan(ctx context.Context, patterns, arguments []string, raceAll bool, ma
 func divide(packages []tested, arguments []string, raceAll bool, programs int) plan {
 	var p plan
 	raced, plain := part{race: true, arguments: arguments}, part{arguments: arguments}
+	if !raceAll && !slices.ContainsFunc(arguments, choosesTests) {
+		raced.arguments = append([]string{"-skip", points}, arguments...)
+		raced.then = &part{programs: 1, arguments: append([]string{"-run", points}, arguments...)}
+	}
 	for _, t := range packages {
 		if t.clustered {
 			p.clustered++
@@ -77,6 +89,12 @@ func divide(packages []tested, arguments []string, raceAll bool, programs int) p
 			to = &raced
 		}
 		to.packages = append(to.packages, t.path)
+		if t.clustered && to.then != nil {
+			to.then.packages = append(to.then.packages, t.path)
+		}
+	}
+	if raced.then != nil && len(raced.then.packages) == 0 {
+		raced.then = nil
 	}
 	for _, part := range []part{raced, plain} {
 		if len(part.packages) > 0 {
@@ -87,6 +105,12 @@ func divide(packages []tested, arguments []string, raceAll bool, programs int) p
 		p.parts[i].programs = max(1, (programs+i)/len(p.parts)) // the odd one is for the second part
 	}
 	return p
+}
+
+// choosesTests says that a flag of go test is about which tests run.
+func choosesTests(flag string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
+	return strings.HasPrefix(flag, "-") && slices.Contains([]string{"run", "skip", "test.run", "test.skip"}, name)
 }
 
 func isConcurrent(path string) bool {
@@ -109,31 +133,32 @@ func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	codes, errs := make([]int, len(p.parts)), make([]error, len(p.parts))
 	var wg sync.WaitGroup
 	events, complaints := &events{to: stdout}, &shared{to: stderr}
-	for i, part := range p.parts {
+	for i := range p.parts {
 		wg.Go(func() {
-			command := exec.Command("go", part.args()...) //nolint:noctx // a signal ends it
-			command.Stderr = complaints
-			output, err := command.StdoutPipe()
-			if err != nil {
-				errs[i] = err
-				return
+			for part := &p.parts[i]; part != nil && errs[i] == nil && ctx.Err() == nil; part = part.then {
+				var code int
+				code, errs[i] = part.runs(ctx, events, complaints)
+				codes[i] = max(codes[i], code)
 			}
-			copied := make(chan struct{})
-			go func() { defer close(copied); events.copy(output) }()
-			codes[i], errs[i] = waitAfter(ctx, command, copied)
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return 1, err
-		}
+	if err := errors.Join(errs...); err != nil {
+		return 1, err
 	}
-	worst := 0
-	for _, code := range codes {
-		worst = max(worst, code)
+	return slices.Max(append(codes, 0)), nil
+}
+
+func (p part) runs(ctx context.Context, events *events, complaints io.Writer) (int, error) {
+	command := exec.Command("go", p.args()...) //nolint:noctx // a signal ends it
+	command.Stderr = complaints
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return 1, err
 	}
-	return worst, nil
+	copied := make(chan struct{})
+	go func() { defer close(copied); events.copy(output) }()
+	return waitAfter(ctx, command, copied)
 }
 
 // waitAfter is wait for a command whose output somebody reads: its end must not

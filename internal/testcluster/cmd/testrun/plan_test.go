@@ -40,9 +40,38 @@ func TestPackagesWithGoroutinesRunWithTheRaceDetector(t *testing.T) {
 	if !strings.HasPrefix(args, "test -json -timeout 40m -p 1 -race "+module) || !strings.HasSuffix(args, " -run X") {
 		t.Errorf("go %s", args)
 	}
+	if p.parts[0].then != nil {
+		t.Errorf("who chooses tests gets those: %+v", p.parts[0].then)
+	}
 	all := divide(packages, nil, true, 3)
 	if len(all.parts) != 1 || !all.parts[0].race || len(all.parts[0].packages) != 6 || all.parts[0].programs != 3 {
 		t.Errorf("with the race detector for all: %+v", all)
+	}
+}
+
+// TestPointsRunWithoutTheRaceDetector: what one part skips, another one runs.
+func TestPointsRunWithoutTheRaceDetector(t *testing.T) {
+	t.Parallel()
+	packages := []tested{{module + "internal/rollout", true}, {module + "internal/logs", false}, {module + "internal/provider", true}}
+	for flags, split := range map[string]bool{"": true, "-count=1": true, "-run=X": false, "-skip X": false} {
+		p := divide(packages, strings.Fields(flags), false, 2)
+		raced := p.parts[0]
+		if !split {
+			if raced.then != nil || slices.Contains(raced.args(), points) {
+				t.Errorf("%q: %+v", flags, raced)
+			}
+			continue
+		}
+		if got := strings.Join(raced.args(), " "); !strings.Contains(got, "-race") || !strings.Contains(got, "-skip "+points) {
+			t.Fatalf("%q: go %s", flags, got)
+		}
+		got := strings.Join(raced.then.args(), " ")
+		if strings.Contains(got, "-race") || !strings.Contains(got, "internal/rollout -run "+points) || !strings.HasSuffix(got, flags) {
+			t.Errorf("%q: go %s", flags, got)
+		}
+	}
+	if none := divide(packages[1:], nil, false, 2); none.parts[0].then != nil {
+		t.Errorf("without tests that have clusters: %+v", none.parts[0].then)
 	}
 }
 
@@ -75,16 +104,17 @@ func TestTofuTestsExist(t *testing.T) {
 	}
 }
 
-// TestAFailureOfEitherPartFails runs two parts of one test each, in a module of
+// TestAFailureOfEitherPartFails runs parts of one test each, in a module of
 // its own.
 func TestAFailureOfEitherPartFails(t *testing.T) {
 	for name, c := range map[string]struct {
-		first, second string
-		code          int
+		first, second, then string
+		code                int
 	}{
-		"none":   {"", "", 0},
-		"first":  {`t.Fatal("no")`, "", 1},
-		"second": {"", `t.Fatal("no")`, 1},
+		"none":   {"", "", "", 0},
+		"first":  {`t.Fatal("no")`, "", "", 1},
+		"second": {"", `t.Fatal("no")`, "", 1},
+		"later":  {"", "", `t.Fatal("no")`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -100,14 +130,15 @@ func TestAFailureOfEitherPartFails(t *testing.T) {
 			write("go.mod", "module example.com\n\ngo 1.26\n")
 			write("a/a_test.go", "package a\n\nimport \"testing\"\n\nfunc TestA(t *testing.T) { "+c.first+" }\n")
 			write("b/b_test.go", "package b\n\nimport \"testing\"\n\nfunc TestB(t *testing.T) { "+c.second+" }\n")
+			write("c/c_test.go", "package c\n\nimport \"testing\"\n\nfunc TestC(t *testing.T) { "+c.then+" }\n")
 			t.Chdir(dir)
-			p := plan{parts: []part{{programs: 1, packages: []string{"./a"}}, {programs: 1, packages: []string{"./b"}}}}
+			p := plan{parts: []part{{programs: 1, packages: []string{"./a"}}, {programs: 1, packages: []string{"./b"}, then: &part{programs: 1, packages: []string{"./c"}}}}}
 			var events, complaints bytes.Buffer
 			code, err := p.runParts(t.Context(), &events, &complaints)
 			if err != nil || code != c.code {
 				t.Errorf("it ends with %d, %v: %s", code, err, complaints.String())
 			}
-			for _, test := range []string{`"Test":"TestA"`, `"Test":"TestB"`} {
+			for _, test := range []string{`"Test":"TestA"`, `"Test":"TestB"`, `"Test":"TestC"`} {
 				if !strings.Contains(events.String(), test) {
 					t.Errorf("%s is not among the events:\n%s", test, events.String())
 				}
