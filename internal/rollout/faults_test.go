@@ -428,7 +428,7 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 	}{
 		{"asked again", 12, anyRequest, askedAgain},
 		{"lost reply", alone, (*testcluster.Request).Write, []testcluster.Fault{testcluster.LostReply()}},
-		{"409", alone, (*testcluster.Request).Write, []testcluster.Fault{testcluster.Conflict()}},
+		{"409", 8, (*testcluster.Request).Write, []testcluster.Fault{testcluster.Conflict()}},
 	}
 	seen := map[string]bool{} // by change, what is asked without a fault; true: it is a write
 	requests, writes, most := 0, 0, 0
