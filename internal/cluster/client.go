@@ -138,11 +138,12 @@ func fill(into runtime.Object, get func(runtime.Object) error) error {
 
 // Create makes obj and fills it from the reply. Where the reply was lost, and
 // the object that exists then has obj's content, it is ours: a success.
-func (c *Cluster) Create(ctx context.Context, obj Object) error {
+func (c *Cluster) Create(ctx context.Context, obj Object) (err error) {
 	res, err := resourceOf(obj)
 	if err != nil {
 		return err
 	}
+	defer func() { c.wrote(obj, err) }()
 	k := call{"create", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
 	again, err := raced(true, func() (bool, error) {
 		return c.do(ctx, k, func(ctx context.Context) error {
@@ -197,11 +198,12 @@ func (c *Cluster) sameLive(ctx context.Context, k call, obj Object) (Object, boo
 // that a role needs "patch", which applying needs anyway, and not "update". Of a
 // Service only who manages its fields is written, in the same way: we apply our
 // own, and of somebody else's there is nothing to write but that we let go.
-func (c *Cluster) Update(ctx context.Context, obj Object) error {
+func (c *Cluster) Update(ctx context.Context, obj Object) (err error) {
 	res, err := resourceOf(obj)
 	if err != nil {
 		return err
 	}
+	defer func() { c.wrote(obj, err) }()
 	send := func() *rest.Request {
 		return c.request("PUT", res, obj.GetNamespace(), obj.GetName()).Body(obj)
 	}

@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"fmt"
+	"reflect"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
 func (k *kindView) get(name string) Object {
@@ -39,6 +42,48 @@ func includes(have, want map[string]string) bool {
 	return true
 }
 
+// wrote lets the views of this run have what it has just written: the watch may
+// bring it a moment later, and who reads it in between must not see what was
+// there before. obj is as the API server answered, where there was no error.
+func (c *Cluster) wrote(obj Object, err error) {
+	if err != nil || obj.GetLabels()[managedLabel] != managedBy {
+		return
+	}
+	c.mu.Lock()
+	view := c.views[obj.GetNamespace()]
+	c.mu.Unlock()
+	if view == nil {
+		return
+	}
+	view.mu.Lock()
+	k := view.kinds[kindKey{reflect.TypeOf(obj), selector{labels: managedSelector}}]
+	view.mu.Unlock()
+	if k != nil && k.learn(obj) {
+		view.broadcast()
+	}
+}
+
+// learn stores what was written, unless the watch has come as far already: then
+// it has brought it, or what became of it.
+func (k *kindView) learn(written Object) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.everSaw || !later(written.GetResourceVersion(), k.seen) {
+		return false
+	}
+	k.put(written.DeepCopyObject().(Object))
+	return true
+}
+
+// later says that a resourceVersion comes after another one, of the same kind.
+func later(a, b string) bool {
+	if b == "" {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order > 0
+}
+
 // The reflector's store. Its objects are never changed in place.
 
 // Add stores a new object.
@@ -52,6 +97,13 @@ func (k *kindView) Update(obj any) error {
 	}
 	k.mu.Lock()
 	old := k.objects[o.GetName()]
+	if later(o.GetResourceVersion(), k.seen) {
+		k.seen = o.GetResourceVersion()
+	}
+	if old != nil && later(old.GetResourceVersion(), o.GetResourceVersion()) {
+		k.mu.Unlock()
+		return nil // we wrote what came after
+	}
 	k.put(o)
 	k.mu.Unlock()
 	if !same(old, o) {
@@ -68,6 +120,12 @@ func (k *kindView) Delete(obj any) error {
 	}
 	k.mu.Lock()
 	old := k.objects[o.GetName()]
+	if later(o.GetResourceVersion(), k.seen) {
+		k.seen = o.GetResourceVersion()
+	}
+	if old != nil && later(old.GetResourceVersion(), o.GetResourceVersion()) {
+		old = nil // another one has its name, which we have made
+	}
 	k.drop(old)
 	k.mu.Unlock()
 	if old != nil {
@@ -76,10 +134,13 @@ func (k *kindView) Delete(obj any) error {
 	return nil
 }
 
-// Replace is the result of a LIST.
-func (k *kindView) Replace(items []any, _ string) error {
+// Replace is the result of a LIST, and of what moment.
+func (k *kindView) Replace(items []any, version string) error {
 	k.mu.Lock()
 	before := k.objects
+	if version != "" {
+		k.seen = version
+	}
 	k.objects, k.byDeployment = make(map[string]Object, len(items)), map[string]map[string]Object{}
 	changed := len(before) != len(items)
 	for _, item := range items {
@@ -90,6 +151,12 @@ func (k *kindView) Replace(items []any, _ string) error {
 		}
 		k.put(o)
 		changed = changed || !same(before[o.GetName()], o)
+	}
+	for name, o := range before {
+		if version != "" && later(o.GetResourceVersion(), version) { // we wrote it while the list was on its way
+			k.put(o)
+			changed = changed || !same(k.objects[name], o)
+		}
 	}
 	k.everSaw, k.listed, k.err = true, time.Now(), nil
 	k.release()

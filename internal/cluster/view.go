@@ -17,7 +17,9 @@ import (
 )
 
 const (
-	managedSelector = "app.kubernetes.io/managed-by=switchback"
+	managedLabel    = "app.kubernetes.io/managed-by"
+	managedBy       = "switchback"
+	managedSelector = managedLabel + "=" + managedBy
 	deploymentLabel = "switchback.dev/deployment"
 
 	// pollEvery is how often a kind is listed that may be listed but not
@@ -30,7 +32,8 @@ const (
 
 // View is a watched cache of one namespace's objects that carry our label,
 // shared by everything in the run. Each kind is listed and watched from its
-// first use until the cluster is closed. So is what Select is asked for.
+// first use until the cluster is closed. So is what Select is asked for. What
+// this run writes is in it at once.
 type View struct {
 	c         *Cluster
 	namespace string
@@ -167,6 +170,7 @@ type kindView struct {
 	mu           sync.RWMutex
 	objects      map[string]Object
 	byDeployment map[string]map[string]Object
+	seen         string // the resourceVersion that the LIST and the WATCH have come to
 
 	ready     chan struct{} // not nil while a LIST is awaited; closed when it is done
 	running   bool

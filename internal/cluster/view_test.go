@@ -261,3 +261,87 @@ func TestViewEndsWithItsCluster(t *testing.T) {
 		t.Error("a closed cluster's view still answers")
 	}
 }
+
+// TestViewHasWhatWasWritten reads what this run has written while no watch can
+// bring it.
+func TestViewHasWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	v, like := w.View(w.namespace), &corev1.ConfigMap{}
+	if o, err := v.Get(t.Context(), like, "m"); o != nil || err != nil {
+		t.Fatalf("at first: %v, %v", o, err)
+	}
+	w.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/configmaps") {
+			return testcluster.Unavailable()
+		}
+		return testcluster.Fault{}
+	})
+	w.proxy.DropWatches()
+	reads := func(value string) {
+		t.Helper()
+		o, err := v.Get(t.Context(), like, "m")
+		if cm, ok := o.(*corev1.ConfigMap); err != nil || !ok || cm.Data["k"] != value {
+			t.Fatalf("it reads %v, %v, want k=%s", o, err, value)
+		}
+	}
+	cm := configMap(w.namespace, "m")
+	cm.Data = map[string]string{"k": "1"}
+	if err := w.Create(t.Context(), cm); err != nil {
+		t.Fatal(err)
+	}
+	reads("1")
+	cm.Data["k"] = "2"
+	if err := w.Update(t.Context(), cm); err != nil {
+		t.Fatal(err)
+	}
+	reads("2")
+	cm.Data["k"] = "the caller's own"
+	reads("2")
+	if err := w.direct.CoreV1().ConfigMaps(w.namespace).Delete(t.Context(), "m", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.proxy.SetFault(nil)
+	awaitView(t, v, like, "m", false)
+}
+
+// TestStoreIsNotSetBack gives a store the same news in every order.
+func TestStoreIsNotSetBack(t *testing.T) {
+	t.Parallel()
+	version := func(rv string) *corev1.ConfigMap {
+		cm := configMap("t", "m")
+		cm.ResourceVersion, cm.UID = rv, "u"
+		return cm
+	}
+	stored := func(k *kindView) string {
+		if o := k.get("m"); o != nil {
+			return o.GetResourceVersion()
+		}
+		return ""
+	}
+	for name, c := range map[string]struct {
+		news func(k *kindView)
+		want string
+	}{
+		"the watch comes later":           {func(k *kindView) { k.learn(version("7")); _ = k.Update(version("6")); _ = k.Update(version("7")) }, "7"},
+		"the watch came first":            {func(k *kindView) { _ = k.Update(version("8")); k.learn(version("7")) }, "8"},
+		"removed before we knew":          {func(k *kindView) { _ = k.Update(version("7")); _ = k.Delete(version("8")); k.learn(version("7")) }, ""},
+		"removed later":                   {func(k *kindView) { k.learn(version("7")); _ = k.Delete(version("8")) }, ""},
+		"made anew before it was removed": {func(k *kindView) { k.learn(version("9")); _ = k.Delete(version("8")) }, "9"},
+		"an older list":                   {func(k *kindView) { k.learn(version("9")); _ = k.Replace(nil, "8") }, "9"},
+		"a newer list":                    {func(k *kindView) { k.learn(version("9")); _ = k.Replace(nil, "10") }, ""},
+		"before the first list":           {func(k *kindView) { k.everSaw = false; k.learn(version("9")) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := &kindView{v: &View{changed: make(chan struct{})}, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
+			if err := k.Replace(nil, "5"); err != nil {
+				t.Fatal(err)
+			}
+			c.news(k)
+			if got := stored(k); got != c.want {
+				t.Errorf("it has version %q, want %q", got, c.want)
+			}
+		})
+	}
+}
