@@ -26,11 +26,12 @@ var layers = [][]string{
 	{"rollout"},
 	{"workload", "health", "logs", "traffic", "analysis", "policy", "source"},
 	{"release"},
+	{"mask"},
 }
 
 // pure are the packages that compute and do nothing else: no I/O, no clock
 // that ticks in a context, no process.
-var pure = []string{"release", "workload", "health", "logs", "policy"}
+var pure = []string{"release", "workload", "health", "logs", "policy", "mask"}
 
 // impure are the standard library's ways to the world. A name covers what is
 // below it.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -126,7 +126,7 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 		failed.Status, failed.Standing = done.Status, standing
 	}
 	if err != nil {
-		first, _, _ := strings.Cut(health.Redact(err.Error()), "\n")
+		first, _, _ := strings.Cut(mask.Redact(err.Error()), "\n")
 		done.Reason = first // it is kept in the state
 	}
 	return done, err

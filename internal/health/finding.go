@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 // Class is how sure a finding is, and so what a caller does about it.
@@ -93,9 +95,9 @@ func merge(found []Finding, pods int) []Finding {
 	slices.SortStableFunc(merged, surer)
 	for i := range merged {
 		for _, text := range []*string{&merged[i].Object, &merged[i].Container, &merged[i].Sentence, &merged[i].Hint} {
-			*text = Redact(*text)
+			*text = mask.Redact(*text)
 		}
-		merged[i].Evidence = shorten(Redact(merged[i].Evidence), mostEvidence)
+		merged[i].Evidence = shorten(mask.Redact(merged[i].Evidence), mostEvidence)
 	}
 	return merged
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 // DefaultLogLines is how many lines of a log are shown.
@@ -17,7 +19,7 @@ func (f *Finding) takeLog(logs map[PodRef]string, lines int32) {
 	if f.LogsOf == nil || logs[*f.LogsOf] == "" {
 		return
 	}
-	shown := tail(redact(logs[*f.LogsOf]), int(cmp.Or(lines, DefaultLogLines)))
+	shown := tail(mask.RedactKeepingReturns(logs[*f.LogsOf]), int(cmp.Or(lines, DefaultLogLines)))
 	f.Log = strings.Join(shown, "\n")
 	evidence := slices.DeleteFunc(strings.Split(f.Evidence, "\n"), func(line string) bool { return slices.Contains(shown, strings.TrimSpace(line)) })
 	f.Evidence = strings.Join(evidence, "\n")

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 // podsAlone are so many ready pods of nobody knows what.
@@ -89,7 +90,7 @@ func TestKeysInLogs(t *testing.T) {
 		"a certificate":   {"-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----", "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"},
 		"another secret":  {"password=hunter2\nready", "password=***\nready"},
 	} {
-		var lines health.Lines
+		var lines mask.Lines
 		var got []string
 		for _, line := range strings.Split(tt.log, "\n") {
 			got = append(got, lines.Redact(line))

@@ -79,3 +79,15 @@ func firstLines(text string, most int) string {
 	}
 	return strings.Join(lines[:most-1], "\n") + fmt.Sprintf("\n… and %d more lines", len(lines)-most+1)
 }
+
+// mostEvidence is how many characters of evidence are kept: some policies and
+// schedulers write pages.
+const mostEvidence = 600
+
+func shorten(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most-1]) + "…"
+}

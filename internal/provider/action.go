@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -104,7 +104,7 @@ func newStream(send func(action.InvokeProgressEvent)) *stream {
 
 // say sends a line, unless too many wait already.
 func (s *stream) say(line string) {
-	line = health.Redact(line)
+	line = mask.Redact(line)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -252,7 +252,7 @@ func fieldDrift(cluster, object string, drifts []workload.FieldDrift) []driftMod
 	for _, d := range drifts {
 		models = append(models, driftModel{
 			Cluster: types.StringValue(cluster), Object: types.StringValue(object), Field: types.StringValue(d.Field),
-			Expected: textOrNull(d.Expected), Actual: textOrNull(health.Redact(d.Actual)), Manager: types.StringValue(health.Redact(d.By())),
+			Expected: textOrNull(d.Expected), Actual: textOrNull(mask.Redact(d.Actual)), Manager: types.StringValue(mask.Redact(d.By())),
 		})
 	}
 	return models

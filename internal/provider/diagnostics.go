@@ -13,7 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -58,7 +58,7 @@ func addNotices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool
 		if replaced && n.Routine {
 			continue
 		}
-		diags.AddWarning(health.Redact(n.Summary), health.Redact(n.Detail))
+		diags.AddWarning(mask.Redact(n.Summary), mask.Redact(n.Detail))
 	}
 }
 
@@ -306,7 +306,7 @@ func explain(err error) (summary, detail string, at path.Path) {
 // sentence is what an error says, fit to be shown: clean, without credentials. It
 // begins with a capital letter and ends with a full stop.
 func sentence(text string) string {
-	text = health.Redact(text)
+	text = mask.Redact(text)
 	if text == "" {
 		return text
 	}

@@ -20,7 +20,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -120,7 +120,7 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 		&cluster.MissingPermissionsError{}, &release.CarriesError{}, &release.GroupOwnedError{}, &rollout.NotAllowedError{},
 	} {
 		_, detail, _ := explain(err)
-		if again := health.Redact(detail); again != detail {
+		if again := mask.Redact(detail); again != detail {
 			t.Errorf("%q\nis masked as %q", detail, again)
 		}
 	}

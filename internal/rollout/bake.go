@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -256,7 +257,7 @@ func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.P
 
 // breach joins what was seen with everything around the release's pods.
 func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen string, after, of time.Duration) *BakeError {
-	failure := &BakeError{Cluster: s.cluster.Name(), ID: p.id(), Seen: health.Redact(seen), After: after, Bake: of}
+	failure := &BakeError{Cluster: s.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
 		failure.Version = s.version
 		return failure

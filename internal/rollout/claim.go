@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -64,7 +64,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
-		CreatedBy: health.Redact(c.User(ctx)),
+		CreatedBy: mask.Redact(c.User(ctx)),
 		Phases:    []release.Phase{{Name: release.PhaseClaimed, At: time.Now().UTC()}},
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -546,5 +546,5 @@ func reasonOf(err error) string {
 	if errors.As(err, &bake) {
 		return bake.Summary()
 	}
-	return health.Redact(err.Error()) // it is kept in the record and in the state
+	return mask.Redact(err.Error()) // it is kept in the record and in the state
 }

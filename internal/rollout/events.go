@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -92,7 +93,7 @@ func (e *Engine) Events(ctx context.Context, clusters []Cluster, q EventQuery) (
 		found.Events = append(found.Events, eventsOf(c.Name(), r.in.Events, q, c.Now())...)
 		for _, u := range r.unread {
 			if slices.Contains(haveEvents, u.Resource) {
-				found.Notes = append(found.Notes, fmt.Sprintf("Events about %s are not among them: cluster %q: %s.", u.Resource, c.Name(), health.Redact(u.Err.Error())))
+				found.Notes = append(found.Notes, fmt.Sprintf("Events about %s are not among them: cluster %q: %s.", u.Resource, c.Name(), mask.Redact(u.Err.Error())))
 			}
 		}
 	}
@@ -150,7 +151,7 @@ func eventOf(cluster string, e *corev1.Event) Event {
 	_, container, _ := strings.Cut(strings.TrimSuffix(e.InvolvedObject.FieldPath, "}"), "{")
 	one := Event{
 		Cluster: cluster, Type: EventType(e.Type), Reason: e.Reason, Kind: e.InvolvedObject.Kind, Name: e.InvolvedObject.Name,
-		Container: container, Message: health.Redact(strings.TrimSpace(e.Message)),
+		Container: container, Message: mask.Redact(strings.TrimSpace(e.Message)),
 		Source: cmp.Or(e.ReportingController, e.Source.Component), Count: max(1, e.Count),
 		First: e.FirstTimestamp.UTC(), Last: health.LastSeen(e).UTC(),
 	}

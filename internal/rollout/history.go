@@ -8,7 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -31,7 +31,7 @@ func (e *Engine) In(run release.Run) *Engine {
 func (e *Engine) entry(ctx context.Context, c Cluster, operation release.Operation, name, version string) release.Entry {
 	return release.Entry{
 		ID: NewToken(), Time: time.Now(), Operation: operation, Deployment: name, Version: version,
-		By: health.Redact(c.User(ctx)), Outcome: release.OutcomeSucceeded, Run: e.automation,
+		By: mask.Redact(c.User(ctx)), Outcome: release.OutcomeSucceeded, Run: e.automation,
 	}
 }
 
@@ -63,7 +63,7 @@ func (e *Engine) inRun(note string) string {
 	if run := e.automation.String(); run != "" {
 		note += " (" + run + ")"
 	}
-	return health.Redact(note)
+	return mask.Redact(note)
 }
 
 // remember writes entries into the application's history, and makes it where

@@ -16,6 +16,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -327,7 +328,7 @@ func (n *notes) all() []string {
 			}
 			whose += ")"
 		}
-		texts = append(texts, fmt.Sprintf("Container %q of %s on cluster %q %s.", k.container, whose, k.cluster, strings.TrimSuffix(health.Redact(k.why), ".")))
+		texts = append(texts, fmt.Sprintf("Container %q of %s on cluster %q %s.", k.container, whose, k.cluster, strings.TrimSuffix(mask.Redact(k.why), ".")))
 	}
 	slices.Sort(texts)
 	return append(texts, n.texts...)

@@ -12,8 +12,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 // Download is a file with whole logs.
@@ -131,7 +131,7 @@ func (d *Download) copy(ctx context.Context, clusters []Cluster, q LogQuery, red
 type whole struct {
 	source logSource
 	lines  *lines
-	keys   health.Lines
+	keys   mask.Lines
 	redact bool
 	end    func() error
 }

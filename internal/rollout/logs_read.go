@@ -13,8 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 const (
@@ -121,7 +121,7 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	}
 	defer func() { _ = log.Close() }()
 	tail := logs.Tail{Filter: q.Filter, Most: q.Tail}
-	var keys health.Lines
+	var keys mask.Lines
 	lines := newLines(log, longestLine)
 	for lines.next() {
 		entry := s.entry(lines.text)
@@ -129,7 +129,7 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 			return nil, errLogGone
 		}
 		if keys.Hides(entry.Message) {
-			entry.Message = health.Hidden
+			entry.Message = mask.Hidden
 		}
 		tail.Add(entry)
 	}
@@ -138,7 +138,7 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	}
 	entries := tail.Entries()
 	for i := range entries {
-		entries[i].Message = logs.Cut(health.Redact(entries[i].Message), logLine)
+		entries[i].Message = logs.Cut(mask.Redact(entries[i].Message), logLine)
 	}
 	return entries, nil
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -56,11 +57,11 @@ func (e *Engine) line(ctx context.Context, message string, fields map[string]any
 	}
 	for key, value := range fields {
 		if text, ok := value.(string); ok {
-			fields[key] = health.Redact(text)
+			fields[key] = mask.Redact(text)
 		}
 	}
 	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == "" })
-	e.journal.Line(ctx, health.Redact(message), fields)
+	e.journal.Line(ctx, mask.Redact(message), fields)
 }
 
 // tellingPatience is how long the end of an operation waits for Events that are

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -269,7 +270,7 @@ func (cl *claim) outcome() string {
 	gone := len(r.pods) - r.kept
 	switch {
 	case r.err != nil:
-		return where + ": " + health.Redact(r.err.Error()) + "; the next apply goes on"
+		return where + ": " + mask.Redact(r.err.Error()) + "; the next apply goes on"
 	case r.uncounted:
 		return fmt.Sprintf("%s is back at version %s", where, r.version)
 	case gone == 0:

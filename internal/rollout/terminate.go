@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -156,7 +156,7 @@ func (e *Engine) letGoOf(ctx context.Context, c Cluster, req TerminateRequest, d
 	entry := e.entry(ctx, c, release.OperationRetain, req.ID.Name, record.Version)
 	entry.Reason = "no longer in a Terraform state, kept for going back"
 	if custody == release.CustodyCondemned {
-		entry.Operation, entry.Reason = release.OperationCondemn, health.Redact("no longer in a Terraform state, but "+why)
+		entry.Operation, entry.Reason = release.OperationCondemn, mask.Redact("no longer in a Terraform state, but "+why)
 	}
 	if d != nil {
 		e.tell(ctx, c, d, entry)

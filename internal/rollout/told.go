@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -16,7 +16,7 @@ func recordIn(data map[string]string) (*release.Record, error) {
 	record, err := release.ParseRecord(data)
 	if record != nil {
 		redactAll(&record.Reason, &record.Holder, &record.CancelRequested, &record.CreatedBy)
-		record.Version = health.Clean(record.Version)
+		record.Version = mask.Clean(record.Version)
 	}
 	return record, err
 }
@@ -40,7 +40,7 @@ func historyOf(data map[string]string) (release.History, error) {
 		entry := &history.Entries[i]
 		redactAll(&entry.By, &entry.Reason)
 		redactRun(&entry.Run)
-		entry.Version = health.Clean(entry.Version)
+		entry.Version = mask.Clean(entry.Version)
 	}
 	return history, err
 }
@@ -51,7 +51,7 @@ func redactRun(run *release.Run) {
 
 func redactAll(texts ...*string) {
 	for _, text := range texts {
-		*text = health.Redact(*text)
+		*text = mask.Redact(*text)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -82,10 +82,10 @@ func tell(err error, unclean []error) ([]Notice, error) {
 func notCleanedUp(unclean []error) []Notice {
 	var notices []Notice
 	for _, err := range unclean {
-		n := Notice{Summary: "Clean-up did not come to its end", Detail: health.Redact(err.Error())}
+		n := Notice{Summary: "Clean-up did not come to its end", Detail: mask.Redact(err.Error())}
 		var left *release.LeftRunningError
 		if errors.As(err, &left) {
-			n = Notice{Summary: "Pods keep running", Detail: health.Redact(left.Error()) + ".\n\n" + left.Next()}
+			n = Notice{Summary: "Pods keep running", Detail: mask.Redact(left.Error()) + ".\n\n" + left.Next()}
 		}
 		notices = append(notices, n)
 	}

@@ -8,7 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
 // logsResource is what a Role calls the logs of pods.
@@ -72,7 +72,7 @@ func shortly(err error) string {
 	if errors.As(err, &answer) && answer.Status().Message != "" {
 		text = answer.Status().Message
 	}
-	text = strings.Join(strings.Fields(health.Redact(text)), " ")
+	text = strings.Join(strings.Fields(mask.Redact(text)), " ")
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most-1]) + "…"
 	}

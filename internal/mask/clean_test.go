@@ -1,4 +1,4 @@
-package health
+package mask
 
 import (
 	"fmt"
@@ -83,19 +83,6 @@ func TestTokensAreKnownBetweenMoves(t *testing.T) {
 				t.Errorf("%q is %q", text, got)
 			}
 		}
-	}
-}
-
-// TestFindingsAreClean: every text of one, also the log's.
-func TestFindingsAreClean(t *testing.T) {
-	t.Parallel()
-	planted := strings.Join(moves, "x") + " pass\x1b[1Cword=hunter2hunter2"
-	ref := PodRef{Pod: "api-1", Container: "api"}
-	found := merge([]Finding{{Cause: CauseCrashLoop, Class: Certain, Object: "pod " + planted, Container: planted, Sentence: planted, Evidence: planted, Hint: planted, LogsOf: &ref}}, 1)
-	found[0].takeLog(map[PodRef]string{ref: planted + "\n" + planted}, 10)
-	text := Text(found)
-	if strings.ContainsFunc(text, unfit) || strings.Contains(text, "hunter2") {
-		t.Errorf("it shows %q", text)
 	}
 }
 

@@ -1,4 +1,4 @@
-package health
+package mask
 
 import (
 	"regexp"
@@ -12,16 +12,17 @@ const hidden = "***"
 // it. Masking too much is better than too little, as long as what registries,
 // kubelets and API servers say stays readable.
 func Redact(text string) string {
-	return strings.ReplaceAll(redact(text), "\r", "\n")
+	return strings.ReplaceAll(RedactKeepingReturns(text), "\r", "\n")
 }
 
-// redact is Redact, but for carriage returns, which stay as such.
+// RedactKeepingReturns is [Redact], but for carriage returns, which stay as such:
+// for who shows what a terminal would have overwritten.
 //
 // A credential is looked for in the text without what was taken out of it, which
 // may have cut it in two; then behind each such place, and between them, since
 // what looks like a part of a word may have been none; and at last in what is
 // left, so that masking once more changes nothing.
-func redact(text string) string {
+func RedactKeepingReturns(text string) string {
 	text, cuts := bare(text)
 	text, cuts = hide(text, cuts)
 	if len(cuts) > 0 {
@@ -164,16 +165,4 @@ func closing(value string) string {
 		return ""
 	}
 	return value[len(strings.TrimRight(value, quotes)):]
-}
-
-// mostEvidence is how many characters of evidence are kept: some policies and
-// schedulers write pages.
-const mostEvidence = 600
-
-func shorten(text string, most int) string {
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
-	}
-	return string(runes[:most-1]) + "…"
 }
