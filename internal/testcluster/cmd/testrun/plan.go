@@ -146,7 +146,11 @@ func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	if err := errors.Join(errs...); err != nil {
 		return 1, err
 	}
-	return slices.Max(append(codes, 0)), nil
+	worst := 0
+	for _, code := range codes {
+		worst = max(worst, code)
+	}
+	return worst, nil
 }
 
 func (p part) runs(ctx context.Context, events *events, complaints io.Writer) (int, error) {
