@@ -80,18 +80,23 @@ func (v verb) start(w *workspace) *execution {
 	return w.startApply(v.do)
 }
 
-// TestKilledAfterEveryWrite kills the provider, or the CLI with it, when a
-// write is done that it does not know of yet.
-func TestKilledAfterEveryWrite(t *testing.T) {
+// TestKilledAfterManyWrites kills the provider, or the CLI with it, when a write
+// is done that it does not know of yet. Every write has its kill in the engine's
+// tests; what a CLI keeps of a run that was killed depends on which resource it
+// was at. So each verb has every second write here: the odd ones or the even ones.
+func TestKilledAfterManyWrites(t *testing.T) {
 	t.Parallel()
-	for _, v := range verbs() {
+	for i, v := range verbs() {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			for _, at := range v.point(t).steps {
+				if (at.k+i)%2 == 1 {
+					continue
+				}
 				t.Run(at.name, func(t *testing.T) {
 					t.Parallel()
 					kill := (*execution).killProviders
-					if at.k%2 == 0 {
+					if at.k/2%2 == 0 {
 						kill = (*execution).killAll
 					}
 					cutOff(t, v, at.k, true, kill)
