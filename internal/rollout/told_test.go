@@ -19,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -413,7 +414,23 @@ func TestNothingWasChanged(t *testing.T) {
 		}, do: promoting("v2"), want: new(*release.NotReadyError)},
 		"deploy over somebody's Deployment":   {begin: func(l *life) { foreignDeployment(l, l.name("v3")) }, do: creating(two("v3", nil)), want: new(*release.ForeignError)},
 		"promote over somebody's Service":     {begin: func(l *life) { l.foreignService("theirs") }, do: promotingAt("theirs", "v2"), want: new(*release.ForeignError)},
-		"update what another manager changed": {begin: func(l *life) { l.scaleBy("kubectl", "v2", 5) }, do: bringing(two("v2", nil), false), want: nil},
+		"update what another manager changed": {begin: func(l *life) { l.scaleBy("kubectl", "v2", 5) }, do: bringing(two("v2", nil), false), want: new(*cluster.ApplyConflictError)},
+		"promote what was taken back": {begin: func(l *life) {
+			l.mainIs(func(m *release.Main) {
+				m.Breach = &release.Breach{From: l.name("v1"), To: l.name("v2"), Reason: "it crashed"}
+			})
+		}, do: promoting("v2"), want: new(*release.TakenBackError)},
+		"promote what a group has": {begin: func(l *life) { l.mainIs(func(m *release.Main) { m.Group = "store" }) }, do: promoting("v2"), want: new(*release.GroupOwnedError)},
+		"promote in a group what has a name": {begin: func(l *life) {
+			l.mainIs(func(m *release.Main) {
+				m.DNS = &release.DNSWritten{Object: true, Spec: release.DNS{Name: "api.example.com", Endpoints: true}}
+			})
+		}, do: promotingAs(func(p *process, r *rollout.PromoteRequest) {
+			r.Owner, r.Member = "", rollout.Member{Group: "store", Name: "api"}
+		}), want: new(*release.NamedError)},
+		"go back where main has moved": {do: promotingAs(func(p *process, r *rollout.PromoteRequest) {
+			r.Found = map[string]string{"prod": p.name("v2")}
+		}), want: new(*release.MovedError)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -451,14 +468,35 @@ func (l *life) foreignService(name string) {
 
 // promotingAt is under another name of the address.
 func promotingAt(service, version string) func(context.Context, *process) ([]rollout.Notice, error) {
+	return promotingAs(func(p *process, r *rollout.PromoteRequest) { r.Service.Name, r.To = service, p.name(version) })
+}
+
+// promotingAs is a promotion of v2, but for what is changed in the request.
+func promotingAs(change func(*process, *rollout.PromoteRequest)) func(context.Context, *process) ([]rollout.Notice, error) {
 	return func(ctx context.Context, p *process) ([]rollout.Notice, error) {
-		at := p.service()
-		at.Name = service
-		done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
-			Service: at, To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
-		})
+		request := rollout.PromoteRequest{Service: p.service(), To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on}
+		change(p, &request)
+		done, err := p.engine.Promote(ctx, request)
 		return done.Notices, err
 	}
+}
+
+// mainIs changes what is written down of the main deployment.
+func (l *life) mainIs(change func(*release.Main)) {
+	l.t.Helper()
+	maps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := maps.Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
+	must(l.t, err)
+	main, err := release.ParseMain(cm.Data)
+	must(l.t, err)
+	change(main)
+	data, err := main.Marshal()
+	must(l.t, err)
+	for key, value := range data {
+		cm.Data[key] = value
+	}
+	_, err = maps.Update(l.t.Context(), cm, metav1.UpdateOptions{})
+	must(l.t, err)
 }
 
 // scaleBy sets the number of pods as another field manager.
