@@ -122,14 +122,14 @@ func TestAccGroup(t *testing.T) {
 	proxy := l.through()
 	w := l.inProcess()
 	api, web := l.cluster.WatchMain(t, l.namespace, "api"), l.cluster.WatchMain(t, l.namespace, "web")
-	w.apply(l.both("v1", "v1", apiThenWeb, keepPrevious(1)))
+	w.apply(l.both("v1", "v1", apiThenWeb, keepPrevious(1))).calm(theGroup)
 	w.wantState(theGroup, "id", "shop", "status", "finalized", "status_reason", nil, "drift", []any{})
 	w.wantMember("api", "deployment_id", l.id("api", "v1"), "status", "finalized", "previous_deployment_id", nil,
 		"url", "http://api."+l.namespace+".svc:80", "split", map[string]any{"default": map[string]any{releaseOf("api", "v1"): 100}})
 	w.wantNoChanges()
 
 	proxy.Reset()
-	w.apply(l.both("v2", "v2", `waves = [{ members = ["web"], bake = "1s" }, { members = ["api"], max_parallel = 1 }]`, keepPrevious(1)))
+	w.apply(l.both("v2", "v2", `waves = [{ members = ["web"], bake = "1s" }, { members = ["api"], max_parallel = 1 }]`, keepPrevious(1))).calm(theGroup)
 	l.wantAddress("api", "v2")
 	l.wantAddress("web", "v2")
 	if order := moved(proxy, "api", "web"); !slices.Equal(order, []string{"web", "api"}) {
@@ -149,7 +149,7 @@ func TestAccGroup(t *testing.T) {
 
 	// Waves alone are no reason to touch a cluster.
 	proxy.Reset()
-	w.apply(l.both("v2", "v2", apiThenWeb, keepPrevious(1))).wantActions(theGroup, "update")
+	w.apply(l.both("v2", "v2", apiThenWeb, keepPrevious(1))).calm(theGroup).wantActions(theGroup, "update")
 	if writes := proxy.Writes(); len(writes) > 0 {
 		t.Errorf("it wrote %v", writes)
 	}

@@ -272,6 +272,15 @@ func (r *result) silent(text string) {
 	}
 }
 
+// calm fails the test if there is any warning of this resource.
+func (r *result) calm(address string) *result {
+	r.t.Helper()
+	if m := r.messages("warning"); strings.Contains(m, "("+address+")") {
+		r.t.Errorf("%s warns of %s:\n%s", r.what, address, m)
+	}
+	return r
+}
+
 // wantActions fails the test unless exactly these were planned: pairs of
 // address and action.
 func (r *result) wantActions(want ...string) {
