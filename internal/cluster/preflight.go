@@ -3,9 +3,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -185,19 +185,35 @@ func (e *MissingPermissionsError) Role() string {
 	return b.String()
 }
 
-// Preflight is what was found out about a namespace before working in it.
+// Preflight is what was found out about a namespace before working in it. It is
+// never changed: who finds out more makes another one.
 type Preflight struct {
 	Version string // of the server; empty: it does not tell
 	Lacking []Gap  // of optional features: what will be said less
 
 	passed   map[Feature]bool
-	identity string // the namespace's uid; empty: it may not be read
+	spared   map[Feature]bool                          // of those asked beside: nothing of it is allowed
+	rules    *authorizationv1.SubjectRulesReviewStatus // nil: they may not be asked for
+	identity string                                    // the namespace's uid; empty: it may not be read
+}
+
+// covers says that nothing needs to be asked any more: all of it has passed, or
+// is in the rules that are known.
+func (p *Preflight) covers(namespace string, features, beside []Feature) bool {
+	holds := func(f Feature) bool {
+		return p.passed[f] || p.rules != nil && len(unlisted(p.rules, namespace, f)) == 0
+	}
+	return !slices.ContainsFunc(features, func(f Feature) bool { return !holds(f) }) &&
+		!slices.ContainsFunc(beside, func(f Feature) bool { return !p.spared[f] && !holds(f) })
 }
 
 // Preflight checks, before the first write of a run to a namespace, that it
 // exists, takes objects, and allows the features. A pass is remembered; a
 // failure is not, since somebody may be repairing it.
-func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Feature) (*Preflight, error) {
+//
+// What is asked beside is needed as soon as the credential may do any of it. One
+// that may do nothing of it leaves it to somebody else.
+func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Feature, beside ...Feature) (*Preflight, error) {
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
@@ -208,19 +224,20 @@ func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Fe
 	}
 	covered := func() (bool, error) {
 		p := found()
-		return p != nil && !slices.ContainsFunc(features, func(f Feature) bool { return !p.passed[f] }), nil
+		return p != nil && p.covers(namespace, features, beside), nil
 	}
-	wanted := slices.Clone(features)
+	wanted, also := slices.Clone(features), slices.Clone(beside)
 	if p := found(); p != nil {
-		for f := range p.passed {
-			if !slices.Contains(wanted, f) {
-				wanted = append(wanted, f)
-			}
-		}
+		wanted = slices.AppendSeq(wanted, maps.Keys(p.passed))
+		also = slices.AppendSeq(also, maps.Keys(p.spared))
 	}
 	slices.Sort(wanted)
-	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted), covered, func(ctx context.Context) error {
-		p, err := c.inspect(ctx, namespace, wanted)
+	wanted = slices.Compact(wanted)
+	also = slices.DeleteFunc(also, func(f Feature) bool { return slices.Contains(wanted, f) })
+	slices.Sort(also)
+	also = slices.Compact(also)
+	err := c.share(ctx, fmt.Sprint("preflight ", namespace, wanted, also), covered, func(ctx context.Context) error {
+		p, err := c.inspect(ctx, namespace, wanted, also)
 		if err != nil {
 			return err
 		}
@@ -235,7 +252,7 @@ func (c *Cluster) Preflight(ctx context.Context, namespace string, features []Fe
 	return found(), nil
 }
 
-func (c *Cluster) inspect(ctx context.Context, namespace string, features []Feature) (*Preflight, error) {
+func (c *Cluster) inspect(ctx context.Context, namespace string, features, beside []Feature) (*Preflight, error) {
 	var (
 		ns    corev1.Namespace
 		nsErr error
@@ -269,16 +286,31 @@ func (c *Cluster) inspect(ctx context.Context, namespace string, features []Feat
 	case nsErr == nil && (ns.DeletionTimestamp != nil || ns.Status.Phase == corev1.NamespaceTerminating):
 		return nil, &NamespaceError{c.name, namespace, true, blocking(&ns)}
 	}
-	required, optional, err := c.gaps(ctx, namespace, features, rules)
+	gaps, err := c.gaps(ctx, namespace, slices.Concat(features, beside), rules)
 	if err != nil {
 		return nil, err
 	}
+	p := &Preflight{Version: c.Version(), passed: map[Feature]bool{}, spared: map[Feature]bool{}, rules: rules, identity: string(ns.UID)}
+	for _, f := range slices.Concat(features, beside) {
+		p.passed[f] = true
+	}
+	for _, f := range beside {
+		if of(gaps, f) == f.size() {
+			p.spared[f] = true
+			delete(p.passed, f)
+			gaps = slices.DeleteFunc(gaps, func(g Gap) bool { return g.Feature == f })
+		}
+	}
+	var required []Gap
+	for _, g := range gaps {
+		if _, optional := g.Feature.Rules(); optional {
+			p.Lacking = append(p.Lacking, g)
+		} else {
+			required = append(required, g)
+		}
+	}
 	if len(required) > 0 {
 		return nil, &MissingPermissionsError{Cluster: c.name, Namespace: namespace, User: c.User(ctx), Gaps: required}
-	}
-	p := &Preflight{Version: c.Version(), Lacking: optional, passed: map[Feature]bool{}, identity: string(ns.UID)}
-	for _, f := range features {
-		p.passed[f] = true
 	}
 	return p, nil
 }
@@ -314,54 +346,70 @@ func (c *Cluster) review(ctx context.Context, review Object) error {
 	return err
 }
 
-// gaps compares the rules with what the features need, and asks about each
-// difference: rules cannot be listed for every authorizer.
-func (c *Cluster) gaps(ctx context.Context, namespace string, features []Feature, rules *authorizationv1.SubjectRulesReviewStatus) (required, optional []Gap, err error) {
-	type open struct {
-		Gap
-		optional, denied bool
-	}
-	var asks []*open
+// gaps are the permissions that are missing, in the order of the table. What the
+// rules do not show is asked for one by one: rules cannot be listed for every
+// authorizer.
+func (c *Cluster) gaps(ctx context.Context, namespace string, features []Feature, rules *authorizationv1.SubjectRulesReviewStatus) ([]Gap, error) {
+	var asks []Gap
 	for _, f := range Features() {
-		if !slices.Contains(features, f) {
-			continue
-		}
-		needed, isOptional := f.Rules()
-		for _, rule := range needed {
-			for _, r := range rule.Resources {
-				for _, verb := range rule.Verbs {
-					if rules == nil || !allows(rules.ResourceRules, namespace, rule.Group, r, verb) {
-						asks = append(asks, &open{Gap: Gap{f, verb, rule.Group, r, namespace}, optional: isOptional})
-					}
-				}
-			}
+		if slices.Contains(features, f) {
+			asks = append(asks, unlisted(rules, namespace, f)...)
 		}
 	}
-	var mu sync.Mutex
+	missing := map[Gap]*bool{} // by the permission alone: several features may need it
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	for _, a := range asks {
-		group.Go(func() error {
-			denied, err := c.denied(groupCtx, a.Gap)
-			mu.Lock()
-			defer mu.Unlock()
-			a.denied = denied
+	for _, g := range asks {
+		if missing[g.alone()] != nil {
+			continue
+		}
+		is := new(bool)
+		missing[g.alone()] = is
+		group.Go(func() (err error) {
+			*is, err = c.denied(groupCtx, g)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for _, a := range asks {
-		switch {
-		case !a.denied:
-		case a.optional:
-			optional = append(optional, a.Gap)
-		default:
-			required = append(required, a.Gap)
+	return slices.DeleteFunc(asks, func(g Gap) bool { return !*missing[g.alone()] }), nil
+}
+
+// alone is the permission without what it is for.
+func (g Gap) alone() Gap {
+	g.Feature = ""
+	return g
+}
+
+// unlisted are the permissions of a feature that rules do not show; nil rules
+// show nothing.
+func unlisted(rules *authorizationv1.SubjectRulesReviewStatus, namespace string, f Feature) []Gap {
+	var gaps []Gap
+	needed, _ := f.Rules()
+	for _, rule := range needed {
+		for _, r := range rule.Resources {
+			for _, verb := range rule.Verbs {
+				if rules == nil || !allows(rules.ResourceRules, namespace, rule.Group, r, verb) {
+					gaps = append(gaps, Gap{f, verb, rule.Group, r, namespace})
+				}
+			}
 		}
 	}
-	return required, optional, nil
+	return gaps
+}
+
+// size is how many permissions a feature takes.
+func (f Feature) size() int { return len(unlisted(nil, "", f)) }
+
+// of counts the gaps of a feature.
+func of(gaps []Gap, f Feature) (n int) {
+	for _, g := range gaps {
+		if g.Feature == f {
+			n++
+		}
+	}
+	return n
 }
 
 func allows(rules []authorizationv1.ResourceRule, namespace, group, resource, verb string) bool {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/version"
@@ -117,6 +118,105 @@ func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each permission that is taken away is seen to be missing, and no other, by every
+// feature that needs it.
+func TestEveryPermissionCounts(t *testing.T) {
+	t.Parallel()
+	all := map[Gap]bool{}
+	for _, f := range Features() {
+		for _, g := range unlisted(nil, "shop", f) {
+			all[g.alone()] = true
+		}
+	}
+	for missing := range all {
+		var rules authorizationv1.SubjectRulesReviewStatus
+		for g := range all {
+			if g != missing {
+				rules.ResourceRules = append(rules.ResourceRules, authorizationv1.ResourceRule{APIGroups: []string{g.Group}, Resources: []string{g.Resource}, Verbs: []string{g.Verb}})
+			}
+		}
+		needed := 0
+		for _, f := range Features() {
+			for _, g := range unlisted(&rules, "shop", f) {
+				if needed++; g.alone() != missing {
+					t.Errorf("%s is missing, and %s is said to be", missing, g)
+				}
+			}
+		}
+		if needed == 0 {
+			t.Errorf("%s is missing, and nobody sees it", missing)
+		}
+	}
+}
+
+// The rules are asked for once, whatever is needed later in the run.
+func TestPreflightKnowsTheRules(t *testing.T) {
+	t.Parallel()
+	namespace := testcluster.Shared(t).Namespace(t)
+	w := restricted(t, namespace, rulesOf(FeatureRefresh, FeatureDeploy, FeaturePromote))
+	if err := w.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.proxy.Reset()
+	for _, features := range [][]Feature{{FeatureRefresh}, {FeatureDeploy}, {FeatureRefresh, FeaturePromote}} {
+		if _, err := w.Preflight(t.Context(), namespace, features); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := lines(w.proxy.Requests())
+	if _, err := w.Preflight(t.Context(), namespace, []Feature{FeatureLock}); err == nil {
+		t.Error("what is not in the rules is allowed")
+	}
+	if len(asked) != 2 {
+		t.Errorf("it asked:\n%s", strings.Join(asked, "\n"))
+	}
+}
+
+// What is asked beside is needed by whoever may do some of it.
+func TestPreflightBeside(t *testing.T) {
+	t.Parallel()
+	namespace := testcluster.Shared(t).Namespace(t)
+	base := rulesOf(FeatureRefresh)
+	t.Run("nothing of it", func(t *testing.T) {
+		t.Parallel()
+		w := restricted(t, namespace, base)
+		if err := w.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.proxy.Reset()
+		for range 2 {
+			if _, err := w.Preflight(t.Context(), namespace, []Feature{FeatureRefresh}, FeatureDNS); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// The namespace, the rules, and each of its six permissions.
+		if asked := w.proxy.Requests(); len(asked) != 2+6 {
+			t.Errorf("it asked:\n%s", strings.Join(lines(asked), "\n"))
+		}
+		var lacking *MissingPermissionsError
+		if _, err := w.Preflight(t.Context(), namespace, []Feature{FeatureDNS}, FeatureDNS); !errors.As(err, &lacking) || len(lacking.Gaps) != 6 {
+			t.Errorf("who needs it is told %v", err)
+		}
+	})
+	t.Run("some of it", func(t *testing.T) {
+		t.Parallel()
+		some := rulesOf(FeatureDNS)
+		some[0].Verbs = []string{"get", "list", "watch"}
+		w := restricted(t, namespace, append(some, base...))
+		var lacking *MissingPermissionsError
+		if _, err := w.Preflight(t.Context(), namespace, []Feature{FeatureRefresh}, FeatureDNS); !errors.As(err, &lacking) || len(lacking.Gaps) != 3 {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("all of it", func(t *testing.T) {
+		t.Parallel()
+		w := restricted(t, namespace, append(rulesOf(FeatureDNS), base...))
+		if _, err := w.Preflight(t.Context(), namespace, []Feature{FeatureRefresh}, FeatureDNS); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // What was missing and has been granted is found without a new run.
