@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -38,13 +37,13 @@ func (a acting) clustersOf(ctx context.Context, set types.Set) (found []rollout.
 
 // allowed makes sure, before the first write, that these are the right clusters
 // and that everything may be done there.
-func (a acting) allowed(ctx context.Context, on []rollout.Cluster, namespace string, features []cluster.Feature) []rollout.Cluster {
+func (a acting) allowed(ctx context.Context, on []rollout.Cluster, n need) []rollout.Cluster {
 	var names []string
 	for _, c := range on {
 		names = append(names, c.Name())
 	}
 	var diags diag.Diagnostics
-	found := a.targets(ctx, names, namespace, features, &diags)
+	found := a.targets(ctx, names, n, &diags)
 	a.tell(diags)
 	return found
 }

@@ -133,7 +133,7 @@ func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	on = now.allowed(ctx, on, id.Namespace, deployFeatures)
+	on = now.allowed(ctx, on, toAct(id))
 	if resp.Diagnostics.HasError() {
 		return
 	}

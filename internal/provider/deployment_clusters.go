@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -216,11 +215,11 @@ func (s *session) reachable(names []string) []rollout.Cluster {
 }
 
 // readyFor is ready for a rollout: one that does not continue needs them all.
-func (s *session) readyFor(ctx context.Context, r release.Rollout, names []string, namespace string, features []cluster.Feature, unready map[string]error, diags *diag.Diagnostics) []rollout.Cluster {
+func (s *session) readyFor(ctx context.Context, r release.Rollout, names []string, n need, unready map[string]error, diags *diag.Diagnostics) []rollout.Cluster {
 	if r.OnFailure != release.FailureContinue {
-		return s.targets(ctx, names, namespace, features, diags)
+		return s.targets(ctx, names, n, diags)
 	}
-	found, not := s.ready(ctx, names, namespace, features, diags)
+	found, not := s.ready(ctx, names, n, diags)
 	maps.Copy(unready, not)
 	return found
 }

@@ -44,7 +44,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
-			promote.Clusters = r.targets(ctx, names, main.Namespace.ValueString(), promoteFeaturesFor(promote.Service), &more)
+			promote.Clusters = r.targets(ctx, names, toPromote(promote.Service), &more)
 		}
 		main.Clusters = clusterSet(ctx, names, &more)
 		m.request.Members[name], m.mains[name], m.names[name] = promote, main, names

@@ -51,6 +51,9 @@ func planDeployment(ctx context.Context, configured configuredClusters, req reso
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	p.mayEndOtherwise(req.State.Raw)
 	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
+	if p.known {
+		rememberCompanions(ctx, resp, p.spec)
+	}
 }
 
 // deploymentPlan is one planning.

@@ -2,14 +2,12 @@ package provider
 
 import (
 	"context"
-	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -20,30 +18,6 @@ var (
 	_ resource.ResourceWithModifyPlan     = (*deploymentResource)(nil)
 	_ resource.ResourceWithImportState    = (*deploymentResource)(nil)
 )
-
-// What each operation on a deployment needs to be allowed to do, besides what
-// the companions of its workload need.
-var (
-	deployFeatures    = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureLock, cluster.FeatureDiagnose, cluster.FeatureTell}
-	terminateFeatures = []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell}
-)
-
-// withCompanions adds what the companions need that one of the releases asks for.
-func withCompanions(features []cluster.Feature, specs ...release.Spec) []cluster.Feature {
-	all := slices.Clone(features)
-	for _, spec := range specs {
-		for _, companion := range spec.Companions() {
-			switch companion {
-			case release.CompanionAutoscaler:
-				all = append(all, cluster.FeatureAutoscale)
-			case release.CompanionDisruptionBudget:
-				all = append(all, cluster.FeatureDisrupt)
-			}
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
 
 type deploymentResource struct{ *session }
 
@@ -91,7 +65,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	deploy := rollout.DeployRequest{Spec: spec, Rollout: plan.rollout(ctx, &resp.Diagnostics), Unready: map[string]error{}}
-	deploy.Clusters = r.readyFor(ctx, deploy.Rollout, names, spec.Namespace, withCompanions(deployFeatures, spec), deploy.Unready, &resp.Diagnostics)
+	deploy.Clusters = r.readyFor(ctx, deploy.Rollout, names, toDeploy(spec), deploy.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -211,13 +185,13 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 	keep, add, drop := compare(before, now)
 	on := plan.divide(ctx, state, keep, asks, diags)
 	restart := plan.restarts(state) || plan.missedRestart(ctx, state, append(on.work, on.rejoin...), diags)
-	unready, changed := map[string]error{}, withCompanions(deployFeatures, was, spec)
-	l := r.leave(ctx, drop, spec.Namespace, withCompanions(terminateFeatures, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
+	unready, changed := map[string]error{}, toDeploy(was, spec)
+	l := r.leave(ctx, drop, toTerminate(release.ID{Namespace: was.Namespace, Name: was.Name()}, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
 	return rollout.UpdateRequest{
 		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: restart,
-		Keep:    r.readyFor(ctx, over, on.work, spec.Namespace, changed, unready, diags),
-		Rejoin:  r.readyFor(ctx, over, on.rejoin, spec.Namespace, changed, unready, diags),
-		Add:     r.readyFor(ctx, over, add, spec.Namespace, withCompanions(deployFeatures, spec), unready, diags),
+		Keep:    r.readyFor(ctx, over, on.work, changed, unready, diags),
+		Rejoin:  r.readyFor(ctx, over, on.rejoin, changed, unready, diags),
+		Add:     r.readyFor(ctx, over, add, toDeploy(spec), unready, diags),
 		Settled: r.reachable(on.settled), Drop: l.clusters, Rollout: over, Unready: unready,
 	}, l
 }
@@ -239,12 +213,18 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
+	planned, more := plannedCompanions(ctx, req.Private)
+	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
-	l := r.leave(ctx, names, id.Namespace, withCompanions(terminateFeatures, spec), state.AbandonUnreachable.ValueBool(), &resp.Diagnostics)
+	ends := toTerminate(id, spec)
+	if replaced {
+		ends = ends.before(planned)
+	}
+	l := r.leave(ctx, names, ends, state.AbandonUnreachable.ValueBool(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}

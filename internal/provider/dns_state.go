@@ -7,23 +7,12 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
-
-// mainFeatures are what the models' promotion needs to be allowed to do: their
-// address, and the name across clusters of any of them.
-func mainFeatures(service traffic.ServiceSpec, models ...*mainDeploymentModel) []cluster.Feature {
-	needed := promoteFeaturesFor(service)
-	if slices.ContainsFunc(models, (*mainDeploymentModel).asksExternalDNS) {
-		return append(slices.Clone(needed), cluster.FeatureDNS)
-	}
-	return needed
-}
 
 // promote moves the traffic, and brings the name across clusters up to date.
 func (r *mainDeploymentResource) promote(ctx context.Context, plan *mainDeploymentModel, request rollout.PromoteRequest, diags *diag.Diagnostics) (rollout.Promoted, error) {

@@ -42,7 +42,9 @@ func (s *session) unreadMain(observed []rollout.ObservedMain, missing []string, 
 // may not be forgotten on one cluster, it is left on none.
 func (s *session) leaveMain(ctx context.Context, names []string, plan, state *mainDeploymentModel, service traffic.ServiceSpec, diags *diag.Diagnostics) leaving {
 	abandon := plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool()
-	l := s.leave(ctx, names, state.Namespace.ValueString(), mainFeatures(service, plan, state), abandon, diags)
+	n := toPromote(service, plan, state)
+	n.withdraws = true
+	l := s.leave(ctx, names, n, abandon, diags)
 	l.tellFailed(diags)
 	return l
 }

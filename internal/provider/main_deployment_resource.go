@@ -3,17 +3,14 @@ package provider
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 var (
@@ -22,21 +19,6 @@ var (
 	_ resource.ResourceWithModifyPlan     = (*mainDeploymentResource)(nil)
 	_ resource.ResourceWithImportState    = (*mainDeploymentResource)(nil)
 )
-
-// promoteFeatures is what moving traffic needs to be allowed to do: it also
-// removes what only waited for that.
-var promoteFeatures = []cluster.Feature{
-	cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeaturePromote, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureTell,
-}
-
-// promoteFeaturesFor adds what an adopted address takes: to see whether it can
-// be handed back.
-func promoteFeaturesFor(service traffic.ServiceSpec) []cluster.Feature {
-	if service.Adopt {
-		return append(slices.Clone(promoteFeatures), cluster.FeatureAdopt)
-	}
-	return promoteFeatures
-}
 
 type mainDeploymentResource struct{ *session }
 
@@ -83,7 +65,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, plan.Namespace.ValueString(), mainFeatures(promote.Service, &plan), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, &plan), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -158,11 +140,10 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	}
 	ctx, cancel := within(ctx, limit, "timeouts.update")
 	defer cancel()
-	namespace := plan.Namespace.ValueString()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.Planned = plannedTraffic(ctx, state.Split, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, namespace, mainFeatures(promote.Service, &plan, &state), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, &plan, &state), promote.Unready, &resp.Diagnostics)
 	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done

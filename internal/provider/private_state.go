@@ -7,15 +7,19 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // What a plan leaves in private state for Delete, which cannot otherwise tell
 // a real destroy from the delete half of a replacement: only the plan of a real
 // destroy sets destroyKey. The planned application, with its namespace, then says
-// whether the other half is of the same one.
+// whether the other half is of the same one. The planned companions are those of
+// that half: where it comes second, what it needs is asked for with the first.
 const (
 	destroyKey     = "destroy"
 	applicationKey = "application"
+	companionsKey  = "companions"
 )
 
 // rememberDestroy is for a plan to destroy.
@@ -36,6 +40,27 @@ func rememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse,
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, applicationKey, text)...)
+}
+
+// rememberCompanions is for the plan of a deployment whose inputs are known.
+func rememberCompanions(ctx context.Context, resp *resource.ModifyPlanResponse, spec release.Spec) {
+	text, err := json.Marshal(spec.Companions())
+	if err != nil { // strings: cannot happen
+		resp.Diagnostics.AddError("Companions cannot be remembered", sentence(err.Error()))
+		return
+	}
+	resp.Diagnostics.Append(resp.Private.SetKey(ctx, companionsKey, text)...)
+}
+
+// plannedCompanions are those of the other half of a replacement; none where they
+// were not known.
+func plannedCompanions(ctx context.Context, private privateState) ([]release.Companion, diag.Diagnostics) {
+	text, diags := private.GetKey(ctx, companionsKey)
+	var planned []release.Companion
+	if text != nil && json.Unmarshal(text, &planned) != nil {
+		return nil, diags
+	}
+	return planned, diags
 }
 
 // privateState is what Delete's request has.

@@ -180,7 +180,7 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 			req.Clusters = append(req.Clusters, c)
 		}
 	}
-	req.Clusters = a.allowed(ctx, req.Clusters, namespace, promoteFeatures)
+	req.Clusters = a.allowed(ctx, req.Clusters, toPromote(req.Service))
 	return req
 }
 

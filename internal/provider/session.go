@@ -48,13 +48,13 @@ func (s *session) resolve(names []string, diags *diag.Diagnostics) []string {
 
 // targets are a resource's clusters, checked for what will be done there: the
 // right cluster, its version, the namespace, every permission.
-func (s *session) targets(ctx context.Context, names []string, namespace string, features []cluster.Feature, diags *diag.Diagnostics) []rollout.Cluster {
+func (s *session) targets(ctx context.Context, names []string, n need, diags *diag.Diagnostics) []rollout.Cluster {
 	if len(names) == 0 {
 		return nil
 	}
 	found, more := s.clusters.Get(names)
 	diags.Append(more...)
-	unready := s.preflight(ctx, found, namespace, features)
+	unready := s.preflight(ctx, found, n)
 	for _, name := range slices.Sorted(maps.Keys(unready)) {
 		addError(diags, unready[name])
 	}
@@ -62,12 +62,12 @@ func (s *session) targets(ctx context.Context, names []string, namespace string,
 }
 
 // preflight says why clusters are not ready for what will be done there.
-func (s *session) preflight(ctx context.Context, clusters []rollout.Cluster, namespace string, features []cluster.Feature) map[string]error {
+func (s *session) preflight(ctx context.Context, clusters []rollout.Cluster, n need) map[string]error {
 	errs := make([]error, len(clusters))
 	var wg sync.WaitGroup
 	for i, c := range clusters {
 		wg.Go(func() {
-			_, errs[i] = s.clusters.Connection(c.Name()).Preflight(ctx, namespace, features)
+			errs[i] = s.permitted(ctx, c, n)
 			var (
 				late   *timeoutError
 				plugin *cluster.CredentialError // it is what was waited for

@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -102,13 +101,13 @@ func (s *session) missing(name string) error {
 
 // ready are the clusters on which a change can begin, and why it cannot on the
 // others: the wrong cluster, its version, the namespace, a permission.
-func (s *session) ready(ctx context.Context, names []string, namespace string, features []cluster.Feature, diags *diag.Diagnostics) ([]rollout.Cluster, map[string]error) {
+func (s *session) ready(ctx context.Context, names []string, n need, diags *diag.Diagnostics) ([]rollout.Cluster, map[string]error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
 	found, more := s.clusters.Get(names)
 	diags.Append(more...)
-	unready := s.preflight(ctx, found, namespace, features)
+	unready := s.preflight(ctx, found, n)
 	return slices.DeleteFunc(found, func(c rollout.Cluster) bool { return unready[c.Name()] != nil }), unready
 }
 
@@ -120,10 +119,10 @@ type leaving struct {
 }
 
 // leave prepares to take something from clusters, some of which may be away.
-func (s *session) leave(ctx context.Context, names []string, namespace string, features []cluster.Feature, abandon bool, diags *diag.Diagnostics) leaving {
+func (s *session) leave(ctx context.Context, names []string, n need, abandon bool, diags *diag.Diagnostics) leaving {
 	configured, missing := s.clusters.split(names)
 	var l leaving
-	l.clusters, l.failed = s.ready(ctx, configured, namespace, features, diags)
+	l.clusters, l.failed = s.ready(ctx, configured, n, diags)
 	if l.failed == nil {
 		l.failed = map[string]error{}
 	}

@@ -1,0 +1,92 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+func TestNeed(t *testing.T) {
+	const (
+		adopt, autoscale, deploy, diagnose, disrupt = cluster.FeatureAdopt, cluster.FeatureAutoscale, cluster.FeatureDeploy, cluster.FeatureDiagnose, cluster.FeatureDisrupt
+		dns, lock, promote, refresh, tell, end      = cluster.FeatureDNS, cluster.FeatureLock, cluster.FeaturePromote, cluster.FeatureRefresh, cluster.FeatureTell, cluster.FeatureTerminate
+	)
+	type features = []cluster.Feature
+	id := release.ID{Namespace: "shop", Name: "api-1"}
+	spec := release.Spec{Namespace: "shop", Content: release.Content{Application: "api"}, Replicas: 1}
+	two := spec
+	two.Replicas = 2
+	record := func(c release.Companion) *release.Record {
+		return &release.Record{Companions: []release.Companion{c}, Baseline: release.Baseline{string(c): {"x": "00"}}}
+	}
+	nothing := release.HoldingsOf(nil, nil)
+	scaled := release.HoldingsOf(nil, map[string]*release.Record{"api-0": record(release.CompanionAutoscaler)})
+	named := release.HoldingsOf(&release.Main{Deployment: "api-1", Adopted: &release.Adoption{}, DNS: &release.DNSWritten{Object: true}},
+		map[string]*release.Record{"api-0": record(release.CompanionAutoscaler)})
+	for what, test := range map[string]struct {
+		need           need
+		has            release.Holdings
+		needed, beside features
+	}{
+		"the first deployment":               {toDeploy(spec), nothing, features{deploy, diagnose, lock, promote, refresh, tell, end}, nil},
+		"with two pods":                      {toDeploy(two), nothing, features{deploy, diagnose, disrupt, lock, promote, refresh, tell, end}, nil},
+		"from two pods to one":               {toDeploy(two, spec), nothing, features{deploy, diagnose, disrupt, lock, promote, refresh, tell, end}, nil},
+		"beside one that is scaled":          {toDeploy(spec), scaled, features{autoscale, deploy, diagnose, lock, promote, refresh, tell, end}, nil},
+		"beside an adopted address, named":   {toDeploy(spec), named, features{adopt, autoscale, deploy, diagnose, lock, promote, refresh, tell, end}, features{dns}},
+		"the end of one":                     {toTerminate(id, spec), scaled, features{deploy, lock, refresh, tell, end}, nil},
+		"the end of one of two pods":         {toTerminate(id, two), nothing, features{deploy, disrupt, lock, refresh, tell, end}, nil},
+		"the end of what its record has":     {toTerminate(release.ID{Namespace: "shop", Name: "api-0"}, spec), scaled, features{autoscale, deploy, lock, refresh, tell, end}, nil},
+		"the end of the main one":            {toTerminate(id, spec), named, features{adopt, autoscale, deploy, lock, promote, refresh, tell, end}, features{dns}},
+		"the end of one that is replaced":    {toTerminate(id, spec).before(nil), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
+		"… by one with two pods":             {toTerminate(id, spec).before(two.Companions()), nothing, features{deploy, disrupt, lock, promote, refresh, tell, end}, nil},
+		"an action":                          {toAct(id), named, features{deploy, diagnose, lock, refresh, tell}, nil},
+		"an action on what its record has":   {toAct(release.ID{Namespace: "shop", Name: "api-0"}), scaled, features{autoscale, deploy, diagnose, lock, refresh, tell}, nil},
+		"a promotion":                        {toPromote(traffic.ServiceSpec{}), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
+		"a promotion where one is scaled":    {toPromote(traffic.ServiceSpec{}), scaled, features{autoscale, deploy, lock, promote, refresh, tell, end}, nil},
+		"an adoption":                        {toPromote(traffic.ServiceSpec{Adopt: true}), nothing, features{adopt, deploy, lock, promote, refresh, tell, end}, nil},
+		"the end of an address":              {withdrawn(toPromote(traffic.ServiceSpec{})), named, features{autoscale, deploy, dns, lock, promote, refresh, tell, end}, nil},
+		"the end of an address with no name": {withdrawn(toPromote(traffic.ServiceSpec{})), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			needed, beside := test.need.with(test.has)
+			slices.Sort(test.needed)
+			if d := cmp.Diff(test.needed, needed); d != "" {
+				t.Errorf("needed: %s", d)
+			}
+			if d := cmp.Diff(test.beside, beside); d != "" {
+				t.Errorf("beside: %s", d)
+			}
+		})
+	}
+}
+
+func withdrawn(n need) need {
+	n.withdraws = true
+	return n
+}
+
+func TestWhyItIsNeeded(t *testing.T) {
+	spec := release.Spec{Namespace: "shop", Content: release.Content{Application: "api"}, Replicas: 1}
+	has := release.HoldingsOf(nil, map[string]*release.Record{"api-0": {
+		Companions: release.Companions(), Baseline: release.Baseline{string(release.CompanionAutoscaler): {"x": "00"}},
+	}})
+	for what, test := range map[string]struct {
+		gap  cluster.Feature
+		want string
+	}{
+		"its own":     {cluster.FeatureDeploy, ""},
+		"later":       {cluster.FeatureTerminate, "What comes after this step (terminate) is asked for now"},
+		"another one": {cluster.FeatureAutoscale, "The deployment shop/api-0 has a HorizontalPodAutoscaler"},
+	} {
+		got := toDeploy(spec).why([]cluster.Gap{{Feature: test.gap}}, has)
+		if !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+}
