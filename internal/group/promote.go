@@ -60,7 +60,11 @@ func (e *Engine) begin(req Request) *run {
 		begun: map[string]bool{}, back: map[string]bool{}, skipped: map[string]bool{}, errs: map[string]error{},
 	}
 	if r.owner == "" {
-		r.owner = rollout.NewToken()
+		var clusters []rollout.Cluster
+		for _, member := range req.Members {
+			clusters = append(clusters, member.Clusters...)
+		}
+		r.owner = rollout.NewOwner(clusters)
 	}
 	for name, member := range req.Members {
 		member.Member = rollout.Member{Group: req.Name, Name: name, Token: r.owner}

@@ -16,13 +16,14 @@ const (
 )
 
 // Dispose decides what the Delete of a release may do. An empty owner is not
-// stale: it is what a state has that lost its token. carries must be true where
-// it cannot be told.
+// stale: it is what a state has that lost its token. Nor is one that claimed later
+// than whoever the record says: that record is from a backup. carries must be true
+// where it cannot be told.
 func Dispose(r *Record, owner string, carries bool, kept []string, name string) Disposal {
 	switch {
 	case r == nil:
 		return DisposeGone
-	case owner != "" && r.Owner != owner:
+	case owner != "" && r.Owner != owner && !r.OutOfDate(owner):
 		return DisposeStale
 	case carries:
 		return DisposeCondemn

@@ -28,6 +28,8 @@ const DefaultDrain = 10 * time.Second
 type Main struct {
 	Schema int    `json:"schema"`
 	Owner  string `json:"owner,omitempty"` // token; empty: released by one half of a replacement
+	// ClaimedAt is since when it has been held by Owner, by the API server's clock.
+	ClaimedAt time.Time `json:"claimedAt,omitzero"`
 	// Group names the group that moves the address with others, and Member is what
 	// the group calls it. Both are empty where it has a main deployment of its own.
 	Group  string `json:"group,omitempty"`

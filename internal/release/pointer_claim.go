@@ -18,6 +18,7 @@ const (
 	PointerFree         PointerStep = "free"          // nobody's
 	PointerOurs         PointerStep = "ours"          // held by this very claim
 	PointerTakeOver     PointerStep = "take_over"     // somebody's, and may be taken over
+	PointerTakeBack     PointerStep = "take_back"     // held as it was before this claim: it is from a backup
 	PointerRefuseStale  PointerStep = "refuse_stale"  // claimed by somebody else since
 	PointerRefuseOwned  PointerStep = "refuse_owned"  // a main deployment's that wants something else
 	PointerRefuseMember PointerStep = "refuse_member" // a group's
@@ -25,13 +26,14 @@ const (
 
 // PointerSteps lists every PointerStep.
 func PointerSteps() []PointerStep {
-	return []PointerStep{PointerFree, PointerOurs, PointerTakeOver, PointerRefuseStale, PointerRefuseOwned, PointerRefuseMember}
+	return []PointerStep{PointerFree, PointerOurs, PointerTakeOver, PointerTakeBack, PointerRefuseStale, PointerRefuseOwned, PointerRefuseMember}
 }
 
 // DecidePointer decides what a claim may do about an address. What points where
 // it is wanted, or is unfinished, is taken over by who has no token yet. But
 // what a group has not finished is the group's: nobody else can know what
-// belongs together. main is nil where there is no address.
+// belongs together. Whoever claimed it later than it says to be held is not
+// refused: it says so in a backup. main is nil where there is no address.
 func DecidePointer(main *Main, claim PointerClaim) PointerStep {
 	if main == nil || main.Owner == "" {
 		return PointerFree
@@ -45,6 +47,8 @@ func DecidePointer(main *Main, claim PointerClaim) PointerStep {
 		return PointerTakeOver
 	case claim.Owner != "" && claim.Owner == main.Owner && (main.Group == "" || claim.Group != ""):
 		return PointerOurs // a group may be renamed
+	case main.OutOfDate(claim.Owner):
+		return PointerTakeBack
 	case foreign, main.Group != "" && claim.Owner == "":
 		return PointerRefuseMember
 	case claim.Owner != "":

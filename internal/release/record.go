@@ -17,7 +17,10 @@ type Record struct {
 	Hash    string `json:"hash"`    // full content hash
 	Version string `json:"version"` // as the user typed it
 
-	Owner   string  `json:"owner"` // the token of the claim that holds it
+	Owner string `json:"owner"` // the token of the claim that holds it
+	// ClaimedAt is since when it does, by the API server's clock.
+	ClaimedAt time.Time `json:"claimedAt,omitzero"`
+
 	Custody Custody `json:"custody"`
 	Status  Status  `json:"status"`
 	Reason  string  `json:"reason,omitempty"`

@@ -62,7 +62,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
-		Owner: owner, Custody: release.CustodyClaimed, Status: release.StatusStarting,
+		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
 		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
 		CreatedBy: mask.Redact(c.User(ctx)),
 		Phases:    []release.Phase{{Name: release.PhaseClaimed, At: time.Now().UTC()}},
@@ -161,8 +161,10 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	return cl, nil
 }
 
-// resume holds the record of a release that is in our state, for an update.
+// resume holds the record of a release that is in our state, for an update. One
+// that is from a backup is taken back, once nobody alive is at work on it.
 func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	var watched *corev1.ConfigMap // whose holder was seen to be dead
 	for {
 		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
 		if apierrors.IsNotFound(err) {
@@ -184,12 +186,24 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		if err != nil {
 			return nil, err
 		}
-		if owner != "" && record.Owner != owner {
+		outOfDate := record.OutOfDate(owner)
+		if owner != "" && record.Owner != owner && !outOfDate {
 			return nil, staleDeployment(c, t.id, record.Holder)
+		}
+		if outOfDate && record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion) {
+			if err := e.watchHolder(ctx, c, live); err != nil {
+				return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: t.id, Holder: record.Holder}, Err: err}
+			}
+			watched = live
+			continue
 		}
 		before := *record
 		t.spec.Nameless = before.Nameless
 		cl := (&claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}).guard()
+		if outOfDate {
+			cl.owner, cl.record.Owner, cl.record.ClaimedAt = owner, owner, c.Now().UTC()
+			cl.notices = append(cl.notices, recordOutOfDate(c, t.id))
+		}
 		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
 		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
 		cl.record.IgnoreServices, cl.record.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy

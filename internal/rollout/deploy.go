@@ -63,7 +63,7 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 // is owned any more: the error says why, the record remembers it as abandoned,
 // and OnFailure decides what keeps running.
 func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, error) {
-	t, owner, began := newTarget(req.Spec), NewToken(), time.Now()
+	t, owner, began := newTarget(req.Spec), NewOwner(req.Clusters), time.Now()
 	done := Deployed{ID: t.id, Owner: owner, Status: req.Spec.DesiredState.Goal()}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)

@@ -97,7 +97,19 @@ func New(timing Timing) *Engine {
 	}
 }
 
-// NewToken makes an owner token: 16 random hexadecimal characters.
+// NewOwner makes the token of a claim on some clusters, with the time by whichever
+// clock of theirs is behind: what they hold since later is never taken for older.
+func NewOwner(clusters []Cluster) string {
+	at := time.Now()
+	for i, c := range clusters {
+		if now := c.Now(); i == 0 || now.Before(at) {
+			at = now
+		}
+	}
+	return release.OwnerToken(NewToken(), at)
+}
+
+// NewToken makes what nobody else has: 16 random hexadecimal characters.
 func NewToken() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails, see crypto/rand

@@ -19,7 +19,7 @@ type Member struct {
 // token.
 func (p *Promotion) disown(s *side) {
 	if p.req.Owner == "" && p.req.Found == nil {
-		s.main.Owner, s.main.Group, s.main.Member = s.seen.Owner, s.seen.Group, s.seen.Member
+		s.main.Owner, s.main.ClaimedAt, s.main.Group, s.main.Member = s.seen.Owner, s.seen.ClaimedAt, s.seen.Group, s.seen.Member
 	}
 }
 

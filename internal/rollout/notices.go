@@ -143,6 +143,29 @@ func tookMainOver(c Cluster, id string, main release.Main, group string) Notice 
 	}
 }
 
+// recordOutOfDate tells of a release whose record is older than the state that has
+// the release.
+func recordOutOfDate(c Cluster, id release.ID) Notice {
+	return Notice{
+		Summary: "Deployment from a backup taken back",
+		Detail: fmt.Sprintf("On cluster %q, the record of %s named a claim that was older than this state's own. When this state claimed the deployment, that older claim ended: so the record is from a backup. "+
+			"The deployment is held by this resource again. A Terraform state that still has the older claim can neither change nor remove it.", c.Name(), id),
+	}
+}
+
+// mainOutOfDate is recordOutOfDate for an application's address.
+func mainOutOfDate(c Cluster, id string, main release.Main) Notice {
+	whose := "a claim"
+	if main.Group != "" {
+		whose = fmt.Sprintf("a claim of the group %q", main.Group)
+	}
+	return Notice{
+		Summary: "Main deployment from a backup taken back",
+		Detail: fmt.Sprintf("On cluster %q, the address of %s, which pointed at %s, was held by %s that was older than this state's own. When this state claimed the address, that older claim ended: so it is from a backup. "+
+			"The address is held by this resource again. A Terraform state that still has the older claim can neither move nor remove it.", c.Name(), id, orNone(main.Deployment), whose),
+	}
+}
+
 func movedMeanwhile(c Cluster, id, was, from, to string) Notice {
 	return Notice{
 		Summary: "Main deployment was moved by somebody else",

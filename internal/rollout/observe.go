@@ -27,6 +27,8 @@ type Observed struct {
 
 	Autoscaler       *autoscalingv2.HorizontalPodAutoscaler // nil: none that the record knows of
 	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
+
+	Past release.Past // of its application; empty where there is none, or none that can be read
 }
 
 // Exists says whether anything is left of the release.
@@ -59,6 +61,12 @@ func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err e
 		if o.Record, err = recordIn(cm.Data); err != nil {
 			return o, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
 		}
+	}
+	if application, ok := release.ApplicationOf(id.Name); ok {
+		if cm, err = cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application)); err != nil {
+			return o, err
+		}
+		o.Past = pastIn(cm)
 	}
 	if o.Workload, err = cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
 		return o, err
@@ -98,6 +106,8 @@ type ObservedMain struct {
 	Leftover []string        // condemned releases that a finished promotion would have collected
 	Err      error
 
+	Past release.Past // of the application; empty where there is none, or none that can be read
+
 	Endpoint    *externaldns.DNSEndpoint // nil: none that the application's memory knows of
 	EndpointErr error                    // its kind may not be read; who does not look at it need not care
 }
@@ -125,6 +135,7 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 	if err != nil {
 		return o, err
 	}
+	o.Past = pastIn(cm)
 	if cm != nil {
 		if o.Main, err = mainIn(cm.Data); err != nil {
 			return o, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
@@ -176,6 +187,19 @@ func (e *Engine) observeAdopted(ctx context.Context, c Cluster, main *release.Ma
 	default:
 		return anyService(ctx, c, namespace, service)
 	}
+}
+
+// pastIn is what the history tells that an application's ConfigMap holds. What
+// cannot be read of it concludes nothing.
+func pastIn(cm *corev1.ConfigMap) release.Past {
+	if cm == nil {
+		return nil
+	}
+	history, err := release.ParseHistory(cm.Data)
+	if err != nil {
+		return nil
+	}
+	return history.Past()
 }
 
 // cached reads one object of a view; the zero T where there is none.

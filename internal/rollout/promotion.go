@@ -108,7 +108,7 @@ type side struct {
 // nothing.
 func (p *Promotion) Look(ctx context.Context) error {
 	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
-		p.done.Owner = cmp.Or(p.req.Member.Token, NewToken())
+		p.done.Owner = cmp.Or(p.req.Member.Token, NewOwner(p.req.Clusters))
 	}
 	sides, err := onAll(p.reached(), func(c Cluster) (*side, error) {
 		s, err := p.lookAt(ctx, c)
@@ -258,6 +258,8 @@ func (p *Promotion) mayTouch(s *side) error {
 	case release.PointerFree, release.PointerOurs:
 	case release.PointerTakeOver:
 		p.tell(tookMainOver(s.cluster, id, s.main, p.req.Member.Group))
+	case release.PointerTakeBack:
+		p.tell(mainOutOfDate(s.cluster, id, s.main))
 	case release.PointerRefuseStale:
 		return &release.StaleOwnerError{
 			Cluster: s.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,
@@ -334,7 +336,9 @@ func (p *Promotion) checkpoint(ctx context.Context, s *side, step release.MainSt
 	if s.moves && (p.req.reversible() || s.returns) {
 		s.main.Checkpoint.Before = s.before.AsBefore()
 	}
-	s.main.Owner = p.done.Owner
+	if s.main.Owner != p.done.Owner {
+		s.main.Owner, s.main.ClaimedAt = p.done.Owner, s.cluster.Now().UTC()
+	}
 	if p.req.Found == nil {
 		s.main.Group, s.main.Member = p.req.Member.Group, p.req.Member.Name
 	}

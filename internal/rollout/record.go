@@ -246,8 +246,9 @@ func (cl *claim) giveBack(ctx context.Context) error {
 		return cl.forget(ctx)
 	}
 	err := cl.update(ctx, func(r *release.Record) {
-		made := r.Companions
+		made, since := r.Companions, r.ClaimedAt
 		*r = *cl.before
+		r.ClaimedAt = since
 		cl.whose(r)
 		r.Expect(made...)
 		r.Run, r.Holder, r.Entry, r.Operation = "", "", "", ""

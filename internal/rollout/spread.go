@@ -249,7 +249,7 @@ func (cl *claim) whose(r *release.Record) {
 	case cl.kept:
 		r.Owner, r.Custody = cl.owner, release.CustodyOwned
 	case cl.before != nil:
-		r.Owner, r.Custody = cl.before.Owner, cl.before.Custody
+		r.Owner, r.ClaimedAt, r.Custody = cl.before.Owner, cl.before.ClaimedAt, cl.before.Custody
 	}
 }
 

@@ -223,3 +223,21 @@ func (e *Engine) Shift(ctx context.Context, c Cluster, namespace string, o Obser
 func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	return fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
 }
+
+// Pasts is what an application's history tells on one cluster, or why that could
+// not be read.
+type Pasts struct {
+	Cluster string
+	Past    release.Past
+	Err     error
+}
+
+// Pasts reads how far an application's history goes on every cluster, from the
+// shared watch caches.
+func (e *Engine) Pasts(ctx context.Context, clusters []Cluster, namespace, application string) []Pasts {
+	all, _ := onAll(byName(clusters), func(c Cluster) (Pasts, error) {
+		cm, err := cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
+		return Pasts{Cluster: c.Name(), Past: pastIn(cm), Err: err}, nil
+	})
+	return all
+}

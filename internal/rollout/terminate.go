@@ -84,6 +84,12 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			// Somebody deleted the record. The labels say that the rest is ours.
 			record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned}
 		}
+		if record.OutOfDate(req.Owner) {
+			if working, err := e.working(ctx, c, live, record); err != nil || working {
+				n := staleDelete(c, req.ID.String())
+				return &n, err // somebody goes on with what the backup has
+			}
+		}
 		var why reach
 		if d != nil {
 			why = e.mayRemove(ctx, c, req.Application, d)

@@ -49,7 +49,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if err != nil {
 		return nil, err
 	}
-	if main != nil && req.Owner != "" && (main.Owner != req.Owner || main.Group != "" && req.Group == "") {
+	if main != nil && req.Owner != "" && (main.Owner != req.Owner || main.Group != "" && req.Group == "") && !main.OutOfDate(req.Owner) {
 		return []Notice{staleDelete(c, namespace+"/"+application)}, nil
 	}
 	if req.Replaced {

@@ -136,7 +136,7 @@ func (e *Engine) rejoin(ctx context.Context, c Cluster, t target, owner string, 
 // on which nothing is to be done. One that does not answer is let pass.
 func (e *Engine) stillOurs(ctx context.Context, c Cluster, t target, owner string) error {
 	_, record, err := e.liveRecord(ctx, c, t.id, t.application())
-	if err != nil || owner == "" || record.Owner == owner {
+	if err != nil || owner == "" || record.Owner == owner || record.OutOfDate(owner) {
 		return nil //nolint:nilerr // nothing is to be done there
 	}
 	return staleDeployment(c, t.id, record.Holder)
