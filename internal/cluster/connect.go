@@ -46,6 +46,8 @@ type Cluster struct {
 	views     map[string]*View
 	preflight map[string]*Preflight
 	serves    map[string]bool // by group, version and plural name: see Serves
+
+	namespaces map[string]*string // their uids, by name; nil: there is none
 }
 
 // Name is what the user calls the cluster.
@@ -76,7 +78,7 @@ func New(cfg Config) (*Cluster, error) {
 	c := &Cluster{
 		name: cfg.Name, host: config.Host, source: source, expectedUID: cfg.ExpectedUID, listener: cfg.Listener,
 		clients: map[schema.GroupVersion]*rest.RESTClient{},
-		views:   map[string]*View{}, preflight: map[string]*Preflight{}, serves: map[string]bool{},
+		views:   map[string]*View{}, preflight: map[string]*Preflight{}, serves: map[string]bool{}, namespaces: map[string]*string{},
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	client, err := c.httpClient(config)

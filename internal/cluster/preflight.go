@@ -318,18 +318,47 @@ func (c *Cluster) inspect(ctx context.Context, namespace string, features, besid
 // Identity tells a namespace of this cluster from those of all others, whatever
 // a configuration calls the cluster: its uid. Empty where it cannot be read.
 func (c *Cluster) Identity(ctx context.Context, namespace string) (string, error) {
-	c.mu.Lock()
-	p := c.preflight[namespace]
-	c.mu.Unlock()
-	if p != nil {
-		return p.identity, nil
+	uid, _, err := c.Namespace(ctx, namespace)
+	return uid, err
+}
+
+// Namespace is a namespace's uid, empty where it cannot be read, and whether there
+// is such a namespace. It is asked once in a run, for all callers together.
+func (c *Cluster) Namespace(ctx context.Context, name string) (uid string, there bool, err error) {
+	found := func() (*string, bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if p := c.preflight[name]; p != nil {
+			return &p.identity, true
+		}
+		uid, asked := c.namespaces[name]
+		return uid, asked
 	}
-	var ns corev1.Namespace
-	err := c.Get(ctx, "", namespace, &ns)
-	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
-		return "", nil
+	known := func() (bool, error) { _, asked := found(); return asked, nil }
+	err = c.share(ctx, "namespace "+name, known, func(ctx context.Context) error {
+		var ns corev1.Namespace
+		err := c.Get(ctx, "", name, &ns)
+		uid := new(string)
+		switch {
+		case apierrors.IsNotFound(err):
+			uid = nil
+		case err != nil && !apierrors.IsForbidden(err):
+			return err
+		default:
+			*uid = string(ns.UID)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.namespaces[name] = uid
+		return nil
+	})
+	if err != nil {
+		return "", false, err
 	}
-	return string(ns.UID), err
+	if seen, _ := found(); seen != nil {
+		return *seen, true, nil
+	}
+	return "", false, nil
 }
 
 // review posts one of the self-reviews, which fill themselves.

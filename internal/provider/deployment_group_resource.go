@@ -69,6 +69,7 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 	}
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	r.rememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
@@ -76,6 +77,7 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	var found []looked
 	exists, readable := state.refresh(ctx, func(m *mainDeploymentModel) ([]rollout.ObservedMain, bool) {
 		targets, missing, ok := r.readable(m.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 		if !ok {
@@ -84,8 +86,12 @@ func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadReq
 		service, more := m.service(ctx)
 		resp.Diagnostics.Append(more...)
 		observed := r.engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
+		found = append(found, m.lookedAt(observed)...)
 		return r.unreadMain(observed, missing, false, &resp.Diagnostics), true
 	}, &resp.Diagnostics)
+	if readable && !resp.Diagnostics.HasError() {
+		r.compareSights(ctx, resp.Private, found, &resp.Diagnostics)
+	}
 	switch {
 	case resp.Diagnostics.HasError() || !readable:
 	case !exists:
@@ -131,6 +137,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 		return
 	}
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	r.rememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 

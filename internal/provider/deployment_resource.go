@@ -80,6 +80,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	plan.Version = types.StringValue(spec.Content.Version)
 	plan.setIdentity(spec, spec.Content.Hash())
 	plan.setDeployed(done)
+	r.remember(ctx, resp.Private, names, spec.Namespace, spec.Content.Application, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
@@ -115,6 +116,9 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 		exists = state.rebuild(ctx, id, observed, &resp.Diagnostics)
 	} else {
 		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+	}
+	if !state.imported() || exists {
+		r.compareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -165,6 +169,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	if len(l.failed) > 0 || err != nil {
 		plan.setLeft(ctx, l.failed, done.Left, &state, &resp.Diagnostics)
 	}
+	r.remember(ctx, resp.Private, plan.clusterNames(ctx, &resp.Diagnostics), update.Spec.Namespace, update.Spec.Content.Application, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 

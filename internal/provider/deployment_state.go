@@ -105,6 +105,8 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	// A state from before there were these attributes has none.
 	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
 	m.AbandonUnreachable = types.BoolValue(m.AbandonUnreachable.ValueBool())
+	statuses := clusterStatusesOf(ctx, m.ClusterStatus, diags)
+	pending := func(cluster string) bool { return statuses[cluster].Status == statusPending } // nothing was claimed there
 	drift := []driftModel{}
 	exists := false
 	for _, o := range observed {
@@ -117,8 +119,10 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 			continue
 		}
 		exists = true
-		found := driftOf(o, spec, diags)
-		drift = append(drift, found...)
+		drift = append(drift, driftOf(o, spec, diags)...)
+		if o.Record.OutOfDate(m.Owner.ValueString()) && !pending(o.Cluster) {
+			drift = append(drift, takenBack(o.Cluster, "ConfigMap/"+m.Name.ValueString()))
+		}
 	}
 	if !exists {
 		return false

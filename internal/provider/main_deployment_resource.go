@@ -82,6 +82,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	}
 	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
 	plan.setPromoted(ctx, nil, done, names, &resp.Diagnostics)
+	r.remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
@@ -108,6 +109,9 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
 	} else {
 		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+	}
+	if !state.imported() || exists {
+		r.compareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -167,6 +171,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	dropped.tellForgottenMain(&resp.Diagnostics, &state, promote.Service)
 	addLeftBehind(&resp.Diagnostics, done.Clusters)
 	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
+	r.remember(ctx, resp.Private, names, namespace, plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 

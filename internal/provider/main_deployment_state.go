@@ -250,7 +250,11 @@ func (m *mainDeploymentModel) driftOf(o rollout.ObservedMain, wanted traffic.Ser
 	if name, ok := o.Split.Stable(); ok && stable {
 		to = name // a moved pointer shows in deployment_id
 	}
-	return fieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
+	drift := fieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
+	if o.Main.OutOfDate(m.Owner.ValueString()) {
+		drift = append(drift, takenBack(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application)))
+	}
+	return drift
 }
 
 // disagreement is one line for each cluster when they send traffic to
