@@ -96,7 +96,7 @@ func (l *lab) restore(b *backup) {
 	l.wipe()
 	client, ctx, options := l.cluster.Client(), l.t.Context(), metav1.CreateOptions{FieldManager: "restore"}
 	var errs []error
-	owned := func(made, was metav1.Object, err error, patch func(data []byte) error) {
+	owned := func(was metav1.Object, err error, patch func(data []byte) error) {
 		if err != nil {
 			errs = append(errs, err)
 			return
@@ -111,23 +111,23 @@ func (l *lab) restore(b *backup) {
 		errs = append(errs, err, patch(data))
 	}
 	for _, o := range b.workloads {
-		made, err := client.AppsV1().Deployments(l.namespace).Create(ctx, &appsv1.Deployment{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
-		owned(made, &o, err, func(data []byte) error {
+		_, err := client.AppsV1().Deployments(l.namespace).Create(ctx, &appsv1.Deployment{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
+		owned(&o, err, func(data []byte) error {
 			_, err := client.AppsV1().Deployments(l.namespace).Patch(ctx, o.Name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: "restore"})
 			return err
 		})
 	}
 	for _, o := range b.services {
 		o.Spec.ClusterIP, o.Spec.ClusterIPs = "", nil
-		made, err := client.CoreV1().Services(l.namespace).Create(ctx, &corev1.Service{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
-		owned(made, &o, err, func(data []byte) error {
+		_, err := client.CoreV1().Services(l.namespace).Create(ctx, &corev1.Service{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
+		owned(&o, err, func(data []byte) error {
 			_, err := client.CoreV1().Services(l.namespace).Patch(ctx, o.Name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: "restore"})
 			return err
 		})
 	}
 	for _, o := range b.budgets {
-		made, err := client.PolicyV1().PodDisruptionBudgets(l.namespace).Create(ctx, &policyv1.PodDisruptionBudget{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
-		owned(made, &o, err, func(data []byte) error {
+		_, err := client.PolicyV1().PodDisruptionBudgets(l.namespace).Create(ctx, &policyv1.PodDisruptionBudget{ObjectMeta: bareMeta(o.ObjectMeta), Spec: o.Spec}, options)
+		owned(&o, err, func(data []byte) error {
 			_, err := client.PolicyV1().PodDisruptionBudgets(l.namespace).Patch(ctx, o.Name, types.MergePatchType, data, metav1.PatchOptions{FieldManager: "restore"})
 			return err
 		})
