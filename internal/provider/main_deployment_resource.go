@@ -171,7 +171,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	dropped.tellForgottenMain(&resp.Diagnostics, &state, promote.Service)
 	addLeftBehind(&resp.Diagnostics, done.Clusters)
 	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
-	r.remember(ctx, resp.Private, names, namespace, plan.Application.ValueString(), &resp.Diagnostics)
+	r.remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
