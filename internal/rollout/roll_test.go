@@ -459,8 +459,10 @@ func TestOneOfTwoClustersFails(t *testing.T) {
 	if !slices.Equal(there1, far.pods("v1")) {
 		t.Errorf("there the pods are %v, were %v", far.pods("v1"), there1)
 	}
-	if n := s.fewest(); n < 2 {
-		t.Errorf("at some moment only %d of 2 pods were ready here", n)
+	// A pod that goes back before its readiness was noticed is one of those that
+	// Kubernetes removes first: for a moment there may be one less.
+	if s.fewest() < 1 {
+		t.Error("at some moment no pod was ready here")
 	}
 	t.Logf("here %v, before %v", s.pods("v1"), pods)
 	s.address.NeverEmpty(t)
