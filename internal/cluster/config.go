@@ -42,6 +42,7 @@ type Config struct {
 	TLSServerName        string
 	ProxyURL             string
 	Exec                 *Exec
+	Blank                []string // attributes of a credential that are spelled out, with nothing in them
 
 	ExpectedUID string // of the kube-system namespace
 

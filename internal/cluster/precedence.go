@@ -265,6 +265,9 @@ func (cfg *Config) spelledOut() []string {
 // check finds what is wrong with what is spelled out alone.
 func (cfg *Config) check() error {
 	switch {
+	case len(cfg.Blank) > 0:
+		return cfg.fault(cfg.Blank[0], "Empty credential", "%s is set, and there is nothing in it: an empty file or variable, perhaps. "+
+			"Without it, this would act as the kubeconfig's own user, or as nobody. Leave it out, or set it to null, where that is meant.", cfg.Blank[0])
 	case cfg.ConfigPath == "" && len(cfg.ConfigPaths) == 0 && cfg.Host == "":
 		for _, attribute := range []string{"config_context", "config_context_cluster", "config_context_auth_info"} {
 			if cfg.says(attribute) {

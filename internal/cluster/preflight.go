@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -159,14 +160,21 @@ func (e *MissingPermissionsError) Error() string {
 	if e.Note != "" {
 		b.WriteString(e.Note + "\n")
 	}
-	b.WriteString("This Role would allow it (bind it to that user):\n" + e.Role())
+	b.WriteString("This Role would allow it, beside what is allowed already (bind it to that user):\n" + e.Role())
 	return b.String()
 }
 
-// Role is the gaps as a Role to apply, in YAML.
+// Role is the gaps as a Role to apply, in YAML. Its name is that of these gaps: it
+// takes the place of no other one.
 func (e *MissingPermissionsError) Role() string {
+	rules := e.rules()
+	name := fnv.New32a()
+	_, _ = name.Write([]byte(rules)) // never fails
+	return fmt.Sprintf("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: switchback-%08x\n  namespace: %s\nrules:\n%s", name.Sum32(), e.Namespace, rules)
+}
+
+func (e *MissingPermissionsError) rules() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: switchback\n  namespace: %s\nrules:\n", e.Namespace)
 	type subject struct{ group, resource string }
 	var order []subject
 	verbs := map[subject][]string{}

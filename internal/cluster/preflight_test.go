@@ -330,3 +330,20 @@ func TestNotAnAPIServer(t *testing.T) {
 		t.Errorf("it was asked %d times", n)
 	}
 }
+
+// TestARoleReplacesNoOther: who applies what one error says, and then what the next
+// one says, has both.
+func TestARoleReplacesNoOther(t *testing.T) {
+	t.Parallel()
+	named := func(gaps ...Gap) string {
+		var role rbacv1.Role
+		if err := yaml.UnmarshalStrict([]byte((&MissingPermissionsError{Namespace: "shop", Gaps: gaps}).Role()), &role); err != nil {
+			t.Fatal(err)
+		}
+		return role.Name
+	}
+	services, slices := Gap{Verb: "list", Resource: "services"}, Gap{Verb: "list", Group: "discovery.k8s.io", Resource: "endpointslices"}
+	if one, other := named(services), named(slices); one == other || one != named(services) || named(services, slices) == one {
+		t.Errorf("they are called %s and %s", one, other)
+	}
+}

@@ -242,6 +242,34 @@ func TestWhatCannotBeSentIsAnErrorOfItsAttribute(t *testing.T) {
 	}
 }
 
+// TestAnEmptyCredentialIsNobodyElses: a file or a variable that is empty does not
+// make the kubeconfig's own user act.
+func TestAnEmptyCredentialIsNobodyElses(t *testing.T) {
+	a := newAccess(t)
+	at := tftypes.NewAttributePath().WithAttributeName
+	for name, test := range map[string]struct {
+		config data
+		path   *tftypes.AttributePath
+	}{
+		"token":       {data{"config_path": a.cluster.KubeconfigPath, "token": ""}, at("token")},
+		"a newline":   {data{"config_path": a.cluster.KubeconfigPath, "token": " \n"}, at("token")},
+		"with a host": {data{"host": a.host, "token": ""}, at("token")},
+		"certificate": {data{"config_path": a.cluster.KubeconfigPath, "client_certificate": "", "client_key": "k"}, at("client_certificate")},
+		"in a cluster": {
+			data{"clusters": data{"prod": data{"config_path": a.cluster.KubeconfigPath, "username": ""}}},
+			at("clusters").WithElementKeyString("prod").WithAttributeName("username"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, diagnostics := configured(t, test.config)
+			wantSays(t, diagnostics, tfprotov6.DiagnosticSeverityError, "Empty credential", "set it to null")
+			if len(diagnostics) != 1 || !diagnostics[0].Attribute.Equal(test.path) {
+				t.Errorf("%v", diagnostics)
+			}
+		})
+	}
+}
+
 // TestAClusterThatIsWellIsNotForgotten: the credential is what cannot be sent.
 func TestAClusterThatIsWellIsNotForgotten(t *testing.T) {
 	a := newAccess(t)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -203,6 +204,12 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 	if len(unknown) > 0 {
 		return unknown, config, diags
 	}
+	for attribute, value := range map[string]types.String{"token": m.Token, "client_certificate": m.ClientCertificate, "client_key": m.ClientKey, "username": m.Username} {
+		if !value.IsNull() && strings.TrimSpace(value.ValueString()) == "" {
+			config.Blank = append(config.Blank, attribute)
+		}
+	}
+	slices.Sort(config.Blank)
 	diags.Append(m.ConfigPaths.ElementsAs(ctx, &config.ConfigPaths, false)...)
 	if !m.Exec.IsNull() {
 		var exec execModel

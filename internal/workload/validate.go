@@ -239,6 +239,11 @@ func checkTemplatePatch(r *report, c release.Content) {
 // the address would lead nowhere although every pod is ready. Its number may
 // change, which is followed.
 func checkPatchedPorts(r *report, before, after *corev1.PodTemplateSpec) {
+	if taken := takenPorts(before.Spec.Containers, after.Spec.Containers); len(taken) > 0 {
+		r.add(path{"pod_template_patch"}, "Pod template patch replaces a port",
+			"%s. A Service finds a port by its name, in the first container that has one, so that the application's address would lead there. "+
+				"Give that port another name; or add the container by `sidecars`, which come behind.", strings.Join(taken, "; "))
+	}
 	lost := slices.Concat(lostPorts(before.Spec.Containers, after.Spec.Containers), lostPorts(before.Spec.InitContainers, after.Spec.InitContainers))
 	if len(lost) == 0 {
 		return
@@ -248,6 +253,30 @@ func checkPatchedPorts(r *report, before, after *corev1.PodTemplateSpec) {
 			"Ports merge by their number alone, whatever the protocol: a second port on a number that is declared replaces the declared one. "+
 			"Give the port another number; or declare the port here, with its name, protocol and number, beside the other one, below `$patch: replace`.",
 		strings.Join(lost, "; "))
+}
+
+// takenPorts are the declared ports that another container has, too, which comes
+// first then, for people.
+func takenPorts(before, after []corev1.Container) []string {
+	first := func(containers []corev1.Container, port corev1.ContainerPort) string {
+		i := slices.IndexFunc(containers, func(c corev1.Container) bool {
+			return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.Name == port.Name && samePort(p.Protocol, port.Protocol) })
+		})
+		if i < 0 {
+			return ""
+		}
+		return containers[i].Name
+	}
+	var taken []string
+	for _, container := range before {
+		for _, port := range container.Ports {
+			had, has := first(before, port), first(after, port)
+			if port.Name != "" && had == container.Name && has != "" && has != had {
+				taken = append(taken, fmt.Sprintf("Its container %q comes before the container %q, and has a port %q, too", has, had, port.Name))
+			}
+		}
+	}
+	return taken
 }
 
 // lostPorts are the declared ports that containers have no more, for people.

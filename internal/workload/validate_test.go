@@ -83,7 +83,19 @@ func TestValidatePatchedPorts(t *testing.T) {
 		"replaced":         {patch("[{$patch: replace}, {containerPort: 9, name: x}]"), "pod_template_patch", replaced("x 9/TCP")},
 		"none left":        {patch("[{$patch: replace}]"), "pod_template_patch", replaced("no ports")},
 		"removed":          {patch("null"), "pod_template_patch", replaced("no ports")},
+		"another container's": {
+			onContent(func(c *content) {
+				c.TemplatePatch = "spec: {containers: [{name: side, image: x/y:z, ports: [{containerPort: 9099, name: http}]}]}"
+			}),
+			"pod_template_patch",
+			[]string{`container "side" comes before the container "api"`, `a port "http"`, "another name", "sidecars"},
+		},
 	})
+	beside := typical()
+	beside.Content.TemplatePatch = "spec: {containers: [{name: side, image: x/y:z, ports: [{containerPort: 9099, name: more}]}]}"
+	for _, p := range workload.Validate(beside) {
+		t.Errorf("a port of another container: %s", p)
+	}
 	for name, ports := range map[string]string{
 		"one more":                  "[{containerPort: 9091, name: more}]",
 		"over UDP, beside":          "[{containerPort: 5353, name: dns, protocol: UDP}]",
