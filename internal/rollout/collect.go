@@ -62,7 +62,7 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 			return done, err
 		}
 		if why != "" {
-			done.notices = append(done.notices, notCollected(c, name, why))
+			done.notices = append(done.notices, notCollected(c, release.ID{Namespace: namespace, Name: name}, main, why))
 		}
 	}
 	done.notices = append(done.notices, e.overdue()...)

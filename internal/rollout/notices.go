@@ -174,10 +174,16 @@ func movedMeanwhile(c Cluster, id, was, from, to string) Notice {
 	}
 }
 
-func notCollected(c Cluster, name, why string) Notice {
+// notCollected tells of a release that nobody needs, and that stays. Where there
+// is no main deployment any more, nobody comes to remove it.
+func notCollected(c Cluster, id release.ID, main release.Main, why string) Notice {
+	then := "The next promotion looks again."
+	if main.Deployment == "" {
+		then = fmt.Sprintf("There is no main deployment any more that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s", id.Namespace, ByHand(id.Name))
+	}
 	return Notice{
 		Summary: "An old deployment was left running",
-		Detail:  fmt.Sprintf("%s on cluster %q is no longer needed, but %s. The next promotion looks again.", name, c.Name(), why),
+		Detail:  fmt.Sprintf("%s on cluster %q is no longer needed, but %s. %s", id.Name, c.Name(), why, then),
 	}
 }
 

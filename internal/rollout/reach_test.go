@@ -330,3 +330,21 @@ func TestPodsThatAreNotReadyCarryNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatStaysWithoutAMainIsToldHowToEnd: nobody comes to remove it later.
+func TestWhatStaysWithoutAMainIsToldHowToEnd(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	l.leads(routes()[0], l.name("v1"), 1)
+	p := l.process(t)
+	done, err := p.promoteKeeping(t.Context(), "v2", release.Keep{})
+	must(t, err)
+	if err := p.terminate(t.Context(), "v1"); err == nil || !strings.Contains(err.Error(), "next promotion") {
+		t.Errorf("beside a main deployment it says %v, and before that %v", err, done.Notices)
+	}
+	notices, err := p.engine.Unmain(t.Context(), rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
+	must(t, err)
+	if len(notices) != 1 || strings.Contains(notices[0].Detail, "next promotion") || !strings.Contains(notices[0].Detail, "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"))) {
+		t.Errorf("without one it says %+v", notices)
+	}
+}
