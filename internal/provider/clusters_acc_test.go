@@ -174,6 +174,7 @@ func oneUnreachable(t *testing.T, p *pair) {
 		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west")))
 	}
 	w.apply(config("v1"))
+	w.refresh() // the deployment has seen its promotion, too
 	before := resourcesOf(w.stateText())
 
 	p.proxy.Down(t)
