@@ -425,7 +425,7 @@ func TestNothingWasChanged(t *testing.T) {
 			l.mainIs(func(m *release.Main) {
 				m.DNS = &release.DNSWritten{Object: true, Spec: release.DNS{Name: "api.example.com", Endpoints: true}}
 			})
-		}, do: promotingAs(func(p *process, r *rollout.PromoteRequest) {
+		}, do: promotingAs(func(_ *process, r *rollout.PromoteRequest) {
 			r.Owner, r.Member = "", rollout.Member{Group: "store", Name: "api"}
 		}), want: new(*release.NamedError)},
 		"go back where main has moved": {do: promotingAs(func(p *process, r *rollout.PromoteRequest) {
