@@ -138,9 +138,7 @@ func (k *kindView) Delete(obj any) error {
 func (k *kindView) Replace(items []any, version string) error {
 	k.mu.Lock()
 	before := k.objects
-	if version != "" {
-		k.seen = version
-	}
+	k.seen = version
 	k.objects, k.byDeployment = make(map[string]Object, len(items)), map[string]map[string]Object{}
 	changed := len(before) != len(items)
 	for _, item := range items {
@@ -152,10 +150,9 @@ func (k *kindView) Replace(items []any, version string) error {
 		k.put(o)
 		changed = changed || !same(before[o.GetName()], o)
 	}
-	for name, o := range before {
-		if version != "" && later(o.GetResourceVersion(), version) { // we wrote it while the list was on its way
+	for _, o := range before {
+		if later(o.GetResourceVersion(), version) { // we wrote it while the list was on its way
 			k.put(o)
-			changed = changed || !same(k.objects[name], o)
 		}
 	}
 	k.everSaw, k.listed, k.err = true, time.Now(), nil

@@ -346,11 +346,11 @@ func (k *kindView) poll(ctx context.Context) error {
 			k.mu.Unlock()
 			continue
 		}
-		items, err := extract(list)
+		items, version, err := extract(list)
 		if err != nil {
 			return err
 		}
-		if err := k.Replace(items, ""); err != nil {
+		if err := k.Replace(items, version); err != nil {
 			return err
 		}
 		// Whoever really waits asks again; who does not is not polled for.
@@ -358,16 +358,18 @@ func (k *kindView) poll(ctx context.Context) error {
 	}
 }
 
-func extract(list runtime.Object) ([]any, error) {
+// extract takes a list's items, and its resourceVersion.
+func extract(list runtime.Object) ([]any, string, error) {
 	v := reflect.ValueOf(list).Elem().FieldByName("Items")
-	if !v.IsValid() {
-		return nil, fmt.Errorf("%T has no items", list)
+	of, ok := list.(metav1.ListMetaAccessor)
+	if !v.IsValid() || !ok {
+		return nil, "", fmt.Errorf("%T has no items", list)
 	}
 	items := make([]any, v.Len())
 	for i := range items {
 		items[i] = v.Index(i).Addr().Interface()
 	}
-	return items, nil
+	return items, of.GetListMeta().GetResourceVersion(), nil
 }
 
 func (k *kindView) fail(err error) {

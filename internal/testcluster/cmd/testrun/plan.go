@@ -89,12 +89,9 @@ func divide(packages []tested, arguments []string, raceAll bool, programs int) p
 			to = &raced
 		}
 		to.packages = append(to.packages, t.path)
-		if t.clustered && to.then != nil {
-			to.then.packages = append(to.then.packages, t.path)
-		}
 	}
-	if raced.then != nil && len(raced.then.packages) == 0 {
-		raced.then = nil
+	if raced.then != nil {
+		raced.then.packages = raced.packages // whatever is skipped there runs here
 	}
 	for _, part := range []part{raced, plain} {
 		if len(part.packages) > 0 {
@@ -132,12 +129,12 @@ func (p part) args() []string {
 func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, error) {
 	codes, errs := make([]int, len(p.parts)), make([]error, len(p.parts))
 	var wg sync.WaitGroup
-	events, complaints := &events{to: stdout}, &shared{to: stderr}
+	stdout, stderr = &shared{to: stdout}, &shared{to: stderr}
 	for i := range p.parts {
 		wg.Go(func() {
 			for part := &p.parts[i]; part != nil && errs[i] == nil && ctx.Err() == nil; part = part.then {
 				var code int
-				code, errs[i] = part.runs(ctx, events, complaints)
+				code, errs[i] = part.runs(ctx, stdout, stderr)
 				codes[i] = max(codes[i], code)
 			}
 		})
@@ -153,15 +150,15 @@ func (p plan) runParts(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	return worst, nil
 }
 
-func (p part) runs(ctx context.Context, events *events, complaints io.Writer) (int, error) {
+func (p part) runs(ctx context.Context, stdout, stderr io.Writer) (int, error) {
 	command := exec.Command("go", p.args()...) //nolint:noctx // a signal ends it
-	command.Stderr = complaints
+	command.Stderr = stderr
 	output, err := command.StdoutPipe()
 	if err != nil {
 		return 1, err
 	}
 	copied := make(chan struct{})
-	go func() { defer close(copied); events.copy(output) }()
+	go func() { defer close(copied); copyLines(stdout, output) }()
 	return waitAfter(ctx, command, copied)
 }
 
@@ -180,20 +177,13 @@ func waitAfter(ctx context.Context, command *exec.Cmd, read <-chan struct{}) (in
 	return exitCode(command.Wait())
 }
 
-// events writes whole lines, whoever they come from.
-type events struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (e *events) copy(from io.Reader) {
+// copyLines writes one line at a time: those of several may take turns.
+func copyLines(to io.Writer, from io.Reader) {
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if len(line) > 0 {
-			e.mu.Lock()
-			_, _ = e.to.Write(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
-			e.mu.Unlock()
+			_, _ = to.Write(append(bytes.TrimSuffix(line, []byte("\n")), '\n'))
 		}
 		if err != nil {
 			return

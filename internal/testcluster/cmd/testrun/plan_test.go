@@ -66,12 +66,12 @@ func TestPointsRunWithoutTheRaceDetector(t *testing.T) {
 			t.Fatalf("%q: go %s", flags, got)
 		}
 		got := strings.Join(raced.then.args(), " ")
-		if strings.Contains(got, "-race") || !strings.Contains(got, "internal/rollout -run "+points) || !strings.HasSuffix(got, flags) {
+		if strings.Contains(got, "-race") || !strings.Contains(got, "-run "+points) || !strings.HasSuffix(got, flags) || !slices.Equal(raced.then.packages, raced.packages) {
 			t.Errorf("%q: go %s", flags, got)
 		}
 	}
-	if none := divide(packages[1:], nil, false, 2); none.parts[0].then != nil {
-		t.Errorf("without tests that have clusters: %+v", none.parts[0].then)
+	if none := divide(packages[2:], nil, false, 2); len(none.parts) != 1 || none.parts[0].then != nil {
+		t.Errorf("without goroutines: %+v", none.parts)
 	}
 }
 
