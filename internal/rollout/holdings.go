@@ -16,20 +16,9 @@ func (e *Engine) Holdings(ctx context.Context, c Cluster, namespace, application
 	if err != nil {
 		return release.Holdings{}, err
 	}
-	var main *release.Main
-	records := map[string]*release.Record{}
+	r := register{mains: map[string]*release.Main{}, records: map[string]map[string]*release.Record{}}
 	for _, obj := range ours {
-		cm := obj.(*corev1.ConfigMap)
-		switch cm.Labels[release.LabelRole] {
-		case release.RolePointer:
-			if found, err := mainIn(cm.Data); err == nil {
-				main = found
-			}
-		case release.RoleRecord:
-			if record, err := recordIn(cm.Data); err == nil {
-				records[cm.Name] = record
-			}
-		}
+		_ = r.enter(c, obj.(*corev1.ConfigMap)) // what it says is for the verb
 	}
-	return release.HoldingsOf(main, records), nil
+	return release.HoldingsOf(r.mains[application], r.records[application]), nil
 }
