@@ -31,7 +31,7 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
 
 // applyAs is an apply of the body by any field manager; obj says what is meant.
 func (c *Cluster) applyAs(ctx context.Context, manager string, res resource, obj Object, body []byte, force bool) (err error) {
-	defer func() { c.wrote(obj, err) }()
+	defer func() { c.wrote(obj, err); quiet(obj, err) }()
 	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
 	for race := 0; ; race++ {
 		again, err := c.do(ctx, k, func(ctx context.Context) error {

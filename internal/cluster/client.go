@@ -56,7 +56,7 @@ func (c *Cluster) wrap(k call, err error) error {
 	if saysItAll(err) {
 		return err
 	}
-	return &RequestError{c.name, k.verb, k.res.kind, k.namespace, k.name, err}
+	return &RequestError{Cluster: c.name, Verb: k.verb, Kind: k.res.kind, Namespace: k.namespace, Name: k.name, Err: err}
 }
 
 // saysItAll: these errors are about the connection, whatever was asked for.
@@ -143,7 +143,7 @@ func (c *Cluster) Create(ctx context.Context, obj Object) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { c.wrote(obj, err) }()
+	defer func() { c.wrote(obj, err); quiet(obj, err) }()
 	k := call{"create", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
 	again, err := raced(true, func() (bool, error) {
 		return c.do(ctx, k, func(ctx context.Context) error {
@@ -203,7 +203,7 @@ func (c *Cluster) Update(ctx context.Context, obj Object) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { c.wrote(obj, err) }()
+	defer func() { c.wrote(obj, err); quiet(obj, err) }()
 	send := func() *rest.Request {
 		return c.request("PUT", res, obj.GetNamespace(), obj.GetName()).Body(obj)
 	}

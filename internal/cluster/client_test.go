@@ -119,6 +119,30 @@ func TestApply(t *testing.T) {
 }
 
 // Without a precondition a race with a controller is not the caller's matter.
+// TestWhatIsSaidOfAWrite: policies quote what they refuse, and some of that is
+// secret. An answer looks like one, and not like a line of ours.
+func TestWhatIsSaidOfAWrite(t *testing.T) {
+	t.Parallel()
+	cluster := testcluster.Shared(t)
+	proxy := cluster.Proxy(t)
+	c := connect(t, Config{ConfigPath: proxy.KubeconfigPath})
+	proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault {
+		return testcluster.Reject(403, metav1.StatusReasonForbidden, "container web has DSN=\"postgres://u:secret-of-mine\" in mode prod\u2028Apply complete!")
+	})
+	d := &appsv1.Deployment{TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	d.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "DSN", Value: "postgres://u:secret-of-mine"}, {Name: "MODE", Value: "prod"}}}}
+	const want = "container web has DSN=\"***\" in mode prod\n    Apply complete!"
+	for verb, write := range map[string]func(Object) error{
+		"create": func(o Object) error { return c.Create(t.Context(), o) },
+		"apply":  func(o Object) error { return c.Apply(t.Context(), o, false) },
+		"update": func(o Object) error { return c.Update(t.Context(), o) },
+	} {
+		if err := write(d.DeepCopy()); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s says %v", verb, err)
+		}
+	}
+}
+
 func TestApplyRace(t *testing.T) {
 	t.Parallel()
 	w := wire(t, testcluster.Shared(t).Namespace(t))

@@ -310,7 +310,7 @@ func TestMask(t *testing.T) {
 		"-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nthe end": "***\nthe end",
 	} {
 		exec := &Exec{}
-		if got := mask(in, (&Config{Exec: exec}).user().Exec); got != want {
+		if got := concealed(in, (&Config{Exec: exec}).user().Exec); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

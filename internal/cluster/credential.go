@@ -205,7 +205,7 @@ func (k *credential) parse(stdout []byte) (*held, error) {
 
 func (k *credential) blame(what, stderr string) error {
 	text := fmt.Sprintf("exec plugin %q %s", k.plugin.Command, what)
-	if said := mask(strings.TrimSpace(stderr), k.plugin); said != "" {
+	if said := concealed(strings.TrimSpace(stderr), k.plugin); said != "" {
 		text += "\nit said on stderr: " + said
 	} else {
 		text += " (it said nothing on stderr)"
@@ -223,7 +223,7 @@ var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`[A-Za-z0-9_+=~-]{32,}`),
 }
 
-func mask(text string, plugin *clientcmdapi.ExecConfig) string {
+func concealed(text string, plugin *clientcmdapi.ExecConfig) string {
 	const limit = 2000
 	for _, e := range plugin.Env {
 		if len(e.Value) >= 6 {

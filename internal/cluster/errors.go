@@ -6,8 +6,12 @@ import (
 	"net/url"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // ConfigError says that a connection is configured in a way that cannot work.
@@ -86,6 +90,8 @@ func (e *CredentialError) Unwrap() error { return e.Err }
 type RequestError struct {
 	Cluster, Verb, Kind, Namespace, Name string
 	Err                                  error
+
+	hide []string // what the answer must not repeat; see quiet
 }
 
 func (e *RequestError) Error() string {
@@ -98,7 +104,7 @@ func (e *RequestError) Error() string {
 	case e.Namespace != "":
 		object += " in namespace " + e.Namespace
 	}
-	return fmt.Sprintf("cluster %q: cannot %s %s: %s", e.Cluster, e.Verb, object, cause(e.Err))
+	return fmt.Sprintf("cluster %q: cannot %s %s: %s", e.Cluster, e.Verb, object, mask.Values(cause(e.Err), e.hide...))
 }
 
 func (e *RequestError) Unwrap() error { return e.Err }
@@ -206,13 +212,23 @@ func (e *NamespaceError) Error() string {
 }
 
 // cause is err's text without the method and address that net/http puts in
-// front of it: the errors above say where in a reader's words.
+// front of it: the errors above say where in a reader's words. It is not ours, and
+// looks it.
 func cause(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return u.Err.Error()
+		err = u.Err
 	}
-	return err.Error()
+	return mask.Within(err.Error())
+}
+
+// quiet lets what is said of a write not repeat the values of the environment that
+// it wrote: policies quote what they refuse, and some values are secrets.
+func quiet(obj Object, err error) {
+	var failed *RequestError
+	if d, ok := obj.(*appsv1.Deployment); ok && errors.As(err, &failed) {
+		failed.hide = release.VariablesOf(&d.Spec.Template.Spec)
+	}
 }
 
 // answer is the API server's status code and reason in err; 0 where the error

@@ -9,6 +9,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // refusals tell who refused a pod. Only the text says that: the API has one
@@ -113,6 +116,8 @@ func refusalFinding(in Input, message string, class Class) Finding {
 	if lines := rules(in.Around, f.Cause, text); len(lines) > 0 {
 		f.Evidence += "\n" + strings.Join(lines, "\n")
 	}
+	quoted := release.VariablesOf(&in.Workload.Spec.Template.Spec) // policies quote what they refuse
+	f.Sentence, f.Evidence = mask.Values(f.Sentence, quoted...), mask.Values(f.Evidence, quoted...)
 	return f
 }
 

@@ -95,7 +95,7 @@ func merge(found []Finding, pods int) []Finding {
 	slices.SortStableFunc(merged, surer)
 	for i := range merged {
 		for _, text := range []*string{&merged[i].Object, &merged[i].Container, &merged[i].Sentence, &merged[i].Hint} {
-			*text = mask.Redact(*text)
+			*text = mask.Within(mask.Redact(*text))
 		}
 		merged[i].Evidence = shorten(mask.Redact(merged[i].Evidence), mostEvidence)
 	}

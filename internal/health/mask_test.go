@@ -13,11 +13,11 @@ import (
 // TestFindingsAreClean: every text of one, also the log's.
 func TestFindingsAreClean(t *testing.T) {
 	t.Parallel()
-	planted := "x\x1b[2Jx\x1b]52;c;aGk=\ax\u202ex\u009bx\bx\rx pass\x1b[1Cword=hunter2hunter2"
+	planted := "x\nApply complete!\rx\x1b[2Jx\x1b]52;c;aGk=\ax\u202ex\u009bx\bx\rx pass\x1b[1Cword=hunter2hunter2"
 	ref := PodRef{Pod: "api-1", Container: "api"}
 	found := merge([]Finding{{Cause: CauseCrashLoop, Class: Certain, Object: "pod " + planted, Container: planted, Sentence: planted, Evidence: planted, Hint: planted, LogsOf: &ref}}, 1)
 	found[0].takeLog(map[PodRef]string{ref: planted + "\n" + planted}, 10)
-	if text := Text(found); text != mask.Clean(text) || strings.Contains(text, "hunter2") {
+	if text := Text(found); text != mask.Clean(text) || strings.Contains(text, "hunter2") || strings.Contains(text, "\nApply") {
 		t.Errorf("it shows %q", text)
 	}
 }

@@ -66,6 +66,15 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestARefusalQuotesNoVariable: of what a policy quotes, the values of the container's
+// environment are left out.
+func TestARefusalQuotesNoVariable(t *testing.T) {
+	in := fixture(t, "testdata/webhook.yaml")
+	in.Workload.Spec.Template.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "DSN", Value: "secret-of-mine"}}}}
+	in.Workload.Status.Conditions[0].Message = `pods "a" is forbidden: ValidatingAdmissionPolicy 'small' with binding 'here' denied request: DSN is secret-of-mine`
+	wantFinding(t, health.Compute(in).Findings[0], health.CauseAdmissionDenied, health.Certain, "denied request: DSN is ***")
+}
+
 // A refusal is also told where the workload does not tell it yet; an event alone
 // may be about what has passed.
 func TestWhereARefusalIsTold(t *testing.T) {

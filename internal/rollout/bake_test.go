@@ -306,6 +306,65 @@ func TestAnotherReleaseAfterAFailedBake(t *testing.T) {
 	}
 }
 
+// TestAnotherReleaseAfterABakeThatWasCutOff: what has not passed its bake takes the
+// place of nothing that has. It is told, and it is where the traffic goes back to if
+// the next one fails, too.
+func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	cutOff := func(t *testing.T) *life {
+		l := inBake(t)
+		ctx, cut := context.WithCancel(t.Context())
+		if _, err := l.process(t).promoteBaking(ctx, "v2", baking{d: longBake, seen: cut}); err == nil {
+			t.Fatal("the bake passed")
+		}
+		p := l.process(t)
+		p.must(p.create(t.Context(), l.desired("v3", nil)))
+		return l
+	}
+	for name, bake := range map[string]time.Duration{"with a bake": shortBake, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := cutOff(t)
+			p := l.process(t)
+			done, err := p.promoteBaking(t.Context(), "v3", baking{d: bake})
+			must(t, err)
+			l.wantMain("v3", "v1")
+			if done.Previous != l.name("v1") {
+				t.Errorf("before it was %s", l.version(done.Previous))
+			}
+			if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, l.name("v2")+" does not count") || !strings.Contains(done.Notices[0].Detail, l.name("v1")+", is kept") {
+				t.Errorf("it tells %+v", done.Notices)
+			}
+			must(t, p.terminate(t.Context(), "v1"))
+			must(t, p.terminate(t.Context(), "v2"))
+			if left := l.deployments(); !slices.Equal(left, []string{"v1", "v3"}) {
+				t.Errorf("there are %v", left)
+			}
+		})
+	}
+	t.Run("the next fails", func(t *testing.T) {
+		t.Parallel()
+		l := cutOff(t)
+		if _, err := l.process(t).promoteBaking(t.Context(), "v3", baking{d: longBake, seen: func() { l.allReady("v3", corev1.ConditionFalse) }}); err == nil {
+			t.Fatal("the bake passed")
+		}
+		l.wantMain("v2", "v1")
+	})
+	t.Run("the next is cut off, too", func(t *testing.T) {
+		t.Parallel()
+		l := cutOff(t)
+		ctx, cut := context.WithCancel(t.Context())
+		if _, err := l.process(t).promoteBaking(ctx, "v3", baking{d: longBake, seen: cut}); err == nil {
+			t.Fatal("the bake passed")
+		}
+		p := l.process(t)
+		p.must(p.create(t.Context(), l.desired("v4", nil)))
+		_, err := p.promoteBaking(t.Context(), "v4", baking{d: shortBake})
+		must(t, err)
+		l.wantMain("v4", "v1")
+	})
+}
+
 // TestNothingToGoBackTo: traffic stays, it is told, and the next promotion bakes
 // again.
 func TestNothingToGoBackTo(t *testing.T) {

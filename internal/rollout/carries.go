@@ -193,12 +193,12 @@ func (q *inquiry) isReady(ctx context.Context) (readiness, error) {
 // the release itself or at one of the application's that are in a state now.
 func (q *inquiry) ignores(ctx context.Context, service string) (bool, error) {
 	if q.ignored == nil {
-		records, _, err := q.engine.records(ctx, q.cluster, q.workload.Namespace, q.application)
+		records, err := q.engine.records(ctx, q.cluster, q.workload.Namespace, q.application)
 		if err != nil {
 			return false, err
 		}
 		q.ignored = map[string]bool{}
-		for name, record := range records {
+		for name, record := range records.read {
 			if name != q.workload.Name && record.Custody != release.CustodyOwned && record.Custody != release.CustodyClaimed {
 				continue
 			}
@@ -307,7 +307,7 @@ func (e *Engine) liveMain(ctx context.Context, c Cluster, namespace, application
 	}
 	main, err := mainIn(cm.Data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
+		return nil, nil, unreadable(c, cm, err)
 	}
 	return main, cm, nil
 }

@@ -22,9 +22,13 @@ type collected struct {
 // not remove or stop is left, with a notice.
 func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application string, main release.Main) (done collected, err error) {
 	c = e.under(c, namespace, application)
-	records, live, err := e.records(ctx, c, namespace, application)
+	found, err := e.records(ctx, c, namespace, application)
 	if err != nil {
 		return done, err
+	}
+	records, live := found.read, found.live
+	for _, cm := range found.unread {
+		done.notices = append(done.notices, recordUnread(c, cm))
 	}
 	main.Checkpoint = nil // it protects both sides of a switch; this one is over
 	plan := release.Collect(main, records, c.Now())
@@ -45,7 +49,9 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 		}
 		live[name], records[name] = cl.live, &cl.record
 	}
-	if done.notices, err = e.keepAsAsked(ctx, c, application, plan, records, live); err != nil {
+	kept, err := e.keepAsAsked(ctx, c, application, plan, records, live)
+	done.notices = append(done.notices, kept...)
+	if err != nil {
 		return done, err
 	}
 	for _, name := range plan.Remove {
@@ -110,21 +116,29 @@ func (e *Engine) alive(ctx context.Context, c Cluster, seen *corev1.ConfigMap) (
 	return time.Since(began) < e.timing.Expiry, nil
 }
 
-// records are the application's releases on one cluster, read live.
-func (e *Engine) records(ctx context.Context, c Cluster, namespace, application string) (map[string]*release.Record, map[string]*corev1.ConfigMap, error) {
+// records are what is written down of an application's releases on one cluster.
+type records struct {
+	read   map[string]*release.Record   // by name
+	live   map[string]*corev1.ConfigMap // of those
+	unread []*corev1.ConfigMap          // cannot be read: nobody can decide on these
+}
+
+// records reads them live.
+func (e *Engine) records(ctx context.Context, c Cluster, namespace, application string) (records, error) {
+	found := records{read: map[string]*release.Record{}, live: map[string]*corev1.ConfigMap{}}
 	list := &corev1.ConfigMapList{}
 	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application + "," + release.LabelRole + "=" + release.RoleRecord
 	if err := c.List(ctx, namespace, selector, list); err != nil {
-		return nil, nil, err
+		return found, err
 	}
-	records, live := map[string]*release.Record{}, map[string]*corev1.ConfigMap{}
 	for i := range list.Items {
 		cm := &list.Items[i]
 		record, err := recordIn(cm.Data)
 		if err != nil {
-			continue // cannot be read: cannot be collected
+			found.unread = append(found.unread, cm)
+			continue
 		}
-		records[cm.Name], live[cm.Name] = record, cm
+		found.read[cm.Name], found.live[cm.Name] = record, cm
 	}
-	return records, live, nil
+	return found, nil
 }

@@ -536,7 +536,7 @@ func made(claims []*claim) []*claim {
 	return got
 }
 
-// reasonOf is what a record keeps of an error: the first line of what it says.
+// reasonOf is what a record keeps of an error: its summary, or what it says.
 func reasonOf(err error) string {
 	var start *StartError
 	if errors.As(err, &start) {
@@ -546,5 +546,5 @@ func reasonOf(err error) string {
 	if errors.As(err, &bake) {
 		return bake.Summary()
 	}
-	return mask.Redact(err.Error()) // it is kept in the record and in the state
+	return mask.Within(mask.Redact(err.Error())) // it is kept in the record and in the state
 }

@@ -41,7 +41,7 @@ func (l *life) history() []release.Entry {
 
 // version is that of a release's name.
 func (l *life) version(name string) string {
-	for _, v := range []string{"v1", "v2", "v3"} {
+	for _, v := range []string{"v1", "v2", "v3", "v4"} {
 		if name == l.name(v) {
 			return v
 		}
@@ -50,6 +50,21 @@ func (l *life) version(name string) string {
 		return "-"
 	}
 	return name
+}
+
+// deployments are the versions that have a workload.
+func (l *life) deployments() []string {
+	l.t.Helper()
+	list, err := l.cluster.Client().AppsV1().Deployments(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var versions []string
+	for i := range list.Items {
+		versions = append(versions, l.version(list.Items[i].Name))
+	}
+	slices.Sort(versions)
+	return versions
 }
 
 // short are entries in few words: what did not succeed is marked.

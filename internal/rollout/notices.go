@@ -187,6 +187,30 @@ func notCollected(c Cluster, id release.ID, main release.Main, why string) Notic
 	}
 }
 
+// recordUnread tells of a release on which nobody can decide.
+func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
+	_, err := recordIn(cm.Data)
+	return Notice{
+		Summary: "A deployment's record cannot be read",
+		Detail: fmt.Sprintf("Of %s/%s on cluster %q it is not known whether it is still needed: in its ConfigMap, %v. It was left as it is, and its pods run on. "+
+			"If it is in a Terraform state, deleting that ConfigMap is enough: the next apply writes it anew. If nobody needs it, and no traffic leads to it, remove it with all its objects:\n  kubectl --namespace %s delete %s",
+			cm.Namespace, cm.Name, c.Name(), err, cm.Namespace, ByHand(cm.Name)),
+	}
+}
+
+// notBaked tells that a release was not kept for going back.
+func notBaked(c Cluster, id release.ID, before string) Notice {
+	stays := "There was no main deployment before it."
+	if before != "" {
+		stays = fmt.Sprintf("The one before it, %s, is kept for going back in its place.", before)
+	}
+	return Notice{
+		Summary: "A main deployment had not passed its bake",
+		Detail: fmt.Sprintf("The promotion to %s on cluster %q was cut off while it could still go back: in its bake, or before it was on every cluster. This one has taken its place. "+
+			"So %s does not count as a former main deployment. %s", id, c.Name(), id.Name, stays),
+	}
+}
+
 func notHandedBack(c Cluster, svc *corev1.Service, application, why string, mixed bool) Notice {
 	left := svc.Spec.Selector[release.LabelDeployment]
 	way := "start pods that the Service selected before, then apply this configuration once more and destroy it"

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -59,7 +58,7 @@ func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err e
 	if cm != nil {
 		o.Created = cm.CreationTimestamp.UTC()
 		if o.Record, err = recordIn(cm.Data); err != nil {
-			return o, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
+			return o, unreadable(c, cm, err)
 		}
 	}
 	if application, ok := release.ApplicationOf(id.Name); ok {
@@ -138,7 +137,7 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 	o.Past = pastIn(cm)
 	if cm != nil {
 		if o.Main, err = mainIn(cm.Data); err != nil {
-			return o, fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", namespace, cm.Name, c.Name(), err)
+			return o, unreadable(c, cm, err)
 		}
 		if service == "" && o.Main != nil {
 			service = o.Main.Service

@@ -88,6 +88,7 @@ type side struct {
 	touched bool   // the switch may have been written
 	made    bool   // this promotion has made the address, or is about to: it was not there
 	renamed string // the address's former name, to be removed at the end
+	unbaked string // main without having passed its bake; empty: what was main had
 	version string // of the release, where known
 	health  release.Health
 	begun   bool  // something of it may have been written
@@ -232,6 +233,8 @@ func (p *Promotion) goOn(s *side) {
 	switch breach := s.main.Breach; {
 	case open && cp.Step == release.MainRollingBack && (breach == nil || breach.To != p.req.To || breach.Refuses(p.req.To, p.req.RetryToken)):
 		s.from, s.before, s.moves, s.returns, s.touched = cp.From, *cp.Before, true, true, true
+	case cp != nil && cp.Before != nil && cp.To != p.req.To && s.main.Deployment == cp.To && p.req.Found == nil:
+		s.replaceUnbaked()
 	case !p.req.reversible():
 	case open:
 		s.moves, s.before = true, *cp.Before
@@ -242,6 +245,16 @@ func (p *Promotion) goOn(s *side) {
 	case s.moves && s.there && s.main.Deployment != "":
 		s.from = s.main.Deployment // what is written down, where somebody has moved the address
 	}
+}
+
+// replaceUnbaked takes the place of a promotion to something else that was cut off
+// while it could still go back. What has not passed its bake does not count as a
+// former main: those before it stay what they were. With keep_previous.count = 1,
+// a cut-off bake of v2 and then v3 keep v1.
+func (s *side) replaceUnbaked() {
+	before := *s.main.Checkpoint.Before
+	s.unbaked, s.before = s.main.Deployment, before
+	s.main.Deployment, s.main.Previous, s.main.Left, s.main.PromotedAt = before.Deployment, before.Previous, before.Left, before.PromotedAt
 }
 
 // mayTouch refuses an address that is somebody else's: see DecidePointer.
@@ -417,6 +430,9 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 				s.main.Spared = append(s.main.Spared, name)
 			}
 		}
+	}
+	if s.unbaked != "" {
+		p.tell(notBaked(s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: s.unbaked}, s.before.Deployment))
 	}
 	s.main = s.main.Noted(s.cluster.Now())
 	if breach := s.main.Breach; s.moves || breach != nil && breach.To == p.req.To {

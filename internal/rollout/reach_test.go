@@ -331,6 +331,49 @@ func TestPodsThatAreNotReadyCarryNothing(t *testing.T) {
 	}
 }
 
+// TestARecordThatCannotBeReadIsTold: nobody can tell whether its release is needed.
+// It stays, whoever collects says so, and what is said heals it.
+func TestARecordThatCannotBeReadIsTold(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	p := l.process(t)
+	_, err := p.promoteKeeping(t.Context(), "v2", release.Keep{Count: 1})
+	must(t, err)
+	must(t, p.terminate(t.Context(), "v1"))
+	configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := configMaps.Get(t.Context(), l.name("v1"), metav1.GetOptions{})
+	must(t, err)
+	cm.Data[release.RecordKey] = "{{"
+	_, err = configMaps.Update(t.Context(), cm, metav1.UpdateOptions{})
+	must(t, err)
+
+	must(t, p.create(t.Context(), l.desired("v3", nil)))
+	done, err := p.promoteKeeping(t.Context(), "v3", release.Keep{})
+	must(t, err)
+	byHand := "kubectl --namespace " + l.namespace + " delete " + rollout.ByHand(l.name("v1"))
+	if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "record.json cannot be read") || !strings.Contains(done.Notices[0].Detail, byHand) {
+		t.Errorf("the promotion tells %+v", done.Notices)
+	}
+	notices, err := p.engine.Unmain(t.Context(), rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
+	must(t, err)
+	if len(notices) != 1 || !strings.Contains(notices[0].Detail, byHand) {
+		t.Errorf("the end of main tells %+v", notices)
+	}
+	if left := l.deployments(); !slices.Contains(left, "v1") {
+		t.Errorf("there are %v", left)
+	}
+
+	heals := "kubectl --namespace " + l.namespace + " delete configmap " + l.name("v1")
+	if err := p.terminate(t.Context(), "v1"); err == nil || !strings.Contains(err.Error(), heals) {
+		t.Errorf("its own destroy says %v", err)
+	}
+	must(t, configMaps.Delete(t.Context(), l.name("v1"), metav1.DeleteOptions{}))
+	must(t, p.terminate(t.Context(), "v1"))
+	if left := l.deployments(); slices.Contains(left, "v1") {
+		t.Errorf("there are %v", left)
+	}
+}
+
 // TestWhatStaysWithoutAMainIsToldHowToEnd: nobody comes to remove it later.
 func TestWhatStaysWithoutAMainIsToldHowToEnd(t *testing.T) {
 	t.Parallel()

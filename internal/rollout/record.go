@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -69,7 +68,7 @@ func (e *Engine) liveRecord(ctx context.Context, c Cluster, id release.ID, appli
 	}
 	record, err := recordIn(live.Data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the record of %s on cluster %q, ConfigMap %s: %w", id, c.Name(), id.Name, err)
+		return nil, nil, unreadable(c, live, err)
 	}
 	return live, record, nil
 }

@@ -3,7 +3,6 @@ package rollout
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -218,10 +217,6 @@ func (e *Engine) Shift(ctx context.Context, c Cluster, namespace string, o Obser
 	s.Launched, s.Healthy = int(d.Status.Replicas), int(d.Status.ReadyReplicas)
 	s.Awaited = max(0, int(deref(d.Spec.Replicas))-s.Healthy)
 	return s, nil
-}
-
-func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
-	return fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
 }
 
 // Pasts is what an application's history tells on one cluster, or why that could

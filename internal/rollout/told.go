@@ -2,7 +2,11 @@ package rollout
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -33,6 +37,17 @@ func mainIn(data map[string]string) (*release.Main, error) {
 	return main, err
 }
 
+// unreadable says which ConfigMap could not be read, and what heals it.
+func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
+	err = fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
+	var newer *release.NewerSchemaError
+	if errors.As(err, &newer) {
+		return err // that says it
+	}
+	return fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: what the cluster has is written down anew.\n  kubectl --namespace %s delete configmap %s",
+		err, cm.Namespace, cm.Name)
+}
+
 // historyOf is the history in a ConfigMap's data.
 func historyOf(data map[string]string) (release.History, error) {
 	history, err := release.ParseHistory(data)
@@ -51,7 +66,7 @@ func redactRun(run *release.Run) {
 
 func redactAll(texts ...*string) {
 	for _, text := range texts {
-		*text = mask.Redact(*text)
+		*text = mask.Within(mask.Redact(*text))
 	}
 }
 

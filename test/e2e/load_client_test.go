@@ -67,6 +67,7 @@ func newLoad(t testing.TB, url string) *load {
 		address = net.JoinHostPort(address, "80")
 	}
 	l := &load{t: t, address: address, began: time.Now()}
+	l.ports.Store(loads.Add(1) * portsApart)
 	l.ctx, l.stop = context.WithTimeout(t.Context(), loadLimit)
 	t.Cleanup(func() { l.stop(); l.running.Wait() })
 	return l
@@ -152,11 +153,16 @@ func (l *load) dial() (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// The ports that new connections come from.
+// The ports that new connections come from. Loads begin far apart from each
+// other: side by side at the same rate, none comes to a port that another holds.
 const (
-	firstPort = 4000
-	portCount = 61000
+	firstPort  = 4000
+	portCount  = 61000
+	portsApart = 23000
 )
+
+// loads is how many there have been.
+var loads atomic.Int64
 
 // dialFrom dials from one port after the other. Left to itself, the kernel uses
 // its ports again within half a minute, at such rates and from a single address.
