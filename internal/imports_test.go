@@ -24,7 +24,8 @@ var layers = [][]string{
 	{"provider"},
 	{"group"},
 	{"rollout"},
-	{"workload", "health", "logs", "traffic", "analysis", "policy", "source"},
+	{"diagnose"},
+	{"workload", "health", "logs", "traffic", "fleet", "analysis", "policy", "source"},
 	{"release"},
 	{"mask"},
 }

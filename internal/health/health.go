@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Input is everything a verdict is made of. With less to look at, less is said.
@@ -63,6 +65,11 @@ type Around struct {
 type Limits struct {
 	Crashes  int32 // restarts of one container; 0: CrashThreshold
 	LogLines int32 // of one log that are shown; 0: DefaultLogLines
+}
+
+// LimitsOf is where a release's own settings end patience.
+func LimitsOf(h release.Health) Limits {
+	return Limits{Crashes: h.CrashLimit, LogLines: h.Lines()}
 }
 
 // State is what became of a release.

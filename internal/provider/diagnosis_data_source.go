@@ -10,8 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ datasource.DataSourceWithConfigure = (*diagnosisDataSource)(nil)
@@ -76,7 +76,7 @@ func (d *diagnosisDataSource) Read(ctx context.Context, req datasource.ReadReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	all, err := d.engine.Diagnose(ctx, targets, subject)
+	all, err := diagnose.On(ctx, targets, subject)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
 		return
@@ -85,15 +85,15 @@ func (d *diagnosisDataSource) Read(ctx context.Context, req datasource.ReadReque
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
-func (m *diagnosisModel) subject(diags *diag.Diagnostics) rollout.Subject {
+func (m *diagnosisModel) subject(diags *diag.Diagnostics) diagnose.Subject {
 	if m.Deployment.IsNull() {
-		return rollout.Subject{Namespace: m.Namespace.ValueString(), Workload: m.Workload.ValueString(), Selector: m.Selector.ValueString()}
+		return diagnose.Subject{Namespace: m.Namespace.ValueString(), Workload: m.Workload.ValueString(), Selector: m.Selector.ValueString()}
 	}
 	id := deploymentAsked(m.Deployment, diags)
-	return rollout.Subject{Namespace: id.Namespace, Workload: id.Name}
+	return diagnose.Subject{Namespace: id.Namespace, Workload: id.Name}
 }
 
-func (m *diagnosisModel) fill(subject rollout.Subject, all []rollout.Diagnosed) {
+func (m *diagnosisModel) fill(subject diagnose.Subject, all []diagnose.Diagnosed) {
 	var clusters []string
 	var states []health.State
 	var found [][]health.Finding

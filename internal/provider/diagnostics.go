@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -248,13 +249,13 @@ var explanations = []explanation{
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
 	rule("Application is locked", always[*rollout.LockedError](
 		"Another run is changing it. Wait for it to end; a Lease whose holder died is taken over by itself."), path.Empty()),
-	rule("Nothing like that is there", always[*rollout.AbsentError](
+	rule("Nothing like that is there", always[*diagnose.AbsentError](
 		"Check the name, the namespace and `clusters`. The data source switchback_deployments lists the deployments of a namespace."), path.Empty()),
-	rule("No such container", always[*rollout.NoContainerError](
+	rule("No such container", always[*diagnose.NoContainerError](
 		"Name one of those, or leave `container` out for all of them."), path.Root("container")),
-	rule("Permission is missing", always[*rollout.NotAllowedError](
+	rule("Permission is missing", always[*diagnose.NotAllowedError](
 		"Allow it in a Role of that namespace: SECURITY.md has one, which it calls diagnose."), path.Empty()),
-	rule("File cannot be written", always[*rollout.DownloadError](
+	rule("File cannot be written", always[*diagnose.DownloadError](
 		"What stood in it before is still there. Its directory must exist, and be writable."), path.Root("download_path")),
 	rule("Wrong cluster", always[*cluster.WrongClusterError](
 		"Correct the connection in the provider's configuration, or its expected_uid."), path.Empty()),

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -117,7 +118,7 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		&release.StaleOwnerError{ID: "shop/api", Kind: "deployment"}, &release.MainOwnedError{ID: "shop/api"}, &release.TakenBackError{}, &keptError{error: errors.New("it is away")},
-		&cluster.MissingPermissionsError{}, &release.CarriesError{}, &release.GroupOwnedError{}, &rollout.NotAllowedError{},
+		&cluster.MissingPermissionsError{}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{},
 	} {
 		_, detail, _ := explain(err)
 		if again := mask.Redact(detail); again != detail {

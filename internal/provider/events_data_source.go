@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 )
 
 var _ datasource.DataSourceWithConfigure = (*eventsDataSource)(nil)
@@ -49,8 +49,8 @@ type eventModel struct {
 	LastSeen  types.String `tfsdk:"last_seen"`
 }
 
-var eventTypeMeaning = map[rollout.EventType]string{
-	rollout.EventNormal: "what happens anyway", rollout.EventWarning: "what may be wrong",
+var eventTypeMeaning = map[diagnose.EventType]string{
+	diagnose.EventNormal: "what happens anyway", diagnose.EventWarning: "what may be wrong",
 }
 
 func (d *eventsDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
@@ -61,8 +61,8 @@ func (d *eventsDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			"deployment": deploymentIDAttribute(),
 			"clusters":   dataClustersAttribute(),
 			"type": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{oneOf(rollout.EventTypes())},
-				MarkdownDescription: "Only events of this type: " + enumText(rollout.EventTypes(), eventTypeMeaning) + ". Default: both.",
+				Optional: true, Validators: []validator.String{oneOf(diagnose.EventTypes())},
+				MarkdownDescription: "Only events of this type: " + enumText(diagnose.EventTypes(), eventTypeMeaning) + ". Default: both.",
 			},
 			"reason": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
@@ -74,10 +74,10 @@ func (d *eventsDataSource) Schema(_ context.Context, _ datasource.SchemaRequest,
 			},
 			"events": schema.ListNestedAttribute{
 				Computed:            true,
-				MarkdownDescription: fmt.Sprintf("The events, the last one at the end, and the last %d of them. What says the same of the same object is one event.", rollout.EventsMost),
+				MarkdownDescription: fmt.Sprintf("The events, the last one at the end, and the last %d of them. What says the same of the same object is one event.", diagnose.EventsMost),
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"cluster":    dataString("Name of the cluster."),
-					"type":       dataString("How bad it is: " + enumText(rollout.EventTypes(), nil) + "."),
+					"type":       dataString("How bad it is: " + enumText(diagnose.EventTypes(), nil) + "."),
 					"reason":     dataString("What happened, in a word."),
 					"kind":       dataString("Kind of the object that it is about."),
 					"name":       dataString("Name of that object."),
@@ -106,9 +106,9 @@ func (d *eventsDataSource) Read(ctx context.Context, req datasource.ReadRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	q := rollout.EventQuery{ID: id, Type: rollout.EventType(m.Type.ValueString()), Reason: m.Reason.ValueString()}
+	q := diagnose.EventQuery{ID: id, Type: diagnose.EventType(m.Type.ValueString()), Reason: m.Reason.ValueString()}
 	q.Since, _ = time.ParseDuration(m.Since.ValueString())
-	found, err := d.engine.Events(ctx, targets, q)
+	found, err := diagnose.EventsOf(ctx, targets, q)
 	if err != nil {
 		addError(&resp.Diagnostics, err)
 		return

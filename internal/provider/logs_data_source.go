@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -105,8 +106,8 @@ func (d *logsDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 }
 
 // query is what the configuration asks for; its values have been checked.
-func (m *logsModel) query() rollout.LogQuery {
-	q := rollout.LogQuery{Container: m.Container.ValueString(), Previous: m.Previous.ValueBool(), Tail: defaultTail, Filter: logs.Filter{
+func (m *logsModel) query() diagnose.LogQuery {
+	q := diagnose.LogQuery{Container: m.Container.ValueString(), Previous: m.Previous.ValueBool(), Tail: defaultTail, Filter: logs.Filter{
 		Level: logs.Level(m.Level.ValueString()), Contains: m.Contains.ValueString(),
 	}}
 	q.Since, _ = time.ParseDuration(m.Since.ValueString())
@@ -119,8 +120,8 @@ func (m *logsModel) query() rollout.LogQuery {
 	return q
 }
 
-func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Cluster, q rollout.LogQuery, m *logsModel, diags *diag.Diagnostics) {
-	log, err := d.engine.Logs(ctx, targets, q)
+func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Cluster, q diagnose.LogQuery, m *logsModel, diags *diag.Diagnostics) {
+	log, err := diagnose.Logs(ctx, targets, q)
 	if err != nil {
 		addError(diags, err)
 		return
@@ -129,7 +130,7 @@ func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Clust
 	if m.DownloadPath.IsNull() {
 		return
 	}
-	file, err := d.engine.Download(ctx, targets, q, m.DownloadPath.ValueString(), m.Redact.IsNull() || m.Redact.ValueBool())
+	file, err := diagnose.ToFile(ctx, targets, q, m.DownloadPath.ValueString(), m.Redact.IsNull() || m.Redact.ValueBool())
 	if err != nil {
 		addError(diags, err)
 		return
@@ -138,23 +139,23 @@ func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Clust
 }
 
 // events shows the events as lines of a log.
-func (d *logsDataSource) events(ctx context.Context, targets []rollout.Cluster, q rollout.LogQuery, m *logsModel, diags *diag.Diagnostics) {
-	found, err := d.engine.Events(ctx, targets, rollout.EventQuery{ID: q.ID, Since: q.Since})
+func (d *logsDataSource) events(ctx context.Context, targets []rollout.Cluster, q diagnose.LogQuery, m *logsModel, diags *diag.Diagnostics) {
+	found, err := diagnose.EventsOf(ctx, targets, diagnose.EventQuery{ID: q.ID, Since: q.Since})
 	if err != nil {
 		addError(diags, err)
 		return
 	}
-	log := rollout.Log{Notes: found.Notes}
+	log := diagnose.Log{Notes: found.Notes}
 	for _, e := range found.Events {
 		if entry := e.Entry(); q.Filter.Passes(entry) {
 			log.Entries = append(log.Entries, entry)
 		}
 	}
-	log.Entries, _ = logs.Last(log.Entries, q.Tail, rollout.LogBytes)
+	log.Entries, _ = logs.Last(log.Entries, q.Tail, diagnose.LogBytes)
 	m.fill(log)
 }
 
-func (m *logsModel) fill(log rollout.Log) {
+func (m *logsModel) fill(log diagnose.Log) {
 	m.Entries = []logEntryModel{}
 	var text strings.Builder
 	for _, e := range log.Entries {

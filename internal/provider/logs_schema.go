@@ -14,9 +14,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var sourceMeaning = map[logs.Source]string{
@@ -49,9 +49,9 @@ func logsSchema() schema.Schema {
 				MarkdownDescription: "Only what is not older, as in `15m`, by the clock of the node. Default: all that the node still has.",
 			},
 			"tail": schema.Int32Attribute{
-				Optional: true, Validators: []validator.Int32{int32validator.Between(1, rollout.LogLines)},
+				Optional: true, Validators: []validator.Int32{int32validator.Between(1, diagnose.LogLines)},
 				MarkdownDescription: fmt.Sprintf("At most so many lines of each container: the last that pass the filters. Default: %d. All together are at most %d lines and %d KiB, the last ones; `notes` says what was left out.",
-					defaultTail, rollout.LogLines, rollout.LogBytes>>10),
+					defaultTail, diagnose.LogLines, diagnose.LogBytes>>10),
 			},
 			"level": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{oneOf(logs.Levels())},

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 )
 
@@ -18,14 +19,14 @@ const evidencePatience = 5 * time.Second
 type account struct {
 	in      health.Input
 	verdict health.Verdict
-	unread  []Unread
+	unread  []diagnose.Unread
 	err     error // it could not be looked at
 }
 
 // account looks at the release live, with everything around it.
 func (e *Engine) account(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) *account {
 	a := &account{}
-	a.in, a.unread, a.err = gather(ctx, c, Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
+	a.in, a.unread, a.err = diagnose.Gather(ctx, c, diagnose.Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
 	if a.err == nil && a.in.Workload.UID != applied.UID {
 		a.err = errVanished
 	}
@@ -36,7 +37,7 @@ func (e *Engine) account(ctx context.Context, c Cluster, t target, applied *apps
 	if t.spec.Autoscaling == nil {
 		a.in.WantReplicas = deref(applied.Spec.Replicas)
 	}
-	a.in.Limits = limitsOf(t.spec.Health)
+	a.in.Limits = health.LimitsOf(t.spec.Health)
 	a.verdict = health.Compute(a.in)
 	return a
 }
@@ -60,23 +61,10 @@ func (a *account) partial() bool {
 
 // explained adds to the findings the ends of the logs that show more.
 func (a *account) explained(ctx context.Context, c Cluster, namespace string, lines int32) {
-	if a.err != nil || lines == 0 {
+	if a.err != nil {
 		return
 	}
-	tails, unread := readTails(ctx, c, namespace, a.verdict.Findings, lines)
+	var unread []diagnose.Unread
+	a.verdict, unread = diagnose.WithLogs(ctx, c, namespace, a.in, a.verdict, lines)
 	a.unread = append(a.unread, unread...)
-	if len(tails) == 0 {
-		return
-	}
-	a.in.Around.Logs = map[health.PodRef]string{}
-	for ref, tail := range tails {
-		a.in.Around.Logs[ref] = tail.text
-	}
-	a.verdict = health.Compute(a.in)
-	for i, f := range a.verdict.Findings {
-		if f.LogsOf != nil && f.Log != "" {
-			of := tails[*f.LogsOf].of
-			a.verdict.Findings[i].LogsOf = &of
-		}
-	}
 }

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -26,8 +27,8 @@ type BakeError struct {
 	After   time.Duration // since it began, of
 	Bake    time.Duration
 	Verdict health.Verdict
-	Unread  []Unread // what would have explained more
-	Traffic string   // what became of it; empty before that
+	Unread  []diagnose.Unread // what would have explained more
+	Traffic string            // what became of it; empty before that
 }
 
 // Summary is one line.
@@ -40,7 +41,7 @@ func (e *BakeError) Error() string {
 	fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.",
 		e.ID, e.Version, e.Cluster, e.After.Round(100*time.Millisecond), e.Bake, e.Seen)
 	b.WriteString(health.Text(e.Verdict.Findings))
-	writeUnread(&b, e.ID.Namespace, e.Unread)
+	diagnose.WriteUnread(&b, e.ID.Namespace, e.Unread)
 	if e.Traffic != "" {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
 	}

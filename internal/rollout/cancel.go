@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -18,7 +19,7 @@ import (
 // to the pods that were there. The start that a dead process left is cancelled
 // here. Anything else is refused.
 func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error) {
-	stand, err := onAll(byName(req.Clusters), func(c Cluster) (release.Status, error) {
+	stand, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (release.Status, error) {
 		return e.cancelOn(ctx, c, req, func(r *release.Record) { e.rememberCancel(ctx, c, req, r) })
 	})
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusCancelled}

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"io"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -89,13 +89,6 @@ type Teller interface {
 	User(ctx context.Context) string
 }
 
-// LogReader reads what containers write.
-type LogReader interface {
-	// Log opens the log of one container of a pod; the caller closes it, and it
-	// ends with ctx.
-	Log(ctx context.Context, namespace, pod string, options *corev1.PodLogOptions) (io.ReadCloser, error)
-}
-
 // EventReader reads Events.
 type EventReader interface {
 	// EventsOf lists those about one object, by its uid.
@@ -120,7 +113,7 @@ type Cluster interface {
 	Reader
 	Writer
 	Scaler
-	LogReader
+	diagnose.LogReader
 	EventReader
 	View(namespace string) View
 }

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -181,7 +182,7 @@ func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *c
 	whole := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, err := onAll(claims, func(cl *claim) (struct{}, error) {
+	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) {
 		ctx, done := cl.bound(ctx)
 		defer done()
 		err := cl.orLost(do(ctx, cl))
@@ -279,7 +280,7 @@ func creation(claims []*claim) (at time.Time, by string) {
 
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
-	_, err := onAll(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.orLost(e.settleOn(ctx, cl, began)) })
+	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.orLost(e.settleOn(ctx, cl, began)) })
 	done.overall(claims)
 	if err == nil {
 		e.checkBudget(ctx, done, claims)

@@ -11,9 +11,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -35,7 +35,7 @@ func (a *talkative) crashes(t *testing.T) {
 }
 
 // diagnosed is a verdict in a line, with the first finding.
-func diagnosed(d rollout.Diagnosed) string {
+func diagnosed(d diagnose.Diagnosed) string {
 	text := fmt.Sprintf("%s %s %d/%d", d.Cluster, d.Verdict.State, d.Verdict.Ready, d.Verdict.Want)
 	for _, f := range d.Verdict.Findings {
 		text += fmt.Sprintf("; %s %s %s %d/%d", f.Cause, f.Class, f.Container, f.Affected, f.Of)
@@ -46,19 +46,19 @@ func diagnosed(d rollout.Diagnosed) string {
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	a := talk(t)
-	ours := rollout.Subject{Namespace: a.namespace, Workload: a.id.Name}
-	selected := rollout.Subject{Namespace: a.namespace, Selector: release.LabelDeployment + "=" + a.id.Name}
-	for what, subject := range map[string]rollout.Subject{"a deployment": ours, "a selector": selected} {
-		all, err := a.engine.Diagnose(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), subject)
+	ours := diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name}
+	selected := diagnose.Subject{Namespace: a.namespace, Selector: release.LabelDeployment + "=" + a.id.Name}
+	for what, subject := range map[string]diagnose.Subject{"a deployment": ours, "a selector": selected} {
+		all, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), subject)
 		if err != nil || len(all) != 2 || diagnosed(all[0]) != "east healthy 2/2" || diagnosed(all[1]) != "west healthy 2/2" || len(all[0].Unread) > 0 {
 			t.Errorf("%s that is well: %+v, %v", what, all, err)
 		}
 	}
 	a.crashes(t)
 	want := "prod failed 0/2; CrashLoopBackOff repeated api 2/2"
-	for what, subject := range map[string]rollout.Subject{"a deployment": ours, "a selector": selected} {
+	for what, subject := range map[string]diagnose.Subject{"a deployment": ours, "a selector": selected} {
 		testcluster.Eventually(t, testcluster.Hang, what+" that crashes to be told of, with its log", func() error { // a node has two seconds to send that
-			all, err := a.engine.Diagnose(t.Context(), a.on, subject)
+			all, err := diagnose.On(t.Context(), a.on, subject)
 			if err != nil || len(all) != 1 || diagnosed(all[0]) != want {
 				return fmt.Errorf("%+v, %w", all, err)
 			}
@@ -69,14 +69,14 @@ func TestDiagnose(t *testing.T) {
 			return nil
 		})
 	}
-	var absent *rollout.AbsentError
-	for _, nothing := range []rollout.Subject{{Namespace: a.namespace, Workload: "web"}, {Namespace: a.namespace, Selector: "app=web"}} {
-		if _, err := a.engine.Diagnose(t.Context(), a.on, nothing); !errors.As(err, &absent) {
+	var absent *diagnose.AbsentError
+	for _, nothing := range []diagnose.Subject{{Namespace: a.namespace, Workload: "web"}, {Namespace: a.namespace, Selector: "app=web"}} {
+		if _, err := diagnose.On(t.Context(), a.on, nothing); !errors.As(err, &absent) {
 			t.Errorf("%+v: %v", nothing, err)
 		}
 	}
 	a.proxy.Down(t)
-	if _, err := a.engine.Diagnose(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), ours); err == nil {
+	if _, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), ours); err == nil {
 		t.Error("a cluster that is away was diagnosed")
 	}
 }
@@ -87,7 +87,7 @@ func TestDiagnoseGoesByTheSettings(t *testing.T) {
 	t.Parallel()
 	a := talkOf(t, func(spec *release.Spec) { spec.Health = release.Health{CrashLimit: 9, LogTail: new(int32(0))} })
 	a.crashes(t)
-	all, err := a.engine.Diagnose(t.Context(), a.on, rollout.Subject{Namespace: a.namespace, Workload: a.id.Name})
+	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name})
 	if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod progressing 0/2; CrashLoopBackOff patient api 2/2" || logsOf(all[0].Verdict) != "" {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -100,7 +100,7 @@ func TestDiagnoseAStranger(t *testing.T) {
 	l.cluster.Legacy(t, l.namespace, "web", "demo/web:v1")
 	p := l.process(t)
 	testcluster.Eventually(t, testcluster.Hang, "it to be healthy", func() error { // its controller may be behind its pods
-		all, err := p.engine.Diagnose(t.Context(), p.on, rollout.Subject{Namespace: l.namespace, Workload: "web-legacy"})
+		all, err := diagnose.On(t.Context(), p.on, diagnose.Subject{Namespace: l.namespace, Workload: "web-legacy"})
 		if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod healthy 1/1" {
 			return fmt.Errorf("%+v, %w", all, err)
 		}
@@ -114,7 +114,7 @@ func TestDiagnoseWithLess(t *testing.T) {
 	t.Parallel()
 	a := talk(t)
 	a.crashes(t)
-	ours := rollout.Subject{Namespace: a.namespace, Workload: a.id.Name}
+	ours := diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name}
 	rules := []rbacv1.PolicyRule{
 		{Verbs: []string{"get"}, APIGroups: []string{"apps"}, Resources: []string{"deployments"}},
 		{Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"pods"}},
@@ -122,9 +122,9 @@ func TestDiagnoseWithLess(t *testing.T) {
 		{Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"events"}},
 		{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"pods/log"}},
 	}
-	without := func(i int, s rollout.Subject) ([]rollout.Diagnosed, error) {
+	without := func(i int, s diagnose.Subject) ([]diagnose.Diagnosed, error) {
 		kubeconfig := a.cluster.RestrictedKubeconfig(t, a.namespace, slices.Delete(slices.Clone(rules), i, i+1))
-		return a.engine.Diagnose(t.Context(), a.named(t, kubeconfig, "prod"), s)
+		return diagnose.On(t.Context(), a.named(t, kubeconfig, "prod"), s)
 	}
 	for i, want := range map[int]string{
 		1: "prod progressing 0/2", 2: "prod failed 0/2; CrashLoopBackOff", 3: "prod failed 0/2; CrashLoopBackOff", 4: "prod failed 0/2; CrashLoopBackOff",
@@ -134,7 +134,7 @@ func TestDiagnoseWithLess(t *testing.T) {
 			t.Errorf("without %s: %+v, %v", rules[i].Resources[0], all, err)
 			continue
 		}
-		if !slices.ContainsFunc(all[0].Unread, func(u rollout.Unread) bool { return u.Resource == rules[i].Resources[0] && u.Err != nil }) {
+		if !slices.ContainsFunc(all[0].Unread, func(u diagnose.Unread) bool { return u.Resource == rules[i].Resources[0] && u.Err != nil }) {
 			t.Errorf("without %s: what was not read is %v", rules[i].Resources[0], all[0].Unread)
 		}
 		if hasLog := strings.Contains(logsOf(all[0].Verdict), "postgres"); hasLog != (i == 2 || i == 3) {
@@ -144,7 +144,7 @@ func TestDiagnoseWithLess(t *testing.T) {
 	if _, err := without(0, ours); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`this takes verb "get" on deployments.apps in namespace %q`, a.namespace)) {
 		t.Errorf("without deployments: %v", err)
 	}
-	if _, err := without(1, rollout.Subject{Namespace: a.namespace, Selector: "x=y"}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`this takes verb "list" on pods in namespace %q`, a.namespace)) {
+	if _, err := without(1, diagnose.Subject{Namespace: a.namespace, Selector: "x=y"}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`this takes verb "list" on pods in namespace %q`, a.namespace)) {
 		t.Errorf("a selector without pods: %v", err)
 	}
 }
@@ -168,11 +168,11 @@ func TestDiagnoseWhereTheKubeletIsSilent(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	all, err := a.engine.Diagnose(t.Context(), a.on, rollout.Subject{Namespace: a.namespace, Workload: a.id.Name})
+	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name})
 	if err != nil || diagnosed(all[0]) != "prod failed 0/2; CrashLoopBackOff repeated api 2/2" || logsOf(all[0].Verdict) != "" {
 		t.Errorf("%+v, %v", all, err)
 	}
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Container = "api" }))
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Container = "api" }))
 	if err != nil || len(log.Notes) != 1 || !strings.Contains(log.Notes[0], "i/o timeout") {
 		t.Errorf("%+v, %v", log, err)
 	}

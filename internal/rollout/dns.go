@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -56,7 +57,7 @@ const kindAppears = 3 * time.Second
 // name has been published before, whatever is wrong with it since must not hold
 // up traffic: PublishDNS says it.
 func (e *Engine) CheckDNS(ctx context.Context, req DNSRequest) error {
-	_, err := onAll(byName(req.Clusters), func(c Cluster) (struct{}, error) {
+	_, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (struct{}, error) {
 		if !req.holds(c) {
 			return struct{}{}, nil
 		}
@@ -171,8 +172,8 @@ func (e *Engine) publish(ctx context.Context, req DNSRequest) ([]release.DNSReco
 // addresses are the given ones and, live, those of the load balancers. awaited
 // are the clusters whose load balancer has none yet.
 func (e *Engine) addresses(ctx context.Context, req DNSRequest) (addresses map[string][]string, awaited []Cluster, err error) {
-	all := byName(req.Clusters)
-	found, err := onAll(all, func(c Cluster) ([]string, error) {
+	all := fleet.ByName(req.Clusters)
+	found, err := fleet.All(all, func(c Cluster) ([]string, error) {
 		if given := req.DNS.Targets[c.Name()]; len(given) > 0 {
 			return given, nil
 		}
@@ -254,7 +255,7 @@ func (e *Engine) hasAddress(ctx context.Context, c Cluster, req DNSRequest) erro
 // Leases. whole says that every cluster's address is known.
 func (e *Engine) writeDNS(ctx context.Context, req DNSRequest, records []release.DNSRecord, whole bool) error {
 	return e.locked(ctx, req.Clusters, req.Service.Namespace, req.Service.Application, func(ctx context.Context, _ *held) error {
-		_, err := onAll(byName(req.Clusters), func(c Cluster) (struct{}, error) {
+		_, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (struct{}, error) {
 			return struct{}{}, e.writeDNSOn(ctx, c, req, records, whole)
 		})
 		return err

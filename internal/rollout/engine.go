@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -260,21 +259,4 @@ func (e *Engine) cleanup(ctx context.Context) (context.Context, context.CancelFu
 		limit = e.timing.Cleanup
 	}
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)
-}
-
-// byName sorts clusters, so that locks are taken and results told in one order.
-func byName(clusters []Cluster) []Cluster {
-	return slices.SortedFunc(slices.Values(clusters), func(a, b Cluster) int { return cmp.Compare(a.Name(), b.Name()) })
-}
-
-// onAll runs f for every item at once and returns the results in the items'
-// order, with every error.
-func onAll[I, T any](items []I, f func(I) (T, error)) ([]T, error) {
-	results, errs := make([]T, len(items)), make([]error, len(items))
-	var wg sync.WaitGroup
-	for i, item := range items {
-		wg.Go(func() { results[i], errs[i] = f(item) })
-	}
-	wg.Wait()
-	return results, errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -71,11 +72,11 @@ func TestEventsOfADeployment(t *testing.T) {
 	a.happen(corev1.ObjectReference{Kind: "Pod", Name: "somebody-else", UID: "1"}, "Test", "about somebody else", warning)
 	a.happen(corev1.ObjectReference{Kind: "Pod", Name: pod.Name + "-not", UID: "2"}, "Test", "about one that is gone")
 
-	query := func(edit func(*rollout.EventQuery)) []string {
+	query := func(edit func(*diagnose.EventQuery)) []string {
 		t.Helper()
-		q := rollout.EventQuery{ID: a.id}
+		q := diagnose.EventQuery{ID: a.id}
 		edit(&q)
-		found, err := a.engine.Events(t.Context(), a.on, q)
+		found, err := diagnose.EventsOf(t.Context(), a.on, q)
 		if err != nil || len(found.Notes) > 0 {
 			t.Fatalf("%v, %q", err, found.Notes)
 		}
@@ -89,7 +90,7 @@ func TestEventsOfADeployment(t *testing.T) {
 		return texts
 	}
 	backOff := "prod Warning BackOff Pod/" + pod.Name + " api Back-off restarting, password=*** 7 31m0s"
-	all := query(func(*rollout.EventQuery) {})
+	all := query(func(*diagnose.EventQuery) {})
 	for _, want := range []string{backOff, "prod Normal Test Service/api  about the address 1 0s", "prod Normal Test Pod/" + pod.Name + "-not  about one that is gone 1 0s"} {
 		if !slices.Contains(all, want) {
 			t.Errorf("%q is not among\n%s", want, strings.Join(all, "\n"))
@@ -106,15 +107,15 @@ func TestEventsOfADeployment(t *testing.T) {
 	if strings.Contains(strings.Join(all, "\n"), "somebody") {
 		t.Errorf("events of others are among\n%s", strings.Join(all, "\n"))
 	}
-	for name, edit := range map[string]func(*rollout.EventQuery){
-		"by type":   func(q *rollout.EventQuery) { q.Type = rollout.EventWarning },
-		"by reason": func(q *rollout.EventQuery) { q.Reason = "BackOff" },
+	for name, edit := range map[string]func(*diagnose.EventQuery){
+		"by type":   func(q *diagnose.EventQuery) { q.Type = diagnose.EventWarning },
+		"by reason": func(q *diagnose.EventQuery) { q.Reason = "BackOff" },
 	} {
 		if got := query(edit); !slices.Equal(got, []string{backOff}) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	if got := query(func(q *rollout.EventQuery) { q.Since = 20 * time.Minute }); slices.Contains(got, backOff) || len(got) < 3 {
+	if got := query(func(q *diagnose.EventQuery) { q.Since = 20 * time.Minute }); slices.Contains(got, backOff) || len(got) < 3 {
 		t.Errorf("of the last 20 minutes: %q", got)
 	}
 }
@@ -137,17 +138,17 @@ func TestEventsNeedPermissions(t *testing.T) {
 			{Verbs: []string{"get"}, APIGroups: []string{"apps"}, Resources: []string{"deployments"}},
 		}), "prod")
 	}
-	_, err := a.engine.Events(t.Context(), may("pods"), rollout.EventQuery{ID: a.id})
+	_, err := diagnose.EventsOf(t.Context(), may("pods"), diagnose.EventQuery{ID: a.id})
 	if want := fmt.Sprintf(`cluster "prod": this takes verb "list" on events in namespace %q`, a.namespace); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("without events: %v", err)
 	}
-	found, err := a.engine.Events(t.Context(), may("events", "pods"), rollout.EventQuery{ID: a.id})
+	found, err := diagnose.EventsOf(t.Context(), may("events", "pods"), diagnose.EventQuery{ID: a.id})
 	if err != nil || len(found.Events) == 0 || !slices.ContainsFunc(found.Notes, func(n string) bool { return strings.Contains(n, "about replicasets are not among them") }) ||
 		slices.ContainsFunc(found.Notes, func(n string) bool { return strings.Contains(n, "about limitranges") }) {
 		t.Errorf("without ReplicaSets: %d events, %q, %v", len(found.Events), found.Notes, err)
 	}
-	var absent *rollout.AbsentError
-	if _, err := a.engine.Events(t.Context(), a.on, rollout.EventQuery{ID: release.ID{Namespace: a.namespace, Name: "api-00000000"}}); !errors.As(err, &absent) {
+	var absent *diagnose.AbsentError
+	if _, err := diagnose.EventsOf(t.Context(), a.on, diagnose.EventQuery{ID: release.ID{Namespace: a.namespace, Name: "api-00000000"}}); !errors.As(err, &absent) {
 		t.Errorf("of a deployment that is not there: %v", err)
 	}
 }
@@ -161,11 +162,11 @@ func TestManyEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := release.ID{Namespace: l.namespace, Name: p.name("v1")}
-	for i := range rollout.EventsMost + 1 {
+	for i := range diagnose.EventsMost + 1 {
 		l.happen(corev1.ObjectReference{Kind: "Pod", Name: id.Name + "-gone"}, "Test", fmt.Sprint("the ", i))
 	}
-	found, err := p.engine.Events(t.Context(), p.on, rollout.EventQuery{ID: id, Reason: "Test"})
-	if err != nil || len(found.Events) != rollout.EventsMost || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "Only the last 500 events are here: 1 before them were left out.") {
+	found, err := diagnose.EventsOf(t.Context(), p.on, diagnose.EventQuery{ID: id, Reason: "Test"})
+	if err != nil || len(found.Events) != diagnose.EventsMost || len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "Only the last 500 events are here: 1 before them were left out.") {
 		t.Errorf("%d events, %q, %v", len(found.Events), found.Notes, err)
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -26,12 +28,12 @@ type StartError struct {
 
 	Others []*StartError // of other clusters, that tell the same: see Alike
 
-	Traffic string   // what became of the application's traffic: nothing
-	Restart bool     // it was up: new pods could not take the place of the old ones, which stay
-	Rolling bool     // the same, of pods with other content in place
-	Baking  bool     // it was healthy, and did not stay so while nothing else was changed
-	Unread  []Unread // what would have explained more
-	Err     error    // why the wait ended where that is not the verdict alone; may be nil
+	Traffic string            // what became of the application's traffic: nothing
+	Restart bool              // it was up: new pods could not take the place of the old ones, which stay
+	Rolling bool              // the same, of pods with other content in place
+	Baking  bool              // it was healthy, and did not stay so while nothing else was changed
+	Unread  []diagnose.Unread // what would have explained more
+	Err     error             // why the wait ended where that is not the verdict alone; may be nil
 }
 
 // Summary names the most likely cause.
@@ -69,7 +71,7 @@ func (e *StartError) Error() string {
 		fmt.Fprintf(&b, " The wait ended because %v.", e.Err)
 	}
 	b.WriteString(health.Text(e.Verdict.Findings))
-	writeUnread(&b, e.ID.Namespace, e.unread())
+	diagnose.WriteUnread(&b, e.ID.Namespace, e.unread())
 	if e.RolledBack != "" {
 		fmt.Fprintf(&b, "\n\nRolled back: %s.", e.RolledBack)
 	}
@@ -80,6 +82,16 @@ func (e *StartError) Error() string {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
 	}
 	return b.String()
+}
+
+// unread is what would have explained more, on any of the clusters that it is told
+// of.
+func (e *StartError) unread() []diagnose.Unread {
+	all := slices.Clone(e.Unread)
+	for _, other := range e.Others {
+		all = append(all, other.Unread...)
+	}
+	return all
 }
 
 func (e *StartError) Unwrap() error { return e.Err }
@@ -112,7 +124,7 @@ var errFailed = errors.New("it cannot become healthy")
 // evidence is what the watch caches have of a release. Pods and ReplicaSets may
 // be forbidden: then less is said.
 func (e *Engine) evidence(ctx context.Context, view View, t target, applied *appsv1.Deployment) (health.Input, error) {
-	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation, Limits: limitsOf(t.spec.Health)}
+	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation, Limits: health.LimitsOf(t.spec.Health)}
 	d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 	if err != nil || d == nil || d.UID != applied.UID {
 		return in, err

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -20,7 +21,7 @@ var actionOperations = map[release.Action]release.Operation{
 // holdAll takes the release's record in hand on every cluster, for an action
 // that its status must allow.
 func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.Action, desired release.DesiredState) ([]*claim, error) {
-	claims, err := onAll(byName(req.Clusters), func(c Cluster) (*claim, error) {
+	claims, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (*claim, error) {
 		return e.take(ctx, c, req, action, desired)
 	})
 	claims = made(claims)

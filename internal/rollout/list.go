@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -20,7 +21,7 @@ type Listed struct {
 // from the shared watch caches; an empty application stands for all of them. It
 // writes nothing, and an unreachable cluster is not an empty one.
 func (e *Engine) List(ctx context.Context, clusters []Cluster, namespace, application string) []Listed {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Listed, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Listed, error) {
 		l, err := listOn(ctx, c, namespace, application)
 		if err != nil {
 			l = Listed{Err: err}

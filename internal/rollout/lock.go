@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -136,7 +137,7 @@ func inOrder(ctx context.Context, scopes []scope) []scope {
 		return scopes
 	}
 	known, of := true, map[string]string{}
-	identities, _ := onAll(scopes, func(s scope) (string, error) {
+	identities, _ := fleet.All(scopes, func(s scope) (string, error) {
 		identity, err := s.cluster.Identity(ctx, s.namespace)
 		if err != nil {
 			identity = "~" // after every uid

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -81,8 +82,8 @@ func (a *talkative) says(pod, container string, previous bool, from int, lines .
 	}
 }
 
-func (a *talkative) query(edit func(*rollout.LogQuery)) rollout.LogQuery {
-	q := rollout.LogQuery{ID: a.id, Tail: 100}
+func (a *talkative) query(edit func(*diagnose.LogQuery)) diagnose.LogQuery {
+	q := diagnose.LogQuery{ID: a.id, Tail: 100}
 	if edit != nil {
 		edit(&q)
 	}
@@ -91,7 +92,7 @@ func (a *talkative) query(edit func(*rollout.LogQuery)) rollout.LogQuery {
 
 // told are entries in a line each: the pod by its number, the container, the
 // level and the message.
-func (a *talkative) told(log rollout.Log) []string {
+func (a *talkative) told(log diagnose.Log) []string {
 	var all []string
 	for _, e := range log.Entries {
 		all = append(all, fmt.Sprintf("%d %s %s %s", slices.Index(a.pods, e.Pod), e.Container, e.Level, e.Message))
@@ -108,7 +109,7 @@ func TestLogsOfManyContainersAreOne(t *testing.T) {
 	a.says("", "proxy", false, 60, "[warn] proxy is slow")
 
 	for name, tt := range map[string]struct {
-		edit func(*rollout.LogQuery)
+		edit func(*diagnose.LogQuery)
 		want []string
 	}{
 		"all": {nil, []string{
@@ -117,16 +118,16 @@ func TestLogsOfManyContainersAreOne(t *testing.T) {
 			"0 api error \tat api.go:7", "1 api  ***", "1 api  ***", "1 api  ***", "1 api  token: ***",
 			"0 proxy warn [warn] proxy is slow", "1 proxy warn [warn] proxy is slow",
 		}},
-		"the last of each": {func(q *rollout.LogQuery) { q.Tail = 1; q.Container = "api" }, []string{"0 api  \tat api.go:7", "1 api  token: ***"}},
-		"bad ones": {func(q *rollout.LogQuery) { q.Filter.Level = logs.Error }, []string{
+		"the last of each": {func(q *diagnose.LogQuery) { q.Tail = 1; q.Container = "api" }, []string{"0 api  \tat api.go:7", "1 api  token: ***"}},
+		"bad ones": {func(q *diagnose.LogQuery) { q.Filter.Level = logs.Error }, []string{
 			`0 api error {"level":50,"msg":"no database","password":"***"}`, "0 api error \tat api.go:7",
 		}},
-		"the last bad one": {func(q *rollout.LogQuery) { q.Filter.Level, q.Tail = logs.Error, 1 }, []string{"0 api error \tat api.go:7"}},
-		"by a text":        {func(q *rollout.LogQuery) { q.Filter.Contains = "listening" }, []string{`0 api info {"level":"info","msg":"listening"}`, "1 api info INFO listening"}},
-		"by a pattern":     {func(q *rollout.LogQuery) { q.Filter.Regex = regexp.MustCompile(`^(done|INFO)`) }, []string{"0 migrate  done", "1 api info INFO listening"}},
-		"none so new":      {func(q *rollout.LogQuery) { q.Since = time.Minute }, nil},
+		"the last bad one": {func(q *diagnose.LogQuery) { q.Filter.Level, q.Tail = logs.Error, 1 }, []string{"0 api error \tat api.go:7"}},
+		"by a text":        {func(q *diagnose.LogQuery) { q.Filter.Contains = "listening" }, []string{`0 api info {"level":"info","msg":"listening"}`, "1 api info INFO listening"}},
+		"by a pattern":     {func(q *diagnose.LogQuery) { q.Filter.Regex = regexp.MustCompile(`^(done|INFO)`) }, []string{"0 migrate  done", "1 api info INFO listening"}},
+		"none so new":      {func(q *diagnose.LogQuery) { q.Since = time.Minute }, nil},
 	} {
-		log, err := a.engine.Logs(t.Context(), a.on, a.query(tt.edit))
+		log, err := diagnose.Logs(t.Context(), a.on, a.query(tt.edit))
 		if got := a.told(log); err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v\ngot  %q\nwant %q", name, err, got, tt.want)
 		}
@@ -135,7 +136,7 @@ func TestLogsOfManyContainersAreOne(t *testing.T) {
 		}
 	}
 
-	log, err := a.engine.Logs(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), a.query(func(q *rollout.LogQuery) { q.Container = "proxy" }))
+	log, err := diagnose.Logs(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), a.query(func(q *diagnose.LogQuery) { q.Container = "proxy" }))
 	var clusters []string
 	for _, e := range log.Entries {
 		clusters = append(clusters, e.Cluster)
@@ -158,7 +159,7 @@ func TestLogsThatAreNotThere(t *testing.T) {
 	a.says("", "migrate", false, 0, "done")
 	a.awaitStatus(t, "api", 2)
 
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Previous = true }))
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Previous = true }))
 	if got, want := a.told(log), []string{"0 api fatal FATAL last words", "1 api fatal FATAL last words"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("what ran before: %q, %v", got, err)
 	}
@@ -169,18 +170,18 @@ func TestLogsThatAreNotThere(t *testing.T) {
 	}; !slices.Equal(log.Notes, want) {
 		t.Errorf("it notes %q", log.Notes)
 	}
-	log, err = a.engine.Logs(t.Context(), a.on, a.query(nil))
+	log, err = diagnose.Logs(t.Context(), a.on, a.query(nil))
 	if want := []string{`Container "proxy" ` + both + " has not started yet: ImagePullBackOff."}; err != nil || len(log.Entries) != 4 || !slices.Equal(log.Notes, want) {
 		t.Errorf("what runs now: %q, %q, %v", a.told(log), log.Notes, err)
 	}
 
-	var unknown *rollout.NoContainerError
-	if _, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Container = "web" })); !errors.As(err, &unknown) ||
+	var unknown *diagnose.NoContainerError
+	if _, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Container = "web" })); !errors.As(err, &unknown) ||
 		!strings.Contains(err.Error(), a.id.String()+` has a container "web"; there are: `) || len(unknown.Have) != 3 {
 		t.Errorf("a container that is not there: %v", err)
 	}
-	var absent *rollout.AbsentError
-	if _, err := a.engine.Logs(t.Context(), a.on, rollout.LogQuery{ID: release.ID{Namespace: a.namespace, Name: "api-00000000"}, Tail: 1}); !errors.As(err, &absent) {
+	var absent *diagnose.AbsentError
+	if _, err := diagnose.Logs(t.Context(), a.on, diagnose.LogQuery{ID: release.ID{Namespace: a.namespace, Name: "api-00000000"}, Tail: 1}); !errors.As(err, &absent) {
 		t.Errorf("a deployment that is not there: %v", err)
 	}
 }
@@ -215,7 +216,7 @@ func TestRunThatEndedLast(t *testing.T) {
 	a.says("", "api", false, 0, "last words")
 	a.kubelet.Gone(testcluster.LogOf{Container: "api", Previous: true})
 	a.awaitStatus(t, "api", 2)
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Previous, q.Container = true, "api" }))
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Previous, q.Container = true, "api" }))
 	if got, want := a.told(log), []string{"0 api  last words", "1 api  last words"}; err != nil || !slices.Equal(got, want) || len(log.Notes) > 0 {
 		t.Errorf("%q, %q, %v", got, log.Notes, err)
 	}
@@ -227,7 +228,7 @@ func TestLogThatTheNodeHasRemoved(t *testing.T) {
 	a := talk(t)
 	a.kubelet.Gone(testcluster.LogOf{Pod: a.pods[0], Container: "api"})
 	a.says(a.pods[1], "api", false, 0, "hello")
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(nil))
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(nil))
 	want := fmt.Sprintf(`Container "api" of pod %s on cluster "prod" has no log any more: its node has removed it.`, a.pods[0])
 	if got := a.told(log); err != nil || !slices.Equal(got, []string{"1 api  hello"}) || !slices.Equal(log.Notes, []string{want}) {
 		t.Errorf("%q, %q, %v", got, log.Notes, err)
@@ -250,7 +251,7 @@ func TestLogsNeedPermissions(t *testing.T) {
 				rules = append(rules, rule)
 			}
 		}
-		_, err := a.engine.Logs(t.Context(), a.named(t, a.cluster.RestrictedKubeconfig(t, a.namespace, rules), "prod"), a.query(nil))
+		_, err := diagnose.Logs(t.Context(), a.named(t, a.cluster.RestrictedKubeconfig(t, a.namespace, rules), "prod"), a.query(nil))
 		want := fmt.Sprintf(`cluster "prod": this takes verb %q on %s in namespace %q`, verb, missing, a.namespace)
 		if err == nil || strings.Count(err.Error(), want) != 1 || strings.Contains(err.Error(), "\n") {
 			t.Errorf("without %s: %v", missing, err)
@@ -272,14 +273,14 @@ func TestLogsOnABrokenWire(t *testing.T) {
 		return strings.HasSuffix(r.Path, a.pods[0]+"/log") && r.Query.Get("container") == "api"
 	}
 	a.proxy.SetFault(testcluster.OnNth(1, ofPod, testcluster.Fault{}.BreaksOff(200_000)))
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Filter.Contains, q.Container = "line 49", "api" }))
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Filter.Contains, q.Container = "line 49", "api" }))
 	if err != nil || len(log.Entries) != 100 || !strings.HasPrefix(log.Entries[99].Message, "line 4999 ") {
 		t.Errorf("%d lines, %v", len(log.Entries), err)
 	}
 
 	path := filepath.Join(t.TempDir(), "api.log")
 	a.proxy.SetFault(testcluster.OnNth(1, ofPod, testcluster.Fault{}.BreaksOff(200_000)))
-	d, err := a.engine.Download(t.Context(), a.on, a.query(nil), path, true)
+	d, err := diagnose.ToFile(t.Context(), a.on, a.query(nil), path, true)
 	if err != nil || d.Lines != 5000 {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -290,11 +291,11 @@ func TestLogsOnABrokenWire(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	if _, err := a.engine.Logs(t.Context(), a.on, a.query(nil)); err == nil || !strings.Contains(err.Error(), `the log of container "api" of pod `+a.namespace+"/"+a.pods[0]+" broke off") {
+	if _, err := diagnose.Logs(t.Context(), a.on, a.query(nil)); err == nil || !strings.Contains(err.Error(), `the log of container "api" of pod `+a.namespace+"/"+a.pods[0]+" broke off") {
 		t.Errorf("a wire that breaks every time: %v", err)
 	}
 	a.proxy.Down(t)
-	if _, err := a.engine.Logs(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), a.query(nil)); err == nil {
+	if _, err := diagnose.Logs(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), a.query(nil)); err == nil {
 		t.Error("a cluster that is away has an empty log")
 	}
 }
@@ -304,13 +305,13 @@ func TestMuchLog(t *testing.T) {
 	t.Parallel()
 	a := talk(t)
 	var many []string
-	for i := range rollout.LogLines {
+	for i := range diagnose.LogLines {
 		many = append(many, fmt.Sprintf("line %d", i))
 	}
 	a.says("", "api", false, 0, many...)
 	a.says("", "proxy", false, 1_000_000, strings.Repeat("y", 100_000))
-	log, err := a.engine.Logs(t.Context(), a.on, a.query(func(q *rollout.LogQuery) { q.Tail = rollout.LogLines }))
-	if err != nil || len(log.Entries) != rollout.LogLines || len(log.Notes) != 1 || !strings.HasPrefix(log.Notes[0], "Only the last 2000 lines are here, of at most 256 KiB: 2002 before them were left out.") {
+	log, err := diagnose.Logs(t.Context(), a.on, a.query(func(q *diagnose.LogQuery) { q.Tail = diagnose.LogLines }))
+	if err != nil || len(log.Entries) != diagnose.LogLines || len(log.Notes) != 1 || !strings.HasPrefix(log.Notes[0], "Only the last 2000 lines are here, of at most 256 KiB: 2002 before them were left out.") {
 		t.Errorf("%d lines, %q, %v", len(log.Entries), log.Notes, err)
 	}
 	last := log.Entries[len(log.Entries)-1].Message
@@ -334,9 +335,9 @@ func TestDownload(t *testing.T) {
 	if err := os.WriteFile(path, []byte("of before"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	query := a.query(func(q *rollout.LogQuery) { q.Tail, q.Filter.Level, q.Container = 1, logs.Error, "api" })
+	query := a.query(func(q *diagnose.LogQuery) { q.Tail, q.Filter.Level, q.Container = 1, logs.Error, "api" })
 	for redact, texts := range map[bool][2]string{true: {"password=***", "ERROR two"}, false: {"password=hunter2", "\x1b[31mERROR\x1b[0m two"}} {
-		d, err := a.engine.Download(t.Context(), a.on, query, path, redact)
+		d, err := diagnose.ToFile(t.Context(), a.on, query, path, redact)
 		content, err2 := os.ReadFile(path)
 		want := fmt.Sprintf("2023-11-14T22:13:20.000000000Z prod/%s/api INFO one\n2023-11-14T22:13:21.000000000Z prod/%s/api %s\n2023-11-14T22:13:21.000000000Z prod/%s/api %s\n",
 			a.pods[0], a.pods[0], texts[0], a.pods[1], texts[1])
@@ -350,13 +351,13 @@ func TestDownload(t *testing.T) {
 			t.Errorf("it may be read by others: %v, %v", info.Mode(), err)
 		}
 	}
-	var failed *rollout.DownloadError
-	if _, err := a.engine.Download(t.Context(), a.on, query, filepath.Join(dir, "no", "such", "directory.log"), true); !errors.As(err, &failed) {
+	var failed *diagnose.DownloadError
+	if _, err := diagnose.ToFile(t.Context(), a.on, query, filepath.Join(dir, "no", "such", "directory.log"), true); !errors.As(err, &failed) {
 		t.Errorf("into a directory that is not there: %v", err)
 	}
 	// What cannot be read leaves the file as it was, and nothing beside it.
 	a.proxy.Down(t)
-	if _, err := a.engine.Download(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), query, path, true); err == nil {
+	if _, err := diagnose.ToFile(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), query, path, true); err == nil {
 		t.Error("a cluster that is away has an empty log")
 	}
 	left, err := os.ReadDir(dir)

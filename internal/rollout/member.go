@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"slices"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 )
 
 // What a promotion does differently, and tells, as part of a group.
@@ -47,7 +49,7 @@ func (p *Promotion) Passed() bool {
 // Commit writes down that the promotion does not go back any more. A group does
 // that for all of its members before it finalizes the first.
 func (p *Promotion) Commit(ctx context.Context) error {
-	_, err := onAll(p.sides, func(s *side) (struct{}, error) {
+	_, err := fleet.All(p.sides, func(s *side) (struct{}, error) {
 		if s.main.Checkpoint == nil || !s.main.Checkpoint.Open() {
 			return struct{}{}, nil
 		}
@@ -63,7 +65,7 @@ func (p *Promotion) Where(ctx context.Context) map[string]string {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	where := map[string]string{}
-	found, _ := onAll(p.sides, func(s *side) (string, error) {
+	found, _ := fleet.All(p.sides, func(s *side) (string, error) {
 		split, err := s.router.Observe(clean)
 		name, _ := split.Stable()
 		return name, err

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -38,7 +39,7 @@ func (o Observed) Exists() bool {
 // Observe reads a release on every cluster from the shared watch caches. It
 // writes nothing, and an unreachable cluster is not an empty one.
 func (e *Engine) Observe(ctx context.Context, clusters []Cluster, id release.ID) []Observed {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Observed, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Observed, error) {
 		o, err := observeOn(ctx, c, id)
 		if err != nil {
 			o = Observed{Err: err}
@@ -117,7 +118,7 @@ func (o ObservedMain) Exists() bool { return o.Main != nil || o.Service != nil }
 // ObserveMain reads an application's address on every cluster from the shared
 // watch caches. service names the main Service; empty asks what is remembered.
 func (e *Engine) ObserveMain(ctx context.Context, clusters []Cluster, namespace, application, service string) []ObservedMain {
-	all, _ := onAll(byName(clusters), func(c Cluster) (ObservedMain, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (ObservedMain, error) {
 		o, err := e.observeMainOn(ctx, c, namespace, application, service)
 		if err != nil {
 			o = ObservedMain{Err: err}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -115,7 +116,7 @@ func (p place) judge(v health.Verdict) error {
 // look reads what an error would be made of.
 func (s *scene) look(t *testing.T) (health.Input, error) {
 	t.Helper()
-	in, unread, err := rollout.Gather(t.Context(), s.wire, rollout.Subject{Namespace: s.namespace, Workload: workloadName})
+	in, unread, err := diagnose.Gather(t.Context(), s.wire, diagnose.Subject{Namespace: s.namespace, Workload: workloadName})
 	for _, u := range unread {
 		err = errors.Join(err, u.Err)
 	}

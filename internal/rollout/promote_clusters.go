@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -67,7 +68,7 @@ func (p *Promotion) verdict() error {
 // on does a step on some clusters at once. A cluster on which it fails is left
 // as it was, where the others may go on without it.
 func (p *Promotion) on(ctx context.Context, sides []*side, step func(*side) error) error {
-	_, err := onAll(sides, func(s *side) (struct{}, error) {
+	_, err := fleet.All(sides, func(s *side) (struct{}, error) {
 		err := step(s)
 		if s.err = err; err != nil && p.continues() && ctx.Err() == nil {
 			s.out, s.err = true, p.leave(ctx, s, err)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -55,7 +56,7 @@ func (p *Promotion) outcome(ctx context.Context, s *side, err error) []release.E
 func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
-	_, _ = onAll(p.active(), func(s *side) (struct{}, error) {
+	_, _ = fleet.All(p.active(), func(s *side) (struct{}, error) {
 		p.neverBeganOn(ctx, clean, s, cause)
 		return struct{}{}, nil
 	})

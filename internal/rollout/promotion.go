@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -111,7 +112,7 @@ func (p *Promotion) Look(ctx context.Context) error {
 	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
 		p.done.Owner = cmp.Or(p.req.Member.Token, NewOwner(p.req.Clusters))
 	}
-	sides, err := onAll(p.reached(), func(c Cluster) (*side, error) {
+	sides, err := fleet.All(p.reached(), func(c Cluster) (*side, error) {
 		s, err := p.lookAt(ctx, c)
 		if err != nil {
 			p.lose(c.Name(), err)
@@ -131,7 +132,7 @@ func (p *Promotion) Look(ctx context.Context) error {
 
 // reached are the clusters that nothing has gone wrong with so far.
 func (p *Promotion) reached() []Cluster {
-	return slices.DeleteFunc(byName(p.req.Clusters), func(c Cluster) bool { return p.lost[c.Name()] != nil })
+	return slices.DeleteFunc(fleet.ByName(p.req.Clusters), func(c Cluster) bool { return p.lost[c.Name()] != nil })
 }
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
@@ -326,7 +327,7 @@ func (p *Promotion) Switch(ctx context.Context) error {
 // what nobody needs any more goes.
 func (p *Promotion) Finalize(ctx context.Context) error {
 	p.req.say("traffic is on %s; finishing", p.req.To)
-	_, err := onAll(p.active(), func(s *side) (struct{}, error) {
+	_, err := fleet.All(p.active(), func(s *side) (struct{}, error) {
 		if s.err = p.finalize(ctx, s); s.err == nil {
 			s.status = release.MainFinalized
 		}

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -164,7 +165,7 @@ func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
 // markRestarting writes down that the pods of what is up are going to be
 // replaced. What is not up gets new pods anyway.
 func (e *Engine) markRestarting(ctx context.Context, kept []*claim) error {
-	_, err := onAll(kept, func(cl *claim) (struct{}, error) {
+	_, err := fleet.All(kept, func(cl *claim) (struct{}, error) {
 		if cl.before == nil || !cl.before.Status.Up() || cl.target.spec.DesiredState == release.DesiredStopped {
 			return struct{}{}, nil
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -27,7 +28,7 @@ func (p *Promotion) Back(ctx context.Context, cause error) error {
 		}
 	}
 	p.done.Status, p.done.Moved = release.MainRolledBack, false
-	_, err := onAll(sides, func(s *side) (struct{}, error) {
+	_, err := fleet.All(sides, func(s *side) (struct{}, error) {
 		return struct{}{}, p.rollBackSide(ctx, clean, s, cause)
 	})
 	if lost := leaseLost(clean, err); lost != nil {
@@ -48,7 +49,7 @@ func (p *Promotion) lostIt(ctx context.Context) {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	p.done.Status, p.done.Moved = release.MainFailed, false
-	_, _ = onAll(p.sides, func(s *side) (struct{}, error) {
+	_, _ = fleet.All(p.sides, func(s *side) (struct{}, error) {
 		s.status = release.MainFailed
 		p.see(clean, s)
 		return struct{}{}, nil

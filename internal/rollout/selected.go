@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -36,7 +37,7 @@ func Names(services map[string]string) []string { return slices.Sorted(maps.Keys
 // pods of a release that is not there yet. It is for telling: where it cannot be
 // told, or the release is there, nothing is.
 func (e *Engine) Selections(ctx context.Context, clusters []Cluster, spec release.Spec) []Selection {
-	found, _ := onAll(byName(clusters), func(c Cluster) (Selection, error) {
+	found, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Selection, error) {
 		t := newTarget(spec)
 		d, err := cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, t.id.Name)
 		if err != nil || d != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -79,9 +80,9 @@ func (s *spread) verdict() error {
 
 // hold takes the release in hand on some clusters.
 func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, take func(Cluster) (*claim, error)) error {
-	sorted := byName(clusters)
+	sorted := fleet.ByName(clusters)
 	errs := make([]error, len(sorted))
-	claims, err := onAll(indices(len(sorted)), func(i int) (*claim, error) {
+	claims, err := fleet.Each(len(sorted), func(i int) (*claim, error) {
 		cl, err := take(sorted[i])
 		errs[i] = err
 		return cl, err
@@ -170,7 +171,7 @@ func (s *spread) bake(ctx context.Context, reached []*claim) error {
 // waiting for the others.
 func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
 	errs, unclean := make([]error, len(claims)), make([]error, len(claims))
-	_, err := onAll(indices(len(claims)), func(i int) (struct{}, error) {
+	_, err := fleet.Each(len(claims), func(i int) (struct{}, error) {
 		within, done := claims[i].bound(ctx)
 		defer done()
 		errs[i] = claims[i].orLost(do(within, claims[i]))
@@ -224,7 +225,7 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 func (s *spread) letGo(ctx context.Context) {
 	clean, cancel := s.engine.cleanup(ctx)
 	defer cancel()
-	errs, _ := onAll(s.failed, func(f failure) (error, error) {
+	errs, _ := fleet.All(s.failed, func(f failure) (error, error) {
 		if f.claim == nil || slices.Contains(s.kept, f.claim) {
 			return nil, nil // nothing was claimed, or it has been put in order already
 		}
@@ -313,12 +314,4 @@ func (cl *claim) reason(cause error) string {
 		return fmt.Sprintf("on cluster %q: %s", elsewhere.Cluster, reasonOf(elsewhere))
 	}
 	return reasonOf(cause)
-}
-
-func indices(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -18,7 +19,7 @@ type Standing struct {
 // what a plan would find. What cannot be read is left out: it is no reason for a
 // plan to fail, or to wait.
 func (e *Engine) Standings(ctx context.Context, clusters []Cluster, id release.ID) []Standing {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Standing, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Standing, error) {
 		s := Standing{Cluster: c.Name()}
 		cm, err := cached(ctx, c.View(id.Namespace), &corev1.ConfigMap{}, id.Name)
 		if err == nil && cm != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -27,7 +28,7 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 		cl.abortBy(abort)
 	}
 	if err == nil {
-		_, err = onAll(claims, func(cl *claim) (struct{}, error) {
+		_, err = fleet.All(claims, func(cl *claim) (struct{}, error) {
 			ctx, done := cl.bound(ctx)
 			defer done()
 			return struct{}{}, cl.orLost(one(ctx, cl, req))

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -40,7 +41,7 @@ func (r ActionRequest) tell(format string, a ...any) {
 func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) {
 	began := time.Now()
 	done := Deployed{ID: req.ID, Owner: req.Owner, Status: release.StatusStopped}
-	if _, err := onAll(byName(req.Clusters), func(c Cluster) (struct{}, error) {
+	if _, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (struct{}, error) {
 		return struct{}{}, e.cancelLiveStart(ctx, c, req)
 	}); err != nil {
 		return done, err
@@ -85,17 +86,17 @@ func (e *Engine) haltBound(ctx context.Context, claims []*claim, apply func(cont
 		}
 		t := up[0].target
 		err = e.locked(ctx, on, t.id.Namespace, t.application(), func(ctx context.Context, _ *held) error {
-			if _, err := onAll(up, func(cl *claim) (struct{}, error) { return struct{}{}, e.mayHalt(ctx, cl) }); err != nil {
+			if _, err := fleet.All(up, func(cl *claim) (struct{}, error) { return struct{}{}, e.mayHalt(ctx, cl) }); err != nil {
 				return err
 			}
-			_, err := onAll(up, func(cl *claim) (struct{}, error) { return struct{}{}, e.halt(ctx, cl, applied, apply) })
+			_, err := fleet.All(up, func(cl *claim) (struct{}, error) { return struct{}{}, e.halt(ctx, cl, applied, apply) })
 			return err
 		})
 	}
 	if err != nil {
 		return err
 	}
-	_, err = onAll(claims, func(cl *claim) (struct{}, error) {
+	_, err = fleet.All(claims, func(cl *claim) (struct{}, error) {
 		if cl.halted {
 			return struct{}{}, e.awaitStopped(ctx, cl, *applied[cl])
 		}
@@ -109,7 +110,7 @@ func (e *Engine) haltBound(ctx context.Context, claims []*claim, apply func(cont
 // divide finds the claims whose workload is there, and makes room for the reply
 // to each one's apply.
 func (e *Engine) divide(ctx context.Context, claims []*claim) (up []*claim, applied map[*claim]**appsv1.Deployment, err error) {
-	found, err := onAll(claims, func(cl *claim) (*appsv1.Deployment, error) {
+	found, err := fleet.All(claims, func(cl *claim) (*appsv1.Deployment, error) {
 		return e.liveWorkload(ctx, cl.cluster, cl.target.id, cl.target.application())
 	})
 	applied = map[*claim]**appsv1.Deployment{}

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -42,7 +43,7 @@ type Survey struct {
 // Survey lists the releases of a namespace, or of one of its applications, on
 // every cluster from the shared watch caches.
 func (e *Engine) Survey(ctx context.Context, clusters []Cluster, namespace, application string) []Survey {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Survey, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Survey, error) {
 		found, err := surveyOn(ctx, c, namespace, application)
 		if err != nil {
 			found = Survey{Err: err}
@@ -167,7 +168,7 @@ type Histories struct {
 // Histories reads an application's history on every cluster from the shared
 // watch caches.
 func (e *Engine) Histories(ctx context.Context, clusters []Cluster, namespace, application string) []Histories {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Histories, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Histories, error) {
 		entries, err := historyOn(ctx, c, namespace, application)
 		return Histories{Cluster: c.Name(), Entries: entries, Err: err}, nil
 	})
@@ -230,7 +231,7 @@ type Pasts struct {
 // Pasts reads how far an application's history goes on every cluster, from the
 // shared watch caches.
 func (e *Engine) Pasts(ctx context.Context, clusters []Cluster, namespace, application string) []Pasts {
-	all, _ := onAll(byName(clusters), func(c Cluster) (Pasts, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Pasts, error) {
 		cm, err := cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
 		return Pasts{Cluster: c.Name(), Past: pastIn(cm), Err: err}, nil
 	})

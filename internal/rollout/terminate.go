@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -35,9 +36,9 @@ func (e *Engine) Terminate(ctx context.Context, req TerminateRequest) ([]Notice,
 // TerminateOn is Terminate, and tells how it ended on each cluster, by name. No
 // cluster waits for another, nor fails with it.
 func (e *Engine) TerminateOn(ctx context.Context, req TerminateRequest) ([]Notice, []Outcome) {
-	clusters := byName(req.Clusters)
+	clusters := fleet.ByName(req.Clusters)
 	notices := make([]*Notice, len(clusters))
-	outcomes, _ := onAll(indices(len(clusters)), func(i int) (Outcome, error) {
+	outcomes, _ := fleet.Each(len(clusters), func(i int) (Outcome, error) {
 		c := clusters[i]
 		err := e.locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *held) (err error) {
 			notices[i], err = e.terminateOn(ctx, c, req, h)

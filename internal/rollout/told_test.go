@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -537,7 +538,7 @@ func TestWhatIsWrittenDownIsClean(t *testing.T) {
 		entries := fresh.engine.Histories(t.Context(), fresh.on, l.namespace, "api")[0].Entries
 		last := entries[slices.IndexFunc(entries, func(e release.Entry) bool { return e.ID == "planted" })]
 		wantClean(t, "a line of the history", last.Reason)
-		found, err := fresh.engine.Events(t.Context(), fresh.on, rollout.EventQuery{ID: release.ID{Namespace: l.namespace, Name: l.name("v2")}, Reason: "Planted"})
+		found, err := diagnose.EventsOf(t.Context(), fresh.on, diagnose.EventQuery{ID: release.ID{Namespace: l.namespace, Name: l.name("v2")}, Reason: "Planted"})
 		if err != nil || len(found.Events) == 0 {
 			return fmt.Errorf("%+v: %w", found, err)
 		}

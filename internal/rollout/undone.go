@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -27,7 +28,7 @@ func (e *undoneError) Error() string {
 // putInOrder does something on every cluster at once, and returns each one's
 // error.
 func putInOrder(claims []*claim, do func(*claim) error) []error {
-	errs, _ := onAll(claims, func(cl *claim) (error, error) { return do(cl), nil })
+	errs, _ := fleet.All(claims, func(cl *claim) (error, error) { return do(cl), nil })
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -32,7 +33,7 @@ func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error
 	var notices []Notice
 	namespace, application := req.Service.Namespace, req.Service.Application
 	err := e.locked(ctx, req.Clusters, namespace, application, func(ctx context.Context, h *held) error {
-		told, err := onAll(byName(req.Clusters), func(c Cluster) ([]Notice, error) { return e.unmainOn(ctx, c, req, h) })
+		told, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) ([]Notice, error) { return e.unmainOn(ctx, c, req, h) })
 		for _, n := range told {
 			notices = append(notices, n...)
 		}

@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -98,7 +99,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 
 // holdUpdate takes the release in hand wherever something is to be done.
 func (e *Engine) holdUpdate(ctx context.Context, s *spread, req UpdateRequest, t target) error {
-	if _, err := onAll(req.Settled, func(c Cluster) (struct{}, error) { return struct{}{}, e.stillOurs(ctx, c, t, req.Owner) }); err != nil {
+	if _, err := fleet.All(req.Settled, func(c Cluster) (struct{}, error) { return struct{}{}, e.stillOurs(ctx, c, t, req.Owner) }); err != nil {
 		return err
 	}
 	admit := func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, req.Owner) }

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 const (
@@ -154,8 +153,12 @@ func (w *warnings) about(ctx context.Context, in health.Input) []*corev1.Event {
 		w.last = all
 	}
 	ours := map[types.UID]bool{in.Workload.UID: true}
-	addUIDs(ours, in.ReplicaSets)
-	addUIDs(ours, in.Pods)
+	for _, set := range in.ReplicaSets {
+		ours[set.UID] = true
+	}
+	for _, pod := range in.Pods {
+		ours[pod.UID] = true
+	}
 	var events []*corev1.Event
 	for _, e := range w.last {
 		if event := e.(*corev1.Event); ours[event.InvolvedObject.UID] {
@@ -163,9 +166,4 @@ func (w *warnings) about(ctx context.Context, in health.Input) []*corev1.Event {
 		}
 	}
 	return events
-}
-
-// limitsOf is where the release's own settings end patience.
-func limitsOf(h release.Health) health.Limits {
-	return health.Limits{Crashes: h.CrashLimit, LogLines: h.Lines()}
 }

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -113,7 +114,7 @@ func (p *Promotion) notServing(ctx context.Context, s *side) string {
 // stay leaves the traffic where it has moved. The result is what went wrong.
 func (p *Promotion) stay(ctx context.Context, sides []*side, cause, why error) error {
 	p.done.Status = release.MainFailed
-	_, err := onAll(sides, func(s *side) (struct{}, error) {
+	_, err := fleet.All(sides, func(s *side) (struct{}, error) {
 		if !s.hasMoved() {
 			return struct{}{}, nil
 		}

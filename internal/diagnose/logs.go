@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
@@ -50,14 +51,14 @@ type Log struct {
 
 // Logs reads what a release's containers have written, on every cluster that has
 // it, live. A container that has no log is a note. Everything is redacted.
-func (e *Engine) Logs(ctx context.Context, clusters []Cluster, q LogQuery) (Log, error) {
+func Logs[C Cluster](ctx context.Context, clusters []C, q LogQuery) (Log, error) {
 	var log Log
-	sources, notes, err := logSources(ctx, clusters, q)
+	sources, notes, err := logSources(ctx, sorted(clusters), q)
 	if err != nil {
 		return log, err
 	}
 	limit := make(chan struct{}, logsAtOnce)
-	read, err := onAll(sources, func(s logSource) ([]logs.Entry, error) {
+	read, err := fleet.All(sources, func(s logSource) ([]logs.Entry, error) {
 		limit <- struct{}{}
 		defer func() { <-limit }()
 		entries, err := s.tail(ctx, q)
@@ -95,7 +96,7 @@ func (e *AbsentError) Error() string {
 
 func absent(what string, clusters []Cluster) *AbsentError {
 	e := &AbsentError{What: what}
-	for _, c := range byName(clusters) {
+	for _, c := range clusters {
 		e.Clusters = append(e.Clusters, fmt.Sprintf("%q", c.Name()))
 	}
 	return e
@@ -165,8 +166,7 @@ func logSources(ctx context.Context, clusters []Cluster, q LogQuery) ([]logSourc
 		pods   []*corev1.Pod
 		exists bool
 	}
-	clusters = byName(clusters)
-	on, err := onAll(clusters, func(c Cluster) (f found, err error) {
+	on, err := fleet.All(clusters, func(c Cluster) (f found, err error) {
 		f.pods, f.exists, err = appPods(ctx, c, q.ID)
 		return f, err
 	})

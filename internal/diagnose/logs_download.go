@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
@@ -33,16 +34,16 @@ type DownloadError struct {
 func (e *DownloadError) Error() string { return fmt.Sprintf("cannot write %s: %v", e.Path, e.Err) }
 func (e *DownloadError) Unwrap() error { return e.Err }
 
-// Download writes the whole logs of the containers that q names, whatever it says
+// ToFile writes the whole logs of the containers that q names, whatever it says
 // of lines, into a file that only its owner may read: in the order of time, and
 // redacted where asked for. The file is there as a whole, or as it was before.
 // However long the logs are, few lines of each are held.
-func (e *Engine) Download(ctx context.Context, clusters []Cluster, q LogQuery, path string, redact bool) (d Download, err error) {
+func ToFile[C Cluster](ctx context.Context, clusters []C, q LogQuery, path string, redact bool) (d Download, err error) {
 	if d.Path, err = filepath.Abs(path); err != nil {
 		return d, &DownloadError{path, err}
 	}
 	for attempt := 1; ; attempt++ {
-		err := d.write(ctx, clusters, q, redact)
+		err := d.write(ctx, sorted(clusters), q, redact)
 		var broken *brokenLogError
 		if !errors.As(err, &broken) || ctx.Err() != nil || attempt == logAttempts {
 			return d, err
@@ -85,7 +86,7 @@ func (d *Download) copy(ctx context.Context, clusters []Cluster, q LogQuery, red
 	if err != nil {
 		return err
 	}
-	opened, err := onAll(sources, func(s logSource) (*whole, error) {
+	opened, err := fleet.All(sources, func(s logSource) (*whole, error) {
 		log, err := s.open(ctx, corev1.PodLogOptions{})
 		if why, ok := noLog(ctx, err); ok {
 			notes.add(s, why)

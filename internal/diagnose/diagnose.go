@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -20,10 +21,10 @@ type Diagnosed struct {
 	Unread  []Unread // what would have explained more
 }
 
-// Diagnose judges a subject on every cluster that has it, live. It writes nothing.
-func (e *Engine) Diagnose(ctx context.Context, clusters []Cluster, s Subject) ([]Diagnosed, error) {
-	clusters = byName(clusters)
-	all, err := onAll(clusters, func(c Cluster) (*Diagnosed, error) { return diagnoseOn(ctx, c, s) })
+// On judges a subject on every cluster that has it, live. It writes nothing.
+func On[C Cluster](ctx context.Context, clusters []C, s Subject) ([]Diagnosed, error) {
+	on := sorted(clusters)
+	all, err := fleet.All(on, func(c Cluster) (*Diagnosed, error) { return diagnoseOn(ctx, c, s) })
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (e *Engine) Diagnose(ctx context.Context, clusters []Cluster, s Subject) ([
 		if s.Workload == "" {
 			what = fmt.Sprintf("a pod that %q selects in namespace %q", s.Selector, s.Namespace)
 		}
-		return nil, absent(what, clusters)
+		return nil, absent(what, on)
 	}
 	found := make([]Diagnosed, len(all))
 	for i, d := range all {
@@ -44,7 +45,7 @@ func (e *Engine) Diagnose(ctx context.Context, clusters []Cluster, s Subject) ([
 
 // diagnoseOn is nil where the cluster does not have the subject.
 func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
-	in, unread, err := gather(ctx, c, s)
+	in, unread, err := Gather(ctx, c, s)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	} else if err != nil {
@@ -62,10 +63,9 @@ func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
 		}
 	}
 	settings := settingsOf(ctx, c, in.Workload)
-	in.Limits = limitsOf(settings)
-	found := &account{in: in, verdict: health.Compute(in), unread: unread}
-	found.explained(ctx, c, s.Namespace, settings.Lines())
-	return &Diagnosed{Cluster: c.Name(), Verdict: found.verdict, Unread: found.unread}, nil
+	in.Limits = health.LimitsOf(settings)
+	verdict, more := WithLogs(ctx, c, s.Namespace, in, health.Compute(in), settings.Lines())
+	return &Diagnosed{Cluster: c.Name(), Verdict: verdict, Unread: append(unread, more...)}, nil
 }
 
 // settingsOf is what the user set of a release's health, so that it is judged as
@@ -78,7 +78,7 @@ func settingsOf(ctx context.Context, c Cluster, d *appsv1.Deployment) release.He
 	if c.Get(ctx, d.Namespace, d.Name, cm) != nil {
 		return release.Health{}
 	}
-	record, err := recordIn(cm.Data)
+	record, err := release.ParseRecord(cm.Data)
 	if err != nil {
 		return release.Health{}
 	}

@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"cmp"
@@ -38,9 +38,9 @@ type Unread struct {
 	Err      error
 }
 
-// gather reads live everything that a verdict can be made of, at once. Only the
+// Gather reads live everything that a verdict can be made of, at once. Only the
 // workload must be readable; of the rest, what is forbidden or fails is named.
-func gather(ctx context.Context, c Cluster, s Subject) (health.Input, []Unread, error) {
+func Gather(ctx context.Context, c Cluster, s Subject) (health.Input, []Unread, error) {
 	g := &gathering{ctx: ctx, cluster: c, subject: s, selector: s.Selector}
 	if s.Workload != "" {
 		g.in.Workload = &appsv1.Deployment{}
@@ -58,7 +58,7 @@ func gather(ctx context.Context, c Cluster, s Subject) (health.Input, []Unread, 
 	return g.in, g.unread, nil
 }
 
-// gathering is one call of gather under way.
+// gathering is one call of Gather under way.
 type gathering struct {
 	ctx      context.Context //nolint:containedctx // it lives as long as the call
 	cluster  Cluster

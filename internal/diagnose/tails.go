@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 )
 
@@ -28,6 +29,30 @@ const (
 // goneLog begins what a kubelet sends in place of a log that is not there any more.
 const goneLog = "unable to retrieve container logs for "
 
+// WithLogs is a verdict on in with the ends of the logs that show more, of so many
+// lines; and what may not be read.
+func WithLogs(ctx context.Context, c LogReader, namespace string, in health.Input, verdict health.Verdict, lines int32) (health.Verdict, []Unread) {
+	if lines == 0 {
+		return verdict, nil
+	}
+	tails, unread := readTails(ctx, c, namespace, verdict.Findings, lines)
+	if len(tails) == 0 {
+		return verdict, unread
+	}
+	in.Around.Logs = map[health.PodRef]string{}
+	for ref, tail := range tails {
+		in.Around.Logs[ref] = tail.text
+	}
+	verdict = health.Compute(in)
+	for i, f := range verdict.Findings {
+		if f.LogsOf != nil && f.Log != "" {
+			of := tails[*f.LogsOf].of
+			verdict.Findings[i].LogsOf = &of
+		}
+	}
+	return verdict, unread
+}
+
 // readTails reads, at once, the ends of the logs that the first findings point at.
 // What may not be read is named, and so is what fails.
 func readTails(ctx context.Context, c LogReader, namespace string, findings []health.Finding, lines int32) (map[health.PodRef]tail, []Unread) {
@@ -43,7 +68,7 @@ func readTails(ctx context.Context, c LogReader, namespace string, findings []he
 	ctx, cancel := context.WithTimeout(ctx, tailPatience)
 	defer cancel()
 	errs := make([]error, len(refs))
-	read, _ := onAll(indices(len(refs)), func(i int) (t tail, _ error) {
+	read, _ := fleet.Each(len(refs), func(i int) (t tail, _ error) {
 		t, errs[i] = readTail(ctx, c, namespace, refs[i], lines)
 		return t, nil
 	})

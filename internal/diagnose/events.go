@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
@@ -61,9 +62,9 @@ type Events struct {
 	Notes  []string // what is not among them, and why
 }
 
-// Events reads what was said about a release and everything around it, on every
+// EventsOf reads what was said about a release and everything around it, on every
 // cluster that has it, live. What says the same of the same object is one event.
-func (e *Engine) Events(ctx context.Context, clusters []Cluster, q EventQuery) (Events, error) {
+func EventsOf[C Cluster](ctx context.Context, clusters []C, q EventQuery) (Events, error) {
 	var found Events
 	exists := false
 	type read struct {
@@ -71,9 +72,9 @@ func (e *Engine) Events(ctx context.Context, clusters []Cluster, q EventQuery) (
 		unread []Unread
 		exists bool
 	}
-	clusters = byName(clusters)
-	on, err := onAll(clusters, func(c Cluster) (r read, err error) {
-		r.in, r.unread, err = gather(ctx, c, Subject{Namespace: q.ID.Namespace, Workload: q.ID.Name})
+	sorted := sorted(clusters)
+	on, err := fleet.All(sorted, func(c Cluster) (r read, err error) {
+		r.in, r.unread, err = Gather(ctx, c, Subject{Namespace: q.ID.Namespace, Workload: q.ID.Name})
 		if apierrors.IsNotFound(err) {
 			return r, nil
 		}
@@ -89,7 +90,7 @@ func (e *Engine) Events(ctx context.Context, clusters []Cluster, q EventQuery) (
 	}
 	for i, r := range on {
 		exists = exists || r.exists
-		c := clusters[i]
+		c := sorted[i]
 		found.Events = append(found.Events, eventsOf(c.Name(), r.in.Events, q, c.Now())...)
 		for _, u := range r.unread {
 			if slices.Contains(haveEvents, u.Resource) {
@@ -98,7 +99,7 @@ func (e *Engine) Events(ctx context.Context, clusters []Cluster, q EventQuery) (
 		}
 	}
 	if !exists {
-		return Events{}, absent("the deployment "+q.ID.String(), clusters)
+		return Events{}, absent("the deployment "+q.ID.String(), sorted)
 	}
 	slices.SortStableFunc(found.Events, func(a, b Event) int { return a.Last.Compare(b.Last) })
 	if more := len(found.Events) - EventsMost; more > 0 {
@@ -155,7 +156,9 @@ func eventOf(cluster string, e *corev1.Event) Event {
 		Source: cmp.Or(e.ReportingController, e.Source.Component), Count: max(1, e.Count),
 		First: e.FirstTimestamp.UTC(), Last: health.LastSeen(e).UTC(),
 	}
-	redactAll(&one.Reason, &one.Kind, &one.Name, &one.Container, &one.Source)
+	for _, text := range []*string{&one.Reason, &one.Kind, &one.Name, &one.Container, &one.Source} {
+		*text = mask.Within(mask.Redact(*text))
+	}
 	if e.Series != nil {
 		one.Count = max(one.Count, e.Series.Count)
 	}

@@ -1,4 +1,4 @@
-package rollout
+package diagnose
 
 import (
 	"errors"
@@ -31,8 +31,8 @@ var explaining = []struct {
 	{"serviceaccounts", "", "listed", "get, list"},
 }
 
-// writeUnread adds what would have explained more.
-func writeUnread(b *strings.Builder, namespace string, unread []Unread) {
+// WriteUnread adds what would have explained more.
+func WriteUnread(b *strings.Builder, namespace string, unread []Unread) {
 	var forbidden, failed, rules []string
 	for _, e := range explaining {
 		i := slices.IndexFunc(unread, func(u Unread) bool { return u.Resource == e.resource })
@@ -52,16 +52,6 @@ func writeUnread(b *strings.Builder, namespace string, unread []Unread) {
 	if len(failed) > 0 {
 		fmt.Fprintf(b, "\n\nIn namespace %q, %s: less can be said.", namespace, strings.Join(failed, ", "))
 	}
-}
-
-// unread is what would have explained more, on any of the clusters that it is told
-// of.
-func (e *StartError) unread() []Unread {
-	all := slices.Clone(e.Unread)
-	for _, other := range e.Others {
-		all = append(all, other.Unread...)
-	}
-	return all
 }
 
 // shortly is an error in one line.
