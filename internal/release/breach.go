@@ -39,6 +39,20 @@ func (m *Main) AsBefore() *Main {
 	}
 }
 
+// Replacing is m as a promotion to another release begins with it: where one was cut
+// off while it could still go back, what was main before that, and what was being
+// tried. What has not passed its bake does not count as a former main, and takes the
+// place of none: with keep_previous.count = 1, a cut-off bake of v2 and then v3 keep
+// v1. tried is empty where nothing was cut off.
+func (m Main) Replacing(to string) (was Main, tried string) {
+	cp := m.Checkpoint
+	if cp == nil || cp.Before == nil || cp.To == to || m.Deployment != cp.To {
+		return m, ""
+	}
+	m.Deployment, m.Previous, m.Left, m.PromotedAt = cp.Before.Deployment, cp.Before.Previous, cp.Before.Left, cp.Before.PromotedAt
+	return m, cp.To
+}
+
 // Open says that a promotion may still go back: From is not let go of.
 func (c *Checkpoint) Open() bool { return c.Step != MainFinalizing || c.Before != nil }
 

@@ -16,6 +16,7 @@ type promotion struct {
 	bakes           bool         // it may go back until it collects
 	resumed         bool         // it goes on with one that could go back and was killed
 	before          release.Main // what going back makes of it
+	replaces        bool         // one to something else that could still go back
 	keep            release.Keep
 	seen            release.Main // as it was found
 	next            int          // of its steps
@@ -27,8 +28,9 @@ type promotion struct {
 func (w *world) promote() {
 	w.refresh()
 	s := pick(w, "state", w.states)
-	if w.main != nil && w.main.Checkpoint != nil && rapid.Bool().Draw(w.T, "the same again") {
-		if i := slices.IndexFunc(w.states, func(one *state) bool { return one.name == w.main.Checkpoint.To }); i >= 0 {
+	if w.main != nil && w.main.Checkpoint != nil {
+		same := rapid.Bool().Draw(w.T, "the same again")
+		if i := slices.IndexFunc(w.states, func(one *state) bool { return (one.name == w.main.Checkpoint.To) == same }); i >= 0 {
 			s = w.states[i]
 		}
 	}
@@ -64,15 +66,22 @@ func (w *world) promote() {
 		w.failPromotion()
 		return
 	}
-	if rapid.Bool().Draw(w.T, "at once") {
+	if p.replaces || rapid.Bool().Draw(w.T, "at once") {
 		w.advance(4)
 	} else {
 		w.advance(pick(w, "steps at first", []int{0, 1, 1, 2, 3, 3}))
 	}
 }
 
-// goOn takes up a promotion that was killed while it could still go back.
+// goOn takes up a promotion that was killed while it could still go back, or takes
+// its place.
 func (p *promotion) goOn(w *world) {
+	if was, tried := p.seen.Replacing(p.to); tried != "" {
+		p.before, p.replaces = *p.seen.Checkpoint.Before, true
+		p.seen = was
+		w.count("a bake that was cut off is replaced")
+		return
+	}
 	if cp := p.seen.Checkpoint; p.bakes && p.there && cp != nil && cp.To == p.to && cp.Before != nil && cp.From != "" {
 		p.from, p.before, p.resumed = cp.From, *cp.Before, true
 		w.count("a bake begins again")
@@ -133,6 +142,9 @@ func (w *world) advance(steps int) {
 				w.main = &release.Main{}
 			}
 			next := *w.main
+			if p.replaces {
+				next = p.seen
+			}
 			next.Checkpoint = p.checkpoint(release.MainRunning)
 			next.Owner = p.token
 			next = next.Keeping(p.keep)
@@ -155,6 +167,12 @@ func (w *world) advance(steps int) {
 			next := *w.main
 			next.Checkpoint = nil
 			w.main = &next
+			if before := p.before.Deployment; p.replaces && before != "" && before != p.to {
+				w.count("what was main before is kept")
+				if len(next.Previous) == 0 || next.Previous[0] != before {
+					w.Fatalf("%s was main before a bake that was cut off, and is not the first of %v", before, next.Previous)
+				}
+			}
 			w.endPromotion(p.to)
 			w.count("promoted")
 			return

@@ -52,7 +52,7 @@ func TestLife(t *testing.T) {
 		return // fewer were asked for
 	}
 	expected := []string{
-		"promoted", "a promotion failed", "a bake begins again", "a promotion was killed", "a late switch arrived", "collected", "retained by a promotion",
+		"promoted", "a promotion failed", "a bake begins again", "a bake that was cut off is replaced", "a promotion was killed", "a late switch arrived", "collected", "retained by a promotion",
 		"retained, stopped", "main is deleted", "mark main is refused", "stop", "start", "restart", "stop is refused", "delete a record",
 		"create succeeds", "create fails", "create is interrupted", "create is killed",
 	}

@@ -342,6 +342,20 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 			}
 		})
 	}
+	t.Run("back to what was before", func(t *testing.T) {
+		t.Parallel()
+		l := cutOff(t)
+		told := len(l.history())
+		done, err := l.process(t).promoteBaking(t.Context(), "v1", baking{d: shortBake})
+		must(t, err)
+		l.wantMain("v1")
+		if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "Traffic is back on "+l.name("v1")) {
+			t.Errorf("it tells %+v", done.Notices)
+		}
+		if got := l.short(l.history()[told:]); !slices.Equal(got, []string{"rollback v2 v1"}) {
+			t.Errorf("the history has %q", got)
+		}
+	})
 	t.Run("the next fails", func(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)

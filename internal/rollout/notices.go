@@ -199,9 +199,13 @@ func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
 }
 
 // notBaked tells that a release was not kept for going back.
-func notBaked(c Cluster, id release.ID, before string) Notice {
+func notBaked(c Cluster, id release.ID, before, now string) Notice {
 	stays := "There was no main deployment before it."
-	if before != "" {
+	switch before {
+	case "":
+	case now:
+		stays = fmt.Sprintf("Traffic is back on %s, as it was.", before)
+	default:
 		stays = fmt.Sprintf("The one before it, %s, is kept for going back in its place.", before)
 	}
 	return Notice{

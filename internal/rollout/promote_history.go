@@ -27,7 +27,7 @@ func (p *Promotion) begin(ctx context.Context, s *side) {
 		return
 	}
 	operation := release.OperationPromote
-	if slices.Contains(s.main.Previous, p.req.To) {
+	if slices.Contains(s.seen.Previous, p.req.To) {
 		operation = release.OperationRollback
 	}
 	entry := p.engine.entry(ctx, s.cluster, operation, p.req.To, "")

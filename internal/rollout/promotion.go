@@ -234,8 +234,7 @@ func (p *Promotion) goOn(s *side) {
 	switch breach := s.main.Breach; {
 	case open && cp.Step == release.MainRollingBack && (breach == nil || breach.To != p.req.To || breach.Refuses(p.req.To, p.req.RetryToken)):
 		s.from, s.before, s.moves, s.returns, s.touched = cp.From, *cp.Before, true, true, true
-	case cp != nil && cp.Before != nil && cp.To != p.req.To && s.main.Deployment == cp.To && p.req.Found == nil:
-		s.replaceUnbaked()
+	case p.replaces(s):
 	case !p.req.reversible():
 	case open:
 		s.moves, s.before = true, *cp.Before
@@ -248,14 +247,17 @@ func (p *Promotion) goOn(s *side) {
 	}
 }
 
-// replaceUnbaked takes the place of a promotion to something else that was cut off
-// while it could still go back. What has not passed its bake does not count as a
-// former main: those before it stay what they were. With keep_previous.count = 1,
-// a cut-off bake of v2 and then v3 keep v1.
-func (s *side) replaceUnbaked() {
-	before := *s.main.Checkpoint.Before
-	s.unbaked, s.before = s.main.Deployment, before
-	s.main.Deployment, s.main.Previous, s.main.Left, s.main.PromotedAt = before.Deployment, before.Previous, before.Left, before.PromotedAt
+// replaces says that this promotion takes the place of one to something else that
+// was cut off while it could still go back.
+func (p *Promotion) replaces(s *side) bool {
+	if p.req.Found != nil {
+		return false // going back by hand takes main as it is
+	}
+	was, tried := s.main.Replacing(p.req.To)
+	if tried != "" {
+		s.main, s.before, s.unbaked = was, *s.main.Checkpoint.Before, tried
+	}
+	return tried != ""
 }
 
 // mayTouch refuses an address that is somebody else's: see DecidePointer.
@@ -433,7 +435,7 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 		}
 	}
 	if s.unbaked != "" {
-		p.tell(notBaked(s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: s.unbaked}, s.before.Deployment))
+		p.tell(notBaked(s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: s.unbaked}, s.before.Deployment, p.req.To))
 	}
 	s.main = s.main.Noted(s.cluster.Now())
 	if breach := s.main.Breach; s.moves || breach != nil && breach.To == p.req.To {
