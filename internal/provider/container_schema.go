@@ -20,7 +20,7 @@ import (
 func containerAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"ports": schema.MapAttribute{
-			ElementType:         types.Int32Type,
+			ElementType:         wholeNumber32{},
 			Optional:            true,
 			MarkdownDescription: "TCP ports that the container listens on: name to number (1 to 65535). Services and probes refer to them by name.",
 		},
@@ -191,6 +191,7 @@ func tolerationAttributes() map[string]schema.Attribute {
 		"value":    optionalString("Taint value, with operator `Equal`."),
 		"effect":   optionalString("`NoSchedule`, `PreferNoSchedule` or `NoExecute`. Default: every effect."),
 		"toleration_seconds": schema.Int64Attribute{
+			CustomType:          wholeNumber64{},
 			Optional:            true,
 			MarkdownDescription: "With effect `NoExecute`: seconds that a pod stays on the node after it was tainted. Default: for ever.",
 		},
@@ -215,11 +216,12 @@ func optionalBool(description string) schema.BoolAttribute {
 }
 
 func optionalInt32(description string) schema.Int32Attribute {
-	return schema.Int32Attribute{Optional: true, MarkdownDescription: description}
+	return schema.Int32Attribute{CustomType: wholeNumber32{}, Optional: true, MarkdownDescription: description}
 }
 
 func optionalID(description string) schema.Int64Attribute {
 	return schema.Int64Attribute{
+		CustomType:          wholeNumber64{},
 		Optional:            true,
 		MarkdownDescription: description,
 		Validators:          []validator.Int64{int64validator.Between(0, 1<<31-1)},

@@ -146,6 +146,7 @@ func waveAttributes() map[string]schema.Attribute {
 			PlanModifiers: []planmodifier.String{keepSameDuration()},
 		},
 		"max_parallel": schema.Int32Attribute{
+			CustomType:          wholeNumber32{},
 			Optional:            true,
 			MarkdownDescription: "How many members of the wave move at once, in the order of their names. Default: all that need not come `after` another." + inPlace,
 			Validators:          []validator.Int32{int32validator.AtLeast(1)},

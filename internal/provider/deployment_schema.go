@@ -83,9 +83,10 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			},
 			"triggers": stringMap("Any texts. Change one to deploy the same version again under a new name." + replaces),
 			"replicas": schema.Int32Attribute{
-				Optional: true,
-				Computed: true,
-				Default:  int32default.StaticInt32(1),
+				CustomType: wholeNumber32{},
+				Optional:   true,
+				Computed:   true,
+				Default:    int32default.StaticInt32(1),
 				MarkdownDescription: "Number of pods on each cluster while it is started, at least 1. Default: 1. With two or more (or `autoscaling.min` of two or more), " +
 					"a PodDisruptionBudget lets nodes be drained one pod at a time." + inPlace,
 				Validators: []validator.Int32{int32validator.AtLeast(1)},
@@ -165,6 +166,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				NestedObject:        schema.NestedAttributeObject{Attributes: tolerationAttributes()},
 			},
 			"termination_grace_period_seconds": schema.Int64Attribute{
+				CustomType:          wholeNumber64{},
 				Optional:            true,
 				MarkdownDescription: fmt.Sprintf("Seconds that a pod has from being told to end until it is killed. Default: %d.", workload.DefaultGracePeriod) + replaces,
 			},

@@ -121,7 +121,7 @@ func dnsObject(ctx context.Context, dns release.DNS) (types.Object, diag.Diagnos
 	object := diagnosed(types.ObjectValueFrom(ctx, dnsObjectTypes().AttrTypes, dnsModel{
 		Name: types.StringValue(dns.Name), Policy: types.StringValue(string(dns.Policy)), TTL: types.StringValue(durationText(dns.TTL)),
 		Endpoints: types.BoolValue(dns.Endpoints), Backend: textOrNull(string(dns.Backend)), Primary: textOrNull(dns.Primary),
-		Weights:      mapOrNull(ctx, types.Int64Type, dns.Weights, &diags),
+		Weights:      mapOrNull(ctx, wholeNumber64{}, dns.Weights, &diags),
 		Regions:      mapOrNull(ctx, types.StringType, dns.Regions, &diags),
 		Targets:      mapOrNull(ctx, types.SetType{ElemType: types.StringType}, dns.Targets, &diags),
 		HealthChecks: mapOrNull(ctx, types.StringType, dns.HealthChecks, &diags),

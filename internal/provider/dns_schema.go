@@ -72,7 +72,7 @@ func dnsAttribute() schema.SingleNestedAttribute {
 				MarkdownDescription: "Name of a cluster. With `failover`: the one that gets everything while it is healthy. " +
 					"With `simple` on several clusters and `endpoints`: the one whose external-dns makes the record; another one leaves the name without a record until both external-dns have followed." + inPlace,
 			},
-			"weights": clusterMap(schema.MapAttribute{ElementType: types.Int64Type},
+			"weights": clusterMap(schema.MapAttribute{ElementType: wholeNumber64{}},
 				"With `weighted`: name of the cluster to its weight, 0 to 255 with Route 53. A cluster gets its weight's share of the sum; 0 is nothing. Every cluster has one."),
 			"regions": clusterMap(schema.MapAttribute{ElementType: types.StringType},
 				"With `latency`: name of the cluster to its region, such as `us-east-1`. Every cluster has one of its own."),

@@ -30,13 +30,15 @@ func healthAttribute() schema.SingleNestedAttribute {
 			"fail_fast_grace": duration("How long a cause that is certain not to heal by itself, such as an image that is not there, must last until it is a failure: registries and admission have moments. `0s`: not at all. " +
 				"Default: `" + release.DurationText(release.DefaultFailFastGrace) + "`."),
 			"crash_limit": schema.Int32Attribute{
+				CustomType:          wholeNumber32{},
 				Optional:            true,
 				MarkdownDescription: fmt.Sprintf("How many restarts of a container that ends again and again are a failure. Default: %d.", release.DefaultCrashLimit),
 				Validators:          []validator.Int32{int32validator.AtLeast(1)},
 			},
 			"min_ready": duration("How long a pod must have been ready without a break before it counts, in whole seconds (`minReadySeconds` of the workload). Default: `0s`."),
 			"log_tail": schema.Int32Attribute{
-				Optional: true,
+				CustomType: wholeNumber32{},
+				Optional:   true,
 				MarkdownDescription: fmt.Sprintf("How many lines of a failed container's log the error shows, at most %d. What looks like a credential is masked. 0: no log is read. Default: %d.",
 					release.MaxLogTail, release.DefaultLogTail),
 				Validators: []validator.Int32{int32validator.Between(0, release.MaxLogTail)},

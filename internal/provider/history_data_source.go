@@ -85,7 +85,7 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 				Optional: true, MarkdownDescription: "Only this operation, one of " + enumText(release.Operations(), operationMeaning) + ".",
 				Validators: []validator.String{oneOf(release.Operations())},
 			},
-			"limit":    schema.Int32Attribute{Optional: true, MarkdownDescription: "At most so many, the newest. Default: all.", Validators: []validator.Int32{int32validator.AtLeast(1)}},
+			"limit":    schema.Int32Attribute{CustomType: wholeNumber32{}, Optional: true, MarkdownDescription: "At most so many, the newest. Default: all.", Validators: []validator.Int32{int32validator.AtLeast(1)}},
 			"clusters": dataClustersAttribute(),
 			"entries": schema.ListNestedAttribute{
 				Computed:            true,

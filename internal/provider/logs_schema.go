@@ -49,7 +49,8 @@ func logsSchema() schema.Schema {
 				MarkdownDescription: "Only what is not older, as in `15m`, by the clock of the node. Default: all that the node still has.",
 			},
 			"tail": schema.Int32Attribute{
-				Optional: true, Validators: []validator.Int32{int32validator.Between(1, diagnose.LogLines)},
+				CustomType: wholeNumber32{},
+				Optional:   true, Validators: []validator.Int32{int32validator.Between(1, diagnose.LogLines)},
 				MarkdownDescription: fmt.Sprintf("At most so many lines of each container: the last that pass the filters. Default: %d. All together are at most %d lines and %d KiB, the last ones; `notes` says what was left out.",
 					defaultTail, diagnose.LogLines, diagnose.LogBytes>>10),
 			},

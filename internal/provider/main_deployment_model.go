@@ -168,7 +168,7 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 	if s.Adopt {
 		return m.setServiceModel(ctx, adoptedService(types.StringValue(s.Name)))
 	}
-	ports, diags := types.MapValueFrom(ctx, types.Int32Type, s.Ports)
+	ports, diags := types.MapValueFrom(ctx, wholeNumber32{}, s.Ports)
 	annotations := types.MapNull(types.StringType)
 	if len(s.Annotations) > 0 {
 		a, more := types.MapValueFrom(ctx, types.StringType, s.Annotations)
@@ -192,7 +192,7 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 func adoptedService(name types.String) mainServiceModel {
 	return mainServiceModel{
 		Name: name, Adopt: types.BoolValue(true),
-		Ports: types.MapNull(types.Int32Type), Annotations: types.MapNull(types.StringType),
+		Ports: types.MapNull(wholeNumber32{}), Annotations: types.MapNull(types.StringType),
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 )
 
 // keepPreviousTypes are the attributes of keep_previous.
-var keepPreviousTypes = map[string]attr.Type{"count": types.Int32Type, "ttl": types.StringType, "state": types.StringType}
+var keepPreviousTypes = map[string]attr.Type{"count": wholeNumber32{}, "ttl": types.StringType, "state": types.StringType}
 
 // keepStateMeaning documents keep_previous.state.
 var keepStateMeaning = map[release.DesiredState]string{
@@ -82,9 +82,10 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 					"A change applies to those that are retained already, too." + inPlace,
 				Attributes: map[string]schema.Attribute{
 					"count": schema.Int32Attribute{
-						Optional: true,
-						Computed: true,
-						Default:  int32default.StaticInt32(defaultKeepCount),
+						CustomType: wholeNumber32{},
+						Optional:   true,
+						Computed:   true,
+						Default:    int32default.StaticInt32(defaultKeepCount),
 						MarkdownDescription: fmt.Sprintf("How many former main deployments stay, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
 							maxKeepCount, defaultKeepCount) + inPlace,
 						Validators: []validator.Int32{int32validator.Between(0, maxKeepCount)},
@@ -177,7 +178,7 @@ func mainServiceAttributes() map[string]schema.Attribute {
 				"Neither this nor `name` can change while a Service is adopted.",
 		},
 		"ports": schema.MapAttribute{
-			ElementType: types.Int32Type,
+			ElementType: wholeNumber32{},
 			Optional:    true,
 			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
 				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + inPlace,

@@ -20,6 +20,7 @@ func rolloutAttribute(onFailure map[release.FailurePolicy]string, bake string) s
 		MarkdownDescription: "How a change goes over the clusters. Default: on all of them at once, and on all or none." + inPlace,
 		Attributes: map[string]schema.Attribute{
 			"max_parallel": schema.Int32Attribute{
+				CustomType:          wholeNumber32{},
 				Optional:            true,
 				MarkdownDescription: "How many clusters are changed at a time; the next ones begin when these are done. Default: all.",
 				Validators:          []validator.Int32{int32validator.AtLeast(1)},
@@ -43,7 +44,8 @@ func rolloutAttribute(onFailure map[release.FailurePolicy]string, bake string) s
 				Validators: []validator.String{oneOf(release.FailurePolicies())},
 			},
 			"quorum": schema.Int32Attribute{
-				Optional: true,
+				CustomType: wholeNumber32{},
+				Optional:   true,
 				MarkdownDescription: "With `on_failure = \"" + string(release.FailureContinue) + "\"`: how many clusters must succeed; with fewer, the change has failed as with `" +
 					string(release.FailureAbort) + "`. Default: 1.",
 				Validators: []validator.Int32{int32validator.AtLeast(1)},
