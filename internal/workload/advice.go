@@ -27,6 +27,7 @@ func Advice(spec release.Spec) []Problem {
 		r.add(path{"container", "resources", "limits"}, "No memory limit",
 			"Without a memory limit one leaking pod can take down its whole node, and with it other applications. Set resources.limits.memory to what the application needs at most.")
 	}
+	adviseSize(r, spec)
 	return append(r.problems, StrategyAdvice(spec)...)
 }
 

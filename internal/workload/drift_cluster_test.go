@@ -56,12 +56,17 @@ func (b bench) body(obj workload.Object) []byte {
 // apply is a server-side apply by manager, and the reply.
 func (b bench) apply(d *appsv1.Deployment, manager string) *appsv1.Deployment {
 	b.Helper()
-	force := true
-	reply, err := b.cluster.Client().AppsV1().Deployments(b.namespace).Patch(b.Context(), d.Name, types.ApplyPatchType, b.body(d), metav1.PatchOptions{FieldManager: manager, Force: &force})
+	reply, err := b.tryApply(d, manager)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return reply
+}
+
+func (b bench) tryApply(d *appsv1.Deployment, manager string) (*appsv1.Deployment, error) {
+	b.Helper()
+	force := true
+	return b.cluster.Client().AppsV1().Deployments(b.namespace).Patch(b.Context(), d.Name, types.ApplyPatchType, b.body(d), metav1.PatchOptions{FieldManager: manager, Force: &force})
 }
 
 func (b bench) patch(name, manager string, kind types.PatchType, text string) {

@@ -39,6 +39,7 @@ func Validate(spec release.Spec) []Problem {
 	}
 	checkTemplatePatch(r, c)
 	checkAutoscaling(r, spec)
+	checkSize(r, spec)
 	return r.problems
 }
 
