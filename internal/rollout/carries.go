@@ -108,6 +108,9 @@ func leadsToPods(svc *corev1.Service, d *appsv1.Deployment) bool {
 func (q *inquiry) byService(ctx context.Context, svc *corev1.Service) (string, error) {
 	d := q.workload
 	why := fmt.Sprintf("the Service %s/%s selects its pods", svc.Namespace, svc.Name)
+	if svc.Spec.Type == corev1.ServiceTypeExternalName { // which selects nothing
+		why = fmt.Sprintf("the Service %s/%s is another name of its own Service %s", svc.Namespace, svc.Name, d.Name)
+	}
 	if svc.Labels[release.LabelRole] != release.RoleMain && (q.main == nil || q.main.Service != svc.Name) {
 		if ignored, err := q.ignores(ctx, svc.Name); err != nil || ignored {
 			return "", err

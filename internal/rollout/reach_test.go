@@ -391,3 +391,19 @@ func TestWhatStaysWithoutAMainIsToldHowToEnd(t *testing.T) {
 		t.Errorf("without one it says %+v", notices)
 	}
 }
+
+// TestAnotherNameIsTraffic: a Service that is another name of a release's own one
+// keeps its pods, and is not said to select them.
+func TestAnotherNameIsTraffic(t *testing.T) {
+	t.Parallel()
+	l := application(t)
+	l.serves("alias", nil, func(svc *corev1.Service) {
+		svc.Spec.Type, svc.Spec.ExternalName = corev1.ServiceTypeExternalName, l.name("v2")+"."+l.namespace+".svc.cluster.local"
+	})
+	p := l.process(t)
+	_, err := p.engine.Stop(t.Context(), p.action("v2"))
+	var carries *release.CarriesError
+	if !errors.As(err, &carries) || carries.Why != "the Service "+l.namespace+"/alias is another name of its own Service "+l.name("v2") {
+		t.Errorf("stopped: %v", err)
+	}
+}
