@@ -160,6 +160,9 @@ var explanations = []explanation{
 		if e.Main {
 			return "Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."
 		}
+		if e.Route != "" {
+			return fmt.Sprintf("Nothing was changed there. Let the %s lead to the application's main Service instead, which always leads to the main deployment; or set desired_state = \"started\".", e.Route)
+		}
 		return "Nothing was changed there. Let what sends traffic there lead elsewhere first; name a Service that is no traffic in `ignore_services`; or set desired_state = \"started\"."
 	}, path.Root("desired_state")),
 	rule("Deployment would get traffic before it is main", always[*release.SelectedError](

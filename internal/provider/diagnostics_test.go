@@ -127,6 +127,19 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestARouteIsNotToBeIgnored: what an Ingress leads to is real traffic, so that it is
+// to lead elsewhere.
+func TestARouteIsNotToBeIgnored(t *testing.T) {
+	t.Parallel()
+	_, detail, _ := explain(&release.CarriesError{Why: "the Ingress shop/www leads to its Service api-1", Route: "Ingress shop/www"})
+	if strings.Contains(detail, "ignore_services") || !strings.Contains(detail, "Let the Ingress shop/www lead to the application's main Service instead") {
+		t.Error(detail)
+	}
+	if _, detail, _ := explain(&release.CarriesError{Why: "the Service shop/metrics selects its pods"}); !strings.Contains(detail, "ignore_services") {
+		t.Error(detail)
+	}
+}
+
 // TestErrorsAreToldAsSentences: no diagnostic is made of what an error says as it
 // is.
 func TestErrorsAreToldAsSentences(t *testing.T) {

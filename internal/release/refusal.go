@@ -13,6 +13,7 @@ type CarriesError struct {
 	ID      ID
 	Why     string // or why it cannot be told
 	Main    bool   // it is the main deployment
+	Route   string // "Ingress shop/www": what leads there is real traffic; empty: it is another Service, or main
 }
 
 func (e *CarriesError) Error() string {

@@ -25,6 +25,7 @@ type reach struct {
 	pods    string // why its pods must stay; empty: no traffic comes to them
 	objects string // why all of it must stay: whatever keeps the pods, or a route that would lead nowhere
 	pointed bool   // the application's pointer names it
+	route   string // the Ingress or route that leads there; empty: it is none
 }
 
 func keepAll(why string) reach { return reach{pods: why, objects: why} }
@@ -133,7 +134,7 @@ func (q *inquiry) byService(ctx context.Context, svc *corev1.Service) (string, e
 
 // byRoutes asks what Ingresses and routes lead to.
 func (q *inquiry) byRoutes(ctx context.Context, services map[string]bool) (reach, error) {
-	var waits string // why the release must stay although its pods may go
+	var waits reach // why the release must stay although its pods may go
 	for _, kind := range routeKinds {
 		found, err := q.routes(ctx, kind)
 		if err != nil {
@@ -145,29 +146,30 @@ func (q *inquiry) byRoutes(ctx context.Context, services map[string]bool) (reach
 				if !leads {
 					continue
 				}
-				why := fmt.Sprintf("the %s %s/%s leads to its Service %s", kind.name, route.GetNamespace(), route.GetName(), to.Service)
+				name := fmt.Sprintf("%s %s/%s", kind.name, route.GetNamespace(), route.GetName())
+				why := fmt.Sprintf("the %s leads to its Service %s", name, to.Service)
 				if !own {
 					if ignored, err := q.ignores(ctx, to.Service); err != nil {
 						return reach{}, err
 					} else if ignored {
 						continue
 					}
-					why = fmt.Sprintf("the %s %s/%s leads to the Service %s, which selects its pods", kind.name, route.GetNamespace(), route.GetName(), to.Service)
+					why = fmt.Sprintf("the %s leads to the Service %s, which selects its pods", name, to.Service)
 				}
 				ready, err := q.isReady(ctx)
 				if err != nil {
 					return reach{}, err
 				}
 				if !to.Idle && (ready.some || ready.unknown) {
-					return keepAll(why), nil
+					return reach{pods: why, objects: why, route: name}, nil
 				}
-				if own && waits == "" {
-					waits = why // without the Service, the route would lead nowhere
+				if own && waits.objects == "" {
+					waits = reach{objects: why, route: name} // without the Service, the route would lead nowhere
 				}
 			}
 		}
 	}
-	return reach{objects: waits}, nil
+	return waits, nil
 }
 
 // isReady reads, live and at most once, whether the release has a pod that can be

@@ -63,15 +63,20 @@ func cancelled(id release.ID, by *release.CancelledError, undone, parked bool) N
 // the pointer names is free as soon as that moves; without a main deployment, nobody
 // comes to remove it.
 func condemned(c Cluster, id release.ID, main *release.Main, why reach) Notice {
+	instead := "A Service that only serves discovery can be named in `ignore_services`."
+	if why.route != "" { // which is traffic, whatever its Service is called
+		instead = fmt.Sprintf("Let the %s lead to the application's main Service instead, which always leads to the main deployment.", why.route)
+		if main != nil && main.Service != "" {
+			instead = fmt.Sprintf("Let the %s lead to the main Service %s instead, which always leads to the main deployment.", why.route, main.Service)
+		}
+	}
 	until := "It keeps running until it is asked for again, which takes it up as it is, or until the main deployment has moved to another one or is destroyed, and is removed then if nothing else leads to it."
 	switch {
 	case why.pointed:
 	case main == nil || main.Deployment == "":
-		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n"+
-			"A Service that only serves discovery can be named in `ignore_services`.", id.Namespace, ByHand(id.Name))
+		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n%s", id.Namespace, ByHand(id.Name), instead)
 	default:
-		until = "When that is so no longer, the next promotion, or the destroy of the main deployment, removes it. " +
-			"A Service that only serves discovery can be named in `ignore_services`."
+		until = "When that is so no longer, the next promotion, or the destroy of the main deployment, removes it. " + instead
 	}
 	return Notice{
 		Summary: "Deployment still carries traffic and was left running",

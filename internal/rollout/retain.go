@@ -64,7 +64,7 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 		return err
 	}
 	if why := e.mayRemove(ctx, c, application, d); why.pods != "" {
-		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why.pods, Main: why.pointed}
+		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why.pods, Main: why.pointed, Route: why.route}
 	}
 	cl := e.claimOf(c, application, live, record)
 	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStopped); err != nil {

@@ -131,7 +131,7 @@ func (e *Engine) mayHalt(ctx context.Context, cl *claim) error {
 		return err
 	}
 	if why := e.mayRemove(ctx, c, t.application(), d); why.pods != "" {
-		return &release.CarriesError{Cluster: c.Name(), ID: t.id, Why: why.pods, Main: why.pointed}
+		return &release.CarriesError{Cluster: c.Name(), ID: t.id, Why: why.pods, Main: why.pointed, Route: why.route}
 	}
 	return nil
 }
