@@ -46,6 +46,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 	r.planDesired(ctx, req, resp)
 	r.warnOfColdStarts(ctx, req, resp)
 	r.warnOfSelection(ctx, req, resp)
+	r.tellGoesOn(ctx, req, resp)
 }
 
 // Create deploys the release, or adopts it. A create that fails leaves no

@@ -16,9 +16,8 @@ import (
 func adoptedOwned(c Cluster, id release.ID, back bool) Notice {
 	if back {
 		return Notice{
-			Summary: "Deployment goes on as it was",
-			Detail: fmt.Sprintf("%s on cluster %q has the traffic since the last promotion went back to it. It is held by this resource now, and by nothing else. "+
-				"Where the plan destroys a deposed object of it, that only forgets what the promotion has left in the state.", id, c.Name()),
+			Summary: GoesOnSummary,
+			Detail:  fmt.Sprintf("%s It is held by this resource now, and by nothing else. %s", hasItBack(c.Name(), id), forgetsOnly),
 		}
 	}
 	return Notice{
@@ -27,6 +26,21 @@ func adoptedOwned(c Cluster, id release.ID, back bool) Notice {
 			"Another Terraform state or resource that has it, too, can neither change nor remove it any more.", id, c.Name()),
 	}
 }
+
+// GoesOnSummary and GoesOnDetail say, at plan and at apply, that what a promotion went
+// back to stays, although the plan destroys a deposed object of it.
+const GoesOnSummary = "Deployment goes on as it was"
+
+// GoesOnDetail is the rest of it, at plan.
+func GoesOnDetail(cluster string, id release.ID) string {
+	return fmt.Sprintf("%s The apply takes it up, and neither stops nor removes it. %s", hasItBack(cluster, id), forgetsOnly)
+}
+
+func hasItBack(cluster string, id release.ID) string {
+	return fmt.Sprintf("%s on cluster %q has the traffic since the last promotion went back to it.", id, cluster)
+}
+
+const forgetsOnly = "Where the plan destroys a deposed object of it, that only forgets what the promotion has left in the state."
 
 func tookFieldsOver(c Cluster, id release.ID, conflicts []release.FieldConflict) Notice {
 	fields := ""

@@ -1,10 +1,8 @@
 package rollout
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -68,24 +66,4 @@ func redactAll(texts ...*string) {
 	for _, text := range texts {
 		*text = mask.Within(mask.Redact(*text))
 	}
-}
-
-// wentBackTo says that the release has the traffic because the last promotion of
-// its application went back to it.
-func (e *Engine) wentBackTo(ctx context.Context, c Cluster, t target) bool {
-	main, live, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
-	if err != nil || main == nil || main.Deployment != t.id.Name {
-		return false
-	}
-	history, err := historyOf(live.Data)
-	if err != nil {
-		return false
-	}
-	for _, entry := range slices.Backward(history.Entries) {
-		if entry.Operation == release.OperationPromote || entry.Operation == release.OperationRollback {
-			failed := entry.Outcome != release.OutcomeSucceeded
-			return failed && entry.From == t.id.Name || !failed && entry.Operation == release.OperationRollback && entry.To == t.id.Name
-		}
-	}
-	return false
 }

@@ -1,0 +1,36 @@
+package provider
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// tellGoesOn tells at plan that a release to which a promotion went back stays: the
+// plan shows it as created, and a deposed object of it as destroyed, while it has all
+// traffic.
+func (s *session) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if s == nil || !creates(req, resp) {
+		return
+	}
+	var plan deploymentModel
+	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	quiet.Append(resp.Plan.Get(ctx, &plan)...)
+	id, err := release.ParseID(plan.ID.ValueString())
+	if err != nil || quiet.HasError() || !whollyKnown(ctx, plan.Clusters) || desiredOf(&plan) == release.DesiredStopped {
+		return
+	}
+	targets, _, readable := s.readable(decode[[]string](decoder{ctx, &quiet}, plan.Clusters), &quiet)
+	if quiet.HasError() || !readable {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	for _, name := range s.engine.GoesOn(ctx, targets, id, plan.Application.ValueString()) {
+		resp.Diagnostics.AddWarning(rollout.GoesOnSummary, rollout.GoesOnDetail(name, id))
+	}
+}
