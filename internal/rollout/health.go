@@ -28,12 +28,15 @@ type StartError struct {
 
 	Others []*StartError // of other clusters, that tell the same: see Alike
 
-	Traffic string            // what became of the application's traffic: nothing
+	Traffic string            // what became of the application's traffic: nothing, unless it leads to this release
 	Restart bool              // it was up: new pods could not take the place of the old ones, which stay
 	Rolling bool              // the same, of pods with other content in place
+	Ended   bool              // the old pods had ended first, as strategy recreate has it
 	Baking  bool              // it was healthy, and did not stay so while nothing else was changed
 	Unread  []diagnose.Unread // what would have explained more
 	Err     error             // why the wait ended where that is not the verdict alone; may be nil
+
+	served bool // what the traffic led to had a ready pod, or it led elsewhere
 }
 
 // Summary names the most likely cause.
@@ -59,6 +62,9 @@ func (e *StartError) Error() string {
 	what := "pods are available"
 	if e.Restart {
 		what = "new pods are available; the old ones stay"
+	}
+	if e.Restart && e.Ended {
+		what = "new pods are available; the old ones had ended first"
 	}
 	if e.Rolling {
 		what = "new pods are available"
@@ -152,32 +158,21 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, found *account, why error) error {
 	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.patience(evidencePatience))
 	defer cancel()
-	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict}
+	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict, Ended: t.spec.Strategy == release.StrategyRecreate, served: true}
 	if !errors.Is(why, errFailed) {
 		failure.Err = why
 	}
 	if found == nil {
 		found = e.account(asked, c, t, applied)
 	}
-	main := make(chan string, 1)
-	go func() { main <- e.mainNow(asked, c, t) }()
+	main := make(chan flow, 1)
+	go func() { main <- e.trafficNow(asked, c, t) }()
 	found.explained(asked, c, t.id.Namespace, t.spec.Health.Lines())
 	if found.err == nil && len(found.verdict.Findings) > 0 && found.verdict.State != health.Healthy { // one that has got over it shows no cause any more
 		failure.Verdict = found.verdict
 	}
 	failure.Unread = found.unread
-	if name := <-main; name != "" {
-		failure.Traffic = "unchanged, 100 % on " + name
-	}
+	now := <-main
+	failure.Traffic, failure.served = now.String(), now.serves()
 	return failure
-}
-
-// mainNow is which release the application's address leads to; empty where there
-// is none, or it cannot be told.
-func (e *Engine) mainNow(ctx context.Context, c Cluster, t target) string {
-	main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
-	if err != nil || main == nil {
-		return ""
-	}
-	return main.Deployment
 }

@@ -232,6 +232,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 func (e *Engine) takeBackRoll(ctx context.Context, cl *claim, reason string, change func(*release.Record)) error {
 	r := cl.roll
 	began := time.Now()
+	defer func() { e.tellReturned(ctx, cl.cluster, cl.target, r.failure) }()
 	r.undone, r.err = true, e.goBack(ctx, cl)
 	if deadline, ok := ctx.Deadline(); ok && time.Since(began) > time.Until(deadline) {
 		var cancel context.CancelFunc // that took most of its time

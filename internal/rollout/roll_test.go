@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,8 +224,31 @@ func TestRecreate(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "back at version v2; 2 of its 2 pods had gone already and were started again") {
 		t.Fatalf("it says: %v", err)
 	}
+	if strings.Contains(err.Error(), "Traffic: unchanged") || !strings.Contains(err.Error(), "Traffic: 100 % on "+s.name("v1")+" again; in between, none of its pods was ready.") {
+		t.Errorf("of the traffic it says: %v", err)
+	}
 	s.runs("v2", s.rolling("v2", recreate))
 	s.statuses.allowed(s.life)
+}
+
+// TestRecreateWithoutAWayBack: nothing serves, and the error says so of the traffic.
+func TestRecreateWithoutAWayBack(t *testing.T) {
+	t.Parallel()
+	s := inPlace(t)
+	p := s.process(t)
+	must(t, p.update(t.Context(), s.rolling("v1", recreate), false))
+	var began atomic.Bool // of the writes of the Deployment, only the way back is refused
+	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Write() && strings.HasSuffix(r.Path, "/deployments/"+s.name("v1")) && began.Swap(true) {
+			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
+		}
+		return testcluster.Fault{}
+	})
+	err := p.update(t.Context(), s.rolling("v2", func(spec *release.Spec) { recreate(spec); broken(spec) }), false)
+	s.proxy.SetFault(nil)
+	if err == nil || strings.Contains(err.Error(), "unchanged") || !strings.Contains(err.Error(), "Traffic: 100 % leads to "+s.name("v1")+", and 0 of its 2 pods are ready.") {
+		t.Errorf("it says: %v", err)
+	}
 }
 
 // rollingTo begins to roll to a version that never becomes ready, and returns
