@@ -61,7 +61,7 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 	done, err := group.New(r.engine).Promote(ctx, asked.request)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil && !allMoved(done) {
-		addGroupError(&resp.Diagnostics, err)
+		addGroupCreationError(&resp.Diagnostics, err, asked.request)
 		return
 	}
 	if err != nil {

@@ -73,7 +73,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	done, err := r.engine.DeployOver(ctx, deploy)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		addError(&resp.Diagnostics, err)
+		addCreationError(&resp.Diagnostics, err, "")
 		return
 	}
 	addTolerated(&resp.Diagnostics, done.Clusters)

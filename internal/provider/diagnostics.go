@@ -25,8 +25,13 @@ import (
 
 // addError tells every error in err, once for all clusters that tell the same.
 func addError(diags *diag.Diagnostics, err error) {
+	addErrors(diags, err, func(one error) error { return one })
+}
+
+// addErrors is addError, with something more to be known of each of them.
+func addErrors(diags *diag.Diagnostics, err error, as func(error) error) {
 	for _, one := range rollout.Alike(flatten(err)) {
-		summary, detail, at := explain(one)
+		summary, detail, at := explain(as(one))
 		if at.Equal(path.Empty()) {
 			diags.AddError(summary, detail)
 		} else {
@@ -38,14 +43,20 @@ func addError(diags *diag.Diagnostics, err error) {
 // addGroupError tells why each member has failed, at the member, and then what
 // has become of all of them.
 func addGroupError(diags *diag.Diagnostics, err error) {
+	addErrorsOfGroup(diags, err, func(_ string, one error) error { return one })
+}
+
+// addErrorsOfGroup is addGroupError, with something more to be known of each member's
+// errors; the name is empty for those of no member.
+func addErrorsOfGroup(diags *diag.Diagnostics, err error, as func(member string, one error) error) {
 	var failed *group.Error
 	if !errors.As(err, &failed) {
-		addError(diags, err)
+		addErrors(diags, err, func(one error) error { return as("", one) })
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(failed.Failed)) {
 		var about diag.Diagnostics
-		addError(&about, failed.Failed[name])
+		addErrors(&about, failed.Failed[name], func(one error) error { return as(name, one) })
 		diags.Append(below(membersPath.AtMapKey(name), about)...)
 	}
 	diags.AddAttributeError(path.Root("status"), "Deployment group did not move as a whole",
@@ -295,7 +306,7 @@ func (x explanation) only(sentinel error) explanation {
 
 // explain finds the row for an error.
 func explain(err error) (summary, detail string, at path.Path) {
-	for _, row := range explanations {
+	for _, row := range slices.Concat(creations, explanations) {
 		if summary, next, at, ok := row(err); ok {
 			detail := sentence(err.Error())
 			if next != "" {

@@ -72,7 +72,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
 	addNotices(&resp.Diagnostics, done.Notices, false)
 	if err != nil && !done.Moved {
-		addError(&resp.Diagnostics, err)
+		addCreationError(&resp.Diagnostics, err, promote.To)
 		return
 	}
 	if err != nil {

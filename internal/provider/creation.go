@@ -1,0 +1,76 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// creationError is why a create has failed. Nothing is in the state after it: there
+// is nothing to forget, and no drift to show.
+type creationError struct {
+	error
+	deployment string // that the address was to lead to; empty: it was none
+}
+
+func (e *creationError) Unwrap() error { return e.error }
+
+// addCreationError is addError for a create; deployment is what an address was to
+// lead to.
+func addCreationError(diags *diag.Diagnostics, err error, deployment string) {
+	addErrors(diags, err, func(one error) error { return &creationError{one, deployment} })
+}
+
+// addGroupCreationError is addGroupError for a create.
+func addGroupCreationError(diags *diag.Diagnostics, err error, asked group.Request) {
+	addErrorsOfGroup(diags, err, func(name string, one error) error {
+		return &creationError{one, asked.Members[name].To}
+	})
+}
+
+// creation makes a row for one type of error that only a create meets.
+func creation[E error](summary string, next func(e E, deployment string) string, at path.Path) explanation {
+	return func(err error) (string, string, path.Path, bool) {
+		var (
+			c *creationError
+			e E
+		)
+		if !errors.As(err, &c) || !errors.As(c.error, &e) {
+			return "", "", path.Empty(), false
+		}
+		return summary, next(e, c.deployment), at, true
+	}
+}
+
+// creations go before all other rows.
+var creations = []explanation{
+	creation("Fields belong to another field manager", createdOver, path.Empty()),
+}
+
+// createdOver is what helps where a create has met fields of another manager, which no
+// plan can show: an import needs the pointer, and a Service that Switchback made cannot
+// be adopted. A field that says already what is asked for is no conflict.
+func createdOver(e *cluster.ApplyConflictError, deployment string) string {
+	const noDrift = "Nothing was overwritten. It is not in the state, so that no plan can show this as drift. "
+	namespace, service, is := strings.Cut(strings.TrimPrefix(e.Object, "Service "), "/")
+	others := slices.ContainsFunc(e.Conflicts, func(c cluster.FieldConflict) bool { return c.Field != ".spec.selector" })
+	if deployment == "" || !is || !strings.HasPrefix(e.Object, "Service ") || others {
+		return noDrift + "Set these fields by hand to what this configuration asks for, and apply again: what says the same already is no conflict."
+	}
+	var pairs []string
+	selector := release.Selector(deployment)
+	for _, key := range slices.Sorted(maps.Keys(selector)) {
+		pairs = append(pairs, fmt.Sprintf("%q:%q", key, selector[key]))
+	}
+	return fmt.Sprintf("%sLet the Service lead by hand to the deployment that this configuration asks for, which is ready, and apply again: what says the same already is no conflict.\n"+
+		"  kubectl --namespace %s patch service %s --type json --patch '[{\"op\":\"replace\",\"path\":\"/spec/selector\",\"value\":{%s}}]'", noDrift, namespace, service, strings.Join(pairs, ","))
+}
