@@ -47,14 +47,27 @@ func creation[E error](summary string, next func(e E, deployment string) string,
 		if !errors.As(err, &c) || !errors.As(c.error, &e) {
 			return "", "", path.Empty(), false
 		}
-		return summary, next(e, c.deployment), at, true
+		next := next(e, c.deployment)
+		return summary, next, at, next != ""
 	}
 }
 
 // creations go before all other rows.
 var creations = []explanation{
 	creation("Fields belong to another field manager", createdOver, path.Empty()),
+	creation("Claimed by somebody else meanwhile", func(*release.StaleOwnerError, string) string {
+		return takenFromACreate
+	}, path.Empty()),
+	creation("Deployment was taken over", func(e *release.TakenOverError, _ string) string {
+		if e.Gone || !e.Claimed {
+			return ""
+		}
+		return "This run has stopped, and touches nothing of it any more: what it had begun is the other one's. " + takenFromACreate
+	}, path.Empty()),
 }
+
+const takenFromACreate = "Nothing of it is in this state. If this configuration is to hold it, take it out of the other one, and apply again: a create takes up what is there, " +
+	"and the other one can neither change nor remove it then. If the other one is to hold it, take it out of this configuration."
 
 // createdOver is what helps where a create has met fields of another manager, which no
 // plan can show: an import needs the pointer, and a Service that Switchback made cannot

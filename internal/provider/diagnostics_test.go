@@ -140,6 +140,38 @@ func TestARouteIsNotToBeIgnored(t *testing.T) {
 	}
 }
 
+// TestACreateHasNothingToForget: after one that failed, nothing is in the state.
+func TestACreateHasNothingToForget(t *testing.T) {
+	t.Parallel()
+	id := release.ID{Namespace: "shop", Name: "api-0b8e4d27"}
+	for what, err := range map[string]error{
+		"taken over by another state": &release.TakenOverError{Cluster: "prod", ID: id, Claimed: true},
+		"claimed by another state":    &release.StaleOwnerError{Cluster: "prod", Kind: "deployment", ID: id.String()},
+	} {
+		var update, create diag.Diagnostics
+		addError(&update, err)
+		addCreationError(&create, errors.Join(err), "")
+		if text := update[0].Detail(); !strings.Contains(text, "state rm") {
+			t.Errorf("%s in an update: %s", what, text)
+		}
+		if text := create[0].Detail(); strings.Contains(text, "state rm") || !strings.Contains(text, "Nothing of it is in this state") || !strings.Contains(text, "apply again") {
+			t.Errorf("%s in a create: %s", what, text)
+		}
+		if text := mask.Redact(create[0].Detail()); text != create[0].Detail() {
+			t.Errorf("it is masked as %s", text)
+		}
+	}
+	// What is the same in both has one row.
+	for _, err := range []error{&release.TakenOverError{Cluster: "prod", ID: id, Gone: true, Claimed: true}, &release.TakenOverError{Cluster: "prod", ID: id, Holder: "a job"}} {
+		var update, create diag.Diagnostics
+		addError(&update, err)
+		addCreationError(&create, err, "")
+		if update[0].Detail() != create[0].Detail() {
+			t.Errorf("%s\nin a create: %s", update[0].Detail(), create[0].Detail())
+		}
+	}
+}
+
 // TestErrorsAreToldAsSentences: no diagnostic is made of what an error says as it
 // is.
 func TestErrorsAreToldAsSentences(t *testing.T) {
