@@ -142,6 +142,12 @@ func authenticates(u *clientcmdapi.AuthInfo) bool {
 		u.ClientCertificate != "" || len(u.ClientCertificateData) > 0 || u.ClientKey != "" || len(u.ClientKeyData) > 0
 }
 
+// anonymous tells whether a connection says nothing of who we are.
+func anonymous(config *rest.Config) bool {
+	return config.BearerToken == "" && config.BearerTokenFile == "" && config.Username == "" && config.ExecProvider == nil &&
+		len(config.CertData) == 0 && config.CertFile == ""
+}
+
 // successors are the exec plugins that do what an auth-provider did.
 var successors = map[string]string{"gcp": "gke-gcloud-auth-plugin", "azure": "kubelogin", "oidc": "kubectl oidc-login"}
 

@@ -23,6 +23,7 @@ type Cluster struct {
 	clients    map[schema.GroupVersion]*rest.RESTClient
 	root       *rest.RESTClient // for /version
 	credential *credential      // nil: a static one, or none
+	nobody     bool             // there is none
 	transport  *http.Transport
 
 	listener func(Request) // is told of every request; nil: nobody
@@ -80,6 +81,7 @@ func New(cfg Config) (*Cluster, error) {
 		clients: map[schema.GroupVersion]*rest.RESTClient{},
 		views:   map[string]*View{}, preflight: map[string]*Preflight{}, serves: map[string]bool{}, namespaces: map[string]*string{},
 	}
+	c.nobody = anonymous(config)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	client, err := c.httpClient(config)
 	if err != nil {

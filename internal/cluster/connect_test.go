@@ -18,6 +18,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -313,5 +314,36 @@ func TestMask(t *testing.T) {
 		if got := concealed(in, (&Config{Exec: exec}).user().Exec); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestWithoutACredential: an API server refuses nobody in particular, and the error
+// says why it is nobody. Somebody who lacks a permission is told nothing of that.
+func TestWithoutACredential(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	bare := Config{ConfigPath: w.proxy.Through(t, testcluster.Shared(t).Kubeconfig(t, testcluster.WithToken("")))}
+	var none *NoCredentialError
+	err := connect(t, bare).Get(t.Context(), w.namespace, "x", &corev1.ConfigMap{})
+	if !errors.As(err, &none) || !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "there is no credential in this connection (kubeconfig ") || !strings.Contains(err.Error(), "system:anonymous") {
+		t.Errorf("forbidden: %v", err)
+	}
+	named := bare
+	named.Token = testcluster.Shared(t).RestrictedToken(t, w.namespace, nil)
+	if err := connect(t, named).Get(t.Context(), w.namespace, "x", &corev1.ConfigMap{}); !apierrors.IsForbidden(err) || errors.As(err, &none) {
+		t.Errorf("somebody: %v", err)
+	}
+	answers := func(code int, reason metav1.StatusReason, message string) {
+		w.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Reject(code, reason, message) })
+	}
+	answers(401, metav1.StatusReasonUnauthorized, "Unauthorized")
+	var refused *CredentialError
+	if err := connect(t, bare).Get(t.Context(), w.namespace, "x", &corev1.ConfigMap{}); !errors.As(err, &refused) || !errors.As(err, &none) {
+		t.Errorf("unauthorized: %v", err)
+	}
+	// A proxy in front of the API server may say who we are.
+	answers(403, metav1.StatusReasonForbidden, `User "jane" cannot get resource "configmaps"`)
+	if err := connect(t, bare).Get(t.Context(), w.namespace, "x", &corev1.ConfigMap{}); !apierrors.IsForbidden(err) || errors.As(err, &none) {
+		t.Errorf("somebody by a proxy: %v", err)
 	}
 }

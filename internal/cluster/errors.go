@@ -85,6 +85,19 @@ func (e *CredentialError) Error() string {
 
 func (e *CredentialError) Unwrap() error { return e.Err }
 
+// NoCredentialError says that the API server has refused somebody of whom it knows
+// nothing, because the connection has no credential at all. Its answer is wrapped.
+type NoCredentialError struct {
+	Source string
+	Err    error
+}
+
+func (e *NoCredentialError) Error() string {
+	return fmt.Sprintf("there is no credential in this connection (%s): %s", e.Source, cause(e.Err))
+}
+
+func (e *NoCredentialError) Unwrap() error { return e.Err }
+
 // RequestError says which request on which cluster failed. The API server's
 // answer is wrapped: apierrors.IsNotFound and its like work.
 type RequestError struct {

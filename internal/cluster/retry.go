@@ -13,6 +13,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,9 @@ const (
 	// The API server gives a write up to 34 s for its admission webhooks.
 	writeTimeout = 60 * time.Second
 )
+
+// nobody is whom an API server takes those for who do not say who they are.
+const nobody = "system:anonymous"
 
 var (
 	errRequestTimeout = errors.New("the API server did not answer in time")
@@ -259,12 +263,16 @@ func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, er
 // explain gives connection failures their type and their place.
 func (c *Cluster) explain(at *attempt, err error) error {
 	var credential *CredentialError
-	code, _ := answer(err)
+	code, status := answer(err)
 	switch {
 	case errors.As(err, &credential):
 		return credential
+	case code == http.StatusUnauthorized && c.nobody:
+		return &CredentialError{c.name, c.host, c.source, &NoCredentialError{c.source, err}}
 	case code == http.StatusUnauthorized:
 		return &CredentialError{c.name, c.host, c.source, err}
+	case code == http.StatusForbidden && c.nobody && strings.Contains(status.Status().Message, nobody):
+		return &NoCredentialError{c.source, err} // a proxy in front may know who we are
 	case code != 0 || !at.sent:
 		return err
 	case network(at, err):

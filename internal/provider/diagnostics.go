@@ -267,6 +267,10 @@ var explanations = []explanation{
 		"Check the name, the namespace and `clusters`. The data source switchback_deployments lists the deployments of a namespace."), path.Empty()),
 	rule("No such container", always[*diagnose.NoContainerError](
 		"Name one of those, or leave `container` out for all of them."), path.Root("container")),
+	rule("No credential in this connection", always[*cluster.NoCredentialError](
+		"The API server does not know who asks. Give the connection one of `token`, `exec`, `client_certificate` with `client_key`, or `username` with `password`; "+
+			"or name a kubeconfig that has one in `config_path`. Where the provider's configuration has no `clusters`, the environment may give them, too: "+
+			"KUBE_TOKEN, KUBE_CLIENT_CERT_DATA with KUBE_CLIENT_KEY_DATA, KUBE_USER with KUBE_PASSWORD, or KUBE_CONFIG_PATH."), path.Empty()),
 	rule("Permission is missing", always[*diagnose.NotAllowedError](
 		"Allow it in a Role of that namespace: SECURITY.md has one, which it calls diagnose."), path.Empty()),
 	rule("File cannot be written", always[*diagnose.DownloadError](

@@ -118,7 +118,7 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		&release.StaleOwnerError{ID: "shop/api", Kind: "deployment"}, &release.MainOwnedError{ID: "shop/api"}, &release.TakenBackError{}, &keptError{error: errors.New("it is away")},
-		&cluster.MissingPermissionsError{}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{},
+		&cluster.MissingPermissionsError{}, &cluster.NoCredentialError{Err: errors.New("it is forbidden")}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{},
 	} {
 		_, detail, _ := explain(err)
 		if again := mask.Redact(detail); again != detail {
