@@ -45,6 +45,14 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // Unreachable tells this error from others without importing this package.
 func (e *UnreachableError) Unreachable() bool { return true }
 
+// Answered says that a proxy on the way has answered, that it did not reach the API
+// server. That is the proxy's word, not the network's: the proxy may be what is
+// wrong, and the cluster may be well.
+func (e *UnreachableError) Answered() bool {
+	var refused *proxyError
+	return errors.As(e.Err, &refused)
+}
+
 // UnusableError says that a connection does not work, and that it is not for
 // want of a network: what is to be sent cannot be, a proxy refuses, or what
 // answers is no API server. The cluster may be well.

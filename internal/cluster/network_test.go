@@ -3,12 +3,14 @@ package cluster
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -48,6 +50,48 @@ func proxyAnswering(t *testing.T, code int) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// TestWhatAnswersIsNotTheNetwork: what a load balancer in front of an API server
+// answers for it does not make the cluster unreachable, and what a proxy answers is
+// known for that.
+func TestWhatAnswersIsNotTheNetwork(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{502, 503, 504} {
+		t.Run(fmt.Sprint("a load balancer answers ", code), func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int32
+			ctx, over := testcluster.Deadline(t, errors.New("the time is over"))
+			balancer := server(t, func(w http.ResponseWriter, _ *http.Request) {
+				if asked.Add(1) == 2 {
+					over()
+				}
+				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(code)
+				_, _ = io.WriteString(w, "<html><body>no backend</body></html>")
+			})
+			var unreachable *UnreachableError
+			if err := connect(t, balancer).Check(ctx); err == nil || errors.As(err, &unreachable) {
+				t.Errorf("it is %v", err)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		config   Config
+		answered bool
+	}{
+		"a proxy answers":        {Config{Host: "https://api.invalid", Token: "t", ProxyURL: proxyAnswering(t, 503)}, true},
+		"nobody answers":         {Config{Host: "https://127.0.0.1:1", Token: "t"}, false},
+		"the proxy is not there": {Config{Host: "https://api.invalid", Token: "t", ProxyURL: "http://127.0.0.1:1"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var unreachable *UnreachableError
+			if err := connect(t, test.config).Check(t.Context()); !errors.As(err, &unreachable) || unreachable.Answered() != test.answered {
+				t.Errorf("it is %v", err)
+			}
+		})
+	}
 }
 
 // Only what is the network's own makes a cluster unreachable, since one that

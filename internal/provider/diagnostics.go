@@ -284,6 +284,9 @@ var explanations = []explanation{
 	rule("Cluster is unreachable, and not forgotten", always[*keptError](
 		"What is there stays in the state, and the next attempt goes on from there. If that cluster is gone for good, terraform state rm forgets what the state still has. "+
 			"Where abandon_unreachable = true was applied before, or comes with the change of `clusters`, a cluster that cannot be reached is forgotten with a warning that says what is left there."), path.Root("abandon_unreachable")),
+	rule("Cluster is unreachable, and not forgotten", always[*vouchedError](
+		"Nothing was forgotten, although abandon_unreachable is set: a proxy has answered, so that the cluster may be well behind it. What is there stays in the state, and the next attempt goes on from there. "+
+			"Mend the proxy, or the connection's proxy_url. If that cluster is gone for good, terraform state rm forgets what the state still has."), path.Root("abandon_unreachable")),
 	rule("Cluster is unreachable", always[*cluster.UnreachableError](
 		"Check the address, the network and that the API server runs."), path.Empty()),
 	rule("Connection does not work", always[*cluster.UnusableError](

@@ -117,7 +117,7 @@ func TestProgressAndDriftAreClean(t *testing.T) {
 func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		&release.StaleOwnerError{ID: "shop/api", Kind: "deployment"}, &release.MainOwnedError{ID: "shop/api"}, &release.TakenBackError{}, &keptError{error: errors.New("it is away")},
+		&release.StaleOwnerError{ID: "shop/api", Kind: "deployment"}, &release.MainOwnedError{ID: "shop/api"}, &release.TakenBackError{}, &keptError{error: errors.New("it is away")}, &vouchedError{error: errors.New("it is away")},
 		&cluster.MissingPermissionsError{}, &cluster.NoCredentialError{Err: errors.New("it is forbidden")}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{},
 	} {
 		_, detail, _ := explain(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -134,6 +135,8 @@ func (s *session) leave(ctx context.Context, names []string, n need, abandon boo
 		var gone *missingError
 		switch {
 		case err == nil || !isUnreachable(err) && !errors.As(err, &gone):
+		case abandon && answered(err):
+			l.failed[name] = &vouchedError{err}
 		case abandon:
 			l.forgotten = append(l.forgotten, name)
 			delete(l.failed, name)
@@ -148,6 +151,18 @@ func (s *session) leave(ctx context.Context, names []string, n need, abandon boo
 type keptError struct{ error }
 
 func (e *keptError) Unwrap() error { return e.error }
+
+// answered says that a cluster was not reached by the word of a proxy on the way.
+func answered(err error) bool {
+	var unreachable *cluster.UnreachableError
+	return errors.As(err, &unreachable) && unreachable.Answered()
+}
+
+// vouchedError is a cluster that only a proxy says is away: it may be well, and is not
+// forgotten, although it might be.
+type vouchedError struct{ error }
+
+func (e *vouchedError) Unwrap() error { return e.error }
 
 // tellFailed tells why clusters could not be left.
 func (l leaving) tellFailed(diags *diag.Diagnostics) {

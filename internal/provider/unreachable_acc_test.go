@@ -2,6 +2,8 @@ package provider_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -56,6 +58,29 @@ func abandonAtDestroy(_ *testing.T, f *trio) {
 	}
 	f.proxies["c"].Up(f.t)
 	f.on["c"].wantMain(nameOf("v1"))
+}
+
+// TestAccProxyThatAnswersAbandonsNothing: a proxy says that it did not reach the
+// cluster, which may be well.
+func TestAccProxyThatAnswersAbandonsNothing(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(lines ...string) string {
+		l.provider = connection(l.cluster.KubeconfigPath, lines...)
+		return l.config(l.deployment(abandoning), l.main(abandoning))
+	}
+	w.apply(config())
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(proxy.Close)
+	w.write(config(fmt.Sprintf("proxy_url = %q", proxy.URL)))
+	r := w.destroyFails()
+	r.tells("Cluster is unreachable, and not forgotten", "a proxy has answered, so that the cluster may be well", "503")
+	r.silent("Forgotten, not removed")
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"))
+	l.wantMain(nameOf("v1"))
+	w.write(config())
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 func dropUnreachable(_ *testing.T, f *trio) {

@@ -15,7 +15,7 @@ import (
 // deposed there is that very release. It reads the shared watch caches, for telling:
 // where it cannot be told, nothing is.
 func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, application string) []string {
-	all, _ := onAll(byName(clusters), func(c Cluster) (string, error) {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (string, error) {
 		if owned(ctx, c, id) && cameBackOn(ctx, c, id, application) {
 			return c.Name(), nil
 		}
