@@ -355,6 +355,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			if err == nil && d != nil {
 				cl.left = map[release.OnFailure]string{release.OnFailureStop: "without pods", release.OnFailureKeep: "and its pods run on"}[t.spec.OnFailure]
+				cl.alone = alone(part, c, t)
 			}
 			return err
 		}

@@ -59,3 +59,16 @@ func sortOut(items []corev1.ConfigMap, application, last string) (history *corev
 	}
 	return history, others
 }
+
+// alone says that nothing of an application is there but this release, and what goes
+// with an application's last: its history and its Lease. It reads the shared watch
+// cache, for telling: where it cannot be told, it is not.
+func alone(ctx context.Context, c Cluster, t target) bool {
+	found, err := c.View(t.id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: t.application()})
+	items := make([]corev1.ConfigMap, len(found))
+	for i, obj := range found {
+		items[i] = *obj.(*corev1.ConfigMap)
+	}
+	_, others := sortOut(items, t.application(), t.id.Name)
+	return err == nil && !others
+}

@@ -41,6 +41,7 @@ type claim struct {
 	stays     string             // why its pods were left although it failed
 	written   bool               // the record tells how it ended
 	left      string             // of its pods, where a failed create has left its objects
+	alone     bool               // and nothing else of the application is there
 	restarts  *int32             // of its containers, when it was found healthy
 	kept      bool               // it stays in our state, whatever becomes of it; see keep
 	clock     measurement        // how long it takes

@@ -313,6 +313,51 @@ func TestAFailedCreateSaysWhatItLeft(t *testing.T) {
 	})
 }
 
+// TestAFailedFirstCreateSaysAllThatItLeft: the lines that it prints leave nothing,
+// and touch nothing of an application that has more.
+func TestAFailedFirstCreateSaysAllThatItLeft(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, testcluster.Shared(t))
+	fails := func(version string) string {
+		t.Helper()
+		p := l.process(t)
+		_, err := p.engine.Deploy(t.Context(), p.on, l.spec(version, "demo/missing"))
+		if err == nil || !strings.Contains(err.Error(), "Left behind") {
+			t.Fatalf("it is %v", err)
+		}
+		return err.Error()
+	}
+	first := fails("v1")
+	rest := "kubectl --namespace " + l.namespace + " delete configmap/api-switchback lease/api-switchback"
+	if !strings.Contains(first, rest) {
+		t.Errorf("it does not say %q: %s", rest, first)
+	}
+	if second := fails("v2"); strings.Contains(second, rest) {
+		t.Errorf("beside another release it says %s", second)
+	}
+	for _, version := range []string{"v1", "v2"} {
+		l.deleteByHand(release.LabelDeployment + "=" + l.spec(version, "demo/missing").Name())
+	}
+	must(t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(t.Context(), "api-switchback", metav1.DeleteOptions{}))
+	must(t, l.cluster.Client().CoordinationV1().Leases(l.namespace).Delete(t.Context(), "api-switchback", metav1.DeleteOptions{}))
+	if left := l.objects(); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+}
+
+// deleteByHand is rollout.ByHand of the kinds that a plain release has.
+func (l *life) deleteByHand(selector string) {
+	l.t.Helper()
+	ctx, these := l.t.Context(), metav1.ListOptions{LabelSelector: selector}
+	services, err := l.cluster.Client().CoreV1().Services(l.namespace).List(ctx, these)
+	must(l.t, err)
+	for _, svc := range services.Items {
+		must(l.t, l.cluster.Client().CoreV1().Services(l.namespace).Delete(ctx, svc.Name, metav1.DeleteOptions{}))
+	}
+	must(l.t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, these))
+	must(l.t, l.cluster.Client().AppsV1().Deployments(l.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, these))
+}
+
 // TestCondemnedSaysWhenItGoes: with the main deployment, or by hand where there is
 // none.
 func TestCondemnedSaysWhenItGoes(t *testing.T) {

@@ -97,11 +97,12 @@ func notCleanedUp(unclean []error) []Notice {
 // goes: in the errors that tell of its pods, or where there is none, in a notice.
 func tellLeft(err error, claims []*claim) []Notice {
 	var on []string
-	pods := ""
-	var id release.ID
+	pods, rest := "", true
+	var t target
 	for _, cl := range claims {
 		if cl.left != "" {
-			on, pods, id = append(on, fmt.Sprintf("%q", cl.cluster.Name())), cl.left, cl.target.id
+			on, pods, t = append(on, fmt.Sprintf("%q", cl.cluster.Name())), cl.left, cl.target
+			rest = rest && cl.alone
 		}
 	}
 	if len(on) == 0 {
@@ -111,9 +112,14 @@ func tellLeft(err error, claims []*claim) []Notice {
 	if len(on) > 1 {
 		where = "clusters " + strings.Join(on, ", ")
 	}
-	text := fmt.Sprintf("on %s, the objects of %s are still there, %s. To remove them now:\n  kubectl --namespace %s delete %s\n"+
+	id, last := t.id, ""
+	if rest {
+		last = fmt.Sprintf("Nothing else of the application is there. To remove its history and its Lease, too:\n  kubectl --namespace %s delete configmap/%s lease/%[2]s\n",
+			id.Namespace, release.MainName(t.application()))
+	}
+	text := fmt.Sprintf("on %s, the objects of %s are still there, %s. To remove them now:\n  kubectl --namespace %s delete %s\n%s"+
 		"Otherwise an apply of the same version takes them up again, and the next promotion of the application, or the end of its main deployment, removes them.",
-		where, id, pods, id.Namespace, ByHand(id.Name))
+		where, id, pods, id.Namespace, ByHand(id.Name), last)
 	told := false
 	for _, start := range startErrors(err) {
 		start.Left, told = text, true
