@@ -14,7 +14,6 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -23,14 +22,11 @@ import (
 	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Object is any Kubernetes object of the typed API. It is an alias, identical
-// to the engine's, so that *Cluster satisfies the engine's interfaces.
-type Object = interface {
-	metav1.Object
-	runtime.Object
-}
+// Object is any Kubernetes object of the typed API.
+type Object = release.Object
 
 // resource is where a kind lives in the API.
 type resource struct {

@@ -6,17 +6,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Object is any Kubernetes object of the typed API (*appsv1.Deployment, …).
-type Object = interface {
-	metav1.Object
-	runtime.Object
-}
+// Object is any Kubernetes object of the typed API.
+type Object = release.Object
 
 // LogReader reads what containers write.
 type LogReader interface {

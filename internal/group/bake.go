@@ -43,7 +43,7 @@ func (r *run) bake(ctx context.Context, i int) {
 	})
 	switch {
 	case len(errs) == 0:
-	case interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), breached):
+	case rollout.Interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), breached):
 		r.retreat(ctx, i, errs)
 	default:
 		r.halt(errs)

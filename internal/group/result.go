@@ -93,7 +93,7 @@ func (r *run) failure(ctx context.Context) error {
 		return nil
 	}
 	e := &Error{Group: r.req.Name, Failed: maps.Clone(r.errs), Refused: r.refused}
-	if interrupted(ctx) {
+	if rollout.Interrupted(ctx) {
 		e.Err = context.Cause(ctx)
 		maps.DeleteFunc(e.Failed, func(_ string, err error) bool {
 			return errors.Is(err, context.Canceled)

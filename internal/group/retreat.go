@@ -38,7 +38,7 @@ func (r *run) note(errs map[string]error) {
 // scope is how much goes back. A new group has no state that could tell a part
 // of it, and whoever interrupts wants all of it back.
 func (r *run) scope(ctx context.Context) release.FailureScope {
-	if r.req.Owner == "" || interrupted(ctx) {
+	if r.req.Owner == "" || rollout.Interrupted(ctx) {
 		return release.ScopeGroup
 	}
 	return r.req.Scope
@@ -51,7 +51,7 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 		r.halt(failed) // what becomes of them is up to whoever has their Leases
 		return
 	}
-	if interrupted(ctx) && !r.cancelled && r.refused == nil {
+	if rollout.Interrupted(ctx) && !r.cancelled && r.refused == nil {
 		r.refused = release.CheckGroup(release.ActionCancel, r.req.Name, r.standing())
 		r.cancelled = r.refused == nil
 	}
@@ -129,4 +129,3 @@ func (e *followError) Error() string {
 }
 
 // interrupted tells the user's Ctrl-C from every other end.
-func interrupted(ctx context.Context) bool { return rollout.Interrupted(ctx) }

@@ -215,12 +215,12 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 			return
 		case o.Main.Checkpoint != nil:
 			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
-			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", orNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
+			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", release.OrNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
 			return
 		case stable && now != o.Main.Deployment:
 			// Not written down yet: a promotion does that, wherever the traffic is wanted.
 			m.Status = types.StringValue(string(release.MainFinalizing))
-			m.StatusReason = types.StringValue(fmt.Sprintf("somebody moved the address from %s to %s on cluster %q", orNothing(o.Main.Deployment), now, o.Cluster))
+			m.StatusReason = types.StringValue(fmt.Sprintf("somebody moved the address from %s to %s on cluster %q", release.OrNothing(o.Main.Deployment), now, o.Cluster))
 			return
 		case len(o.Leftover) > 0:
 			m.Status = types.StringValue(string(release.MainFinalizing))
@@ -228,13 +228,6 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 			return
 		}
 	}
-}
-
-func orNothing(name string) string {
-	if name == "" {
-		return "nothing"
-	}
-	return name
 }
 
 // driftOf is what others changed of the address on one cluster.

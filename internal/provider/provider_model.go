@@ -200,7 +200,7 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 		ProxyURL:              m.ProxyURL.ValueString(),
 		ExpectedUID:           m.ExpectedUID.ValueString(),
 	}
-	unknown = m.attributes(func(v attr.Value) bool { return !deeplyKnown(ctx, v) })
+	unknown = m.attributes(func(v attr.Value) bool { return !whollyKnown(ctx, v) })
 	if len(unknown) > 0 {
 		return unknown, config, diags
 	}
@@ -219,10 +219,4 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 		diags.Append(exec.Env.ElementsAs(ctx, &config.Exec.Env, false)...)
 	}
 	return nil, config, diags
-}
-
-// deeplyKnown says whether a value and everything in it is known.
-func deeplyKnown(ctx context.Context, v attr.Value) bool {
-	value, err := v.ToTerraformValue(ctx)
-	return err == nil && value.IsFullyKnown()
 }

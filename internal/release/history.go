@@ -199,7 +199,7 @@ func (e Entry) what() string {
 		if e.Group != "" {
 			with = fmt.Sprintf(" with the group %q", e.Group)
 		}
-		return fmt.Sprintf("%s from %s to %s%s", e.Operation, orNothing(e.From), orNothing(e.To), with)
+		return fmt.Sprintf("%s from %s to %s%s", e.Operation, OrNothing(e.From), OrNothing(e.To), with)
 	case OperationRemoveMain:
 		return fmt.Sprintf("removal of the main address, which led to %s,", e.From)
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:

@@ -68,3 +68,11 @@ func ApplicationOf(name string) (string, bool) {
 
 // MainName is the name of the ConfigMap and of the Lease of an application.
 func MainName(application string) string { return application + "-switchback" }
+
+// OrNothing is a name in a sentence, where there may be none.
+func OrNothing(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
+}

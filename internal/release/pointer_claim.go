@@ -72,12 +72,5 @@ func (e *GroupOwnedError) Error() string {
 	if e.Unfinished {
 		does = ", which has not finished moving it"
 	}
-	return fmt.Sprintf("the address of %s on cluster %q, which points at %s, belongs to the group %q%s", e.ID, e.Cluster, orNothing(e.Deployment), e.Group, does)
-}
-
-func orNothing(name string) string {
-	if name == "" {
-		return "nothing"
-	}
-	return name
+	return fmt.Sprintf("the address of %s on cluster %q, which points at %s, belongs to the group %q%s", e.ID, e.Cluster, OrNothing(e.Deployment), e.Group, does)
 }

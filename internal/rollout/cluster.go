@@ -14,11 +14,8 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Object is any Kubernetes object of the typed API (*appsv1.Deployment, …).
-type Object = interface {
-	metav1.Object
-	runtime.Object
-}
+// Object is any Kubernetes object of the typed API.
+type Object = release.Object
 
 // Reader reads live, never from a cache: every decision that could hurt is
 // taken on what it returns. A missing object is an error that

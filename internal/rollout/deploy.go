@@ -88,7 +88,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	}
 	if err != nil {
 		if lost := e.confirmAll(whole, claims); len(lost) > 0 {
-			if cancelledOn(ctx) != nil || interrupted(whole) {
+			if cancelledOn(ctx) != nil || Interrupted(whole) {
 				err = lost[0]
 			}
 			err = told(err, lost...)
@@ -96,7 +96,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 			return Deployed{Notices: append(undone, tellRolledBack(claims)...)}, err
 		}
 	}
-	if by := cancelledOn(ctx); err != nil && (by != nil || interrupted(whole)) {
+	if by := cancelledOn(ctx); err != nil && (by != nil || Interrupted(whole)) {
 		unclean := e.cancelAll(whole, claims, by)
 		if lost := Lost(whole, errors.Join(unclean...)); lost != nil {
 			return Deployed{Notices: tellRolledBack(claims)}, lost // a state that has it would be stale

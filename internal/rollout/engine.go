@@ -220,8 +220,6 @@ func Interrupted(ctx context.Context) bool {
 	return calledOff(ctx) && errors.Is(context.Cause(ctx), context.Canceled)
 }
 
-func interrupted(ctx context.Context) bool { return Interrupted(ctx) }
-
 // calledOff says that something other than a deadline has ended ctx.
 func calledOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
@@ -255,7 +253,7 @@ func since(t time.Time) time.Duration {
 // cleanup is a context for the little that may be done after ctx has ended.
 func (e *Engine) cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := e.timing.Settle
-	if interrupted(ctx) {
+	if Interrupted(ctx) {
 		limit = e.timing.Cleanup
 	}
 	return context.WithTimeout(context.WithoutCancel(ctx), limit)

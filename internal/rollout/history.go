@@ -44,7 +44,7 @@ func ended(ctx context.Context, entry release.Entry, began time.Time, err error)
 	switch {
 	case err == nil:
 		entry.Outcome = release.OutcomeSucceeded
-	case interrupted(ctx):
+	case Interrupted(ctx):
 		entry.Outcome, entry.Reason = release.OutcomeCancelled, "interrupted"
 	default:
 		entry.Outcome, entry.Reason = release.OutcomeFailed, reasonOf(err)

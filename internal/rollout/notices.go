@@ -181,7 +181,7 @@ func mainOutOfDate(c Cluster, id string, main release.Main) Notice {
 	return Notice{
 		Summary: "Main deployment from a backup taken back",
 		Detail: fmt.Sprintf("On cluster %q, the address of %s, which pointed at %s, was held by %s that was older than this state's own. When this state claimed the address, that older claim ended: so it is from a backup. "+
-			"The address is held by this resource again. A Terraform state that still has the older claim can neither move nor remove it.", c.Name(), id, orNone(main.Deployment), whose),
+			"The address is held by this resource again. A Terraform state that still has the older claim can neither move nor remove it.", c.Name(), id, release.OrNothing(main.Deployment), whose),
 	}
 }
 

@@ -104,7 +104,7 @@ func (p *Promotion) run(ctx context.Context) error {
 		return err
 	}
 	if err := p.AwaitReady(ctx); err != nil {
-		if p.Resumed() && !interrupted(ctx) {
+		if p.Resumed() && !Interrupted(ctx) {
 			return p.Back(ctx, err) // else one cluster would keep what another one cannot get
 		}
 		return err

@@ -370,8 +370,8 @@ func (p *Promotion) save(ctx context.Context, s *side, entries ...release.Entry)
 
 // switchTo moves the address and returns when the data plane has it.
 func (p *Promotion) switchTo(ctx context.Context, s *side) error {
-	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), orNone(s.from), p.req.To)
-	p.step(ctx, s, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", orNone(s.from), p.req.To))
+	p.req.say("%s: moving traffic from %s to %s", s.cluster.Name(), release.OrNothing(s.from), p.req.To)
+	p.step(ctx, s, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", release.OrNothing(s.from), p.req.To))
 	err := p.engine.ensure(ctx, s, p.req.To, p.req.Service.Namespace)
 	s.touched = s.touched || s.router.Applied() != nil || !p.refused(ctx, s, err)
 	if err != nil {
@@ -500,11 +500,4 @@ func (p *Promotion) removeRenamed(ctx context.Context, s *side) error {
 	old := p.req.Service
 	old.Name = s.renamed
 	return p.engine.router(s.cluster, old, false).Remove(ctx)
-}
-
-func orNone(name string) string {
-	if name == "" {
-		return "nothing"
-	}
-	return name
 }

@@ -102,7 +102,7 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	return errors.Join(err, cl.finish(clean, func(r *release.Record) {
-		if !interrupted(ctx) {
+		if !Interrupted(ctx) {
 			r.Status, r.Reason = release.StatusStopError, reasonOf(err)
 		}
 	}))

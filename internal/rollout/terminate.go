@@ -262,7 +262,7 @@ func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) error 
 	clean, cancel := e.cleanup(ctx)
 	defer cancel()
 	return cl.finish(clean, func(r *release.Record) {
-		if !interrupted(ctx) {
+		if !Interrupted(ctx) {
 			r.Status, r.Reason = release.StatusTerminateError, reasonOf(cause)
 		}
 	})

@@ -72,7 +72,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	if err != nil {
 		err = causeOf(ctx, err)
 		if lost := e.confirmAll(whole, s.standing(s.claims())); len(lost) > 0 {
-			if cancelledCause(err) || interrupted(whole) {
+			if cancelledCause(err) || Interrupted(whole) {
 				err = lost[0]
 			}
 			err = told(err, lost...)
@@ -162,7 +162,7 @@ func failedAs(ctx context.Context, t target, kept []*claim, cause error) (releas
 			return cl.rolledBackAs(), reasonOf(cause)
 		}
 	}
-	gaveUp := cancelledCause(cause) || interrupted(ctx)
+	gaveUp := cancelledCause(cause) || Interrupted(ctx)
 	if t.spec.DesiredState != release.DesiredStopped {
 		if gaveUp {
 			return release.StatusCancelled, reasonOf(cause)
@@ -189,7 +189,7 @@ func cancelledCause(err error) bool {
 func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error {
 	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
-	if errors.As(cause, &by) || interrupted(ctx) {
+	if errors.As(cause, &by) || Interrupted(ctx) {
 		return e.cancelAll(ctx, slices.Concat(kept, s.added), by)
 	}
 	return slices.Concat(e.abandonAll(ctx, s.added, cause), e.failKeptAll(ctx, kept, cause))
@@ -198,7 +198,7 @@ func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error
 // failKeptAll is what follows a failed change of what is in somebody's state.
 func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []error {
 	var by *release.CancelledError
-	if errors.As(cause, &by) || interrupted(ctx) {
+	if errors.As(cause, &by) || Interrupted(ctx) {
 		return e.cancelAll(ctx, kept, by)
 	}
 	clean, cancel := e.cleanup(ctx)

@@ -46,7 +46,7 @@ func (p *Promotion) refusal(s *side) error {
 		return &release.TakenBackError{Cluster: s.cluster.Name(), ID: p.id(), Breach: *s.main.Breach}
 	case s.returns:
 		return fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off. That has been ended now, and the next apply begins anew",
-			orNone(s.from), p.req.To, s.cluster.Name())
+			release.OrNothing(s.from), p.req.To, s.cluster.Name())
 	}
 	return nil
 }

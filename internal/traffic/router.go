@@ -4,7 +4,6 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -23,10 +22,7 @@ type Router interface {
 }
 
 // Object is any Kubernetes object of the typed API.
-type Object = interface {
-	metav1.Object
-	runtime.Object
-}
+type Object = release.Object
 
 // Cluster is what a router needs of a cluster: see internal/rollout for the
 // promises of each method.

@@ -9,13 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Object is any Kubernetes object of the typed API (*appsv1.Deployment, …).
-type Object interface {
-	metav1.Object
-	runtime.Object
-}
+// Object is any Kubernetes object of the typed API.
+type Object = release.Object
 
 // mergeKeys are the fields that tell the items of a list apart, by the list's
 // name: the +listMapKey marks of the kinds we apply, sorted as the API server
