@@ -7,28 +7,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // each does a step of several members at once, and returns who failed.
 func (r *run) each(ctx context.Context, names []string, step func(*rollout.Promotion, context.Context) error) map[string]error {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	errs := map[string]error{}
-	for _, name := range names {
-		wg.Go(func() {
-			if err := step(r.members[name], ctx); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs[name] = err
-			}
-		})
-	}
-	wg.Wait()
-	return errs
+	return fleet.Failed(names, func(name string) error { return step(r.members[name], ctx) })
 }
 
 func (r *run) note(errs map[string]error) {

@@ -54,15 +54,7 @@ func (p *Promotion) failures() map[string]error {
 // verdict is the error that ends the whole: what has failed so far, unless the
 // rollout goes on without it.
 func (p *Promotion) verdict() error {
-	failed := p.failures()
-	if p.req.Rollout.Tolerates(len(failed), len(p.req.Clusters)+len(p.req.Unready)) {
-		return nil
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		errs = append(errs, failed[name])
-	}
-	return errors.Join(errs...)
+	return fleet.Verdict(p.req.Rollout, p.failures(), len(p.req.Clusters)+len(p.req.Unready))
 }
 
 // on does a step on some clusters at once. A cluster on which it fails is left
@@ -83,19 +75,7 @@ func (p *Promotion) on(ctx context.Context, sides []*side, step func(*side) erro
 
 // batches are the clusters in the order in which traffic moves on them.
 func (p *Promotion) batches() [][]*side {
-	byName := map[string]*side{}
-	for _, s := range p.active() {
-		byName[s.cluster.Name()] = s
-	}
-	var batches [][]*side
-	for _, names := range p.req.Rollout.Batches(slices.Collect(maps.Keys(byName))) {
-		var batch []*side
-		for _, name := range names {
-			batch = append(batch, byName[name])
-		}
-		batches = append(batches, batch)
-	}
-	return batches
+	return fleet.Batches(p.req.Rollout, p.active(), func(s *side) string { return s.cluster.Name() })
 }
 
 // switchBatch moves the traffic on some clusters. Each step is done on all of

@@ -67,15 +67,11 @@ func (s *spread) standing(claims []*claim) []*claim {
 // verdict is the error that ends the whole: what has failed so far, unless the
 // rollout goes on without it.
 func (s *spread) verdict() error {
-	if s.rollout.Tolerates(len(s.failed), s.all) {
-		return nil
-	}
-	slices.SortFunc(s.failed, func(a, b failure) int { return cmp.Compare(a.cluster, b.cluster) })
-	var errs []error
+	failed := map[string]error{}
 	for _, f := range s.failed {
-		errs = append(errs, f.err)
+		failed[f.cluster] = f.err
 	}
-	return errors.Join(errs...)
+	return fleet.Verdict(s.rollout, failed, s.all)
 }
 
 // hold takes the release in hand on some clusters.
@@ -129,21 +125,7 @@ func (s *spread) reach(ctx context.Context, may takeBack) error {
 
 // batches are the claims as the rollout orders their clusters.
 func (s *spread) batches(claims []*claim) [][]*claim {
-	of := map[string]*claim{}
-	var names []string
-	for _, cl := range claims {
-		of[cl.cluster.Name()] = cl
-		names = append(names, cl.cluster.Name())
-	}
-	var batches [][]*claim
-	for _, batch := range s.rollout.Batches(names) {
-		var next []*claim
-		for _, name := range batch {
-			next = append(next, of[name])
-		}
-		batches = append(batches, next)
-	}
-	return batches
+	return fleet.Batches(s.rollout, claims, func(cl *claim) string { return cl.cluster.Name() })
 }
 
 func (s *spread) reachBatch(ctx context.Context, batch []*claim, may takeBack) error {
