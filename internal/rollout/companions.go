@@ -3,8 +3,6 @@ package rollout
 import (
 	"context"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -12,20 +10,38 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
-// newCompanion is an empty object of a companion's kind.
-func newCompanion(kind release.Companion) Object {
-	switch kind {
-	case release.CompanionAutoscaler:
-		return &autoscalingv2.HorizontalPodAutoscaler{}
-	case release.CompanionDisruptionBudget:
-		return &policyv1.PodDisruptionBudget{}
+// companionKind is what is done with a companion of one kind.
+type companionKind struct {
+	empty  func() Object
+	render func(release.Spec) Object
+	apply  func(context.Context, Cluster, target, takeBack) (Object, []release.FieldConflict, error)
+}
+
+// companions are all kinds. A new one is a line here, and a constant in
+// release.Companions.
+var companions = map[release.Companion]companionKind{
+	release.CompanionAutoscaler:       companionOf(release.CompanionAutoscaler, workload.Autoscaler),
+	release.CompanionDisruptionBudget: companionOf(release.CompanionDisruptionBudget, workload.DisruptionBudget),
+}
+
+func companionOf[T any, P interface {
+	*T
+	comparable
+	Object
+}](kind release.Companion, render func(release.Spec) P) companionKind {
+	return companionKind{
+		empty:  func() Object { return P(new(T)) },
+		render: func(spec release.Spec) Object { return render(spec) },
+		apply: func(ctx context.Context, c Cluster, t target, may takeBack) (Object, []release.FieldConflict, error) {
+			obj, taken, err := apply(ctx, c, t, string(kind), func(P) (P, error) { return render(t.spec), nil }, may)
+			return obj, taken, err
+		},
 	}
-	panic("no such companion: " + kind)
 }
 
 // liveCompanion reads one of a release's companions; nil where there is none.
 func (e *Engine) liveCompanion(ctx context.Context, c Cluster, id release.ID, application string, kind release.Companion) (Object, error) {
-	return look(ctx, c, id.Namespace, id.Name, application, newCompanion(kind), string(kind))
+	return look(ctx, c, id.Namespace, id.Name, application, companions[kind].empty(), string(kind))
 }
 
 // applyCompanions applies those that the release shall have, and adds them to
@@ -46,39 +62,12 @@ func (e *Engine) applyCompanions(ctx context.Context, cl *claim, may takeBack, b
 func (e *Engine) applyCompanion(ctx context.Context, cl *claim, kind release.Companion, may takeBack) (Object, []release.FieldConflict, error) {
 	c, t := cl.cluster, cl.target
 	if cl.fresh { // admit has just seen that there is none
-		obj := renderCompanion(t.spec, kind)
+		obj := companions[kind].render(t.spec)
 		if err := c.Apply(ctx, obj, false); !release.ReadAgain(err) && release.FieldConflicts(err) == nil {
 			return obj, nil, err
 		}
 	}
-	switch kind {
-	case release.CompanionAutoscaler:
-		render := func(*autoscalingv2.HorizontalPodAutoscaler) (*autoscalingv2.HorizontalPodAutoscaler, error) {
-			return workload.Autoscaler(t.spec), nil
-		}
-		return applied(apply(ctx, c, t, string(kind), render, may))
-	case release.CompanionDisruptionBudget:
-		render := func(*policyv1.PodDisruptionBudget) (*policyv1.PodDisruptionBudget, error) {
-			return workload.DisruptionBudget(t.spec), nil
-		}
-		return applied(apply(ctx, c, t, string(kind), render, may))
-	}
-	panic("no such companion: " + kind)
-}
-
-func renderCompanion(spec release.Spec, kind release.Companion) Object {
-	switch kind {
-	case release.CompanionAutoscaler:
-		return workload.Autoscaler(spec)
-	case release.CompanionDisruptionBudget:
-		return workload.DisruptionBudget(spec)
-	}
-	panic("no such companion: " + kind)
-}
-
-// applied forgets the type of what apply returns.
-func applied[T Object](obj T, taken []release.FieldConflict, err error) (Object, []release.FieldConflict, error) {
-	return obj, taken, err
+	return companions[kind].apply(ctx, c, t, may)
 }
 
 // removeUnwanted removes the companions that the release shall not have any

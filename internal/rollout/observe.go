@@ -87,7 +87,7 @@ func expected[T Object](ctx context.Context, view View, record *release.Record, 
 	if !record.Expects(kind) {
 		return none, nil
 	}
-	obj, err := view.Get(ctx, newCompanion(kind), name)
+	obj, err := view.Get(ctx, companions[kind].empty(), name)
 	if _, known := record.Baseline[string(kind)]; !known && apierrors.IsForbidden(err) {
 		return none, nil // see deleteCompanion
 	}
