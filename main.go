@@ -67,6 +67,8 @@ func timed(changes string) (rollout.Timing, error) {
 			t.Settle = d
 		case name == "cleanup":
 			t.Cleanup = d
+		case name == "patience":
+			t.Patience = d
 		default:
 			err = errors.New("there is no such time")
 		}

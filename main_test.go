@@ -18,7 +18,9 @@ func TestTiming(t *testing.T) {
 	hasty := users
 	hasty.Expiry, hasty.Settle, hasty.Cleanup = 2*time.Second, time.Hour, time.Minute
 	hasty.Beat, hasty.Poll = 533333333, 200*time.Millisecond // as many beats as before
-	for changes, want := range map[string]rollout.Timing{"": users, "expiry=2s cleanup=1m settle=1h": hasty} {
+	patient := users
+	patient.Patience = time.Minute
+	for changes, want := range map[string]rollout.Timing{"": users, "expiry=2s cleanup=1m settle=1h": hasty, "patience=1m": patient} {
 		if got, err := timed(changes); err != nil || got != want {
 			t.Errorf("%q: %+v, %v; want %+v", changes, got, err, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,10 +22,11 @@ type Diagnosed struct {
 	Unread  []Unread // what would have explained more
 }
 
-// On judges a subject on every cluster that has it, live. It writes nothing.
-func On[C Cluster](ctx context.Context, clusters []C, s Subject) ([]Diagnosed, error) {
+// On judges a subject on every cluster that has it, live. It writes nothing. Nodes
+// have so long to send the ends of logs: see TailPatience.
+func On[C Cluster](ctx context.Context, clusters []C, s Subject, patience time.Duration) ([]Diagnosed, error) {
 	on := sorted(clusters)
-	all, err := fleet.All(on, func(c Cluster) (*Diagnosed, error) { return diagnoseOn(ctx, c, s) })
+	all, err := fleet.All(on, func(c Cluster) (*Diagnosed, error) { return diagnoseOn(ctx, c, s, patience) })
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +46,7 @@ func On[C Cluster](ctx context.Context, clusters []C, s Subject) ([]Diagnosed, e
 }
 
 // diagnoseOn is nil where the cluster does not have the subject.
-func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
+func diagnoseOn(ctx context.Context, c Cluster, s Subject, patience time.Duration) (*Diagnosed, error) {
 	in, unread, err := Gather(ctx, c, s)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
@@ -64,7 +66,7 @@ func diagnoseOn(ctx context.Context, c Cluster, s Subject) (*Diagnosed, error) {
 	}
 	settings := settingsOf(ctx, c, in.Workload)
 	in.Limits = health.LimitsOf(settings)
-	verdict, more := WithLogs(ctx, c, s.Namespace, in, health.Compute(in), settings.Lines())
+	verdict, more := WithLogs(ctx, c, s.Namespace, in, health.Compute(in), settings.Lines(), patience)
 	return &Diagnosed{Cluster: c.Name(), Verdict: verdict, Unread: append(unread, more...)}, nil
 }
 

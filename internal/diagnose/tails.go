@@ -15,9 +15,9 @@ import (
 
 const (
 	mostTails = 3 // logs in one error
-	// tailPatience is how long a node may take to send them: one that is dead must
+	// TailPatience is how long a node may take to send them: one that is dead must
 	// not keep the error waiting.
-	tailPatience = 2 * time.Second
+	TailPatience = 2 * time.Second
 	// linesBefore are read beyond those that are shown: what began there, as a
 	// private key does, is known for what it is.
 	linesBefore = 60
@@ -30,11 +30,13 @@ const (
 const goneLog = "unable to retrieve container logs for "
 
 // WithLogs is a verdict on in with the ends of the logs that show more, of so many
-// lines; and what may not be read.
-func WithLogs(ctx context.Context, c LogReader, namespace string, in health.Input, verdict health.Verdict, lines int32) (health.Verdict, []Unread) {
+// lines; and what may not be read. Nodes have so long to send them: see TailPatience.
+func WithLogs(ctx context.Context, c LogReader, namespace string, in health.Input, verdict health.Verdict, lines int32, patience time.Duration) (health.Verdict, []Unread) {
 	if lines == 0 {
 		return verdict, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	tails, unread := readTails(ctx, c, namespace, verdict.Findings, lines)
 	if len(tails) == 0 {
 		return verdict, unread
@@ -65,8 +67,6 @@ func readTails(ctx context.Context, c LogReader, namespace string, findings []he
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tailPatience)
-	defer cancel()
 	errs := make([]error, len(refs))
 	read, _ := fleet.Each(len(refs), func(i int) (t tail, _ error) {
 		t, errs[i] = readTail(ctx, c, namespace, refs[i], lines)

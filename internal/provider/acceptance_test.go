@@ -73,6 +73,8 @@ var timing = rollout.Timing{
 	Grace:   time.Second,
 	Settle:  time.Minute,
 	Cleanup: 30 * time.Second,
+
+	Patience: 20 * time.Second, // a cluster that is silent uses it up
 }
 
 // hang is longer than anything takes, on however busy a machine.

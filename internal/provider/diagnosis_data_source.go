@@ -76,7 +76,7 @@ func (d *diagnosisDataSource) Read(ctx context.Context, req datasource.ReadReque
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	all, err := diagnose.On(ctx, targets, subject)
+	all, err := diagnose.On(ctx, targets, subject, d.engine.PatienceFor(diagnose.TailPatience))
 	if err != nil {
 		addError(&resp.Diagnostics, err)
 		return

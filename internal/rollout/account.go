@@ -60,11 +60,11 @@ func (a *account) partial() bool {
 }
 
 // explained adds to the findings the ends of the logs that show more.
-func (a *account) explained(ctx context.Context, c Cluster, namespace string, lines int32) {
+func (a *account) explained(ctx context.Context, c Cluster, namespace string, lines int32, patience time.Duration) {
 	if a.err != nil {
 		return
 	}
 	var unread []diagnose.Unread
-	a.verdict, unread = diagnose.WithLogs(ctx, c, namespace, a.in, a.verdict, lines)
+	a.verdict, unread = diagnose.WithLogs(ctx, c, namespace, a.in, a.verdict, lines, patience)
 	a.unread = append(a.unread, unread...)
 }

@@ -268,7 +268,7 @@ func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen s
 	defer cancel()
 	failure.Verdict = health.Compute(in)
 	found := p.engine.account(asked, s.cluster, target{id: p.id(), spec: release.Spec{Health: s.health}}, in.Workload)
-	found.explained(asked, s.cluster, p.id().Namespace, s.health.Lines())
+	found.explained(asked, s.cluster, p.id().Namespace, s.health.Lines(), p.engine.timing.patience(diagnose.TailPatience))
 	if found.err == nil && len(found.verdict.Findings) > 0 {
 		failure.Verdict = found.verdict
 	}

@@ -49,7 +49,7 @@ func TestDiagnose(t *testing.T) {
 	ours := diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name}
 	selected := diagnose.Subject{Namespace: a.namespace, Selector: release.LabelDeployment + "=" + a.id.Name}
 	for what, subject := range map[string]diagnose.Subject{"a deployment": ours, "a selector": selected} {
-		all, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), subject)
+		all, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "west", "east"), subject, testcluster.Hang)
 		if err != nil || len(all) != 2 || diagnosed(all[0]) != "east healthy 2/2" || diagnosed(all[1]) != "west healthy 2/2" || len(all[0].Unread) > 0 {
 			t.Errorf("%s that is well: %+v, %v", what, all, err)
 		}
@@ -58,7 +58,7 @@ func TestDiagnose(t *testing.T) {
 	want := "prod failed 0/2; CrashLoopBackOff repeated api 2/2"
 	for what, subject := range map[string]diagnose.Subject{"a deployment": ours, "a selector": selected} {
 		testcluster.Eventually(t, testcluster.Hang, what+" that crashes to be told of, with its log", func() error { // a node has two seconds to send that
-			all, err := diagnose.On(t.Context(), a.on, subject)
+			all, err := diagnose.On(t.Context(), a.on, subject, testcluster.Hang)
 			if err != nil || len(all) != 1 || diagnosed(all[0]) != want {
 				return fmt.Errorf("%+v, %w", all, err)
 			}
@@ -71,12 +71,12 @@ func TestDiagnose(t *testing.T) {
 	}
 	var absent *diagnose.AbsentError
 	for _, nothing := range []diagnose.Subject{{Namespace: a.namespace, Workload: "web"}, {Namespace: a.namespace, Selector: "app=web"}} {
-		if _, err := diagnose.On(t.Context(), a.on, nothing); !errors.As(err, &absent) {
+		if _, err := diagnose.On(t.Context(), a.on, nothing, testcluster.Hang); !errors.As(err, &absent) {
 			t.Errorf("%+v: %v", nothing, err)
 		}
 	}
 	a.proxy.Down(t)
-	if _, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), ours); err == nil {
+	if _, err := diagnose.On(t.Context(), a.named(t, a.proxy.KubeconfigPath, "prod"), ours, testcluster.Hang); err == nil {
 		t.Error("a cluster that is away was diagnosed")
 	}
 }
@@ -87,7 +87,7 @@ func TestDiagnoseGoesByTheSettings(t *testing.T) {
 	t.Parallel()
 	a := talkOf(t, func(spec *release.Spec) { spec.Health = release.Health{CrashLimit: 9, LogTail: new(int32(0))} })
 	a.crashes(t)
-	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name})
+	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name}, testcluster.Hang)
 	if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod progressing 0/2; CrashLoopBackOff patient api 2/2" || logsOf(all[0].Verdict) != "" {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -100,7 +100,7 @@ func TestDiagnoseAStranger(t *testing.T) {
 	l.cluster.Legacy(t, l.namespace, "web", "demo/web:v1")
 	p := l.process(t)
 	testcluster.Eventually(t, testcluster.Hang, "it to be healthy", func() error { // its controller may be behind its pods
-		all, err := diagnose.On(t.Context(), p.on, diagnose.Subject{Namespace: l.namespace, Workload: "web-legacy"})
+		all, err := diagnose.On(t.Context(), p.on, diagnose.Subject{Namespace: l.namespace, Workload: "web-legacy"}, testcluster.Hang)
 		if err != nil || len(all) != 1 || diagnosed(all[0]) != "prod healthy 1/1" {
 			return fmt.Errorf("%+v, %w", all, err)
 		}
@@ -124,7 +124,7 @@ func TestDiagnoseWithLess(t *testing.T) {
 	}
 	without := func(i int, s diagnose.Subject) ([]diagnose.Diagnosed, error) {
 		kubeconfig := a.cluster.RestrictedKubeconfig(t, a.namespace, slices.Delete(slices.Clone(rules), i, i+1))
-		return diagnose.On(t.Context(), a.named(t, kubeconfig, "prod"), s)
+		return diagnose.On(t.Context(), a.named(t, kubeconfig, "prod"), s, testcluster.Hang)
 	}
 	for i, want := range map[int]string{
 		1: "prod progressing 0/2", 2: "prod failed 0/2; CrashLoopBackOff", 3: "prod failed 0/2; CrashLoopBackOff", 4: "prod failed 0/2; CrashLoopBackOff",
@@ -168,7 +168,7 @@ func TestDiagnoseWhereTheKubeletIsSilent(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name})
+	all, err := diagnose.On(t.Context(), a.on, diagnose.Subject{Namespace: a.namespace, Workload: a.id.Name}, diagnose.TailPatience)
 	if err != nil || diagnosed(all[0]) != "prod failed 0/2; CrashLoopBackOff repeated api 2/2" || logsOf(all[0].Verdict) != "" {
 		t.Errorf("%+v, %v", all, err)
 	}

@@ -30,6 +30,9 @@ type Timing struct {
 	Patience time.Duration
 }
 
+// PatienceFor is how long may be spent on something that says it may take usual.
+func (e *Engine) PatienceFor(usual time.Duration) time.Duration { return e.timing.patience(usual) }
+
 // patience is how long may be spent on something that says it may take usual.
 func (t Timing) patience(usual time.Duration) time.Duration { return max(usual, t.Patience) }
 

@@ -167,7 +167,7 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 	}
 	main := make(chan flow, 1)
 	go func() { main <- e.trafficNow(asked, c, t) }()
-	found.explained(asked, c, t.id.Namespace, t.spec.Health.Lines())
+	found.explained(asked, c, t.id.Namespace, t.spec.Health.Lines(), e.timing.patience(diagnose.TailPatience))
 	if found.err == nil && len(found.verdict.Findings) > 0 && found.verdict.State != health.Healthy { // one that has got over it shows no cause any more
 		failure.Verdict = found.verdict
 	}

@@ -136,6 +136,9 @@ func TestADeadNodeDelaysNoError(t *testing.T) {
 		return "", context.Cause(ctx)
 	}}
 	p.on = []rollout.Cluster{node}
+	timing := faultyTiming()
+	timing.Patience = 0 // as users have it
+	p.engine = rollout.New(timing)
 	ended := p.start(t.Context(), spec)
 	l.podsOf(spec, 3)
 	err := <-ended
