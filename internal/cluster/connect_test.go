@@ -139,6 +139,8 @@ func TestConfig(t *testing.T) {
 		"wrong key":            {config: Config{Host: host, ClientCertificate: fresh, ClientKey: otherKey}, attribute: "client_certificate", says: "does not match"},
 		"no key":               {config: Config{Host: host, ClientCertificate: fresh}, attribute: "client_certificate", says: "client_key"},
 		"no certificate":       {config: Config{Host: host, ClientKey: freshKey}, attribute: "client_key", says: "client_certificate"},
+		"no password":          {config: Config{Host: host, Username: "jane"}, attribute: "username", says: "password"},
+		"no user":              {config: Config{Host: host, Password: "x"}, attribute: "password", says: "username"},
 		"expired":              {config: Config{Host: host, ClientCertificate: stale, ClientKey: staleKey}, attribute: "client_certificate", says: `"jane" for ` + host + " expired at"},
 		"token and exec":       {config: Config{Host: host, Token: "t", Exec: plugin("sh", v1)}, attribute: "token", says: "exec"},
 		"no plugin":            {config: Config{Host: host, Exec: plugin("no-such-plugin", v1)}, attribute: "exec.command", says: "no-such-plugin"},

@@ -300,6 +300,9 @@ func (cfg *Config) check() error {
 	if cfg.Token != "" && cfg.Username != "" {
 		return cfg.fault("username", "Conflicting attributes", "Set either token or username and password: both go into the same header.")
 	}
+	if cfg.Username != "" && cfg.Password == "" {
+		return cfg.fault("username", "Incomplete credential", "username and password belong together: set both.")
+	}
 	return cfg.checkSent()
 }
 

@@ -204,8 +204,16 @@ var explanations = []explanation{
 	rule("Operation was interrupted", func(error) string {
 		return "What was done so far is written down in the cluster; the next apply goes on from there."
 	}, path.Empty()).only(context.Canceled),
-	rule("Object belongs to somebody else", always[*release.ForeignError](
-		"Nothing was changed. Rename or remove that object, or choose another application name."), path.Root("application")),
+	rule("Object belongs to somebody else", func(e *release.ForeignError) string {
+		switch {
+		case e.IsAddress() && e.Application != "":
+			return "It was left as it is. Give the address another name, by `traffic.service.name`."
+		case e.IsAddress():
+			return "It was left as it is. Where it is the application's address today, keep it: with `traffic.service.adopt = true` it becomes that of the main deployment, and loses no request. " +
+				"The guide \"Moving an existing Deployment in without downtime\" shows how. Otherwise give the address another name, by `traffic.service.name`."
+		}
+		return "It was left as it is. Choose another application name; or rename that object, where nobody needs its name."
+	}, path.Root("application")),
 	rule("DNSEndpoint is not a kind of this cluster", always[*release.MissingKindError](missingKind), dnsPath.AtName("endpoints")),
 	rule("DNS name cannot have these addresses", always[*release.DNSConflictError](
 		"Name in `targets` where the name shall lead on each cluster."), dnsPath.AtName("targets")),
@@ -333,6 +341,9 @@ func sentence(text string) string {
 		return text
 	}
 	text = strings.ToUpper(text[:1]) + text[1:]
+	if last := text[strings.LastIndexByte(text, '\n')+1:]; strings.HasPrefix(last, "  ") {
+		return text // a command, or a rule: it is to be copied
+	}
 	if strings.ContainsAny(text[len(text)-1:], ".!?\n") {
 		return text
 	}

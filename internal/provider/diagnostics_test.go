@@ -172,6 +172,22 @@ func TestACreateHasNothingToForget(t *testing.T) {
 	}
 }
 
+// TestSentence: it ends with a full stop, but for what is to be copied.
+func TestSentence(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"it is away":                           "It is away.",
+		"It is away. Try again!":               "It is away. Try again!",
+		"delete it:\n  kubectl delete pod api": "Delete it:\n  kubectl delete pod api",
+		"a rule:\n  - {verbs: [get]}":          "A rule:\n  - {verbs: [get]}",
+		"":                                     "",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestErrorsAreToldAsSentences: no diagnostic is made of what an error says as it
 // is.
 func TestErrorsAreToldAsSentences(t *testing.T) {

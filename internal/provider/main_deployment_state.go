@@ -215,7 +215,7 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 			return
 		case o.Main.Checkpoint != nil:
 			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
-			m.StatusReason = types.StringValue(fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", release.OrNothing(o.Main.Checkpoint.From), o.Main.Checkpoint.To, o.Cluster))
+			m.StatusReason = types.StringValue(unfinished(o))
 			return
 		case stable && now != o.Main.Deployment:
 			// Not written down yet: a promotion does that, wherever the traffic is wanted.
@@ -228,6 +228,15 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 			return
 		}
 	}
+}
+
+// unfinished says which promotion has not come to its end on a cluster.
+func unfinished(o rollout.ObservedMain) string {
+	from, to := o.Main.Checkpoint.From, o.Main.Checkpoint.To
+	if from == to {
+		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
+	}
+	return fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", release.OrNothing(from), to, o.Cluster)
 }
 
 // driftOf is what others changed of the address on one cluster.

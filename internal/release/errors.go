@@ -10,14 +10,25 @@ import (
 type ForeignError struct {
 	Cluster, Kind, Namespace, Name string
 	Manager                        string // who says to manage it; empty where unknown
+	Application                    string // of Switchback's, which it belongs to; empty: none
 }
 
 func (e *ForeignError) Error() string {
 	whose := "it does not carry Switchback's labels"
-	if e.Manager != "" {
+	switch {
+	case e.Application != "":
+		whose = fmt.Sprintf("it belongs to the application %s/%s", e.Namespace, e.Application)
+	case e.Manager != "":
 		whose = "it is managed by " + e.Manager
 	}
 	return fmt.Sprintf("%s %s/%s on cluster %q is not ours: %s", e.Kind, e.Namespace, e.Name, e.Cluster, whose)
+}
+
+// IsAddress says that it is a Service which no release has for itself: what users
+// call the application's address.
+func (e *ForeignError) IsAddress() bool {
+	_, own := ApplicationOf(e.Name)
+	return e.Kind == "Service" && !own
 }
 
 // ClaimError says why a release could not be claimed.

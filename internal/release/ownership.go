@@ -16,10 +16,14 @@ func Foreign(cluster, kind string, obj metav1.Object, application string) error 
 	if labels[LabelManagedBy] == ManagedBy && labels[LabelApplication] == application {
 		return nil
 	}
-	return &ForeignError{
+	foreign := &ForeignError{
 		Cluster: cluster, Kind: kind, Namespace: obj.GetNamespace(), Name: obj.GetName(),
 		Manager: managerOf(obj),
 	}
+	if labels[LabelManagedBy] == ManagedBy {
+		foreign.Application = labels[LabelApplication]
+	}
+	return foreign
 }
 
 // IsForeign says that an error is a *ForeignError.

@@ -126,7 +126,11 @@ type unwatchedError struct {
 }
 
 func (e *unwatchedError) Error() string {
-	return fmt.Sprintf("the bake of %s on cluster %q did not come to its end: %v", e.to, e.cluster, e.err)
+	why := e.err.Error()
+	if errors.Is(e.err, context.Canceled) {
+		why = "it was interrupted"
+	}
+	return fmt.Sprintf("the bake of %s on cluster %q did not come to its end: %s", e.to, e.cluster, why)
 }
 
 func (e *unwatchedError) Unwrap() error { return e.err }

@@ -359,10 +359,34 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 	t.Run("the next fails", func(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)
-		if _, err := l.process(t).promoteBaking(t.Context(), "v3", baking{d: longBake, seen: func() { l.allReady("v3", corev1.ConditionFalse) }}); err == nil {
+		done, err := l.process(t).promoteBaking(t.Context(), "v3", baking{d: longBake, seen: func() { l.allReady("v3", corev1.ConditionFalse) }})
+		if err == nil {
 			t.Fatal("the bake passed")
 		}
 		l.wantMain("v2", "v1")
+		if len(done.Notices) > 0 {
+			t.Errorf("it has taken nobody's place, and tells %+v", done.Notices)
+		}
+	})
+	t.Run("nothing is kept", func(t *testing.T) {
+		t.Parallel()
+		l := cutOff(t)
+		done, err := l.process(t).promoteKeeping(t.Context(), "v3", release.Keep{})
+		must(t, err)
+		if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "The one before it was "+l.name("v1")) || strings.Contains(done.Notices[0].Detail, "is kept") {
+			t.Errorf("it tells %+v", done.Notices)
+		}
+	})
+	t.Run("what was before is asked for again", func(t *testing.T) {
+		t.Parallel()
+		l := cutOff(t)
+		p := l.process(t)
+		done, err := p.engine.Deploy(t.Context(), p.on, l.desired("v1", nil)) // a create, as where the former object is deposed
+		must(t, err)
+		wantNotice(t, done.Notices, rollout.GoesOnSummary, l.name("v1"))
+		if on := p.engine.GoesOn(t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name("v1")}, "api"); len(on) != 1 {
+			t.Errorf("at plan it goes on on %v", on)
+		}
 	})
 	t.Run("the next is cut off, too", func(t *testing.T) {
 		t.Parallel()

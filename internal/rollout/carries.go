@@ -42,6 +42,9 @@ func (e *Engine) carries(ctx context.Context, c Cluster, application string, d *
 	}
 	if main != nil && main.Names(d.Name) {
 		r := keepAll("it is the main deployment of " + d.Namespace + "/" + application)
+		if main.Owner == "" && main.Group == "" {
+			r = keepAll("the address of " + d.Namespace + "/" + application + " still leads to it")
+		}
 		r.pointed = true
 		return r, nil
 	}

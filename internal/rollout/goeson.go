@@ -11,8 +11,8 @@ import (
 )
 
 // GoesOn are the clusters, by name, on which a release has the traffic because the
-// last promotion of its application went back to it, and is held by a state: what is
-// deposed there is that very release. It reads the shared watch caches, for telling:
+// last promotion of its application went back to it, or did not come to replace it,
+// and is held by a state: what is deposed there is that very release. It reads the shared watch caches, for telling:
 // where it cannot be told, nothing is.
 func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, application string) []string {
 	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (string, error) {
@@ -35,23 +35,71 @@ func owned(ctx context.Context, c Cluster, id release.ID) bool {
 }
 
 func cameBackOn(ctx context.Context, c Cluster, id release.ID, application string) bool {
-	cm, err := cached(ctx, c.View(id.Namespace), &corev1.ConfigMap{}, release.MainName(application))
-	return err == nil && cm != nil && cameBack(cm.Data, id.Name)
+	ours, err := c.View(id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application})
+	if err != nil {
+		return false
+	}
+	all := make([]*corev1.ConfigMap, len(ours))
+	for i, obj := range ours {
+		all[i] = obj.(*corev1.ConfigMap)
+	}
+	return cameBack(all, id.Name)
 }
 
 // wentBackTo says that the release has the traffic because the last promotion of
-// its application went back to it.
+// its application went back to it, or did not come to replace it.
 func (e *Engine) wentBackTo(ctx context.Context, c Cluster, t target) bool {
-	_, live, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
-	return err == nil && live != nil && cameBack(live.Data, t.id.Name)
-}
-
-// cameBack is wentBackTo of an application's ConfigMap.
-func cameBack(data map[string]string, name string) bool {
-	main, err := mainIn(data)
-	if err != nil || main == nil || main.Deployment != name {
+	list := &corev1.ConfigMapList{}
+	if err := c.List(ctx, t.id.Namespace, release.ManagedSelector+","+release.LabelApplication+"="+t.application(), list); err != nil {
 		return false
 	}
+	all := make([]*corev1.ConfigMap, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return cameBack(all, t.id.Name)
+}
+
+// cameBack is wentBackTo of an application's ConfigMaps.
+func cameBack(all []*corev1.ConfigMap, name string) bool {
+	var pointer, own *corev1.ConfigMap
+	for _, cm := range all {
+		switch {
+		case cm.Name == name:
+			own = cm
+		case cm.Labels[release.LabelRole] == release.RolePointer:
+			pointer = cm
+		}
+	}
+	if pointer == nil || own == nil {
+		return false
+	}
+	main, err := mainIn(pointer.Data)
+	if err != nil || main == nil {
+		return false
+	}
+	if cp := main.Checkpoint; cp != nil && cp.Before != nil && cp.From == name {
+		return true // one that was cut off can still go back to it
+	}
+	if main.Deployment != name {
+		return false
+	}
+	return slices.ContainsFunc(all, func(cm *corev1.ConfigMap) bool { return attempted(cm, own, main) }) || wentBack(pointer.Data, name)
+}
+
+// attempted says that a release was made after another one, which is main, and never
+// became that.
+func attempted(cm, after *corev1.ConfigMap, main *release.Main) bool {
+	if cm.Labels[release.LabelRole] != release.RoleRecord || cm.Name == after.Name || slices.Contains(main.Previous, cm.Name) || !cm.CreationTimestamp.After(after.CreationTimestamp.Time) {
+		return false
+	}
+	record, err := recordIn(cm.Data)
+	return err == nil && record.Custody != release.CustodyRetained
+}
+
+// wentBack says that the last promotion in a history was to the release as a way
+// back, or away from it and failed.
+func wentBack(data map[string]string, name string) bool {
 	history, err := historyOf(data)
 	if err != nil {
 		return false

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,10 +38,10 @@ func GoesOnDetail(cluster string, id release.ID) string {
 }
 
 func hasItBack(cluster string, id release.ID) string {
-	return fmt.Sprintf("%s on cluster %q has the traffic since the last promotion went back to it.", id, cluster)
+	return fmt.Sprintf("%s on cluster %q is what the last promotion went back to, or did not come to replace.", id, cluster)
 }
 
-const forgetsOnly = "Where the plan destroys a deposed object of it, that only forgets what the promotion has left in the state."
+const forgetsOnly = "Where the plan destroys a deposed object of it, that only forgets what a replacement that did not succeed has left in the state."
 
 func tookFieldsOver(c Cluster, id release.ID, conflicts []release.FieldConflict) Notice {
 	fields := ""
@@ -86,8 +87,8 @@ func condemned(c Cluster, id release.ID, main *release.Main, why reach) Notice {
 	}
 	until := "It keeps running until it is asked for again, which takes it up as it is, or until the main deployment has moved to another one or is destroyed, and is removed then if nothing else leads to it."
 	switch {
-	case why.pointed:
-	case main == nil || main.Deployment == "":
+	case why.pointed && main != nil && (main.Owner != "" || main.Group != ""):
+	case main == nil || main.Deployment == "" || why.pointed:
 		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n%s", id.Namespace, ByHand(id.Name), instead)
 	default:
 		until = "When that is so no longer, the next promotion, or the destroy of the main deployment, removes it. " + instead
@@ -206,6 +207,16 @@ func notCollected(c Cluster, id release.ID, main release.Main, why string) Notic
 	}
 }
 
+// recalled tells that it is not known any more which deployments were main.
+func recalled(c Cluster, namespace, application string, kept []string) Notice {
+	return Notice{
+		Summary: "What was remembered of a main deployment is gone",
+		Detail: fmt.Sprintf("The address of %s/%s on cluster %q is there, but not the ConfigMap %s, which said what was main before. "+
+			"All that is retained is taken for that, and kept beyond keep_previous.count until the next promotion, the newest first: %s. The history begins anew.",
+			namespace, application, c.Name(), release.MainName(application), strings.Join(kept, ", ")),
+	}
+}
+
 // recordUnread tells of a release on which nobody can decide.
 func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
 	_, err := recordIn(cm.Data)
@@ -218,12 +229,14 @@ func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
 }
 
 // notBaked tells that a release was not kept for going back.
-func notBaked(c Cluster, id release.ID, before, now string) Notice {
+func notBaked(c Cluster, id release.ID, before string, main release.Main) Notice {
 	stays := "There was no main deployment before it."
-	switch before {
-	case "":
-	case now:
+	switch {
+	case before == "":
+	case before == main.Deployment:
 		stays = fmt.Sprintf("Traffic is back on %s, as it was.", before)
+	case !slices.Contains(main.Kept(c.Now()), before):
+		stays = fmt.Sprintf("The one before it was %s.", before)
 	default:
 		stays = fmt.Sprintf("The one before it, %s, is kept for going back in its place.", before)
 	}
@@ -246,7 +259,7 @@ func notHandedBack(c Cluster, svc *corev1.Service, application, why string, mixe
 			"So %s keeps running. Switchback manages nothing of the Service any more.\n\n"+
 			"Either %s. "+
 			"Or set the Service's spec.selector yourself, and when it serves, remove what is left:\n"+
-			"  kubectl -n %s delete deployment,service,configmap,lease -l %s=%s",
+			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s=%s",
 			svc.Namespace, svc.Name, c.Name(), left, why, left, way, svc.Namespace, release.LabelApplication, application),
 	}
 }

@@ -147,7 +147,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 		return nil, err
 	}
 	if main == nil {
-		main = &release.Main{Schema: release.MainSchema}
+		if main, err = p.recall(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	s.live, s.seen, s.before, s.main, s.split = live, *main, *main, *main, split
 	s.found = s.router.Found()
@@ -180,6 +182,33 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*side, error) {
 	p.goOn(s)
 	p.begin(ctx, s)
 	return s, p.mayTouch(s)
+}
+
+// recall is what is known of an address of which nothing is remembered. Where it is
+// there all the same, its ConfigMap was lost: whatever is retained was main once, and
+// is kept until the next promotion, the newest first.
+func (p *Promotion) recall(ctx context.Context, s *side) (*release.Main, error) {
+	main := &release.Main{Schema: release.MainSchema}
+	if s.router.Found() == nil {
+		return main, nil
+	}
+	found, err := p.engine.records(ctx, s.cluster, p.req.Service.Namespace, p.req.Service.Application)
+	if err != nil {
+		return nil, err
+	}
+	for name, record := range found.read {
+		if name != p.req.To && (record.Custody == release.CustodyRetained || record.Custody == release.CustodyCondemned) {
+			s.spared = append(s.spared, name)
+		}
+	}
+	slices.SortFunc(s.spared, func(a, b string) int {
+		return cmp.Or(found.live[b].CreationTimestamp.Compare(found.live[a].CreationTimestamp.Time), cmp.Compare(a, b))
+	})
+	if len(s.spared) > 0 {
+		main.Previous = slices.Clone(s.spared)
+		p.tell(recalled(s.cluster, p.req.Service.Namespace, p.req.Service.Application, s.spared))
+	}
+	return main, nil
 }
 
 // isRelease says that a name which a selector has is one of the application's
@@ -434,9 +463,6 @@ func (p *Promotion) commit(ctx context.Context, s *side) error {
 			}
 		}
 	}
-	if s.unbaked != "" {
-		p.tell(notBaked(s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: s.unbaked}, s.before.Deployment, p.req.To))
-	}
 	s.main = s.main.Noted(s.cluster.Now())
 	if breach := s.main.Breach; s.moves || breach != nil && breach.To == p.req.To {
 		s.main.Breach = breach.Passed(p.req.To)
@@ -483,6 +509,9 @@ func (p *Promotion) finalize(ctx context.Context, s *side) error {
 	s.main.Checkpoint = nil
 	if err := p.save(ctx, s, collected.entries...); err != nil {
 		return err
+	}
+	if s.unbaked != "" {
+		p.tell(notBaked(s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: s.unbaked}, s.before.Deployment, s.main))
 	}
 	p.step(ctx, s, release.EventFinalized, "the move to "+p.req.To+" has come to its end")
 	s.story.end(ctx)

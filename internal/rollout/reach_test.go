@@ -332,6 +332,50 @@ func TestPodsThatAreNotReadyCarryNothing(t *testing.T) {
 	}
 }
 
+// TestALostPointerRemovesNoFormerMain: whatever is retained was main once. It is told,
+// and kept until the next promotion.
+func TestALostPointerRemovesNoFormerMain(t *testing.T) {
+	t.Parallel()
+	for name, to := range map[string]string{"applied again": "v3", "and a bump": "v4"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := application(t)
+			p := l.process(t)
+			two := release.Keep{Count: 2}
+			for _, v := range []string{"v2", "v3"} {
+				if v == "v3" {
+					must(t, p.create(t.Context(), l.desired("v3", nil)))
+				}
+				_, err := p.promoteKeeping(t.Context(), v, two)
+				must(t, err)
+			}
+			must(t, p.terminate(t.Context(), "v1"), p.terminate(t.Context(), "v2"))
+			must(t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(t.Context(), "api-switchback", metav1.DeleteOptions{}))
+
+			p = l.process(t)
+			want := []string{"v1", "v2", "v3"}
+			if to == "v4" {
+				must(t, p.create(t.Context(), l.desired("v4", nil)))
+				want = append(want, "v4")
+			}
+			done, err := p.promoteKeeping(t.Context(), to, release.Keep{Count: 1})
+			must(t, err)
+			wantNotice(t, done.Notices, "What was remembered of a main deployment is gone", "api-switchback", l.name("v2"), l.name("v1"))
+			if to == "v4" {
+				must(t, p.terminate(t.Context(), "v3"))
+			}
+			if left := l.deployments(); !slices.Equal(left, want) {
+				t.Errorf("there are %v", left)
+			}
+			done, err = p.promoteKeeping(t.Context(), to, release.Keep{Count: 1})
+			must(t, err)
+			if len(done.Notices) > 0 {
+				t.Errorf("once more, it tells %+v", done.Notices)
+			}
+		})
+	}
+}
+
 // TestARecordThatCannotBeReadIsTold: nobody can tell whether its release is needed.
 // It stays, whoever collects says so, and what is said heals it.
 func TestARecordThatCannotBeReadIsTold(t *testing.T) {
