@@ -52,7 +52,7 @@ func planClusters(configured configuredClusters, config, prior types.Set) (types
 func unknownCluster(at path.Path, name string, configured []string) diag.Diagnostic {
 	return diag.NewAttributeErrorDiagnostic(at, "Unknown cluster",
 		fmt.Sprintf("The provider's configuration has no cluster %q. It has: %s. "+
-			"A resource that is still on it needs its connection under that name until it has left; "+
+			"Where that is a slip, correct it. A resource that is still on a cluster of that name needs its connection until it has left; "+
 			"else forget the resource with terraform state rm, and import it again.", name, quoted(configured)))
 }
 

@@ -161,8 +161,12 @@ var explanations = []explanation{
 		}
 		return e.Summary(), "", path.Empty(), true
 	},
-	rule("Deployment did not pass its bake", always[*rollout.BakeError](
-		"The same deployment is not made main again unasked. Apply another one, such as the former version; or, where the cause is elsewhere and is gone, change `retry_token`."), path.Root("deployment_id")),
+	rule("Deployment did not pass its bake", func(e *rollout.BakeError) string {
+		if e.Stays() {
+			return "It is main all the same, and the next apply bakes it again. Apply another one, or mend what ended the bake."
+		}
+		return "The same deployment is not made main again unasked. Apply another one, such as the former version; or, where the cause is elsewhere and is gone, change `retry_token`."
+	}, path.Root("deployment_id")),
 	rule("Nothing to go back to", always[*release.NoWayBackError](
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
 	rule("Deployment was taken back before", always[*release.TakenBackError](

@@ -16,9 +16,10 @@ type Breach struct {
 }
 
 // Refuses says that a promotion would only do again what has failed: it is of
-// the same release, and nobody has said to try once more.
+// the same release, and nobody has said to try once more. No token says nothing:
+// who tried with one, and lets go of it, does not try again.
 func (b *Breach) Refuses(to, retryToken string) bool {
-	return b != nil && b.To == to && b.RetryToken == retryToken
+	return b != nil && b.To == to && (retryToken == "" || b.RetryToken == retryToken)
 }
 
 // Passed is what is left to remember once another promotion has succeeded:

@@ -22,7 +22,7 @@ func TestForeign(t *testing.T) {
 		want    string // in the error; empty: ours
 	}{
 		{"ours", ours, nil, ""},
-		{"of another application", map[string]string{release.LabelManagedBy: release.ManagedBy, release.LabelApplication: "web"}, nil, "does not carry"},
+		{"of another application", map[string]string{release.LabelManagedBy: release.ManagedBy, release.LabelApplication: "web"}, nil, "it belongs to the application shop/web"},
 		{"of Helm", map[string]string{release.LabelManagedBy: "Helm"}, nil, "managed by Helm"},
 		{"without labels", nil, []metav1.ManagedFieldsEntry{{Manager: "kubectl"}, {Manager: "kcm", Subresource: "status"}}, "managed by kubectl"},
 	} {

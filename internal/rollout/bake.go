@@ -31,6 +31,13 @@ type BakeError struct {
 	Traffic string            // what became of it; empty before that
 }
 
+// trafficStays is what became of the traffic where nothing could take it back.
+const trafficStays = "it stays, because there is nothing to go back to"
+
+// Stays says that the release has the traffic all the same: the next promotion bakes
+// it again.
+func (e *BakeError) Stays() bool { return e.Traffic == trafficStays }
+
 // Summary is one line.
 func (e *BakeError) Summary() string {
 	return fmt.Sprintf("the bake failed on cluster %q: %s", e.Cluster, e.Seen)

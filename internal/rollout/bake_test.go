@@ -234,7 +234,7 @@ func TestBakeFails(t *testing.T) {
 			told := len(l.history())
 			done, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: longBake, token: "once", seen: func() { tt.fail(l) }})
 			var bake *rollout.BakeError
-			if !errors.As(err, &bake) || bake.ID.Name != l.name("v2") || bake.Version != "v2" || done.Moved || done.Status != release.MainRolledBack {
+			if !errors.As(err, &bake) || bake.Stays() || bake.ID.Name != l.name("v2") || bake.Version != "v2" || done.Moved || done.Status != release.MainRolledBack {
 				t.Fatalf("%+v: %v", done, err)
 			}
 			for _, text := range append(tt.tell, `cluster "prod"`, "Traffic: back where it was.") {
@@ -443,7 +443,7 @@ func TestNothingToGoBackTo(t *testing.T) {
 			}})
 			var bake *rollout.BakeError
 			var stays *release.NoWayBackError
-			if !errors.As(err, &bake) || !errors.As(err, &stays) || !strings.Contains(stays.Reason, tt.why) || !done.Moved || done.Status != release.MainFailed {
+			if !errors.As(err, &bake) || !bake.Stays() || !errors.As(err, &stays) || !strings.Contains(stays.Reason, tt.why) || !done.Moved || done.Status != release.MainFailed {
 				t.Fatalf("%+v: %v", done, err)
 			}
 			o := p.engine.ObserveMain(t.Context(), p.on, l.namespace, "api", "api")[0]

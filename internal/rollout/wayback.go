@@ -125,7 +125,7 @@ func (p *Promotion) stay(ctx context.Context, sides []*side, cause, why error) e
 
 // stayOn writes down, on one cluster, why the traffic should not be there.
 func (p *Promotion) stayOn(ctx context.Context, s *side, cause, why error) error {
-	sayTraffic(cause, "it stays, because there is nothing to go back to")
+	sayTraffic(cause, trafficStays)
 	entry := p.backEntry(ctx, s, reasonOf(cause)+"; "+reasonOf(why))
 	entry.Outcome = release.OutcomeFailed
 	p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
