@@ -183,9 +183,10 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				Validators: []validator.String{oneOf(release.PodSecurities())},
 			},
 
-			"id":           computedString("`<namespace>/<name>`: what `switchback_main_deployment.deployment_id` takes, and the import id. Known at plan when the content is."),
-			"name":         computedString("`<application>-<8 characters of content_hash>`: the name of all its objects. Known at plan when the content is."),
-			"owner":        computedString("Token of the claim by which this state holds the deployment. Whoever claims the deployment later makes it stale: then this state can no longer change or remove it."),
+			"id":   computedString("`<namespace>/<name>`: what `switchback_main_deployment.deployment_id` takes, and the import id. Known at plan when the content is."),
+			"name": computedString("`<application>-<8 characters of content_hash>`: the name of all its objects. Known at plan when the content is."),
+			"owner": computedString("Token of the claim by which this state holds the deployment. Whoever claims the deployment later makes it stale: then this state can no longer change or remove it. " +
+				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
 			"content_hash": computedString("SHA-256 of the content, in hexadecimal. Known at plan when the content is."),
 			"service_name": computedString("Name of the deployment's own Service, which reaches this version and no other; null without `container.ports`."),
 			"internal_url": computedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without `container.ports`."),

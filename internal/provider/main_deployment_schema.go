@@ -125,8 +125,9 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 
 			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
 
-			"id":                     computedString("`<namespace>/<application>`: the import id."),
-			"owner":                  computedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it."),
+			"id": computedString("`<namespace>/<application>`: the import id."),
+			"owner": computedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it. " +
+				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
 			"previous_deployment_id": computedString("The deployment that had the traffic before; null at first. Known after apply whenever traffic may move."),
 			"url":                    computedString("`http://<service>.<namespace>.svc:<port>` with the port named `http`, else the first one by name."),
 			"split": schema.MapAttribute{
