@@ -309,7 +309,7 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 		t.Fatalf("it ended before it slept: %v", err)
 	}
 
-	over := n.done || !v.moves && v.over(l)
+	over := n.done || v.over(l)
 	take, fails := v.do, v.fails
 	if n.other {
 		take, fails = v.other, false
@@ -362,8 +362,21 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	}
 }
 
-// over says that nobody is at work on the release that the verb is about.
+// over says that nobody is at work on the release that the verb is about, or on the
+// address that it moves to v2 or removes.
 func (v takenVerb) over(l *life) bool {
+	if v.moves {
+		cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
+		removes := v.name == "remove the address"
+		if err != nil {
+			return removes && apierrors.IsNotFound(err)
+		}
+		main, err := release.MainOf(cm.Data)
+		if main == nil {
+			return removes && err == nil
+		}
+		return main.Checkpoint == nil && main.Deployment == l.name("v2")
+	}
 	version := v.on
 	if version == "" {
 		version = "v2"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -113,6 +114,38 @@ func (x *Execution) Pid() int { return x.command.Process.Pid }
 
 // Signal sends a signal to the CLI and its providers, as a terminal does.
 func (x *Execution) Signal(s syscall.Signal) error { return syscall.Kill(-x.Pid(), s) }
+
+// Freeze stops the CLI and its providers, and returns when all of them stand still:
+// on a busy machine, threads run on for a moment after the signal. SIGCONT lets them
+// go on.
+func (x *Execution) Freeze() error {
+	if err := x.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	until := time.Now().Add(Bound)
+	for _, id := range append(x.Providers(), x.Pid()) {
+		for !still(id) {
+			if time.Now().After(until) {
+				return fmt.Errorf("process %d: %w", id, ErrHung)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// still says that no thread of a process runs; also where nothing tells.
+func still(id int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", id))
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return false // it has ended
+		}
+		_, state, _ := strings.Cut(string(content[bytes.LastIndexByte(content, ')')+1:]), " ")
+		return !strings.HasPrefix(state, "T") && !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+	})
+}
 
 // Kill kills the CLI and its providers at once.
 func (x *Execution) Kill() error { return x.Signal(syscall.SIGKILL) }

@@ -53,7 +53,7 @@ func asleep(t *testing.T, v verb, at *regexp.Regexp) {
 			once.Do(func() {
 				happens = testcluster.Fault{}.BeforeReply(func() {
 					x := <-started
-					if err := x.Signal(syscall.SIGSTOP); err != nil {
+					if err := x.Freeze(); err != nil {
 						t.Errorf("stop the run: %v", err)
 					}
 					close(stopped)

@@ -27,8 +27,21 @@ var concurrent = []string{
 
 // points are the tests that cut a verb off, or let a fault happen to it, at every
 // one of its writes or requests. They run without the race detector, after the
-// others: each verb has passed with it then, and they take longest.
+// others: each verb has passed with it then, and they take longest. They wait for
+// somebody to be taken for dead, most of the time: twice as many run at once.
 const points = "Every(Write|Request)"
+
+// tables are tests of one thing in many cases, whose goroutines are those of the
+// verbs that others test: they run as points do.
+var tables = []string{
+	"TestAFailedCreateSaysWhatItLeft", "TestALostPointerRemovesNoFormerMain", "TestARouteIsTraffic", "TestAVerbThatSucceedsIsSilent",
+	"TestAdoptionIsRefused", "TestAnotherReleaseAfterABakeThatWasCutOff", "TestCausesAreNotTakenForAnother", "TestMovedMeanwhileIsKeptAndTold",
+	"TestNothingToGoBackTo", "TestNothingWasChanged", "TestPlaces", "TestRoutesThatMayNotBeRead", "TestStatusesOfALife", "TestStatusesOfMishaps",
+	"TestStopAndStartWithAutoscaling", "TestTypoInASelectorIsNeverPrevious", "TestUnreadPodsAreNotGone", "TestWhatCouldNotBeStoppedIsTold",
+}
+
+// plainly is the pattern of both.
+func plainly() string { return points + "|^(" + strings.Join(tables, "|") + ")$" }
 
 // timeout ends a package whose tests hang. None takes a tenth of it.
 const timeout = "40m"
@@ -68,17 +81,17 @@ func newPlan(ctx context.Context, patterns, arguments []string, raceAll bool, ma
 		fields := strings.Fields(line)
 		packages = append(packages, tested{fields[0], slices.Contains(fields[1:], module+"internal/testcluster")})
 	}
-	return divide(packages, arguments, raceAll, machine.Programs()), nil
+	return divide(packages, arguments, raceAll, machine.Programs(), machine.Parallel()), nil
 }
 
 // divide makes the parts. The programs that may run at once are shared by both:
 // where there is only one, the parts take turns.
-func divide(packages []tested, arguments []string, raceAll bool, programs int) plan {
+func divide(packages []tested, arguments []string, raceAll bool, programs, parallel int) plan {
 	var p plan
 	raced, plain := part{race: true, arguments: arguments}, part{arguments: arguments}
 	if !raceAll && !slices.ContainsFunc(arguments, choosesTests) {
-		raced.arguments = append([]string{"-skip", points}, arguments...)
-		raced.then = &part{programs: 1, arguments: append([]string{"-run", points}, arguments...)}
+		raced.arguments = append([]string{"-skip", plainly()}, arguments...)
+		raced.then = &part{programs: 1, arguments: append([]string{"-run", plainly(), "-parallel", fmt.Sprint(2 * parallel)}, arguments...)}
 	}
 	for _, t := range packages {
 		if t.clustered {

@@ -23,7 +23,7 @@ func TestPackagesWithGoroutinesRunWithTheRaceDetector(t *testing.T) {
 	names := func(p part) string {
 		return strings.ReplaceAll(strings.Join(p.packages, " "), module, "")
 	}
-	p := divide(packages, []string{"-run", "X"}, false, 3)
+	p := divide(packages, []string{"-run", "X"}, false, 3, 4)
 	if len(p.parts) != 2 || !p.parts[0].race || p.parts[1].race || p.clustered != 5 {
 		t.Fatalf("the plan is %+v", p)
 	}
@@ -43,7 +43,7 @@ func TestPackagesWithGoroutinesRunWithTheRaceDetector(t *testing.T) {
 	if p.parts[0].then != nil {
 		t.Errorf("who chooses tests gets those: %+v", p.parts[0].then)
 	}
-	all := divide(packages, nil, true, 3)
+	all := divide(packages, nil, true, 3, 4)
 	if len(all.parts) != 1 || !all.parts[0].race || len(all.parts[0].packages) != 6 || all.parts[0].programs != 3 {
 		t.Errorf("with the race detector for all: %+v", all)
 	}
@@ -54,52 +54,54 @@ func TestPointsRunWithoutTheRaceDetector(t *testing.T) {
 	t.Parallel()
 	packages := []tested{{module + "internal/rollout", true}, {module + "internal/logs", false}, {module + "internal/provider", true}}
 	for flags, split := range map[string]bool{"": true, "-count=1": true, "-run=X": false, "-skip X": false} {
-		p := divide(packages, strings.Fields(flags), false, 2)
+		p := divide(packages, strings.Fields(flags), false, 2, 4)
 		raced := p.parts[0]
 		if !split {
-			if raced.then != nil || slices.Contains(raced.args(), points) {
+			if raced.then != nil || slices.Contains(raced.args(), plainly()) {
 				t.Errorf("%q: %+v", flags, raced)
 			}
 			continue
 		}
-		if got := strings.Join(raced.args(), " "); !strings.Contains(got, "-race") || !strings.Contains(got, "-skip "+points) {
+		if got := strings.Join(raced.args(), " "); !strings.Contains(got, "-race") || !strings.Contains(got, "-skip "+plainly()) {
 			t.Fatalf("%q: go %s", flags, got)
 		}
 		got := strings.Join(raced.then.args(), " ")
-		if strings.Contains(got, "-race") || !strings.Contains(got, "-run "+points) || !strings.HasSuffix(got, flags) || !slices.Equal(raced.then.packages, raced.packages) {
+		if strings.Contains(got, "-race") || !strings.Contains(got, "-run "+plainly()+" -parallel 8") || !strings.HasSuffix(got, flags) || !slices.Equal(raced.then.packages, raced.packages) {
 			t.Errorf("%q: go %s", flags, got)
 		}
 	}
-	if none := divide(packages[2:], nil, false, 2); len(none.parts) != 1 || none.parts[0].then != nil {
+	if none := divide(packages[2:], nil, false, 2, 4); len(none.parts) != 1 || none.parts[0].then != nil {
 		t.Errorf("without goroutines: %+v", none.parts)
 	}
 }
 
-// TestTofuTestsExist: a test that was renamed would run with no OpenTofu, and
-// nobody would notice.
-func TestTofuTestsExist(t *testing.T) {
+// TestNamedTestsExist: a test that was renamed would run with no OpenTofu, or with the
+// race detector, and nobody would notice.
+func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	root, err := devtools.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(root, "internal", "provider", "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, file := range files {
-		content, err := os.ReadFile(file)
+	for dir, named := range map[string][]string{"provider": differ, "rollout": tables} {
+		files, err := filepath.Glob(filepath.Join(root, "internal", dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(content, -1) {
-			names = append(names, string(match[1]))
+		var names []string
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(content, -1) {
+				names = append(names, string(match[1]))
+			}
 		}
-	}
-	for _, name := range differ {
-		if !slices.Contains(names, name) {
-			t.Errorf("there is no %s in internal/provider", name)
+		for _, name := range named {
+			if !slices.Contains(names, name) {
+				t.Errorf("there is no %s in internal/%s", name, dir)
+			}
 		}
 	}
 }
