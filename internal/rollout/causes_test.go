@@ -176,6 +176,9 @@ func (v waitingVerb) waits(l *life, told int) error {
 	if n := len(l.pods("v3")); n != 2 {
 		return fmt.Errorf("there are %d pods", n)
 	}
+	if !l.record("v3").Busy() { // they are those of the start before
+		return errors.New("nobody is at work on it")
+	}
 	return nil
 }
 
