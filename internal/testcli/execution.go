@@ -122,13 +122,16 @@ func (x *Execution) Freeze() error {
 	if err := x.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	until := time.Now().Add(Bound)
+	tick, limit := time.NewTicker(time.Millisecond), time.NewTimer(Bound)
+	defer tick.Stop()
+	defer limit.Stop()
 	for _, id := range append(x.Providers(), x.Pid()) {
 		for !still(id) {
-			if time.Now().After(until) {
-				return fmt.Errorf("process %d: %w", id, ErrHung)
+			select {
+			case <-tick.C:
+			case <-limit.C:
+				return fmt.Errorf("process %d runs on: %w", id, ErrHung)
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
 	return nil

@@ -3,7 +3,9 @@ package testcli_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -211,5 +213,32 @@ check "fine" {
 	}
 	if strings.Join(heard, "") != x.Output() || len(heard) < 4 {
 		t.Errorf("it was heard to say %q", heard)
+	}
+}
+
+// TestFreeze: nothing runs on when it returns.
+func TestFreeze(t *testing.T) {
+	t.Parallel()
+	x := running(t, t, 0, "echo it runs; while :; do :; done")
+	if err := x.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" { // elsewhere, nothing tells
+		wantStill(t, x.Pid())
+	}
+	if err := x.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = x.Wait()
+}
+
+func wantStill(t *testing.T, id int) {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, after, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(after, "T") {
+		t.Errorf("it runs on: %s", stat)
 	}
 }
