@@ -16,7 +16,7 @@ import (
 // where it cannot be told, nothing is.
 func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, application string) []string {
 	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (string, error) {
-		if owned(ctx, c, id) && cameBackOn(ctx, c, id, application) {
+		if cameBackOn(ctx, c, id, application) {
 			return c.Name(), nil
 		}
 		return "", nil
@@ -24,26 +24,21 @@ func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, 
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
-// owned says that a state holds the release.
-func owned(ctx context.Context, c Cluster, id release.ID) bool {
-	cm, err := cached(ctx, c.View(id.Namespace), &corev1.ConfigMap{}, id.Name)
-	if err != nil || cm == nil {
-		return false
-	}
-	record, err := recordIn(cm.Data)
-	return err == nil && record.Custody == release.CustodyOwned
-}
-
+// cameBackOn is wentBackTo of a release that a state holds, as a plan sees it.
 func cameBackOn(ctx context.Context, c Cluster, id release.ID, application string) bool {
 	ours, err := c.View(id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application})
 	if err != nil {
 		return false
 	}
-	all := make([]*corev1.ConfigMap, len(ours))
+	all, owned := make([]*corev1.ConfigMap, len(ours)), false
 	for i, obj := range ours {
 		all[i] = obj.(*corev1.ConfigMap)
+		if all[i].Name == id.Name {
+			record, err := recordIn(all[i].Data)
+			owned = err == nil && record.Custody == release.CustodyOwned
+		}
 	}
-	return cameBack(all, id.Name)
+	return owned && cameBack(all, id.Name)
 }
 
 // wentBackTo says that the release has the traffic because the last promotion of
