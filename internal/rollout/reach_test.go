@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -350,7 +351,16 @@ func TestALostPointerRemovesNoFormerMain(t *testing.T) {
 				must(t, err)
 			}
 			must(t, p.terminate(t.Context(), "v1"), p.terminate(t.Context(), "v2"))
-			must(t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(t.Context(), "api-switchback", metav1.DeleteOptions{}))
+			configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+			_, err := configMaps.Patch(t.Context(), "api-switchback", types.MergePatchType, []byte(`{"data":{"main.json":"{{"}}`), metav1.PatchOptions{})
+			must(t, err)
+			_, err = l.process(t).promoteKeeping(t.Context(), "v3", two)
+			for _, text := range []string{"cannot be read", "taken for what was main before, and the history begins anew", "kubectl --namespace " + l.namespace + " delete configmap api-switchback"} {
+				if err == nil || !strings.Contains(err.Error(), text) {
+					t.Errorf("unreadable, it does not say %q: %v", text, err)
+				}
+			}
+			must(t, configMaps.Delete(t.Context(), "api-switchback", metav1.DeleteOptions{})) // as it says
 
 			p = l.process(t)
 			want := []string{"v1", "v2", "v3"}

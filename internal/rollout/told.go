@@ -42,8 +42,11 @@ func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	if errors.As(err, &newer) {
 		return err // that says it
 	}
-	return fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: what the cluster has is written down anew.\n  kubectl --namespace %s delete configmap %s",
-		err, cm.Namespace, cm.Name)
+	anew := "what the cluster has is written down anew"
+	if cm.Labels[release.LabelRole] == release.RolePointer {
+		anew = "what is retained is then taken for what was main before, and the history begins anew"
+	}
+	return fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: %s.\n  kubectl --namespace %s delete configmap %s", err, anew, cm.Namespace, cm.Name)
 }
 
 // historyOf is the history in a ConfigMap's data.
