@@ -25,14 +25,14 @@ var layers = [][]string{
 	{"group"},
 	{"rollout"},
 	{"diagnose"},
-	{"workload", "health", "logs", "traffic", "fleet", "analysis", "policy", "source"},
+	{"workload", "health", "logs", "traffic", "fleet", "promotion", "analysis", "policy", "source"},
 	{"release"},
 	{"mask"},
 }
 
 // pure are the packages that compute and do nothing else: no I/O, no clock
 // that ticks in a context, no process.
-var pure = []string{"release", "workload", "health", "logs", "policy", "mask"}
+var pure = []string{"release", "promotion", "workload", "health", "logs", "policy", "mask"}
 
 // impure are the standard library's ways to the world. A name covers what is
 // below it.

@@ -19,7 +19,7 @@ var errElsewhere = errors.New("another member has failed")
 func (r *run) bake(ctx context.Context, i int) {
 	wave := r.req.Plan.Waves[i]
 	watched := slices.DeleteFunc(wave.Members(), func(name string) bool {
-		return !r.begun[name] || r.back[name] || !r.members[name].Moves() || r.committed(name)
+		return !r.begun[name] || r.back[name] || !moves(r.members[name]) || r.committed(name)
 	})
 	if wave.Bake <= 0 || len(watched) == 0 {
 		return
@@ -28,7 +28,7 @@ func (r *run) bake(ctx context.Context, i int) {
 	defer end(nil)
 	var one sync.Mutex
 	errs := r.each(baking, watched, func(p *rollout.Promotion, baking context.Context) error {
-		err := p.Bake(baking, wave.Bake)
+		err := p.Advance(baking, release.StepCommit)
 		switch {
 		case err == nil, ctx.Err() == nil && errors.Is(context.Cause(baking), errElsewhere):
 			return nil

@@ -129,10 +129,10 @@ func (s *shop) passed() bool {
 	done := true
 	for _, application := range s.applications {
 		o := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0]
-		if cp := o.Main.Checkpoint; cp != nil && !cp.Open() {
+		if cp := o.Main.Progress; cp != nil && !cp.Open() {
 			return true
 		}
-		done = done && o.Main.Checkpoint == nil && o.Main.Deployment == s.name(application, "v2")
+		done = done && o.Main.Progress == nil && o.Main.Deployment == s.name(application, "v2")
 	}
 	return done
 }

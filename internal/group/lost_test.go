@@ -29,7 +29,7 @@ func TestGroupThatHasLostALeaseStops(t *testing.T) {
 	testcluster.Eventually(t, testcluster.Hang, "both to bake", func() error {
 		for _, application := range s.applications {
 			o := looks.rollout.ObserveMain(t.Context(), looks.on, s.namespace, application, application)[0]
-			if o.Main == nil || o.Main.Checkpoint == nil || o.Main.Checkpoint.Step != release.MainFinalizing {
+			if o.Main == nil || o.Main.Progress == nil || o.Main.Progress.Status() != release.MainFinalizing {
 				return fmt.Errorf("%s is not there: %+v", application, o.Main)
 			}
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -66,8 +68,14 @@ func (e *Engine) begin(req Request) *run {
 		}
 		r.owner = rollout.NewOwner(clusters)
 	}
+	bakes := map[string]time.Duration{}
+	for _, wave := range req.Plan.Waves {
+		for _, name := range wave.Members() {
+			bakes[name] = wave.Bake
+		}
+	}
 	for name, member := range req.Members {
-		member.Member = rollout.Member{Group: req.Name, Name: name, Token: r.owner}
+		member.Member, member.Bake = rollout.Member{Group: req.Name, Name: name, Token: r.owner}, bakes[name]
 		r.members[name] = e.rollout.NewPromotion(member)
 	}
 	return r
@@ -81,7 +89,7 @@ func (r *run) promote(ctx context.Context) error {
 		return r.failure(ctx)
 	}
 	r.resume()
-	if errs := r.each(ctx, names, (*rollout.Promotion).AwaitReady); len(errs) > 0 {
+	if errs := r.each(ctx, names, until(release.StepShift)); len(errs) > 0 {
 		r.retreat(ctx, r.waveOf(errs), errs)
 		for _, name := range names { // nobody begins before all are ready
 			r.skipped[name] = !r.begun[name]
@@ -98,18 +106,34 @@ func (r *run) promote(ctx context.Context) error {
 	return r.failure(ctx)
 }
 
+// until is the promotion of a member up to a kind of step.
+func until(kind release.StepKind) func(*rollout.Promotion, context.Context) error {
+	return func(p *rollout.Promotion, ctx context.Context) error { return p.Advance(ctx, kind) }
+}
+
+// moves says that a member's traffic moves, or has been moved by a run that this one
+// goes on with.
+func moves(p *rollout.Promotion) bool {
+	return slices.ContainsFunc(p.Courses(), promotion.Course.Moves)
+}
+
 // resume takes over what an earlier run has moved: it goes back, too, if this
 // one fails, unless that one had begun to let go of the old sides.
 func (r *run) resume() {
 	for _, p := range r.members {
-		r.passed = r.passed || p.Passed()
+		r.passed = r.passed || slices.Contains(p.Courses(), promotion.Finishes)
 	}
 	if r.passed {
+		for name, p := range r.members {
+			if r.committed(name) {
+				p.Omit(release.StepAnalyse) // that run has watched it
+			}
+		}
 		return
 	}
 	for _, wave := range r.req.Plan.Waves {
 		for _, batch := range wave.Batches {
-			r.mayHaveMoved(slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return !r.members[name].Resumed() }))
+			r.mayHaveMoved(slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return !slices.Contains(r.members[name].Courses(), promotion.Resumes) }))
 		}
 	}
 }
@@ -130,7 +154,7 @@ func (r *run) wave(ctx context.Context, i int) {
 			continue
 		}
 		r.mayHaveMoved(batch)
-		if errs := r.each(ctx, batch, (*rollout.Promotion).Switch); len(errs) > 0 {
+		if errs := r.each(ctx, batch, until(release.StepAnalyse)); len(errs) > 0 {
 			r.retreat(ctx, i, errs)
 		}
 	}
@@ -158,7 +182,7 @@ func (r *run) ready(ctx context.Context, wave int, again bool, batch []string) [
 	if !again || len(batch) == 0 {
 		return batch
 	}
-	errs := r.each(ctx, batch, (*rollout.Promotion).AwaitReady)
+	errs := r.each(ctx, batch, (*rollout.Promotion).Ready)
 	if len(errs) == 0 {
 		return batch
 	}
@@ -182,8 +206,8 @@ func (r *run) mayHaveMoved(batch []string) {
 // before every one of them has written down that it does not go back any more.
 func (r *run) finalize(ctx context.Context) map[string]error {
 	stay := slices.DeleteFunc(slices.Concat(r.moved...), func(name string) bool { return r.errs[name] != nil })
-	if errs := r.each(ctx, stay, (*rollout.Promotion).Commit); len(errs) > 0 {
+	if errs := r.each(ctx, stay, until(release.StepRename)); len(errs) > 0 {
 		return errs
 	}
-	return r.each(ctx, stay, (*rollout.Promotion).Finalize)
+	return r.each(ctx, stay, until(""))
 }

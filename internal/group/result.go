@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -135,11 +136,11 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 // statusOf is a member's status as part of the group.
 func (r *run) statusOf(name string, p *rollout.Promotion, done rollout.Promoted) release.MainStatus {
 	switch {
-	case r.back[name] && done.Status == release.MainRolledBack && !p.Moves() && r.errs[name] == nil:
+	case r.back[name] && done.Status == release.MainRolledBack && !moves(p) && r.errs[name] == nil:
 		return release.MainFinalized // it was where it is wanted, and is
 	case r.back[name] && done.Status == release.MainRolledBack && r.cancelled:
 		return release.MainCancelled
-	case !r.begun[name] && done.Status == release.MainWaiting && !p.Moves() && !p.Passed():
+	case !r.begun[name] && done.Status == release.MainWaiting && !moves(p) && !slices.Contains(p.Courses(), promotion.Finishes):
 		return release.MainFinalized
 	}
 	return done.Status

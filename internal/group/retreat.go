@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -55,7 +56,7 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 			if cause == nil {
 				cause = &followError{group: r.req.Name, failed: names}
 			}
-			err := p.Back(ctx, cause)
+			err := p.Return(ctx, cause)
 			if errors.Is(err, cause) && failed[name] == nil && p.Done().Status == release.MainRolledBack {
 				return nil
 			}
@@ -85,8 +86,8 @@ func (r *run) lost(ctx context.Context, failed map[string]error) bool {
 // committed says that there is no way back for a member: an earlier run had begun
 // to let go of the old sides, and had moved this one by then.
 func (r *run) committed(name string) bool {
-	p := r.members[name]
-	return r.passed && (p.Resumed() || p.Passed())
+	courses := r.members[name].Courses()
+	return r.passed && (slices.Contains(courses, promotion.Resumes) || slices.Contains(courses, promotion.Finishes))
 }
 
 // standing are the members' statuses while the group moves.
@@ -96,7 +97,7 @@ func (r *run) standing() map[string]release.MainStatus {
 		switch {
 		case r.begun[name]:
 			now[name] = release.MainRunning
-		case !p.Moves():
+		case !moves(p):
 			now[name] = release.MainFinalized
 		default:
 			now[name] = release.MainWaiting

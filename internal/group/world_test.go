@@ -247,7 +247,7 @@ func (s *shop) stands(want map[string]string) {
 	for application, version := range want {
 		o := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0]
 		name := s.name(application, version)
-		if o.Err != nil || o.Main == nil || o.Main.Checkpoint != nil || o.Main.Deployment != name || !maps.Equal(o.Split, release.Split{name: 100}) || len(o.Leftover) > 0 {
+		if o.Err != nil || o.Main == nil || o.Main.Progress != nil || o.Main.Deployment != name || !maps.Equal(o.Split, release.Split{name: 100}) || len(o.Leftover) > 0 {
 			s.t.Errorf("%s should be at %s and is %+v %+v", application, version, o, o.Main)
 			continue
 		}

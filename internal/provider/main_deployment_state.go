@@ -175,7 +175,7 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 // refreshPrevious follows a promotion that another run, or an action, has made
 // since. A pointer that was moved by hand has no record of that.
 func (m *mainDeploymentModel) refreshPrevious(first rollout.ObservedMain, name string) {
-	if first.Main == nil || first.Main.Deployment != name || first.Main.Checkpoint != nil {
+	if first.Main == nil || first.Main.Deployment != name || first.Main.Progress != nil {
 		return
 	}
 	m.PromotedAt = timeOrNull(first.Main.PromotedAt)
@@ -209,12 +209,12 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 		now, stable := o.Split.Stable()
 		switch {
 		case o.Main == nil:
-		case o.Main.Checkpoint != nil && o.Main.Checkpoint.Step == release.MainFailed && o.Main.Breach != nil:
+		case o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionNone && o.Main.Breach != nil:
 			m.Status = types.StringValue(string(release.MainFailed))
 			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
 			return
-		case o.Main.Checkpoint != nil:
-			m.Status = types.StringValue(string(o.Main.Checkpoint.Step))
+		case o.Main.Progress != nil:
+			m.Status = types.StringValue(string(o.Main.Progress.Status()))
 			m.StatusReason = types.StringValue(unfinished(o))
 			return
 		case stable && now != o.Main.Deployment:
@@ -232,7 +232,7 @@ func (m *mainDeploymentModel) refreshStatus(observed []rollout.ObservedMain) {
 
 // unfinished says which promotion has not come to its end on a cluster.
 func unfinished(o rollout.ObservedMain) string {
-	from, to := o.Main.Checkpoint.From, o.Main.Checkpoint.To
+	from, to := o.Main.Progress.From, o.Main.Progress.To
 	if from == to {
 		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
 	}

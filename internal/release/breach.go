@@ -46,16 +46,13 @@ func (m *Main) AsBefore() *Main {
 // place of none: with keep_previous.count = 1, a cut-off bake of v2 and then v3 keep
 // v1. tried is empty where nothing was cut off.
 func (m Main) Replacing(to string) (was Main, tried string) {
-	cp := m.Checkpoint
-	if cp == nil || cp.Before == nil || cp.To == to || m.Deployment != cp.To {
+	p := m.Progress
+	if p == nil || p.Before == nil || p.To == to || m.Deployment != p.To {
 		return m, ""
 	}
-	m.Deployment, m.Previous, m.Left, m.PromotedAt = cp.Before.Deployment, cp.Before.Previous, cp.Before.Left, cp.Before.PromotedAt
-	return m, cp.To
+	m.Deployment, m.Previous, m.Left, m.PromotedAt = p.Before.Deployment, p.Before.Previous, p.Before.Left, p.Before.PromotedAt
+	return m, p.To
 }
-
-// Open says that a promotion may still go back: From is not let go of.
-func (c *Checkpoint) Open() bool { return c.Step != MainFinalizing || c.Before != nil }
 
 // TakenBackError says that a release is not made main, because it was and did
 // not pass its bake.

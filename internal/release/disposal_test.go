@@ -73,9 +73,7 @@ func TestCollectNeverHurts(t *testing.T) {
 			main = main.Promoted(rapid.SampledFrom(names).Draw(t, "to"))
 		}
 		if rapid.Bool().Draw(t, "unfinished") {
-			main.Checkpoint = &release.Checkpoint{
-				From: rapid.SampledFrom(names).Draw(t, "from"), To: rapid.SampledFrom(names).Draw(t, "candidate"),
-			}
+			main.Progress = open(rapid.SampledFrom(names).Draw(t, "from"), rapid.SampledFrom(names).Draw(t, "candidate"), release.MainRunning, nil)
 		}
 		records := map[string]*release.Record{}
 		for _, name := range names {
@@ -150,7 +148,7 @@ func TestMainNames(t *testing.T) {
 	} {
 		m := release.Main{Deployment: "main", Previous: []string{"previous"}}
 		if tc.step != "" {
-			m.Checkpoint = &release.Checkpoint{From: "from", To: "to", Step: tc.step}
+			m.Progress = open("from", "to", tc.step, nil)
 		}
 		for _, name := range []string{"main", "from", "to", "previous"} {
 			if got := m.Names(name); got != slices.Contains(tc.want, name) {

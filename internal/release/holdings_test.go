@@ -14,7 +14,7 @@ func TestHoldings(t *testing.T) {
 		"api-3": {Companions: both}, // a record that was lost: nobody has seen either
 		"api-4": {},
 	}
-	h := release.HoldingsOf(&release.Main{Deployment: "api-2", Checkpoint: &release.Checkpoint{From: "api-2", To: "api-3", Step: release.MainRunning}}, records)
+	h := release.HoldingsOf(&release.Main{Deployment: "api-2", Progress: open("api-2", "api-3", release.MainRunning, nil)}, records)
 	if got := h.Having(release.CompanionDisruptionBudget, ""); got != "api-1" {
 		t.Errorf("a budget: %q", got)
 	}

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// MainSchema is the version of Main's JSON form.
-const MainSchema = 1
-
 // MainKey is the key of the JSON in an application's ConfigMap.
 const MainKey = "main.json"
 
@@ -59,30 +56,9 @@ type Main struct {
 
 	DNS *DNSWritten `json:"dns,omitempty"` // nil: the application has no name of its own
 
-	PromotedAt time.Time   `json:"promotedAt,omitzero"`
-	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // an unfinished promotion
-	Breach     *Breach     `json:"breach,omitempty"`     // the last release that did not pass its bake
-}
-
-// Checkpoint is written before traffic moves, so that a process killed at any
-// instant leaves enough behind for the next one.
-type Checkpoint struct {
-	From   string     `json:"from,omitempty"`
-	To     string     `json:"to"`
-	Step   MainStatus `json:"step"` // running, rolling_back or finalizing; failed: with nothing to go back to
-	Holder string     `json:"holder,omitempty"`
-
-	// OldService is a former main address, renamed by this promotion and removed
-	// at its end.
-	OldService string `json:"oldService,omitempty"`
-
-	// Made says that there was no address before this promotion: going back takes
-	// it away.
-	Made bool `json:"made,omitempty"`
-
-	// Before is main as it was, for as long as the promotion may be taken back
-	// after traffic has moved: until its bake is over. Nil: not beyond the switch.
-	Before *Main `json:"before,omitempty"`
+	PromotedAt time.Time `json:"promotedAt,omitzero"`
+	Progress   *Progress `json:"-"`                // of a promotion that is not over; it has its own key
+	Breach     *Breach   `json:"breach,omitempty"` // the last release that did not pass its bake
 }
 
 // MainStatus is where a promotion is, as users see it. What each one means and
@@ -112,8 +88,8 @@ const historyLimit = 20
 // and its bake is over, the traffic has left the old side for good, which may be
 // what it has to collect.
 func (m *Main) Names(name string) bool {
-	cp := m.Checkpoint
-	return m.Deployment == name || cp != nil && (cp.To == name || cp.From == name && cp.Open())
+	p := m.Progress
+	return m.Deployment == name || p != nil && (p.To == name || p.From == name && p.Open())
 }
 
 // Promoted is m after its address has moved to name.
@@ -130,14 +106,6 @@ func (m Main) Promoted(name string) Main {
 	}
 	m.Deployment, m.Previous = name, previous
 	return m
-}
-
-// Marshal gives the ConfigMap's data.
-func (m *Main) Marshal() (map[string]string, error) { return marshal(MainKey, m) }
-
-// ParseMain reads an application's ConfigMap data.
-func ParseMain(data map[string]string) (*Main, error) {
-	return parse[Main](MainKey, data, MainSchema, func(m *Main) int { return m.Schema })
 }
 
 // MainOf is ParseMain for a ConfigMap that may hold no more than a history: nil

@@ -39,7 +39,7 @@ func DecidePointer(main *Main, claim PointerClaim) PointerStep {
 		return PointerFree
 	}
 	foreign := main.Group != "" && main.Group != claim.Group
-	unfinished, there := main.Checkpoint != nil, main.Deployment == claim.To
+	unfinished, there := main.Progress != nil, main.Deployment == claim.To
 	switch {
 	case claim.Owner == "" && main.Deployment == "" && !unfinished:
 		return PointerFree // it points nowhere

@@ -14,7 +14,7 @@ func TestDecidePointer(t *testing.T) {
 	main := func(owner, group, deployment string, unfinished bool) *release.Main {
 		m := &release.Main{Owner: owner, Group: group, Deployment: deployment}
 		if unfinished {
-			m.Checkpoint = &release.Checkpoint{From: deployment, To: "api-2", Step: release.MainRunning}
+			m.Progress = open(deployment, "api-2", release.MainRunning, nil)
 		}
 		return m
 	}
@@ -65,7 +65,7 @@ func TestPointersAreNotStolen(t *testing.T) {
 		draw := func(what string, from ...string) string { return rapid.SampledFrom(from).Draw(t, what) }
 		main := &release.Main{Owner: draw("owner", "", "a", "b"), Group: draw("group", "", "shop", "store"), Deployment: draw("at", "", "api-1", "api-2")}
 		if rapid.Bool().Draw(t, "unfinished") {
-			main.Checkpoint = &release.Checkpoint{To: draw("to", "api-1", "api-2"), Step: release.MainRunning}
+			main.Progress = open("", draw("to", "api-1", "api-2"), release.MainRunning, nil)
 		}
 		claim := release.PointerClaim{Owner: draw("token", "", "a"), Group: draw("for", "", "shop"), To: "api-2"}
 		step := release.DecidePointer(main, claim)
@@ -75,11 +75,11 @@ func TestPointersAreNotStolen(t *testing.T) {
 			t.Fatalf("%+v is not of %+v", main, claim)
 		case step == release.PointerOurs && claim.Group == "" && main.Group != "":
 			t.Fatalf("a group's %+v is moved by %+v", main, claim)
-		case moves && main.Checkpoint == nil:
+		case moves && main.Progress == nil:
 			t.Fatalf("%+v is moved by %+v", main, claim)
-		case step == release.PointerTakeOver && main.Checkpoint != nil && main.Group != "" && main.Group != claim.Group:
+		case step == release.PointerTakeOver && main.Progress != nil && main.Group != "" && main.Group != claim.Group:
 			t.Fatalf("%+v is torn from its group by %+v", main, claim)
-		case step == release.PointerFree && main.Owner != "" && (main.Deployment != "" || main.Checkpoint != nil || claim.Owner != ""):
+		case step == release.PointerFree && main.Owner != "" && (main.Deployment != "" || main.Progress != nil || claim.Owner != ""):
 			t.Fatalf("%+v is free for %+v", main, claim)
 		}
 	})

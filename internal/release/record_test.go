@@ -34,11 +34,11 @@ func TestRecordRoundTrip(t *testing.T) {
 
 func TestMainRoundTrip(t *testing.T) {
 	want := &release.Main{
-		Schema: release.MainSchema, Owner: "token", Deployment: "api-7f3c9a1e", Previous: []string{"api-0b8e4d27"}, Service: "api",
+		Schema: release.MainSchemaOpen, Owner: "token", Deployment: "api-7f3c9a1e", Previous: []string{"api-0b8e4d27"}, Service: "api",
 		Left:      map[string]time.Time{"api-0b8e4d27": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		KeepCount: 2, KeepTTL: 48 * time.Hour, KeepState: release.DesiredStopped, Drain: 10 * time.Second, Baseline: map[string]string{"spec.type": "00"},
 		PromotedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
-		Checkpoint: &release.Checkpoint{From: "a", To: "b", Step: release.MainRunning, Holder: "h", OldService: "old"},
+		Progress:   open("a", "b", release.MainRunning, nil),
 	}
 	data, err := want.Marshal()
 	if err != nil {

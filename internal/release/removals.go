@@ -12,7 +12,7 @@ func Removals(main *Main, records map[string]*Record, now time.Time) map[string]
 	next := Main{}
 	if main != nil {
 		next = main.Promoted("").Noted(now) // whatever comes has another name
-		next.Checkpoint = nil
+		next.Progress = nil
 	}
 	why := map[string]string{}
 	for _, name := range Collect(next, records, now).Remove {

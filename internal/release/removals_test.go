@@ -44,7 +44,7 @@ func TestRemovals(t *testing.T) {
 			}
 		})
 	}
-	if got := release.Removals(&release.Main{Deployment: "main", Checkpoint: &release.Checkpoint{From: "main", To: "one"}}, records, time.Now()); got["one"] == "" {
+	if got := release.Removals(&release.Main{Deployment: "main", Progress: open("main", "one", release.MainRunning, nil)}, records, time.Now()); got["one"] == "" {
 		t.Error("an unfinished promotion hides what will be collected")
 	}
 }

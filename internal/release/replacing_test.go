@@ -13,9 +13,9 @@ import (
 func TestReplacing(t *testing.T) {
 	t.Parallel()
 	before := &release.Main{Deployment: "v1", Previous: []string{"v0"}, Left: map[string]time.Time{"v0": {}}}
-	tried := release.Main{Deployment: "v2", Previous: []string{"v1", "v0"}, Service: "api", Checkpoint: &release.Checkpoint{From: "v1", To: "v2", Step: release.MainFinalizing, Before: before}}
+	tried := release.Main{Deployment: "v2", Previous: []string{"v1", "v0"}, Service: "api", Progress: open("v1", "v2", release.MainFinalizing, before)}
 	over, unmoved, same := tried, tried, tried
-	over.Checkpoint = &release.Checkpoint{From: "v1", To: "v2", Step: release.MainFinalizing}
+	over.Progress = open("v1", "v2", release.MainFinalizing, nil)
 	unmoved.Deployment, unmoved.Previous = "v1", []string{"v0"}
 	for name, c := range map[string]struct {
 		main  release.Main

@@ -132,7 +132,7 @@ func TestCollectTable(t *testing.T) {
 // its record says.
 func TestCollectLeavesTraffic(t *testing.T) {
 	main := release.Main{Deployment: "m", Previous: []string{"from", "to"}, KeepCount: 2, KeepState: release.DesiredStopped}
-	main.Checkpoint = &release.Checkpoint{From: "from", To: "to", Step: release.MainRunning}
+	main.Progress = open("from", "to", release.MainRunning, nil)
 	records := map[string]*release.Record{}
 	for _, name := range []string{"m", "from", "to"} {
 		records[name] = &release.Record{Custody: release.CustodyRetained, Status: release.StatusStarted}

@@ -39,7 +39,7 @@ func TestOutOfDate(t *testing.T) {
 	if got := release.Dispose(&release.Record{Owner: theirs, ClaimedAt: at(10), Custody: release.CustodyOwned}, ours, false, nil, "api-1"); got != release.DisposeRemove {
 		t.Errorf("a record from a backup: %s", got)
 	}
-	main := release.Main{Owner: theirs, ClaimedAt: at(10), Deployment: "api-1", Group: "shop", Checkpoint: &release.Checkpoint{To: "api-2", Step: release.MainRunning}}
+	main := release.Main{Owner: theirs, ClaimedAt: at(10), Deployment: "api-1", Group: "shop", Progress: open("", "api-2", release.MainRunning, nil)}
 	claim := release.PointerClaim{Owner: ours, To: "api-3"}
 	if got := release.DecidePointer(&main, claim); got != release.PointerTakeBack {
 		t.Errorf("an address from a backup: %s", got)

@@ -75,36 +75,38 @@ func bakeErrors(err error) []*BakeError {
 // going back.
 const bakeEvidencePatience = 2 * time.Second
 
-// reversible says that what has moved may be taken back until Finalize: also
-// where a run is killed between two clusters, and the next one cannot go on.
-func (r PromoteRequest) reversible() bool { return r.Bake > 0 || r.Hold || len(r.Clusters) > 1 }
+// reversible says that what has moved may be taken back until the commit: also where a
+// run is killed between two clusters, or two members of a group, and the next one
+// cannot go on.
+func (r PromoteRequest) reversible() bool {
+	return r.Bake > 0 || r.Member.Group != "" || len(r.Clusters) > 1
+}
 
-// Bake watches, for so long, the release wherever the promotion has moved traffic
-// to it, and returns early with a *BakeError where it does not do its work: Back
-// then returns the traffic. Any other error says that it could not be watched to
-// the end; the traffic stays where it is, and the next promotion bakes again.
-// The request must have said that it may go back: see PromoteRequest.Bake and Hold.
-func (p *Promotion) Bake(ctx context.Context, d time.Duration) error {
-	err := p.bake(ctx, p.sides, d)
+// analyse watches, for so long, the release with the traffic on it, and ends early with
+// a *BakeError where it does not do its work. Any other error says that it could not be
+// watched to the end: the traffic stays where it is, and the next promotion bakes again.
+func (p *Promotion) analyse(ctx context.Context, due []*placement, d time.Duration) error {
+	err := p.watchAll(ctx, due, d)
 	if err != nil && len(bakeErrors(err)) == 0 && Lost(ctx, err) == nil {
 		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
 	}
 	return err
 }
 
-func (p *Promotion) bake(ctx context.Context, sides []*side, d time.Duration) error {
-	moved := slices.DeleteFunc(slices.Clone(sides), func(s *side) bool { return s.out || !s.moves })
+// watchAll watches it on those of some clusters whose traffic this promotion has moved.
+func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d time.Duration) error {
+	moved := slices.DeleteFunc(going(placements), func(pl *placement) bool { return !pl.moves() })
 	if d <= 0 || len(moved) == 0 {
 		return nil
 	}
 	p.req.say("watching %s for %s", p.req.To, d)
-	for _, s := range moved {
-		p.step(ctx, s, release.EventBaking, fmt.Sprintf("%s is watched with the traffic on it for %s", p.req.To, d))
+	for _, pl := range moved {
+		p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched with the traffic on it for %s", p.req.To, d))
 	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
-	err := p.on(ctx, moved, func(s *side) error {
-		err := p.bakeOn(watching, s, d)
+	err := p.on(ctx, moved, func(pl *placement) error {
+		err := p.bakeOn(watching, pl, d)
 		if len(bakeErrors(err)) > 0 && !p.continues() {
 			stop()
 		}
@@ -117,11 +119,11 @@ func (p *Promotion) bake(ctx context.Context, sides []*side, d time.Duration) er
 		return err
 	}
 	var failed []error
-	for _, s := range moved {
-		if len(bakeErrors(s.err)) == 0 {
-			s.err = nil // its watch was ended because of another cluster
+	for _, pl := range moved {
+		if len(bakeErrors(pl.err)) == 0 {
+			pl.err = nil // its watch was ended because of another cluster
 		}
-		failed = append(failed, s.err)
+		failed = append(failed, pl.err)
 	}
 	return errors.Join(failed...)
 }
@@ -144,28 +146,28 @@ func (e *unwatchedError) Unwrap() error { return e.err }
 
 // bakeOn watches one cluster. What the watch says at the end is not taken for
 // the truth: it may have been cut off all the time.
-func (p *Promotion) bakeOn(ctx context.Context, s *side, d time.Duration) error {
-	err := p.watch(ctx, s, d)
+func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) error {
+	err := p.watch(ctx, pl, d)
 	if err == nil || len(bakeErrors(err)) > 0 {
 		return err
 	}
-	return &unwatchedError{s.cluster.Name(), p.req.To, err}
+	return &unwatchedError{pl.cluster.Name(), p.req.To, err}
 }
 
-func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
-	view, began := s.cluster.View(p.req.Service.Namespace), time.Now()
+func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) error {
+	view, began := pl.cluster.View(p.req.Service.Namespace), time.Now()
 	var bake health.Bake
 	var astray time.Time // since when the address has not led to the pods
 	err := await(ctx, view, func() (bool, time.Duration, error) {
-		in, ready, err := p.baking(ctx, s)
+		in, ready, err := p.baking(ctx, pl)
 		if err != nil {
 			return false, 0, err
 		}
 		if seen := bake.Judge(in, ready); seen != "" {
-			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
+			return false, 0, p.breach(ctx, pl, in, seen, time.Since(began), d)
 		}
 		left := d - time.Since(began)
-		seen, err := p.strays(ctx, s, in, ready)
+		seen, err := p.strays(ctx, pl, in, ready)
 		if err != nil || seen == "" {
 			astray = time.Time{}
 			return left <= 0, left, err
@@ -175,14 +177,14 @@ func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
 			astray = time.Now()
 		}
 		if left = p.engine.timing.Grace - time.Since(astray); left <= 0 {
-			return false, 0, p.breach(ctx, s, in, seen, time.Since(began), d)
+			return false, 0, p.breach(ctx, pl, in, seen, time.Since(began), d)
 		}
 		return false, left, nil
 	})
 	if err != nil {
 		return err
 	}
-	now, err := p.engine.liveWorkload(ctx, s.cluster, p.id(), p.req.Service.Application)
+	now, err := p.engine.liveWorkload(ctx, pl.cluster, p.id(), p.req.Service.Application)
 	if err != nil {
 		return err
 	}
@@ -192,7 +194,7 @@ func (p *Promotion) watch(ctx context.Context, s *side, d time.Duration) error {
 		in.WantReplicas, ready = deref(now.Spec.Replicas), now.Status.ReadyReplicas
 	}
 	if seen := bake.Judge(in, ready); seen != "" {
-		return p.breach(ctx, s, in, seen, time.Since(began), d)
+		return p.breach(ctx, pl, in, seen, time.Since(began), d)
 	}
 	return nil
 }
@@ -204,13 +206,13 @@ func (p *Promotion) id() release.ID {
 
 // baking is what the watch caches have of the release on one cluster, and how
 // many of its pods its Service leads to.
-func (p *Promotion) baking(ctx context.Context, s *side) (in health.Input, ready int32, err error) {
-	view := s.cluster.View(p.req.Service.Namespace)
+func (p *Promotion) baking(ctx context.Context, pl *placement) (in health.Input, ready int32, err error) {
+	view := pl.cluster.View(p.req.Service.Namespace)
 	d, err := cached(ctx, view, &appsv1.Deployment{}, p.req.To)
 	if err != nil || d == nil {
 		return in, 0, err
 	}
-	t := target{id: p.id(), spec: release.Spec{Health: s.health}}
+	t := target{id: p.id(), spec: release.Spec{Health: pl.health}}
 	if in, err = p.engine.evidence(ctx, view, t, d); err != nil {
 		return in, 0, err
 	}
@@ -220,12 +222,12 @@ func (p *Promotion) baking(ctx context.Context, s *side) (in health.Input, ready
 
 // strays says that the address does not lead to pods that are ready; empty where it
 // does. It takes as many of them as the release needs, on all of its ports.
-func (p *Promotion) strays(ctx context.Context, s *side, in health.Input, ready int32) (string, error) {
-	own, err := traffic.Endpoints(ctx, s.cluster.View(p.req.Service.Namespace), p.req.To, nil)
+func (p *Promotion) strays(ctx context.Context, pl *placement, in health.Input, ready int32) (string, error) {
+	own, err := traffic.Endpoints(ctx, pl.cluster.View(p.req.Service.Namespace), p.req.To, nil)
 	if err != nil {
 		return "", err
 	}
-	behind, err := s.router.Behind(ctx, &in.Workload.Spec.Template.Spec)
+	behind, err := pl.router.Behind(ctx, &in.Workload.Spec.Template.Spec)
 	if err != nil {
 		return "", err
 	}
@@ -268,18 +270,18 @@ func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.P
 }
 
 // breach joins what was seen with everything around the release's pods.
-func (p *Promotion) breach(ctx context.Context, s *side, in health.Input, seen string, after, of time.Duration) *BakeError {
-	failure := &BakeError{Cluster: s.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
+func (p *Promotion) breach(ctx context.Context, pl *placement, in health.Input, seen string, after, of time.Duration) *BakeError {
+	failure := &BakeError{Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
-		failure.Version = s.version
+		failure.Version = pl.version
 		return failure
 	}
 	failure.Version = in.Workload.Annotations[release.AnnotationVersion]
 	asked, cancel := context.WithTimeout(ctx, p.engine.timing.patience(bakeEvidencePatience))
 	defer cancel()
 	failure.Verdict = health.Compute(in)
-	found := p.engine.account(asked, s.cluster, target{id: p.id(), spec: release.Spec{Health: s.health}}, in.Workload)
-	found.explained(asked, s.cluster, p.id().Namespace, s.health.Lines(), p.engine.timing.patience(diagnose.TailPatience))
+	found := p.engine.account(asked, pl.cluster, target{id: p.id(), spec: release.Spec{Health: pl.health}}, in.Workload)
+	found.explained(asked, pl.cluster, p.id().Namespace, pl.health.Lines(), p.engine.timing.patience(diagnose.TailPatience))
 	if found.err == nil && len(found.verdict.Findings) > 0 {
 		failure.Verdict = found.verdict
 	}

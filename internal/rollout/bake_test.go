@@ -176,8 +176,8 @@ func (l *life) wantMain(version string, previous ...string) {
 	for _, v := range previous {
 		names = append(names, l.name(v))
 	}
-	if now, _ := o.Split.Stable(); now != l.name(version) || o.Main.Deployment != now || o.Main.Checkpoint != nil || !slices.Equal(o.Main.Previous, names) {
-		l.t.Errorf("traffic goes to %s, and main is %+v with checkpoint %+v; want %s after %v", l.version(now), o.Main, o.Main.Checkpoint, version, previous)
+	if now, _ := o.Split.Stable(); now != l.name(version) || o.Main.Deployment != now || o.Main.Progress != nil || !slices.Equal(o.Main.Previous, names) {
+		l.t.Errorf("traffic goes to %s, and main is %+v with checkpoint %+v; want %s after %v", l.version(now), o.Main, o.Main.Progress, version, previous)
 	}
 }
 
@@ -200,8 +200,8 @@ func TestBakePasses(t *testing.T) {
 	done, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, seen: func() {
 		looked = true
 		main := l.pointer()
-		if !main.Names(l.name("v1")) || !main.Names(l.name("v2")) || main.Checkpoint.Step != release.MainFinalizing {
-			t.Errorf("in the bake, main is %+v %+v", main, main.Checkpoint)
+		if !main.Names(l.name("v1")) || !main.Names(l.name("v2")) || main.Progress.Status() != release.MainFinalizing {
+			t.Errorf("in the bake, main is %+v %+v", main, main.Progress)
 		}
 	}})
 	if err != nil || done.Status != release.MainFinalized || !looked {
@@ -451,8 +451,8 @@ func TestNothingToGoBackTo(t *testing.T) {
 				t.Errorf("traffic goes to %s", l.version(now))
 			}
 			main := l.pointer()
-			if main.Checkpoint == nil || main.Checkpoint.Step != release.MainFailed || len(tt.before) > 0 && !main.Names(l.name("v1")) {
-				t.Errorf("main is %+v %+v", main, main.Checkpoint)
+			if main.Progress == nil || main.Progress.Status() != release.MainFailed || len(tt.before) > 0 && !main.Names(l.name("v1")) {
+				t.Errorf("main is %+v %+v", main, main.Progress)
 			}
 			if lines := l.short(l.history()[told:]); len(lines) != 2 || !strings.HasSuffix(lines[1], " failed") {
 				t.Errorf("the history has %q", lines)
@@ -486,7 +486,7 @@ func TestInterruptedBake(t *testing.T) {
 			}
 			main := l.pointer()
 			if main.Deployment != l.name("v2") || !main.Names(l.name("v1")) {
-				t.Fatalf("main is %+v %+v", main, main.Checkpoint)
+				t.Fatalf("main is %+v %+v", main, main.Progress)
 			}
 			baked := false
 			b := baking{d: shortBake, seen: func() { baked = true }}

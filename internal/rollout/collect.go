@@ -30,7 +30,7 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 	for _, cm := range found.unread {
 		done.notices = append(done.notices, recordUnread(c, cm))
 	}
-	main.Checkpoint = nil // it protects both sides of a switch; this one is over
+	main.Progress = nil // it protects both sides of a switch; this one is over
 	plan := release.Collect(main, records, c.Now())
 	for _, name := range plan.Retain {
 		cl := e.claimOf(c, application, live[name], records[name])

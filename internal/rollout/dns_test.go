@@ -218,7 +218,7 @@ func TestNameWaitsForAnAddress(t *testing.T) {
 	if !errors.As(err, &none) || !errors.Is(err, context.DeadlineExceeded) || len(records) != 0 {
 		t.Fatalf("%v, %v", records, err)
 	}
-	if !done.Moved || done.Status != release.MainFinalizing || done.Reason == "" || l.memory().Checkpoint != nil || l.memory().Deployment != l.name("v1") {
+	if !done.Moved || done.Status != release.MainFinalizing || done.Reason == "" || l.memory().Progress != nil || l.memory().Deployment != l.name("v1") {
 		t.Errorf("%+v", done)
 	}
 	if got := l.asked(); got != "" {
@@ -326,7 +326,7 @@ func TestNameIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 	main := c.WatchMain(t, l.namespace, "api")
 	c.NoExternalDNS(t)
 	done, _, err := p.promoteNamed(t.Context(), "v2", someDNS("203.0.113.10"))
-	if !errors.As(err, &missing) || !done.Moved || done.Status != release.MainFinalizing || l.memory().Deployment != l.name("v2") || l.memory().Checkpoint != nil {
+	if !errors.As(err, &missing) || !done.Moved || done.Status != release.MainFinalizing || l.memory().Deployment != l.name("v2") || l.memory().Progress != nil {
 		t.Errorf("%+v, %v", done, err)
 	}
 	main.Check(t, faultyDrain)

@@ -171,7 +171,7 @@ func (w *everywhere) agree(version string) {
 		if o.Err != nil || o.Main == nil {
 			w.t.Fatalf("%s: %+v", o.Cluster, o)
 		}
-		if name, _ := o.Split.Stable(); name != w.name(version) || o.Main.Deployment != name || o.Main.Checkpoint != nil || len(o.Leftover) > 0 {
+		if name, _ := o.Split.Stable(); name != w.name(version) || o.Main.Deployment != name || o.Main.Progress != nil || len(o.Leftover) > 0 {
 			w.t.Errorf("%s: traffic is on %v, the pointer says %+v, want %s", o.Cluster, o.Split, *o.Main, w.name(version))
 		}
 	}

@@ -284,7 +284,7 @@ func (l *life) settled(c change) {
 		return
 	}
 	o := p.engine.ObserveMain(l.t.Context(), p.on, l.namespace, "api", "api")[0]
-	if o.Err != nil || o.Main.Checkpoint != nil || len(o.Leftover) > 0 || o.Main.Deployment != l.name(c.main) || !maps.Equal(o.Split, release.Split{l.name(c.main): 100}) {
+	if o.Err != nil || o.Main.Progress != nil || len(o.Leftover) > 0 || o.Main.Deployment != l.name(c.main) || !maps.Equal(o.Split, release.Split{l.name(c.main): 100}) {
 		l.t.Errorf("after %s, main is %+v %+v", c.name, o, o.Main)
 	}
 	if drift := workload.Drift(o.Service, l.service().Object(l.name(c.main)), o.Main.Baseline, nil); len(drift) > 0 {

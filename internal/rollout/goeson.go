@@ -73,7 +73,7 @@ func cameBack(all []*corev1.ConfigMap, name string) bool {
 	if err != nil || main == nil {
 		return false
 	}
-	if cp := main.Checkpoint; cp != nil && cp.Before != nil && cp.From == name {
+	if open := main.Progress; open != nil && open.Before != nil && open.From == name {
 		return true // one that was cut off can still go back to it
 	}
 	if main.Deployment != name {

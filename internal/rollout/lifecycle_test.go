@@ -134,10 +134,10 @@ func (s *transitions) main(last, next *release.Main) {
 // written is the status that an application's ConfigMap shows.
 func written(m *release.Main) release.MainStatus {
 	switch {
-	case m == nil || m.Deployment == "" && m.Checkpoint == nil:
+	case m == nil || m.Deployment == "" && m.Progress == nil:
 		return ""
-	case m.Checkpoint != nil:
-		return m.Checkpoint.Step
+	case m.Progress != nil:
+		return m.Progress.Status()
 	default:
 		return release.MainFinalized
 	}

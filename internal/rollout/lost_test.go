@@ -120,7 +120,7 @@ func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 	}
 	p := l.process(t)
 	o := p.engine.ObserveMain(t.Context(), p.on, l.namespace, "api", "api")[0]
-	if o.Main.Deployment != l.name("v3") || o.Main.Checkpoint != nil || !slices.Equal(o.Main.Previous, []string{l.name("v1")}) {
+	if o.Main.Deployment != l.name("v3") || o.Main.Progress != nil || !slices.Equal(o.Main.Previous, []string{l.name("v1")}) {
 		t.Errorf("the pointer says %+v", o.Main)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // What a promotion does differently, and tells, as part of a group.
@@ -19,44 +21,33 @@ type Member struct {
 // disown gives an address back to whom it was taken over from, where the claim of
 // it did not last: a create that fails leaves no state, and so nobody with its
 // token.
-func (p *Promotion) disown(s *side) {
+func (p *Promotion) disown(pl *placement) {
 	if p.req.Owner == "" && p.req.Found == nil {
-		s.main.Owner, s.main.ClaimedAt, s.main.Group, s.main.Member = s.seen.Owner, s.seen.ClaimedAt, s.seen.Group, s.seen.Member
+		pl.main.Owner, pl.main.ClaimedAt, pl.main.Group, pl.main.Member = pl.seen.Owner, pl.seen.ClaimedAt, pl.seen.Group, pl.seen.Member
 	}
 }
 
-// Moves says whether the promotion moves traffic, or goes on with one that has.
-// It is known after Look.
-func (p *Promotion) Moves() bool {
-	return slices.ContainsFunc(p.sides, func(s *side) bool { return s.moves })
+// Courses are what the promotion has to do with the traffic, by cluster. They are
+// known after Look.
+func (p *Promotion) Courses() []promotion.Course {
+	all := make([]promotion.Course, len(p.placements))
+	for i, pl := range p.placements {
+		all[i] = pl.start.Course
+	}
+	return all
 }
 
-// Resumed says that an earlier run has moved the traffic, and that this one may
-// still take it back. It is known after Look.
-func (p *Promotion) Resumed() bool {
-	return slices.ContainsFunc(p.sides, func(s *side) bool { return s.resumed })
+// Ready waits, for a bounded time, until the release can take the traffic: once more,
+// for who waits for its turn after Advance has found it ready.
+func (p *Promotion) Ready(ctx context.Context) error {
+	return p.ready(ctx, slices.DeleteFunc(p.active(), func(pl *placement) bool { return pl.start.There }))
 }
 
-// Passed says that an earlier run had begun to let go of the old side, so that
-// there is no way back. It is known after Look.
-func (p *Promotion) Passed() bool {
-	return slices.ContainsFunc(p.sides, func(s *side) bool {
-		cp := s.seen.Checkpoint
-		return cp != nil && s.there && cp.To == p.req.To && cp.From != cp.To && !cp.Open()
-	})
-}
-
-// Commit writes down that the promotion does not go back any more. A group does
-// that for all of its members before it finalizes the first.
-func (p *Promotion) Commit(ctx context.Context) error {
-	_, err := fleet.All(p.sides, func(s *side) (struct{}, error) {
-		if s.main.Checkpoint == nil || !s.main.Checkpoint.Open() {
-			return struct{}{}, nil
-		}
-		s.main.Checkpoint.Before = nil
-		return struct{}{}, p.save(ctx, s)
-	})
-	return err
+// Omit takes a kind of step out of what is still to be done: an earlier run has done it.
+func (p *Promotion) Omit(kind release.StepKind) {
+	for _, pl := range p.placements {
+		pl.progress.Steps = slices.DeleteFunc(slices.Clone(pl.progress.Steps), func(step release.Step) bool { return step.Kind == kind })
+	}
 }
 
 // Where asks every cluster which release has the traffic: an empty one where
@@ -65,13 +56,13 @@ func (p *Promotion) Where(ctx context.Context) map[string]string {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
 	where := map[string]string{}
-	found, _ := fleet.All(p.sides, func(s *side) (string, error) {
-		split, err := s.router.Observe(clean)
+	found, _ := fleet.All(p.placements, func(pl *placement) (string, error) {
+		split, err := pl.router.Observe(clean)
 		name, _ := split.Stable()
 		return name, err
 	})
-	for i, s := range p.sides {
-		where[s.cluster.Name()] = found[i]
+	for i, pl := range p.placements {
+		where[pl.cluster.Name()] = found[i]
 	}
 	return where
 }

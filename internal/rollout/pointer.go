@@ -19,12 +19,11 @@ import (
 // whoever owns it.
 func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main, entries ...release.Entry) error {
 	c = e.under(c, namespace, application)
-	main.Schema = release.MainSchema
 	data, err := main.Marshal()
 	if err != nil {
 		return err
 	}
-	e.tries(c, namespace, application, data[release.MainKey])
+	e.tries(c, namespace, application, release.PointerIn(data))
 	for {
 		next := pointerObject(namespace, application)
 		if *live != nil {
@@ -54,7 +53,7 @@ func withMain(data, main map[string]string, entries []release.Entry) map[string]
 	if next == nil {
 		next = map[string]string{}
 	}
-	delete(next, release.MainKey)
+	release.WithoutPointer(next)
 	maps.Copy(next, main)
 	return release.AppendHistory(next, entries...)
 }
@@ -97,9 +96,9 @@ func (e *Engine) mainAgain(ctx context.Context, c Cluster, namespace, applicatio
 	if cm == nil {
 		return nil, nil
 	}
-	was, is := "", cm.Data[release.MainKey]
+	was, is := "", release.PointerIn(cm.Data)
 	if seen != nil {
-		was = seen.Data[release.MainKey]
+		was = release.PointerIn(seen.Data)
 	}
 	if is != was && !e.mine(c, namespace, application, is) {
 		return nil, &release.PointerChangedError{Cluster: c.Name(), ID: namespace + "/" + application}
@@ -147,7 +146,7 @@ func (e *Engine) forgetMain(ctx context.Context, c Cluster, namespace, applicati
 		switch {
 		case readErr != nil:
 			return errors.Join(err, readErr)
-		case cm == nil, cm.UID != live.UID, cm.Data[release.MainKey] != live.Data[release.MainKey]:
+		case cm == nil, cm.UID != live.UID, release.PointerIn(cm.Data) != release.PointerIn(live.Data):
 			return nil
 		}
 		live = cm

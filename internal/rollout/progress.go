@@ -241,15 +241,15 @@ func (e *Engine) lineOf(ctx context.Context, c Cluster, namespace string, entry 
 
 // step tells, on the application's address, how far a promotion is on one
 // cluster. Where no traffic moves there is nothing to tell.
-func (p *Promotion) step(ctx context.Context, s *side, reason release.EventReason, note string) {
-	if s.entry == nil {
+func (p *Promotion) step(ctx context.Context, pl *placement, reason release.EventReason, note string) {
+	if pl.entry == nil {
 		return
 	}
-	s.story.tell(ctx, s.cluster, p.addressOf(s), reason, p.engine.inRun(note), false)
-	p.engine.line(ctx, fmt.Sprintf("%s/%s on cluster %q: %s", p.req.Service.Namespace, p.req.Service.Application, s.cluster.Name(), note), map[string]any{
-		fieldApplication: p.req.Service.Application, fieldNamespace: p.req.Service.Namespace, fieldDeployment: p.req.To, fieldVersion: s.entry.Version,
-		fieldCluster: s.cluster.Name(), fieldOperation: string(s.entry.Operation), fieldPhase: snake(reason),
-		fieldFrom: s.from, fieldTo: p.req.To, fieldGroup: p.req.Member.Group, fieldTotal: time.Since(p.began).Milliseconds(),
+	pl.story.tell(ctx, pl.cluster, p.addressOf(pl), reason, p.engine.inRun(note), false)
+	p.engine.line(ctx, fmt.Sprintf("%s/%s on cluster %q: %s", p.req.Service.Namespace, p.req.Service.Application, pl.cluster.Name(), note), map[string]any{
+		fieldApplication: p.req.Service.Application, fieldNamespace: p.req.Service.Namespace, fieldDeployment: p.req.To, fieldVersion: pl.entry.Version,
+		fieldCluster: pl.cluster.Name(), fieldOperation: string(pl.entry.Operation), fieldPhase: snake(reason),
+		fieldFrom: pl.from(), fieldTo: p.req.To, fieldGroup: p.req.Member.Group, fieldTotal: time.Since(p.began).Milliseconds(),
 	})
 }
 
@@ -269,8 +269,8 @@ func snake(reason release.EventReason) string {
 // group begins, or has moved.
 func (p *Promotion) TellWave(ctx context.Context, reason release.EventReason, wave, of int) {
 	note := fmt.Sprintf("wave %d of %d of the group %q", wave, of, p.req.Member.Group)
-	for _, s := range p.active() {
-		p.step(ctx, s, reason, note+map[release.EventReason]string{release.EventWaveStarted: " begins", release.EventWaveMoved: " has moved"}[reason])
+	for _, pl := range p.active() {
+		p.step(ctx, pl, reason, note+map[release.EventReason]string{release.EventWaveStarted: " begins", release.EventWaveMoved: " has moved"}[reason])
 	}
 }
 

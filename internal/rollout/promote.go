@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -28,10 +29,6 @@ type PromoteRequest struct {
 	// Bake is how long the release is watched after the switch, and may be taken
 	// back, before anything of the old side goes. 0: not at all.
 	Bake time.Duration
-
-	// Hold keeps the way back open until Finalize, with or without a Bake: for who
-	// moves several applications as one.
-	Hold bool
 
 	// RetryToken, where it has changed, lets a release be tried again that did not
 	// pass its bake.
@@ -103,20 +100,9 @@ func (p *Promotion) run(ctx context.Context) error {
 	if err := p.Look(ctx); err != nil {
 		return err
 	}
-	if err := p.AwaitReady(ctx); err != nil {
-		if p.Resumed() && !Interrupted(ctx) {
-			return p.Back(ctx, err) // else one cluster would keep what another one cannot get
-		}
-		return err
+	err := p.Advance(ctx, "")
+	if err != nil && p.follows(ctx, err) == promotion.Return {
+		return p.Return(ctx, err)
 	}
-	if err := p.Switch(ctx); err != nil {
-		return p.Back(ctx, err)
-	}
-	if err := p.Bake(ctx, p.req.Bake); err != nil {
-		if len(bakeErrors(err)) > 0 {
-			return p.Back(ctx, err)
-		}
-		return err
-	}
-	return p.Finalize(ctx)
+	return err
 }

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -27,8 +26,8 @@ type MainOutcome struct {
 func (p *Promotion) continues() bool { return p.req.Rollout.OnFailure == release.FailureContinue }
 
 // active are the clusters that the promotion goes on with.
-func (p *Promotion) active() []*side {
-	return slices.DeleteFunc(slices.Clone(p.sides), func(s *side) bool { return s.out })
+func (p *Promotion) active() []*placement {
+	return going(p.placements)
 }
 
 // lose notes that a cluster failed before anything was known of it.
@@ -43,9 +42,9 @@ func (p *Promotion) failures() map[string]error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	failed := maps.Clone(p.lost)
-	for _, s := range p.sides {
-		if s.out {
-			failed[s.cluster.Name()] = s.err
+	for _, pl := range p.placements {
+		if pl.fate != goesOn {
+			failed[pl.cluster.Name()] = pl.err
 		}
 	}
 	return failed
@@ -57,78 +56,16 @@ func (p *Promotion) verdict() error {
 	return fleet.Verdict(p.req.Rollout, p.failures(), len(p.req.Clusters)+len(p.req.Unready))
 }
 
-// on does a step on some clusters at once. A cluster on which it fails is left
-// as it was, where the others may go on without it.
-func (p *Promotion) on(ctx context.Context, sides []*side, step func(*side) error) error {
-	_, err := fleet.All(sides, func(s *side) (struct{}, error) {
-		err := step(s)
-		if s.err = err; err != nil && p.continues() && ctx.Err() == nil {
-			s.out, s.err = true, p.leave(ctx, s, err)
-		}
-		return struct{}{}, err
-	})
-	if err == nil || !p.continues() || ctx.Err() != nil {
-		return err
-	}
-	return p.verdict()
-}
-
-// batches are the clusters in the order in which traffic moves on them.
-func (p *Promotion) batches() [][]*side {
-	return fleet.Batches(p.req.Rollout, p.active(), func(s *side) string { return s.cluster.Name() })
-}
-
-// switchBatch moves the traffic on some clusters. Each step is done on all of
-// them before the next one, so that a failure is found with as little moved as
-// possible.
-func (p *Promotion) switchBatch(ctx context.Context, batch []*side) error {
-	for _, step := range []func(*side) error{
-		func(s *side) error { return p.checkpoint(ctx, s, release.MainRunning) },
-		func(s *side) error { return p.switchTo(ctx, s) },
-		func(s *side) error { return p.commit(ctx, s) },
-	} {
-		standing := slices.DeleteFunc(slices.Clone(batch), func(s *side) bool { return s.out })
-		if err := p.on(ctx, standing, step); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// leave puts one cluster back, while the others go on. The result is cause, with
-// what else went wrong.
-func (p *Promotion) leave(ctx context.Context, s *side, cause error) error {
-	var unwatched *unwatchedError
-	if errors.As(cause, &unwatched) {
-		return cause
-	}
-	if leaseLost(ctx, cause) != nil {
-		return cause
-	}
-	clean, cancel := p.engine.cleanup(ctx)
-	defer cancel()
-	if s.hasMoved() {
-		why := nothingBefore
-		if s.from != "" && s.from != p.req.To {
-			why = p.notServing(clean, s)
-		}
-		if why != "" {
-			stays := &release.NoWayBackError{Cluster: s.cluster.Name(), ID: p.id(), Reason: why}
-			return errors.Join(cause, stays, p.stayOn(clean, s, cause, stays))
-		}
-	}
-	if err := p.rollBackSide(ctx, clean, s, cause); err != nil {
-		return errors.Join(cause, wentWrongToo(err))
-	}
-	sayTraffic(cause, "back where it was on this cluster")
-	return cause
+// going are those of some clusters that the promotion goes on with.
+func going(placements []*placement) []*placement {
+	return slices.DeleteFunc(slices.Clone(placements), func(pl *placement) bool { return pl.fate != goesOn })
 }
 
 // see is who gets the traffic on a cluster on which something went wrong.
-func (p *Promotion) see(ctx context.Context, s *side) {
-	split, err := s.router.Observe(ctx)
-	if s.split = split; err != nil {
-		s.split = nil // what cannot be seen is not told
+func (p *Promotion) see(ctx context.Context, pl *placement) {
+	split, err := pl.router.Observe(ctx)
+	if pl.split = split; err != nil {
+		pl.split = nil // what cannot be seen is not told
 	}
 }
 
@@ -138,8 +75,8 @@ func (p *Promotion) outcomes() []MainOutcome {
 	for name, err := range p.lost {
 		found[name] = MainOutcome{Cluster: name, Status: release.MainFailed, Err: err}
 	}
-	for _, s := range p.sides {
-		found[s.cluster.Name()] = MainOutcome{Cluster: s.cluster.Name(), Status: s.status, Split: s.split, Err: s.err}
+	for _, pl := range p.placements {
+		found[pl.cluster.Name()] = MainOutcome{Cluster: pl.cluster.Name(), Status: pl.status, Split: pl.split, Err: pl.err}
 	}
 	for _, c := range p.req.Clusters {
 		if _, ok := found[c.Name()]; !ok {

@@ -18,13 +18,13 @@ func (r PromoteRequest) say(format string, a ...any) {
 
 // asFound refuses to go back where somebody has moved main since that was
 // decided: what is "before" is then something else.
-func (p *Promotion) asFound(s *side) error {
+func (p *Promotion) asFound(pl *placement) error {
 	if p.req.Found == nil {
 		return nil
 	}
-	if was := p.req.Found[s.cluster.Name()]; s.main.Deployment != was {
+	if was := p.req.Found[pl.cluster.Name()]; pl.main.Deployment != was {
 		return &release.MovedError{
-			Cluster: s.cluster.Name(), ID: p.req.Service.Namespace + "/" + p.req.Service.Application, Was: was, Is: s.main.Deployment,
+			Cluster: pl.cluster.Name(), ID: p.req.Service.Namespace + "/" + p.req.Service.Application, Was: was, Is: pl.main.Deployment,
 		}
 	}
 	return nil
@@ -33,13 +33,13 @@ func (p *Promotion) asFound(s *side) error {
 // baseline is that of the address after our write. Where the write took over
 // what lives, only the selector is what anybody asked for: of the rest, what
 // others changed stays drift.
-func (p *Promotion) baseline(s *side, applied *corev1.Service) map[string]string {
+func (p *Promotion) baseline(pl *placement, applied *corev1.Service) map[string]string {
 	now := workload.Baseline(applied)
-	if p.req.Found == nil || len(s.main.Baseline) == 0 {
+	if p.req.Found == nil || len(pl.main.Baseline) == 0 {
 		return now
 	}
 	const selector = "spec.selector"
-	kept := maps.Clone(s.main.Baseline)
+	kept := maps.Clone(pl.main.Baseline)
 	for path := range kept {
 		if workload.Within(path, selector) {
 			delete(kept, path)

@@ -10,45 +10,46 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // What a promotion writes into the history. Its line is written together with
 // the pointer, so that it is there exactly when the pointer has moved.
 
-// begin starts the side's line of the history: none where all that is asked for
+// begin starts the cluster's line of the history: none where all that is asked for
 // is there already, as when only the end of a promotion is missing.
-func (p *Promotion) begin(ctx context.Context, s *side) {
-	from := s.from
-	if s.there {
-		from = s.main.Deployment // killed between the switch and writing it down
+func (p *Promotion) begin(ctx context.Context, pl *placement) {
+	from := pl.from()
+	if pl.start.There {
+		from = pl.main.Deployment // killed between the switch and writing it down
 	}
-	if from == p.req.To || s.returns {
+	if from == p.req.To || pl.start.Course == promotion.Returns {
 		return
 	}
 	operation := release.OperationPromote
-	if slices.Contains(s.seen.Previous, p.req.To) {
+	if slices.Contains(pl.seen.Previous, p.req.To) {
 		operation = release.OperationRollback
 	}
-	entry := p.engine.entry(ctx, s.cluster, operation, p.req.To, "")
+	entry := p.engine.entry(ctx, pl.cluster, operation, p.req.To, "")
 	entry.From, entry.To, entry.Group = from, p.req.To, p.req.Member.Group
-	s.entry = &entry
+	pl.entry = &entry
 }
 
 // named notes the version of the release that shall be main.
-func (s *side) named(version string) {
-	if s.entry != nil {
-		s.entry.Version = version
+func (pl *placement) named(version string) {
+	if pl.entry != nil {
+		pl.entry.Version = version
 	}
 }
 
-// outcome is the side's line of the history, ended by err or well.
-func (p *Promotion) outcome(ctx context.Context, s *side, err error) []release.Entry {
-	if s.entry == nil {
+// outcome is the cluster's line of the history, ended by err or well.
+func (p *Promotion) outcome(ctx context.Context, pl *placement, err error) []release.Entry {
+	if pl.entry == nil {
 		return nil
 	}
-	*s.entry = ended(ctx, *s.entry, p.began, err)
-	return []release.Entry{*s.entry}
+	*pl.entry = ended(ctx, *pl.entry, p.began, err)
+	return []release.Entry{*pl.entry}
 }
 
 // neverBegan is what becomes of a promotion whose release was not ready: nothing
@@ -56,71 +57,71 @@ func (p *Promotion) outcome(ctx context.Context, s *side, err error) []release.E
 func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 	clean, cancel := p.engine.cleanup(ctx)
 	defer cancel()
-	_, _ = fleet.All(p.active(), func(s *side) (struct{}, error) {
-		p.neverBeganOn(ctx, clean, s, cause)
+	_, _ = fleet.All(p.active(), func(pl *placement) (struct{}, error) {
+		p.neverBeganOn(ctx, clean, pl, cause)
 		return struct{}{}, nil
 	})
 }
 
-func (p *Promotion) neverBeganOn(ctx, clean context.Context, s *side, cause error) {
+func (p *Promotion) neverBeganOn(ctx, clean context.Context, pl *placement, cause error) {
 	if leaseLost(ctx, cause) != nil {
-		s.status = release.MainFailed
+		pl.status = release.MainFailed
 		return // the history is whoever's who has the Lease
 	}
 	if refused := new(release.TakenBackError); errors.As(cause, &refused) {
-		s.status = release.MainRolledBack
+		pl.status = release.MainRolledBack
 		return // it is in the history why
 	}
-	if s.err != nil {
-		s.status = release.MainFailed
+	if pl.err != nil {
+		pl.status = release.MainFailed
 	}
-	s.story.end(clean) // in their order
-	for _, entry := range p.outcome(ctx, s, cause) {
-		p.engine.rememberIfAny(clean, s.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
-		p.engine.tell(clean, s.cluster, p.addressOf(s), entry)
+	pl.story.end(clean) // in their order
+	for _, entry := range p.outcome(ctx, pl, cause) {
+		p.engine.rememberIfAny(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
+		p.engine.tell(clean, pl.cluster, p.addressOf(pl), entry)
 	}
 }
 
-// wentBack is the history of a side that was taken back, and tells it. Where it
+// wentBack is the history of a cluster that was taken back, and tells it. Where it
 // was written down that traffic has moved, that stays true; otherwise the
 // promotion failed, and took it back where it had moved.
-func (p *Promotion) wentBack(ctx context.Context, s *side, cause error, switched, committed bool) []release.Entry {
+func (p *Promotion) wentBack(ctx context.Context, pl *placement, cause error, switched, committed bool) []release.Entry {
 	var entries []release.Entry
 	reason := "the promotion did not succeed"
 	if committed {
 		reason = reasonOf(cause)
 	} else {
-		entries = p.outcome(ctx, s, cause)
+		entries = p.outcome(ctx, pl, cause)
 	}
-	if committed || switched && s.entry != nil {
-		entries = append(entries, p.backEntry(ctx, s, reason))
+	if committed || switched && pl.entry != nil {
+		entries = append(entries, p.backEntry(ctx, pl, reason))
 	}
-	s.story.end(ctx)
+	pl.story.end(ctx)
 	for _, entry := range entries {
-		p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
+		p.engine.tell(ctx, pl.cluster, p.addressOf(pl), entry)
 	}
 	return entries
 }
 
 // backEntry is the line of a way back.
-func (p *Promotion) backEntry(ctx context.Context, s *side, reason string) release.Entry {
-	entry := p.engine.entry(ctx, s.cluster, release.OperationRollback, s.from, "")
-	entry.From, entry.To, entry.Group, entry.Reason = p.req.To, s.from, p.req.Member.Group, reason
+func (p *Promotion) backEntry(ctx context.Context, pl *placement, reason string) release.Entry {
+	entry := p.engine.entry(ctx, pl.cluster, release.OperationRollback, pl.from(), "")
+	entry.From, entry.To, entry.Group, entry.Reason = p.req.To, pl.from(), p.req.Member.Group, reason
 	return entry
 }
 
 // tellMoved is the Event of a promotion that has moved the traffic.
-func (p *Promotion) tellMoved(ctx context.Context, s *side) {
-	if s.entry != nil {
-		p.engine.lineOf(ctx, s.cluster, p.req.Service.Namespace, *s.entry)
-		s.story.tell(ctx, s.cluster, p.addressOf(s), s.entry.EventReason(), s.entry.Sentence(), s.entry.Warns())
+func (p *Promotion) tellMoved(ctx context.Context, pl *placement) {
+	if pl.entry != nil {
+		p.engine.lineOf(ctx, pl.cluster, p.req.Service.Namespace, *pl.entry)
+		pl.story.tell(ctx, pl.cluster, p.addressOf(pl), pl.entry.EventReason(), pl.entry.Sentence(), pl.entry.Warns())
 	}
 }
 
 // addressOf is the main Service as far as it is known: Events name it even where
 // it was never made.
-func (p *Promotion) addressOf(s *side) Object {
-	if applied := s.router.Applied(); applied != nil {
+func (p *Promotion) addressOf(pl *placement) Object {
+	if applied := pl.router.Applied(); applied != nil {
 		return applied
 	}
 	return serviceNamed(p.req.Service.Namespace, p.req.Service.Name)

@@ -17,12 +17,20 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// awaitReady waits, for a bounded time, until the release can take the traffic.
-func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
-	if s.there {
-		return nil // going nowhere needs no more than what serves now
+// ready waits, for a bounded time, until the release can take the traffic on every
+// cluster.
+func (p *Promotion) ready(ctx context.Context, due []*placement) error {
+	err := p.on(ctx, due, func(pl *placement) error { return p.readyOn(ctx, pl) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		p.neverBegan(ctx, err)
 	}
-	e, c, id := p.engine, s.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
+	return err
+}
+
+// readyOn waits for it on one cluster.
+func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
+	e, c, id := p.engine, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
 	_, record, err := e.liveRecord(ctx, c, id, p.req.Service.Application)
 	if apierrors.IsNotFound(err) {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
@@ -30,8 +38,8 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 	if err != nil {
 		return err
 	}
-	s.named(record.Version)
-	s.version, s.health = record.Version, record.Health
+	pl.named(record.Version)
+	pl.version, pl.health = record.Version, record.Health
 	if record.Status.Desired() == release.DesiredStopped {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
 	}
@@ -49,7 +57,7 @@ func (p *Promotion) awaitReady(ctx context.Context, s *side) error {
 	if d == nil || d.DeletionTimestamp != nil {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
 	}
-	if err := p.hasPorts(s, id, d); err != nil {
+	if err := p.hasPorts(pl, id, d); err != nil {
 		return err
 	}
 	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
@@ -89,10 +97,10 @@ func lackingPorts(view View, d *appsv1.Deployment) string {
 }
 
 // hasPorts makes sure that the address's ports lead somewhere.
-func (p *Promotion) hasPorts(s *side, id release.ID, d *appsv1.Deployment) error {
-	c := s.cluster
+func (p *Promotion) hasPorts(pl *placement, id release.ID, d *appsv1.Deployment) error {
+	c := pl.cluster
 	if p.req.Service.Adopt {
-		if why := unresolved(s.router.Found(), &d.Spec.Template.Spec); why != "" {
+		if why := unresolved(pl.router.Found(), &d.Spec.Template.Spec); why != "" {
 			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: why}
 		}
 		return nil

@@ -308,7 +308,7 @@ func TestFailedPromotionForgetsNothing(t *testing.T) {
 	}
 	after := l.remembered()
 	if after.Deployment != before.Deployment || !slices.Equal(after.Previous, before.Previous) || after.Keep() != before.Keep() ||
-		!after.Left[l.name("v2")].Equal(before.Left[l.name("v2")]) || after.Checkpoint != nil {
+		!after.Left[l.name("v2")].Equal(before.Left[l.name("v2")]) || after.Progress != nil {
 		t.Errorf("main was\n  %+v, and is\n  %+v", before, after)
 	}
 	p.must(p.terminate(t.Context(), "v2"))

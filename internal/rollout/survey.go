@@ -203,8 +203,8 @@ type Shift struct {
 func (e *Engine) Shift(ctx context.Context, c Cluster, namespace string, o ObservedMain) (Shift, error) {
 	s := Shift{Desired: 100}
 	s.To, _ = o.Split.Stable()
-	if o.Main != nil && o.Main.Checkpoint != nil {
-		s.To = o.Main.Checkpoint.To
+	if o.Main != nil && o.Main.Progress != nil {
+		s.To = o.Main.Progress.To
 	}
 	if s.To == "" {
 		return s, nil

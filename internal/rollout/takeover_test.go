@@ -375,7 +375,7 @@ func (v takenVerb) over(l *life) bool {
 		if main == nil {
 			return removes && err == nil
 		}
-		return main.Checkpoint == nil && main.Deployment == l.name("v2")
+		return main.Progress == nil && main.Deployment == l.name("v2")
 	}
 	version := v.on
 	if version == "" {

@@ -29,8 +29,8 @@ func mainIn(data map[string]string) (*release.Main, error) {
 	if main != nil && main.Breach != nil {
 		redactAll(&main.Breach.Reason)
 	}
-	if main != nil && main.Checkpoint != nil {
-		redactAll(&main.Checkpoint.Holder)
+	if main != nil && main.Progress != nil {
+		redactAll(&main.Progress.Holder)
 	}
 	return main, err
 }

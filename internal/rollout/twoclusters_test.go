@@ -190,7 +190,7 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 	}
 	r := w.run(t, faultyTiming())
 	for _, o := range r.engine.ObserveMain(t.Context(), r.on, w.namespace, "api", "api") {
-		if cp := o.Main.Checkpoint; cp == nil || cp.Step != release.MainRunning || cp.From != w.name("v1") || cp.To != w.name("v2") {
+		if cp := o.Main.Progress; cp == nil || cp.Status() != release.MainRunning || cp.From != w.name("v1") || cp.To != w.name("v2") {
 			t.Fatalf("%s has the checkpoint %+v", o.Cluster, cp)
 		}
 	}

@@ -80,7 +80,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if main != nil {
 		removed := e.removedMain(ctx, c, req, main, began, "")
 		// With the address, nothing is left to drain either.
-		main.Deployment, main.Previous, main.Left, main.Checkpoint, main.KeepCount = "", nil, nil, nil, 0
+		main.Deployment, main.Previous, main.Left, main.Progress, main.KeepCount = "", nil, nil, nil, 0
 		if err := e.saveMain(ctx, c, namespace, application, &live, main, removed...); err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest,
 		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
 		return done.notices, err
 	}
-	main.Previous, main.Left, main.Checkpoint, main.KeepCount = nil, nil, nil, 0
+	main.Previous, main.Left, main.Progress, main.KeepCount = nil, nil, nil, 0
 	done, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
 		e.rememberIfAny(ctx, c, namespace, application, done.entries...)

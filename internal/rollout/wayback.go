@@ -10,43 +10,39 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// refuse says that the release was main and did not pass its bake, or that a way
-// back from it was cut off, which it ends. Who goes back by hand, by an action,
-// knows.
+// refuse ends a promotion that does not begin: its release was main and did not pass
+// its bake, or a way back from it was cut off, which this ends. Who goes back by hand,
+// by an action, knows.
 func (p *Promotion) refuse(ctx context.Context) error {
-	if p.req.Found != nil {
-		return nil
-	}
 	if p.continues() {
 		return p.on(ctx, p.active(), p.refusal)
 	}
 	var refused []error
-	for _, s := range p.sides {
-		if s.err = p.refusal(s); s.err != nil {
-			s.status = release.MainRolledBack
-			refused = append(refused, s.err)
+	for _, pl := range p.placements {
+		if pl.err = p.refusal(pl); pl.err != nil {
+			pl.status = release.MainRolledBack
+			refused = append(refused, pl.err)
 		}
 	}
-	if len(refused) == 0 {
-		return nil
-	}
 	p.done.Status = release.MainRolledBack
-	if slices.ContainsFunc(p.sides, func(s *side) bool { return s.returns }) {
-		return p.Back(ctx, errors.Join(refused...))
+	if slices.ContainsFunc(p.placements, func(pl *placement) bool { return pl.start.Course == promotion.Returns }) {
+		return p.Return(ctx, errors.Join(refused...))
 	}
 	return errors.Join(refused...)
 }
 
-func (p *Promotion) refusal(s *side) error {
+// refusal says why the promotion does not begin on a cluster.
+func (p *Promotion) refusal(pl *placement) error {
 	switch {
-	case (s.returns || !s.there) && s.main.Breach.Refuses(p.req.To, p.req.RetryToken):
-		return &release.TakenBackError{Cluster: s.cluster.Name(), ID: p.id(), Breach: *s.main.Breach}
-	case s.returns:
+	case pl.start.Refused:
+		return &release.TakenBackError{Cluster: pl.cluster.Name(), ID: p.id(), Breach: *pl.main.Breach}
+	case pl.start.Course == promotion.Returns:
 		return fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off. That has been ended now, and the next apply begins anew",
-			release.OrNothing(s.from), p.req.To, s.cluster.Name())
+			release.OrNothing(pl.from()), p.req.To, pl.cluster.Name())
 	}
 	return nil
 }
@@ -55,18 +51,18 @@ const nothingBefore = "no deployment was main before it"
 
 // noWayBack says why the traffic that has moved cannot go back where it was: on
 // some cluster nothing there could take it, or there was nothing anywhere.
-func (p *Promotion) noWayBack(ctx context.Context, sides []*side) error {
+func (p *Promotion) noWayBack(ctx context.Context, placements []*placement) error {
 	before, moved := false, ""
-	for _, s := range sides {
+	for _, pl := range placements {
 		switch {
-		case !s.moves, !s.hasMoved():
+		case !pl.moves(), pl.stage != promotion.Recorded:
 			before = true
-		case s.from == "" || s.from == p.req.To:
-			moved = s.cluster.Name()
+		case pl.from() == "" || pl.from() == p.req.To:
+			moved = pl.cluster.Name()
 		default:
 			before = true
-			if why := p.notServing(ctx, s); why != "" {
-				return &release.NoWayBackError{Cluster: s.cluster.Name(), ID: p.id(), Reason: why}
+			if why := p.notServing(ctx, pl); why != "" {
+				return &release.NoWayBackError{Cluster: pl.cluster.Name(), ID: p.id(), Reason: why}
 			}
 		}
 	}
@@ -78,19 +74,19 @@ func (p *Promotion) noWayBack(ctx context.Context, sides []*side) error {
 
 // notServing says why the release that had the traffic before cannot have it
 // again: it must do its own work, or at least more of it than the new one does.
-func (p *Promotion) notServing(ctx context.Context, s *side) string {
+func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
 	namespace := p.req.Service.Namespace
 	cannotTell := func(err error) string {
-		return fmt.Sprintf("it cannot be told whether %s is ready: %v", s.from, err)
+		return fmt.Sprintf("it cannot be told whether %s is ready: %v", pl.from(), err)
 	}
-	d, err := p.engine.liveWorkload(ctx, s.cluster, release.ID{Namespace: namespace, Name: s.from}, p.req.Service.Application)
+	d, err := p.engine.liveWorkload(ctx, pl.cluster, release.ID{Namespace: namespace, Name: pl.from()}, p.req.Service.Application)
 	if err != nil {
 		return cannotTell(err)
 	}
 	if d == nil || d.DeletionTimestamp != nil {
-		return s.from + " is gone"
+		return pl.from() + " is gone"
 	}
-	view, want := s.cluster.View(namespace), deref(d.Spec.Replicas)
+	view, want := pl.cluster.View(namespace), deref(d.Spec.Replicas)
 	ready, err := readyBehind(ctx, view, d)
 	if err != nil {
 		return cannotTell(err)
@@ -104,31 +100,34 @@ func (p *Promotion) notServing(ctx context.Context, s *side) string {
 	case err != nil:
 		return cannotTell(err)
 	case want == 0:
-		return s.from + " is stopped"
+		return pl.from() + " is stopped"
 	case ready >= health.Needs(want), ready > 0 && ready >= now:
 		return ""
 	}
-	return fmt.Sprintf("%d of the %d pods of %s are ready", ready, want, s.from)
+	return fmt.Sprintf("%d of the %d pods of %s are ready", ready, want, pl.from())
 }
 
 // stay leaves the traffic where it has moved. The result is what went wrong.
-func (p *Promotion) stay(ctx context.Context, sides []*side, cause, why error) error {
+func (p *Promotion) stay(ctx context.Context, placements []*placement, cause, why error) error {
 	p.done.Status = release.MainFailed
-	_, err := fleet.All(sides, func(s *side) (struct{}, error) {
-		if !s.hasMoved() {
+	_, err := fleet.All(placements, func(pl *placement) (struct{}, error) {
+		if pl.stage != promotion.Recorded {
 			return struct{}{}, nil
 		}
-		return struct{}{}, p.stayOn(ctx, s, cause, why)
+		return struct{}{}, p.stayOn(ctx, pl, cause, why)
 	})
 	return errors.Join(cause, why, err)
 }
 
 // stayOn writes down, on one cluster, why the traffic should not be there.
-func (p *Promotion) stayOn(ctx context.Context, s *side, cause, why error) error {
+func (p *Promotion) stayOn(ctx context.Context, pl *placement, cause, why error) error {
 	sayTraffic(cause, trafficStays)
-	entry := p.backEntry(ctx, s, reasonOf(cause)+"; "+reasonOf(why))
+	pl.fate = stays
+	entry := p.backEntry(ctx, pl, reasonOf(cause)+"; "+reasonOf(why))
 	entry.Outcome = release.OutcomeFailed
-	p.engine.tell(ctx, s.cluster, p.addressOf(s), entry)
-	s.breach(p, cause)
-	return p.checkpoint(ctx, s, release.MainFailed, entry)
+	p.engine.tell(ctx, pl.cluster, p.addressOf(pl), entry)
+	p.noteBreach(pl, cause)
+	nowhere := pl.progress
+	nowhere.Direction = release.DirectionNone
+	return p.save(ctx, pl, nowhere, entry)
 }

@@ -1,4 +1,4 @@
-package release_test
+package promotion_test
 
 import (
 	"fmt"
@@ -26,10 +26,11 @@ type world struct {
 	states  []*state // each is a switchback_deployment
 	pointer *pointer // the switchback_main_deployment
 
-	creates   []*create  // under way
-	promotion *promotion // under way: it holds the Lease
-	arriving  string     // a killed process's switch that is still on its way …
-	arrivesIn int        // … for so many steps
+	creates   []*create     // under way
+	promotion *running      // under way: it holds the Lease
+	was       *release.Main // the pointer before the promotion that is open; nil: not known
+	arriving  string        // a killed process's switch that is still on its way …
+	arrivesIn int           // … for so many steps
 
 	now     time.Time // by the API server's clock
 	serial  int
@@ -59,7 +60,7 @@ var contents = []string{"aaaaaaaa1", "bbbbbbbb1", "cccccccc1", "dddddddd1", "ddd
 func newWorld(tally map[string]int) *world {
 	return &world{
 		records: map[string]*release.Record{}, pods: map[string]pods{},
-		now:  now,
+		now:  time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		dead: map[string]bool{}, claimed: map[string]bool{}, tally: tally,
 	}
 }
@@ -78,6 +79,13 @@ func pick[T any](w *world, label string, from []T) T {
 		w.Skip("no " + label)
 	}
 	return from[rapid.IntRange(0, len(from)-1).Draw(w.T, label)]
+}
+
+// seldom skips the step, most of the time.
+func (w *world) seldom() {
+	if rapid.IntRange(0, 5).Draw(w.T, "seldom") > 0 {
+		w.Skip("seldom")
+	}
 }
 
 // oftenDone draws an outcome; the first is drawn half of the time.
@@ -193,8 +201,8 @@ func (w *world) drop(s *state) {
 	w.states = slices.DeleteFunc(w.states, func(other *state) bool { return other == s })
 }
 
-// running are the releases whose pods are up, by name.
-func (w *world) running() []string {
+// up are the releases whose pods are up, by name.
+func (w *world) up() []string {
 	var names []string
 	for name, p := range w.pods {
 		if p.up {
@@ -203,6 +211,15 @@ func (w *world) running() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// start makes a release that is up, and in a state.
+func (w *world) start(hash string) {
+	name := release.NameOf(application, hash)
+	s := &state{name: name, token: w.fresh("token")}
+	w.states = append(w.states, s)
+	w.records[name] = &release.Record{Hash: hash, Owner: s.token, Custody: release.CustodyOwned, Status: release.StatusStarted}
+	w.pods[name] = pods{hash: hash, up: true}
 }
 
 // check is what must hold after every step.

@@ -1,4 +1,4 @@
-package release_test
+package promotion_test
 
 import (
 	"maps"

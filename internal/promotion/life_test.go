@@ -1,4 +1,4 @@
-package release_test
+package promotion_test
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 )
 
 // TestLife does random things to an application, with crashes, lost states and
-// people's hands in between, and lets the functions of this package decide:
+// people's hands in between, and lets the functions of this package, and of package release, decide:
 //
 //  1. What carries traffic keeps its pods, whatever is asked for.
 //  2. A name means one content.
@@ -45,9 +45,6 @@ func TestLife(t *testing.T) {
 			"":                       step(w.check),
 		})
 	})
-	for _, what := range slices.Sorted(maps.Keys(tally)) {
-		t.Logf("%6d %s", tally[what], what)
-	}
 	if t.Failed() || runs < enough {
 		return // fewer were asked for
 	}
@@ -62,9 +59,59 @@ func TestLife(t *testing.T) {
 	for _, d := range []release.Disposal{release.DisposeGone, release.DisposeStale, release.DisposeCondemn, release.DisposeRetain, release.DisposeRemove} {
 		expected = append(expected, "dispose: "+string(d))
 	}
+	happened(t, tally, expected...)
+}
+
+// TestPromotions does random things to one application's address only, with three
+// releases that are up: promotions that fail at every step, are killed, called off and
+// taken over, and people's hands in between. What TestLife asks holds here, too, and:
+//
+//  1. Whatever was left open, a promotion that nothing goes wrong with comes to an end.
+//  2. What a promotion may still go back to keeps its pods.
+//  3. Going back makes the pointer what it was.
+func TestPromotions(t *testing.T) {
+	const enough = 1000
+	tally, runs := map[string]int{}, 0
+	rapid.Check(t, func(t *rapid.T) {
+		runs++
+		w := newWorld(tally)
+		w.T = t
+		for _, hash := range contents[:3] {
+			w.start(hash)
+		}
+		step := func(do func()) func(*rapid.T) {
+			return func(t *rapid.T) { w.T = t; do(); w.keepsTheWayBack() }
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"promote":                step(w.promote),
+			"promote something else": step(w.promote),
+			"go on with a promotion": step(w.promoteOn),
+			"and on":                 step(w.promoteOn),
+			"refresh":                step(w.refresh),
+			"delete":                 step(func() { w.seldom(); w.delete() }),
+			"move the address":       step(func() { w.seldom(); w.touchAddress(pick(w, "to", w.up())) }),
+			"unmain":                 step(func() { w.seldom(); w.unmain() }),
+			"":                       step(w.check),
+		})
+		w.T = t
+		w.comesToAnEnd()
+	})
+	if t.Failed() || runs < enough {
+		return
+	}
+	happened(t, tally, "promoted", "a promotion failed", "a promotion was killed", "a bake begins again", "a bake that began again fails",
+		"a bake that was cut off is replaced", "a way back is ended", "killed on the way back", "what did not pass its bake is refused")
+}
+
+// happened fails where something did not happen in any run: it would prove nothing.
+func happened(t *testing.T, tally map[string]int, expected ...string) {
+	t.Helper()
+	for _, what := range slices.Sorted(maps.Keys(tally)) {
+		t.Logf("%6d %s", tally[what], what)
+	}
 	for _, what := range expected {
 		if tally[what] == 0 {
-			t.Errorf("in none of %d runs: %s", runs, what) // it would prove nothing
+			t.Errorf("in no run: %s", what)
 		}
 	}
 }

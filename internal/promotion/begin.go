@@ -1,0 +1,200 @@
+package promotion
+
+import (
+	"slices"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Want is what a promotion is for. It is the same on all of its clusters.
+type Want struct {
+	To         string        // the release that shall be main
+	Service    string        // the name of the application's address
+	Bake       time.Duration // how long the release is analysed with the traffic on it; 0: not at all
+	Reversible bool          // what has moved may be taken back until the commit
+	RetryToken string        // where it has changed, a release that was taken back is tried again
+
+	// Retraces says that it goes back without a configuration: it takes what lives as
+	// it is, and goes on with nothing that was cut off.
+	Retraces bool
+}
+
+// Seen is one look at one cluster.
+type Seen struct {
+	Main    release.Main  // what is remembered of the address
+	Split   release.Split // who gets its traffic
+	Address bool          // it is there
+	Stray   bool          // who gets the traffic is no release of the application
+	Kept    []string      // retained releases, where nothing is remembered; newest first
+	Planned string        // who had the traffic when this was planned; as Main says where nobody knows
+}
+
+// Course is what a promotion has to do with the traffic of one cluster.
+type Course string
+
+// Courses.
+const (
+	Stands   Course = "stands"   // the traffic is there, and was before
+	Finishes Course = "finishes" // a run that was cut off has moved it for good: only the end is missing
+	Moves    Course = "moves"    // the traffic moves
+	Resumes  Course = "resumes"  // a run that was cut off has moved it, and it may still go back
+	Returns  Course = "returns"  // a run that was cut off was taking it back
+)
+
+// Moves says that traffic moves, or has been moved by a promotion that may still go
+// back.
+func (c Course) Moves() bool { return c == Moves || c == Resumes || c == Returns }
+
+// Stage is how much of a promotion may have been done on one cluster. What was
+// attempted counts as done until the answer says no.
+type Stage int
+
+// Stages, in their order.
+const (
+	Untouched Stage = iota
+	Begun           // its progress is written down
+	Shifted         // the address leads to the release
+	Recorded        // the pointer says so, and may be taken back
+)
+
+// Start is how a promotion begins on one cluster, or goes on there.
+type Start struct {
+	Progress release.Progress // its first step is not done
+	Course   Course
+	Stage    Stage        // of an earlier run that this one goes on with
+	There    bool         // all of the traffic is where it is wanted
+	Refused  bool         // the release did not pass its bake, and nobody has said to try it again
+	Main     release.Main // to work on
+	Before   release.Main // what going back makes of it
+
+	Unproven string   // was main without having passed its bake: it takes no former main's place
+	Spared   []string // former mains that stay, although somebody has moved the traffic away from them
+	Overrode string   // who had the traffic when this was planned, and does not any more
+}
+
+// Plan lists the steps of a promotion. Next passes over those that have nothing to do
+// on a cluster.
+func Plan(w Want) []release.Step {
+	steps := []release.Step{{Kind: release.StepReady}, {Kind: release.StepShift, Weight: 100}}
+	if w.Bake > 0 {
+		steps = append(steps, release.Step{Kind: release.StepAnalyse, For: w.Bake})
+	}
+	if w.Reversible {
+		steps = append(steps, release.Step{Kind: release.StepCommit})
+	}
+	return append(steps, release.Step{Kind: release.StepRename}, release.Step{Kind: release.StepCollect})
+}
+
+// Begin finds out where a promotion stands on a cluster before its first step.
+func Begin(w Want, seen Seen) Start {
+	m := seen.Main
+	s := Start{Course: Moves, Main: m, Before: m, Spared: slices.Clone(seen.Kept), Progress: release.Progress{
+		To: w.To, Steps: Plan(w), Direction: release.DirectionForward, Made: !seen.Address,
+	}}
+	from, all := seen.Split.Stable()
+	s.There = all && from == w.To
+	if !all || seen.Stray {
+		from = m.Deployment
+	}
+	if s.There && m.Deployment == w.To {
+		s.Course = Stands
+		if open := m.Progress; open != nil && open.To == w.To && open.From != w.To && !open.Open() {
+			s.Course = Finishes
+		}
+	}
+	s.Progress.From = from
+	s.rename(w)
+	s.spare(w, seen)
+	s.goOn(w)
+	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
+		s.Progress.Before = s.Before.AsBefore()
+	}
+	s.Refused = !w.Retraces && (s.Course == Returns || !s.There) && m.Breach.Refuses(w.To, w.RetryToken)
+	return s
+}
+
+// rename notes a former name of the address: also one that a run which was cut off
+// did not come to remove.
+func (s *Start) rename(w Want) {
+	if open := s.Main.Progress; open != nil {
+		s.Progress.Renames = open.Renames
+	}
+	if s.Main.Service != "" && s.Main.Service != w.Service {
+		s.Progress.Renames = s.Main.Service
+	}
+	if s.Progress.Renames == w.Service {
+		s.Progress.Renames = ""
+	}
+}
+
+// spare finds out that somebody has moved the traffic of what is to be moved, since
+// it was planned or since it was written down: what was main then stays.
+func (s *Start) spare(w Want, seen Seen) {
+	from, m := s.Progress.From, s.Main
+	if w.Retraces || m.Progress != nil || from == "" || from == w.To || m.Deployment == w.To {
+		return
+	}
+	for _, name := range []string{m.Deployment, seen.Planned} {
+		if name != "" && name != from && name != w.To && !slices.Contains(s.Spared, name) {
+			s.Spared = append(s.Spared, name)
+		}
+	}
+	if seen.Planned != from {
+		s.Overrode = seen.Planned
+	}
+}
+
+// goOn takes up a promotion that was cut off while it could still go back: what it
+// has done is part of this one.
+func (s *Start) goOn(w Want) {
+	open := s.Main.Progress
+	ours := open != nil && open.To == w.To
+	if ours {
+		s.Progress.Made = s.Progress.Made || open.Made
+	}
+	reversible := ours && open.Before != nil && !w.Retraces
+	switch breach := s.Main.Breach; {
+	case reversible && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To || breach.Refuses(w.To, w.RetryToken)):
+		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
+		s.Progress.From, s.Progress.Direction = open.From, release.DirectionBack
+	case s.replaces(w):
+	case reversible && w.Reversible:
+		s.resume(open)
+	case reversible:
+		s.Before = *open.Before // what was being tried is no former main
+	case !w.Reversible:
+	case s.Course == Moves && s.There && s.Main.Deployment != "":
+		s.Progress.From = s.Main.Deployment // what is written down, where somebody has moved the address
+	}
+}
+
+// resume goes on with one that has moved the traffic. Where it has not, this is a
+// promotion from where the traffic is.
+func (s *Start) resume(open *release.Progress) {
+	s.Course, s.Before = Moves, *open.Before
+	if !s.There {
+		return
+	}
+	s.Course, s.Stage = Resumes, Shifted
+	if s.Main.Deployment != s.Before.Deployment {
+		s.Stage = Recorded
+	}
+	if open.From != "" {
+		s.Progress.From = open.From
+	}
+}
+
+// replaces says that this promotion takes the place of one to something else that was
+// cut off while it could still go back.
+func (s *Start) replaces(w Want) bool {
+	if w.Retraces {
+		return false // it takes main as it is
+	}
+	was, tried := s.Main.Replacing(w.To)
+	if tried != "" {
+		s.Before = *s.Main.Progress.Before
+		s.Main, s.Unproven = was, tried
+	}
+	return tried != ""
+}

@@ -1,0 +1,227 @@
+package release
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ProgressKey is the key, in an application's ConfigMap, of the JSON of a promotion
+// that is not over.
+const ProgressKey = "progress.json"
+
+// ProgressSchema is the version of Progress's JSON form.
+const ProgressSchema = 1
+
+// StepKind is what a step of a promotion does.
+type StepKind string
+
+// The kinds of steps, in the order in which a promotion has them.
+const (
+	StepReady   StepKind = "ready"   // the release can take the traffic
+	StepShift   StepKind = "shift"   // so many percent of the traffic go to it
+	StepAnalyse StepKind = "analyse" // it does its work with that traffic for a while
+	StepCommit  StepKind = "commit"  // from here on nothing goes back
+	StepRename  StepKind = "rename"  // the address' former name drains, and goes
+	StepCollect StepKind = "collect" // what nobody needs any more drains, and goes
+)
+
+// StepKinds lists every StepKind.
+func StepKinds() []StepKind {
+	return []StepKind{StepReady, StepShift, StepAnalyse, StepCommit, StepRename, StepCollect}
+}
+
+// Step is one of a promotion's steps.
+type Step struct {
+	Kind   StepKind      `json:"kind"`
+	Weight int           `json:"weight,omitempty"` // percent, of a shift
+	For    time.Duration `json:"for,omitempty"`    // of an analysis
+}
+
+// Direction is where a promotion is going.
+type Direction string
+
+// Directions of a promotion.
+const (
+	DirectionForward Direction = "forward" // to what it is for
+	DirectionBack    Direction = "back"    // to where the traffic was
+	DirectionNone    Direction = "none"    // the traffic should go back, and nothing can take it
+)
+
+// Progress is how far a promotion on one cluster has come. It is written down before
+// each step that changes something, so that a process that is killed at any instant
+// leaves enough behind for the next one. For example: a run moved the traffic from
+// web-1 to web-2, and died while it watched web-2. The next run finds At at the
+// analysis and Before with web-1 in it. It watches web-2 again, or goes back.
+type Progress struct {
+	Schema int    `json:"schema"`
+	From   string `json:"from,omitempty"` // who had the traffic; empty: nobody
+	To     string `json:"to"`             // who is to have it
+	Holder string `json:"holder,omitempty"`
+
+	Steps     []Step    `json:"steps"`
+	At        int       `json:"at"` // the step that is being done
+	Direction Direction `json:"direction"`
+
+	// Made says that there was no address before this promotion: going back takes
+	// it away. Renames is the address' former name, which goes at the end; empty
+	// where it keeps its name.
+	Made    bool   `json:"made,omitempty"`
+	Renames string `json:"renames,omitempty"`
+
+	// Before is main as it was, for as long as the promotion may be taken back after
+	// the pointer has moved: until it is committed. Nil: not beyond the shift.
+	Before *Main `json:"before,omitempty"`
+}
+
+// Step is the one that is being done; the zero Step after the last.
+func (p *Progress) Step() Step {
+	if p.At >= len(p.Steps) {
+		return Step{}
+	}
+	return p.Steps[p.At]
+}
+
+// Until is the number of steps up to the last one of a kind; 0 where there is none.
+func (p *Progress) Until(kind StepKind) int {
+	for i, step := range slices.Backward(p.Steps) {
+		if step.Kind == kind {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Shifted says that all of the traffic has been moved.
+func (p *Progress) Shifted() bool { return p.At >= p.Until(StepShift) }
+
+// Open says that the promotion may still go back: From is not let go of.
+func (p *Progress) Open() bool {
+	return p.Direction != DirectionForward || !p.Shifted() || p.Before != nil
+}
+
+// Status is what users see of a promotion that is not over.
+func (p *Progress) Status() MainStatus {
+	switch {
+	case p.Direction == DirectionBack:
+		return MainRollingBack
+	case p.Direction == DirectionNone:
+		return MainFailed
+	case p.Shifted():
+		return MainFinalizing
+	}
+	return MainRunning
+}
+
+// checkpoint is what providers before schema 2 of main.json wrote in place of a
+// Progress.
+type checkpoint struct {
+	From       string     `json:"from"`
+	To         string     `json:"to"`
+	Step       MainStatus `json:"step"` // running, rolling_back, finalizing or failed
+	Holder     string     `json:"holder"`
+	OldService string     `json:"oldService"`
+	Made       bool       `json:"made"`
+	Before     *Main      `json:"before"`
+}
+
+// progress is the same promotion, as its steps. How long its analysis was is not
+// known: whoever goes on with it says how long the next one is.
+func (c *checkpoint) progress() *Progress {
+	p := &Progress{
+		Schema: ProgressSchema, From: c.From, To: c.To, Holder: c.Holder, Made: c.Made, Renames: c.OldService, Before: c.Before, Direction: DirectionForward,
+		Steps: []Step{{Kind: StepReady}, {Kind: StepShift, Weight: 100}},
+	}
+	if c.Before != nil {
+		p.Steps = append(p.Steps, Step{Kind: StepCommit})
+	}
+	p.Steps = append(p.Steps, Step{Kind: StepRename}, Step{Kind: StepCollect})
+	p.At = p.Until(StepShift)
+	switch c.Step {
+	case MainRunning:
+		p.At--
+	case MainRollingBack:
+		p.Direction = DirectionBack
+	case MainFailed:
+		p.Direction = DirectionNone
+	default: // finalizing
+	}
+	return p
+}
+
+// Schemas of main.json. While a promotion is open, it is one that providers refuse
+// which know no Progress: they could not go on with it.
+const (
+	MainSchema     = 1
+	MainSchemaOpen = 2
+)
+
+// Marshal gives the ConfigMap's data: of a promotion that is not over, too.
+func (m *Main) Marshal() (map[string]string, error) {
+	written := *m
+	if written.Schema = MainSchema; m.Progress != nil {
+		written.Schema = MainSchemaOpen
+	}
+	data, err := marshal(MainKey, &written)
+	if err != nil || m.Progress == nil {
+		return data, err
+	}
+	progress := *m.Progress
+	progress.Schema = ProgressSchema
+	open, err := marshal(ProgressKey, &progress)
+	if err != nil {
+		return nil, err
+	}
+	data[ProgressKey] = open[ProgressKey]
+	return data, nil
+}
+
+// ParseMain reads an application's ConfigMap data.
+func ParseMain(data map[string]string) (*Main, error) {
+	m, err := parse(MainKey, data, MainSchemaOpen, func(m *Main) int { return m.Schema })
+	switch {
+	case err != nil:
+		return nil, err
+	case m.Schema < MainSchemaOpen:
+		return m, m.convert(data[MainKey])
+	}
+	m.Progress, err = parse(ProgressKey, data, ProgressSchema, func(p *Progress) int { return p.Schema })
+	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
+		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// convert takes over a promotion that a provider of schema 1 has left open.
+func (m *Main) convert(text string) error {
+	var before struct {
+		Checkpoint *checkpoint `json:"checkpoint"`
+	}
+	if err := json.Unmarshal([]byte(text), &before); err != nil {
+		return fmt.Errorf("its %s cannot be read: %w", MainKey, err)
+	}
+	if before.Checkpoint != nil {
+		m.Progress = before.Checkpoint.progress()
+	}
+	return nil
+}
+
+// PointerIn is what an application's ConfigMap says of its address and of a promotion
+// that is not over, as text. Who writes to the history leaves it as it is.
+func PointerIn(data map[string]string) string { return data[MainKey] + data[ProgressKey] }
+
+// WithoutPointer takes that out of the data.
+func WithoutPointer(data map[string]string) {
+	delete(data, MainKey)
+	delete(data, ProgressKey)
+}
+
+// Reaches says that a step of this kind does not come before one of another.
+func (k StepKind) Reaches(until StepKind) bool {
+	kinds := StepKinds()
+	return until != "" && slices.Index(kinds, k) >= slices.Index(kinds, until)
+}

@@ -1,0 +1,67 @@
+package rollout
+
+import (
+	"context"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// commit writes down that the promotion does not go back any more: the old side is
+// free.
+func (p *Promotion) commit(ctx context.Context, pl *placement) error {
+	next := pl.progress
+	next.At++
+	next.Before = nil
+	pl.main.Progress = &next
+	if err := p.write(ctx, pl); err != nil {
+		return err
+	}
+	pl.progress = next
+	return nil
+}
+
+// removeRenamed removes the address's former name after the drain.
+func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
+	if err := pause(ctx, p.req.Drain); err != nil {
+		return err
+	}
+	old := p.req.Service
+	old.Name = pl.progress.Renames
+	return p.engine.router(pl.cluster, old, false).Remove(ctx)
+}
+
+// collect ends the promotion: what nobody needs any more goes.
+func (p *Promotion) collect(ctx context.Context, due []*placement) error {
+	p.req.say("traffic is on %s; finishing", p.req.To)
+	if err := p.toEnd(ctx, due, p.collectOn); err != nil {
+		return err
+	}
+	p.done.Status = release.MainFinalized
+	if p.done.Reason = p.leftBehind(); p.done.Reason != "" {
+		p.done.Status = release.MainRunning // not on all clusters
+	}
+	return nil
+}
+
+// collectOn collects, on one cluster, what only waited for main to move away, and
+// what is kept no longer.
+func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
+	namespace, application := p.req.Service.Namespace, p.req.Service.Application
+	collected, err := p.engine.collect(ctx, pl.cluster, namespace, application, pl.main)
+	p.tell(collected.notices...)
+	if err != nil {
+		p.engine.rememberIfAny(ctx, pl.cluster, namespace, application, collected.entries...)
+		return err
+	}
+	pl.main.Progress = nil
+	if err := p.write(ctx, pl, collected.entries...); err != nil {
+		return err
+	}
+	pl.status = release.MainFinalized
+	if unproven := pl.start.Unproven; unproven != "" {
+		p.tell(notBaked(pl.cluster, release.ID{Namespace: namespace, Name: unproven}, pl.start.Before.Deployment, pl.main))
+	}
+	p.step(ctx, pl, release.EventFinalized, "the move to "+p.req.To+" has come to its end")
+	pl.story.end(ctx)
+	return nil
+}

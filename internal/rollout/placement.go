@@ -1,0 +1,54 @@
+package rollout
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// placement is a promotion on one cluster.
+type placement struct {
+	cluster Cluster
+	router  *traffic.Service
+
+	seen  release.Main    // the pointer, as it was found
+	found *corev1.Service // the address, as it was found; nil: there was none
+	start promotion.Start // what follows from these
+
+	live     *corev1.ConfigMap // the application's, as it was written last; nil: there is none yet
+	main     release.Main      // the pointer, as it is written next
+	progress release.Progress
+	stage    promotion.Stage
+
+	version string         // of the release, where known
+	health  release.Health // what it asks for
+
+	fate   fate
+	status release.MainStatus
+	split  release.Split // who gets the traffic, as last seen; nil: it was not seen
+	err    error         // what went wrong here
+
+	entry *release.Entry // of the history; nil where no traffic moves
+	story story          // what Events tell of it
+}
+
+// fate is what has become of a promotion on one cluster.
+type fate int
+
+const (
+	goesOn   fate = iota // the promotion goes on with it
+	left                 // the promotion goes on without it
+	returned             // its traffic is back where it was
+	stays                // its traffic should go back, and nothing can take it
+)
+
+// moves says that the promotion moves the cluster's traffic, or has.
+func (pl *placement) moves() bool { return pl.start.Course.Moves() }
+
+// reached notes how much of the promotion may have been done.
+func (pl *placement) reached(stage promotion.Stage) { pl.stage = max(pl.stage, stage) }
+
+// from is who had the traffic; empty: nobody.
+func (pl *placement) from() string { return pl.progress.From }

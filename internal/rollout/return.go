@@ -1,0 +1,174 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Return returns every cluster that may have been switched to where its traffic
+// was. The result is cause, with what else went wrong. What has been committed
+// goes back only to what can take it: otherwise it stays where it is, everywhere.
+func (p *Promotion) Return(ctx context.Context, cause error) error {
+	if lost := leaseLost(ctx, cause); lost != nil {
+		p.lostIt(ctx)
+		return lost // what becomes of the traffic is up to whoever has the Lease
+	}
+	clean, cancel := p.engine.cleanup(ctx)
+	defer cancel()
+	todo := slices.DeleteFunc(slices.Clone(p.placements), func(pl *placement) bool { return pl.fate == returned || pl.fate == stays })
+	taken := func(pl *placement) bool {
+		return pl.start.Course == promotion.Returns || pl.start.Course == promotion.Resumes
+	}
+	if p.done.Moved || len(bakeErrors(cause)) > 0 || slices.ContainsFunc(todo, taken) {
+		if err := p.noWayBack(clean, todo); err != nil {
+			return p.stay(clean, todo, cause, err)
+		}
+	}
+	p.done.Status, p.done.Moved = release.MainRolledBack, false
+	_, err := fleet.All(todo, func(pl *placement) (struct{}, error) {
+		return struct{}{}, p.returnOn(ctx, clean, pl, cause)
+	})
+	if lost := leaseLost(clean, err); lost != nil {
+		p.lostIt(ctx)
+		return errors.Join(cause, lost)
+	}
+	if err != nil {
+		p.done.Status = release.MainFailed
+		return errors.Join(cause, wentWrongToo(err))
+	}
+	sayTraffic(cause, "back where it was")
+	return cause
+}
+
+// lostIt says, as far as it can be seen, where the traffic is that somebody else
+// has taken over.
+func (p *Promotion) lostIt(ctx context.Context) {
+	clean, cancel := p.engine.cleanup(ctx)
+	defer cancel()
+	p.done.Status, p.done.Moved = release.MainFailed, false
+	_, _ = fleet.All(p.placements, func(pl *placement) (struct{}, error) {
+		pl.status = release.MainFailed
+		p.see(clean, pl)
+		return struct{}{}, nil
+	})
+}
+
+func wentWrongToo(err error) error {
+	return fmt.Errorf("going back failed too; the next apply continues from here: %w", err)
+}
+
+// sayTraffic completes what a failed bake says.
+func sayTraffic(cause error, traffic string) {
+	for _, breach := range bakeErrors(cause) {
+		breach.Traffic = traffic
+	}
+}
+
+// returnOn takes one cluster back. ctx tells a Ctrl-C, clean is for working. What may
+// be written down as moved is written down as going back before it does, so that a
+// kill in between cannot make the next run try the same again.
+func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause error) error {
+	if pl.stage == promotion.Untouched {
+		p.neverBeganOn(ctx, clean, pl, cause)
+		pl.fate = returned
+		return nil
+	}
+	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns
+	p.noteBreach(pl, cause)
+	if recorded && !returns {
+		back := pl.progress
+		back.Direction = release.DirectionBack
+		var changed *release.PointerChangedError
+		if err := p.save(clean, pl, back); Lost(clean, err) != nil || errors.As(err, &changed) {
+			pl.status, pl.err = release.MainFailed, errors.Join(pl.err, err)
+			return err
+		} // after any other error it goes back all the same
+	}
+	err := p.restoreOn(ctx, clean, pl, cause, recorded)
+	if err != nil {
+		pl.status = release.MainFailed
+		pl.err = errors.Join(pl.err, wentWrongToo(err))
+		p.see(clean, pl)
+		return err
+	}
+	pl.status, pl.fate = release.MainRolledBack, returned
+	return nil
+}
+
+// restoreOn makes the address and the pointer of one cluster what they were.
+func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause error, recorded bool) error {
+	switched, err := p.switchBack(clean, pl)
+	if err != nil {
+		return err
+	}
+	p.see(clean, pl)
+	entries := p.wentBack(ctx, pl, cause, switched, recorded)
+	if pl.live == nil {
+		return nil
+	}
+	if pl.from() == "" && pl.start.Before.Deployment == "" { // nothing was main before, even where its record was under way and the reply was lost
+		return p.engine.dropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
+	}
+	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
+	p.disown(pl)
+	return p.write(clean, pl, entries...)
+}
+
+// noteBreach notes on main that the release did not pass its bake, where that is why
+// it is taken back; otherwise main remembers what it did before.
+func (p *Promotion) noteBreach(pl *placement, cause error) {
+	if pl.start.Course == promotion.Returns {
+		return // it is there already
+	}
+	pl.main.Breach = pl.start.Before.Breach
+	if !pl.moves() {
+		return // it is main here, and was before
+	}
+	for _, failed := range bakeErrors(cause) {
+		if failed.ID == p.id() {
+			pl.main.Breach = &release.Breach{
+				From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken,
+				Reason: reasonOf(failed), At: pl.cluster.Now().UTC().Truncate(time.Second),
+			}
+			return
+		}
+	}
+}
+
+// switchBack returns the address to where it was, if it may have moved, and says
+// whether traffic moved by that.
+func (p *Promotion) switchBack(ctx context.Context, pl *placement) (moved bool, err error) {
+	from := pl.from()
+	if pl.stage < promotion.Shifted || pl.start.There && (!pl.moves() || from == p.req.To) {
+		return false, nil
+	}
+	switch {
+	case from != "" && pl.progress.Renames == "":
+	case pl.progress.Made || p.req.Service.Adopt:
+		return false, pl.router.Remove(ctx) // the address is new, or handed back; a former one was not touched
+	case pl.found != nil: // it was there, and led to nothing that is known
+		return true, pl.router.Reselect(ctx, pl.found.Spec.Selector)
+	default:
+		return false, nil
+	}
+	split, err := pl.router.Observe(ctx)
+	if err != nil {
+		return false, err
+	}
+	if now, _ := split.Stable(); now == from {
+		return false, nil
+	}
+	pl.router.Returns()
+	err = p.engine.ensure(ctx, pl, release.Split{from: 100}, p.req.Service.Namespace)
+	if err == nil {
+		p.engine.trafficLeft(key(pl.cluster, p.req.Service.Namespace, p.req.To))
+	}
+	return true, err
+}

@@ -1,0 +1,130 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// shift moves so many percent of the traffic, batch after batch, and watches the
+// release between two batches for as long as the rollout says. Within a batch, each
+// part is done on all clusters before the next one, so that a failure is found with
+// as little moved as possible.
+func (p *Promotion) shift(ctx context.Context, due []*placement, weight int) error {
+	p.done.Status = release.MainRunning
+	want := release.Split{p.req.To: weight}
+	batches := fleet.Batches(p.req.Rollout, due, func(pl *placement) string { return pl.cluster.Name() })
+	for i, batch := range batches {
+		for _, do := range []func(*placement) error{
+			func(pl *placement) error { return p.save(ctx, pl, pl.progress) },
+			func(pl *placement) error { return p.switchTo(ctx, pl, want) },
+			func(pl *placement) error { return p.record(ctx, pl) },
+		} {
+			if err := p.on(ctx, going(batch), do); err != nil {
+				return err
+			}
+		}
+		if i == len(batches)-1 {
+			break
+		}
+		if err := p.watchAll(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake); err != nil {
+			return err
+		}
+	}
+	p.moved(ctx)
+	return nil
+}
+
+// switchTo moves the address and returns when the data plane has it.
+func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Split) error {
+	from := release.OrNothing(pl.from())
+	p.req.say("%s: moving traffic from %s to %s", pl.cluster.Name(), from, p.req.To)
+	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", from, p.req.To))
+	err := p.engine.ensure(ctx, pl, want, p.req.Service.Namespace)
+	if pl.router.Applied() != nil || !p.refused(ctx, pl, err) {
+		pl.reached(promotion.Shifted)
+	}
+	if err != nil {
+		return err
+	}
+	pl.split = want
+	return nil
+}
+
+// refused says that a switch has touched nothing: it was answered with no, and
+// the address leads where it led before.
+func (p *Promotion) refused(ctx context.Context, pl *placement, err error) bool {
+	if leaseLost(ctx, err) != nil {
+		return true
+	}
+	var status apierrors.APIStatus
+	if ctx.Err() != nil || !errors.As(err, &status) {
+		return false
+	}
+	if code := status.Status().Code; code < http.StatusBadRequest || code >= http.StatusInternalServerError {
+		return false
+	}
+	if _, err := pl.router.Observe(ctx); err != nil { // an earlier attempt may have come through
+		return false
+	}
+	now := pl.router.Found()
+	return now == nil && pl.found == nil || now != nil && pl.found != nil && now.UID == pl.found.UID && maps.Equal(now.Spec.Selector, pl.found.Spec.Selector)
+}
+
+// ensure makes the address what is wanted, and waits until the data plane has it.
+func (e *Engine) ensure(ctx context.Context, pl *placement, want release.Split, namespace string) error {
+	to, _ := want.Stable()
+	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
+	defer cancel()
+	err := await(waiting, pl.cluster.View(namespace), func() (bool, time.Duration, error) {
+		settled, err := pl.router.Ensure(waiting, want)
+		return settled, 0, err
+	})
+	if err != nil {
+		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, pl.cluster.Name(), err)
+	}
+	return nil
+}
+
+// record writes down that the address has moved.
+func (p *Promotion) record(ctx context.Context, pl *placement) error {
+	from, to := pl.from(), p.req.To
+	if from != "" && from != to {
+		p.engine.trafficLeft(key(pl.cluster, p.req.Service.Namespace, from))
+	}
+	pl.main = promotion.Moved(pl.start, pl.main, pl.cluster.Now(), time.Now())
+	if applied := pl.router.Applied(); applied != nil {
+		pl.main.Baseline = p.baseline(pl, applied)
+	}
+	if pl.progress.Before != nil {
+		pl.reached(promotion.Recorded)
+	}
+	next := pl.progress
+	next.At++
+	return p.save(ctx, pl, next, p.outcome(ctx, pl, nil)...)
+}
+
+// moved notes that traffic is where it was asked to be.
+func (p *Promotion) moved(ctx context.Context) {
+	p.done.Moved, p.done.Status = true, release.MainFinalizing
+	first := p.active()[0]
+	p.done.Service = first.router.Applied()
+	p.done.PromotedAt = first.main.PromotedAt
+	if len(first.main.Previous) > 0 {
+		p.done.Previous = first.main.Previous[0]
+	}
+	for _, pl := range p.active() {
+		p.done.Named = p.done.Named || pl.main.DNS != nil
+		p.tellMoved(ctx, pl)
+	}
+}
