@@ -36,7 +36,7 @@ func (p *Promotion) adopt(ctx context.Context, pl *placement) error {
 	case known == nil && pl.main.Service != "":
 		return refuse(want.Name, "the application %q has an address that Switchback made, the Service %q. Destroy its switchback_main_deployment first, or leave `adopt` out", want.Application, pl.main.Service)
 	}
-	svc := pl.router.Found()
+	svc := pl.found.Service
 	seen := known.Seen(svc)
 	if seen != known {
 		if len(svc.Spec.Selector) == 0 {
@@ -208,7 +208,7 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	}
 	clean, stop := e.cleanup(ctx)
 	defer stop()
-	if _, again := router.Ensure(clean, release.Split{left: 100}); again != nil {
+	if _, again := router.Shift(clean, release.Split{left: 100}); again != nil {
 		err = errors.Join(err, fmt.Errorf("going back to %s failed too: %w", left, again))
 	}
 	return fmt.Errorf("the adopted Service %s/%s on cluster %q could not be handed back and still selects %s: %w", svc.Namespace, svc.Name, c.Name(), left, err)

@@ -57,8 +57,8 @@ func (p *Promotion) Where(ctx context.Context) map[string]string {
 	defer cancel()
 	where := map[string]string{}
 	found, _ := fleet.All(p.placements, func(pl *placement) (string, error) {
-		split, err := pl.router.Observe(clean)
-		name, _ := split.Stable()
+		now, err := pl.router.Look(clean)
+		name, _ := now.Split.Stable()
 		return name, err
 	})
 	for i, pl := range p.placements {

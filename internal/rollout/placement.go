@@ -13,9 +13,9 @@ type placement struct {
 	cluster Cluster
 	router  *traffic.Service
 
-	seen  release.Main    // the pointer, as it was found
-	found *corev1.Service // the address, as it was found; nil: there was none
-	start promotion.Start // what follows from these
+	seen  release.Main     // the pointer, as it was found
+	found traffic.Observed // the address, as it was found
+	start promotion.Start  // what follows from these
 
 	live     *corev1.ConfigMap // the application's, as it was written last; nil: there is none yet
 	main     release.Main      // the pointer, as it is written next

@@ -63,10 +63,8 @@ func going(placements []*placement) []*placement {
 
 // see is who gets the traffic on a cluster on which something went wrong.
 func (p *Promotion) see(ctx context.Context, pl *placement) {
-	split, err := pl.router.Observe(ctx)
-	if pl.split = split; err != nil {
-		pl.split = nil // what cannot be seen is not told
-	}
+	now, _ := pl.router.Look(ctx)
+	pl.split = now.Split // nil where it cannot be seen
 }
 
 // outcomes are how the promotion ended, by cluster.

@@ -111,10 +111,10 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if err != nil {
 		return nil, err
 	}
-	split, err := pl.router.Observe(ctx)
-	if err != nil {
+	if pl.found, err = pl.router.Look(ctx); err != nil {
 		return nil, err
 	}
+	split := pl.found.Split
 	var kept []string
 	if main == nil {
 		main = &release.Main{}
@@ -122,11 +122,11 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 			return nil, err
 		}
 	}
-	pl.live, pl.seen, pl.main, pl.split, pl.found = live, *main, *main, split, pl.router.Found()
+	pl.live, pl.seen, pl.main, pl.split = live, *main, *main, split
 	if err := p.adopt(ctx, pl); err != nil {
 		return nil, err
 	}
-	seen := promotion.Seen{Main: pl.main, Split: split, Address: pl.found != nil, Kept: kept, Planned: main.Deployment}
+	seen := promotion.Seen{Main: pl.main, Split: split, Address: pl.found.Service != nil, Kept: kept, Planned: main.Deployment}
 	if planned, ok := req.Planned[c.Name()]; ok {
 		seen.Planned = planned
 	}
@@ -149,7 +149,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 // there all the same, its ConfigMap was lost: whatever is retained was main once, and
 // is kept until the next promotion, the newest first.
 func (p *Promotion) recall(ctx context.Context, pl *placement, main *release.Main) (kept []string, err error) {
-	if pl.router.Found() == nil {
+	if pl.found.Service == nil {
 		return nil, nil
 	}
 	found, err := p.engine.records(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application)

@@ -153,16 +153,16 @@ func (p *Promotion) switchBack(ctx context.Context, pl *placement) (moved bool, 
 	case from != "" && pl.progress.Renames == "":
 	case pl.progress.Made || p.req.Service.Adopt:
 		return false, pl.router.Remove(ctx) // the address is new, or handed back; a former one was not touched
-	case pl.found != nil: // it was there, and led to nothing that is known
-		return true, pl.router.Reselect(ctx, pl.found.Spec.Selector)
+	case pl.found.Service != nil: // it was there, and led to nothing that is known
+		return true, pl.router.Reselect(ctx, pl.found.Service.Spec.Selector)
 	default:
 		return false, nil
 	}
-	split, err := pl.router.Observe(ctx)
+	seen, err := pl.router.Look(ctx)
 	if err != nil {
 		return false, err
 	}
-	if now, _ := split.Stable(); now == from {
+	if now, _ := seen.Split.Stable(); now == from {
 		return false, nil
 	}
 	pl.router.Returns()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -74,11 +73,8 @@ func (p *Promotion) refused(ctx context.Context, pl *placement, err error) bool 
 	if code := status.Status().Code; code < http.StatusBadRequest || code >= http.StatusInternalServerError {
 		return false
 	}
-	if _, err := pl.router.Observe(ctx); err != nil { // an earlier attempt may have come through
-		return false
-	}
-	now := pl.router.Found()
-	return now == nil && pl.found == nil || now != nil && pl.found != nil && now.UID == pl.found.UID && maps.Equal(now.Spec.Selector, pl.found.Spec.Selector)
+	now, err := pl.router.Look(ctx) // an earlier attempt may have come through
+	return err == nil && now.Leads(pl.found)
 }
 
 // ensure makes the address what is wanted, and waits until the data plane has it.
@@ -87,7 +83,7 @@ func (e *Engine) ensure(ctx context.Context, pl *placement, want release.Split, 
 	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
 	defer cancel()
 	err := await(waiting, pl.cluster.View(namespace), func() (bool, time.Duration, error) {
-		settled, err := pl.router.Ensure(waiting, want)
+		settled, err := pl.router.Shift(waiting, want)
 		return settled, 0, err
 	})
 	if err != nil {

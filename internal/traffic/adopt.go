@@ -24,10 +24,6 @@ func (s *Service) Adopt(known *release.Adoption, first bool) {
 	s.force = s.force || first
 }
 
-// Found is the Service as it was when the router last looked; nil where there
-// was none.
-func (s *Service) Found() *corev1.Service { return s.found }
-
 // selecting is an adopted Service with the one field of it that is ours.
 func (s ServiceSpec) selecting(selector map[string]string) *corev1.Service {
 	return &corev1.Service{

@@ -2,7 +2,9 @@ package traffic
 
 import (
 	"context"
+	"maps"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -10,15 +12,28 @@ import (
 
 // Router moves the traffic of one application's address on one cluster.
 type Router interface {
-	// Ensure makes the split what is wanted. It is level-triggered: call it
-	// again after every change in the cluster until it says settled, which it
-	// does only when the data plane has the split.
-	Ensure(ctx context.Context, want release.Split) (settled bool, err error)
-	// Observe returns the real split, never our memory of it; empty where there
-	// is no address or where it selects no release of ours.
-	Observe(ctx context.Context) (release.Split, error)
+	// Look reads the address live: never our memory of it.
+	Look(ctx context.Context) (Observed, error)
+	// Shift makes the split what is wanted. It is level-triggered: call it again
+	// after every change in the cluster until it says settled, which it does only
+	// when the data plane has the split.
+	Shift(ctx context.Context, want release.Split) (settled bool, err error)
 	// Remove takes the address away. What is gone already is a success.
 	Remove(ctx context.Context) error
+}
+
+// Observed is one look at an application's address.
+type Observed struct {
+	Split   release.Split   // who gets its traffic; empty where that is no release of ours
+	Service *corev1.Service // the main Service; nil: there is none
+}
+
+// Leads says that two looks found the same address, and that it leads to the same pods.
+func (o Observed) Leads(as Observed) bool {
+	if o.Service == nil || as.Service == nil {
+		return o.Service == as.Service
+	}
+	return o.Service.UID == as.Service.UID && maps.Equal(o.Service.Spec.Selector, as.Service.Spec.Selector)
 }
 
 // Object is any Kubernetes object of the typed API.

@@ -90,8 +90,8 @@ func NewService(cluster Cluster, view View, spec ServiceSpec, force bool) *Servi
 	return &Service{cluster: cluster, view: view, spec: spec, force: force}
 }
 
-// Ensure implements Router. A Service can send everything to one release only.
-func (s *Service) Ensure(ctx context.Context, want release.Split) (bool, error) {
+// Shift implements Router. A Service can send everything to one release only.
+func (s *Service) Shift(ctx context.Context, want release.Split) (bool, error) {
 	name, ok := want.Stable()
 	if !ok {
 		return false, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %v", want)
@@ -230,13 +230,13 @@ func (s *Service) watched(ctx context.Context) (*corev1.Service, error) {
 	return nil, nil
 }
 
-// Observe implements Router.
-func (s *Service) Observe(ctx context.Context) (release.Split, error) {
+// Look implements Router.
+func (s *Service) Look(ctx context.Context) (Observed, error) {
 	svc, err := s.live(ctx)
 	if err != nil {
-		return nil, err
+		return Observed{}, err
 	}
-	return SplitOf(svc), nil
+	return Observed{Split: SplitOf(svc), Service: svc}, nil
 }
 
 // SplitOf reads a main Service's selector; nil and selectors that are not

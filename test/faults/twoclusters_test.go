@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -251,8 +252,8 @@ func diesBetween(t *testing.T, p *pair, goOn func(*pair)) {
 		}
 		points[svc.Spec.Selector["switchback.dev/deployment"]] = true
 		cm, err := c.Client().CoreV1().ConfigMaps(p.first.namespace).Get(t.Context(), application+"-switchback", metav1.GetOptions{})
-		if err != nil || !strings.Contains(cm.Data["main.json"], `"checkpoint":{"from":"`+v1) {
-			t.Errorf("there is no checkpoint: %v %v", cm.Data["main.json"], err)
+		if err != nil || !strings.Contains(cm.Data[release.ProgressKey], `"from":"`+v1) {
+			t.Errorf("nothing is left open: %v %v", cm.Data, err)
 		}
 	}
 	if len(points) != 2 {
