@@ -23,7 +23,7 @@ type acting struct {
 // clustersOf are the clusters that an action is about: the ones it names, or
 // else all that the provider has. Named says which.
 func (a acting) clustersOf(ctx context.Context, set types.Set) (found []rollout.Cluster, named bool) {
-	names := decode[[]string](decoder{ctx, &a.resp.Diagnostics}, set)
+	names := decode[[]string](ctx, &a.resp.Diagnostics, set)
 	if named = len(names) > 0; !named {
 		names = a.clusters.Names()
 	}

@@ -1,6 +1,11 @@
 package provider
 
 import (
+	"context"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -14,7 +19,13 @@ type autoscalingModel struct {
 	Memory types.Int32 `tfsdk:"memory"`
 }
 
-func (m *autoscalingModel) autoscaling() *release.Autoscaling {
+var autoscalingTypes = sync.OnceValue(func() map[string]attr.Type {
+	return autoscalingAttribute().GetType().(types.ObjectType).AttrTypes
+})
+
+// autoscalingOf is what a known `autoscaling` asks for; nil where there is none.
+func autoscalingOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) *release.Autoscaling {
+	m := decode[*autoscalingModel](ctx, diags, value)
 	if m == nil {
 		return nil
 	}
@@ -24,15 +35,15 @@ func (m *autoscalingModel) autoscaling() *release.Autoscaling {
 	}
 }
 
-func (e encoder) autoscaling(a *release.Autoscaling) types.Object {
-	attributes := deploymentTypes()["autoscaling"].(types.ObjectType).AttrTypes
+// autoscalingValue is the way back, for an import.
+func autoscalingValue(ctx context.Context, diags *diag.Diagnostics, a *release.Autoscaling) types.Object {
 	if a == nil {
-		return types.ObjectNull(attributes)
+		return types.ObjectNull(autoscalingTypes())
 	}
-	out, diags := types.ObjectValueFrom(e.ctx, attributes, autoscalingModel{
+	out, more := types.ObjectValueFrom(ctx, autoscalingTypes(), autoscalingModel{
 		Min: types.Int32Value(a.Min), Max: types.Int32Value(a.Max),
 		CPU: types.Int32PointerValue(a.CPU), Memory: types.Int32PointerValue(a.Memory),
 	})
-	e.diags.Append(diags...)
+	diags.Append(more...)
 	return out
 }

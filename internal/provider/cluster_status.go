@@ -59,7 +59,7 @@ func clusterStatusesOf(ctx context.Context, value types.Map, diags *diag.Diagnos
 		Message types.String `tfsdk:"message"`
 	}
 	statuses := clusterStatuses{}
-	for name, m := range decode[map[string]model](decoder{ctx, diags}, value) {
+	for name, m := range decode[map[string]model](ctx, diags, value) {
 		statuses[name] = clusterStatus{m.Status.ValueString(), m.Message.ValueString()}
 	}
 	return statuses

@@ -36,7 +36,7 @@ func (s *session) contact(ctx context.Context, req resource.ModifyPlanRequest, r
 	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("clusters"), &names)...)
 	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("rollout"), &over)...)
 	if !quiet.HasError() && whollyKnown(ctx, names) {
-		resp.Diagnostics.Append(s.contactAll(ctx, decode[[]string](decoder{ctx, &quiet}, names), mayContinue(ctx, over))...)
+		resp.Diagnostics.Append(s.contactAll(ctx, decode[[]string](ctx, &quiet, names), mayContinue(ctx, over))...)
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *session) contactMembers(ctx context.Context, req resource.ModifyPlanReq
 	}
 	for _, set := range sets {
 		if !set.IsNull() && whollyKnown(ctx, set) {
-			names = append(names, decode[[]string](decoder{ctx, &quiet}, set)...)
+			names = append(names, decode[[]string](ctx, &quiet, set)...)
 		}
 	}
 	if !quiet.HasError() {

@@ -26,7 +26,7 @@ func (d *dataSource) Configure(_ context.Context, req datasource.ConfigureReques
 // looksAt are the clusters that a data source reads: those it names, or all that
 // the provider has. Unlike a resource it changes nothing, so that "all" is safe.
 func (d *dataSource) looksAt(ctx context.Context, clusters types.Set, diags *diag.Diagnostics) []rollout.Cluster {
-	names := decode[[]string](decoder{ctx, diags}, clusters)
+	names := decode[[]string](ctx, diags, clusters)
 	if len(names) == 0 {
 		names = d.clusters.Names()
 	}

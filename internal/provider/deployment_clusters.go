@@ -97,7 +97,7 @@ func (m *deploymentModel) setLeft(ctx context.Context, left map[string]error, en
 
 // driftOn is the drift that was last seen on a cluster.
 func (m *deploymentModel) driftOn(ctx context.Context, cluster string, diags *diag.Diagnostics) []driftModel {
-	return slices.DeleteFunc(decode[[]driftModel](decoder{ctx, diags}, m.Drift), func(d driftModel) bool { return d.Cluster.ValueString() != cluster })
+	return slices.DeleteFunc(decode[[]driftModel](ctx, diags, m.Drift), func(d driftModel) bool { return d.Cluster.ValueString() != cluster })
 }
 
 // refreshStatus takes over how the last operation ended on each cluster: from
@@ -226,7 +226,7 @@ func (s *session) readyFor(ctx context.Context, r release.Rollout, names []strin
 
 // rollout is what the model's `rollout` asks for.
 func (m *deploymentModel) rollout(ctx context.Context, diags *diag.Diagnostics) release.Rollout {
-	return rolloutOf(decoder{ctx, diags}, m.Rollout)
+	return rolloutOf(ctx, diags, m.Rollout)
 }
 
 // setRemoved notes after a failed destroy where the release still is.

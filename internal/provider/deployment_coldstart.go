@@ -27,7 +27,7 @@ func (s *session) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanR
 	if err != nil || !whollyKnown(ctx, plan.Clusters) || quiet.HasError() || desiredOf(&plan) == release.DesiredStopped {
 		return
 	}
-	names := decode[[]string](decoder{ctx, &quiet}, plan.Clusters)
+	names := decode[[]string](ctx, &quiet, plan.Clusters)
 	targets, _, readable := s.readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return

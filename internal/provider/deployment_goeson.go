@@ -24,7 +24,7 @@ func (s *session) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest
 	if err != nil || quiet.HasError() || !whollyKnown(ctx, plan.Clusters) || desiredOf(&plan) == release.DesiredStopped {
 		return
 	}
-	targets, _, readable := s.readable(decode[[]string](decoder{ctx, &quiet}, plan.Clusters), &quiet)
+	targets, _, readable := s.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}

@@ -73,7 +73,7 @@ func memberTypes() map[string]attr.Type {
 // members are the group's members by name; none while they are unknown as a
 // whole.
 func (g *deploymentGroupModel) members(ctx context.Context, diags *diag.Diagnostics) map[string]memberModel {
-	return decode[map[string]memberModel](decoder{ctx, diags}, g.Members)
+	return decode[map[string]memberModel](ctx, diags, g.Members)
 }
 
 func (g *deploymentGroupModel) setMembers(ctx context.Context, members map[string]memberModel, diags *diag.Diagnostics) {
@@ -120,7 +120,7 @@ func (g *deploymentGroupModel) mainOf(ctx context.Context, member memberModel, d
 // bakes is how long the waves are watched in all.
 func (g *deploymentGroupModel) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duration {
 	var sum time.Duration
-	for _, wave := range decode[[]waveModel](decoder{ctx, diags}, g.Waves) {
+	for _, wave := range decode[[]waveModel](ctx, diags, g.Waves) {
 		sum += wave.bake()
 	}
 	return sum
@@ -138,12 +138,12 @@ func (m *memberModel) after(ctx context.Context, diags *diag.Diagnostics) ([]str
 	if !whollyKnown(ctx, m.After) {
 		return nil, false
 	}
-	return decode[[]string](decoder{ctx, diags}, m.After), true
+	return decode[[]string](ctx, diags, m.After), true
 }
 
 // scope is `failure.scope`, which validation has checked.
 func (g *deploymentGroupModel) scope(ctx context.Context, diags *diag.Diagnostics) release.FailureScope {
-	failure := decode[failureModel](decoder{ctx, diags}, g.Failure)
+	failure := decode[failureModel](ctx, diags, g.Failure)
 	return release.FailureScope(orDefault(failure.Scope.ValueString(), string(release.ScopeGroup)))
 }
 
@@ -162,10 +162,9 @@ func (g *deploymentGroupModel) order(ctx context.Context, diags *diag.Diagnostic
 		after[name] = others
 	}
 	var waves []release.WaveSpec
-	d := decoder{ctx, diags}
-	for _, wave := range decode[[]waveModel](d, g.Waves) {
+	for _, wave := range decode[[]waveModel](ctx, diags, g.Waves) {
 		waves = append(waves, release.WaveSpec{
-			Members: decode[[]string](d, wave.Members), Bake: wave.bake(), MaxParallel: int(wave.MaxParallel.ValueInt32()),
+			Members: decode[[]string](ctx, diags, wave.Members), Bake: wave.bake(), MaxParallel: int(wave.MaxParallel.ValueInt32()),
 		})
 	}
 	plan, faults := release.PlanGroup(after, waves)

@@ -189,7 +189,7 @@ func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDe
 		if reason == "" && !main.StatusReason.IsNull() {
 			reason = name + ": " + main.StatusReason.ValueString()
 		}
-		drift = append(drift, decode[[]driftModel](decoder{ctx, diags}, main.Drift)...)
+		drift = append(drift, decode[[]driftModel](ctx, diags, main.Drift)...)
 		statuses = append(statuses, release.MainStatus(main.Status.ValueString()))
 		member.take(main)
 		members[name] = member

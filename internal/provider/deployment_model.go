@@ -163,7 +163,6 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 		diags.AddAttributeError(unknown[0], "Value is not known yet", "The content of a deployment cannot be computed before all of it is known.")
 		return release.Spec{}, diags
 	}
-	d := decoder{ctx: ctx, diags: &diags}
 	spec := release.Spec{
 		Namespace:   m.Namespace.ValueString(),
 		Environment: m.Environment.ValueString(),
@@ -172,47 +171,49 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 		Content: release.Content{
 			Application:    m.Application.ValueString(),
 			Version:        m.Version.ValueString(),
-			Triggers:       present(decode[map[string]*string](d, m.Triggers)),
+			Triggers:       present(decode[map[string]*string](ctx, &diags, m.Triggers)),
 			Image:          m.Image.ValueString(),
-			Container:      decode[containerModel](d, m.Container).content(),
-			InitContainers: helpers(decode[[]helperModel](d, m.InitContainers)),
-			Sidecars:       helpers(decode[[]helperModel](d, m.Sidecars)),
-			Volumes:        volumes(decode[map[string]*volumeModel](d, m.Volumes)),
+			Container:      decode[containerModel](ctx, &diags, m.Container).content(),
+			InitContainers: helpers(decode[[]helperModel](ctx, &diags, m.InitContainers)),
+			Sidecars:       helpers(decode[[]helperModel](ctx, &diags, m.Sidecars)),
+			Volumes:        volumes(decode[map[string]*volumeModel](ctx, &diags, m.Volumes)),
 			ServiceAccount: m.ServiceAccountName.ValueString(),
-			PullSecrets:    decode[[]string](d, m.ImagePullSecrets),
-			NodeSelector:   present(decode[map[string]*string](d, m.NodeSelector)),
-			Tolerations:    tolerations(decode[[]tolerationModel](d, m.Tolerations)),
+			PullSecrets:    decode[[]string](ctx, &diags, m.ImagePullSecrets),
+			NodeSelector:   present(decode[map[string]*string](ctx, &diags, m.NodeSelector)),
+			Tolerations:    tolerations(decode[[]tolerationModel](ctx, &diags, m.Tolerations)),
 			GracePeriod:    m.TerminationGracePeriodSeconds.ValueInt64Pointer(),
-			Labels:         present(decode[map[string]*string](d, m.Labels)),
-			Annotations:    present(decode[map[string]*string](d, m.Annotations)),
+			Labels:         present(decode[map[string]*string](ctx, &diags, m.Labels)),
+			Annotations:    present(decode[map[string]*string](ctx, &diags, m.Annotations)),
 			TemplatePatch:  m.PodTemplatePatch.ValueString(),
 			PodSecurity:    release.PodSecurity(m.PodSecurity.ValueString()),
 		},
 	}
 	// These are not content, and may still be unknown.
 	if whollyKnown(ctx, m.IgnoreDrift) {
-		spec.IgnoreDrift = decode[[]string](d, m.IgnoreDrift)
+		spec.IgnoreDrift = decode[[]string](ctx, &diags, m.IgnoreDrift)
 	}
 	if whollyKnown(ctx, m.IgnoreServices) {
-		spec.IgnoreServices = decode[[]string](d, m.IgnoreServices)
+		spec.IgnoreServices = decode[[]string](ctx, &diags, m.IgnoreServices)
 	}
 	if whollyKnown(ctx, m.AllowSelectedBy) {
-		spec.AllowSelectedBy = decode[[]string](d, m.AllowSelectedBy)
+		spec.AllowSelectedBy = decode[[]string](ctx, &diags, m.AllowSelectedBy)
 	}
 	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
 		spec.Replicas = m.Replicas.ValueInt32()
 	}
 	if whollyKnown(ctx, m.RestartTriggers) {
-		spec.RestartTriggers = present(decode[map[string]*string](d, m.RestartTriggers))
+		spec.RestartTriggers = present(decode[map[string]*string](ctx, &diags, m.RestartTriggers))
 	}
 	if whollyKnown(ctx, m.DurationBudget) {
 		spec.DurationBudget = budgetOf(ctx, m.DurationBudget, &diags)
 	}
-	m.setStrategy(d, &spec)
-	m.setHealth(d, &spec)
+	m.setStrategy(ctx, &diags, &spec)
+	if whollyKnown(ctx, m.Health) {
+		spec.Health = healthOf(ctx, &diags, m.Health)
+	}
 	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
 	if whollyKnown(ctx, m.Autoscaling) {
-		spec.Autoscaling = decode[*autoscalingModel](d, m.Autoscaling).autoscaling()
+		spec.Autoscaling = autoscalingOf(ctx, &diags, m.Autoscaling)
 	}
 	if v := m.OnFailure.ValueString(); v != "" {
 		spec.OnFailure = release.OnFailure(v)
@@ -224,29 +225,23 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	return spec, diags
 }
 
-// decoder gathers the diagnostics of many decodings.
-type decoder struct {
-	ctx   context.Context
-	diags *diag.Diagnostics
-}
-
 // decode turns a framework value into Go values; null and unknown give T's zero.
-func decode[T any](d decoder, v attr.Value) T {
+func decode[T any](ctx context.Context, diags *diag.Diagnostics, v attr.Value) T {
 	var out T
 	if v.IsNull() || v.IsUnknown() {
 		return out
 	}
 	switch v := v.(type) {
 	case types.Object:
-		d.diags.Append(v.As(d.ctx, &out, basetypes.ObjectAsOptions{})...)
+		diags.Append(v.As(ctx, &out, basetypes.ObjectAsOptions{})...)
 	case types.List:
-		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+		diags.Append(v.ElementsAs(ctx, &out, false)...)
 	case types.Set:
-		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+		diags.Append(v.ElementsAs(ctx, &out, false)...)
 	case types.Map:
-		d.diags.Append(v.ElementsAs(d.ctx, &out, false)...)
+		diags.Append(v.ElementsAs(ctx, &out, false)...)
 	default:
-		d.diags.AddError("Value cannot be read", fmt.Sprintf("This is a bug in the provider: no decoding of %T.", v))
+		diags.AddError("Value cannot be read", fmt.Sprintf("This is a bug in the provider: no decoding of %T.", v))
 	}
 	return out
 }
@@ -297,7 +292,7 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.Namespace = types.StringValue(spec.Namespace)
 	m.Environment = textOrNull(spec.Environment)
 	m.Replicas = types.Int32Value(spec.Replicas)
-	m.Autoscaling = e.autoscaling(spec.Autoscaling)
+	m.Autoscaling = autoscalingValue(ctx, &diags, spec.Autoscaling)
 	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
 	m.AbandonUnreachable = types.BoolValue(false)
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
@@ -305,8 +300,9 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
 
-	m.fromStrategy(e, spec)
-	m.fromHealth(e, spec)
+	m.Strategy = types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
+	m.RollingUpdate = rollingValue(ctx, &diags, spec.Rolling)
+	m.Health = healthValue(ctx, &diags, spec.Health)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -219,6 +220,16 @@ func (p *deploymentPlan) update() {
 	}
 	if p.rolls {
 		p.planRoll()
+	}
+}
+
+// checkHealth is [checkHealth], with the time that the planned operation has.
+func (p *deploymentPlan) checkHealth(timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), setting string) {
+	if p.plan.Timeouts.IsUnknown() || p.plan.Health.IsNull() || p.plan.Health.IsUnknown() {
+		return
+	}
+	if limit, diags := timeout(quiet(p.ctx), defaultTimeout); !diags.HasError() { // else it is said elsewhere
+		p.diagnose(checkHealth(p.ctx, p.plan.Health, limit, setting))
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *session) warnOfSelection(ctx context.Context, req resource.ModifyPlanRe
 	}
 	spec, more := plan.spec(ctx)
 	quiet.Append(more...)
-	names := decode[[]string](decoder{ctx, &quiet}, plan.Clusters)
+	names := decode[[]string](ctx, &quiet, plan.Clusters)
 	targets, _, readable := s.readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return

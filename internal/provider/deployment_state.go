@@ -63,14 +63,14 @@ func (m *deploymentModel) imported() bool { return m.ContentHash.IsNull() }
 // clusterNames are the clusters of the resource; none where the attribute is
 // not set, which means the provider's only one.
 func (m *deploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
-	return decode[[]string](decoder{ctx, diags}, m.Clusters)
+	return decode[[]string](ctx, diags, m.Clusters)
 }
 
 // takeBack are the fields that the plan has shown to change: they may be taken
 // from other managers.
 func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, diags *diag.Diagnostics) []string {
 	var fields []string
-	for _, d := range decode[[]driftModel](decoder{ctx, diags}, m.Drift) {
+	for _, d := range decode[[]driftModel](ctx, diags, m.Drift) {
 		if field := d.Field.ValueString(); field != "" {
 			fields = append(fields, field)
 		}
@@ -156,7 +156,7 @@ func (m *deploymentModel) refreshReplicas(o rollout.Observed) (changed bool) {
 
 func (m *deploymentModel) ignored() []string {
 	var diags diag.Diagnostics
-	return decode[[]string](decoder{context.Background(), &diags}, m.IgnoreDrift)
+	return decode[[]string](context.Background(), &diags, m.IgnoreDrift)
 }
 
 // driftOf is what others changed on one cluster. A release that is neither up

@@ -48,7 +48,7 @@ func dnsPlanOf(ctx context.Context, object types.Object, diags *diag.Diagnostics
 	if object.IsNull() || object.IsUnknown() {
 		return release.DNSPlan{}, false
 	}
-	m := decode[dnsModel](decoder{ctx, diags}, object)
+	m := decode[dnsModel](ctx, diags, object)
 	plan := release.DNSPlan{Open: map[string]bool{}}
 	text := func(attribute string, s types.String) string {
 		plan.Open[attribute] = s.IsUnknown()
@@ -161,7 +161,7 @@ func dnsRecordsValue(ctx context.Context, records []release.DNSRecord, diags *di
 
 // dnsRecordsOf reads `dns_records`.
 func dnsRecordsOf(ctx context.Context, list types.List, diags *diag.Diagnostics) []release.DNSRecord {
-	return convertList(decode[[]dnsRecordModel](decoder{ctx, diags}, list), func(m dnsRecordModel) release.DNSRecord {
+	return convertList(decode[[]dnsRecordModel](ctx, diags, list), func(m dnsRecordModel) release.DNSRecord {
 		return release.DNSRecord{
 			Cluster: m.Cluster.ValueString(), Name: m.Name.ValueString(), Type: m.Type.ValueString(), TTL: m.TTL.ValueInt64(), Values: m.Values,
 			SetIdentifier: m.SetIdentifier.ValueString(), Weight: m.Weight.ValueInt64Pointer(), Region: m.Region.ValueString(),

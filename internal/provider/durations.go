@@ -161,7 +161,7 @@ type budgetModel struct {
 
 // budgetOf is what a known `duration_budget` asks for.
 func budgetOf(ctx context.Context, value types.Object, diags *diag.Diagnostics) release.DurationBudget {
-	m := decode[budgetModel](decoder{ctx, diags}, value)
+	m := decode[budgetModel](ctx, diags, value)
 	total, _ := time.ParseDuration(m.Total.ValueString()) // the schema has seen to it
 	return release.DurationBudget{Total: total, Factor: m.Factor.ValueFloat64()}
 }

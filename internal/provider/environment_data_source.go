@@ -100,7 +100,7 @@ func environmentSchema() schema.Schema {
 func (d *environmentDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m environmentModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	namespaces := decode[[]string](decoder{ctx, &resp.Diagnostics}, m.Namespaces)
+	namespaces := decode[[]string](ctx, &resp.Diagnostics, m.Namespaces)
 	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return

@@ -3,8 +3,10 @@ package provider
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -22,21 +24,22 @@ type healthModel struct {
 	LogTail          types.Int32  `tfsdk:"log_tail"`
 }
 
-// setHealth puts the model's `health` into a spec. It is no content, and may
-// still be unknown.
-func (m *deploymentModel) setHealth(d decoder, spec *release.Spec) {
-	if !whollyKnown(d.ctx, m.Health) {
-		return
-	}
-	h := decode[healthModel](d, m.Health)
-	spec.Health = release.Health{
+var healthTypes = sync.OnceValue(func() map[string]attr.Type {
+	return healthAttribute().GetType().(types.ObjectType).AttrTypes
+})
+
+// healthOf is what a known `health` asks for; the zero Health where there is none.
+func healthOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) release.Health {
+	h := decode[healthModel](ctx, diags, value)
+	health := release.Health{
 		ProgressDeadline: durationOf(h.ProgressDeadline), MinReady: durationOf(h.MinReady),
 		CrashLimit: h.CrashLimit.ValueInt32(), LogTail: h.LogTail.ValueInt32Pointer(),
 	}
 	if !h.FailFastGrace.IsNull() {
 		grace := durationOf(h.FailFastGrace)
-		spec.Health.FailFastGrace = &grace
+		health.FailFastGrace = &grace
 	}
+	return health
 }
 
 // durationOf is the text's length of time; zero where it has none. The schema has
@@ -46,13 +49,10 @@ func durationOf(text types.String) time.Duration {
 	return d
 }
 
-// fromHealth is the way back, for an import.
-func (m *deploymentModel) fromHealth(e encoder, spec release.Spec) {
-	attributes := deploymentTypes()["health"].(types.ObjectType).AttrTypes
-	h := spec.Health
+// healthValue is the way back, for an import.
+func healthValue(ctx context.Context, diags *diag.Diagnostics, h release.Health) types.Object {
 	if h == (release.Health{}) {
-		m.Health = types.ObjectNull(attributes)
-		return
+		return types.ObjectNull(healthTypes())
 	}
 	typed := healthModel{LogTail: types.Int32PointerValue(h.LogTail)}
 	if h.ProgressDeadline > 0 {
@@ -67,9 +67,9 @@ func (m *deploymentModel) fromHealth(e encoder, spec release.Spec) {
 	if h.CrashLimit > 0 {
 		typed.CrashLimit = types.Int32Value(h.CrashLimit)
 	}
-	out, diags := types.ObjectValueFrom(e.ctx, attributes, typed)
-	e.diags.Append(diags...)
-	m.Health = out
+	out, more := types.ObjectValueFrom(ctx, healthTypes(), typed)
+	diags.Append(more...)
+	return out
 }
 
 // onWorkload are the parts of `health` that the workload itself goes by. The
@@ -107,21 +107,19 @@ func healthDuration(v tftypes.Value) time.Duration {
 }
 
 // checkHealth refuses a wait that would always end otherwise than `health` says:
-// with the time that the planned operation has.
-func (p *deploymentPlan) checkHealth(timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), setting string) {
-	if p.plan.Timeouts.IsUnknown() || p.plan.Health.IsNull() || p.plan.Health.IsUnknown() {
-		return
-	}
-	limit, diags := timeout(quiet(p.ctx), defaultTimeout)
-	h := decode[healthModel](decoder{p.ctx, &diags}, p.plan.Health)
+// with the time that the whole has, by the setting that says so.
+func checkHealth(ctx context.Context, value types.Object, limit time.Duration, setting string) diag.Diagnostics {
+	var diags diag.Diagnostics
+	h := decode[healthModel](ctx, &diags, value)
 	if diags.HasError() {
-		return // said elsewhere
+		return nil // said elsewhere
 	}
 	at := path.Root("health")
 	for name, d := range map[string]time.Duration{"progress_deadline": durationOf(h.ProgressDeadline), "min_ready": durationOf(h.MinReady)} {
 		if d > limit {
-			p.resp.Diagnostics.AddAttributeError(at.AtName(name), "Health setting is longer than the whole may take",
+			diags.AddAttributeError(at.AtName(name), "Health setting is longer than the whole may take",
 				fmt.Sprintf("`health.%s` is %s, and all must be done within %s, which is `%s`. Raise that entry, or lower this one.", name, durationText(d), durationText(limit), setting))
 		}
 	}
+	return diags
 }

@@ -37,7 +37,7 @@ func (s *session) list(ctx context.Context, req list.ListRequest, stream *list.L
 
 func (q *query) run(found func(rollout.Listed) []string, each func(*query, string)) {
 	q.diags.Append(q.req.Config.Get(q.ctx, &q.config)...)
-	names := decode[[]string](decoder{q.ctx, &q.diags}, q.config.Clusters)
+	names := decode[[]string](q.ctx, &q.diags, q.config.Clusters)
 	if len(names) == 0 {
 		names = q.session.clusters.Names() // it may be on any of them
 	}

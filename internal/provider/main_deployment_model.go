@@ -118,15 +118,14 @@ func newMainDeploymentModel() mainDeploymentModel {
 // serviceModel is `traffic.service`, and false while it is unknown as a whole.
 func (m *mainDeploymentModel) serviceModel(ctx context.Context) (mainServiceModel, bool, diag.Diagnostics) {
 	var diags diag.Diagnostics
-	d := decoder{ctx, &diags}
 	if m.Traffic.IsNull() || m.Traffic.IsUnknown() {
 		return mainServiceModel{}, false, diags
 	}
-	traffic := decode[trafficModel](d, m.Traffic)
+	traffic := decode[trafficModel](ctx, &diags, m.Traffic)
 	if diags.HasError() || traffic.Service.IsNull() || traffic.Service.IsUnknown() {
 		return mainServiceModel{}, false, diags
 	}
-	return decode[mainServiceModel](d, traffic.Service), !diags.HasError(), diags
+	return decode[mainServiceModel](ctx, &diags, traffic.Service), !diags.HasError(), diags
 }
 
 // setServiceModel writes `traffic.service`.
@@ -150,12 +149,11 @@ func (m *mainDeploymentModel) service(ctx context.Context) (mainService, diag.Di
 	if s.Adopt.ValueBool() {
 		return mainService{Name: orDefault(s.Name.ValueString(), m.Application.ValueString()), Adopt: true}, diags
 	}
-	d := decoder{ctx, &diags}
 	return mainService{
 		Name:                  orDefault(s.Name.ValueString(), m.Application.ValueString()),
-		Ports:                 present(decode[map[string]*int32](d, s.Ports)),
+		Ports:                 present(decode[map[string]*int32](ctx, &diags, s.Ports)),
 		Type:                  orDefault(s.Type.ValueString(), serviceClusterIP),
-		Annotations:           present(decode[map[string]*string](d, s.Annotations)),
+		Annotations:           present(decode[map[string]*string](ctx, &diags, s.Annotations)),
 		SessionAffinity:       orDefault(s.SessionAffinity.ValueString(), affinityNone),
 		LoadBalancerClass:     s.LoadBalancerClass.ValueString(),
 		ExternalTrafficPolicy: s.ExternalTrafficPolicy.ValueString(),
@@ -203,7 +201,7 @@ func (m *mainDeploymentModel) keep(ctx context.Context) (release.Keep, diag.Diag
 	if m.KeepPrevious.IsNull() || m.KeepPrevious.IsUnknown() {
 		return keep, diags
 	}
-	typed := decode[keepPreviousModel](decoder{ctx, &diags}, m.KeepPrevious)
+	typed := decode[keepPreviousModel](ctx, &diags, m.KeepPrevious)
 	if !typed.Count.IsNull() && !typed.Count.IsUnknown() {
 		keep.Count = int(typed.Count.ValueInt32())
 	}

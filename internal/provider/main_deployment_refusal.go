@@ -25,7 +25,7 @@ func (s *session) warnOfRefusal(ctx context.Context, req resource.ModifyPlanRequ
 	if err != nil || quiet.HasError() || plan.DeploymentID.Equal(state.DeploymentID) || plan.RetryToken.IsUnknown() || !whollyKnown(ctx, plan.Clusters) {
 		return
 	}
-	targets, _, readable := s.readable(decode[[]string](decoder{ctx, &quiet}, plan.Clusters), &quiet)
+	targets, _, readable := s.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}

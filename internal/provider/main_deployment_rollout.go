@@ -66,7 +66,7 @@ func (p *mainDeploymentPlan) checkBake() {
 		return
 	}
 	between := time.Duration(0)
-	if r := rolloutOf(decoder{p.ctx, &p.resp.Diagnostics}, m.Rollout); r.Bake > 0 {
+	if r := rolloutOf(p.ctx, &p.resp.Diagnostics, m.Rollout); r.Bake > 0 {
 		between = r.Bake * time.Duration(max(0, len(r.Batches(m.clusterNames(p.ctx, &p.resp.Diagnostics)))-1))
 	}
 	bake := m.bakes()
@@ -113,7 +113,7 @@ func (s clusterStatuses) withMain(outcomes []rollout.MainOutcome) clusterStatuse
 func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
 	statuses, splits := clusterStatuses{}, map[string]release.Split{}
 	if prior != nil {
-		was := decode[map[string]map[string]int64](decoder{ctx, diags}, prior.Split)
+		was := decode[map[string]map[string]int64](ctx, diags, prior.Split)
 		before := clusterStatusesOf(ctx, prior.ClusterStatus, diags)
 		for _, name := range names {
 			splits[name] = priorSplit(was[name])
@@ -162,7 +162,7 @@ func agreed(outcomes []rollout.MainOutcome, names []string) string {
 // a change was planned on. It leaves out where that was not known.
 func plannedTraffic(ctx context.Context, split types.Map, diags *diag.Diagnostics) map[string]string {
 	planned := map[string]string{}
-	for cluster, percents := range decode[map[string]map[string]int64](decoder{ctx, diags}, split) {
+	for cluster, percents := range decode[map[string]map[string]int64](ctx, diags, split) {
 		if name, ok := priorSplit(percents).Stable(); ok {
 			planned[cluster] = name
 		}

@@ -28,7 +28,7 @@ func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, 
 	}
 	return rollout.PromoteRequest{
 		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: m.drain(),
-		Bake: m.bakes(), RetryToken: m.RetryToken.ValueString(), Rollout: rolloutOf(decoder{ctx, diags}, m.Rollout), Unready: map[string]error{},
+		Bake: m.bakes(), RetryToken: m.RetryToken.ValueString(), Rollout: rolloutOf(ctx, diags, m.Rollout), Unready: map[string]error{},
 	}
 }
 
@@ -51,7 +51,7 @@ func (s mainService) spec(namespace, application string) traffic.ServiceSpec {
 }
 
 func (m *mainDeploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
-	return decode[[]string](decoder{ctx, diags}, m.Clusters)
+	return decode[[]string](ctx, diags, m.Clusters)
 }
 
 // imported says that only the id is known: Read must rebuild the rest.
@@ -132,7 +132,7 @@ func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promot
 // split show the disagreement.
 func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
 	drift, splits := []driftModel{}, map[string]release.Split{}
-	prior := decode[map[string]map[string]int64](decoder{ctx, diags}, m.Split)
+	prior := decode[map[string]map[string]int64](ctx, diags, m.Split)
 	exists, stable := false, map[string]bool{}
 	wanted := m.serviceSpec(ctx, diags)
 	for _, o := range observed {

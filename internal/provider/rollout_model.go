@@ -24,12 +24,12 @@ type rolloutModel struct {
 
 // rolloutOf is what a known `rollout` asks for; the zero Rollout where there is
 // none.
-func rolloutOf(d decoder, value types.Object) release.Rollout {
-	m := decode[rolloutModel](d, value)
+func rolloutOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) release.Rollout {
+	m := decode[rolloutModel](ctx, diags, value)
 	bake, _ := time.ParseDuration(m.Bake.ValueString()) // the schema has seen to it
 	return release.Rollout{
 		MaxParallel: int(m.MaxParallel.ValueInt32()),
-		Order:       decode[[]string](d, m.Order),
+		Order:       decode[[]string](ctx, diags, m.Order),
 		Bake:        bake,
 		OnFailure:   release.FailurePolicy(m.OnFailure.ValueString()),
 		Quorum:      int(m.Quorum.ValueInt32()),
@@ -43,7 +43,7 @@ func mayContinue(ctx context.Context, value types.Object) bool {
 		return false
 	}
 	var diags diag.Diagnostics
-	m := decode[rolloutModel](decoder{ctx, &diags}, value)
+	m := decode[rolloutModel](ctx, &diags, value)
 	return value.IsUnknown() || m.OnFailure.IsUnknown() || m.OnFailure.ValueString() == string(release.FailureContinue)
 }
 
@@ -54,11 +54,11 @@ func checkRollout(ctx context.Context, value types.Object, clusters types.Set) d
 	if value.IsNull() || value.IsUnknown() {
 		return diags
 	}
-	m := decode[rolloutModel](decoder{ctx, &diags}, value)
+	m := decode[rolloutModel](ctx, &diags, value)
 	at := path.Root("rollout")
 	var names []string // nil: not known
 	if whollyKnown(ctx, clusters) {
-		names = decode[[]string](decoder{ctx, &diags}, clusters)
+		names = decode[[]string](ctx, &diags, clusters)
 	}
 	diags.Append(checkOrder(at.AtName("order"), m.Order, names)...)
 	if !m.Quorum.IsNull() && !m.Quorum.IsUnknown() {
@@ -91,9 +91,8 @@ func checkBakes(ctx context.Context, value types.Object, clusters types.Set, lim
 	if value.IsNull() || !whollyKnown(ctx, value) || !whollyKnown(ctx, clusters) {
 		return diags
 	}
-	d := decoder{ctx, &diags}
-	rollout := rolloutOf(d, value)
-	bakes := len(rollout.Batches(decode[[]string](d, clusters))) - 1
+	rollout := rolloutOf(ctx, &diags, value)
+	bakes := len(rollout.Batches(decode[[]string](ctx, &diags, clusters))) - 1
 	if all := rollout.Bake * time.Duration(max(bakes, 0)); all >= limit && all > 0 {
 		diags.AddAttributeError(path.Root("rollout").AtName("bake"), "Bake takes longer than the whole may",
 			fmt.Sprintf("%d times %s is %s, and all of it must be done within %s, which is `%s`. Raise that entry, or bake for a shorter time.",

@@ -39,11 +39,11 @@ func texts(values ...string) []attr.Value {
 func TestRolloutOf(t *testing.T) {
 	t.Parallel()
 	var diags diag.Diagnostics
-	d := decoder{context.Background(), &diags}
-	if got := rolloutOf(d, types.ObjectNull(rolloutTypes)); got.MaxParallel != 0 || got.OnFailure != "" || !got.Tolerates(0, 1) || got.Tolerates(1, 3) {
+	ctx := context.Background()
+	if got := rolloutOf(ctx, &diags, types.ObjectNull(rolloutTypes)); got.MaxParallel != 0 || got.OnFailure != "" || !got.Tolerates(0, 1) || got.Tolerates(1, 3) {
 		t.Errorf("no rollout is %+v, want all at once, and all or none", got)
 	}
-	got := rolloutOf(d, rolloutWith(map[string]attr.Value{
+	got := rolloutOf(ctx, &diags, rolloutWith(map[string]attr.Value{
 		"max_parallel": types.Int32Value(2), "order": types.ListValueMust(types.StringType, texts("c", "a")),
 		"bake": types.StringValue("90s"), "on_failure": types.StringValue("continue"), "quorum": types.Int32Value(2),
 	}))

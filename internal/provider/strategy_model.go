@@ -1,6 +1,11 @@
 package provider
 
 import (
+	"context"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -12,31 +17,35 @@ type rollingUpdateModel struct {
 	MaxUnavailable types.String `tfsdk:"max_unavailable"`
 }
 
+var rollingTypes = sync.OnceValue(func() map[string]attr.Type {
+	return rollingUpdateAttribute().GetType().(types.ObjectType).AttrTypes
+})
+
+// rollingOf is what a known `rolling_update` asks for.
+func rollingOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) release.Rolling {
+	r := decode[rollingUpdateModel](ctx, diags, value)
+	return release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
+}
+
+// rollingValue is the way back, for an import.
+func rollingValue(ctx context.Context, diags *diag.Diagnostics, r release.Rolling) types.Object {
+	if r == (release.Rolling{}) {
+		return types.ObjectNull(rollingTypes())
+	}
+	typed := rollingUpdateModel{MaxSurge: textOrNull(r.MaxSurge), MaxUnavailable: textOrNull(r.MaxUnavailable)}
+	out, more := types.ObjectValueFrom(ctx, rollingTypes(), typed)
+	diags.Append(more...)
+	return out
+}
+
 // setStrategy puts the model's strategy into a spec.
-func (m *deploymentModel) setStrategy(d decoder, spec *release.Spec) {
+func (m *deploymentModel) setStrategy(ctx context.Context, diags *diag.Diagnostics, spec *release.Spec) {
 	if s := release.Strategy(m.Strategy.ValueString()); s != release.StrategyBlueGreen {
 		spec.Strategy = s // which empty stands for, as in what an import reads
 	}
-	if !whollyKnown(d.ctx, m.RollingUpdate) {
-		return // not content, may still be unknown
+	if whollyKnown(ctx, m.RollingUpdate) { // it is no content, and may still be unknown
+		spec.Rolling = rollingOf(ctx, diags, m.RollingUpdate)
 	}
-	r := decode[rollingUpdateModel](d, m.RollingUpdate)
-	spec.Rolling = release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
-}
-
-// fromStrategy is the way back, for an import.
-func (m *deploymentModel) fromStrategy(e encoder, spec release.Spec) {
-	m.Strategy = types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
-	attributes := deploymentTypes()["rolling_update"].(types.ObjectType).AttrTypes
-	r := spec.Rolling
-	if r == (release.Rolling{}) {
-		m.RollingUpdate = types.ObjectNull(attributes)
-		return
-	}
-	typed := rollingUpdateModel{MaxSurge: textOrNull(r.MaxSurge), MaxUnavailable: textOrNull(r.MaxUnavailable)}
-	out, diags := types.ObjectValueFrom(e.ctx, attributes, typed)
-	e.diags.Append(diags...)
-	m.RollingUpdate = out
 }
 
 // inPlace says that the content changes in place; false also where that is not
