@@ -20,6 +20,14 @@ type acting struct {
 	resp *action.InvokeResponse
 }
 
+// act begins an invocation.
+func (s *session) act(req action.InvokeRequest, resp *action.InvokeResponse) acting {
+	return acting{s, req, resp}
+}
+
+// diags are the diagnostics of the invocation.
+func (a acting) diags() *diag.Diagnostics { return &a.resp.Diagnostics }
+
 // clustersOf are the clusters that an action is about: the ones it names, or
 // else all that the provider has. Named says which.
 func (a acting) clustersOf(ctx context.Context, set types.Set) (found []rollout.Cluster, named bool) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -37,32 +36,6 @@ func (s *session) contact(ctx context.Context, req resource.ModifyPlanRequest, r
 	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("rollout"), &over)...)
 	if !quiet.HasError() && whollyKnown(ctx, names) {
 		resp.Diagnostics.Append(s.contactAll(ctx, decode[[]string](ctx, &quiet, names), mayContinue(ctx, over))...)
-	}
-}
-
-// contactMembers is contact for a group, whose members may have clusters of their
-// own.
-func (s *session) contactMembers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if s == nil || !creates(req, resp) {
-		return
-	}
-	var (
-		plan  deploymentGroupModel
-		names []string
-		quiet diag.Diagnostics
-	)
-	quiet.Append(resp.Plan.Get(ctx, &plan)...)
-	sets := []types.Set{plan.Clusters}
-	for _, member := range plan.members(ctx, &quiet) {
-		sets = append(sets, member.Clusters)
-	}
-	for _, set := range sets {
-		if !set.IsNull() && whollyKnown(ctx, set) {
-			names = append(names, decode[[]string](ctx, &quiet, set)...)
-		}
-	}
-	if !quiet.HasError() {
-		resp.Diagnostics.Append(s.contactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
 	}
 }
 

@@ -102,7 +102,7 @@ func (a *deploymentAction) ValidateConfig(ctx context.Context, req action.Valida
 	var config deploymentActionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{DeploymentID: config.DeploymentID})...)
+		resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
 	}
 }
 
@@ -119,7 +119,7 @@ func (a *deploymentAction) ModifyPlan(ctx context.Context, req action.ModifyPlan
 func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var config deploymentActionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{DeploymentID: config.DeploymentID})...)
+	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -127,9 +127,9 @@ func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	defer lines.end(ctx)
 	ctx, cancel := limited(ctx, config.Timeout)
 	defer cancel()
-	now := acting{a.session, req, resp}
+	now := a.act(req, resp)
 	id, _ := release.ParseID(config.DeploymentID.ValueString()) // checked above
-	on := now.whereIs(ctx, id, config.Clusters)
+	on := whereIs(ctx, now, id, config.Clusters)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -146,9 +146,9 @@ func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest,
 
 // whereIs finds the clusters on which a deployment is, or takes those that are
 // named. One that cannot be read may have it: then it has to be said.
-func (a acting) whereIs(ctx context.Context, id release.ID, set types.Set) []rollout.Cluster {
+func whereIs(ctx context.Context, a acting, id release.ID, set types.Set) []rollout.Cluster {
 	clusters, named := a.clustersOf(ctx, set)
-	if named || a.resp.Diagnostics.HasError() {
+	if named || a.diags().HasError() {
 		return clusters
 	}
 	var found []rollout.Cluster

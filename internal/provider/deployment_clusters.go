@@ -16,6 +16,22 @@ import (
 // what names the resource in a sentence.
 func (m *deploymentModel) what() string { return "deployment " + m.ID.ValueString() }
 
+// differing are the attributes of a resource that differ in anything.
+func differing(planned, prior tftypes.Value) ([]string, error) {
+	differences, err := planned.Diff(prior)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range differences {
+		if steps := d.Path.Steps(); len(steps) > 0 { // else it is the whole, because of what is told beside it
+			name, _ := steps[0].(tftypes.AttributeName)
+			names = append(names, string(name))
+		}
+	}
+	return names, nil
+}
+
 // governing are the attributes that say how changes are made and are no change
 // themselves: where only they differ, no cluster is touched.
 var governing = []string{"clusters", "rollout", "abandon_unreachable", "on_failure", "timeouts", "duration_budget"}
@@ -24,21 +40,16 @@ var governing = []string{"clusters", "rollout", "abandon_unreachable", "on_failu
 // that the resource is on: an input differs which is more than a way to do it.
 func asks(planned, prior tftypes.Value) bool {
 	inputs := deploymentSchema(context.Background()).Attributes
-	differences, err := planned.Diff(prior)
+	names, err := differing(planned, prior)
 	if err != nil {
 		return true
 	}
-	return slices.ContainsFunc(differences, func(d tftypes.ValueDiff) bool {
-		steps := d.Path.Steps()
-		if len(steps) == 0 {
-			return false // the whole differs, because of what is told beside it
-		}
-		name, _ := steps[0].(tftypes.AttributeName)
-		a, ok := inputs[string(name)]
+	return slices.ContainsFunc(names, func(name string) bool {
+		a, ok := inputs[name]
 		if ok && name == "health" {
 			return healthAsks(planned, prior)
 		}
-		return ok && (a.IsRequired() || a.IsOptional()) && !slices.Contains(governing, string(name))
+		return ok && (a.IsRequired() || a.IsOptional()) && !slices.Contains(governing, name)
 	})
 }
 
@@ -136,8 +147,9 @@ func pendingStatus(desired release.DesiredState) release.Status {
 	return release.StatusStartError
 }
 
-// checkBakes is checkBakes, by the time that the planned operation has.
-func (p *deploymentPlan) checkBakes() {
+// checkBakesFit refuses a rollout that bakes longer than the planned operation may
+// take: `timeouts.create` for what is new, `timeouts.update` for what is there.
+func (p *deploymentPlan) checkBakesFit() {
 	if p.plan.Timeouts.IsUnknown() {
 		return
 	}
@@ -240,9 +252,4 @@ func (m *deploymentModel) setRemoved(ctx context.Context, failed map[string]erro
 			return
 		}
 	}
-}
-
-// removeByHand are kubectl's words for all objects of a release.
-func removeByHand(name string) string {
-	return rollout.ByHand(name)
 }

@@ -16,8 +16,8 @@ const lookPatience = 2 * time.Second
 
 // warnOfColdStarts tells at plan where the release that is going to be created
 // is retained without pods: going back to it takes as long as they take to start.
-func (s *session) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if s == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
 		return
 	}
 	var plan deploymentModel
@@ -28,13 +28,13 @@ func (s *session) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	names := decode[[]string](ctx, &quiet, plan.Clusters)
-	targets, _, readable := s.readable(names, &quiet)
+	targets, _, readable := r.readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	for _, standing := range s.engine.Standings(ctx, targets, id) {
+	for _, standing := range r.engine.Standings(ctx, targets, id) {
 		if standing.Record.Cold() {
 			resp.Diagnostics.AddWarning("Going back will be a cold start",
 				fmt.Sprintf("%s is retained on cluster %q without pods. Its pods are started again first, and traffic moves when all of them are ready. "+

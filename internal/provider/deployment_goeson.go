@@ -13,8 +13,8 @@ import (
 // tellGoesOn tells at plan that a release to which a promotion went back stays: the
 // plan shows it as created, and a deposed object of it as destroyed, while it has all
 // traffic.
-func (s *session) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if s == nil || !creates(req, resp) {
+func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || !creates(req, resp) {
 		return
 	}
 	var plan deploymentModel
@@ -24,13 +24,13 @@ func (s *session) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest
 	if err != nil || quiet.HasError() || !whollyKnown(ctx, plan.Clusters) || desiredOf(&plan) == release.DesiredStopped {
 		return
 	}
-	targets, _, readable := s.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
+	targets, _, readable := r.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	for _, name := range s.engine.GoesOn(ctx, targets, id, plan.Application.ValueString()) {
+	for _, name := range r.engine.GoesOn(ctx, targets, id, plan.Application.ValueString()) {
 		resp.Diagnostics.AddWarning(rollout.GoesOnSummary, rollout.GoesOnDetail(name, id))
 	}
 }

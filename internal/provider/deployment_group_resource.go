@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -87,7 +88,7 @@ func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadReq
 		resp.Diagnostics.Append(more...)
 		observed := r.engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
 		found = append(found, m.lookedAt(observed)...)
-		return r.unreadMain(observed, missing, false, &resp.Diagnostics), true
+		return unreadMain(r.session, observed, missing, false, &resp.Diagnostics), true
 	}, &resp.Diagnostics)
 	if readable && !resp.Diagnostics.HasError() {
 		r.compareSights(ctx, resp.Private, found, &resp.Diagnostics)
@@ -217,5 +218,31 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 		if r.planned.join(main.addresses(ctx), model.Name.ValueString(), !gone) {
 			resp.Diagnostics.AddAttributeError(at, twoHoldersSummary, twoHolders(main.ID.ValueString(), model.Name.ValueString()))
 		}
+	}
+}
+
+// contactMembers is contact for a group, whose members may have clusters of their
+// own.
+func (r *deploymentGroupResource) contactMembers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || !creates(req, resp) {
+		return
+	}
+	var (
+		plan  deploymentGroupModel
+		names []string
+		quiet diag.Diagnostics
+	)
+	quiet.Append(resp.Plan.Get(ctx, &plan)...)
+	sets := []types.Set{plan.Clusters}
+	for _, member := range plan.members(ctx, &quiet) {
+		sets = append(sets, member.Clusters)
+	}
+	for _, set := range sets {
+		if !set.IsNull() && whollyKnown(ctx, set) {
+			names = append(names, decode[[]string](ctx, &quiet, set)...)
+		}
+	}
+	if !quiet.HasError() {
+		resp.Diagnostics.Append(r.contactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
 	}
 }

@@ -44,7 +44,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
-			promote.Clusters = r.targets(ctx, names, toPromote(promote.Service), &more)
+			promote.Clusters = r.targets(ctx, names, toPromote(promote.Service, false), &more)
 		}
 		main.Clusters = clusterSet(ctx, names, &more)
 		m.request.Members[name], m.mains[name], m.names[name] = promote, main, names
@@ -88,7 +88,7 @@ func (r *deploymentGroupResource) leave(ctx context.Context, plan, state *deploy
 		planned := main
 		planned.AbandonUnreachable = plan.AbandonUnreachable
 		service := main.serviceSpec(ctx, diags)
-		l := left{main: main, leaving: r.leaveMain(ctx, drop, &planned, &main, service, diags)}
+		l := left{main: main, leaving: leaveMain(ctx, r.session, drop, &planned, &main, service, diags)}
 		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.clusters}
 		all = append(all, l)
 	}
@@ -110,7 +110,7 @@ func (r *deploymentGroupResource) remove(ctx context.Context, name string, all [
 		return
 	}
 	for _, l := range all {
-		l.tellForgottenMain(diags, &l.main, l.request.Service)
+		tellForgottenMain(l.leaving, diags, &l.main, l.request.Service)
 	}
 }
 

@@ -86,7 +86,7 @@ func (p *deploymentPlan) inputs(configured configuredClusters) {
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 	p.diagnose(checkRollout(p.ctx, p.plan.Rollout, clusters))
-	p.checkBakes()
+	p.checkBakesFit()
 
 	// Never the prior version: the content follows from the configuration alone,
 	// or going back to a former configuration would not find its release again.
@@ -193,7 +193,7 @@ func (p *deploymentPlan) create() {
 		}
 	}
 	p.nameInPlace()
-	p.checkHealth(p.plan.Timeouts.Create, "timeouts.create")
+	p.checkHealthFits(p.plan.Timeouts.Create, "timeouts.create")
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
 	p.attempt()
@@ -209,7 +209,7 @@ func (p *deploymentPlan) update() {
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
 	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
 	m.Drift = noDrift()
-	p.checkHealth(m.Timeouts.Update, "timeouts.update")
+	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
 	// What is as desired and has a reason is what an update has failed to change,
 	// or was interrupted at: the pods it asked for may be what lives, but not well.
@@ -223,8 +223,8 @@ func (p *deploymentPlan) update() {
 	}
 }
 
-// checkHealth is [checkHealth], with the time that the planned operation has.
-func (p *deploymentPlan) checkHealth(timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), setting string) {
+// checkHealthFits refuses a wait that is longer than the planned operation may take.
+func (p *deploymentPlan) checkHealthFits(timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), setting string) {
 	if p.plan.Timeouts.IsUnknown() || p.plan.Health.IsNull() || p.plan.Health.IsUnknown() {
 		return
 	}

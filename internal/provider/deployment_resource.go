@@ -164,7 +164,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	}
 	addTolerated(&resp.Diagnostics, done.Clusters)
 	l.tellFailed(&resp.Diagnostics)
-	l.tellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, removeByHand(state.Name.ValueString()))
+	l.tellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
 	plan.setUpdated(done, &state)
 	if len(l.failed) > 0 || err != nil {
@@ -238,7 +238,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: l.clusters,
 	})
 	addNotices(&resp.Diagnostics, notices, replaced)
-	l.tellForgotten(&resp.Diagnostics, state.what(), id.Namespace, removeByHand(id.Name))
+	l.tellForgotten(&resp.Diagnostics, state.what(), id.Namespace, rollout.ByHand(id.Name))
 	l.tellFailed(&resp.Diagnostics)
 	for _, o := range ended {
 		if o.Err != nil {

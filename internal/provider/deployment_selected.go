@@ -16,8 +16,8 @@ import (
 // warnOfSelection tells at plan which Services would send traffic to the pods of
 // a release that is going to be created, before it is main. The apply refuses it:
 // until then, the Services may have changed.
-func (s *session) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if s == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+func (r *deploymentResource) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
 		return
 	}
 	var plan deploymentModel
@@ -30,13 +30,13 @@ func (s *session) warnOfSelection(ctx context.Context, req resource.ModifyPlanRe
 	spec, more := plan.spec(ctx)
 	quiet.Append(more...)
 	names := decode[[]string](ctx, &quiet, plan.Clusters)
-	targets, _, readable := s.readable(names, &quiet)
+	targets, _, readable := r.readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	for _, found := range s.engine.Selections(ctx, targets, spec) {
+	for _, found := range r.engine.Selections(ctx, targets, spec) {
 		if len(found.Selecting) > 0 {
 			resp.Diagnostics.AddAttributeWarning(path.Root("allow_selected_by"), "Deployment would get traffic before it is main",
 				fmt.Sprintf("On cluster %q, the pods of %s would get the traffic of the Service %s of namespace %s as soon as they are ready. The apply refuses that. "+

@@ -41,7 +41,7 @@ func (a *applicationLook) leads(o rollout.ObservedMain) (string, bool) {
 
 // look reads one namespace on all clusters. What is wrong, but for a cluster that
 // cannot be reached, is an error: a list without it would be taken for the whole.
-func (d *dataSource) look(ctx context.Context, all *environmentLook, targets []rollout.Cluster, namespace string, diags *diag.Diagnostics) {
+func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, targets []rollout.Cluster, namespace string, diags *diag.Diagnostics) {
 	apps := map[string]*applicationLook{}
 	reached := slices.Clone(targets)
 	for _, s := range d.engine.Survey(ctx, targets, namespace, "") {

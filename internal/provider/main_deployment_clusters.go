@@ -26,7 +26,7 @@ func checkMainLeft(ctx context.Context, configured configuredClusters, req resou
 
 // unreadMain adds the clusters that the provider does not have any more, and
 // tells of those that could not be read.
-func (s *session) unreadMain(observed []rollout.ObservedMain, missing []string, imported bool, diags *diag.Diagnostics) []rollout.ObservedMain {
+func unreadMain(s *session, observed []rollout.ObservedMain, missing []string, imported bool, diags *diag.Diagnostics) []rollout.ObservedMain {
 	for _, name := range missing {
 		observed = append(observed, rollout.ObservedMain{Cluster: name, Err: s.missing(name)})
 	}
@@ -40,18 +40,16 @@ func (s *session) unreadMain(observed []rollout.ObservedMain, missing []string, 
 
 // leaveMain is leave for an application's address: where it cannot be left and
 // may not be forgotten on one cluster, it is left on none.
-func (s *session) leaveMain(ctx context.Context, names []string, plan, state *mainDeploymentModel, service traffic.ServiceSpec, diags *diag.Diagnostics) leaving {
+func leaveMain(ctx context.Context, s *session, names []string, plan, state *mainDeploymentModel, service traffic.ServiceSpec, diags *diag.Diagnostics) leaving {
 	abandon := plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool()
-	n := toPromote(service, plan, state)
-	n.withdraws = true
-	l := s.leave(ctx, names, n, abandon, diags)
+	l := s.leave(ctx, names, toWithdraw(service, plan.asksExternalDNS() || state.asksExternalDNS()), abandon, diags)
 	l.tellFailed(diags)
 	return l
 }
 
 // tellForgottenMain is tellForgotten for an application's address. A Service that
 // was there before is not ours to remove.
-func (l leaving) tellForgottenMain(diags *diag.Diagnostics, state *mainDeploymentModel, service traffic.ServiceSpec) {
+func tellForgottenMain(l leaving, diags *diag.Diagnostics, state *mainDeploymentModel, service traffic.ServiceSpec) {
 	memory := release.MainName(state.Application.ValueString())
 	remove := "configmap/" + memory + " lease/" + memory
 	if !service.Adopt {
@@ -66,13 +64,8 @@ func (l leaving) tellForgottenMain(diags *diag.Diagnostics, state *mainDeploymen
 // onlyGoverns says that nothing differs but how changes are made: that is
 // written down and needs no cluster.
 func onlyGoverns(planned, prior tftypes.Value) bool {
-	differences, err := planned.Diff(prior)
-	return err == nil && len(differences) > 0 && !slices.ContainsFunc(differences, func(d tftypes.ValueDiff) bool {
-		steps := d.Path.Steps()
-		if len(steps) == 0 {
-			return false // the whole differs, because of what is told beside it
-		}
-		name, _ := steps[0].(tftypes.AttributeName)
-		return name == "clusters" || !slices.Contains(mainGoverning, string(name))
+	names, err := differing(planned, prior)
+	return err == nil && len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool {
+		return name == "clusters" || !slices.Contains(mainGoverning, name)
 	})
 }

@@ -174,7 +174,7 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 // checkMainDeployment is what deployment_id and traffic say about each other and
 // themselves.
 func checkMainDeployment(ctx context.Context, m mainDeploymentModel) diag.Diagnostics {
-	diags := checkDeploymentID(m)
+	diags := checkDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)
 	s, ok, more := m.serviceModel(ctx)
 	diags.Append(more...)
 	if !ok {
@@ -198,24 +198,23 @@ func checkMainDeployment(ctx context.Context, m mainDeploymentModel) diag.Diagno
 
 // checkDeploymentID says early what would otherwise fail at apply, or worse,
 // point one application's address at another's pods.
-func checkDeploymentID(m mainDeploymentModel) diag.Diagnostics {
+func checkDeploymentID(at path.Path, deployment, namespace, application types.String) diag.Diagnostics {
 	var diags diag.Diagnostics
-	if !known(m.DeploymentID) {
+	if !known(deployment) {
 		return diags
 	}
-	at := path.Root("deployment_id")
-	id, err := release.ParseID(m.DeploymentID.ValueString())
-	application, ok := release.ApplicationOf(id.Name)
+	id, err := release.ParseID(deployment.ValueString())
+	of, ok := release.ApplicationOf(id.Name)
 	switch {
 	case err != nil || !ok:
 		diags.AddAttributeError(at, "Invalid deployment id",
-			fmt.Sprintf("%q is not the id of a deployment, which looks like \"shop/api-7f3c9a1e\". Use the `id` of a switchback_deployment.", m.DeploymentID.ValueString()))
-	case known(m.Namespace) && id.Namespace != m.Namespace.ValueString():
+			fmt.Sprintf("%q is not the id of a deployment, which looks like \"shop/api-7f3c9a1e\". Use the `id` of a switchback_deployment.", deployment.ValueString()))
+	case known(namespace) && id.Namespace != namespace.ValueString():
 		diags.AddAttributeError(at, "Deployment of another namespace",
-			fmt.Sprintf("The deployment %s is in namespace %q, this main deployment in %q. A Service reaches only pods of its own namespace.", id, id.Namespace, m.Namespace.ValueString()))
-	case known(m.Application) && application != m.Application.ValueString():
+			fmt.Sprintf("The deployment %s is in namespace %q, this main deployment in %q. A Service reaches only pods of its own namespace.", id, id.Namespace, namespace.ValueString()))
+	case known(application) && of != application.ValueString():
 		diags.AddAttributeError(at, "Deployment of another application",
-			fmt.Sprintf("The deployment %s is of application %q, this main deployment of %q. Use a deployment of the same application.", id, application, m.Application.ValueString()))
+			fmt.Sprintf("The deployment %s is of application %q, this main deployment of %q. Use a deployment of the same application.", id, of, application.ValueString()))
 	}
 	return diags
 }

@@ -13,8 +13,8 @@ import (
 // warnOfRefusal tells at plan that the apply will be refused, because the
 // deployment was main already and did not pass its bake. It is no error: the
 // rest of the plan may be meant.
-func (s *session) warnOfRefusal(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if s == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
+func (r *mainDeploymentResource) warnOfRefusal(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || req.State.Raw.IsNull() {
 		return
 	}
 	var plan, state mainDeploymentModel
@@ -25,13 +25,13 @@ func (s *session) warnOfRefusal(ctx context.Context, req resource.ModifyPlanRequ
 	if err != nil || quiet.HasError() || plan.DeploymentID.Equal(state.DeploymentID) || plan.RetryToken.IsUnknown() || !whollyKnown(ctx, plan.Clusters) {
 		return
 	}
-	targets, _, readable := s.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
+	targets, _, readable := r.readable(decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	for _, o := range s.engine.ObserveMain(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
+	for _, o := range r.engine.ObserveMain(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
 		now, _ := o.Split.Stable()
 		if o.Err != nil || o.Main == nil || now == id.Name || !o.Main.Breach.Refuses(id.Name, plan.RetryToken.ValueString()) {
 			continue

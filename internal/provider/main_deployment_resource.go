@@ -65,7 +65,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, &plan), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, plan.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -103,7 +103,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	service, more := state.service(ctx)
 	resp.Diagnostics.Append(more...)
 	observed := r.engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
-	observed = r.unreadMain(observed, missing, state.imported(), &resp.Diagnostics)
+	observed = unreadMain(r.session, observed, missing, state.imported(), &resp.Diagnostics)
 	var exists bool
 	if state.imported() {
 		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
@@ -147,8 +147,8 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.Planned = plannedTraffic(ctx, state.Split, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, &plan, &state), promote.Unready, &resp.Diagnostics)
-	dropped := r.leaveMain(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
+	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
+	dropped := leaveMain(ctx, r.session, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
@@ -168,7 +168,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	dropped.tellForgottenMain(&resp.Diagnostics, &state, promote.Service)
+	tellForgottenMain(dropped, &resp.Diagnostics, &state, promote.Service)
 	addLeftBehind(&resp.Diagnostics, done.Clusters)
 	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
 	r.remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
@@ -191,7 +191,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	ctx, cancel := within(ctx, limit, "timeouts.delete")
 	defer cancel()
 	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	l := r.leaveMain(ctx, names, &state, &state, request.Service, &resp.Diagnostics)
+	l := leaveMain(ctx, r.session, names, &state, &state, request.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -201,7 +201,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 		addError(&resp.Diagnostics, err)
 		return
 	}
-	l.tellForgottenMain(&resp.Diagnostics, &state, request.Service)
+	tellForgottenMain(l, &resp.Diagnostics, &state, request.Service)
 }
 
 // ImportState takes "namespace/application", or the identity; Read rebuilds the

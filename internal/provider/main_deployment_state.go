@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 
@@ -20,7 +21,7 @@ import (
 // promoteRequest is what the model asks of the engine, less the clusters.
 func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	id, err := release.ParseID(m.DeploymentID.ValueString())
-	diags.Append(checkDeploymentID(*m)...)
+	diags.Append(checkDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)...)
 	keep, more := m.keep(ctx)
 	diags.Append(more...)
 	if err != nil || diags.HasError() {
@@ -321,7 +322,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	m.Split = splitValue(splits)
 	ended := clusterStatuses{}
 	for _, name := range names {
-		ended[name] = clusterStatus{m.Status.ValueString(), m.StatusReason.ValueString()}
+		ended[name] = clusterStatus{Status: m.Status.ValueString(), Message: m.StatusReason.ValueString()}
 	}
 	m.ClusterStatus, m.Drift = ended.value(), noDrift()
 	m.Clusters = clusterSet(ctx, names, diags)

@@ -58,16 +58,6 @@ func promoteFeaturesFor(service traffic.ServiceSpec) []cluster.Feature {
 	return promoteFeatures
 }
 
-// mainFeatures are what the models' promotion needs to be allowed to do: their
-// address, and the name across clusters of any of them.
-func mainFeatures(service traffic.ServiceSpec, models ...*mainDeploymentModel) []cluster.Feature {
-	needed := promoteFeaturesFor(service)
-	if slices.ContainsFunc(models, (*mainDeploymentModel).asksExternalDNS) {
-		return append(slices.Clone(needed), cluster.FeatureDNS)
-	}
-	return needed
-}
-
 // need is what must be allowed in a namespace before the first write there. A
 // resource does not see the others of its run. So it also asks for what these will
 // need, as far as it can be known: from its own configuration, and from what the
@@ -116,9 +106,20 @@ func (n need) before(planned []release.Companion) need {
 }
 
 // toPromote is for moving the traffic of an application, or for taking its address
-// away. The models are before and after.
-func toPromote(service traffic.ServiceSpec, models ...*mainDeploymentModel) need {
-	return need{namespace: service.Namespace, application: service.Application, features: mainFeatures(service, models...)}
+// away. named says that the address has a name across clusters, before or after.
+func toPromote(service traffic.ServiceSpec, named bool) need {
+	features := promoteFeaturesFor(service)
+	if named {
+		features = append(slices.Clone(features), cluster.FeatureDNS)
+	}
+	return need{namespace: service.Namespace, application: service.Application, features: features}
+}
+
+// toWithdraw is for taking an application's address away.
+func toWithdraw(service traffic.ServiceSpec, named bool) need {
+	n := toPromote(service, named)
+	n.withdraws = true
+	return n
 }
 
 // with adds what the application has. What is beside is for whoever may do some of

@@ -47,11 +47,11 @@ func TestNeed(t *testing.T) {
 		"… by one with two pods":             {toTerminate(id, spec).before(two.Companions()), nothing, features{deploy, disrupt, lock, promote, refresh, tell, end}, nil},
 		"an action":                          {toAct(id), named, features{deploy, diagnose, lock, refresh, tell}, nil},
 		"an action on what its record has":   {toAct(release.ID{Namespace: "shop", Name: "api-0"}), scaled, features{autoscale, deploy, diagnose, lock, refresh, tell}, nil},
-		"a promotion":                        {toPromote(traffic.ServiceSpec{}), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
-		"a promotion where one is scaled":    {toPromote(traffic.ServiceSpec{}), scaled, features{autoscale, deploy, lock, promote, refresh, tell, end}, nil},
-		"an adoption":                        {toPromote(traffic.ServiceSpec{Adopt: true}), nothing, features{adopt, deploy, lock, promote, refresh, tell, end}, nil},
-		"the end of an address":              {withdrawn(toPromote(traffic.ServiceSpec{})), named, features{autoscale, deploy, dns, lock, promote, refresh, tell, end}, nil},
-		"the end of an address with no name": {withdrawn(toPromote(traffic.ServiceSpec{})), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
+		"a promotion":                        {toPromote(traffic.ServiceSpec{}, false), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
+		"a promotion where one is scaled":    {toPromote(traffic.ServiceSpec{}, false), scaled, features{autoscale, deploy, lock, promote, refresh, tell, end}, nil},
+		"an adoption":                        {toPromote(traffic.ServiceSpec{Adopt: true}, false), nothing, features{adopt, deploy, lock, promote, refresh, tell, end}, nil},
+		"the end of an address":              {toWithdraw(traffic.ServiceSpec{}, false), named, features{autoscale, deploy, dns, lock, promote, refresh, tell, end}, nil},
+		"the end of an address with no name": {toWithdraw(traffic.ServiceSpec{}, false), nothing, features{deploy, lock, promote, refresh, tell, end}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
 			needed, beside := test.need.with(test.has)
@@ -64,11 +64,6 @@ func TestNeed(t *testing.T) {
 			}
 		})
 	}
-}
-
-func withdrawn(n need) need {
-	n.withdraws = true
-	return n
 }
 
 func TestWhyItIsNeeded(t *testing.T) {

@@ -171,7 +171,10 @@ func (m *deploymentModel) lookedAt(observed []rollout.Observed) []looked {
 	var found []looked
 	for _, o := range observed {
 		if o.Err == nil {
-			found = append(found, looked{o.Cluster, m.Namespace.ValueString(), m.Application.ValueString(), o.Past, o.Record.OutOfDate(m.Owner.ValueString())})
+			found = append(found, looked{
+				cluster: o.Cluster, namespace: m.Namespace.ValueString(), application: m.Application.ValueString(),
+				past: o.Past, outOfDate: o.Record.OutOfDate(m.Owner.ValueString()),
+			})
 		}
 	}
 	return found
@@ -182,7 +185,10 @@ func (m *mainDeploymentModel) lookedAt(observed []rollout.ObservedMain) []looked
 	var found []looked
 	for _, o := range observed {
 		if o.Err == nil {
-			found = append(found, looked{o.Cluster, m.Namespace.ValueString(), m.Application.ValueString(), o.Past, o.Main.OutOfDate(m.Owner.ValueString())})
+			found = append(found, looked{
+				cluster: o.Cluster, namespace: m.Namespace.ValueString(), application: m.Application.ValueString(),
+				past: o.Past, outOfDate: o.Main.OutOfDate(m.Owner.ValueString()),
+			})
 		}
 	}
 	return found

@@ -79,7 +79,7 @@ func (a *rollbackAction) ValidateConfig(ctx context.Context, req action.Validate
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{Namespace: config.Namespace, Application: config.Application, DeploymentID: config.DeploymentID})...)
+	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 }
 
 // ModifyPlan refuses clusters that are not configured.
@@ -95,7 +95,7 @@ func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRe
 func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var config rollbackModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(checkDeploymentID(mainDeploymentModel{Namespace: config.Namespace, Application: config.Application, DeploymentID: config.DeploymentID})...)
+	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -103,7 +103,7 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	defer lines.end(ctx)
 	ctx, cancel := limited(ctx, config.Timeout)
 	defer cancel()
-	now := acting{a.session, req, resp}
+	now := goingBack{a.act(req, resp)}
 	promote := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
@@ -122,8 +122,11 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	lines.say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
 }
 
+// goingBack is one invocation.
+type goingBack struct{ acting }
+
 // warm starts the deployment to go back to, where it was stopped meanwhile.
-func (a acting) warm(ctx context.Context, promote rollout.PromoteRequest) error {
+func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) error {
 	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
 	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
 	for i, o := range a.engine.Observe(ctx, promote.Clusters, id) {
@@ -139,7 +142,7 @@ func (a acting) warm(ctx context.Context, promote rollout.PromoteRequest) error 
 }
 
 // rollback asks for what lives, with another deployment behind it.
-func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
+func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
 	clusters, named := a.clustersOf(ctx, config.Clusters)
 	req := rollout.PromoteRequest{TakeBack: true, Found: map[string]string{}}
@@ -157,7 +160,7 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 		}
 		spec := serviceOf(o).spec(namespace, application)
 		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
-			a.resp.Diagnostics.AddAttributeError(path.Root("clusters"), "Clusters are not alike",
+			a.diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
 					"Name in `clusters` those to go back on together, and invoke the action again for the others.", mainID(namespace, application), o.Cluster, standings[0].Cluster))
 			continue
@@ -168,10 +171,10 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 		standing.Traffic, _ = o.Split.Stable()
 		standings = append(standings, standing)
 	}
-	if len(standings) == 0 && !a.resp.Diagnostics.HasError() {
+	if len(standings) == 0 && !a.diags().HasError() {
 		a.missing(rollout.ObservedMain{}, mainID(namespace, application))
 	}
-	if a.resp.Diagnostics.HasError() {
+	if a.diags().HasError() {
 		return req
 	}
 	req.To = a.rollbackTo(config.DeploymentID, mainID(namespace, application), standings)
@@ -180,12 +183,12 @@ func (a acting) rollback(ctx context.Context, config rollbackModel) rollout.Prom
 			req.Clusters = append(req.Clusters, c)
 		}
 	}
-	req.Clusters = a.allowed(ctx, req.Clusters, toPromote(req.Service))
+	req.Clusters = a.allowed(ctx, req.Clusters, toPromote(req.Service, false))
 	return req
 }
 
 // rollbackTo is the deployment to go back to.
-func (a acting) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
+func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
 	if known(deploymentID) {
 		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
 		return to.Name
@@ -198,7 +201,7 @@ func (a acting) rollbackTo(deploymentID types.String, id string, standings []rel
 }
 
 // missing tells that there is no address to move.
-func (a acting) missing(o rollout.ObservedMain, id string) {
+func (a goingBack) missing(o rollout.ObservedMain, id string) {
 	where := "any cluster"
 	if o.Cluster != "" {
 		where = fmt.Sprintf("cluster %q", o.Cluster)
@@ -207,5 +210,5 @@ func (a acting) missing(o rollout.ObservedMain, id string) {
 	if o.Main != nil {
 		what = fmt.Sprintf("The Service %s of the main deployment of %s is gone from %s; its settings with it.", o.Main.Service, id, where)
 	}
-	a.resp.Diagnostics.AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
+	a.diags().AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
 }

@@ -136,12 +136,12 @@ func (s *session) leave(ctx context.Context, names []string, n need, abandon boo
 		switch {
 		case err == nil || !isUnreachable(err) && !errors.As(err, &gone):
 		case abandon && answered(err):
-			l.failed[name] = &vouchedError{err}
+			l.failed[name] = vouched(err)
 		case abandon:
 			l.forgotten = append(l.forgotten, name)
 			delete(l.failed, name)
 		default:
-			l.failed[name] = &keptError{err}
+			l.failed[name] = kept(err)
 		}
 	}
 	return l
@@ -149,6 +149,8 @@ func (s *session) leave(ctx context.Context, names []string, n need, abandon boo
 
 // keptError is a cluster that something was to be taken from and that is away.
 type keptError struct{ error }
+
+func kept(err error) error { return &keptError{err} }
 
 func (e *keptError) Unwrap() error { return e.error }
 
@@ -161,6 +163,8 @@ func answered(err error) bool {
 // vouchedError is a cluster that only a proxy says is away: it may be well, and is not
 // forgotten, although it might be.
 type vouchedError struct{ error }
+
+func vouched(err error) error { return &vouchedError{err} }
 
 func (e *vouchedError) Unwrap() error { return e.error }
 
