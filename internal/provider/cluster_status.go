@@ -71,6 +71,15 @@ func unknownClusterStatus() types.Map { return types.MapUnknown(clusterStatusTyp
 // noClusterStatus is the typed null of a model.
 func noClusterStatus() types.Map { return types.MapNull(clusterStatusType) }
 
+// ended adds how an operation ended on a cluster. Where nothing there tells of it,
+// it is pending.
+func (s clusterStatuses) ended(cluster, status, message string) {
+	if status == "" {
+		status = statusPending
+	}
+	s[cluster] = clusterStatus{Status: status, Message: message}
+}
+
 // done says that the last operation brought the cluster to the goal, with
 // nothing left to say.
 func (s clusterStatuses) done(cluster, goal string) bool {

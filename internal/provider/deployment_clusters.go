@@ -53,15 +53,10 @@ func asks(planned, prior tftypes.Value) bool {
 	})
 }
 
-// with adds how an operation ended. What nothing on a cluster tells of is
-// pending there.
-func (s clusterStatuses) with(outcomes []rollout.Outcome) clusterStatuses {
+// withOutcomes adds how an operation ended.
+func withOutcomes(s clusterStatuses, outcomes ...rollout.Outcome) clusterStatuses {
 	for _, o := range outcomes {
-		status := string(o.Status)
-		if status == "" {
-			status = statusPending
-		}
-		s[o.Cluster] = clusterStatus{Status: status, Message: o.Reason}
+		s.ended(o.Cluster, string(o.Status), o.Reason)
 	}
 	return s
 }
@@ -71,7 +66,7 @@ func (s clusterStatuses) with(outcomes []rollout.Outcome) clusterStatuses {
 func (m *deploymentModel) setWritten(outcomes []rollout.Outcome) {
 	var diags diag.Diagnostics
 	statuses := clusterStatusesOf(context.Background(), m.ClusterStatus, &diags)
-	m.ClusterStatus = statuses.with(slices.DeleteFunc(slices.Clone(outcomes), func(o rollout.Outcome) bool { return o.Status == "" })).value()
+	m.ClusterStatus = withOutcomes(statuses, slices.DeleteFunc(slices.Clone(outcomes), func(o rollout.Outcome) bool { return o.Status == "" })...).value()
 }
 
 // setClusters writes what an update did on each cluster, and keeps what is known
@@ -84,7 +79,7 @@ func (m *deploymentModel) setClusters(done rollout.Deployed, state *deploymentMo
 	ctx := context.Background()
 	prior, now := clusterStatusesOf(ctx, state.ClusterStatus, &diags), m.clusterNames(ctx, &diags)
 	maps.DeleteFunc(prior, func(name string, _ clusterStatus) bool { return !slices.Contains(now, name) })
-	m.ClusterStatus = prior.with(done.Clusters).value()
+	m.ClusterStatus = withOutcomes(prior, done.Clusters...).value()
 }
 
 // setLeft puts back the clusters that were to be left, and could not be.
@@ -100,7 +95,7 @@ func (m *deploymentModel) setLeft(ctx context.Context, left map[string]error, en
 	for _, o := range ended {
 		if o.Err != nil {
 			names = append(names, o.Cluster)
-			statuses.with([]rollout.Outcome{o})
+			withOutcomes(statuses, o)
 		}
 	}
 	m.Clusters, m.ClusterStatus = clusterSet(ctx, slices.Sorted(slices.Values(names)), diags), statuses.value()

@@ -24,7 +24,7 @@ func (m *deploymentModel) setDeployed(done rollout.Deployed) {
 	m.CreatedAt = timeOrNull(done.CreatedAt)
 	m.CreatedBy = textOrNull(done.CreatedBy)
 	m.setDurations(done, types.Object{}, nil)
-	m.ClusterStatus = clusterStatuses{}.with(done.Clusters).value()
+	m.ClusterStatus = withOutcomes(clusterStatuses{}, done.Clusters...).value()
 	m.Drift = noDrift()
 }
 

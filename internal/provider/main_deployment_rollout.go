@@ -96,18 +96,6 @@ func (p *mainDeploymentPlan) mayEndOtherwise() {
 	}
 }
 
-// withMain adds how a promotion ended. What it did not come to is pending.
-func (s clusterStatuses) withMain(outcomes []rollout.MainOutcome) clusterStatuses {
-	for _, o := range outcomes {
-		status := string(o.Status)
-		if status == "" {
-			status = statusPending
-		}
-		s[o.Cluster] = clusterStatus{Status: status, Message: o.Reason}
-	}
-	return s
-}
-
 // setEnded writes how a promotion ended on each of the clusters and, as far as
 // that was seen, who has the traffic there; the rest is as it was.
 func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
@@ -122,12 +110,11 @@ func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymen
 			}
 		}
 	}
-	var on []rollout.MainOutcome
 	for _, o := range done.Clusters {
 		if !slices.Contains(names, o.Cluster) {
 			continue // of an update that failed: the state does not have that cluster
 		}
-		on = append(on, o)
+		statuses.ended(o.Cluster, string(o.Status), o.Reason)
 		if o.Split != nil {
 			splits[o.Cluster] = o.Split
 		}
@@ -137,7 +124,7 @@ func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymen
 			splits[name] = release.Split{}
 		}
 	}
-	m.ClusterStatus, m.Split = statuses.withMain(on).value(), splitValue(splits)
+	m.ClusterStatus, m.Split = statuses.value(), splitValue(splits)
 }
 
 // agreed is the deployment that has all the traffic on all of the clusters, as

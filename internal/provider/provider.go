@@ -81,7 +81,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if logsAt("INFO", os.Getenv) {
 		engine.Journal(journal{})
 	}
-	data := &session{clusters: clusters, engine: engine, planned: newIntents(), told: newOnce()}
+	data := newSession(clusters, engine)
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data

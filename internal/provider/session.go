@@ -25,6 +25,11 @@ type session struct {
 	told     *once
 }
 
+// newSession begins a run.
+func newSession(clusters *Clusters, engine *rollout.Engine) *session {
+	return &session{clusters: clusters, engine: engine, planned: newIntents(), told: newOnce()}
+}
+
 // sessionOf reads what Configure was given; nil before the provider is
 // configured, as when only the schema is asked for.
 func sessionOf(data any, diags *diag.Diagnostics) *session {
