@@ -242,11 +242,6 @@ func TestEveryAttributeIsDescribed(t *testing.T) {
 			t.Errorf("keep_previous.state %q has no meaning", v)
 		}
 	}
-	for _, v := range release.Strategies() {
-		if strategyMeaning[v] == "" {
-			t.Errorf("strategy %q has no meaning", v)
-		}
-	}
 	for _, v := range release.PodSecurities() {
 		if podSecurityMeaning[v] == "" {
 			t.Errorf("pod_security %q has no meaning", v)

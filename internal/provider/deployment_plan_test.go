@@ -58,7 +58,7 @@ func TestPlanOfACreateKnowsTheName(t *testing.T) {
 		"environment": nil, "timeouts": nil, "sidecars": nil,
 	})
 	p.wantReplace()
-	if got := string(p.private[applicationKey]); got != `"shop/api"` {
+	if got := string(p.private["application"]); got != `"shop/api"` {
 		t.Errorf("private state has application %s", got)
 	}
 }
@@ -222,7 +222,7 @@ func TestPlanToDestroyIsMarked(t *testing.T) {
 	p := deploymentPlanner(t)
 	prior := p.plan(api(), nil).state(applied)
 	got := p.destroy(prior).ok()
-	if string(got.private[destroyKey]) != "true" {
+	if string(got.private["destroy"]) != "true" {
 		t.Errorf("private state of a plan to destroy: %q", got.private)
 	}
 
@@ -231,7 +231,7 @@ func TestPlanToDestroyIsMarked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again := p.planRaw(tfValue(t, p.typ, api()), *prior, *prior, private).ok(); again.private[destroyKey] != nil {
+	if again := p.planRaw(tfValue(t, p.typ, api()), *prior, *prior, private).ok(); again.private["destroy"] != nil {
 		t.Error("another plan carries the mark of a destroy")
 	}
 }

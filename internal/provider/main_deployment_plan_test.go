@@ -48,7 +48,7 @@ func TestPlanOfAMainsCreate(t *testing.T) {
 			t.Errorf("service %s is planned %v, want %v", attribute, got, want)
 		}
 	}
-	if got := string(p.private[applicationKey]); got != `"shop/api"` {
+	if got := string(p.private["application"]); got != `"shop/api"` {
 		t.Errorf("private state has application %s", got)
 	}
 	if len(p.diagnostics) > 0 {
@@ -139,7 +139,7 @@ func TestOnlyApplicationAndNamespaceReplaceAMain(t *testing.T) {
 func TestPlanToDestroyAMainIsMarked(t *testing.T) {
 	p := mainPlanner(t)
 	got := p.destroy(p.plan(mainAPI(), nil).state(promoted)).ok()
-	if string(got.private[destroyKey]) != "true" {
+	if string(got.private["destroy"]) != "true" {
 		t.Errorf("private state of a plan to destroy: %q", got.private)
 	}
 }

@@ -126,13 +126,17 @@ func (s *session) configured() ([]string, bool) {
 
 // within gives an operation its time, by the `timeouts` entry that says so.
 func within(ctx context.Context, limit time.Duration, setting string) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, limit, &timeoutError{limit: limit, setting: setting})
+	return context.WithTimeoutCause(ctx, limit, timedOut(limit, setting))
 }
 
 // timeoutError is why an operation's context ended: its deadline, not a cancel.
 type timeoutError struct {
 	limit   time.Duration
 	setting string
+}
+
+func timedOut(limit time.Duration, setting string) error {
+	return &timeoutError{limit: limit, setting: setting}
 }
 
 func (e *timeoutError) Error() string {
