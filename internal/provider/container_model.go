@@ -3,6 +3,7 @@ package provider
 import (
 	"reflect"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -134,25 +135,25 @@ type tolerationModel struct {
 
 func (m containerModel) content() release.Container {
 	c := release.Container{
-		Ports:          present(m.Ports),
+		Ports:          attrs.Present(m.Ports),
 		Command:        m.Command,
 		Args:           m.Args,
-		Env:            present(m.Env),
+		Env:            attrs.Present(m.Env),
 		ReadinessProbe: m.ReadinessProbe.content(),
 		LivenessProbe:  m.LivenessProbe.content(),
 		StartupProbe:   m.StartupProbe.content(),
-		SecretEnv: convertMap(m.SecretEnv, func(s secretKeyModel) release.SecretKey {
+		SecretEnv: attrs.ConvertMap(m.SecretEnv, func(s secretKeyModel) release.SecretKey {
 			return release.SecretKey{Name: s.Name, Key: s.Key, Optional: value(s.Optional)}
 		}),
-		EnvFrom: convertList(m.EnvFrom, func(f envFromModel) release.EnvFrom {
+		EnvFrom: attrs.ConvertList(m.EnvFrom, func(f envFromModel) release.EnvFrom {
 			return release.EnvFrom{ConfigMap: value(f.ConfigMap), Secret: value(f.Secret), Prefix: value(f.Prefix), Optional: value(f.Optional)}
 		}),
-		VolumeMounts: convertMap(m.VolumeMounts, func(v mountModel) release.Mount {
+		VolumeMounts: attrs.ConvertMap(m.VolumeMounts, func(v mountModel) release.Mount {
 			return release.Mount{Volume: v.Volume, SubPath: value(v.SubPath), ReadOnly: value(v.ReadOnly)}
 		}),
 	}
 	if r := m.Resources; r != nil {
-		c.Resources = release.Resources{Requests: present(r.Requests), Limits: present(r.Limits)}
+		c.Resources = release.Resources{Requests: attrs.Present(r.Requests), Limits: attrs.Present(r.Limits)}
 	}
 	if s := m.SecurityContext; s != nil {
 		c.SecurityContext = &release.SecurityContext{
@@ -182,7 +183,7 @@ func newContainerModel(c release.Container) containerModel {
 		SecretEnv: modelMap(c.SecretEnv, func(s release.SecretKey) secretKeyModel {
 			return secretKeyModel{Name: s.Name, Key: s.Key, Optional: pointer(s.Optional)}
 		}),
-		EnvFrom: convertList(c.EnvFrom, func(f release.EnvFrom) envFromModel {
+		EnvFrom: attrs.ConvertList(c.EnvFrom, func(f release.EnvFrom) envFromModel {
 			return envFromModel{ConfigMap: pointer(f.ConfigMap), Secret: pointer(f.Secret), Prefix: pointer(f.Prefix), Optional: pointer(f.Optional)}
 		}),
 		VolumeMounts: modelMap(c.VolumeMounts, func(v release.Mount) mountModel {
@@ -215,13 +216,13 @@ func emptyContainer(c release.Container) bool {
 }
 
 func helpers(models []helperModel) []release.Helper {
-	return convertList(models, func(m helperModel) release.Helper {
+	return attrs.ConvertList(models, func(m helperModel) release.Helper {
 		return release.Helper{Name: m.Name, Image: m.Image, Container: m.content()}
 	})
 }
 
 func helperModels(helpers []release.Helper) []helperModel {
-	return convertList(helpers, func(h release.Helper) helperModel {
+	return attrs.ConvertList(helpers, func(h release.Helper) helperModel {
 		return helperModel{Name: h.Name, Image: h.Image, containerModel: newContainerModel(h.Container)}
 	})
 }
@@ -238,7 +239,7 @@ func (m *probeModel) content() *release.Probe {
 		FailureThreshold:    m.FailureThreshold,
 	}
 	if h := m.HTTPGet; h != nil {
-		p.HTTPGet = &release.HTTPGet{Path: value(h.Path), Port: h.Port, Scheme: value(h.Scheme), Headers: present(h.Headers)}
+		p.HTTPGet = &release.HTTPGet{Path: value(h.Path), Port: h.Port, Scheme: value(h.Scheme), Headers: attrs.Present(h.Headers)}
 	}
 	if t := m.TCPSocket; t != nil {
 		p.TCPSocket = &release.TCPSocket{Port: t.Port}
@@ -279,7 +280,7 @@ func newProbeModel(p *release.Probe) *probeModel {
 }
 
 func volumes(models map[string]*volumeModel) release.VolumesByName {
-	return convertMap(models, func(m volumeModel) release.Volume {
+	return attrs.ConvertMap(models, func(m volumeModel) release.Volume {
 		var v release.Volume
 		if e := m.EmptyDir; e != nil {
 			v.EmptyDir = &release.EmptyDir{Medium: value(e.Medium), SizeLimit: value(e.SizeLimit)}
@@ -288,7 +289,7 @@ func volumes(models map[string]*volumeModel) release.VolumesByName {
 			if f == nil {
 				return nil
 			}
-			return &release.FilesFrom{Name: f.Name, Items: present(f.Items), Optional: value(f.Optional)}
+			return &release.FilesFrom{Name: f.Name, Items: attrs.Present(f.Items), Optional: value(f.Optional)}
 		}
 		v.ConfigMap, v.Secret = files(m.ConfigMap), files(m.Secret)
 		if c := m.Claim; c != nil {
@@ -319,13 +320,13 @@ func volumeModels(volumes release.VolumesByName) map[string]*volumeModel {
 }
 
 func tolerations(models []tolerationModel) []release.Toleration {
-	return convertList(models, func(m tolerationModel) release.Toleration {
+	return attrs.ConvertList(models, func(m tolerationModel) release.Toleration {
 		return release.Toleration{Key: value(m.Key), Operator: value(m.Operator), Value: value(m.Value), Effect: value(m.Effect), Seconds: m.Seconds}
 	})
 }
 
 func tolerationModels(tolerations []release.Toleration) []tolerationModel {
-	return convertList(tolerations, func(t release.Toleration) tolerationModel {
+	return attrs.ConvertList(tolerations, func(t release.Toleration) tolerationModel {
 		return tolerationModel{Key: pointer(t.Key), Operator: pointer(t.Operator), Value: pointer(t.Value), Effect: pointer(t.Effect), Seconds: t.Seconds}
 	})
 }
@@ -348,27 +349,9 @@ func pointer[T comparable](v T) *T {
 	return &v
 }
 
-// present leaves out the keys whose value is null: in Terraform, null is "not set".
-func present[V any](m map[string]*V) map[string]V {
-	return convertMap(m, func(v V) V { return v })
-}
-
 // pointers keeps zero values: an empty environment variable is one that is set.
 func pointers[V any](m map[string]V) map[string]*V {
 	return modelMap(m, func(v V) V { return v })
-}
-
-func convertMap[M, V any](models map[string]*M, convert func(M) V) map[string]V {
-	if len(models) == 0 {
-		return nil
-	}
-	out := make(map[string]V, len(models))
-	for k, m := range models {
-		if m != nil {
-			out[k] = convert(*m)
-		}
-	}
-	return out
 }
 
 func modelMap[V, M any](values map[string]V, convert func(V) M) map[string]*M {
@@ -379,17 +362,6 @@ func modelMap[V, M any](values map[string]V, convert func(V) M) map[string]*M {
 	for k, v := range values {
 		m := convert(v)
 		out[k] = &m
-	}
-	return out
-}
-
-func convertList[A, B any](list []A, convert func(A) B) []B {
-	if len(list) == 0 {
-		return nil
-	}
-	out := make([]B, len(list))
-	for i, a := range list {
-		out[i] = convert(a)
 	}
 	return out
 }

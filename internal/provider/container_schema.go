@@ -5,10 +5,11 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 )
 
 // Here are only the checks that a schema must make: lists cannot hold nulls, and
@@ -20,13 +21,13 @@ import (
 func containerAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"ports": schema.MapAttribute{
-			ElementType:         wholeNumber32{},
+			ElementType:         attrs.WholeNumber32{},
 			Optional:            true,
 			MarkdownDescription: "TCP ports that the container listens on: name to number (1 to 65535). Services and probes refer to them by name.",
 		},
 		"command": stringList("Replaces the image's entrypoint."),
 		"args":    stringList("Replaces the image's default arguments."),
-		"env":     stringMap("Environment variables. Values are stored in state: put secrets in `secret_env`. A null value leaves the variable out."),
+		"env":     attrs.StringMap("Environment variables. Values are stored in state: put secrets in `secret_env`. A null value leaves the variable out."),
 		"secret_env": schema.MapNestedAttribute{
 			Optional:            true,
 			MarkdownDescription: "Environment variables whose value is one key of a Secret in the same namespace. The Secret is referenced, never read: its value reaches neither state nor plan.",
@@ -41,9 +42,9 @@ func containerAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Every key of whole ConfigMaps or Secrets as environment variables; of equal names the later entry wins, and `env` and `secret_env` win over all.",
 			Validators:          []validator.List{listvalidator.NoNullValues()},
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-				"config_map": optionalString("Name of a ConfigMap in the same namespace. Exactly one of `config_map` and `secret` is set."),
-				"secret":     optionalString("Name of a Secret in the same namespace. It is referenced, never read."),
-				"prefix":     optionalString("Put before the name of every variable."),
+				"config_map": attrs.OptionalString("Name of a ConfigMap in the same namespace. Exactly one of `config_map` and `secret` is set."),
+				"secret":     attrs.OptionalString("Name of a Secret in the same namespace. It is referenced, never read."),
+				"prefix":     attrs.OptionalString("Put before the name of every variable."),
 				"optional":   optionalBool("Start without the variables where the object does not exist. Default: `false`."),
 			}},
 		},
@@ -51,8 +52,8 @@ func containerAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			MarkdownDescription: "What the container asks for and what it may use, as Kubernetes quantities by resource name (`cpu`, `memory`, `ephemeral-storage`, …). Another spelling of the same quantity is no change.",
 			Attributes: map[string]schema.Attribute{
-				"requests": stringMap("What the scheduler reserves for each pod, such as `{ cpu = \"100m\", memory = \"128Mi\" }`."),
-				"limits":   stringMap("What the container may not exceed: above its `memory` it is killed, above its `cpu` it is slowed down."),
+				"requests": attrs.StringMap("What the scheduler reserves for each pod, such as `{ cpu = \"100m\", memory = \"128Mi\" }`."),
+				"limits":   attrs.StringMap("What the container may not exceed: above its `memory` it is killed, above its `cpu` it is slowed down."),
 			},
 		},
 		"readiness_probe": probeAttribute("Says when a pod can take traffic. Without one, a pod counts as ready as soon as its process runs, and traffic reaches it before it listens."),
@@ -63,7 +64,7 @@ func containerAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "Where `volumes` appear in the container, by absolute mount path.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"volume":    requiredString("Name of one of `volumes`."),
-				"sub_path":  optionalString("Mount only this path of the volume. Default: its root."),
+				"sub_path":  attrs.OptionalString("Mount only this path of the volume. Default: its root."),
 				"read_only": optionalBool("Default: `false`."),
 			}},
 		},
@@ -89,10 +90,10 @@ func probeAttribute(description string) schema.SingleNestedAttribute {
 				Optional:            true,
 				MarkdownDescription: "An HTTP GET that must answer 200 to 399.",
 				Attributes: map[string]schema.Attribute{
-					"path":    optionalString("Default: `/`."),
+					"path":    attrs.OptionalString("Default: `/`."),
 					"port":    requiredString(port),
-					"scheme":  optionalString("`HTTP` (default) or `HTTPS`; the certificate is not verified."),
-					"headers": stringMap("Headers to send."),
+					"scheme":  attrs.OptionalString("`HTTP` (default) or `HTTPS`; the certificate is not verified."),
+					"headers": attrs.StringMap("Headers to send."),
 				},
 			},
 			"tcp_socket": schema.SingleNestedAttribute{
@@ -105,7 +106,7 @@ func probeAttribute(description string) schema.SingleNestedAttribute {
 				MarkdownDescription: "A gRPC health check.",
 				Attributes: map[string]schema.Attribute{
 					"port":    requiredString(port),
-					"service": optionalString("Service name in the health request. Default: empty, the whole server."),
+					"service": attrs.OptionalString("Service name in the health request. Default: empty, the whole server."),
 				},
 			},
 			"exec": schema.SingleNestedAttribute{
@@ -157,7 +158,7 @@ func volumeAttributes() map[string]schema.Attribute {
 			MarkdownDescription: "The keys of a " + what + " in the same namespace, as files. Files change when the " + what + " does, without a new deployment.",
 			Attributes: map[string]schema.Attribute{
 				"name":     requiredString("Name of the " + what + "."),
-				"items":    stringMap("Only these keys: key to relative file path. Default: every key under its own name."),
+				"items":    attrs.StringMap("Only these keys: key to relative file path. Default: every key under its own name."),
 				"optional": optionalBool("Start without the files where the " + what + " does not exist. Default: `false`."),
 			},
 		}
@@ -167,8 +168,8 @@ func volumeAttributes() map[string]schema.Attribute {
 			Optional:            true,
 			MarkdownDescription: "Scratch space that lives as long as the pod.",
 			Attributes: map[string]schema.Attribute{
-				"medium":     optionalString("`Memory` keeps it in RAM, counted against the memory limits. Default: the node's disk."),
-				"size_limit": optionalString("Kubernetes quantity above which the pod is evicted, such as `1Gi`. Default: none."),
+				"medium":     attrs.OptionalString("`Memory` keeps it in RAM, counted against the memory limits. Default: the node's disk."),
+				"size_limit": attrs.OptionalString("Kubernetes quantity above which the pod is evicted, such as `1Gi`. Default: none."),
 			},
 		},
 		"config_map": files("ConfigMap"),
@@ -186,12 +187,12 @@ func volumeAttributes() map[string]schema.Attribute {
 
 func tolerationAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"key":      optionalString("Taint key. Default: every key, with operator `Exists`."),
-		"operator": optionalString("`Equal` (default) compares `value`, `Exists` takes any value."),
-		"value":    optionalString("Taint value, with operator `Equal`."),
-		"effect":   optionalString("`NoSchedule`, `PreferNoSchedule` or `NoExecute`. Default: every effect."),
+		"key":      attrs.OptionalString("Taint key. Default: every key, with operator `Exists`."),
+		"operator": attrs.OptionalString("`Equal` (default) compares `value`, `Exists` takes any value."),
+		"value":    attrs.OptionalString("Taint value, with operator `Equal`."),
+		"effect":   attrs.OptionalString("`NoSchedule`, `PreferNoSchedule` or `NoExecute`. Default: every effect."),
 		"toleration_seconds": schema.Int64Attribute{
-			CustomType:          wholeNumber64{},
+			CustomType:          attrs.WholeNumber64{},
 			Optional:            true,
 			MarkdownDescription: "With effect `NoExecute`: seconds that a pod stays on the node after it was tainted. Default: for ever.",
 		},
@@ -202,26 +203,17 @@ func requiredString(description string) schema.StringAttribute {
 	return schema.StringAttribute{Required: true, MarkdownDescription: description}
 }
 
-func optionalString(description string) schema.StringAttribute {
-	return schema.StringAttribute{
-		Optional:            true,
-		MarkdownDescription: description,
-		// An empty text would mean the same as none, and not survive an import.
-		Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
-	}
-}
-
 func optionalBool(description string) schema.BoolAttribute {
 	return schema.BoolAttribute{Optional: true, MarkdownDescription: description}
 }
 
 func optionalInt32(description string) schema.Int32Attribute {
-	return schema.Int32Attribute{CustomType: wholeNumber32{}, Optional: true, MarkdownDescription: description}
+	return schema.Int32Attribute{CustomType: attrs.WholeNumber32{}, Optional: true, MarkdownDescription: description}
 }
 
 func optionalID(description string) schema.Int64Attribute {
 	return schema.Int64Attribute{
-		CustomType:          wholeNumber64{},
+		CustomType:          attrs.WholeNumber64{},
 		Optional:            true,
 		MarkdownDescription: description,
 		Validators:          []validator.Int64{int64validator.Between(0, 1<<31-1)},
@@ -235,8 +227,4 @@ func stringList(description string) schema.ListAttribute {
 		MarkdownDescription: description,
 		Validators:          []validator.List{listvalidator.NoNullValues()},
 	}
-}
-
-func stringMap(description string) schema.MapAttribute {
-	return schema.MapAttribute{ElementType: types.StringType, Optional: true, MarkdownDescription: description}
 }

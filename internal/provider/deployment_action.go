@@ -10,6 +10,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -22,7 +25,7 @@ var (
 
 // deploymentAction asks one thing of a deployment that is there.
 type deploymentAction struct {
-	*session
+	*session.Session
 	verb release.Action
 	what string // it does
 	then string // what that means for the next apply
@@ -81,20 +84,20 @@ func (a *deploymentAction) Metadata(_ context.Context, req action.MetadataReques
 
 func (a *deploymentAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: a.what + actionNeeds + a.then,
+		MarkdownDescription: a.what + session.ActionNeeds + a.then,
 		Attributes: map[string]schema.Attribute{
 			"deployment_id": schema.StringAttribute{
 				Required:            true,
 				MarkdownDescription: "The `id` of the deployment, such as `shop/api-7f3c9a1e`: of a `switchback_deployment`, or of one that is kept for going back.",
 			},
-			"clusters": actionClusters("all on which the deployment is."),
-			"timeout":  actionTimeout(),
+			"clusters": session.ActionClusters("all on which the deployment is."),
+			"timeout":  session.ActionTimeout(),
 		},
 	}
 }
 
 func (a *deploymentAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
-	a.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+	a.Session = session.Of(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig says early what could only fail later.
@@ -102,7 +105,7 @@ func (a *deploymentAction) ValidateConfig(ctx context.Context, req action.Valida
 	var config deploymentActionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
+		resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
 	}
 }
 
@@ -111,7 +114,7 @@ func (a *deploymentAction) ModifyPlan(ctx context.Context, req action.ModifyPlan
 	var config deploymentActionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(a.planActionClusters(config.Clusters)...)
+		resp.Diagnostics.Append(a.PlanActionClusters(config.Clusters)...)
 	}
 }
 
@@ -119,44 +122,44 @@ func (a *deploymentAction) ModifyPlan(ctx context.Context, req action.ModifyPlan
 func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var config deploymentActionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
+	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, types.StringNull(), types.StringNull())...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	lines := newStream(resp.SendProgress)
-	defer lines.end(ctx)
-	ctx, cancel := limited(ctx, config.Timeout)
+	lines := session.NewStream(resp.SendProgress)
+	defer lines.End(ctx)
+	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
-	now := a.act(req, resp)
+	now := a.Act(req, resp)
 	id, _ := release.ParseID(config.DeploymentID.ValueString()) // checked above
 	on := whereIs(ctx, now, id, config.Clusters)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	on = now.allowed(ctx, on, toAct(id))
+	on = now.Allowed(ctx, on, session.ToAct(id))
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	done, err := a.run(a.engine, ctx, rollout.ActionRequest{ID: id, Clusters: on, Progress: lines.say})
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := a.run(a.Engine, ctx, rollout.ActionRequest{ID: id, Clusters: on, Progress: lines.Say})
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		now.fail(err)
+		now.Fail(err)
 	}
 }
 
 // whereIs finds the clusters on which a deployment is, or takes those that are
 // named. One that cannot be read may have it: then it has to be said.
-func whereIs(ctx context.Context, a acting, id release.ID, set types.Set) []rollout.Cluster {
-	clusters, named := a.clustersOf(ctx, set)
-	if named || a.diags().HasError() {
+func whereIs(ctx context.Context, a session.Invocation, id release.ID, set types.Set) []rollout.Cluster {
+	clusters, named := a.ClustersOf(ctx, set)
+	if named || a.Diags().HasError() {
 		return clusters
 	}
 	var found []rollout.Cluster
 	var diags diag.Diagnostics
-	for i, o := range a.engine.Observe(ctx, clusters, id) {
+	for i, o := range a.Engine.Observe(ctx, clusters, id) {
 		switch {
 		case o.Err != nil:
-			addError(&diags, fmt.Errorf("it cannot be told whether %s is on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
+			explain.Error(&diags, fmt.Errorf("it cannot be told whether %s is on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
 		case o.Exists():
 			found = append(found, clusters[i]) // both are in the order of the names
 		}
@@ -164,6 +167,6 @@ func whereIs(ctx context.Context, a acting, id release.ID, set types.Set) []roll
 	if len(found) == 0 && !diags.HasError() {
 		diags.AddAttributeError(path.Root("deployment_id"), "No such deployment", fmt.Sprintf("There is no deployment %s on any cluster.", id))
 	}
-	a.tell(diags)
+	a.Tell(diags)
 	return found
 }

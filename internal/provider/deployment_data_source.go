@@ -12,13 +12,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ datasource.DataSourceWithConfigure = (*deploymentDataSource)(nil)
 
-type deploymentDataSource struct{ dataSource }
+type deploymentDataSource struct{ session.DataSource }
 
 // NewDeploymentDataSource is the data source switchback_deployment.
 func NewDeploymentDataSource() datasource.DataSource { return &deploymentDataSource{} }
@@ -28,20 +31,20 @@ func (d *deploymentDataSource) Metadata(_ context.Context, req datasource.Metada
 }
 
 type deploymentDataModel struct {
-	ID            types.String            `tfsdk:"id"`
-	Namespace     types.String            `tfsdk:"namespace"`
-	Application   types.String            `tfsdk:"application"`
-	Version       types.String            `tfsdk:"version"`
-	Clusters      types.Set               `tfsdk:"clusters"`
-	Name          types.String            `tfsdk:"name"`
-	Status        types.String            `tfsdk:"status"`
-	StatusReason  types.String            `tfsdk:"status_reason"`
-	Main          types.Bool              `tfsdk:"main"`
-	Replicas      types.Int32             `tfsdk:"replicas"`
-	ReadyReplicas types.Int32             `tfsdk:"ready_replicas"`
-	CreatedAt     types.String            `tfsdk:"created_at"`
-	CreatedBy     types.String            `tfsdk:"created_by"`
-	ByCluster     map[string]releaseModel `tfsdk:"by_cluster"`
+	ID            types.String             `tfsdk:"id"`
+	Namespace     types.String             `tfsdk:"namespace"`
+	Application   types.String             `tfsdk:"application"`
+	Version       types.String             `tfsdk:"version"`
+	Clusters      types.Set                `tfsdk:"clusters"`
+	Name          types.String             `tfsdk:"name"`
+	Status        types.String             `tfsdk:"status"`
+	StatusReason  types.String             `tfsdk:"status_reason"`
+	Main          types.Bool               `tfsdk:"main"`
+	Replicas      types.Int32              `tfsdk:"replicas"`
+	ReadyReplicas types.Int32              `tfsdk:"ready_replicas"`
+	CreatedAt     types.String             `tfsdk:"created_at"`
+	CreatedBy     types.String             `tfsdk:"created_by"`
+	ByCluster     map[string]attrs.Release `tfsdk:"by_cluster"`
 }
 
 func (d *deploymentDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
@@ -60,24 +63,24 @@ func (d *deploymentDataSource) Schema(_ context.Context, _ datasource.SchemaRequ
 		MarkdownDescription: "One deployment as it is right now, whoever manages it. Give its `id`, or `namespace`, `application` and `version`.",
 		Attributes: map[string]schema.Attribute{
 			"id": either("`<namespace>/<name>`.", stringvalidator.ExactlyOneOf(id, path.MatchRoot("version"))),
-			"namespace": either("Its namespace.", append(namespaceName(),
+			"namespace": either("Its namespace.", append(attrs.NamespaceName(),
 				stringvalidator.ConflictsWith(id), with("application", "version"))...),
-			"application": either("Its application.", append(applicationName(),
+			"application": either("Its application.", append(attrs.ApplicationName(),
 				stringvalidator.ConflictsWith(id), with("namespace", "version"))...),
 			"version":        either("Its version, exactly. Where several deployments have it, the newest is taken.", with("namespace", "application")),
-			"clusters":       dataClustersAttribute(),
-			"name":           dataString("Name of its objects in the cluster."),
-			"status":         dataString("How far it came: where clusters differ, of the first by name on which it is not `" + string(release.StatusStarted) + "`."),
-			"status_reason":  dataString("Why `status` is what it is, where there is something to say."),
-			"main":           dataBool("Whether it gets the traffic of the application's address on any of the clusters right now."),
-			"replicas":       dataInt("How many pods it should have, on all clusters together."),
-			"ready_replicas": dataInt("How many of its pods are ready right now, on all clusters together."),
-			"created_at":     dataString("When it was first created on any cluster, in RFC 3339."),
-			"created_by":     dataString("Who created it there, as the cluster names the user; null where it does not say."),
+			"clusters":       attrs.DataClustersAttribute(),
+			"name":           attrs.DataString("Name of its objects in the cluster."),
+			"status":         attrs.DataString("How far it came: where clusters differ, of the first by name on which it is not `" + string(release.StatusStarted) + "`."),
+			"status_reason":  attrs.DataString("Why `status` is what it is, where there is something to say."),
+			"main":           attrs.DataBool("Whether it gets the traffic of the application's address on any of the clusters right now."),
+			"replicas":       attrs.DataInt("How many pods it should have, on all clusters together."),
+			"ready_replicas": attrs.DataInt("How many of its pods are ready right now, on all clusters together."),
+			"created_at":     attrs.DataString("When it was first created on any cluster, in RFC 3339."),
+			"created_by":     attrs.DataString("Who created it there, as the cluster names the user; null where it does not say."),
 			"by_cluster": schema.MapNestedAttribute{
 				Computed:            true,
 				MarkdownDescription: "The same in full, by the name of the cluster; clusters that do not have it are left out.",
-				NestedObject:        schema.NestedAttributeObject{Attributes: releaseAttributes()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: attrs.ReleaseAttributes()},
 			},
 		},
 	}
@@ -91,7 +94,7 @@ func (d *deploymentDataSource) Read(ctx context.Context, req datasource.ReadRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	found := d.surveyed(ctx, m.Clusters, id.Namespace, m.Application.ValueString(), &resp.Diagnostics)
+	found := d.Surveyed(ctx, m.Clusters, id.Namespace, m.Application.ValueString(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -112,7 +115,7 @@ func (m *deploymentDataModel) asked(diags *diag.Diagnostics) release.ID {
 	}
 	id, err := release.ParseID(m.ID.ValueString())
 	if err != nil {
-		diags.AddAttributeError(path.Root("id"), "Invalid deployment id", sentence(err.Error()))
+		diags.AddAttributeError(path.Root("id"), "Invalid deployment id", explain.Sentence(err.Error()))
 	}
 	return id
 }
@@ -137,7 +140,7 @@ func (m *deploymentDataModel) missing(id release.ID) string {
 
 // fill says whether the release is anywhere.
 func (m *deploymentDataModel) fill(id release.ID, found []rollout.Surveyed) bool {
-	m.ByCluster = map[string]releaseModel{}
+	m.ByCluster = map[string]attrs.Release{}
 	m.Main = types.BoolValue(false)
 	var replicas, ready int32
 	first, worst := "", ""
@@ -145,7 +148,7 @@ func (m *deploymentDataModel) fill(id release.ID, found []rollout.Surveyed) bool
 		if s.ID != id {
 			continue
 		}
-		r := releaseData(s)
+		r := attrs.ReleaseOf(s)
 		m.ByCluster[s.Cluster] = r
 		replicas, ready = replicas+r.Replicas.ValueInt32(), ready+r.ReadyReplicas.ValueInt32()
 		m.Main = types.BoolValue(m.Main.ValueBool() || s.Main)

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -63,7 +64,7 @@ type failureModel struct {
 }
 
 var deploymentGroupTypes = sync.OnceValue(func() map[string]attr.Type {
-	return attributeTypes(deploymentGroupSchema(context.Background()))
+	return attrs.AttributeTypes(deploymentGroupSchema(context.Background()))
 })
 
 func memberTypes() map[string]attr.Type {
@@ -73,7 +74,7 @@ func memberTypes() map[string]attr.Type {
 // members are the group's members by name; none while they are unknown as a
 // whole.
 func (g *deploymentGroupModel) members(ctx context.Context, diags *diag.Diagnostics) map[string]memberModel {
-	return decode[map[string]memberModel](ctx, diags, g.Members)
+	return attrs.Decode[map[string]memberModel](ctx, diags, g.Members)
 }
 
 func (g *deploymentGroupModel) setMembers(ctx context.Context, members map[string]memberModel, diags *diag.Diagnostics) {
@@ -90,9 +91,9 @@ func (g *deploymentGroupModel) main(member memberModel) mainDeploymentModel {
 	if id, err := release.ParseID(member.DeploymentID.ValueString()); err == nil {
 		application, _ := release.ApplicationOf(id.Name)
 		m.Namespace, m.Application = types.StringValue(id.Namespace), types.StringValue(application)
-		m.ID = types.StringValue(mainID(id.Namespace, application))
+		m.ID = types.StringValue(attrs.MainID(id.Namespace, application))
 	}
-	m.DeploymentID, m.Traffic, m.Owner, m.Drift = member.DeploymentID, member.Traffic, g.Owner, noDrift()
+	m.DeploymentID, m.Traffic, m.Owner, m.Drift = member.DeploymentID, member.Traffic, g.Owner, attrs.NoDrift()
 	m.Clusters, m.KeepPrevious, m.Drain, m.RetryToken, m.AbandonUnreachable = g.Clusters, g.KeepPrevious, g.Drain, g.RetryToken, g.AbandonUnreachable
 	if !member.Clusters.IsNull() {
 		m.Clusters = member.Clusters
@@ -112,7 +113,7 @@ func (g *deploymentGroupModel) main(member memberModel) mainDeploymentModel {
 func (g *deploymentGroupModel) mainOf(ctx context.Context, member memberModel, diags *diag.Diagnostics) mainDeploymentModel {
 	m := g.main(member)
 	if member.Clusters.IsNull() && len(member.Split.Elements()) > 0 {
-		m.Clusters = clusterSet(ctx, slices.Sorted(maps.Keys(member.Split.Elements())), diags)
+		m.Clusters = attrs.ClusterSet(ctx, slices.Sorted(maps.Keys(member.Split.Elements())), diags)
 	}
 	return m
 }
@@ -120,7 +121,7 @@ func (g *deploymentGroupModel) mainOf(ctx context.Context, member memberModel, d
 // bakes is how long the waves are watched in all.
 func (g *deploymentGroupModel) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duration {
 	var sum time.Duration
-	for _, wave := range decode[[]waveModel](ctx, diags, g.Waves) {
+	for _, wave := range attrs.Decode[[]waveModel](ctx, diags, g.Waves) {
 		sum += wave.bake()
 	}
 	return sum
@@ -135,22 +136,22 @@ func (m *memberModel) take(main mainDeploymentModel) {
 // after are the names of those that the member comes after, and false while they
 // are not known.
 func (m *memberModel) after(ctx context.Context, diags *diag.Diagnostics) ([]string, bool) {
-	if !whollyKnown(ctx, m.After) {
+	if !attrs.WhollyKnown(ctx, m.After) {
 		return nil, false
 	}
-	return decode[[]string](ctx, diags, m.After), true
+	return attrs.Decode[[]string](ctx, diags, m.After), true
 }
 
 // scope is `failure.scope`, which validation has checked.
 func (g *deploymentGroupModel) scope(ctx context.Context, diags *diag.Diagnostics) release.FailureScope {
-	failure := decode[failureModel](ctx, diags, g.Failure)
-	return release.FailureScope(orDefault(failure.Scope.ValueString(), string(release.ScopeGroup)))
+	failure := attrs.Decode[failureModel](ctx, diags, g.Failure)
+	return release.FailureScope(attrs.OrDefault(failure.Scope.ValueString(), string(release.ScopeGroup)))
 }
 
 // order is `waves` and `after` as a plan, the faults that keep them from being
 // one, and false while they are not known.
 func (g *deploymentGroupModel) order(ctx context.Context, diags *diag.Diagnostics) (release.GroupPlan, []release.OrderFault, bool) {
-	if g.Members.IsUnknown() || !whollyKnown(ctx, g.Waves) {
+	if g.Members.IsUnknown() || !attrs.WhollyKnown(ctx, g.Waves) {
 		return release.GroupPlan{}, nil, false
 	}
 	after := map[string][]string{}
@@ -162,9 +163,9 @@ func (g *deploymentGroupModel) order(ctx context.Context, diags *diag.Diagnostic
 		after[name] = others
 	}
 	var waves []release.WaveSpec
-	for _, wave := range decode[[]waveModel](ctx, diags, g.Waves) {
+	for _, wave := range attrs.Decode[[]waveModel](ctx, diags, g.Waves) {
 		waves = append(waves, release.WaveSpec{
-			Members: decode[[]string](ctx, diags, wave.Members), Bake: wave.bake(), MaxParallel: int(wave.MaxParallel.ValueInt32()),
+			Members: attrs.Decode[[]string](ctx, diags, wave.Members), Bake: wave.bake(), MaxParallel: int(wave.MaxParallel.ValueInt32()),
 		})
 	}
 	plan, faults := release.PlanGroup(after, waves)

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,10 +11,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-var membersPath = path.Root("members")
 
 // validateDeploymentGroup is switchback_deployment_group's ValidateConfig: what
 // one attribute says about another. Unknown values pass; Terraform calls it
@@ -31,7 +31,7 @@ func validateDeploymentGroup(ctx context.Context, req resource.ValidateConfigReq
 		member := members[name]
 		m := newMainDeploymentModel()
 		m.DeploymentID, m.Traffic = member.DeploymentID, member.Traffic
-		resp.Diagnostics.Append(below(membersPath.AtMapKey(name), checkMainDeployment(ctx, m))...)
+		resp.Diagnostics.Append(explain.Below(explain.MembersPath.AtMapKey(name), checkMainDeployment(ctx, m))...)
 	}
 	_, faults, known := g.order(ctx, &resp.Diagnostics)
 	if known {
@@ -48,63 +48,22 @@ func checkOrderOf(faults []release.OrderFault) diag.Diagnostics {
 			at = at.AtListIndex(f.Wave).AtName("members")
 		}
 		if f.Member != "" {
-			at = membersPath.AtMapKey(f.Member).AtName("after")
+			at = explain.MembersPath.AtMapKey(f.Member).AtName("after")
 		}
 		if f.Name != "" {
 			at = at.AtSetValue(types.StringValue(f.Name))
 		}
-		diags.AddAttributeError(at, "Members cannot be put in order", sentence(f.Reason))
+		diags.AddAttributeError(at, "Members cannot be put in order", explain.Sentence(f.Reason))
 	}
 	return diags
-}
-
-// below gives diagnostics about a main deployment their place in a member of a
-// group. Of what the member does not say itself, its deployment tells.
-func below(member path.Path, diags diag.Diagnostics) diag.Diagnostics {
-	var moved diag.Diagnostics
-	for _, d := range diags {
-		at := member
-		if placed, ok := d.(diag.DiagnosticWithPath); ok {
-			at = atMember(member, placed.Path())
-		}
-		if d.Severity() == diag.SeverityWarning {
-			moved.AddAttributeWarning(at, d.Summary(), d.Detail())
-		} else {
-			moved.AddAttributeError(at, d.Summary(), d.Detail())
-		}
-	}
-	return moved
-}
-
-func atMember(member, at path.Path) path.Path {
-	for i, step := range at.Steps() {
-		switch s := step.(type) {
-		case path.PathStepAttributeName:
-			name := string(s)
-			if i == 0 && (name == "application" || name == "namespace") {
-				name = "deployment_id"
-			}
-			if i == 0 && !slices.Contains([]string{"deployment_id", "traffic", "clusters", "keep_previous", "drain"}, name) {
-				return path.Root(name) // the group's: timeouts, …
-			}
-			member = member.AtName(name)
-		case path.PathStepElementKeyString:
-			member = member.AtMapKey(string(s))
-		case path.PathStepElementKeyInt:
-			member = member.AtListIndex(int(s))
-		case path.PathStepElementKeyValue:
-			member = member.AtSetValue(s.Value)
-		}
-	}
-	return member
 }
 
 // planDeploymentGroup is switchback_deployment_group's ModifyPlan: each member is
 // planned as the main deployment that it would be alone, and the group's status
 // follows.
-func planDeploymentGroup(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func planDeploymentGroup(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		rememberDestroy(ctx, resp)
+		session.RememberDestroy(ctx, resp)
 		checkGroupLeft(ctx, configured, req, resp)
 		return
 	}
@@ -130,16 +89,16 @@ func planDeploymentGroup(ctx context.Context, configured configuredClusters, req
 		p.changes(members)
 		p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	}
-	rememberMembers(ctx, resp, p.addresses)
+	session.RememberMembers(ctx, resp, p.addresses)
 }
 
-// checkGroupLeft is checkMissing for a plan to destroy.
-func checkGroupLeft(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+// checkGroupLeft is CheckMissing for a plan to destroy.
+func checkGroupLeft(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	for _, member := range state.members(ctx, &resp.Diagnostics) {
 		m := state.mainOf(ctx, member, &resp.Diagnostics)
-		resp.Diagnostics.Append(checkMissing(configured, m.what(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+		resp.Diagnostics.Append(session.CheckMissing(configured, m.what(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 	}
 }
 
@@ -147,7 +106,7 @@ func checkGroupLeft(ctx context.Context, configured configuredClusters, req reso
 type groupPlan struct {
 	ctx          context.Context
 	resp         *resource.ModifyPlanResponse
-	configured   configuredClusters
+	configured   session.ConfiguredClusters
 	config, plan deploymentGroupModel
 	state        *deploymentGroupModel // nil: nothing there yet
 
@@ -159,7 +118,7 @@ func (p *groupPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append
 // group plans what is not about a single member.
 func (p *groupPlan) group() {
 	g := &p.plan
-	g.ID, g.Drift = g.Name, noDrift()
+	g.ID, g.Drift = g.Name, attrs.NoDrift()
 	if p.state == nil {
 		// An interrupted create ends in another status; see deploymentPlan.create.
 		g.Owner, g.Status, g.StatusReason = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
@@ -184,7 +143,7 @@ func (p *groupPlan) clusters() {
 	if p.state != nil {
 		prior = p.state.Clusters
 	}
-	clusters, diags := planClusters(p.configured, p.config.Clusters, prior)
+	clusters, diags := session.PlanClusters(p.configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 }
@@ -210,7 +169,7 @@ func (p *groupPlan) members() map[string]memberModel {
 		}
 		main := p.member(name, p.config.main(config[name]), p.plan.main(member), prior)
 		p.once(taken, name, main)
-		if known(main.ID) {
+		if attrs.Known(main.ID) {
 			p.addresses[name] = main.ID.ValueString()
 		}
 		member.take(main)
@@ -247,19 +206,19 @@ func (p *groupPlan) member(name string, config, plan mainDeploymentModel, prior 
 			m.plan.Status = own
 		}
 	}
-	p.diagnose(below(membersPath.AtMapKey(name), alone.Diagnostics))
+	p.diagnose(explain.Below(explain.MembersPath.AtMapKey(name), alone.Diagnostics))
 	return m.plan
 }
 
 // once refuses two members that would be one address.
 func (p *groupPlan) once(taken map[string]string, name string, main mainDeploymentModel) {
-	if !known(main.ID) || !whollyKnown(p.ctx, main.Clusters) {
+	if !attrs.Known(main.ID) || !attrs.WhollyKnown(p.ctx, main.Clusters) {
 		return
 	}
 	for _, cluster := range main.clusterNames(p.ctx, &p.resp.Diagnostics) {
 		at := cluster + "/" + main.ID.ValueString()
 		if other, twice := taken[at]; twice {
-			p.resp.Diagnostics.AddAttributeError(membersPath.AtMapKey(name).AtName("deployment_id"), "Two members of one application on one cluster",
+			p.resp.Diagnostics.AddAttributeError(explain.MembersPath.AtMapKey(name).AtName("deployment_id"), "Two members of one application on one cluster",
 				fmt.Sprintf("The members %q and %q are both the application %s on cluster %q, which has one address. Give them different clusters, or remove one of them.",
 					other, name, main.ID.ValueString(), cluster))
 			return
@@ -280,35 +239,4 @@ func (p *groupPlan) changes(members map[string]memberModel) {
 		members[name] = member
 	}
 	p.plan.setMembers(p.ctx, members, &p.resp.Diagnostics)
-}
-
-// membersKey is what a plan leaves in private state beside destroyKey: the
-// addresses that the group shall have, by member.
-const membersKey = "members"
-
-// rememberMembers is for every plan but that of a destroy.
-func rememberMembers(ctx context.Context, resp *resource.ModifyPlanResponse, addresses map[string]string) {
-	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
-	text, err := json.Marshal(addresses)
-	if err != nil { // a map of strings: cannot happen
-		resp.Diagnostics.AddError("Members cannot be remembered", sentence(err.Error()))
-		return
-	}
-	resp.Diagnostics.Append(resp.Private.SetKey(ctx, membersKey, text)...)
-}
-
-// replacedMembers are the addresses, by id, that stay when a group's Delete is
-// one half of a replacement; none where it is not.
-func replacedMembers(ctx context.Context, private privateState) (map[string]bool, diag.Diagnostics) {
-	destroy, diags := private.GetKey(ctx, destroyKey)
-	planned, more := private.GetKey(ctx, membersKey)
-	diags.Append(more...)
-	addresses, stay := map[string]string{}, map[string]bool{}
-	if destroy != nil || planned == nil || json.Unmarshal(planned, &addresses) != nil {
-		return nil, diags
-	}
-	for _, id := range addresses {
-		stay[id] = true
-	}
-	return stay, diags
 }

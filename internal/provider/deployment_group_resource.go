@@ -9,6 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -18,7 +21,7 @@ var (
 	_ resource.ResourceWithModifyPlan     = (*deploymentGroupResource)(nil)
 )
 
-type deploymentGroupResource struct{ *session }
+type deploymentGroupResource struct{ *session.Session }
 
 // NewDeploymentGroupResource is switchback_deployment_group.
 func NewDeploymentGroupResource() resource.Resource { return &deploymentGroupResource{} }
@@ -32,7 +35,7 @@ func (r *deploymentGroupResource) Schema(ctx context.Context, _ resource.SchemaR
 }
 
 func (r *deploymentGroupResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+	r.Session = session.Of(req.ProviderData, &resp.Diagnostics)
 }
 
 func (r *deploymentGroupResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
@@ -40,7 +43,7 @@ func (r *deploymentGroupResource) ValidateConfig(ctx context.Context, req resour
 }
 
 func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planDeploymentGroup(ctx, r.configured, req, resp)
+	planDeploymentGroup(ctx, r.Configured, req, resp)
 	r.contactMembers(ctx, req, resp)
 	r.planPointers(ctx, req, resp)
 }
@@ -51,26 +54,26 @@ func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.M
 func (r *deploymentGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan deploymentGroupModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	ctx, cancel := within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.create")
+	ctx, cancel := session.Within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.create")
 	defer cancel()
 	asked := r.moving(ctx, &plan, nil, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	done, err := group.New(r.engine).Promote(ctx, asked.request)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := group.New(r.Engine).Promote(ctx, asked.request)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil && !allMoved(done) {
-		addGroupCreationError(&resp.Diagnostics, err, asked.request)
+		explain.GroupCreationError(&resp.Diagnostics, err, asked.request)
 		return
 	}
 	if err != nil {
-		addUnfinished(&resp.Diagnostics, done.Status, err)
+		explain.Unfinished(&resp.Diagnostics, done.Status, err)
 	}
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
-	r.rememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
+	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
@@ -78,20 +81,20 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	var found []looked
+	var found []session.Looked
 	exists, readable := state.refresh(ctx, func(m *mainDeploymentModel) ([]rollout.ObservedMain, bool) {
-		targets, missing, ok := r.readable(m.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+		targets, missing, ok := r.Readable(m.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 		if !ok {
 			return nil, false
 		}
 		service, more := m.service(ctx)
 		resp.Diagnostics.Append(more...)
-		observed := r.engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
+		observed := r.Engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
 		found = append(found, m.lookedAt(observed)...)
-		return unreadMain(r.session, observed, missing, false, &resp.Diagnostics), true
+		return unreadMain(r.Session, observed, missing, false, &resp.Diagnostics), true
 	}, &resp.Diagnostics)
 	if readable && !resp.Diagnostics.HasError() {
-		r.compareSights(ctx, resp.Private, found, &resp.Diagnostics)
+		r.CompareSights(ctx, resp.Private, found, &resp.Diagnostics)
 	}
 	switch {
 	case resp.Diagnostics.HasError() || !readable:
@@ -108,7 +111,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 	var plan, state deploymentGroupModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() && plan.asksNothing(&state) {
@@ -116,7 +119,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 		return
 	}
-	ctx, cancel := within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.update")
+	ctx, cancel := session.Within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.update")
 	defer cancel()
 	asked := r.moving(ctx, &plan, &state, &resp.Diagnostics)
 	leave := r.leave(ctx, &plan, &state, asked.stays(), &resp.Diagnostics)
@@ -125,10 +128,10 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	done, err := group.New(r.engine).Promote(ctx, asked.request)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := group.New(r.Engine).Promote(ctx, asked.request)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		addGroupError(&resp.Diagnostics, err)
+		explain.GroupError(&resp.Diagnostics, err)
 	} else {
 		r.remove(ctx, state.Name.ValueString(), leave, false, &resp.Diagnostics)
 	}
@@ -138,7 +141,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 		return
 	}
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
-	r.rememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
+	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
@@ -147,11 +150,11 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
+	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	replaced, more := replacedMembers(ctx, req.Private)
+	replaced, more := session.ReplacedMembers(ctx, req.Private)
 	resp.Diagnostics.Append(more...)
-	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.delete")
 	defer cancel()
 	leave := r.leave(ctx, &state, &state, nil, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -167,7 +170,7 @@ func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.Delet
 // at plan.
 func (r *deploymentGroupResource) setClusters(ctx context.Context, plan *deploymentGroupModel, diags *diag.Diagnostics) {
 	if plan.Clusters.IsUnknown() {
-		plan.Clusters = clusterSet(ctx, r.resolve(nil, diags), diags)
+		plan.Clusters = attrs.ClusterSet(ctx, r.Resolve(nil, diags), diags)
 	}
 }
 
@@ -190,7 +193,7 @@ func allMoved(done group.Result) bool {
 // planPointers refuses to plan a group that points at what is planned to be
 // stopped, or that has a main deployment beside it.
 func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.session == nil || resp.Diagnostics.HasError() {
+	if r.Session == nil || resp.Diagnostics.HasError() {
 		return
 	}
 	var model deploymentGroupModel
@@ -205,18 +208,18 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 	}
 	for name, member := range model.members(ctx, &resp.Diagnostics) {
 		main := model.main(member)
-		if !known(main.ID) {
+		if !attrs.Known(main.ID) {
 			continue
 		}
-		at, to := membersPath.AtMapKey(name).AtName("deployment_id"), member.DeploymentID.ValueString()
+		at, to := explain.MembersPath.AtMapKey(name).AtName("deployment_id"), member.DeploymentID.ValueString()
 		if gone {
 			to = ""
 		}
-		if r.planned.point(main.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
-			resp.Diagnostics.AddAttributeError(at, stoppedMainSummary, stoppedMain(to, main.ID.ValueString()))
+		if r.Planned.Point(main.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
+			resp.Diagnostics.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, main.ID.ValueString()))
 		}
-		if r.planned.join(main.addresses(ctx), model.Name.ValueString(), !gone) {
-			resp.Diagnostics.AddAttributeError(at, twoHoldersSummary, twoHolders(main.ID.ValueString(), model.Name.ValueString()))
+		if r.Planned.Join(main.addresses(ctx), model.Name.ValueString(), !gone) {
+			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(main.ID.ValueString(), model.Name.ValueString()))
 		}
 	}
 }
@@ -224,7 +227,7 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 // contactMembers is contact for a group, whose members may have clusters of their
 // own.
 func (r *deploymentGroupResource) contactMembers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.session == nil || !creates(req, resp) {
+	if r.Session == nil || !session.Creates(req, resp) {
 		return
 	}
 	var (
@@ -238,11 +241,11 @@ func (r *deploymentGroupResource) contactMembers(ctx context.Context, req resour
 		sets = append(sets, member.Clusters)
 	}
 	for _, set := range sets {
-		if !set.IsNull() && whollyKnown(ctx, set) {
-			names = append(names, decode[[]string](ctx, &quiet, set)...)
+		if !set.IsNull() && attrs.WhollyKnown(ctx, set) {
+			names = append(names, attrs.Decode[[]string](ctx, &quiet, set)...)
 		}
 	}
 	if !quiet.HasError() {
-		resp.Diagnostics.Append(r.contactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
+		resp.Diagnostics.Append(r.ContactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -43,19 +44,19 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 		Attributes: map[string]schema.Attribute{
 			"name": schema.StringAttribute{
 				Required:            true,
-				MarkdownDescription: "Name of the group, for people: it is in messages, in the history, and in what is remembered of each address." + inPlace,
+				MarkdownDescription: "Name of the group, for people: it is in messages, in the history, and in what is remembered of each address." + attrs.InPlace,
 				Validators:          groupName(),
 			},
 			"members": schema.MapNestedAttribute{
 				Required:            true,
-				MarkdownDescription: "What moves together, by names that `waves` and `after` use. A member is one application on some clusters; two may be the same application on different clusters." + inPlace,
+				MarkdownDescription: "What moves together, by names that `waves` and `after` use. A member is one application on some clusters; two may be the same application on different clusters." + attrs.InPlace,
 				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(groupName()...)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: memberAttributes(main)},
 			},
-			"clusters": clustersAttribute("Names of the clusters on which members have their addresses, unless they name their own."),
+			"clusters": attrs.ClustersAttribute("Names of the clusters on which members have their addresses, unless they name their own."),
 			"waves": schema.ListNestedAttribute{
 				Optional:            true,
-				MarkdownDescription: "The order in which members move. Every member is in exactly one wave. Default: one wave of all, without `bake`." + inPlace,
+				MarkdownDescription: "The order in which members move. Every member is in exactly one wave. Default: one wave of all, without `bake`." + attrs.InPlace,
 				Validators:          []validator.List{listvalidator.SizeAtLeast(1)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: waveAttributes()},
 			},
@@ -65,15 +66,15 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 				Default: objectdefault.StaticValue(types.ObjectValueMust(failureTypes, map[string]attr.Value{
 					"scope": types.StringValue(string(release.ScopeGroup)),
 				})),
-				MarkdownDescription: "What goes back when a member fails." + inPlace,
+				MarkdownDescription: "What goes back when a member fails." + attrs.InPlace,
 				Attributes: map[string]schema.Attribute{
 					"scope": schema.StringAttribute{
 						Optional: true,
 						Computed: true,
 						Default:  stringdefault.StaticString(string(release.ScopeGroup)),
-						MarkdownDescription: enumText(release.FailureScopes(), scopeMeaning) + ". Default: `" + string(release.ScopeGroup) + "`. " +
-							"A create goes back as a whole, and so does whatever is interrupted." + inPlace,
-						Validators: []validator.String{oneOf(release.FailureScopes())},
+						MarkdownDescription: attrs.EnumText(release.FailureScopes(), scopeMeaning) + ". Default: `" + string(release.ScopeGroup) + "`. " +
+							"A create goes back as a whole, and so does whatever is interrupted." + attrs.InPlace,
+						Validators: []validator.String{attrs.OneOf(release.FailureScopes())},
 					},
 				},
 			},
@@ -81,14 +82,14 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 			"drain":               main["drain"],
 			"retry_token":         main["retry_token"],
 			"abandon_unreachable": main["abandon_unreachable"],
-			"timeouts":            timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
+			"timeouts":            attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
 
-			"id":    computedString("The group's name."),
-			"owner": computedString("Token of the claim by which this state holds the members' addresses. Whoever claims one of them later makes it stale there: then this state can no longer change or remove that one."),
-			"status": computedString(fmt.Sprintf("How far the last promotion came. It follows from the members' statuses: `%s` when all of them are; one that failed, was cancelled or went back by itself shows. Unfinished work is planned back to `%s`, in place. All are on the page [Statuses](../guides/statuses.md).",
+			"id":    attrs.ComputedString("The group's name."),
+			"owner": attrs.ComputedString("Token of the claim by which this state holds the members' addresses. Whoever claims one of them later makes it stale there: then this state can no longer change or remove that one."),
+			"status": attrs.ComputedString(fmt.Sprintf("How far the last promotion came. It follows from the members' statuses: `%s` when all of them are; one that failed, was cancelled or went back by itself shows. Unfinished work is planned back to `%s`, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized, release.MainFinalized)),
-			"status_reason": computedString("Why `status` is what it is, where there is something to say."),
-			"drift":         driftAttribute(),
+			"status_reason": attrs.ComputedString("Why `status` is what it is, where there is something to say."),
+			"drift":         attrs.DriftAttribute(),
 		},
 	}
 }
@@ -97,27 +98,27 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 func memberAttributes(main map[string]schema.Attribute) map[string]schema.Attribute {
 	keep := main["keep_previous"].(schema.SingleNestedAttribute)
 	keep.Default, keep.Computed = nil, false
-	keep.MarkdownDescription = "What stays of this member's former main deployments. Default: the group's `keep_previous`." + inPlace
+	keep.MarkdownDescription = "What stays of this member's former main deployments. Default: the group's `keep_previous`." + attrs.InPlace
 	drain := main["drain"].(schema.StringAttribute)
 	drain.Default, drain.Computed = nil, false
-	drain.MarkdownDescription = "How long both sides of this member keep running after a verified switch. Default: the group's `drain`." + inPlace
+	drain.MarkdownDescription = "How long both sides of this member keep running after a verified switch. Default: the group's `drain`." + attrs.InPlace
 	return map[string]schema.Attribute{
 		"deployment_id": schema.StringAttribute{
 			Required: true,
 			MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment`. It says which application the member is. " +
-				"After a refresh it is the one that has all the traffic, whoever moved it." + inPlace,
+				"After a refresh it is the one that has all the traffic, whoever moved it." + attrs.InPlace,
 		},
 		"traffic": main["traffic"],
 		"clusters": schema.SetAttribute{
 			ElementType:         types.StringType,
 			Optional:            true,
-			MarkdownDescription: "Names of the clusters that have this member's address. Default: the group's `clusters`." + inPlace,
+			MarkdownDescription: "Names of the clusters that have this member's address. Default: the group's `clusters`." + attrs.InPlace,
 			Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 		},
 		"after": schema.SetAttribute{
 			ElementType:         types.StringType,
 			Optional:            true,
-			MarkdownDescription: "Members that move before this one, of the same wave or an earlier one. It says when a member moves, not that one cannot do without the other." + inPlace,
+			MarkdownDescription: "Members that move before this one, of the same wave or an earlier one. It says when a member moves, not that one cannot do without the other." + attrs.InPlace,
 			Validators:          []validator.Set{setvalidator.NoNullValues()},
 		},
 		"keep_previous": keep,
@@ -126,7 +127,7 @@ func memberAttributes(main map[string]schema.Attribute) map[string]schema.Attrib
 		"previous_deployment_id": main["previous_deployment_id"],
 		"url":                    main["url"],
 		"split":                  main["split"],
-		"status":                 computedString("How far this member's last promotion came."),
+		"status":                 attrs.ComputedString("How far this member's last promotion came."),
 	}
 }
 
@@ -135,20 +136,20 @@ func waveAttributes() map[string]schema.Attribute {
 		"members": schema.SetAttribute{
 			ElementType:         types.StringType,
 			Required:            true,
-			MarkdownDescription: "Names of the members that move in this wave." + inPlace,
+			MarkdownDescription: "Names of the members that move in this wave." + attrs.InPlace,
 			Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
 		},
 		"bake": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "How long the members that have moved are watched before the next wave begins, as a text like `5m`. Default: not at all. " +
-				"It comes on top of `timeouts`." + inPlace,
-			Validators:    []validator.String{isDuration()},
-			PlanModifiers: []planmodifier.String{keepSameDuration()},
+				"It comes on top of `timeouts`." + attrs.InPlace,
+			Validators:    []validator.String{attrs.IsDuration()},
+			PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 		},
 		"max_parallel": schema.Int32Attribute{
-			CustomType:          wholeNumber32{},
+			CustomType:          attrs.WholeNumber32{},
 			Optional:            true,
-			MarkdownDescription: "How many members of the wave move at once, in the order of their names. Default: all that need not come `after` another." + inPlace,
+			MarkdownDescription: "How many members of the wave move at once, in the order of their names. Default: all that need not come `after` another." + attrs.InPlace,
 			Validators:          []validator.Int32{int32validator.AtLeast(1)},
 		},
 	}
@@ -157,6 +158,6 @@ func waveAttributes() map[string]schema.Attribute {
 func groupName() []validator.String {
 	return []validator.String{
 		stringvalidator.LengthBetween(1, 63),
-		stringvalidator.RegexMatches(dns1123, "must be lower case letters, digits and -, and neither begin nor end with -"),
+		stringvalidator.RegexMatches(attrs.DNS1123, "must be lower case letters, digits and -, and neither begin nor end with -"),
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -35,7 +38,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 	for name, member := range plan.members(ctx, diags) {
 		var more diag.Diagnostics
 		main := plan.main(member)
-		names := r.resolve(main.clusterNames(ctx, &more), &more)
+		names := r.Resolve(main.clusterNames(ctx, &more), &more)
 		prior, holds := held[main.ID.ValueString()]
 		promote := main.promoteRequest(ctx, "", &more)
 		if holds {
@@ -44,11 +47,11 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deplo
 			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
-			promote.Clusters = r.targets(ctx, names, toPromote(promote.Service, false), &more)
+			promote.Clusters = r.Targets(ctx, names, session.ToPromote(promote.Service, false), &more)
 		}
-		main.Clusters = clusterSet(ctx, names, &more)
+		main.Clusters = attrs.ClusterSet(ctx, names, &more)
 		m.request.Members[name], m.mains[name], m.names[name] = promote, main, names
-		diags.Append(below(membersPath.AtMapKey(name), more)...)
+		diags.Append(explain.Below(explain.MembersPath.AtMapKey(name), more)...)
 	}
 	return m
 }
@@ -60,7 +63,7 @@ func (g *deploymentGroupModel) held(ctx context.Context, diags *diag.Diagnostics
 	for _, member := range g.members(ctx, diags) {
 		m := g.mainOf(ctx, member, diags)
 		if other, ok := held[m.ID.ValueString()]; ok {
-			m.Clusters = clusterSet(ctx, slices.Concat(other.clusterNames(ctx, diags), m.clusterNames(ctx, diags)), diags)
+			m.Clusters = attrs.ClusterSet(ctx, slices.Concat(other.clusterNames(ctx, diags), m.clusterNames(ctx, diags)), diags)
 		}
 		held[m.ID.ValueString()] = m
 	}
@@ -71,7 +74,7 @@ func (g *deploymentGroupModel) held(ctx context.Context, diags *diag.Diagnostics
 type left struct {
 	main    mainDeploymentModel
 	request rollout.UnmainRequest
-	leaving
+	session.Leaving
 }
 
 // leave prepares to leave the addresses of a state, except on the clusters that
@@ -81,15 +84,15 @@ func (r *deploymentGroupResource) leave(ctx context.Context, plan, state *deploy
 	held := state.held(ctx, diags)
 	for _, id := range slices.Sorted(maps.Keys(held)) {
 		main := held[id]
-		_, _, drop := compare(main.clusterNames(ctx, diags), stay[id])
+		_, _, drop := session.Changes(main.clusterNames(ctx, diags), stay[id])
 		if len(drop) == 0 {
 			continue
 		}
 		planned := main
 		planned.AbandonUnreachable = plan.AbandonUnreachable
 		service := main.serviceSpec(ctx, diags)
-		l := left{main: main, leaving: leaveMain(ctx, r.session, drop, &planned, &main, service, diags)}
-		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.clusters}
+		l := left{main: main, Leaving: leaveMain(ctx, r.Session, drop, &planned, &main, service, diags)}
+		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.Clusters}
 		all = append(all, l)
 	}
 	return all
@@ -103,14 +106,14 @@ func (r *deploymentGroupResource) remove(ctx context.Context, name string, all [
 			requests = append(requests, l.request)
 		}
 	}
-	notices, err := group.New(r.engine).Remove(ctx, name, requests)
-	addNotices(diags, notices, quietly)
+	notices, err := group.New(r.Engine).Remove(ctx, name, requests)
+	explain.Notices(diags, notices, quietly)
 	if err != nil {
-		addError(diags, err)
+		explain.Error(diags, err)
 		return
 	}
 	for _, l := range all {
-		tellForgottenMain(l.leaving, diags, &l.main, l.request.Service)
+		tellForgottenMain(l.Leaving, diags, &l.main, l.request.Service)
 	}
 }
 
@@ -135,8 +138,8 @@ func (g *deploymentGroupModel) setPromoted(ctx context.Context, done group.Resul
 		members[name] = member
 	}
 	g.setMembers(ctx, members, diags)
-	g.ID, g.Owner, g.Drift = g.Name, types.StringValue(done.Owner), noDrift()
-	g.Status, g.StatusReason = types.StringValue(string(done.Status)), textOrNull(done.Reason)
+	g.ID, g.Owner, g.Drift = g.Name, types.StringValue(done.Owner), attrs.NoDrift()
+	g.Status, g.StatusReason = types.StringValue(string(done.Status)), attrs.TextOrNull(done.Reason)
 }
 
 // setFailed notes on a former state how an attempt to change it ended. Where
@@ -161,13 +164,13 @@ func (g *deploymentGroupModel) setFailed(ctx context.Context, plan *deploymentGr
 	}
 	g.setMembers(ctx, members, diags)
 	g.AbandonUnreachable = plan.AbandonUnreachable
-	g.Status, g.StatusReason = types.StringValue(string(done.Status)), textOrNull(done.Reason)
+	g.Status, g.StatusReason = types.StringValue(string(done.Status)), attrs.TextOrNull(done.Reason)
 }
 
 // refresh writes who really gets the traffic of every member, and what follows
 // for the group. It says whether anything of the group is left.
 func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDeploymentModel) ([]rollout.ObservedMain, bool), diags *diag.Diagnostics) (exists, readable bool) {
-	members, drift := g.members(ctx, diags), []driftModel{}
+	members, drift := g.members(ctx, diags), []attrs.Drift{}
 	var statuses []release.MainStatus
 	reason := ""
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -189,7 +192,7 @@ func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDe
 		if reason == "" && !main.StatusReason.IsNull() {
 			reason = name + ": " + main.StatusReason.ValueString()
 		}
-		drift = append(drift, decode[[]driftModel](ctx, diags, main.Drift)...)
+		drift = append(drift, attrs.Decode[[]attrs.Drift](ctx, diags, main.Drift)...)
 		statuses = append(statuses, release.MainStatus(main.Status.ValueString()))
 		member.take(main)
 		members[name] = member
@@ -198,11 +201,11 @@ func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDe
 		return false, true
 	}
 	g.setMembers(ctx, members, diags)
-	list, more := driftList(ctx, drift)
+	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
 	g.Drift = list
 	if status := types.StringValue(string(release.GroupStatus(statuses...))); !status.Equal(g.Status) || reason != "" {
-		g.Status, g.StatusReason = status, textOrNull(reason)
+		g.Status, g.StatusReason = status, attrs.TextOrNull(reason)
 	}
 	return true, true
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -22,12 +24,12 @@ type deploymentList struct{ deploymentResource }
 func NewDeploymentList() list.ListResource { return &deploymentList{} }
 
 func (l *deploymentList) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {
-	resp.Schema = listSchema("deployments", "those that a state holds, and those that are kept for going back or were left behind.")
+	resp.Schema = session.ListSchema("deployments", "those that a state holds, and those that are kept for going back or were left behind.")
 }
 
 // List tells what could be imported: it leaves out what is being removed.
 func (l *deploymentList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	l.list(ctx, req, stream, func(on rollout.Listed) []string {
+	l.Session.List(ctx, req, stream, func(on rollout.Listed) []string {
 		var ids []string
 		for _, id := range on.Releases {
 			ids = append(ids, id.String())
@@ -36,17 +38,17 @@ func (l *deploymentList) List(ctx context.Context, req list.ListRequest, stream 
 	}, listDeployment)
 }
 
-func listDeployment(q *query, text string) {
+func listDeployment(q *session.Query, text string) {
 	id, err := release.ParseID(text)
 	state, ok := importedDeployment(id)
 	if err != nil || !ok {
 		return
 	}
-	observed := q.session.engine.Observe(q.ctx, q.targets, id)
+	observed := q.Session.Engine.Observe(q.Ctx, q.Targets, id)
 	var record *release.Record
 	for _, o := range observed {
 		if o.Err != nil {
-			addError(&q.diags, o.Err)
+			explain.Error(&q.Diags, o.Err)
 			return
 		}
 		if o.Record != nil && o.Workload != nil && o.Record.Custody != release.CustodyTerminating && record == nil {
@@ -56,8 +58,8 @@ func listDeployment(q *query, text string) {
 	if record == nil {
 		return
 	}
-	q.add(fmt.Sprintf("%s (%s, %s)", id.Name, record.Version, record.Status), state.identity(), func(diags *diag.Diagnostics) any {
-		state.rebuild(q.ctx, id, observed, diags)
+	q.Add(fmt.Sprintf("%s (%s, %s)", id.Name, record.Version, record.Status), state.identity(), func(diags *diag.Diagnostics) any {
+		state.rebuild(q.Ctx, id, observed, diags)
 		return &state
 	})
 }

@@ -2,17 +2,15 @@ package provider
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -82,16 +80,8 @@ type deploymentModel struct {
 // deploymentTypes are the types of the schema's attributes, by name: the one
 // place that the typed nulls and nested values of the model come from.
 var deploymentTypes = sync.OnceValue(func() map[string]attr.Type {
-	return attributeTypes(deploymentSchema(context.Background()))
+	return attrs.AttributeTypes(deploymentSchema(context.Background()))
 })
-
-func attributeTypes(s schema.Schema) map[string]attr.Type {
-	types := make(map[string]attr.Type, len(s.Attributes))
-	for name, a := range s.Attributes {
-		types[name] = a.GetType()
-	}
-	return types
-}
 
 // input is one attribute that takes part in the content, with its place in the
 // model: planning compares them, and replaces when one of them changes meaning.
@@ -138,7 +128,7 @@ var contentInputs = []input{
 func (m *deploymentModel) unknownInputs(ctx context.Context) []path.Path {
 	var unknown []path.Path
 	for _, in := range contentInputs {
-		if !whollyKnown(ctx, in.value(m)) {
+		if !attrs.WhollyKnown(ctx, in.value(m)) {
 			unknown = append(unknown, path.Root(in.name))
 		}
 	}
@@ -146,12 +136,6 @@ func (m *deploymentModel) unknownInputs(ctx context.Context) []path.Path {
 		unknown = append(unknown, path.Root("strategy")) // it decides on the name
 	}
 	return unknown
-}
-
-// whollyKnown is false where the value, or anything inside it, is unknown.
-func whollyKnown(ctx context.Context, v attr.Value) bool {
-	tf, err := v.ToTerraformValue(ctx)
-	return err == nil && tf.IsFullyKnown()
 }
 
 // spec is what the model asks for, with its content normalized. Null optional
@@ -171,49 +155,49 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 		Content: release.Content{
 			Application:    m.Application.ValueString(),
 			Version:        m.Version.ValueString(),
-			Triggers:       present(decode[map[string]*string](ctx, &diags, m.Triggers)),
+			Triggers:       attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.Triggers)),
 			Image:          m.Image.ValueString(),
-			Container:      decode[containerModel](ctx, &diags, m.Container).content(),
-			InitContainers: helpers(decode[[]helperModel](ctx, &diags, m.InitContainers)),
-			Sidecars:       helpers(decode[[]helperModel](ctx, &diags, m.Sidecars)),
-			Volumes:        volumes(decode[map[string]*volumeModel](ctx, &diags, m.Volumes)),
+			Container:      attrs.Decode[containerModel](ctx, &diags, m.Container).content(),
+			InitContainers: helpers(attrs.Decode[[]helperModel](ctx, &diags, m.InitContainers)),
+			Sidecars:       helpers(attrs.Decode[[]helperModel](ctx, &diags, m.Sidecars)),
+			Volumes:        volumes(attrs.Decode[map[string]*volumeModel](ctx, &diags, m.Volumes)),
 			ServiceAccount: m.ServiceAccountName.ValueString(),
-			PullSecrets:    decode[[]string](ctx, &diags, m.ImagePullSecrets),
-			NodeSelector:   present(decode[map[string]*string](ctx, &diags, m.NodeSelector)),
-			Tolerations:    tolerations(decode[[]tolerationModel](ctx, &diags, m.Tolerations)),
+			PullSecrets:    attrs.Decode[[]string](ctx, &diags, m.ImagePullSecrets),
+			NodeSelector:   attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.NodeSelector)),
+			Tolerations:    tolerations(attrs.Decode[[]tolerationModel](ctx, &diags, m.Tolerations)),
 			GracePeriod:    m.TerminationGracePeriodSeconds.ValueInt64Pointer(),
-			Labels:         present(decode[map[string]*string](ctx, &diags, m.Labels)),
-			Annotations:    present(decode[map[string]*string](ctx, &diags, m.Annotations)),
+			Labels:         attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.Labels)),
+			Annotations:    attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.Annotations)),
 			TemplatePatch:  m.PodTemplatePatch.ValueString(),
 			PodSecurity:    release.PodSecurity(m.PodSecurity.ValueString()),
 		},
 	}
 	// These are not content, and may still be unknown.
-	if whollyKnown(ctx, m.IgnoreDrift) {
-		spec.IgnoreDrift = decode[[]string](ctx, &diags, m.IgnoreDrift)
+	if attrs.WhollyKnown(ctx, m.IgnoreDrift) {
+		spec.IgnoreDrift = attrs.Decode[[]string](ctx, &diags, m.IgnoreDrift)
 	}
-	if whollyKnown(ctx, m.IgnoreServices) {
-		spec.IgnoreServices = decode[[]string](ctx, &diags, m.IgnoreServices)
+	if attrs.WhollyKnown(ctx, m.IgnoreServices) {
+		spec.IgnoreServices = attrs.Decode[[]string](ctx, &diags, m.IgnoreServices)
 	}
-	if whollyKnown(ctx, m.AllowSelectedBy) {
-		spec.AllowSelectedBy = decode[[]string](ctx, &diags, m.AllowSelectedBy)
+	if attrs.WhollyKnown(ctx, m.AllowSelectedBy) {
+		spec.AllowSelectedBy = attrs.Decode[[]string](ctx, &diags, m.AllowSelectedBy)
 	}
 	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
 		spec.Replicas = m.Replicas.ValueInt32()
 	}
-	if whollyKnown(ctx, m.RestartTriggers) {
-		spec.RestartTriggers = present(decode[map[string]*string](ctx, &diags, m.RestartTriggers))
+	if attrs.WhollyKnown(ctx, m.RestartTriggers) {
+		spec.RestartTriggers = attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.RestartTriggers))
 	}
-	if whollyKnown(ctx, m.DurationBudget) {
+	if attrs.WhollyKnown(ctx, m.DurationBudget) {
 		spec.DurationBudget = budgetOf(ctx, m.DurationBudget, &diags)
 	}
 	m.setStrategy(ctx, &diags, &spec)
-	if whollyKnown(ctx, m.Health) {
-		spec.Health = healthOf(ctx, &diags, m.Health)
+	if attrs.WhollyKnown(ctx, m.Health) {
+		spec.Health = attrs.HealthOf(ctx, &diags, m.Health)
 	}
-	spec.DesiredState = release.DesiredState(orDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
-	if whollyKnown(ctx, m.Autoscaling) {
-		spec.Autoscaling = autoscalingOf(ctx, &diags, m.Autoscaling)
+	spec.DesiredState = release.DesiredState(attrs.OrDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
+	if attrs.WhollyKnown(ctx, m.Autoscaling) {
+		spec.Autoscaling = attrs.AutoscalingOf(ctx, &diags, m.Autoscaling)
 	}
 	if v := m.OnFailure.ValueString(); v != "" {
 		spec.OnFailure = release.OnFailure(v)
@@ -223,27 +207,6 @@ func (m *deploymentModel) spec(ctx context.Context) (release.Spec, diag.Diagnost
 	}
 	spec.Content = spec.Content.Normalize()
 	return spec, diags
-}
-
-// decode turns a framework value into Go values; null and unknown give T's zero.
-func decode[T any](ctx context.Context, diags *diag.Diagnostics, v attr.Value) T {
-	var out T
-	if v.IsNull() || v.IsUnknown() {
-		return out
-	}
-	switch v := v.(type) {
-	case types.Object:
-		diags.Append(v.As(ctx, &out, basetypes.ObjectAsOptions{})...)
-	case types.List:
-		diags.Append(v.ElementsAs(ctx, &out, false)...)
-	case types.Set:
-		diags.Append(v.ElementsAs(ctx, &out, false)...)
-	case types.Map:
-		diags.Append(v.ElementsAs(ctx, &out, false)...)
-	default:
-		diags.AddError("Value cannot be read", fmt.Sprintf("This is a bug in the provider: no decoding of %T.", v))
-	}
-	return out
 }
 
 // newDeploymentModel has a null of the right type in every field, as
@@ -267,7 +230,7 @@ func newDeploymentModel() deploymentModel {
 		Health:           object("health"),
 		Rollout:          object("rollout"),
 		DurationBudget:   object("duration_budget"),
-		ClusterStatus:    noClusterStatus(),
+		ClusterStatus:    attrs.NoClusterStatus(),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
 		Volumes:          mapping("volumes"),
@@ -290,19 +253,19 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	c := spec.Content // not normalized: an import has the user's own spelling
 
 	m.Namespace = types.StringValue(spec.Namespace)
-	m.Environment = textOrNull(spec.Environment)
+	m.Environment = attrs.TextOrNull(spec.Environment)
 	m.Replicas = types.Int32Value(spec.Replicas)
-	m.Autoscaling = autoscalingValue(ctx, &diags, spec.Autoscaling)
-	m.OnFailure = types.StringValue(string(orDefault(spec.OnFailure, release.OnFailureStop)))
+	m.Autoscaling = attrs.AutoscalingValue(ctx, &diags, spec.Autoscaling)
+	m.OnFailure = types.StringValue(string(attrs.OrDefault(spec.OnFailure, release.OnFailureStop)))
 	m.AbandonUnreachable = types.BoolValue(false)
 	m.IgnoreDrift = e.list("ignore_drift", spec.IgnoreDrift, len(spec.IgnoreDrift))
 	m.IgnoreServices, m.AllowSelectedBy = e.set(spec.IgnoreServices), e.set(spec.AllowSelectedBy)
-	m.DesiredState = types.StringValue(string(orDefault(spec.DesiredState, release.DesiredStarted)))
+	m.DesiredState = types.StringValue(string(attrs.OrDefault(spec.DesiredState, release.DesiredStarted)))
 	m.RestartTriggers = e.mapping("restart_triggers", spec.RestartTriggers, len(spec.RestartTriggers))
 
-	m.Strategy = types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
-	m.RollingUpdate = rollingValue(ctx, &diags, spec.Rolling)
-	m.Health = healthValue(ctx, &diags, spec.Health)
+	m.Strategy = types.StringValue(string(attrs.OrDefault(spec.Strategy, release.StrategyBlueGreen)))
+	m.RollingUpdate = attrs.RollingValue(ctx, &diags, spec.Rolling)
+	m.Health = attrs.HealthValue(ctx, &diags, spec.Health)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)
@@ -312,15 +275,15 @@ func (m *deploymentModel) fromSpec(ctx context.Context, spec release.Spec) diag.
 	m.InitContainers = e.list("init_containers", helperModels(c.InitContainers), len(c.InitContainers))
 	m.Sidecars = e.list("sidecars", helperModels(c.Sidecars), len(c.Sidecars))
 	m.Volumes = e.mapping("volumes", volumeModels(c.Volumes), len(c.Volumes))
-	m.ServiceAccountName = textOrNull(c.ServiceAccount)
+	m.ServiceAccountName = attrs.TextOrNull(c.ServiceAccount)
 	m.ImagePullSecrets = e.list("image_pull_secrets", c.PullSecrets, len(c.PullSecrets))
 	m.NodeSelector = e.mapping("node_selector", c.NodeSelector, len(c.NodeSelector))
 	m.Tolerations = e.list("tolerations", tolerationModels(c.Tolerations), len(c.Tolerations))
 	m.TerminationGracePeriodSeconds = types.Int64PointerValue(c.GracePeriod)
 	m.Labels = e.mapping("labels", c.Labels, len(c.Labels))
 	m.Annotations = e.mapping("annotations", c.Annotations, len(c.Annotations))
-	m.PodTemplatePatch = textOrNull(c.TemplatePatch)
-	m.PodSecurity = types.StringValue(string(orDefault(c.PodSecurity, release.PodSecurityBaseline)))
+	m.PodTemplatePatch = attrs.TextOrNull(c.TemplatePatch)
+	m.PodSecurity = types.StringValue(string(attrs.OrDefault(c.PodSecurity, release.PodSecurityBaseline)))
 	return diags
 }
 
@@ -382,7 +345,7 @@ func identityOf(namespace, name string, ports map[string]int32) identity {
 	}
 	if len(ports) > 0 {
 		i.serviceName = types.StringValue(name)
-		i.internalURL = types.StringValue(serviceURL(name, namespace, ports))
+		i.internalURL = types.StringValue(attrs.ServiceURL(name, namespace, ports))
 	}
 	return i
 }
@@ -393,20 +356,4 @@ func (m *deploymentModel) setIdentity(spec release.Spec, hash string) {
 	i := identityOf(spec.Namespace, spec.NameFor(hash), spec.Content.Container.Ports)
 	m.ContentHash = types.StringValue(hash)
 	m.ID, m.Name, m.ServiceName, m.InternalURL = i.id, i.name, i.serviceName, i.internalURL
-}
-
-func orDefault[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
-}
-
-// textOrNull is null for "": no optional text of ours may be configured empty.
-func textOrNull(s string) types.String {
-	if s == "" {
-		return types.StringNull()
-	}
-	return types.StringValue(s)
 }

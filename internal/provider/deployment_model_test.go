@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -126,7 +127,7 @@ func TestImportedDefaultsAreNull(t *testing.T) {
 	p := deploymentPlanner(t)
 	s := deploymentSchema(t.Context())
 	m.setIdentity(spec, spec.Content.Normalize().Hash())
-	m.Status, m.Drift = types.StringValue("started"), noDrift()
+	m.Status, m.Drift = types.StringValue("started"), attrs.NoDrift()
 	m.Clusters, _ = types.SetValueFrom(t.Context(), types.StringType, []string{"prod"})
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
 	if diags := state.Set(t.Context(), m); diags.HasError() {
@@ -201,8 +202,8 @@ func TestEveryInputIsContentOrChangesInPlace(t *testing.T) {
 		case name == "strategy": // either, see switches
 		case !configurable && content:
 			t.Errorf("%s is computed and content", name)
-		case configurable && (content || name == "namespace") != strings.HasSuffix(description, replaces),
-			configurable && (content || name == "namespace") == strings.HasSuffix(description, inPlace):
+		case configurable && (content || name == "namespace") != strings.HasSuffix(description, attrs.Replaces),
+			configurable && (content || name == "namespace") == strings.HasSuffix(description, attrs.InPlace):
 			t.Errorf("%s: content %v, but described %q", name, content, description)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -17,12 +19,12 @@ import (
 // planDeployment is switchback_deployment's ModifyPlan. It sets every computed
 // attribute itself: the framework marks them unknown only where the proposed
 // plan already differs from the state, and then all of them.
-func planDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func planDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		rememberDestroy(ctx, resp)
+		session.RememberDestroy(ctx, resp)
 		var state deploymentModel
 		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-		resp.Diagnostics.Append(checkMissing(configured, state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+		resp.Diagnostics.Append(session.CheckMissing(configured, state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 		return
 	}
 	p := deploymentPlan{ctx: ctx, resp: resp}
@@ -51,9 +53,9 @@ func planDeployment(ctx context.Context, configured configuredClusters, req reso
 	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	p.mayEndOtherwise(req.State.Raw)
-	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
+	session.RememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 	if p.known {
-		rememberCompanions(ctx, resp, p.spec)
+		session.RememberCompanions(ctx, resp, p.spec)
 	}
 }
 
@@ -72,20 +74,20 @@ type deploymentPlan struct {
 func (p *deploymentPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
 
 // inputs fills in the defaults that depend on something, and the spec.
-func (p *deploymentPlan) inputs(configured configuredClusters) {
+func (p *deploymentPlan) inputs(configured session.ConfiguredClusters) {
 	prior := types.SetNull(types.StringType)
 	if p.state != nil {
 		prior = p.state.Clusters
 		abandon := p.plan.AbandonUnreachable.ValueBool() || p.state.AbandonUnreachable.ValueBool()
-		p.diagnose(checkMissing(configured, p.state.what(), prior, p.config.Clusters, abandon))
+		p.diagnose(session.CheckMissing(configured, p.state.what(), prior, p.config.Clusters, abandon))
 		if p.resp.Diagnostics.HasError() {
 			return
 		}
 	}
-	clusters, diags := planClusters(configured, p.config.Clusters, prior)
+	clusters, diags := session.PlanClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
-	p.diagnose(checkRollout(p.ctx, p.plan.Rollout, clusters))
+	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, clusters))
 	p.checkBakesFit()
 
 	// Never the prior version: the content follows from the configuration alone,
@@ -197,7 +199,7 @@ func (p *deploymentPlan) create() {
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
 	p.attempt()
-	m.Drift = noDrift()
+	m.Drift = attrs.NoDrift()
 }
 
 // update plans a change in place: the release stays the same one, so that what
@@ -208,7 +210,7 @@ func (p *deploymentPlan) update() {
 	m.ServiceName, m.InternalURL = prior.ServiceName, prior.InternalURL
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
 	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
-	m.Drift = noDrift()
+	m.Drift = attrs.NoDrift()
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
 	// What is as desired and has a reason is what an update has failed to change,
@@ -228,8 +230,8 @@ func (p *deploymentPlan) checkHealthFits(timeout func(context.Context, time.Dura
 	if p.plan.Timeouts.IsUnknown() || p.plan.Health.IsNull() || p.plan.Health.IsUnknown() {
 		return
 	}
-	if limit, diags := timeout(quiet(p.ctx), defaultTimeout); !diags.HasError() { // else it is said elsewhere
-		p.diagnose(checkHealth(p.ctx, p.plan.Health, limit, setting))
+	if limit, diags := timeout(attrs.Quiet(p.ctx), attrs.DefaultTimeout); !diags.HasError() { // else it is said elsewhere
+		p.diagnose(attrs.CheckHealth(p.ctx, p.plan.Health, limit, setting))
 	}
 }
 
@@ -243,7 +245,7 @@ func (p *deploymentPlan) goal() types.String {
 
 // attempt plans that pods will be brought up, and measured.
 func (p *deploymentPlan) attempt() {
-	p.plan.StatusReason, p.plan.ClusterStatus = types.StringUnknown(), unknownClusterStatus()
+	p.plan.StatusReason, p.plan.ClusterStatus = types.StringUnknown(), attrs.UnknownClusterStatus()
 	p.plan.Durations = types.ObjectUnknown(p.plan.Durations.AttributeTypes(p.ctx))
 }
 
@@ -260,4 +262,32 @@ func (p *deploymentPlan) warn(problems []workload.Problem) {
 	for _, problem := range problems {
 		p.resp.Diagnostics.AddAttributeWarning(attributePath(p.ctx, p.resp.Plan.Schema, problem.Path), problem.Summary, problem.Detail)
 	}
+}
+
+// planDesired refuses to plan a stop of what a main deployment of this run is
+// planned to point at.
+func (r *deploymentResource) planDesired(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan deploymentModel
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() || !attrs.Known(plan.ID) || plan.DesiredState.IsUnknown() {
+		return
+	}
+	if main := r.Planned.Stop(plan.ID.ValueString(), desiredOf(&plan) == release.DesiredStopped); main != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("desired_state"), session.StoppedMainSummary, session.StoppedMain(plan.ID.ValueString(), main))
+	}
+}
+
+// desiredOf is what the model asks for.
+func desiredOf(m *deploymentModel) release.DesiredState {
+	return release.DesiredState(attrs.OrDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
+}
+
+// restarts says that going from prior to m replaces the pods: other triggers,
+// of what runs and goes on running.
+func (m *deploymentModel) restarts(prior *deploymentModel) bool {
+	return !m.RestartTriggers.Equal(prior.RestartTriggers) && desiredOf(m) == release.DesiredStarted && desiredOf(prior) == release.DesiredStarted &&
+		(len(m.RestartTriggers.Elements()) > 0 || len(prior.RestartTriggers.Elements()) > 0)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -238,7 +239,7 @@ func TestPlanToDestroyIsMarked(t *testing.T) {
 
 func TestClustersAreCheckedAgainstTheProvider(t *testing.T) {
 	tests := map[string]struct {
-		configured configuredClusters
+		configured session.ConfiguredClusters
 		config     any
 		want       any
 		diagnostic string
@@ -378,25 +379,6 @@ func TestPlanOfARestart(t *testing.T) {
 	off := obj{"desired_state": "stopped"}
 	prior = p.plan(api(off), nil).state(fill)
 	p.plan(api(off, obj{"restart_triggers": obj{"secret": "2"}}), prior).ok().wants(obj{"status": "stopped", "durations": planned{t: t, value: *prior}.at("durations")})
-}
-
-func TestIntentsOfOneRunAreCompared(t *testing.T) {
-	i := newIntents()
-	if i.point("shop/api", "shop/api-1") || i.stop("shop/api-2", true) != "" {
-		t.Error("another deployment is stopped than main points at")
-	}
-	if !i.point("shop/api", "shop/api-2") {
-		t.Error("main points at what is stopped")
-	}
-	if i.stop("shop/api-2", false) != "" || i.point("shop/api", "shop/api-2") {
-		t.Error("it is started again")
-	}
-	if got := i.stop("shop/api-2", true); got != "shop/api" {
-		t.Errorf("it is the target of %q", got)
-	}
-	if i.point("shop/api", "") || i.stop("shop/api-2", true) != "" {
-		t.Error("main is gone")
-	}
 }
 
 // scaledBy is a configuration whose container requests CPU, and no memory.

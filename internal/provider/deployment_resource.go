@@ -8,6 +8,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -19,7 +22,7 @@ var (
 	_ resource.ResourceWithImportState    = (*deploymentResource)(nil)
 )
 
-type deploymentResource struct{ *session }
+type deploymentResource struct{ *session.Session }
 
 // NewDeploymentResource is switchback_deployment.
 func NewDeploymentResource() resource.Resource { return &deploymentResource{} }
@@ -33,7 +36,7 @@ func (r *deploymentResource) Schema(ctx context.Context, _ resource.SchemaReques
 }
 
 func (r *deploymentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+	r.Session = session.Of(req.ProviderData, &resp.Diagnostics)
 }
 
 func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
@@ -41,8 +44,8 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 }
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planDeployment(ctx, r.configured, req, resp)
-	r.contact(ctx, req, resp)
+	planDeployment(ctx, r.Configured, req, resp)
+	r.Contact(ctx, req, resp)
 	r.planDesired(ctx, req, resp)
 	r.warnOfColdStarts(ctx, req, resp)
 	r.warnOfSelection(ctx, req, resp)
@@ -55,33 +58,33 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan deploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	spec, more := plan.spec(ctx)
 	resp.Diagnostics.Append(more...)
-	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	names := r.Resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.create")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.create")
 	defer cancel()
 	deploy := rollout.DeployRequest{Spec: spec, Rollout: plan.rollout(ctx, &resp.Diagnostics), Unready: map[string]error{}}
-	deploy.Clusters = r.readyFor(ctx, deploy.Rollout, names, toDeploy(spec), deploy.Unready, &resp.Diagnostics)
+	deploy.Clusters = r.ReadyFor(ctx, deploy.Rollout, names, session.ToDeploy(spec), deploy.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	done, err := r.engine.DeployOver(ctx, deploy)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := r.Engine.DeployOver(ctx, deploy)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		addCreationError(&resp.Diagnostics, err, "")
+		explain.CreationError(&resp.Diagnostics, err, "")
 		return
 	}
-	addTolerated(&resp.Diagnostics, done.Clusters)
-	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
+	explain.Tolerated(&resp.Diagnostics, done.Clusters)
+	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
 	plan.Version = types.StringValue(spec.Content.Version)
 	plan.setIdentity(spec, spec.Content.Hash())
 	plan.setDeployed(done)
-	r.remember(ctx, resp.Private, names, spec.Namespace, spec.Content.Application, &resp.Diagnostics)
+	r.Remember(ctx, resp.Private, names, spec.Namespace, spec.Content.Application, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
@@ -93,23 +96,23 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", sentence(err.Error()))
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", explain.Sentence(err.Error()))
 	}
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	if state.imported() {
-		names = r.clusters.Names() // it may be on any of them
+		names = r.Clusters.Names() // it may be on any of them
 	}
-	targets, missing, readable := r.readable(names, &resp.Diagnostics)
+	targets, missing, readable := r.Readable(names, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
-	observed := r.engine.Observe(ctx, targets, id)
+	observed := r.Engine.Observe(ctx, targets, id)
 	for _, name := range missing {
-		observed = append(observed, rollout.Observed{Cluster: name, Err: r.missing(name)})
+		observed = append(observed, rollout.Observed{Cluster: name, Err: r.Missing(name)})
 	}
 	for _, o := range observed {
 		if o.Err != nil && !state.imported() {
-			r.tellUnread(&resp.Diagnostics, o.Cluster, o.Err)
+			r.TellUnread(&resp.Diagnostics, o.Cluster, o.Err)
 		}
 	}
 	var exists bool
@@ -119,7 +122,7 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 		exists = state.refresh(ctx, observed, &resp.Diagnostics)
 	}
 	if !state.imported() || exists {
-		r.compareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
+		r.CompareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -138,12 +141,12 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.update")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.update")
 	defer cancel()
 	update, l := r.updateRequest(ctx, &plan, &state, asks(req.Plan.Raw, req.State.Raw), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -151,10 +154,10 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	done, err := r.engine.Update(ctx, update)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := r.Engine.Update(ctx, update)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		addError(&resp.Diagnostics, err)
+		explain.Error(&resp.Diagnostics, err)
 	}
 	if !done.Reached {
 		state.AbandonUnreachable = plan.AbandonUnreachable
@@ -162,43 +165,43 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	addTolerated(&resp.Diagnostics, done.Clusters)
-	l.tellFailed(&resp.Diagnostics)
-	l.tellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
+	explain.Tolerated(&resp.Diagnostics, done.Clusters)
+	l.TellFailed(&resp.Diagnostics)
+	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
 	plan.setUpdated(done, &state)
-	if len(l.failed) > 0 || err != nil {
-		plan.setLeft(ctx, l.failed, done.Left, &state, &resp.Diagnostics)
+	if len(l.Failed) > 0 || err != nil {
+		plan.setLeft(ctx, l.Failed, done.Left, &state, &resp.Diagnostics)
 	}
-	r.remember(ctx, resp.Private, plan.clusterNames(ctx, &resp.Diagnostics), update.Spec.Namespace, update.Spec.Content.Application, &resp.Diagnostics)
+	r.Remember(ctx, resp.Private, plan.clusterNames(ctx, &resp.Diagnostics), update.Spec.Namespace, update.Spec.Content.Application, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
 // updateRequest compares plan and state; asks says that all clusters are
 // concerned. What is said of clusters that are left, but for those in the
 // request, is in leaving.
-func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, asks bool, diags *diag.Diagnostics) (rollout.UpdateRequest, leaving) {
+func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *deploymentModel, asks bool, diags *diag.Diagnostics) (rollout.UpdateRequest, session.Leaving) {
 	spec, more := plan.spec(ctx)
 	diags.Append(more...)
 	was, more := state.spec(ctx)
 	diags.Append(more...)
-	now := r.resolve(plan.clusterNames(ctx, diags), diags)
+	now := r.Resolve(plan.clusterNames(ctx, diags), diags)
 	before := state.clusterNames(ctx, diags)
 	over := plan.rollout(ctx, diags)
 	if diags.HasError() {
-		return rollout.UpdateRequest{}, leaving{}
+		return rollout.UpdateRequest{}, session.Leaving{}
 	}
-	keep, add, drop := compare(before, now)
+	keep, add, drop := session.Changes(before, now)
 	on := plan.divide(ctx, state, keep, asks, diags)
 	restart := plan.restarts(state) || plan.missedRestart(ctx, state, append(on.work, on.rejoin...), diags)
-	unready, changed := map[string]error{}, toDeploy(was, spec)
-	l := r.leave(ctx, drop, toTerminate(release.ID{Namespace: was.Namespace, Name: was.Name()}, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
+	unready, changed := map[string]error{}, session.ToDeploy(was, spec)
+	l := r.Leave(ctx, drop, session.ToTerminate(release.ID{Namespace: was.Namespace, Name: was.Name()}, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
 	return rollout.UpdateRequest{
 		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: restart,
-		Keep:    r.readyFor(ctx, over, on.work, changed, unready, diags),
-		Rejoin:  r.readyFor(ctx, over, on.rejoin, changed, unready, diags),
-		Add:     r.readyFor(ctx, over, add, toDeploy(spec), unready, diags),
-		Settled: r.reachable(on.settled), Drop: l.clusters, Rollout: over, Unready: unready,
+		Keep:    r.ReadyFor(ctx, over, on.work, changed, unready, diags),
+		Rejoin:  r.ReadyFor(ctx, over, on.rejoin, changed, unready, diags),
+		Add:     r.ReadyFor(ctx, over, add, session.ToDeploy(spec), unready, diags),
+		Settled: r.Reachable(on.settled), Drop: l.Clusters, Rollout: over, Unready: unready,
 	}, l
 }
 
@@ -208,45 +211,45 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *dep
 func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state deploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
+	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	id, err := release.ParseID(state.ID.ValueString())
 	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", sentence(err.Error()))
+		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", explain.Sentence(err.Error()))
 	}
 	spec, more := state.spec(ctx)
 	resp.Diagnostics.Append(more...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
-	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
+	replaced, more := session.HalfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
-	planned, more := plannedCompanions(ctx, req.Private)
+	planned, more := session.PlannedCompanions(ctx, req.Private)
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.delete")
 	defer cancel()
-	ends := toTerminate(id, spec)
+	ends := session.ToTerminate(id, spec)
 	if replaced {
-		ends = ends.before(planned)
+		ends = ends.Before(planned)
 	}
-	l := r.leave(ctx, names, ends, state.AbandonUnreachable.ValueBool(), &resp.Diagnostics)
+	l := r.Leave(ctx, names, ends, state.AbandonUnreachable.ValueBool(), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, ended := r.engine.TerminateOn(ctx, rollout.TerminateRequest{
-		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: l.clusters,
+	notices, ended := r.Engine.TerminateOn(ctx, rollout.TerminateRequest{
+		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: l.Clusters,
 	})
-	addNotices(&resp.Diagnostics, notices, replaced)
-	l.tellForgotten(&resp.Diagnostics, state.what(), id.Namespace, rollout.ByHand(id.Name))
-	l.tellFailed(&resp.Diagnostics)
+	explain.Notices(&resp.Diagnostics, notices, replaced)
+	l.TellForgotten(&resp.Diagnostics, state.what(), id.Namespace, rollout.ByHand(id.Name))
+	l.TellFailed(&resp.Diagnostics)
 	for _, o := range ended {
 		if o.Err != nil {
-			addError(&resp.Diagnostics, o.Err)
+			explain.Error(&resp.Diagnostics, o.Err)
 		}
 	}
 	if resp.Diagnostics.HasError() { // else Terraform forgets it
-		state.setRemoved(ctx, l.failed, ended, &resp.Diagnostics)
+		state.setRemoved(ctx, l.Failed, ended, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	}
 }
@@ -254,7 +257,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 // ImportState takes "namespace/name", or the identity; Read rebuilds the rest
 // from what lives.
 func (r *deploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	text := importID[deploymentIdentity](ctx, req, &resp.Diagnostics)
+	text := attrs.ImportID[deploymentIdentity](ctx, req, &resp.Diagnostics)
 	id, err := release.ParseID(text)
 	state, ok := importedDeployment(id)
 	if err != nil || !ok {

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -17,26 +18,26 @@ import (
 // a release that is going to be created, before it is main. The apply refuses it:
 // until then, the Services may have changed.
 func (r *deploymentResource) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
 		return
 	}
 	var plan deploymentModel
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
 	quiet.Append(resp.Plan.Get(ctx, &plan)...)
 	id, err := release.ParseID(plan.ID.ValueString())
-	if err != nil || quiet.HasError() || !whollyKnown(ctx, plan.Clusters) || !whollyKnown(ctx, plan.IgnoreServices) || !whollyKnown(ctx, plan.AllowSelectedBy) {
+	if err != nil || quiet.HasError() || !attrs.WhollyKnown(ctx, plan.Clusters) || !attrs.WhollyKnown(ctx, plan.IgnoreServices) || !attrs.WhollyKnown(ctx, plan.AllowSelectedBy) {
 		return
 	}
 	spec, more := plan.spec(ctx)
 	quiet.Append(more...)
-	names := decode[[]string](ctx, &quiet, plan.Clusters)
-	targets, _, readable := r.readable(names, &quiet)
+	names := attrs.Decode[[]string](ctx, &quiet, plan.Clusters)
+	targets, _, readable := r.Readable(names, &quiet)
 	if quiet.HasError() || !readable {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	for _, found := range r.engine.Selections(ctx, targets, spec) {
+	for _, found := range r.Engine.Selections(ctx, targets, spec) {
 		if len(found.Selecting) > 0 {
 			resp.Diagnostics.AddAttributeWarning(path.Root("allow_selected_by"), "Deployment would get traffic before it is main",
 				fmt.Sprintf("On cluster %q, the pods of %s would get the traffic of the Service %s of namespace %s as soon as they are ready. The apply refuses that. "+

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -20,12 +21,12 @@ import (
 func (m *deploymentModel) setDeployed(done rollout.Deployed) {
 	m.Owner = types.StringValue(done.Owner)
 	m.Status = types.StringValue(string(done.Status))
-	m.StatusReason = textOrNull(done.Reason)
-	m.CreatedAt = timeOrNull(done.CreatedAt)
-	m.CreatedBy = textOrNull(done.CreatedBy)
+	m.StatusReason = attrs.TextOrNull(done.Reason)
+	m.CreatedAt = attrs.TimeOrNull(done.CreatedAt)
+	m.CreatedBy = attrs.TextOrNull(done.CreatedBy)
 	m.setDurations(done, types.Object{}, nil)
-	m.ClusterStatus = withOutcomes(clusterStatuses{}, done.Clusters...).value()
-	m.Drift = noDrift()
+	m.ClusterStatus = withOutcomes(attrs.ClusterStatuses{}, done.Clusters...).Value()
+	m.Drift = attrs.NoDrift()
 }
 
 // setFailed notes on a former state how an attempt to change it ended. What
@@ -38,7 +39,7 @@ func (m *deploymentModel) setFailed(done rollout.Deployed) {
 	if m.Status.ValueString() != string(release.StatusStarted) || done.Status.Desired() == release.DesiredStopped {
 		m.Status = types.StringValue(string(done.Status))
 	}
-	m.StatusReason = textOrNull(done.Reason)
+	m.StatusReason = attrs.TextOrNull(done.Reason)
 	m.setWritten(done.Clusters)
 }
 
@@ -47,14 +48,14 @@ func (m *deploymentModel) setUpdated(done rollout.Deployed, state *deploymentMod
 	m.Owner, m.CreatedAt, m.CreatedBy = state.Owner, state.CreatedAt, state.CreatedBy
 	m.Status = types.StringValue(string(done.Status))
 	if m.StatusReason.IsUnknown() {
-		m.StatusReason = textOrNull(done.Reason)
+		m.StatusReason = attrs.TextOrNull(done.Reason)
 	}
 	if m.Durations.IsUnknown() {
 		var diags diag.Diagnostics
 		m.setDurations(done, state.Durations, m.clusterNames(context.Background(), &diags))
 	}
 	m.setClusters(done, state)
-	m.Drift = noDrift()
+	m.Drift = attrs.NoDrift()
 }
 
 // imported says that only the id is known: Read must rebuild the rest.
@@ -63,14 +64,14 @@ func (m *deploymentModel) imported() bool { return m.ContentHash.IsNull() }
 // clusterNames are the clusters of the resource; none where the attribute is
 // not set, which means the provider's only one.
 func (m *deploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
-	return decode[[]string](ctx, diags, m.Clusters)
+	return attrs.Decode[[]string](ctx, diags, m.Clusters)
 }
 
 // takeBack are the fields that the plan has shown to change: they may be taken
 // from other managers.
 func (m *deploymentModel) takeBack(ctx context.Context, plan *deploymentModel, diags *diag.Diagnostics) []string {
 	var fields []string
-	for _, d := range decode[[]driftModel](ctx, diags, m.Drift) {
+	for _, d := range attrs.Decode[[]attrs.Drift](ctx, diags, m.Drift) {
 		if field := d.Field.ValueString(); field != "" {
 			fields = append(fields, field)
 		}
@@ -103,11 +104,11 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 		return true
 	}
 	// A state from before there were these attributes has none.
-	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(orDefault(spec.Strategy, release.StrategyBlueGreen)))
+	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(attrs.OrDefault(spec.Strategy, release.StrategyBlueGreen)))
 	m.AbandonUnreachable = types.BoolValue(m.AbandonUnreachable.ValueBool())
-	statuses := clusterStatusesOf(ctx, m.ClusterStatus, diags)
-	pending := func(cluster string) bool { return statuses[cluster].Status == statusPending } // nothing was claimed there
-	drift := []driftModel{}
+	statuses := attrs.ClusterStatusesOf(ctx, m.ClusterStatus, diags)
+	pending := func(cluster string) bool { return statuses[cluster].Status == attrs.StatusPending } // nothing was claimed there
+	drift := []attrs.Drift{}
 	exists := false
 	for _, o := range observed {
 		if o.Err != nil {
@@ -121,7 +122,7 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 		exists = true
 		drift = append(drift, driftOf(o, spec, diags)...)
 		if o.Record.OutOfDate(m.Owner.ValueString()) && !pending(o.Cluster) {
-			drift = append(drift, takenBack(o.Cluster, "ConfigMap/"+m.Name.ValueString()))
+			drift = append(drift, attrs.TakenBack(o.Cluster, "ConfigMap/"+m.Name.ValueString()))
 		}
 	}
 	if !exists {
@@ -130,11 +131,11 @@ func (m *deploymentModel) refresh(ctx context.Context, observed []rollout.Observ
 	m.refreshStatus(ctx, observed, spec.DesiredState, diags)
 	for _, o := range observed {
 		if o.Err == nil && !o.Exists() {
-			drift = append(drift, gone(o.Cluster, "Deployment/"+m.Name.ValueString()))
+			drift = append(drift, attrs.Gone(o.Cluster, "Deployment/"+m.Name.ValueString()))
 		}
 	}
 	var err diag.Diagnostics
-	m.Drift, err = driftList(ctx, drift)
+	m.Drift, err = attrs.DriftList(ctx, drift)
 	diags.Append(err...)
 	return true
 }
@@ -156,12 +157,12 @@ func (m *deploymentModel) refreshReplicas(o rollout.Observed) (changed bool) {
 
 func (m *deploymentModel) ignored() []string {
 	var diags diag.Diagnostics
-	return decode[[]string](context.Background(), &diags, m.IgnoreDrift)
+	return attrs.Decode[[]string](context.Background(), &diags, m.IgnoreDrift)
 }
 
 // driftOf is what others changed on one cluster. A release that is neither up
 // nor stopped has none: its status says more.
-func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []driftModel {
+func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []attrs.Drift {
 	if o.Record != nil {
 		if o.Record.Status != release.StatusStarted && o.Record.Status != release.StatusStopped {
 			return nil
@@ -169,43 +170,43 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []d
 		spec.DesiredState = o.Record.Status.Desired()
 	}
 	name := spec.Name()
-	var drift []driftModel
+	var drift []attrs.Drift
 	if o.Record == nil {
-		drift = append(drift, gone(o.Cluster, "ConfigMap/"+name))
+		drift = append(drift, attrs.Gone(o.Cluster, "ConfigMap/"+name))
 	}
 	wanted, err := workload.Deployment(spec)
 	if err != nil {
-		diags.AddError("Deployment cannot be rendered", sentence(fmt.Sprintf("Comparing %s with what lives failed: %s. This is a bug in the provider.", name, err)))
+		diags.AddError("Deployment cannot be rendered", explain.Sentence(fmt.Sprintf("Comparing %s with what lives failed: %s. This is a bug in the provider.", name, err)))
 		return nil
 	}
 	if o.Workload == nil {
-		drift = append(drift, gone(o.Cluster, "Deployment/"+name))
+		drift = append(drift, attrs.Gone(o.Cluster, "Deployment/"+name))
 	} else if o.Record != nil {
 		found := workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift)
-		drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, workload.OtherContent(o.Workload, wanted, found))...)
+		drift = append(drift, attrs.FieldDrift(o.Cluster, "Deployment/"+name, workload.OtherContent(o.Workload, wanted, found))...)
 		// What is no longer up was scaled to zero by us, which its status says.
 		if off := workload.SwitchedOff(o.Workload, spec); off != nil && o.Record.Status.Up() {
-			drift = append(drift, fieldDrift(o.Cluster, "Deployment/"+name, []workload.FieldDrift{*off})...)
+			drift = append(drift, attrs.FieldDrift(o.Cluster, "Deployment/"+name, []workload.FieldDrift{*off})...)
 		}
 	}
 	service := workload.Service(spec)
 	switch {
 	case service == nil:
 	case o.Service == nil:
-		drift = append(drift, gone(o.Cluster, "Service/"+name))
+		drift = append(drift, attrs.Gone(o.Cluster, "Service/"+name))
 	case o.Record != nil:
-		drift = append(drift, fieldDrift(o.Cluster, "Service/"+name, workload.Drift(o.Service, service, o.Record.Baseline["Service"], spec.IgnoreDrift))...)
+		drift = append(drift, attrs.FieldDrift(o.Cluster, "Service/"+name, workload.Drift(o.Service, service, o.Record.Baseline["Service"], spec.IgnoreDrift))...)
 	}
 	return append(drift, companionDrift(o, spec)...)
 }
 
 // companionDrift is driftOf for what a release has only where it is asked for.
 // What an interrupted change has left behind is drift, too.
-func companionDrift(o rollout.Observed, spec release.Spec) []driftModel {
+func companionDrift(o rollout.Observed, spec release.Spec) []attrs.Drift {
 	if o.Record == nil {
 		return nil // which is drift itself, and says nothing of the rest
 	}
-	var drift []driftModel
+	var drift []attrs.Drift
 	for _, kind := range release.Companions() {
 		var live, wanted workload.Object
 		switch kind {
@@ -218,14 +219,14 @@ func companionDrift(o rollout.Observed, spec release.Spec) []driftModel {
 		switch {
 		case live == nil && wanted == nil:
 		case live == nil:
-			drift = append(drift, gone(o.Cluster, object))
+			drift = append(drift, attrs.Gone(o.Cluster, object))
 		case wanted == nil:
-			drift = append(drift, driftModel{
+			drift = append(drift, attrs.Drift{
 				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(object),
 				Actual: types.StringValue("there is one, which is not asked for"), Manager: types.StringValue(release.FieldManager),
 			})
 		default:
-			drift = append(drift, fieldDrift(o.Cluster, object, workload.Drift(live, wanted, o.Record.Baseline[string(kind)], spec.IgnoreDrift))...)
+			drift = append(drift, attrs.FieldDrift(o.Cluster, object, workload.Drift(live, wanted, o.Record.Baseline[string(kind)], spec.IgnoreDrift))...)
 		}
 	}
 	return drift
@@ -243,32 +244,13 @@ func objectOrNil[P interface {
 	return p
 }
 
-// gone is the drift of an object that is not there.
-func gone(cluster, object string) driftModel {
-	return driftModel{
-		Cluster: types.StringValue(cluster), Object: types.StringValue(object),
-		Manager: types.StringValue("deleted; manager not recorded"),
-	}
-}
-
-func fieldDrift(cluster, object string, drifts []workload.FieldDrift) []driftModel {
-	var models []driftModel
-	for _, d := range drifts {
-		models = append(models, driftModel{
-			Cluster: types.StringValue(cluster), Object: types.StringValue(object), Field: types.StringValue(d.Field),
-			Expected: textOrNull(d.Expected), Actual: textOrNull(mask.Redact(d.Actual)), Manager: types.StringValue(mask.Redact(d.By())),
-		})
-	}
-	return models
-}
-
 // rebuild fills an imported resource from what lives. A configured cluster that
 // cannot be read is an error: a subset would plan to deploy to the rest again.
 func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed []rollout.Observed, diags *diag.Diagnostics) bool {
 	var names []string
 	for _, o := range observed {
 		if o.Err != nil {
-			addError(diags, o.Err)
+			explain.Error(diags, o.Err)
 			continue
 		}
 		if o.Workload == nil || o.Record == nil {
@@ -280,7 +262,7 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 		}
 		spec, _, err := workload.FromDeployment(o.Workload)
 		if err != nil {
-			diags.AddError("Deployment cannot be imported", sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
+			diags.AddError("Deployment cannot be imported", explain.Sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
 			return true
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
@@ -301,13 +283,20 @@ func (m *deploymentModel) rebuild(ctx context.Context, id release.ID, observed [
 	}
 	m.setDurations(recordedDurations(observed), types.Object{}, nil)
 	m.refreshStatus(ctx, observed, desiredOf(m), diags)
-	m.Clusters = clusterSet(ctx, names, diags)
+	m.Clusters = attrs.ClusterSet(ctx, names, diags)
 	return len(names) > 0
 }
 
-func timeOrNull(t time.Time) types.String {
-	if t.IsZero() {
-		return types.StringNull()
+// lookedAt are the clusters on which a deployment could be read.
+func (m *deploymentModel) lookedAt(observed []rollout.Observed) []session.Looked {
+	var found []session.Looked
+	for _, o := range observed {
+		if o.Err == nil {
+			found = append(found, session.Looked{
+				Cluster: o.Cluster, Namespace: m.Namespace.ValueString(), Application: m.Application.ValueString(),
+				Past: o.Past, OutOfDate: o.Record.OutOfDate(m.Owner.ValueString()),
+			})
+		}
 	}
-	return types.StringValue(t.UTC().Format(time.RFC3339))
+	return found
 }

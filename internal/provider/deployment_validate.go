@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -19,7 +20,7 @@ import (
 func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	raw, unknown, err := standIns(req.Config.Raw)
 	if err != nil {
-		resp.Diagnostics.AddError("Configuration cannot be read", sentence(err.Error()))
+		resp.Diagnostics.AddError("Configuration cannot be read", explain.Sentence(err.Error()))
 		return
 	}
 	var m deploymentModel

@@ -12,11 +12,14 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 var _ datasource.DataSourceWithConfigure = (*diagnosisDataSource)(nil)
 
-type diagnosisDataSource struct{ dataSource }
+type diagnosisDataSource struct{ session.DataSource }
 
 // NewDiagnosisDataSource is the data source switchback_diagnosis.
 func NewDiagnosisDataSource() datasource.DataSource { return &diagnosisDataSource{} }
@@ -72,13 +75,13 @@ func (d *diagnosisDataSource) Read(ctx context.Context, req datasource.ReadReque
 	var m diagnosisModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	subject := m.subject(&resp.Diagnostics)
-	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	targets := d.LooksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	all, err := diagnose.On(ctx, targets, subject, d.engine.PatienceFor(diagnose.TailPatience))
+	all, err := diagnose.On(ctx, targets, subject, d.Engine.PatienceFor(diagnose.TailPatience))
 	if err != nil {
-		addError(&resp.Diagnostics, err)
+		explain.Error(&resp.Diagnostics, err)
 		return
 	}
 	m.fill(subject, all)
@@ -89,7 +92,7 @@ func (m *diagnosisModel) subject(diags *diag.Diagnostics) diagnose.Subject {
 	if m.Deployment.IsNull() {
 		return diagnose.Subject{Namespace: m.Namespace.ValueString(), Workload: m.Workload.ValueString(), Selector: m.Selector.ValueString()}
 	}
-	id := deploymentAsked(m.Deployment, diags)
+	id := session.DeploymentAsked(m.Deployment, diags)
 	return diagnose.Subject{Namespace: id.Namespace, Workload: id.Name}
 }
 
@@ -135,8 +138,8 @@ func (m *diagnosisModel) fill(subject diagnose.Subject, all []diagnose.Diagnosed
 func findingData(f health.Across) findingModel {
 	m := findingModel{
 		Clusters: f.Clusters, Cause: types.StringValue(string(f.Cause)), Class: types.StringValue(string(f.Class)),
-		Object: types.StringValue(f.Object), Container: textOrNull(f.Container), Sentence: types.StringValue(f.Sentence),
-		Evidence: textOrNull(f.Evidence), Hint: textOrNull(f.Hint), Log: textOrNull(f.Log),
+		Object: types.StringValue(f.Object), Container: attrs.TextOrNull(f.Container), Sentence: types.StringValue(f.Sentence),
+		Evidence: attrs.TextOrNull(f.Evidence), Hint: attrs.TextOrNull(f.Hint), Log: attrs.TextOrNull(f.Log),
 	}
 	if f.Of > 0 {
 		m.Affected, m.Of = types.Int32Value(int32(f.Affected)), types.Int32Value(int32(f.Of))

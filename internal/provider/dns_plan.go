@@ -9,11 +9,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
-
-var dnsPath = path.Root("dns")
 
 // addProblems puts what does not fit together on the attributes that it is
 // about. advice says whether to tell what works nevertheless, too.
@@ -35,13 +35,13 @@ func addProblems(diags *diag.Diagnostics, at path.Path, problems []release.DNSPr
 // dnsPlan is `dns` with what it is about: false where there is none, or none
 // that is known.
 func (m *mainDeploymentModel) dnsPlan(ctx context.Context, diags *diag.Diagnostics) (release.DNSPlan, bool) {
-	plan, ok := dnsPlanOf(ctx, m.DNS, diags)
+	plan, ok := attrs.DNSOf(ctx, m.DNS, diags)
 	if !ok {
 		return plan, false
 	}
 	plan.Namespace, plan.Application = m.Namespace.ValueString(), m.Application.ValueString()
 	plan.Open["namespace"] = m.Namespace.IsUnknown() || m.Application.IsUnknown()
-	if !m.Clusters.IsNull() && whollyKnown(ctx, m.Clusters) {
+	if !m.Clusters.IsNull() && attrs.WhollyKnown(ctx, m.Clusters) {
 		plan.Clusters = m.clusterNames(ctx, diags)
 	}
 	service, known, more := m.serviceModel(ctx)
@@ -58,7 +58,7 @@ func validateDNS(ctx context.Context, req resource.ValidateConfigRequest, resp *
 		return
 	}
 	if plan, ok := m.dnsPlan(ctx, &resp.Diagnostics); ok {
-		addProblems(&resp.Diagnostics, dnsPath, plan.Problems(), false)
+		addProblems(&resp.Diagnostics, attrs.DNSPath, plan.Problems(), false)
 	}
 }
 
@@ -90,17 +90,17 @@ type dnsPlanning struct {
 }
 
 func (p *dnsPlanning) records() types.List {
-	unknown := types.ListUnknown(dnsRecordType())
+	unknown := types.ListUnknown(attrs.DNSRecordType())
 	if p.plan.DNS.IsNull() {
-		return dnsRecordsValue(p.ctx, nil, p.diags)
+		return attrs.DNSRecordsValue(p.ctx, nil, p.diags)
 	}
 	dns, ok := p.plan.dnsPlan(p.ctx, p.diags)
 	if !ok {
 		return unknown
 	}
-	addProblems(p.diags, dnsPath, dns.Problems(), true)
+	addProblems(p.diags, attrs.DNSPath, dns.Problems(), true)
 	p.advise(dns.DNS)
-	if p.diags.HasError() || dns.Clusters == nil || !whollyKnown(p.ctx, p.plan.DNS) || dns.Open["namespace"] {
+	if p.diags.HasError() || dns.Clusters == nil || !attrs.WhollyKnown(p.ctx, p.plan.DNS) || dns.Open["namespace"] {
 		return unknown
 	}
 	addresses, ok := dns.Targets, true
@@ -115,9 +115,9 @@ func (p *dnsPlanning) records() types.List {
 	}
 	records, err := dns.Records(dns.Namespace, dns.Application, addresses)
 	if err != nil {
-		addError(p.diags, err)
+		explain.Error(p.diags, err)
 	}
-	return dnsRecordsValue(p.ctx, records, p.diags)
+	return attrs.DNSRecordsValue(p.ctx, records, p.diags)
 }
 
 // stays says that nothing is planned which could change the records: the last
@@ -135,18 +135,18 @@ func (p *dnsPlanning) sameAddress() bool {
 // addresses are those that the clusters' load balancers have now, where all have
 // one and keep it. They come from the caches that the refresh has filled.
 func (p *dnsPlanning) addresses(dns release.DNSPlan) (map[string][]string, bool) {
-	if p.state == nil || p.r.session == nil || !p.sameAddress() {
+	if p.state == nil || p.r.Session == nil || !p.sameAddress() {
 		return nil, false
 	}
 	var unread diag.Diagnostics // what cannot be read is known after the apply
-	targets, missing, readable := p.r.readable(dns.Clusters, &unread)
+	targets, missing, readable := p.r.Readable(dns.Clusters, &unread)
 	if !readable || len(missing) > 0 {
 		return nil, false
 	}
 	service, more := p.plan.service(p.ctx)
 	p.diags.Append(more...)
 	addresses := map[string][]string{}
-	for _, o := range p.r.engine.ObserveMain(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
+	for _, o := range p.r.Engine.ObserveMain(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
 		found := traffic.Addresses(o.Service)
 		if given := dns.Targets[o.Cluster]; len(given) > 0 {
 			found = given
@@ -168,13 +168,7 @@ func (p *dnsPlanning) advise(dns release.DNS) {
 	if prior == nil || !prior.Endpoints || prior.Name != dns.Name || prior.Policy == dns.Policy {
 		return
 	}
-	p.diags.AddAttributeWarning(dnsPath.AtName("policy"), "DNS policy changes under one name",
+	p.diags.AddAttributeWarning(attrs.DNSPath.AtName("policy"), "DNS policy changes under one name",
 		fmt.Sprintf("Route 53 has records of one policy at a time under one name and type, and each cluster's external-dns changes only its own. "+
 			"So they may stand in each other's way until all records of the policy %q are gone. To be safe, remove `dns` in an apply of its own, wait until external-dns has removed the records, and add it again with %q.", prior.Policy, dns.Policy))
 }
-
-// missingKind says how a cluster learns what a DNSEndpoint is.
-const missingKind = "Nothing was changed. Install it before, from external-dns' Helm chart or with\n" +
-	"  kubectl apply --server-side -f https://raw.githubusercontent.com/kubernetes-sigs/external-dns/v0.23.0/config/crd/standard/dnsendpoints.externaldns.k8s.io.yaml\n" +
-	"Where this configuration installs it, let the main deployment depend on that (`depends_on`). " +
-	"Without external-dns, set `endpoints = false` and make the records from `dns_records`."

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -149,8 +150,8 @@ func TestDNSSurvivesTheModel(t *testing.T) {
 	}
 	for name, want := range tests {
 		t.Run(name, func(t *testing.T) {
-			object, diags := dnsObject(t.Context(), want)
-			got, ok := dnsPlanOf(t.Context(), object, &diags)
+			object, diags := attrs.DNSObject(t.Context(), want)
+			got, ok := attrs.DNSOf(t.Context(), object, &diags)
 			if !ok || diags.HasError() {
 				t.Fatal(diags)
 			}
@@ -164,7 +165,7 @@ func TestDNSSurvivesTheModel(t *testing.T) {
 		{Name: "api.example.com", Type: "AAAA", TTL: 60, Values: []string{"2001:db8::1"}},
 	}
 	var diags diag.Diagnostics
-	if diff := cmp.Diff(records, dnsRecordsOf(t.Context(), dnsRecordsValue(t.Context(), records, &diags), &diags)); diff != "" || diags.HasError() {
+	if diff := cmp.Diff(records, attrs.DNSRecordsOf(t.Context(), attrs.DNSRecordsValue(t.Context(), records, &diags), &diags)); diff != "" || diags.HasError() {
 		t.Error(diff, diags)
 	}
 }

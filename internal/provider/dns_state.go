@@ -8,15 +8,33 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
+// dns is the attribute of a plan or state in which it is known; nil where there
+// is none.
+func (m *mainDeploymentModel) dns(ctx context.Context, diags *diag.Diagnostics) *release.DNS {
+	plan, ok := attrs.DNSOf(ctx, m.DNS, diags)
+	if !ok {
+		return nil
+	}
+	return &plan.DNS
+}
+
+// asksExternalDNS says that there is, or may be, an object for external-dns.
+func (m *mainDeploymentModel) asksExternalDNS() bool {
+	endpoints, ok := m.DNS.Attributes()["endpoints"].(types.Bool)
+	return ok && endpoints.ValueBool()
+}
+
 // promote moves the traffic, and brings the name across clusters up to date.
 func (r *mainDeploymentResource) promote(ctx context.Context, plan *mainDeploymentModel, request rollout.PromoteRequest, diags *diag.Diagnostics) (rollout.Promoted, error) {
-	done, records, err := r.engine.PromoteNamed(ctx, request, plan.dns(ctx, diags))
+	done, records, err := r.Engine.PromoteNamed(ctx, request, plan.dns(ctx, diags))
 	plan.setRecords(ctx, records, diags)
 	return done, err
 }
@@ -24,17 +42,17 @@ func (r *mainDeploymentResource) promote(ctx context.Context, plan *mainDeployme
 // setRecords writes the records where the plan left room for them.
 func (m *mainDeploymentModel) setRecords(ctx context.Context, records []release.DNSRecord, diags *diag.Diagnostics) {
 	if m.DNSRecords.IsUnknown() || m.DNSRecords.IsNull() {
-		m.DNSRecords = dnsRecordsValue(ctx, records, diags)
+		m.DNSRecords = attrs.DNSRecordsValue(ctx, records, diags)
 	}
 }
 
 // refreshDNS follows the addresses in `dns_records`, and returns what is other in
 // the objects than it should be. What has no address just now, or cannot be
 // read, keeps its record: nobody should take a name away for that.
-func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) []driftModel {
+func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) []attrs.Drift {
 	dns := m.dns(ctx, diags)
 	if dns == nil {
-		m.DNSRecords = dnsRecordsValue(ctx, nil, diags)
+		m.DNSRecords = attrs.DNSRecordsValue(ctx, nil, diags)
 		return leftEndpoints(observed)
 	}
 	namespace, application := m.Namespace.ValueString(), m.Application.ValueString()
@@ -46,20 +64,20 @@ func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout
 	}
 	records, err := dns.Records(namespace, application, addresses)
 	if err != nil {
-		_, detail, _ := explain(err)
-		diags.AddAttributeWarning(dnsPath, "DNS records cannot follow the addresses", detail+" The last records are kept.")
+		_, detail, _ := explain.Of(err)
+		diags.AddAttributeWarning(attrs.DNSPath, "DNS records cannot follow the addresses", detail+" The last records are kept.")
 		return nil
 	}
-	prior := dnsRecordsOf(ctx, m.DNSRecords, diags)
+	prior := attrs.DNSRecordsOf(ctx, m.DNSRecords, diags)
 	records = keepSilent(records, prior, silent)
-	m.DNSRecords = dnsRecordsValue(ctx, records, diags)
+	m.DNSRecords = attrs.DNSRecordsValue(ctx, records, diags)
 	if !dns.Endpoints {
 		return leftEndpoints(observed)
 	}
-	var drift []driftModel
+	var drift []attrs.Drift
 	for _, o := range observed {
 		if o.EndpointErr != nil {
-			addError(diags, o.EndpointErr)
+			explain.Error(diags, o.EndpointErr)
 			continue
 		}
 		if mine := dns.Of(records, o.Cluster, names); o.Err == nil && o.Main != nil && len(mine) > 0 {
@@ -87,21 +105,21 @@ func keepSilent(records, prior []release.DNSRecord, silent map[string]bool) []re
 }
 
 // endpointDrift is what is other in the object of one cluster than it should be.
-func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []driftModel {
+func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []attrs.Drift {
 	object := externaldns.Kind + "/" + wanted.Name
 	if o.Endpoint == nil || o.Main.DNS == nil {
-		return []driftModel{gone(o.Cluster, object)}
+		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
 	}
-	return fieldDrift(o.Cluster, object, workload.DNSDrift(o.Endpoint, wanted, o.Main.DNS))
+	return attrs.FieldDrift(o.Cluster, object, workload.DNSDrift(o.Endpoint, wanted, o.Main.DNS))
 }
 
 // leftEndpoints are objects that nobody asks for any more: left by a run that was
 // killed. The next apply removes them.
-func leftEndpoints(observed []rollout.ObservedMain) []driftModel {
-	var drift []driftModel
+func leftEndpoints(observed []rollout.ObservedMain) []attrs.Drift {
+	var drift []attrs.Drift
 	for _, o := range observed {
 		if o.Endpoint != nil {
-			drift = append(drift, driftModel{
+			drift = append(drift, attrs.Drift{
 				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(externaldns.Kind + "/" + o.Endpoint.Name),
 				Expected: types.StringValue("to be removed"), Actual: types.StringValue("still there"),
 			})
@@ -116,7 +134,7 @@ func (m *mainDeploymentModel) rebuildDNS(ctx context.Context, observed []rollout
 		if o.Main == nil || o.Main.DNS == nil {
 			continue
 		}
-		object, more := dnsObject(ctx, o.Main.DNS.Spec)
+		object, more := attrs.DNSObject(ctx, o.Main.DNS.Spec)
 		diags.Append(more...)
 		m.DNS = object
 		break

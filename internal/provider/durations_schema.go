@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -18,15 +19,15 @@ func budgetAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "How long a change may take until there is a warning, which names the part that took longest and what makes it shorter. Nothing fails because of it: that is what `timeouts` are for. " +
-			"At least one of the two is given." + inPlace,
+			"At least one of the two is given." + attrs.InPlace,
 		Attributes: map[string]schema.Attribute{
 			"total": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "The whole, as `durations.total`: a text like `90s` or `2m`.",
 				Validators: []validator.String{
-					isPositiveDuration(), stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("factor")),
+					attrs.IsPositiveDuration(), stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName("factor")),
 				},
-				PlanModifiers: []planmodifier.String{keepSameDuration()},
+				PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 			},
 			"factor": schema.Float64Attribute{
 				Optional: true,

@@ -10,12 +10,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 var _ datasource.DataSourceWithConfigure = (*environmentDataSource)(nil)
 
-type environmentDataSource struct{ dataSource }
+type environmentDataSource struct{ session.DataSource }
 
 // NewEnvironmentDataSource is the data source switchback_environment.
 func NewEnvironmentDataSource() datasource.DataSource { return &environmentDataSource{} }
@@ -53,7 +56,7 @@ func (d *environmentDataSource) Schema(_ context.Context, _ datasource.SchemaReq
 }
 
 func environmentSchema() schema.Schema {
-	clusters := dataClustersAttribute()
+	clusters := attrs.DataClustersAttribute()
 	clusters.MarkdownDescription = "Names of the clusters to look at, of those in the provider's configuration. Default: all of them. " +
 		"One that cannot be reached is a warning: see `unreachable_clusters`."
 	texts := func(description string) schema.ListAttribute {
@@ -66,11 +69,11 @@ func environmentSchema() schema.Schema {
 			"namespaces": schema.SetAttribute{
 				Required: true, ElementType: types.StringType,
 				MarkdownDescription: "Kubernetes namespaces to look at. Permissions are per namespace, so they are named.",
-				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues(), setvalidator.ValueStringsAre(namespaceName()...)},
+				Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues(), setvalidator.ValueStringsAre(attrs.NamespaceName()...)},
 			},
 			"environment": schema.StringAttribute{Optional: true, MarkdownDescription: "Only deployments with this `environment`, and the applications that have such. Default: all."},
 			"clusters":    clusters,
-			"status": dataString("How the whole is: the worst of the applications, in this order: " + enumText(release.EnvironmentStatuses(), release.EnvironmentMeaning) + ". " +
+			"status": attrs.DataString("How the whole is: the worst of the applications, in this order: " + attrs.EnumText(release.EnvironmentStatuses(), release.EnvironmentMeaning) + ". " +
 				"Deployments that are only kept for going back, or whose create was given up, have no part in it."),
 			"unreachable_clusters": schema.SetAttribute{
 				Computed: true, ElementType: types.StringType,
@@ -80,12 +83,12 @@ func environmentSchema() schema.Schema {
 				Computed:            true,
 				MarkdownDescription: "One for each application, by namespace and name.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"namespace":     dataString("Its namespace."),
-					"application":   dataString("Its name."),
-					"status":        dataString("How it is, by the same words as `status` of the whole."),
-					"main_status":   dataString("How far its last promotion came, on the page [Statuses](../guides/statuses.md); null without a main deployment."),
-					"deployment_id": dataString("The deployment that has its traffic on every cluster that has the address; null where there is none, or where they disagree."),
-					"version":       dataString("The version of that one."),
+					"namespace":     attrs.DataString("Its namespace."),
+					"application":   attrs.DataString("Its name."),
+					"status":        attrs.DataString("How it is, by the same words as `status` of the whole."),
+					"main_status":   attrs.DataString("How far its last promotion came, on the page [Statuses](../guides/statuses.md); null without a main deployment."),
+					"deployment_id": attrs.DataString("The deployment that has its traffic on every cluster that has the address; null where there is none, or where they disagree."),
+					"version":       attrs.DataString("The version of that one."),
 					"clusters":      texts("Names of the clusters that it was found on."),
 					"running":       texts("Ids of its deployments that have ready pods, the newest first."),
 					"problems":      texts("What is wrong, a line each: also with deployments that have no part in `status`."),
@@ -100,8 +103,8 @@ func environmentSchema() schema.Schema {
 func (d *environmentDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m environmentModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	namespaces := decode[[]string](ctx, &resp.Diagnostics, m.Namespaces)
-	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	namespaces := attrs.Decode[[]string](ctx, &resp.Diagnostics, m.Namespaces)
+	targets := d.LooksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -113,11 +116,11 @@ func (d *environmentDataSource) Read(ctx context.Context, req datasource.ReadReq
 		return
 	}
 	for _, name := range look.unreachable() {
-		if !d.told.first("environment/" + name) {
+		if !d.Told.First("environment/" + name) {
 			continue
 		}
 		resp.Diagnostics.AddWarning("Cluster is unreachable",
-			fmt.Sprintf("%s What is there is not known: the environment is told without it, and its status is not better than %q.", sentence(look.silent[name].Error()), release.EnvironmentUnknown))
+			fmt.Sprintf("%s What is there is not known: the environment is told without it, and its status is not better than %q.", explain.Sentence(look.silent[name].Error()), release.EnvironmentUnknown))
 	}
 	look.fill(&m)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -28,7 +30,7 @@ func newEnvironmentLook(only types.String) *environmentLook {
 type applicationLook struct {
 	namespace, name string
 	mains           []rollout.ObservedMain
-	releases        []releaseModel
+	releases        []attrs.Release
 	known           map[string]bool // "cluster/name" of every release, of any environment
 }
 
@@ -44,7 +46,7 @@ func (a *applicationLook) leads(o rollout.ObservedMain) (string, bool) {
 func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, targets []rollout.Cluster, namespace string, diags *diag.Diagnostics) {
 	apps := map[string]*applicationLook{}
 	reached := slices.Clone(targets)
-	for _, s := range d.engine.Survey(ctx, targets, namespace, "") {
+	for _, s := range d.Engine.Survey(ctx, targets, namespace, "") {
 		if all.unread(s.Cluster, s.Err, diags) {
 			reached = slices.DeleteFunc(reached, func(c rollout.Cluster) bool { return c.Name() == s.Cluster })
 			continue
@@ -56,7 +58,7 @@ func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, 
 		}
 		for _, found := range s.Releases {
 			apps[found.Application].known[s.Cluster+"/"+found.ID.Name] = true
-			if r := releaseData(found); all.only.IsNull() || all.only.Equal(r.Environment) {
+			if r := attrs.ReleaseOf(found); all.only.IsNull() || all.only.Equal(r.Environment) {
 				apps[found.Application].releases = append(apps[found.Application].releases, r)
 			}
 		}
@@ -66,12 +68,12 @@ func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, 
 		if !all.only.IsNull() && len(app.releases) == 0 {
 			continue
 		}
-		for _, o := range d.engine.ObserveMain(ctx, reached, namespace, name, "") {
+		for _, o := range d.Engine.ObserveMain(ctx, reached, namespace, name, "") {
 			if !all.unread(o.Cluster, o.Err, diags) && o.Main != nil && o.Main.Deployment != "" && app.shows(o, all.only) {
 				app.mains = append(app.mains, o)
 			}
 		}
-		slices.SortStableFunc(app.releases, func(a, b releaseModel) int { return -compareText(a.CreatedAt, b.CreatedAt) })
+		slices.SortStableFunc(app.releases, func(a, b attrs.Release) int { return -compareText(a.CreatedAt, b.CreatedAt) })
 		all.apps = append(all.apps, app)
 	}
 }
@@ -90,7 +92,7 @@ func compareText(a, b types.String) int {
 // its releases, or to none at all.
 func (a *applicationLook) shows(o rollout.ObservedMain, only types.String) bool {
 	name, leads := a.leads(o)
-	return only.IsNull() || !leads || slices.ContainsFunc(a.releases, func(r releaseModel) bool {
+	return only.IsNull() || !leads || slices.ContainsFunc(a.releases, func(r attrs.Release) bool {
 		return r.Cluster.ValueString() == o.Cluster && r.Name.ValueString() == name
 	})
 }
@@ -100,10 +102,10 @@ func (l *environmentLook) unread(cluster string, err error, diags *diag.Diagnost
 	if err == nil {
 		return false
 	}
-	if isUnreachable(err) {
+	if explain.Unreachable(err) {
 		l.silent[cluster] = err
 	} else {
-		addError(diags, err)
+		explain.Error(diags, err)
 	}
 	return true
 }
@@ -184,16 +186,16 @@ func (a *applicationLook) address(m *applicationModel) (state release.Applicatio
 	}
 	if len(led) > 1 {
 		state.Apart = true
-		m.Problems = append(m.Problems, "the clusters lead to different deployments: "+quoted(slices.Sorted(maps.Keys(led))))
+		m.Problems = append(m.Problems, "the clusters lead to different deployments: "+attrs.Quoted(slices.Sorted(maps.Keys(led))))
 	}
 	if !state.Nowhere {
-		m.DeploymentID = idOrNull(a.namespace, onlyOf(led))
+		m.DeploymentID = attrs.IDOrNull(a.namespace, onlyOf(led))
 	}
 	return state
 }
 
 // problemOf is what is wrong with a release, in one line.
-func problemOf(r releaseModel) string {
+func problemOf(r attrs.Release) string {
 	text := fmt.Sprintf("%s (%s) on cluster %q is %s", r.Name.ValueString(), r.Version.ValueString(), r.Cluster.ValueString(), r.Status.ValueString())
 	if reason := r.StatusReason.ValueString(); reason != "" {
 		text += ": " + reason

@@ -12,12 +12,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 var _ datasource.DataSourceWithConfigure = (*historyDataSource)(nil)
 
-type historyDataSource struct{ dataSource }
+type historyDataSource struct{ session.DataSource }
 
 // NewHistoryDataSource is the data source switchback_history.
 func NewHistoryDataSource() datasource.DataSource { return &historyDataSource{} }
@@ -51,7 +54,7 @@ type entryModel struct {
 	Duration     types.String `tfsdk:"duration"`
 	Run          *runModel    `tfsdk:"run"`
 
-	Durations *durationsModel `tfsdk:"durations"`
+	Durations *attrs.Durations `tfsdk:"durations"`
 }
 
 type runModel struct {
@@ -79,14 +82,14 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 		MarkdownDescription: fmt.Sprintf("What was done to an application, when, by whom and with what result: the last %d entries of each cluster. "+
 			"Deployments that are gone are still in it; it is removed together with the last one of the application.", release.HistoryEntries),
 		Attributes: map[string]schema.Attribute{
-			"namespace":   dataNamespaceAttribute(),
-			"application": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the application.", Validators: applicationName()},
+			"namespace":   attrs.DataNamespaceAttribute(),
+			"application": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the application.", Validators: attrs.ApplicationName()},
 			"operation": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Only this operation, one of " + enumText(release.Operations(), operationMeaning) + ".",
-				Validators: []validator.String{oneOf(release.Operations())},
+				Optional: true, MarkdownDescription: "Only this operation, one of " + attrs.EnumText(release.Operations(), operationMeaning) + ".",
+				Validators: []validator.String{attrs.OneOf(release.Operations())},
 			},
-			"limit":    schema.Int32Attribute{CustomType: wholeNumber32{}, Optional: true, MarkdownDescription: "At most so many, the newest. Default: all.", Validators: []validator.Int32{int32validator.AtLeast(1)}},
-			"clusters": dataClustersAttribute(),
+			"limit":    schema.Int32Attribute{CustomType: attrs.WholeNumber32{}, Optional: true, MarkdownDescription: "At most so many, the newest. Default: all.", Validators: []validator.Int32{int32validator.AtLeast(1)}},
+			"clusters": attrs.DataClustersAttribute(),
 			"entries": schema.ListNestedAttribute{
 				Computed:            true,
 				MarkdownDescription: "The newest first.",
@@ -98,33 +101,33 @@ func (d *historyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest
 
 func entryAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"id":            dataString("Of the operation, on this cluster."),
-		"time":          dataString("When it ended, in RFC 3339, by the clock of where Terraform ran."),
-		"cluster":       dataString("Name of the cluster that this is about."),
-		"operation":     dataString("What was done."),
-		"outcome":       dataString("How it ended: " + enumText(release.Outcomes(), nil) + "."),
-		"reason":        dataString("Why, in one line, where there is something to say. What looks like a credential is masked."),
-		"deployment_id": dataString("The deployment that it was done to. It may be gone by now."),
-		"version":       dataString("That deployment's version; null where it is not known."),
-		"from":          dataString("Of a move of the traffic: id of the deployment that had it; null for none."),
-		"to":            dataString("Of a move of the traffic: id of the deployment that was meant to get it."),
-		"group":         dataString("Of a move of the traffic: name of the `switchback_deployment_group` that it was part of; null for none."),
-		"by":            dataString("Who did it, as the cluster names the user; null where it does not say."),
-		"duration":      dataString("How long it took, as a text like `12.3s`; null where it was not measured."),
-		"durations":     dataDurationsAttribute("Of what started pods, and well: how long that took, part by part, as `durations` of a `switchback_deployment`; else null."),
+		"id":            attrs.DataString("Of the operation, on this cluster."),
+		"time":          attrs.DataString("When it ended, in RFC 3339, by the clock of where Terraform ran."),
+		"cluster":       attrs.DataString("Name of the cluster that this is about."),
+		"operation":     attrs.DataString("What was done."),
+		"outcome":       attrs.DataString("How it ended: " + attrs.EnumText(release.Outcomes(), nil) + "."),
+		"reason":        attrs.DataString("Why, in one line, where there is something to say. What looks like a credential is masked."),
+		"deployment_id": attrs.DataString("The deployment that it was done to. It may be gone by now."),
+		"version":       attrs.DataString("That deployment's version; null where it is not known."),
+		"from":          attrs.DataString("Of a move of the traffic: id of the deployment that had it; null for none."),
+		"to":            attrs.DataString("Of a move of the traffic: id of the deployment that was meant to get it."),
+		"group":         attrs.DataString("Of a move of the traffic: name of the `switchback_deployment_group` that it was part of; null for none."),
+		"by":            attrs.DataString("Who did it, as the cluster names the user; null where it does not say."),
+		"duration":      attrs.DataString("How long it took, as a text like `12.3s`; null where it was not measured."),
+		"durations":     attrs.DataDurationsAttribute("Of what started pods, and well: how long that took, part by part, as `durations` of a `switchback_deployment`; else null."),
 		"run": schema.SingleNestedAttribute{
 			Computed: true,
 			MarkdownDescription: "The automation that Terraform ran in, as the environment variables of HCP Terraform (`TFC_…`), GitHub Actions (`GITHUB_…`) " +
 				"or GitLab CI (`CI_…`) told; null outside of any.",
 			Attributes: map[string]schema.Attribute{
-				"tool":      dataString("`hcp-terraform`, `github-actions`, `gitlab-ci`, or `ci` for another one."),
-				"id":        dataString("Id of the run, or of the pipeline."),
-				"url":       dataString("Where to look at it."),
-				"commit":    dataString("The commit that it ran for."),
-				"ref":       dataString("The branch or tag."),
-				"project":   dataString("The project or repository."),
-				"workspace": dataString("The workspace of HCP Terraform, else the value of `TF_WORKSPACE`."),
-				"actor":     dataString("Who started it, by the tool's word."),
+				"tool":      attrs.DataString("`hcp-terraform`, `github-actions`, `gitlab-ci`, or `ci` for another one."),
+				"id":        attrs.DataString("Id of the run, or of the pipeline."),
+				"url":       attrs.DataString("Where to look at it."),
+				"commit":    attrs.DataString("The commit that it ran for."),
+				"ref":       attrs.DataString("The branch or tag."),
+				"project":   attrs.DataString("The project or repository."),
+				"workspace": attrs.DataString("The workspace of HCP Terraform, else the value of `TF_WORKSPACE`."),
+				"actor":     attrs.DataString("Who started it, by the tool's word."),
 			},
 		},
 	}
@@ -137,14 +140,14 @@ func (d *historyDataSource) Read(ctx context.Context, req datasource.ReadRequest
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	targets := d.LooksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	m.Entries = []entryModel{}
-	for _, h := range d.engine.Histories(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString()) {
+	for _, h := range d.Engine.Histories(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString()) {
 		if h.Err != nil {
-			addError(&resp.Diagnostics, h.Err)
+			explain.Error(&resp.Diagnostics, h.Err)
 		}
 		for _, e := range slices.Backward(h.Entries) {
 			if m.Operation.IsNull() || m.Operation.ValueString() == string(e.Operation) {
@@ -163,18 +166,18 @@ func (d *historyDataSource) Read(ctx context.Context, req datasource.ReadRequest
 
 func entryData(cluster, namespace string, e release.Entry) entryModel {
 	m := entryModel{
-		ID: types.StringValue(e.ID), Time: timeOrNull(e.Time), Cluster: types.StringValue(cluster),
-		Operation: types.StringValue(string(e.Operation)), Outcome: types.StringValue(string(e.Outcome)), Reason: textOrNull(e.Reason),
-		DeploymentID: idOrNull(namespace, e.Deployment), Version: textOrNull(e.Version),
-		Durations: durationsOrNil(e.Durations), From: idOrNull(namespace, e.From), To: idOrNull(namespace, e.To), Group: textOrNull(e.Group), By: textOrNull(e.By),
+		ID: types.StringValue(e.ID), Time: attrs.TimeOrNull(e.Time), Cluster: types.StringValue(cluster),
+		Operation: types.StringValue(string(e.Operation)), Outcome: types.StringValue(string(e.Outcome)), Reason: attrs.TextOrNull(e.Reason),
+		DeploymentID: attrs.IDOrNull(namespace, e.Deployment), Version: attrs.TextOrNull(e.Version),
+		Durations: attrs.DurationsOrNil(e.Durations), From: attrs.IDOrNull(namespace, e.From), To: attrs.IDOrNull(namespace, e.To), Group: attrs.TextOrNull(e.Group), By: attrs.TextOrNull(e.By),
 	}
 	if e.Duration > 0 {
 		m.Duration = types.StringValue(e.Duration.String())
 	}
 	if e.Run != (release.Run{}) {
 		m.Run = &runModel{
-			Tool: textOrNull(e.Run.Tool), ID: textOrNull(e.Run.ID), URL: textOrNull(e.Run.URL), Commit: textOrNull(e.Run.Commit),
-			Ref: textOrNull(e.Run.Ref), Project: textOrNull(e.Run.Project), Workspace: textOrNull(e.Run.Workspace), Actor: textOrNull(e.Run.Actor),
+			Tool: attrs.TextOrNull(e.Run.Tool), ID: attrs.TextOrNull(e.Run.ID), URL: attrs.TextOrNull(e.Run.URL), Commit: attrs.TextOrNull(e.Run.Commit),
+			Ref: attrs.TextOrNull(e.Run.Ref), Project: attrs.TextOrNull(e.Run.Project), Workspace: attrs.TextOrNull(e.Run.Workspace), Actor: attrs.TextOrNull(e.Run.Actor),
 		}
 	}
 	return m

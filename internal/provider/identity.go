@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -35,32 +34,23 @@ type mainDeploymentIdentity struct {
 }
 
 func (r *deploymentResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
-	resp.IdentitySchema = identitySchema(map[string]string{
+	resp.IdentitySchema = attrs.IdentitySchema(map[string]string{
 		"namespace": "Kubernetes namespace, the same on every cluster.",
 		"name":      fmt.Sprintf("The deployment's name: `<application>-<first %d characters of the content hash>`.", release.HashLength),
 	})
 }
 
 func (r *mainDeploymentResource) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
-	resp.IdentitySchema = identitySchema(map[string]string{
+	resp.IdentitySchema = attrs.IdentitySchema(map[string]string{
 		"namespace":   "Kubernetes namespace, the same on every cluster.",
 		"application": "Name of the application.",
 	})
 }
 
-// identitySchema has texts that an import by identity must give.
-func identitySchema(descriptions map[string]string) identityschema.Schema {
-	attributes := map[string]identityschema.Attribute{}
-	for name, text := range descriptions {
-		attributes[name] = identityschema.StringAttribute{RequiredForImport: true, Description: text}
-	}
-	return identityschema.Schema{Attributes: attributes}
-}
-
 // identity of a deployment whose id is known, as it always is in a state.
 func (m *deploymentModel) identity() deploymentIdentity {
 	id, _ := release.ParseID(m.ID.ValueString())
-	return deploymentIdentity{Namespace: textOrNull(id.Namespace), Name: textOrNull(id.Name)}
+	return deploymentIdentity{Namespace: attrs.TextOrNull(id.Namespace), Name: attrs.TextOrNull(id.Name)}
 }
 
 func (m *mainDeploymentModel) identity() mainDeploymentIdentity {
@@ -74,15 +64,5 @@ func (i deploymentIdentity) String() string {
 
 // String is the import id.
 func (i mainDeploymentIdentity) String() string {
-	return mainID(i.Namespace.ValueString(), i.Application.ValueString())
-}
-
-// importID is what an import asks for, by id or by identity.
-func importID[T fmt.Stringer](ctx context.Context, req resource.ImportStateRequest, diags *diag.Diagnostics) string {
-	if req.ID != "" || req.Identity == nil || req.Identity.Raw.IsNull() {
-		return req.ID
-	}
-	var identity T
-	diags.Append(req.Identity.Get(ctx, &identity)...)
-	return identity.String()
+	return attrs.MainID(i.Namespace.ValueString(), i.Application.ValueString())
 }

@@ -70,9 +70,3 @@ func requestLog(ctx context.Context, environment func(string) string) func(clust
 		tflog.SubsystemDebug(ctx, logCluster, strings.TrimSpace(r.Verb+" "+r.Kind+" "+r.Name), fields)
 	}
 }
-
-// quiet leaves out what the timeouts library says at INFO of every timeout that
-// nobody set: twice for each plan of each resource.
-func quiet(ctx context.Context) context.Context {
-	return tflog.OmitLogWithMessageStrings(ctx, "configuration not found, using provided default")
-}

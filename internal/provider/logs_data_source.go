@@ -13,6 +13,9 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -24,7 +27,7 @@ var (
 // defaultTail is how many lines of each container there are where nobody says.
 const defaultTail = 100
 
-type logsDataSource struct{ dataSource }
+type logsDataSource struct{ session.DataSource }
 
 // NewLogsDataSource is the data source switchback_logs.
 func NewLogsDataSource() datasource.DataSource { return &logsDataSource{} }
@@ -87,8 +90,8 @@ func (d *logsDataSource) ValidateConfig(ctx context.Context, req datasource.Vali
 func (d *logsDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m logsModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	id := deploymentAsked(m.Deployment, &resp.Diagnostics)
-	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	id := session.DeploymentAsked(m.Deployment, &resp.Diagnostics)
+	targets := d.LooksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -123,7 +126,7 @@ func (m *logsModel) query() diagnose.LogQuery {
 func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Cluster, q diagnose.LogQuery, m *logsModel, diags *diag.Diagnostics) {
 	log, err := diagnose.Logs(ctx, targets, q)
 	if err != nil {
-		addError(diags, err)
+		explain.Error(diags, err)
 		return
 	}
 	m.fill(log)
@@ -132,7 +135,7 @@ func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Clust
 	}
 	file, err := diagnose.ToFile(ctx, targets, q, m.DownloadPath.ValueString(), m.Redact.IsNull() || m.Redact.ValueBool())
 	if err != nil {
-		addError(diags, err)
+		explain.Error(diags, err)
 		return
 	}
 	m.DownloadedPath, m.DownloadedBytes, m.DownloadedLines = types.StringValue(file.Path), types.Int64Value(file.Bytes), types.Int64Value(file.Lines)
@@ -142,7 +145,7 @@ func (d *logsDataSource) containers(ctx context.Context, targets []rollout.Clust
 func (d *logsDataSource) events(ctx context.Context, targets []rollout.Cluster, q diagnose.LogQuery, m *logsModel, diags *diag.Diagnostics) {
 	found, err := diagnose.EventsOf(ctx, targets, diagnose.EventQuery{ID: q.ID, Since: q.Since})
 	if err != nil {
-		addError(diags, err)
+		explain.Error(diags, err)
 		return
 	}
 	log := diagnose.Log{Notes: found.Notes}
@@ -160,8 +163,8 @@ func (m *logsModel) fill(log diagnose.Log) {
 	var text strings.Builder
 	for _, e := range log.Entries {
 		entry := logEntryModel{
-			Time: types.StringNull(), Cluster: types.StringValue(e.Cluster), Pod: textOrNull(e.Pod), Container: textOrNull(e.Container),
-			Level: textOrNull(string(e.Level)), Message: types.StringValue(e.Message),
+			Time: types.StringNull(), Cluster: types.StringValue(e.Cluster), Pod: attrs.TextOrNull(e.Pod), Container: attrs.TextOrNull(e.Container),
+			Level: attrs.TextOrNull(string(e.Level)), Message: types.StringValue(e.Message),
 		}
 		if !e.Time.IsZero() {
 			entry.Time = types.StringValue(logs.Stamp(e.Time))

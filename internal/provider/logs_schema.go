@@ -9,14 +9,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/logs"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 var sourceMeaning = map[logs.Source]string{
@@ -25,19 +26,16 @@ var sourceMeaning = map[logs.Source]string{
 	logs.SourceBuild:     "what its build wrote; there are no builds yet",
 }
 
-// readAnew is true of all data sources that look at what runs.
-const readAnew = "Each plan and each refresh reads anew. Where the same configuration makes or changes what is looked at, `depends_on` lets this wait for it: the `id` of a deployment is known before it is there."
-
 func logsSchema() schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "What a deployment writes: the logs of all containers of its pods, on every cluster, as one log in the order of time. " +
-			"In the state, what looks like a credential is masked; no pattern knows every secret, so do not log any. " + readAnew,
+			"In the state, what looks like a credential is masked; no pattern knows every secret, so do not log any. " + session.ReadAnew,
 		Attributes: map[string]schema.Attribute{
-			"deployment": deploymentIDAttribute(),
-			"clusters":   dataClustersAttribute(),
+			"deployment": attrs.DeploymentIDAttribute(),
+			"clusters":   attrs.DataClustersAttribute(),
 			"type": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{oneOf(logs.Sources()), notYet{}},
-				MarkdownDescription: "Which log: " + enumText(logs.Sources(), sourceMeaning) + ". Default: `" + string(logs.SourceContainer) + "`.",
+				Optional: true, Validators: []validator.String{attrs.OneOf(logs.Sources()), notYet{}},
+				MarkdownDescription: "Which log: " + attrs.EnumText(logs.Sources(), sourceMeaning) + ". Default: `" + string(logs.SourceContainer) + "`.",
 			},
 			"container": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 63)},
@@ -45,18 +43,18 @@ func logsSchema() schema.Schema {
 			},
 			"previous": schema.BoolAttribute{Optional: true, MarkdownDescription: "The run that ended last, of containers that were restarted, in place of what runs now: how one that crashes ended."},
 			"since": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{isPositiveDuration()},
+				Optional: true, Validators: []validator.String{attrs.IsPositiveDuration()},
 				MarkdownDescription: "Only what is not older, as in `15m`, by the clock of the node. Default: all that the node still has.",
 			},
 			"tail": schema.Int32Attribute{
-				CustomType: wholeNumber32{},
+				CustomType: attrs.WholeNumber32{},
 				Optional:   true, Validators: []validator.Int32{int32validator.Between(1, diagnose.LogLines)},
 				MarkdownDescription: fmt.Sprintf("At most so many lines of each container: the last that pass the filters. Default: %d. All together are at most %d lines and %d KiB, the last ones; `notes` says what was left out.",
 					defaultTail, diagnose.LogLines, diagnose.LogBytes>>10),
 			},
 			"level": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{oneOf(logs.Levels())},
-				MarkdownDescription: "Only lines that are as bad, or worse: " + enumText(logs.Levels(), nil) + ". Levels are known in JSON (`level`, `severity` and other names, also in numbers), `level=` of logfmt, " +
+				Optional: true, Validators: []validator.String{attrs.OneOf(logs.Levels())},
+				MarkdownDescription: "Only lines that are as bad, or worse: " + attrs.EnumText(logs.Levels(), nil) + ". Levels are known in JSON (`level`, `severity` and other names, also in numbers), `level=` of logfmt, " +
 					"klog's heads, and words like `ERROR` or `[warn]` at the head of a line. The further lines of a stack trace have the level of its first. Lines whose level is not known are left out.",
 			},
 			"contains": schema.StringAttribute{Optional: true, MarkdownDescription: "Only lines that contain this text."},
@@ -76,12 +74,12 @@ func logsSchema() schema.Schema {
 				Computed: true, MarkdownDescription: "The lines, in the order of time.",
 				NestedObject: schema.NestedAttributeObject{Attributes: logEntryAttributes()},
 			},
-			"text": dataString("The same lines as one text: time, cluster/pod/container, line."),
+			"text": attrs.DataString("The same lines as one text: time, cluster/pod/container, line."),
 			"notes": schema.ListAttribute{
 				Computed: true, ElementType: types.StringType,
 				MarkdownDescription: "What is not among the lines, and why: containers that have no log yet, and what is beyond the limits.",
 			},
-			"downloaded_path":  dataString("The file's absolute path; null without `download_path`."),
+			"downloaded_path":  attrs.DataString("The file's absolute path; null without `download_path`."),
 			"downloaded_bytes": schema.Int64Attribute{Computed: true, MarkdownDescription: "Its length."},
 			"downloaded_lines": schema.Int64Attribute{Computed: true, MarkdownDescription: "How many lines it has."},
 		},
@@ -90,52 +88,20 @@ func logsSchema() schema.Schema {
 
 func logEntryAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"time":      dataString("When the node took the line, in RFC 3339 with nanoseconds; null where it does not say."),
-		"cluster":   dataString("Name of the cluster."),
-		"pod":       dataString("Name of the pod; null for an event about something else."),
-		"container": dataString("Name of the container; null for an event about none."),
-		"level":     dataString("How bad the line says that it is; null where it does not."),
-		"message":   dataString("The line as it was written, without colours and what looks like a credential."),
-	}
-}
-
-// deploymentIDAttribute is whose logs or events are asked for.
-func deploymentIDAttribute() schema.StringAttribute {
-	return schema.StringAttribute{
-		Required: true, Validators: []validator.String{isDeploymentID{}},
-		MarkdownDescription: "The deployment: `id` of a `switchback_deployment`, `<namespace>/<name>`, whoever manages it.",
-	}
-}
-
-// deploymentAsked reads such an id.
-func deploymentAsked(id types.String, diags *diag.Diagnostics) release.ID {
-	asked, err := release.ParseID(id.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root("deployment"), "Invalid deployment id", sentence(err.Error()))
-	}
-	return asked
-}
-
-// isDeploymentID accepts "<namespace>/<name>".
-type isDeploymentID struct{}
-
-func (isDeploymentID) Description(context.Context) string               { return "<namespace>/<name>" }
-func (v isDeploymentID) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (isDeploymentID) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if id, err := release.ParseID(req.ConfigValue.ValueString()); err != nil || !dns1123.MatchString(id.Namespace) || !dns1123.MatchString(id.Name) {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid deployment id",
-			fmt.Sprintf("%q is not the id of a deployment: <namespace>/<name>, as the attribute `id` of a switchback_deployment is.", req.ConfigValue.ValueString()))
+		"time":      attrs.DataString("When the node took the line, in RFC 3339 with nanoseconds; null where it does not say."),
+		"cluster":   attrs.DataString("Name of the cluster."),
+		"pod":       attrs.DataString("Name of the pod; null for an event about something else."),
+		"container": attrs.DataString("Name of the container; null for an event about none."),
+		"level":     attrs.DataString("How bad the line says that it is; null where it does not."),
+		"message":   attrs.DataString("The line as it was written, without colours and what looks like a credential."),
 	}
 }
 
 // isRegex accepts regular expressions that can be compiled.
 type isRegex struct{}
 
-func (isRegex) Description(context.Context) string               { return "a regular expression" }
+func (isRegex) Description(context.Context) string { return "a regular expression" }
+
 func (v isRegex) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 func (isRegex) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
@@ -143,7 +109,7 @@ func (isRegex) ValidateString(_ context.Context, req validator.StringRequest, re
 		return
 	}
 	if _, err := regexp.Compile(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid regular expression", sentence(err.Error()))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid regular expression", explain.Sentence(err.Error()))
 	}
 }
 
@@ -153,6 +119,7 @@ type notYet struct{}
 func (notYet) Description(context.Context) string {
 	return "not the log of a build: there are none yet"
 }
+
 func (v notYet) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
 func (notYet) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {

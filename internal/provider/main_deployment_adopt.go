@@ -5,6 +5,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 )
 
 // adopted plans an address that is somebody else's Service, or may turn out to
@@ -47,11 +49,11 @@ func (p *mainDeploymentPlan) keepAdoption() {
 		if is {
 			now = "The address of this application is the Service %[1]q, which Switchback made. Leave `adopt` out, or destroy this main deployment, which removes that Service, and apply again."
 		}
-		p.resp.Diagnostics.AddAttributeError(servicePath.AtName("adopt"), "Adoption cannot change in place", fmt.Sprintf(now, prior.Name.ValueString()))
+		p.resp.Diagnostics.AddAttributeError(attrs.ServicePath.AtName("adopt"), "Adoption cannot change in place", fmt.Sprintf(now, prior.Name.ValueString()))
 		return
 	}
 	if !planned.Name.IsUnknown() && !planned.Name.Equal(prior.Name) {
-		p.resp.Diagnostics.AddAttributeError(servicePath.AtName("name"), "Adopted Service cannot be another one",
+		p.resp.Diagnostics.AddAttributeError(attrs.ServicePath.AtName("name"), "Adopted Service cannot be another one",
 			fmt.Sprintf("The Service %q is adopted. Keep `name`, or destroy this main deployment, which hands the Service back, and apply again with the other one.", prior.Name.ValueString()))
 	}
 }
@@ -64,7 +66,7 @@ func checkAdopt(s mainServiceModel) diag.Diagnostics {
 		return diags
 	case !s.Adopt.ValueBool():
 		if s.Ports.IsNull() {
-			diags.AddAttributeError(servicePath.AtName("ports"), "Ports are missing",
+			diags.AddAttributeError(attrs.ServicePath.AtName("ports"), "Ports are missing",
 				"Say which of the deployment's ports the Service has, such as `ports = { http = 80 }`. Only a Service that is adopted has its own.")
 		}
 		return diags
@@ -81,7 +83,7 @@ func checkAdopt(s mainServiceModel) diag.Diagnostics {
 		{"external_traffic_policy", !s.ExternalTrafficPolicy.IsNull()},
 	} {
 		if a.set {
-			diags.AddAttributeError(servicePath.AtName(a.name), "Adopted Service keeps its own "+a.name,
+			diags.AddAttributeError(attrs.ServicePath.AtName(a.name), "Adopted Service keeps its own "+a.name,
 				fmt.Sprintf("With `adopt`, only the selector of the Service is Switchback's. Remove `%s`, and change it where the Service is managed.", a.name))
 		}
 	}

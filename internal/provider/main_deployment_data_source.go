@@ -9,13 +9,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ datasource.DataSourceWithConfigure = (*mainDeploymentDataSource)(nil)
 
-type mainDeploymentDataSource struct{ dataSource }
+type mainDeploymentDataSource struct{ session.DataSource }
 
 // NewMainDeploymentDataSource is the data source switchback_main_deployment.
 func NewMainDeploymentDataSource() datasource.DataSource { return &mainDeploymentDataSource{} }
@@ -53,17 +56,17 @@ func (d *mainDeploymentDataSource) Schema(_ context.Context, _ datasource.Schema
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Who gets the traffic of an application's own address right now, and how far a move of it has come, whoever manages it.",
 		Attributes: map[string]schema.Attribute{
-			"namespace":     dataNamespaceAttribute(),
-			"application":   schema.StringAttribute{Required: true, MarkdownDescription: "Name of the application.", Validators: applicationName()},
-			"clusters":      dataClustersAttribute(),
-			"id":            dataString("`<namespace>/<application>`."),
-			"deployment_id": dataString("The deployment that has all the traffic on every cluster that has the address; null where they disagree: `split` shows how."),
-			"previous_deployment_id": dataString("The deployment that had the traffic before; null where there was none, or where the clusters disagree. " +
+			"namespace":     attrs.DataNamespaceAttribute(),
+			"application":   schema.StringAttribute{Required: true, MarkdownDescription: "Name of the application.", Validators: attrs.ApplicationName()},
+			"clusters":      attrs.DataClustersAttribute(),
+			"id":            attrs.DataString("`<namespace>/<application>`."),
+			"deployment_id": attrs.DataString("The deployment that has all the traffic on every cluster that has the address; null where they disagree: `split` shows how."),
+			"previous_deployment_id": attrs.DataString("The deployment that had the traffic before; null where there was none, or where the clusters disagree. " +
 				"Going back is `deployment_id` set to this one."),
-			"service_name":  dataString("Name of the Service that is the address."),
-			"status":        dataString(fmt.Sprintf("How far the last move came: `%s` when it is done.", release.MainFinalized)),
-			"status_reason": dataString("What is unfinished, where something is."),
-			"promoted_at":   dataString("When the traffic last moved, in RFC 3339: the latest of the clusters."),
+			"service_name":  attrs.DataString("Name of the Service that is the address."),
+			"status":        attrs.DataString(fmt.Sprintf("How far the last move came: `%s` when it is done.", release.MainFinalized)),
+			"status_reason": attrs.DataString("What is unfinished, where something is."),
+			"promoted_at":   attrs.DataString("When the traffic last moved, in RFC 3339: the latest of the clusters."),
 			"split": schema.MapAttribute{
 				Computed: true, ElementType: splitType,
 				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
@@ -72,13 +75,13 @@ func (d *mainDeploymentDataSource) Schema(_ context.Context, _ datasource.Schema
 				Computed:            true,
 				MarkdownDescription: "How far the move has come, live, by the name of the cluster.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"deployment_id":            dataString("The deployment that has the traffic, or is getting it; null where nobody has it."),
-					"switched_traffic":         dataInt("Percent of the traffic that it has."),
-					"desired_switched_traffic": dataInt("Percent that it is to get."),
-					"switch_traffic_step":      dataInt("Percent that the next step moves: 0 when all is moved."),
-					"amount_instances_to_wait": dataInt("How many of its pods are not ready yet."),
-					"healthy_instances":        dataInt("How many of its pods are ready."),
-					"launched_instances":       dataInt("How many pods it has."),
+					"deployment_id":            attrs.DataString("The deployment that has the traffic, or is getting it; null where nobody has it."),
+					"switched_traffic":         attrs.DataInt("Percent of the traffic that it has."),
+					"desired_switched_traffic": attrs.DataInt("Percent that it is to get."),
+					"switch_traffic_step":      attrs.DataInt("Percent that the next step moves: 0 when all is moved."),
+					"amount_instances_to_wait": attrs.DataInt("How many of its pods are not ready yet."),
+					"healthy_instances":        attrs.DataInt("How many of its pods are ready."),
+					"launched_instances":       attrs.DataInt("How many pods it has."),
 				}},
 			},
 		},
@@ -93,16 +96,16 @@ func (d *mainDeploymentDataSource) Read(ctx context.Context, req datasource.Read
 		return
 	}
 	namespace, application := m.Namespace.ValueString(), m.Application.ValueString()
-	targets := d.looksAt(ctx, m.Clusters, &resp.Diagnostics)
+	targets := d.LooksAt(ctx, m.Clusters, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	m.StrategyData = map[string]strategyData{}
 	var there []rollout.ObservedMain
-	for i, o := range d.engine.ObserveMain(ctx, targets, namespace, application, "") {
+	for i, o := range d.Engine.ObserveMain(ctx, targets, namespace, application, "") {
 		switch {
 		case o.Err != nil:
-			addError(&resp.Diagnostics, o.Err)
+			explain.Error(&resp.Diagnostics, o.Err)
 		case o.Main != nil:
 			there = append(there, o)
 			m.StrategyData[o.Cluster] = d.strategy(ctx, targets[i], namespace, o, &resp.Diagnostics)
@@ -121,12 +124,12 @@ func (d *mainDeploymentDataSource) Read(ctx context.Context, req datasource.Read
 
 // strategy is how far the move has come on one cluster.
 func (d *mainDeploymentDataSource) strategy(ctx context.Context, c rollout.Cluster, namespace string, o rollout.ObservedMain, diags *diag.Diagnostics) strategyData {
-	s, err := d.engine.Shift(ctx, c, namespace, o)
+	s, err := d.Engine.Shift(ctx, c, namespace, o)
 	if err != nil {
-		addError(diags, err)
+		explain.Error(diags, err)
 	}
 	return strategyData{
-		DeploymentID:    idOrNull(namespace, s.To),
+		DeploymentID:    attrs.IDOrNull(namespace, s.To),
 		SwitchedTraffic: types.Int32Value(int32(s.Switched)), DesiredSwitchedTraffic: types.Int32Value(int32(s.Desired)),
 		SwitchTrafficStep: types.Int32Value(int32(s.Step)), AmountInstancesToWait: types.Int32Value(int32(s.Awaited)),
 		HealthyInstances: types.Int32Value(int32(s.Healthy)), LaunchedInstances: types.Int32Value(int32(s.Launched)),
@@ -134,7 +137,7 @@ func (d *mainDeploymentDataSource) strategy(ctx context.Context, c rollout.Clust
 }
 
 func (m *mainDeploymentDataModel) fill(namespace, application string, there []rollout.ObservedMain) {
-	m.ID = types.StringValue(mainID(namespace, application))
+	m.ID = types.StringValue(attrs.MainID(namespace, application))
 	splits := map[string]release.Split{}
 	stable, previous := map[string]bool{}, map[string]bool{}
 	for _, o := range there {
@@ -146,13 +149,13 @@ func (m *mainDeploymentDataModel) fill(namespace, application string, there []ro
 			before = o.Main.Previous[0]
 		}
 		previous[before] = true
-		if at := timeOrNull(o.Main.PromotedAt); at.ValueString() > m.PromotedAt.ValueString() {
+		if at := attrs.TimeOrNull(o.Main.PromotedAt); at.ValueString() > m.PromotedAt.ValueString() {
 			m.PromotedAt = at
 		}
-		m.ServiceName = textOrNull(o.Main.Service)
+		m.ServiceName = attrs.TextOrNull(o.Main.Service)
 	}
 	m.Split = splitValue(splits)
-	m.DeploymentID, m.PreviousDeploymentID = idOrNull(namespace, onlyOf(stable)), idOrNull(namespace, onlyOf(previous))
+	m.DeploymentID, m.PreviousDeploymentID = attrs.IDOrNull(namespace, onlyOf(stable)), attrs.IDOrNull(namespace, onlyOf(previous))
 	status := mainDeploymentModel{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
 	status.refreshStatus(there)
 	m.Status, m.StatusReason = status.Status, status.StatusReason

@@ -8,6 +8,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -21,21 +24,21 @@ type mainDeploymentList struct{ mainDeploymentResource }
 func NewMainDeploymentList() list.ListResource { return &mainDeploymentList{} }
 
 func (l *mainDeploymentList) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {
-	resp.Schema = listSchema("main deployments", "one for each application whose address leads to a deployment.")
+	resp.Schema = session.ListSchema("main deployments", "one for each application whose address leads to a deployment.")
 }
 
 // List tells what could be imported.
 func (l *mainDeploymentList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	l.list(ctx, req, stream, func(on rollout.Listed) []string { return on.Mains }, listMainDeployment)
+	l.Session.List(ctx, req, stream, func(on rollout.Listed) []string { return on.Mains }, listMainDeployment)
 }
 
-func listMainDeployment(q *query, application string) {
-	state := importedMainDeployment(q.config.Namespace.ValueString(), application)
-	observed := q.session.engine.ObserveMain(q.ctx, q.targets, state.Namespace.ValueString(), application, "")
+func listMainDeployment(q *session.Query, application string) {
+	state := importedMainDeployment(q.Config.Namespace.ValueString(), application)
+	observed := q.Session.Engine.ObserveMain(q.Ctx, q.Targets, state.Namespace.ValueString(), application, "")
 	to := ""
 	for _, o := range observed {
 		if o.Err != nil {
-			addError(&q.diags, o.Err)
+			explain.Error(&q.Diags, o.Err)
 			return
 		}
 		if name, ok := o.Split.Stable(); ok && o.Main != nil && to == "" {
@@ -45,8 +48,8 @@ func listMainDeployment(q *query, application string) {
 	if to == "" {
 		return
 	}
-	q.add(fmt.Sprintf("%s (main is %s)", application, to), state.identity(), func(diags *diag.Diagnostics) any {
-		state.rebuild(q.ctx, observed, diags)
+	q.Add(fmt.Sprintf("%s (main is %s)", application, to), state.identity(), func(diags *diag.Diagnostics) any {
+		state.rebuild(q.Ctx, observed, diags)
 		return &state
 	})
 }
@@ -55,7 +58,7 @@ func listMainDeployment(q *query, application string) {
 // rebuild.
 func importedMainDeployment(namespace, application string) mainDeploymentModel {
 	m := newMainDeploymentModel()
-	m.ID = types.StringValue(mainID(namespace, application))
+	m.ID = types.StringValue(attrs.MainID(namespace, application))
 	m.Namespace, m.Application = types.StringValue(namespace), types.StringValue(application)
 	return m
 }

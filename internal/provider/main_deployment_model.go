@@ -2,9 +2,6 @@ package provider
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -85,7 +83,7 @@ type keepPreviousModel struct {
 }
 
 var mainDeploymentTypes = sync.OnceValue(func() map[string]attr.Type {
-	return attributeTypes(mainDeploymentSchema(context.Background()))
+	return attrs.AttributeTypes(mainDeploymentSchema(context.Background()))
 })
 
 func trafficTypes() map[string]attr.Type {
@@ -108,10 +106,10 @@ func newMainDeploymentModel() mainDeploymentModel {
 		Rollout:      types.ObjectNull(t["rollout"].(types.ObjectType).AttrTypes),
 		Split:        types.MapNull(splitType),
 
-		ClusterStatus: noClusterStatus(),
-		Drift:         types.ListNull(driftType()),
-		DNS:           types.ObjectNull(dnsObjectTypes().AttrTypes),
-		DNSRecords:    types.ListNull(dnsRecordType()),
+		ClusterStatus: attrs.NoClusterStatus(),
+		Drift:         types.ListNull(attrs.DriftType()),
+		DNS:           types.ObjectNull(attrs.DNSTypes().AttrTypes),
+		DNSRecords:    types.ListNull(attrs.DNSRecordType()),
 	}
 }
 
@@ -121,11 +119,11 @@ func (m *mainDeploymentModel) serviceModel(ctx context.Context) (mainServiceMode
 	if m.Traffic.IsNull() || m.Traffic.IsUnknown() {
 		return mainServiceModel{}, false, diags
 	}
-	traffic := decode[trafficModel](ctx, &diags, m.Traffic)
+	traffic := attrs.Decode[trafficModel](ctx, &diags, m.Traffic)
 	if diags.HasError() || traffic.Service.IsNull() || traffic.Service.IsUnknown() {
 		return mainServiceModel{}, false, diags
 	}
-	return decode[mainServiceModel](ctx, &diags, traffic.Service), !diags.HasError(), diags
+	return attrs.Decode[mainServiceModel](ctx, &diags, traffic.Service), !diags.HasError(), diags
 }
 
 // setServiceModel writes `traffic.service`.
@@ -147,14 +145,14 @@ func (m *mainDeploymentModel) service(ctx context.Context) (mainService, diag.Di
 		return mainService{}, diags
 	}
 	if s.Adopt.ValueBool() {
-		return mainService{Name: orDefault(s.Name.ValueString(), m.Application.ValueString()), Adopt: true}, diags
+		return mainService{Name: attrs.OrDefault(s.Name.ValueString(), m.Application.ValueString()), Adopt: true}, diags
 	}
 	return mainService{
-		Name:                  orDefault(s.Name.ValueString(), m.Application.ValueString()),
-		Ports:                 present(decode[map[string]*int32](ctx, &diags, s.Ports)),
-		Type:                  orDefault(s.Type.ValueString(), serviceClusterIP),
-		Annotations:           present(decode[map[string]*string](ctx, &diags, s.Annotations)),
-		SessionAffinity:       orDefault(s.SessionAffinity.ValueString(), affinityNone),
+		Name:                  attrs.OrDefault(s.Name.ValueString(), m.Application.ValueString()),
+		Ports:                 attrs.Present(attrs.Decode[map[string]*int32](ctx, &diags, s.Ports)),
+		Type:                  attrs.OrDefault(s.Type.ValueString(), serviceClusterIP),
+		Annotations:           attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, s.Annotations)),
+		SessionAffinity:       attrs.OrDefault(s.SessionAffinity.ValueString(), affinityNone),
 		LoadBalancerClass:     s.LoadBalancerClass.ValueString(),
 		ExternalTrafficPolicy: s.ExternalTrafficPolicy.ValueString(),
 	}, diags
@@ -166,7 +164,7 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 	if s.Adopt {
 		return m.setServiceModel(ctx, adoptedService(types.StringValue(s.Name)))
 	}
-	ports, diags := types.MapValueFrom(ctx, wholeNumber32{}, s.Ports)
+	ports, diags := types.MapValueFrom(ctx, attrs.WholeNumber32{}, s.Ports)
 	annotations := types.MapNull(types.StringType)
 	if len(s.Annotations) > 0 {
 		a, more := types.MapValueFrom(ctx, types.StringType, s.Annotations)
@@ -176,11 +174,11 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 	diags.Append(m.setServiceModel(ctx, mainServiceModel{
 		Name:                  types.StringValue(s.Name),
 		Ports:                 ports,
-		Type:                  types.StringValue(orDefault(s.Type, serviceClusterIP)),
+		Type:                  types.StringValue(attrs.OrDefault(s.Type, serviceClusterIP)),
 		Annotations:           annotations,
-		SessionAffinity:       types.StringValue(orDefault(s.SessionAffinity, affinityNone)),
-		LoadBalancerClass:     textOrNull(s.LoadBalancerClass),
-		ExternalTrafficPolicy: textOrNull(s.ExternalTrafficPolicy),
+		SessionAffinity:       types.StringValue(attrs.OrDefault(s.SessionAffinity, affinityNone)),
+		LoadBalancerClass:     attrs.TextOrNull(s.LoadBalancerClass),
+		ExternalTrafficPolicy: attrs.TextOrNull(s.ExternalTrafficPolicy),
 	})...)
 	return diags
 }
@@ -190,7 +188,7 @@ func (m *mainDeploymentModel) setService(ctx context.Context, s mainService) dia
 func adoptedService(name types.String) mainServiceModel {
 	return mainServiceModel{
 		Name: name, Adopt: types.BoolValue(true),
-		Ports: types.MapNull(wholeNumber32{}), Annotations: types.MapNull(types.StringType),
+		Ports: types.MapNull(attrs.WholeNumber32{}), Annotations: types.MapNull(types.StringType),
 	}
 }
 
@@ -201,11 +199,11 @@ func (m *mainDeploymentModel) keep(ctx context.Context) (release.Keep, diag.Diag
 	if m.KeepPrevious.IsNull() || m.KeepPrevious.IsUnknown() {
 		return keep, diags
 	}
-	typed := decode[keepPreviousModel](ctx, &diags, m.KeepPrevious)
+	typed := attrs.Decode[keepPreviousModel](ctx, &diags, m.KeepPrevious)
 	if !typed.Count.IsNull() && !typed.Count.IsUnknown() {
 		keep.Count = int(typed.Count.ValueInt32())
 	}
-	if known(typed.State) {
+	if attrs.Known(typed.State) {
 		keep.State = release.DesiredState(typed.State.ValueString())
 	}
 	if ttl, err := time.ParseDuration(typed.TTL.ValueString()); err == nil {
@@ -217,7 +215,7 @@ func (m *mainDeploymentModel) keep(ctx context.Context) (release.Keep, diag.Diag
 func (m *mainDeploymentModel) setKeep(keep release.Keep) {
 	ttl := types.StringNull()
 	if keep.TTL > 0 {
-		ttl = types.StringValue(durationText(keep.TTL))
+		ttl = types.StringValue(attrs.DurationText(keep.TTL))
 	}
 	m.KeepPrevious = types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
 		"count": types.Int32Value(int32(keep.Count)), "ttl": ttl, "state": types.StringValue(string(keep.State)),
@@ -241,7 +239,7 @@ func (m *mainDeploymentModel) setURL(s mainService) {
 	}
 	m.URL = types.StringNull()
 	if len(s.Ports) > 0 {
-		m.URL = types.StringValue(serviceURL(s.Name, m.Namespace.ValueString(), s.Ports))
+		m.URL = types.StringValue(attrs.ServiceURL(s.Name, m.Namespace.ValueString(), s.Ports))
 	}
 }
 
@@ -254,7 +252,7 @@ func (m *mainDeploymentModel) setAdoptedURL(svc *corev1.Service) {
 	for _, port := range svc.Spec.Ports {
 		ports[port.Name] = port.Port
 	}
-	m.URL = types.StringValue(serviceURL(svc.Name, svc.Namespace, ports))
+	m.URL = types.StringValue(attrs.ServiceURL(svc.Name, svc.Namespace, ports))
 }
 
 // splitValue is the `split` attribute.
@@ -268,14 +266,4 @@ func splitValue(splits map[string]release.Split) types.Map {
 		clusters[cluster] = types.MapValueMust(types.Int64Type, percents)
 	}
 	return types.MapValueMust(splitType, clusters)
-}
-
-// serviceURL is a Service's address inside its cluster: with the port named
-// "http", else the first one by name.
-func serviceURL(service, namespace string, ports map[string]int32) string {
-	port, ok := ports["http"]
-	if !ok {
-		port = ports[slices.Min(slices.Collect(maps.Keys(ports)))]
-	}
-	return fmt.Sprintf("http://%s.%s.svc:%d", service, namespace, port)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -31,7 +32,7 @@ func TestMainServiceSurvivesTheModel(t *testing.T) {
 			m.setURL(want)
 			m.setKeep(keep)
 			m.Split = splitValue(map[string]release.Split{"prod": {"api-7f3c9a1e": 100}, "gone": nil})
-			m.Drift = noDrift()
+			m.Drift = attrs.NoDrift()
 			// Through a state, as an import does: every field must have its type.
 			s := mainDeploymentSchema(t.Context())
 			state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}
@@ -61,7 +62,7 @@ func TestMainServiceSurvivesTheModel(t *testing.T) {
 
 func TestDrainHasADefault(t *testing.T) {
 	for text, want := range map[string]time.Duration{"": release.DefaultDrain, "0s": 0, "1m": time.Minute} {
-		if got := (&mainDeploymentModel{Drain: textOrNull(text)}).drain(); got != want {
+		if got := (&mainDeploymentModel{Drain: attrs.TextOrNull(text)}).drain(); got != want {
 			t.Errorf("drain %q is %s, want %s", text, got, want)
 		}
 	}
@@ -72,7 +73,7 @@ func TestAServicesURLTakesItsHTTPPort(t *testing.T) {
 		"http://api.shop.svc:80":   {"http": 80, "admin": 81},
 		"http://api.shop.svc:9090": {"grpc": 9090, "web": 8080},
 	} {
-		if got := serviceURL("api", "shop", ports); got != want {
+		if got := attrs.ServiceURL("api", "shop", ports); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

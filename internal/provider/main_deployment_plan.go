@@ -9,14 +9,54 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// addresses are where a main deployment is, one for each cluster; none while
+// that is not known.
+func (m *mainDeploymentModel) addresses(ctx context.Context) (at []string) {
+	if !attrs.Known(m.ID) || !attrs.WhollyKnown(ctx, m.Clusters) {
+		return nil
+	}
+	var diags diag.Diagnostics
+	for _, name := range m.clusterNames(ctx, &diags) {
+		at = append(at, name+"/"+m.ID.ValueString())
+	}
+	return at
+}
+
+// planPointer refuses to plan a main deployment that points at what is planned
+// to be stopped.
+func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	var model mainDeploymentModel
+	if req.Plan.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &model)...)
+		r.Planned.Point(model.ID.ValueString(), "")
+		r.Planned.Stand(model.addresses(ctx), false)
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &model)...)
+	if resp.Diagnostics.HasError() || !attrs.Known(model.ID) {
+		return
+	}
+	if r.Planned.Point(model.ID.ValueString(), model.DeploymentID.ValueString()) {
+		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(model.DeploymentID.ValueString(), model.ID.ValueString()))
+	}
+	if group := r.Planned.Stand(model.addresses(ctx), true); group != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(model.ID.ValueString(), group))
+	}
+}
+
 // planMainDeployment is switchback_main_deployment's ModifyPlan. Like
 // planDeployment it sets every computed attribute itself.
-func planMainDeployment(ctx context.Context, configured configuredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func planMainDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
-		rememberDestroy(ctx, resp)
+		session.RememberDestroy(ctx, resp)
 		checkMainLeft(ctx, configured, req, resp)
 		return
 	}
@@ -47,7 +87,7 @@ func planMainDeployment(ctx context.Context, configured configuredClusters, req 
 	}
 	p.mayEndOtherwise()
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
-	rememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
+	session.RememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
 }
 
 // mainDeploymentPlan is one planning.
@@ -62,25 +102,25 @@ func (p *mainDeploymentPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnosti
 
 // inputs fills in the defaults that depend on something, and what follows from
 // the inputs alone: id and url.
-func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
+func (p *mainDeploymentPlan) inputs(configured session.ConfiguredClusters) {
 	m := &p.plan
 	prior := types.SetNull(types.StringType)
 	if p.state != nil {
 		prior = p.state.Clusters
 		abandon := m.AbandonUnreachable.ValueBool() || p.state.AbandonUnreachable.ValueBool()
-		if p.diagnose(checkMissing(configured, p.state.what(), prior, p.config.Clusters, abandon)); p.resp.Diagnostics.HasError() {
+		if p.diagnose(session.CheckMissing(configured, p.state.what(), prior, p.config.Clusters, abandon)); p.resp.Diagnostics.HasError() {
 			return
 		}
 	}
-	clusters, diags := planClusters(configured, p.config.Clusters, prior)
+	clusters, diags := session.PlanClusters(configured, p.config.Clusters, prior)
 	p.diagnose(diags)
 	m.Clusters = clusters
-	p.diagnose(checkRollout(p.ctx, m.Rollout, clusters))
+	p.diagnose(attrs.CheckRollout(p.ctx, m.Rollout, clusters))
 	p.checkBake()
 
 	m.ID, m.URL = types.StringUnknown(), types.StringUnknown()
 	if !m.Namespace.IsUnknown() && !m.Application.IsUnknown() {
-		m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
+		m.ID = types.StringValue(attrs.MainID(m.Namespace.ValueString(), m.Application.ValueString()))
 	}
 	configuredService, ok, diags := p.config.serviceModel(p.ctx)
 	p.diagnose(diags)
@@ -97,7 +137,7 @@ func (p *mainDeploymentPlan) inputs(configured configuredClusters) {
 		p.adopted(planned)
 		return
 	}
-	if !m.Namespace.IsUnknown() && !planned.Name.IsUnknown() && whollyKnown(p.ctx, planned.Ports) {
+	if !m.Namespace.IsUnknown() && !planned.Name.IsUnknown() && attrs.WhollyKnown(p.ctx, planned.Ports) {
 		service, diags := m.service(p.ctx)
 		p.diagnose(diags)
 		m.setURL(service)
@@ -109,7 +149,7 @@ func (p *mainDeploymentPlan) create() {
 	p.plan.Owner = types.StringUnknown()
 	// An interrupted create ends in another status; see deploymentPlan.create.
 	p.plan.Status, p.plan.StatusReason = types.StringUnknown(), types.StringUnknown()
-	p.plan.Drift, p.plan.ClusterStatus = noDrift(), unknownClusterStatus()
+	p.plan.Drift, p.plan.ClusterStatus = attrs.NoDrift(), attrs.UnknownClusterStatus()
 	p.move()
 }
 
@@ -119,12 +159,12 @@ func (p *mainDeploymentPlan) update() {
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
 	m.DNSRecords = prior.DNSRecords // planDNS knows more
-	m.Drift = noDrift()
+	m.Drift = attrs.NoDrift()
 
 	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !settled(release.MainStatus(prior.Status.ValueString()))
 	if moves || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) || !m.DNS.Equal(prior.DNS) {
-		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), unknownClusterStatus()
+		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), attrs.UnknownClusterStatus()
 	}
 	if moves {
 		p.move()
@@ -148,16 +188,11 @@ func (p *mainDeploymentPlan) advise() {
 	if !ok || s.Type.ValueString() != serviceLoadBalancer || s.ExternalTrafficPolicy.ValueString() != policyLocal {
 		return
 	}
-	p.resp.Diagnostics.AddAttributeWarning(servicePath.AtName("external_traffic_policy"), "Load balancer follows with a delay of its own",
+	p.resp.Diagnostics.AddAttributeWarning(attrs.ServicePath.AtName("external_traffic_policy"), "Load balancer follows with a delay of its own",
 		"With external_traffic_policy \"Local\" the load balancer sends traffic only to nodes that run a pod of the main deployment, and finds out by its own health checks "+
 			"that they are other nodes after a switch. Switchback cannot see when that has happened. Set `drain` to longer than those health checks take, "+
 			"or use \"Cluster\" where clients' addresses are not needed.")
 }
-
-var servicePath = path.Root("traffic").AtName("service")
-
-// mainID is the import id of a main deployment.
-func mainID(namespace, application string) string { return namespace + "/" + application }
 
 // validateMainDeployment is switchback_main_deployment's ValidateConfig: what
 // one attribute says about another. Unknown values pass; Terraform calls it
@@ -174,7 +209,7 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 // checkMainDeployment is what deployment_id and traffic say about each other and
 // themselves.
 func checkMainDeployment(ctx context.Context, m mainDeploymentModel) diag.Diagnostics {
-	diags := checkDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)
+	diags := attrs.CheckDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)
 	s, ok, more := m.serviceModel(ctx)
 	diags.Append(more...)
 	if !ok {
@@ -184,40 +219,14 @@ func checkMainDeployment(ctx context.Context, m mainDeploymentModel) diag.Diagno
 	if s.Adopt.ValueBool() || s.Type.IsUnknown() {
 		return diags
 	}
-	is := orDefault(s.Type.ValueString(), serviceClusterIP)
-	if known(s.LoadBalancerClass) && is != serviceLoadBalancer {
-		diags.AddAttributeError(servicePath.AtName("load_balancer_class"), "Load balancer class without a load balancer",
+	is := attrs.OrDefault(s.Type.ValueString(), serviceClusterIP)
+	if attrs.Known(s.LoadBalancerClass) && is != serviceLoadBalancer {
+		diags.AddAttributeError(attrs.ServicePath.AtName("load_balancer_class"), "Load balancer class without a load balancer",
 			fmt.Sprintf("The Service's type is %s. Set `type = %q`, or remove `load_balancer_class`.", is, serviceLoadBalancer))
 	}
-	if known(s.ExternalTrafficPolicy) && is == serviceClusterIP {
-		diags.AddAttributeError(servicePath.AtName("external_traffic_policy"), "External traffic policy without external traffic",
+	if attrs.Known(s.ExternalTrafficPolicy) && is == serviceClusterIP {
+		diags.AddAttributeError(attrs.ServicePath.AtName("external_traffic_policy"), "External traffic policy without external traffic",
 			fmt.Sprintf("The Service's type is %s, which is not reached from outside. Set `type` to %s or %s, or remove `external_traffic_policy`.", is, serviceNodePort, serviceLoadBalancer))
 	}
 	return diags
 }
-
-// checkDeploymentID says early what would otherwise fail at apply, or worse,
-// point one application's address at another's pods.
-func checkDeploymentID(at path.Path, deployment, namespace, application types.String) diag.Diagnostics {
-	var diags diag.Diagnostics
-	if !known(deployment) {
-		return diags
-	}
-	id, err := release.ParseID(deployment.ValueString())
-	of, ok := release.ApplicationOf(id.Name)
-	switch {
-	case err != nil || !ok:
-		diags.AddAttributeError(at, "Invalid deployment id",
-			fmt.Sprintf("%q is not the id of a deployment, which looks like \"shop/api-7f3c9a1e\". Use the `id` of a switchback_deployment.", deployment.ValueString()))
-	case known(namespace) && id.Namespace != namespace.ValueString():
-		diags.AddAttributeError(at, "Deployment of another namespace",
-			fmt.Sprintf("The deployment %s is in namespace %q, this main deployment in %q. A Service reaches only pods of its own namespace.", id, id.Namespace, namespace.ValueString()))
-	case known(application) && of != application.ValueString():
-		diags.AddAttributeError(at, "Deployment of another application",
-			fmt.Sprintf("The deployment %s is of application %q, this main deployment of %q. Use a deployment of the same application.", id, of, application.ValueString()))
-	}
-	return diags
-}
-
-// known says that a value is configured and not unknown.
-func known(s types.String) bool { return !s.IsNull() && !s.IsUnknown() }

@@ -2,13 +2,13 @@ package provider
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -20,7 +20,7 @@ var (
 	_ resource.ResourceWithImportState    = (*mainDeploymentResource)(nil)
 )
 
-type mainDeploymentResource struct{ *session }
+type mainDeploymentResource struct{ *session.Session }
 
 // NewMainDeploymentResource is switchback_main_deployment.
 func NewMainDeploymentResource() resource.Resource { return &mainDeploymentResource{} }
@@ -34,7 +34,7 @@ func (r *mainDeploymentResource) Schema(ctx context.Context, _ resource.SchemaRe
 }
 
 func (r *mainDeploymentResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
-	r.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+	r.Session = session.Of(req.ProviderData, &resp.Diagnostics)
 }
 
 func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
@@ -43,8 +43,8 @@ func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resourc
 }
 
 func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planMainDeployment(ctx, r.configured, req, resp)
-	r.contact(ctx, req, resp)
+	planMainDeployment(ctx, r.Configured, req, resp)
+	r.Contact(ctx, req, resp)
 	r.planPointer(ctx, req, resp)
 	r.warnOfRefusal(ctx, req, resp)
 	r.planDNS(ctx, req, resp)
@@ -56,33 +56,33 @@ func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.Mo
 func (r *mainDeploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan mainDeploymentModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	names := r.Resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.create")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, plan.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil && !done.Moved {
-		addCreationError(&resp.Diagnostics, err, promote.To)
+		explain.CreationError(&resp.Diagnostics, err, promote.To)
 		return
 	}
 	if err != nil {
-		addUnfinished(&resp.Diagnostics, done.Status, err)
+		explain.Unfinished(&resp.Diagnostics, done.Status, err)
 	} else {
-		addLeftBehind(&resp.Diagnostics, done.Clusters)
+		explain.LeftBehind(&resp.Diagnostics, done.Clusters)
 	}
-	plan.Clusters = clusterSet(ctx, names, &resp.Diagnostics)
+	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
 	plan.setPromoted(ctx, nil, done, names, &resp.Diagnostics)
-	r.remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
+	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
 }
@@ -94,16 +94,16 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
 	if state.imported() {
-		names = r.clusters.Names() // it may be on any of them
+		names = r.Clusters.Names() // it may be on any of them
 	}
-	targets, missing, readable := r.readable(names, &resp.Diagnostics)
+	targets, missing, readable := r.Readable(names, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
 	service, more := state.service(ctx)
 	resp.Diagnostics.Append(more...)
-	observed := r.engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
-	observed = unreadMain(r.session, observed, missing, state.imported(), &resp.Diagnostics)
+	observed := r.Engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
+	observed = unreadMain(r.Session, observed, missing, state.imported(), &resp.Diagnostics)
 	var exists bool
 	if state.imported() {
 		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
@@ -111,7 +111,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 		exists = state.refresh(ctx, observed, &resp.Diagnostics)
 	}
 	if !state.imported() || exists {
-		r.compareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
+		r.CompareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -131,10 +131,10 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(quiet(ctx), defaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	names := r.resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
-	_, _, drop := compare(state.clusterNames(ctx, &resp.Diagnostics), names)
+	names := r.Resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	_, _, drop := session.Changes(state.clusterNames(ctx, &resp.Diagnostics), names)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -142,36 +142,36 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 		return // no cluster need be there for it
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.update")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.update")
 	defer cancel()
 	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.Planned = plannedTraffic(ctx, state.Split, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.readyFor(ctx, promote.Rollout, names, toPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
-	dropped := leaveMain(ctx, r.session, drop, &plan, &state, promote.Service, &resp.Diagnostics)
+	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
+	dropped := leaveMain(ctx, r.Session, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
 	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
-	if err == nil && len(dropped.clusters) > 0 {
+	if err == nil && len(dropped.Clusters) > 0 {
 		var notices []rollout.Notice
-		notices, err = r.engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.clusters, DNS: state.asksExternalDNS()})
+		notices, err = r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.Clusters, DNS: state.asksExternalDNS()})
 		done.Notices = append(done.Notices, notices...)
 	}
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		addError(&resp.Diagnostics, err)
+		explain.Error(&resp.Diagnostics, err)
 		state.AbandonUnreachable = plan.AbandonUnreachable
 		state.setFailed(ctx, done, promote, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
 	tellForgottenMain(dropped, &resp.Diagnostics, &state, promote.Service)
-	addLeftBehind(&resp.Diagnostics, done.Clusters)
+	explain.LeftBehind(&resp.Diagnostics, done.Clusters)
 	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
-	r.remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
+	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
 
@@ -180,25 +180,25 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state mainDeploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	limit, more := state.Timeouts.Delete(quiet(ctx), defaultTimeout)
+	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	names := state.clusterNames(ctx, &resp.Diagnostics)
-	replaced, more := halfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
+	replaced, more := session.HalfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, limit, "timeouts.delete")
+	ctx, cancel := session.Within(ctx, limit, "timeouts.delete")
 	defer cancel()
 	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	l := leaveMain(ctx, r.session, names, &state, &state, request.Service, &resp.Diagnostics)
+	l := leaveMain(ctx, r.Session, names, &state, &state, request.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, err := r.engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.clusters, Replaced: replaced, DNS: state.asksExternalDNS()})
-	addNotices(&resp.Diagnostics, notices, replaced)
+	notices, err := r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.Clusters, Replaced: replaced, DNS: state.asksExternalDNS()})
+	explain.Notices(&resp.Diagnostics, notices, replaced)
 	if err != nil {
-		addError(&resp.Diagnostics, err)
+		explain.Error(&resp.Diagnostics, err)
 		return
 	}
 	tellForgottenMain(l, &resp.Diagnostics, &state, request.Service)
@@ -207,7 +207,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 // ImportState takes "namespace/application", or the identity; Read rebuilds the
 // rest from what lives.
 func (r *mainDeploymentResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	text := importID[mainDeploymentIdentity](ctx, req, &resp.Diagnostics)
+	text := attrs.ImportID[mainDeploymentIdentity](ctx, req, &resp.Diagnostics)
 	id, err := release.ParseID(text)
 	if err != nil {
 		resp.Diagnostics.AddError("Invalid import id",
@@ -217,13 +217,4 @@ func (r *mainDeploymentResource) ImportState(ctx context.Context, req resource.I
 	state := importedMainDeployment(id.Namespace, id.Name)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-}
-
-// addUnfinished tells that traffic has moved but that something is left to do.
-func addUnfinished(diags *diag.Diagnostics, status release.MainStatus, err error) {
-	for _, one := range flatten(err) {
-		_, detail, _ := explain(one)
-		diags.AddAttributeWarning(path.Root("status"), "Traffic has moved, but the promotion is unfinished",
-			fmt.Sprintf("%s\n\nThe status is %q; the next apply goes on from there.", detail, status))
-	}
 }

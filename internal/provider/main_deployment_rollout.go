@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -34,9 +35,9 @@ func bakeAttribute() schema.StringAttribute {
 		MarkdownDescription: "How long the new main deployment is watched after the traffic has moved, before anything of the old one stops, as a text like `90s` or `10m`. " +
 			"When it has fewer ready pods than it needs (all but one, and never none), when its address does not lead to them with all of its ports, when a container crashes again and again, or when containers run out of memory twice, traffic goes back to the previous one at once; the apply fails and says what was seen. " +
 			"The same deployment is then refused until `retry_token` changes. Where there is nothing to go back to, traffic stays, and the next apply bakes again. Default: not at all. " +
-			"It must fit into `timeouts`. An import does not know it." + inPlace,
-		Validators:    []validator.String{isDuration()},
-		PlanModifiers: []planmodifier.String{keepSameDuration()},
+			"It must fit into `timeouts`. An import does not know it." + attrs.InPlace,
+		Validators:    []validator.String{attrs.IsDuration()},
+		PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 	}
 }
 
@@ -44,13 +45,13 @@ func retryTokenAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "Any text. A deployment that did not pass its `bake` is not made main again before this changes, or another deployment has become main: " +
-			"change it when the cause was elsewhere and is gone. Without such a deployment it changes nothing." + inPlace,
+			"change it when the cause was elsewhere and is gone. Without such a deployment it changes nothing." + attrs.InPlace,
 	}
 }
 
 // mainGoverning are the attributes of a main deployment that say how traffic is
 // moved: where only they differ, nothing moves.
-var mainGoverning = append(slices.Clone(governing), "bake", "retry_token")
+var mainGoverning = append(slices.Clone(attrs.Governing), "bake", "retry_token")
 
 // bakes is the attribute, which validation has checked; 0 where there is none.
 func (m *mainDeploymentModel) bakes() time.Duration {
@@ -62,11 +63,11 @@ func (m *mainDeploymentModel) bakes() time.Duration {
 // it has. What is not known yet passes.
 func (p *mainDeploymentPlan) checkBake() {
 	m := &p.plan
-	if m.Bake.IsUnknown() || !whollyKnown(p.ctx, m.Rollout) || !whollyKnown(p.ctx, m.Clusters) || !whollyKnown(p.ctx, m.Timeouts) {
+	if m.Bake.IsUnknown() || !attrs.WhollyKnown(p.ctx, m.Rollout) || !attrs.WhollyKnown(p.ctx, m.Clusters) || !attrs.WhollyKnown(p.ctx, m.Timeouts) {
 		return
 	}
 	between := time.Duration(0)
-	if r := rolloutOf(p.ctx, &p.resp.Diagnostics, m.Rollout); r.Bake > 0 {
+	if r := attrs.RolloutOf(p.ctx, &p.resp.Diagnostics, m.Rollout); r.Bake > 0 {
 		between = r.Bake * time.Duration(max(0, len(r.Batches(m.clusterNames(p.ctx, &p.resp.Diagnostics)))-1))
 	}
 	bake := m.bakes()
@@ -74,16 +75,16 @@ func (p *mainDeploymentPlan) checkBake() {
 		entry string
 		read  func(timeouts.Value, context.Context, time.Duration) (time.Duration, diag.Diagnostics)
 	}{{"create", timeouts.Value.Create}, {"update", timeouts.Value.Update}} {
-		most, diags := limit.read(m.Timeouts, quiet(p.ctx), defaultTimeout)
+		most, diags := limit.read(m.Timeouts, attrs.Quiet(p.ctx), attrs.DefaultTimeout)
 		if diags.HasError() || bake+between < most {
 			continue // the timeouts have their own diagnostics
 		}
-		at, what := path.Root("bake"), fmt.Sprintf("`bake` is %s", durationText(bake))
+		at, what := path.Root("bake"), fmt.Sprintf("`bake` is %s", attrs.DurationText(bake))
 		if bake < most {
-			at, what = path.Root("rollout").AtName("bake"), fmt.Sprintf("The bakes of all batches together take %s, with `bake` %s", durationText(between), durationText(bake+between))
+			at, what = path.Root("rollout").AtName("bake"), fmt.Sprintf("The bakes of all batches together take %s, with `bake` %s", attrs.DurationText(between), attrs.DurationText(bake+between))
 		}
 		p.resp.Diagnostics.AddAttributeError(at, "Bake takes longer than the operation may",
-			fmt.Sprintf("%s, and `timeouts.%s` is %s, in which the pods must become ready, too, and the old side drains. Raise the one, or lower the other.", what, limit.entry, durationText(most)))
+			fmt.Sprintf("%s, and `timeouts.%s` is %s, in which the pods must become ready, too, and the old side drains. Raise the one, or lower the other.", what, limit.entry, attrs.DurationText(most)))
 		return
 	}
 }
@@ -91,7 +92,7 @@ func (p *mainDeploymentPlan) checkBake() {
 // mayEndOtherwise plans the status as unknown where the rollout may end without
 // some clusters.
 func (p *mainDeploymentPlan) mayEndOtherwise() {
-	if p.plan.ClusterStatus.IsUnknown() && mayContinue(p.ctx, p.plan.Rollout) {
+	if p.plan.ClusterStatus.IsUnknown() && attrs.MayContinue(p.ctx, p.plan.Rollout) {
 		p.plan.Status = types.StringUnknown()
 	}
 }
@@ -99,10 +100,10 @@ func (p *mainDeploymentPlan) mayEndOtherwise() {
 // setEnded writes how a promotion ended on each of the clusters and, as far as
 // that was seen, who has the traffic there; the rest is as it was.
 func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
-	statuses, splits := clusterStatuses{}, map[string]release.Split{}
+	statuses, splits := attrs.ClusterStatuses{}, map[string]release.Split{}
 	if prior != nil {
-		was := decode[map[string]map[string]int64](ctx, diags, prior.Split)
-		before := clusterStatusesOf(ctx, prior.ClusterStatus, diags)
+		was := attrs.Decode[map[string]map[string]int64](ctx, diags, prior.Split)
+		before := attrs.ClusterStatusesOf(ctx, prior.ClusterStatus, diags)
 		for _, name := range names {
 			splits[name] = priorSplit(was[name])
 			if one, ok := before[name]; ok {
@@ -114,7 +115,7 @@ func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymen
 		if !slices.Contains(names, o.Cluster) {
 			continue // of an update that failed: the state does not have that cluster
 		}
-		statuses.ended(o.Cluster, string(o.Status), o.Reason)
+		statuses.Ended(o.Cluster, string(o.Status), o.Reason)
 		if o.Split != nil {
 			splits[o.Cluster] = o.Split
 		}
@@ -124,7 +125,7 @@ func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymen
 			splits[name] = release.Split{}
 		}
 	}
-	m.ClusterStatus, m.Split = statuses.value(), splitValue(splits)
+	m.ClusterStatus, m.Split = statuses.Value(), splitValue(splits)
 }
 
 // agreed is the deployment that has all the traffic on all of the clusters, as
@@ -149,7 +150,7 @@ func agreed(outcomes []rollout.MainOutcome, names []string) string {
 // a change was planned on. It leaves out where that was not known.
 func plannedTraffic(ctx context.Context, split types.Map, diags *diag.Diagnostics) map[string]string {
 	planned := map[string]string{}
-	for cluster, percents := range decode[map[string]map[string]int64](ctx, diags, split) {
+	for cluster, percents := range attrs.Decode[map[string]map[string]int64](ctx, diags, split) {
 		if name, ok := priorSplit(percents).Stable(); ok {
 			planned[cluster] = name
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -27,7 +28,7 @@ const (
 )
 
 // keepPreviousTypes are the attributes of keep_previous.
-var keepPreviousTypes = map[string]attr.Type{"count": wholeNumber32{}, "ttl": types.StringType, "state": types.StringType}
+var keepPreviousTypes = map[string]attr.Type{"count": attrs.WholeNumber32{}, "ttl": types.StringType, "state": types.StringType}
 
 // keepStateMeaning documents keep_previous.state.
 var keepStateMeaning = map[release.DesiredState]string{
@@ -46,32 +47,32 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"application": schema.StringAttribute{
 				Required:            true,
 				MarkdownDescription: "Name of the application. A change makes a new main deployment.",
-				Validators:          applicationName(),
+				Validators:          attrs.ApplicationName(),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"namespace": schema.StringAttribute{
 				Required:            true,
 				MarkdownDescription: "Kubernetes namespace of the application. A change makes a new main deployment.",
-				Validators:          namespaceName(),
+				Validators:          attrs.NamespaceName(),
 				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"deployment_id": schema.StringAttribute{
 				Required: true,
 				MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment` of the same application and namespace. " +
-					"After a refresh it is the one that has all the traffic, whoever moved it." + inPlace,
+					"After a refresh it is the one that has all the traffic, whoever moved it." + attrs.InPlace,
 			},
 			"traffic": schema.SingleNestedAttribute{
 				Required:            true,
-				MarkdownDescription: "How traffic reaches the application." + inPlace,
+				MarkdownDescription: "How traffic reaches the application." + attrs.InPlace,
 				Attributes: map[string]schema.Attribute{
 					"service": schema.SingleNestedAttribute{
 						Required:            true,
-						MarkdownDescription: "The application's address is a Kubernetes Service whose selector moves from one deployment to the next, all at once." + inPlace,
+						MarkdownDescription: "The application's address is a Kubernetes Service whose selector moves from one deployment to the next, all at once." + attrs.InPlace,
 						Attributes:          mainServiceAttributes(),
 					},
 				},
 			},
-			"clusters": clustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
+			"clusters": attrs.ClustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
 			"keep_previous": schema.SingleNestedAttribute{
 				Optional: true,
 				Computed: true,
@@ -79,31 +80,31 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 					"count": types.Int32Value(defaultKeepCount), "ttl": types.StringNull(), "state": types.StringValue(string(release.DesiredStarted)),
 				})),
 				MarkdownDescription: "What stays of former main deployments, so that going back is quick. Default: the last one, running. " +
-					"A change applies to those that are retained already, too." + inPlace,
+					"A change applies to those that are retained already, too." + attrs.InPlace,
 				Attributes: map[string]schema.Attribute{
 					"count": schema.Int32Attribute{
-						CustomType: wholeNumber32{},
+						CustomType: attrs.WholeNumber32{},
 						Optional:   true,
 						Computed:   true,
 						Default:    int32default.StaticInt32(defaultKeepCount),
 						MarkdownDescription: fmt.Sprintf("How many former main deployments stay, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
-							maxKeepCount, defaultKeepCount) + inPlace,
+							maxKeepCount, defaultKeepCount) + attrs.InPlace,
 						Validators: []validator.Int32{int32validator.Between(0, maxKeepCount)},
 					},
 					"ttl": schema.StringAttribute{
 						Optional: true,
 						MarkdownDescription: "How long one stays after it was main, as a text like `48h`. Default: for ever. " +
 							"It acts at the next apply that changes this resource, such as the next promotion: time alone makes no plan. " +
-							"`terraform apply -replace` of this resource is such an apply, and moves no traffic. The clock is the API server's." + inPlace,
-						Validators:    []validator.String{isPositiveDuration()},
-						PlanModifiers: []planmodifier.String{keepSameDuration()},
+							"`terraform apply -replace` of this resource is such an apply, and moves no traffic. The clock is the API server's." + attrs.InPlace,
+						Validators:    []validator.String{attrs.IsPositiveDuration()},
+						PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 					},
 					"state": schema.StringAttribute{
 						Optional:            true,
 						Computed:            true,
 						Default:             stringdefault.StaticString(string(release.DesiredStarted)),
-						MarkdownDescription: "What is retained is " + enumText(release.DesiredStates(), keepStateMeaning) + ". Default: `" + string(release.DesiredStarted) + "`." + inPlace,
-						Validators:          []validator.String{oneOf(release.DesiredStates())},
+						MarkdownDescription: "What is retained is " + attrs.EnumText(release.DesiredStates(), keepStateMeaning) + ". Default: `" + string(release.DesiredStarted) + "`." + attrs.InPlace,
+						Validators:          []validator.String{attrs.OneOf(release.DesiredStates())},
 					},
 				},
 			},
@@ -112,36 +113,36 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				Computed: true,
 				Default:  stringdefault.StaticString(release.DefaultDrain.String()),
 				MarkdownDescription: fmt.Sprintf("How long both sides keep running after a verified switch before anything of the old one stops, as a text like `30s` or `2m`. Default: `%s`. Another spelling of the same time is no change.",
-					release.DefaultDrain) + inPlace,
-				Validators:    []validator.String{isDuration()},
-				PlanModifiers: []planmodifier.String{keepSameDuration()},
+					release.DefaultDrain) + attrs.InPlace,
+				Validators:    []validator.String{attrs.IsDuration()},
+				PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 			},
 			"bake":        bakeAttribute(),
 			"retry_token": retryTokenAttribute(),
-			"rollout": rolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
+			"rollout": attrs.RolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
 				"which follows when it has moved on all of them."),
-			"abandon_unreachable": abandonAttribute(),
-			"dns":                 dnsAttribute(),
+			"abandon_unreachable": attrs.AbandonAttribute(),
+			"dns":                 attrs.DNSAttribute(),
 
-			"timeouts": timeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
+			"timeouts": attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
 
-			"id": computedString("`<namespace>/<application>`: the import id."),
-			"owner": computedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it. " +
+			"id": attrs.ComputedString("`<namespace>/<application>`: the import id."),
+			"owner": attrs.ComputedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it. " +
 				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
-			"previous_deployment_id": computedString("The deployment that had the traffic before; null at first. Known after apply whenever traffic may move."),
-			"url":                    computedString("`http://<service>.<namespace>.svc:<port>` with the port named `http`, else the first one by name."),
+			"previous_deployment_id": attrs.ComputedString("The deployment that had the traffic before; null at first. Known after apply whenever traffic may move."),
+			"url":                    attrs.ComputedString("`http://<service>.<namespace>.svc:<port>` with the port named `http`, else the first one by name."),
 			"split": schema.MapAttribute{
 				Computed:            true,
 				ElementType:         splitType,
 				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
 			},
-			"promoted_at": computedString("When the traffic last moved, in RFC 3339."),
-			"status": computedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
+			"promoted_at": attrs.ComputedString("When the traffic last moved, in RFC 3339."),
+			"status": attrs.ComputedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized)),
-			"status_reason":  computedString("Why `status` is what it is, where there is something to say."),
-			"cluster_status": clusterStatusAttribute("As `status`, of the one cluster"),
-			"drift":          driftAttribute(),
-			"dns_records":    dnsRecordsAttribute(),
+			"status_reason":  attrs.ComputedString("Why `status` is what it is, where there is something to say."),
+			"cluster_status": attrs.ClusterStatusAttribute("As `status`, of the one cluster"),
+			"drift":          attrs.DriftAttribute(),
+			"dns_records":    attrs.DNSRecordsAttribute(),
 		},
 	}
 }
@@ -166,10 +167,10 @@ func mainServiceAttributes() map[string]schema.Attribute {
 		"name": schema.StringAttribute{
 			Optional:            true,
 			Computed:            true,
-			MarkdownDescription: "Name of the Service: a DNS-1035 label. Default: the application's name. A change makes the new Service before the old one is removed." + inPlace,
+			MarkdownDescription: "Name of the Service: a DNS-1035 label. Default: the application's name. A change makes the new Service before the old one is removed." + attrs.InPlace,
 			Validators: []validator.String{
 				stringvalidator.LengthBetween(1, 63),
-				stringvalidator.RegexMatches(dns1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
+				stringvalidator.RegexMatches(attrs.DNS1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
 			},
 		},
 		"adopt": schema.BoolAttribute{
@@ -179,10 +180,10 @@ func mainServiceAttributes() map[string]schema.Attribute {
 				"Neither this nor `name` can change while a Service is adopted.",
 		},
 		"ports": schema.MapAttribute{
-			ElementType: wholeNumber32{},
+			ElementType: attrs.WholeNumber32{},
 			Optional:    true,
 			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
-				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + inPlace,
+				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + attrs.InPlace,
 			Validators: []validator.Map{
 				mapvalidator.SizeAtLeast(1),
 				mapvalidator.NoNullValues(),
@@ -198,22 +199,22 @@ func mainServiceAttributes() map[string]schema.Attribute {
 			Computed: true,
 			Default:  stringdefault.StaticString(serviceClusterIP),
 			MarkdownDescription: "`ClusterIP` (default), `NodePort` or `LoadBalancer`. Headless and `ExternalName` Services are refused: " +
-				"their clients find pods by DNS, which nobody can switch at a known moment." + inPlace,
+				"their clients find pods by DNS, which nobody can switch at a known moment." + attrs.InPlace,
 			Validators: []validator.String{serviceTypeValidator{}},
 		},
-		"annotations": stringMap("Annotations of the Service, such as those for a cloud's load balancer." + inPlace),
+		"annotations": attrs.StringMap("Annotations of the Service, such as those for a cloud's load balancer." + attrs.InPlace),
 		"session_affinity": schema.StringAttribute{
 			Optional:            true,
 			Computed:            true,
 			Default:             stringdefault.StaticString(affinityNone),
-			MarkdownDescription: "`None` (default), or `ClientIP`: one client's connections go to one pod as long as it is selected." + inPlace,
+			MarkdownDescription: "`None` (default), or `ClientIP`: one client's connections go to one pod as long as it is selected." + attrs.InPlace,
 			Validators:          []validator.String{stringvalidator.OneOf(affinityNone, "ClientIP")},
 		},
-		"load_balancer_class": optionalString("With type `LoadBalancer`: which implementation serves it. Kubernetes allows no change while the Service is a `LoadBalancer`. Default: the cluster's."),
+		"load_balancer_class": attrs.OptionalString("With type `LoadBalancer`: which implementation serves it. Kubernetes allows no change while the Service is a `LoadBalancer`. Default: the cluster's."),
 		"external_traffic_policy": schema.StringAttribute{
 			Optional: true,
 			MarkdownDescription: "With type `NodePort` or `LoadBalancer`: `Cluster` (Kubernetes' default), or `Local`, which keeps clients' addresses and sends traffic only to nodes that have a pod; " +
-				"a load balancer needs its own time to notice that pods have moved to other nodes." + inPlace,
+				"a load balancer needs its own time to notice that pods have moved to other nodes." + attrs.InPlace,
 			Validators: []validator.String{stringvalidator.OneOf(policyCluster, policyLocal)},
 		},
 	}
@@ -246,24 +247,5 @@ func (v serviceTypeValidator) ValidateString(ctx context.Context, req validator.
 			"An ExternalName Service is a DNS alias without pods: there is nothing to switch. Use "+v.Description(ctx)+".")
 	default:
 		resp.Diagnostics.AddAttributeError(req.Path, "Unknown Service type", fmt.Sprintf("%q is not one of %s.", t, v.Description(ctx)))
-	}
-}
-
-var (
-	dns1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
-	dns1123 = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
-)
-
-func applicationName() []validator.String {
-	return []validator.String{
-		stringvalidator.LengthBetween(1, release.MaxApplicationLength),
-		stringvalidator.RegexMatches(dns1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
-	}
-}
-
-func namespaceName() []validator.String {
-	return []validator.String{
-		stringvalidator.LengthBetween(1, 63),
-		stringvalidator.RegexMatches(dns1123, "must be lower case letters, digits and -, and neither begin nor end with -"),
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -21,7 +24,7 @@ import (
 // promoteRequest is what the model asks of the engine, less the clusters.
 func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	id, err := release.ParseID(m.DeploymentID.ValueString())
-	diags.Append(checkDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)...)
+	diags.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), m.DeploymentID, m.Namespace, m.Application)...)
 	keep, more := m.keep(ctx)
 	diags.Append(more...)
 	if err != nil || diags.HasError() {
@@ -29,7 +32,7 @@ func (m *mainDeploymentModel) promoteRequest(ctx context.Context, owner string, 
 	}
 	return rollout.PromoteRequest{
 		Service: m.serviceSpec(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: m.drain(),
-		Bake: m.bakes(), RetryToken: m.RetryToken.ValueString(), Rollout: rolloutOf(ctx, diags, m.Rollout), Unready: map[string]error{},
+		Bake: m.bakes(), RetryToken: m.RetryToken.ValueString(), Rollout: attrs.RolloutOf(ctx, diags, m.Rollout), Unready: map[string]error{},
 	}
 }
 
@@ -52,7 +55,7 @@ func (s mainService) spec(namespace, application string) traffic.ServiceSpec {
 }
 
 func (m *mainDeploymentModel) clusterNames(ctx context.Context, diags *diag.Diagnostics) []string {
-	return decode[[]string](ctx, diags, m.Clusters)
+	return attrs.Decode[[]string](ctx, diags, m.Clusters)
 }
 
 // imported says that only the id is known: Read must rebuild the rest.
@@ -60,9 +63,9 @@ func (m *mainDeploymentModel) imported() bool { return m.DeploymentID.IsNull() }
 
 // setPromoted writes what became of the address. prior is nil at first.
 func (m *mainDeploymentModel) setPromoted(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
-	m.ID = types.StringValue(mainID(m.Namespace.ValueString(), m.Application.ValueString()))
+	m.ID = types.StringValue(attrs.MainID(m.Namespace.ValueString(), m.Application.ValueString()))
 	m.Owner = types.StringValue(done.Owner)
-	if m.Traffic.IsUnknown() || !whollyKnown(ctx, m.Traffic) {
+	if m.Traffic.IsUnknown() || !attrs.WhollyKnown(ctx, m.Traffic) {
 		planned, _, more := m.serviceModel(ctx)
 		diags.Append(more...)
 		service, more := m.service(ctx)
@@ -83,8 +86,8 @@ func (m *mainDeploymentModel) setPromoted(ctx context.Context, prior *mainDeploy
 	m.setMoved(done)
 	m.setEnded(ctx, prior, done, names, diags)
 	m.Status = types.StringValue(string(done.Status))
-	m.StatusReason = textOrNull(done.Reason)
-	m.Drift = noDrift()
+	m.StatusReason = attrs.TextOrNull(done.Reason)
+	m.Drift = attrs.NoDrift()
 }
 
 // setMoved writes what is known once traffic is where it was asked to be.
@@ -93,7 +96,7 @@ func (m *mainDeploymentModel) setMoved(done rollout.Promoted) {
 	if done.Previous != "" {
 		m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: done.Previous}.String())
 	}
-	m.PromotedAt = timeOrNull(done.PromotedAt)
+	m.PromotedAt = attrs.TimeOrNull(done.PromotedAt)
 }
 
 // setUpdated writes what an update learned, where the plan left room for it.
@@ -125,15 +128,15 @@ func (m *mainDeploymentModel) setFailed(ctx context.Context, done rollout.Promot
 		m.DeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: name}.String())
 	}
 	m.Status = types.StringValue(string(done.Status))
-	m.StatusReason = textOrNull(done.Reason)
+	m.StatusReason = attrs.TextOrNull(done.Reason)
 }
 
 // refresh writes who really gets the traffic. deployment_id becomes another
 // release only where all clusters that can be read agree on it; else drift and
 // split show the disagreement.
 func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
-	drift, splits := []driftModel{}, map[string]release.Split{}
-	prior := decode[map[string]map[string]int64](ctx, diags, m.Split)
+	drift, splits := []attrs.Drift{}, map[string]release.Split{}
+	prior := attrs.Decode[map[string]map[string]int64](ctx, diags, m.Split)
 	exists, stable := false, map[string]bool{}
 	wanted := m.serviceSpec(ctx, diags)
 	for _, o := range observed {
@@ -167,7 +170,7 @@ func (m *mainDeploymentModel) refresh(ctx context.Context, observed []rollout.Ob
 	}
 	m.refreshStatus(observed)
 	m.Split = splitValue(splits)
-	list, more := driftList(ctx, drift)
+	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
 	m.Drift = list
 	return true
@@ -179,7 +182,7 @@ func (m *mainDeploymentModel) refreshPrevious(first rollout.ObservedMain, name s
 	if first.Main == nil || first.Main.Deployment != name || first.Main.Progress != nil {
 		return
 	}
-	m.PromotedAt = timeOrNull(first.Main.PromotedAt)
+	m.PromotedAt = attrs.TimeOrNull(first.Main.PromotedAt)
 	m.PreviousDeploymentID = types.StringNull()
 	if len(first.Main.Previous) > 0 {
 		m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: first.Main.Previous[0]}.String())
@@ -241,34 +244,34 @@ func unfinished(o rollout.ObservedMain) string {
 }
 
 // driftOf is what others changed of the address on one cluster.
-func (m *mainDeploymentModel) driftOf(o rollout.ObservedMain, wanted traffic.ServiceSpec, stable bool) []driftModel {
+func (m *mainDeploymentModel) driftOf(o rollout.ObservedMain, wanted traffic.ServiceSpec, stable bool) []attrs.Drift {
 	object := "Service/" + wanted.Name
 	if o.Service == nil {
-		return []driftModel{gone(o.Cluster, object)}
+		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
 	}
 	if o.Main == nil {
-		return []driftModel{gone(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application))}
+		return []attrs.Drift{attrs.Gone(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application))}
 	}
 	to := o.Main.Deployment
 	if name, ok := o.Split.Stable(); ok && stable {
 		to = name // a moved pointer shows in deployment_id
 	}
-	drift := fieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
+	drift := attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
 	if o.Main.OutOfDate(m.Owner.ValueString()) {
-		drift = append(drift, takenBack(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application)))
+		drift = append(drift, attrs.TakenBack(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application)))
 	}
 	return drift
 }
 
 // disagreement is one line for each cluster when they send traffic to
 // different releases.
-func disagreement(splits map[string]release.Split) []driftModel {
-	var drift []driftModel
+func disagreement(splits map[string]release.Split) []attrs.Drift {
+	var drift []attrs.Drift
 	for _, cluster := range slices.Sorted(maps.Keys(splits)) {
 		name, _ := splits[cluster].Stable()
-		drift = append(drift, driftModel{
+		drift = append(drift, attrs.Drift{
 			Cluster: types.StringValue(cluster), Field: types.StringValue("spec.selector"),
-			Actual: textOrNull(name), Expected: types.StringValue("the same deployment on every cluster"),
+			Actual: attrs.TextOrNull(name), Expected: types.StringValue("the same deployment on every cluster"),
 		})
 	}
 	return drift
@@ -281,7 +284,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	splits := map[string]release.Split{}
 	for _, o := range observed {
 		if o.Err != nil {
-			addError(diags, o.Err)
+			explain.Error(diags, o.Err)
 			continue
 		}
 		name, ok := o.Split.Stable()
@@ -289,7 +292,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 			continue
 		}
 		if o.Main.Group != "" {
-			addError(diags, &release.GroupOwnedError{Cluster: o.Cluster, ID: m.ID.ValueString(), Group: o.Main.Group, Deployment: o.Main.Deployment})
+			explain.Error(diags, &release.GroupOwnedError{Cluster: o.Cluster, ID: m.ID.ValueString(), Group: o.Main.Group, Deployment: o.Main.Deployment})
 			continue
 		}
 		names = append(names, o.Cluster)
@@ -301,7 +304,7 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 		m.Owner = types.StringValue(o.Main.Owner)
 		m.setKeep(o.Main.Keep())
 		m.Drain = types.StringValue(o.Main.Drain.String())
-		m.PromotedAt = timeOrNull(o.Main.PromotedAt)
+		m.PromotedAt = attrs.TimeOrNull(o.Main.PromotedAt)
 		if len(o.Main.Previous) > 0 {
 			m.PreviousDeploymentID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: o.Main.Previous[0]}.String())
 		}
@@ -320,12 +323,12 @@ func (m *mainDeploymentModel) rebuild(ctx context.Context, observed []rollout.Ob
 	m.Status = types.StringValue(string(release.MainFinalized))
 	m.refreshStatus(observed)
 	m.Split = splitValue(splits)
-	ended := clusterStatuses{}
+	ended := attrs.ClusterStatuses{}
 	for _, name := range names {
-		ended[name] = clusterStatus{Status: m.Status.ValueString(), Message: m.StatusReason.ValueString()}
+		ended[name] = attrs.ClusterStatus{Status: m.Status.ValueString(), Message: m.StatusReason.ValueString()}
 	}
-	m.ClusterStatus, m.Drift = ended.value(), noDrift()
-	m.Clusters = clusterSet(ctx, names, diags)
+	m.ClusterStatus, m.Drift = ended.Value(), attrs.NoDrift()
+	m.Clusters = attrs.ClusterSet(ctx, names, diags)
 	m.rebuildDNS(ctx, observed, diags)
 	return len(names) > 0
 }
@@ -357,4 +360,18 @@ func serviceOf(o rollout.ObservedMain) mainService {
 		s.Ports[port.Name] = port.Port
 	}
 	return s
+}
+
+// lookedAt are the clusters on which an address could be read.
+func (m *mainDeploymentModel) lookedAt(observed []rollout.ObservedMain) []session.Looked {
+	var found []session.Looked
+	for _, o := range observed {
+		if o.Err == nil {
+			found = append(found, session.Looked{
+				Cluster: o.Cluster, Namespace: m.Namespace.ValueString(), Application: m.Application.ValueString(),
+				Past: o.Past, OutOfDate: o.Main.OutOfDate(m.Owner.ValueString()),
+			})
+		}
+	}
+	return found
 }

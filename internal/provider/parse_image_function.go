@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -64,7 +66,7 @@ func (parseImageFunction) Run(ctx context.Context, req function.RunRequest, resp
 	}
 	resp.Error = resp.Result.Set(ctx, imageModel{
 		Registry: types.StringValue(parsed.Registry), Repository: types.StringValue(parsed.Repository), Name: types.StringValue(parsed.Name),
-		Tag: textOrNull(parsed.Tag), Digest: textOrNull(parsed.Digest), Version: types.StringValue(parsed.Version),
+		Tag: attrs.TextOrNull(parsed.Tag), Digest: attrs.TextOrNull(parsed.Digest), Version: types.StringValue(parsed.Version),
 	})
 }
 
@@ -74,5 +76,5 @@ func argumentError(position int64, plain string, problems []workload.Problem) *f
 	if len(problems) > 0 {
 		plain = problems[0].Detail
 	}
-	return function.NewArgumentFuncError(position, sentence(plain))
+	return function.NewArgumentFuncError(position, explain.Sentence(plain))
 }

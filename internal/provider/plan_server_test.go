@@ -16,6 +16,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 // The tests of planning run the framework's own server, without a CLI and
@@ -28,15 +30,19 @@ type obj = map[string]any
 type afterApply struct{}
 
 // planningProvider has the two resources with nothing but schema, plan and validation.
-type planningProvider struct{ configured configuredClusters }
+type planningProvider struct{ configured session.ConfiguredClusters }
 
 func (planningProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = "switchback"
 }
+
 func (planningProvider) Schema(context.Context, provider.SchemaRequest, *provider.SchemaResponse) {}
+
 func (planningProvider) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {
 }
+
 func (planningProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
+
 func (p planningProvider) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		func() resource.Resource { return planningDeployment{configured: p.configured} },
@@ -48,43 +54,52 @@ func (p planningProvider) Resources(context.Context) []func() resource.Resource 
 type noCRUD struct{}
 
 func (noCRUD) Create(context.Context, resource.CreateRequest, *resource.CreateResponse) {}
-func (noCRUD) Read(context.Context, resource.ReadRequest, *resource.ReadResponse)       {}
+
+func (noCRUD) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
+
 func (noCRUD) Update(context.Context, resource.UpdateRequest, *resource.UpdateResponse) {}
+
 func (noCRUD) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
 
 type planningDeployment struct {
 	noCRUD
-	configured configuredClusters
+	configured session.ConfiguredClusters
 }
 
 func (planningDeployment) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "switchback_deployment"
 }
+
 func (planningDeployment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = deploymentSchema(ctx)
 }
+
 func (planningDeployment) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	validateDeployment(ctx, req, resp)
 }
+
 func (r planningDeployment) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planDeployment(ctx, r.configured, req, resp)
 }
 
 type planningMain struct {
 	noCRUD
-	configured configuredClusters
+	configured session.ConfiguredClusters
 }
 
 func (planningMain) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "switchback_main_deployment"
 }
+
 func (planningMain) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = mainDeploymentSchema(ctx)
 }
+
 func (planningMain) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	validateMainDeployment(ctx, req, resp)
 	validateDNS(ctx, req, resp)
 }
+
 func (r planningMain) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	planMainDeployment(ctx, r.configured, req, resp)
 	(&mainDeploymentResource{}).planDNS(ctx, req, resp)
@@ -99,13 +114,13 @@ type planner struct {
 	typ      tftypes.Object
 }
 
-func clustersNamed(names ...string) configuredClusters {
+func clustersNamed(names ...string) session.ConfiguredClusters {
 	return func() ([]string, bool) { return names, true }
 }
 
 func clustersUnknown() ([]string, bool) { return nil, false }
 
-func newPlanner(t *testing.T, typeName string, configured configuredClusters) planner {
+func newPlanner(t *testing.T, typeName string, configured session.ConfiguredClusters) planner {
 	t.Helper()
 	server, err := providerserver.NewProtocol6WithError(planningProvider{configured})()
 	if err != nil {

@@ -5,11 +5,10 @@ import (
 	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -69,10 +68,10 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	clusters, listener := newClusters(settings == nil), requestLog(ctx, os.Getenv)
+	clusters, listener := session.NewClusters(settings == nil), requestLog(ctx, os.Getenv)
 	for _, s := range settings {
-		s.config.Listener = listener
-		resp.Diagnostics.Append(clusters.add(s, "terraform-provider-"+typeName+"/"+p.version)...)
+		s.Config.Listener = listener
+		resp.Diagnostics.Append(clusters.Add(s, "terraform-provider-"+typeName+"/"+p.version)...)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -81,7 +80,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if logsAt("INFO", os.Getenv) {
 		engine.Journal(journal{})
 	}
-	data := newSession(clusters, engine)
+	data := session.New(clusters, engine)
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data
@@ -97,11 +96,4 @@ func (p *switchbackProvider) DataSources(context.Context) []func() datasource.Da
 		NewDeploymentDataSource, NewDeploymentsDataSource, NewDiagnosisDataSource, NewEnvironmentDataSource, NewEventsDataSource, NewHistoryDataSource,
 		NewLogsDataSource, NewMainDeploymentDataSource,
 	}
-}
-
-// warnInsecure says what insecure gives up.
-func warnInsecure(at path.Path, name string) diag.Diagnostic {
-	return diag.NewAttributeWarningDiagnostic(at, "Certificate of the API server is not checked",
-		"With insecure = true, anyone between here and cluster \""+name+"\" can read the credential and answer in its place. "+
-			"Set cluster_ca_certificate instead.")
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 // defaultCluster is the name of the single cluster that the top level or the
@@ -56,27 +59,6 @@ type execModel struct {
 	Command    types.String `tfsdk:"command"`
 	Args       types.List   `tfsdk:"args"`
 	Env        types.Map    `tfsdk:"env"`
-}
-
-// clusterSettings is one configured cluster: where its attributes stand, and
-// what they say once that is known.
-type clusterSettings struct {
-	at      path.Path // path.Empty() for the top level
-	unknown []string  // attributes that are not known yet; "" is the whole object
-	config  cluster.Config
-}
-
-// attributePath is where an attribute ("exec.command") of the cluster stands.
-func (s *clusterSettings) attributePath(steps ...string) path.Path {
-	at := s.at
-	for _, step := range steps {
-		if at.Equal(path.Empty()) {
-			at = path.Root(step)
-		} else {
-			at = at.AtName(step)
-		}
-	}
-	return at
 }
 
 var clusterName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
@@ -128,37 +110,37 @@ func (m *connectionModel) attributes(match func(attr.Value) bool) []string {
 
 // settings are the configured clusters, by name; nil without an error where
 // even their names are not known yet.
-func (m *providerModel) settings(ctx context.Context) ([]clusterSettings, diag.Diagnostics) {
+func (m *providerModel) settings(ctx context.Context) ([]session.Settings, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	if m.Clusters.IsUnknown() {
 		return nil, diags
 	}
 	if m.Clusters.IsNull() {
 		s, d := m.single(ctx)
-		return []clusterSettings{s}, d
+		return []session.Settings{s}, d
 	}
-	all := []clusterSettings{}
+	all := []session.Settings{}
 	for name, value := range m.Clusters.Elements() {
-		s := clusterSettings{at: path.Root("clusters").AtMapKey(name), unknown: []string{""}, config: cluster.Config{Name: name}}
+		s := session.Settings{At: path.Root("clusters").AtMapKey(name), Unknown: []string{""}, Config: cluster.Config{Name: name}}
 		if object, ok := value.(types.Object); ok && !value.IsUnknown() {
 			var connection connectionModel
 			d := object.As(ctx, &connection, basetypes.ObjectAsOptions{})
 			if !d.HasError() {
-				s.unknown, s.config, d = connection.config(ctx, name)
+				s.Unknown, s.Config, d = connection.config(ctx, name)
 			}
 			diags.Append(d...)
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b clusterSettings) int { return cmp.Compare(a.config.Name, b.config.Name) })
+	slices.SortFunc(all, func(a, b session.Settings) int { return cmp.Compare(a.Config.Name, b.Config.Name) })
 	return all, diags
 }
 
 // single is the one cluster of the top level. What that does not say, the
 // environment may: it is not a stand-in for what is not known yet.
-func (m *providerModel) single(ctx context.Context) (clusterSettings, diag.Diagnostics) {
+func (m *providerModel) single(ctx context.Context) (session.Settings, diag.Diagnostics) {
 	unknown, config, diags := m.config(ctx, defaultCluster)
-	s := clusterSettings{at: path.Empty(), unknown: unknown, config: config}
+	s := session.Settings{At: path.Empty(), Unknown: unknown, Config: config}
 	if len(unknown) > 0 || diags.HasError() {
 		return s, diags
 	}
@@ -166,13 +148,13 @@ func (m *providerModel) single(ctx context.Context) (clusterSettings, diag.Diagn
 		err   error
 		fault *cluster.ConfigError
 	)
-	s.config, err = config.WithEnvironment(os.Getenv)
+	s.Config, err = config.WithEnvironment(os.Getenv)
 	switch {
 	case errors.As(err, &fault):
-		diags.Append(configDiagnostic(&s, fault))
+		diags.Append(session.ConfigDiagnostic(&s, fault))
 	case err != nil:
-		diags.AddError("Invalid connection", sentence(err.Error()))
-	case s.config.Empty():
+		diags.AddError("Invalid connection", explain.Sentence(err.Error()))
+	case s.Config.Empty():
 		diags.AddError("No cluster is configured",
 			"Set clusters, or config_path (with config_context), or host and a credential in the provider's configuration, or the environment variables KUBE_CONFIG_PATH or KUBE_HOST. "+
 				"No default is assumed: neither localhost nor ~/.kube/config nor a service account.")
@@ -200,7 +182,7 @@ func (m *connectionModel) config(ctx context.Context, name string) (unknown []st
 		ProxyURL:              m.ProxyURL.ValueString(),
 		ExpectedUID:           m.ExpectedUID.ValueString(),
 	}
-	unknown = m.attributes(func(v attr.Value) bool { return !whollyKnown(ctx, v) })
+	unknown = m.attributes(func(v attr.Value) bool { return !attrs.WhollyKnown(ctx, v) })
 	if len(unknown) > 0 {
 		return unknown, config, diags
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 )
 
+// environmentVariables by the attribute that they stand for.
+var environmentVariables = cluster.Variables()
+
 func providerSchema() schema.Schema {
 	attributes := map[string]schema.Attribute{
 		"clusters": schema.MapNestedAttribute{

@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 // notKnown is a value that only the apply will tell.
@@ -59,7 +61,7 @@ func terraformValue(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 }
 
 // configure runs ValidateConfig and Configure.
-func configure(t *testing.T, config object) (*Clusters, diag.Diagnostics) {
+func configure(t *testing.T, config object) (*session.Clusters, diag.Diagnostics) {
 	t.Helper()
 	ctx := context.Background()
 	p := New("1.2.3")()
@@ -74,7 +76,7 @@ func configure(t *testing.T, config object) (*Clusters, diag.Diagnostics) {
 	if configured.Diagnostics.HasError() {
 		return nil, configured.Diagnostics
 	}
-	return configured.ResourceData.(*session).clusters, configured.Diagnostics
+	return configured.ResourceData.(*session.Session).Clusters, configured.Diagnostics
 }
 
 const kubeconfigText = `

@@ -12,6 +12,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -22,7 +25,7 @@ var (
 	_ action.ActionWithModifyPlan     = (*rollbackAction)(nil)
 )
 
-type rollbackAction struct{ *session }
+type rollbackAction struct{ *session.Session }
 
 // NewRollbackAction is switchback_rollback.
 func NewRollbackAction() action.Action { return &rollbackAction{} }
@@ -43,7 +46,7 @@ func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest,
 func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
-			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + actionNeeds +
+			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + session.ActionNeeds +
 			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
 		Attributes: map[string]schema.Attribute{
@@ -62,14 +65,14 @@ func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp 
 				MarkdownDescription: "The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
 					"Default: the one that was main before, where all clusters agree on it.",
 			},
-			"clusters": actionClusters("all on which the application has a main deployment."),
-			"timeout":  actionTimeout(),
+			"clusters": session.ActionClusters("all on which the application has a main deployment."),
+			"timeout":  session.ActionTimeout(),
 		},
 	}
 }
 
 func (a *rollbackAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
-	a.session = sessionOf(req.ProviderData, &resp.Diagnostics)
+	a.Session = session.Of(req.ProviderData, &resp.Diagnostics)
 }
 
 // ValidateConfig says early what could only fail later.
@@ -79,7 +82,7 @@ func (a *rollbackAction) ValidateConfig(ctx context.Context, req action.Validate
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
+	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 }
 
 // ModifyPlan refuses clusters that are not configured.
@@ -87,7 +90,7 @@ func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRe
 	var config rollbackModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(a.planActionClusters(config.Clusters)...)
+		resp.Diagnostics.Append(a.PlanActionClusters(config.Clusters)...)
 	}
 }
 
@@ -95,41 +98,41 @@ func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRe
 func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
 	var config rollbackModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(checkDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
+	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	lines := newStream(resp.SendProgress)
-	defer lines.end(ctx)
-	ctx, cancel := limited(ctx, config.Timeout)
+	lines := session.NewStream(resp.SendProgress)
+	defer lines.End(ctx)
+	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
-	now := goingBack{a.act(req, resp)}
+	now := goingBack{a.Act(req, resp)}
 	promote := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	promote.Progress = lines.say
+	promote.Progress = lines.Say
 	if err := now.warm(ctx, promote); err != nil {
-		now.fail(err)
+		now.Fail(err)
 		return
 	}
-	done, err := a.engine.Promote(ctx, promote)
-	addNotices(&resp.Diagnostics, done.Notices, false)
+	done, err := a.Engine.Promote(ctx, promote)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
-		now.fail(err)
+		now.Fail(err)
 		return
 	}
-	lines.say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
+	lines.Say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
 }
 
 // goingBack is one invocation.
-type goingBack struct{ acting }
+type goingBack struct{ session.Invocation }
 
 // warm starts the deployment to go back to, where it was stopped meanwhile.
 func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) error {
 	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
 	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
-	for i, o := range a.engine.Observe(ctx, promote.Clusters, id) {
+	for i, o := range a.Engine.Observe(ctx, promote.Clusters, id) {
 		if o.Record != nil && o.Record.Status == release.StatusStopped {
 			cold.Clusters = append(cold.Clusters, promote.Clusters[i])
 		}
@@ -137,32 +140,32 @@ func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) err
 	if len(cold.Clusters) == 0 {
 		return nil
 	}
-	_, err := a.engine.Start(ctx, cold)
+	_, err := a.Engine.Start(ctx, cold)
 	return err
 }
 
 // rollback asks for what lives, with another deployment behind it.
 func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
-	clusters, named := a.clustersOf(ctx, config.Clusters)
+	clusters, named := a.ClustersOf(ctx, config.Clusters)
 	req := rollout.PromoteRequest{TakeBack: true, Found: map[string]string{}}
 	var standings []release.MainOn
-	for _, o := range a.engine.ObserveMain(ctx, clusters, namespace, application, "") {
+	for _, o := range a.Engine.ObserveMain(ctx, clusters, namespace, application, "") {
 		switch {
 		case o.Err != nil:
-			a.fail(o.Err)
+			a.Fail(o.Err)
 			continue
 		case o.Main == nil && !named:
 			continue
 		case o.Main == nil || o.Service == nil:
-			a.missing(o, mainID(namespace, application))
+			a.missing(o, attrs.MainID(namespace, application))
 			continue
 		}
 		spec := serviceOf(o).spec(namespace, application)
 		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
-			a.diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
+			a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
-					"Name in `clusters` those to go back on together, and invoke the action again for the others.", mainID(namespace, application), o.Cluster, standings[0].Cluster))
+					"Name in `clusters` those to go back on together, and invoke the action again for the others.", attrs.MainID(namespace, application), o.Cluster, standings[0].Cluster))
 			continue
 		}
 		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
@@ -171,31 +174,31 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.P
 		standing.Traffic, _ = o.Split.Stable()
 		standings = append(standings, standing)
 	}
-	if len(standings) == 0 && !a.diags().HasError() {
-		a.missing(rollout.ObservedMain{}, mainID(namespace, application))
+	if len(standings) == 0 && !a.Diags().HasError() {
+		a.missing(rollout.ObservedMain{}, attrs.MainID(namespace, application))
 	}
-	if a.diags().HasError() {
+	if a.Diags().HasError() {
 		return req
 	}
-	req.To = a.rollbackTo(config.DeploymentID, mainID(namespace, application), standings)
+	req.To = a.rollbackTo(config.DeploymentID, attrs.MainID(namespace, application), standings)
 	for _, c := range clusters {
 		if _, ok := req.Found[c.Name()]; ok {
 			req.Clusters = append(req.Clusters, c)
 		}
 	}
-	req.Clusters = a.allowed(ctx, req.Clusters, toPromote(req.Service, false))
+	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false))
 	return req
 }
 
 // rollbackTo is the deployment to go back to.
 func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
-	if known(deploymentID) {
+	if attrs.Known(deploymentID) {
 		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
 		return to.Name
 	}
 	to, err := release.GoBack(id, standings)
 	if err != nil {
-		a.fail(err)
+		a.Fail(err)
 	}
 	return to
 }
@@ -210,5 +213,5 @@ func (a goingBack) missing(o rollout.ObservedMain, id string) {
 	if o.Main != nil {
 		what = fmt.Sprintf("The Service %s of the main deployment of %s is gone from %s; its settings with it.", o.Main.Service, id, where)
 	}
-	a.diags().AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
+	a.Diags().AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
 }

@@ -2,53 +2,26 @@ package provider
 
 import (
 	"context"
-	"sync"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
-
-type rollingUpdateModel struct {
-	MaxSurge       types.String `tfsdk:"max_surge"`
-	MaxUnavailable types.String `tfsdk:"max_unavailable"`
-}
-
-var rollingTypes = sync.OnceValue(func() map[string]attr.Type {
-	return rollingUpdateAttribute().GetType().(types.ObjectType).AttrTypes
-})
-
-// rollingOf is what a known `rolling_update` asks for.
-func rollingOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) release.Rolling {
-	r := decode[rollingUpdateModel](ctx, diags, value)
-	return release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
-}
-
-// rollingValue is the way back, for an import.
-func rollingValue(ctx context.Context, diags *diag.Diagnostics, r release.Rolling) types.Object {
-	if r == (release.Rolling{}) {
-		return types.ObjectNull(rollingTypes())
-	}
-	typed := rollingUpdateModel{MaxSurge: textOrNull(r.MaxSurge), MaxUnavailable: textOrNull(r.MaxUnavailable)}
-	out, more := types.ObjectValueFrom(ctx, rollingTypes(), typed)
-	diags.Append(more...)
-	return out
-}
 
 // setStrategy puts the model's strategy into a spec.
 func (m *deploymentModel) setStrategy(ctx context.Context, diags *diag.Diagnostics, spec *release.Spec) {
 	if s := release.Strategy(m.Strategy.ValueString()); s != release.StrategyBlueGreen {
 		spec.Strategy = s // which empty stands for, as in what an import reads
 	}
-	if whollyKnown(ctx, m.RollingUpdate) { // it is no content, and may still be unknown
-		spec.Rolling = rollingOf(ctx, diags, m.RollingUpdate)
+	if attrs.WhollyKnown(ctx, m.RollingUpdate) { // it is no content, and may still be unknown
+		spec.Rolling = attrs.RollingOf(ctx, diags, m.RollingUpdate)
 	}
 }
 
-// inPlace says that the content changes in place; false also where that is not
+// InPlace says that the content changes in place; false also where that is not
 // known yet.
 func (m *deploymentModel) inPlace() bool { return release.Strategy(m.Strategy.ValueString()).InPlace() }
 
@@ -73,12 +46,12 @@ func (p *deploymentPlan) planRoll() {
 // not known yet.
 func (p *deploymentPlan) nameInPlace() {
 	m := &p.plan
-	if !m.inPlace() || !known(m.Application) {
+	if !m.inPlace() || !attrs.Known(m.Application) {
 		return
 	}
 	spec := release.Spec{Strategy: release.Strategy(m.Strategy.ValueString()), Content: release.Content{Application: m.Application.ValueString()}}
 	m.Name = types.StringValue(spec.Name())
-	if known(m.Namespace) {
+	if attrs.Known(m.Namespace) {
 		m.ID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: spec.Name()}.String())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -203,20 +204,20 @@ func TestWholeNumberInWords(t *testing.T) {
 		number any
 		want   string
 	}{
-		{wholeNumber32{}, 1.5, "Not a whole number: replicas is 1.5. It must be a whole number, such as 2."},
-		{wholeNumber32{}, 0.25, "Not a whole number: replicas is 0.25. It must be a whole number, such as 1."},
-		{wholeNumber64{}, -1.5, "Not a whole number: replicas is -1.5. It must be a whole number, such as -1."},
-		{wholeNumber64{}, third, "Not a whole number: replicas is 0.3333333333333333333333…. It must be a whole number, such as 1."},
-		{wholeNumber32{}, 3e9, "Number out of range: replicas is 3000000000. It must be a whole number from -2147483648 to 2147483647."},
-		{wholeNumber32{}, 3e9 + 0.5, "Number out of range: replicas is 3000000000.5. It must be a whole number from -2147483648 to 2147483647."},
-		{wholeNumber64{}, -1e30, "Number out of range: replicas is -1e+30. It must be a whole number from -9223372036854775808 to 9223372036854775807."},
-		{wholeNumber32{}, new(big.Float).SetInf(false), "Number out of range: replicas is +Inf. It must be a whole number from -2147483648 to 2147483647."},
-		{wholeNumber32{}, math.MaxInt32, ""},
-		{wholeNumber32{}, math.MinInt32, ""},
-		{wholeNumber64{}, math.MaxInt64, ""},
-		{wholeNumber64{}, math.MinInt64, ""},
-		{wholeNumber32{}, nil, ""},
-		{wholeNumber32{}, tftypes.UnknownValue, ""},
+		{attrs.WholeNumber32{}, 1.5, "Not a whole number: replicas is 1.5. It must be a whole number, such as 2."},
+		{attrs.WholeNumber32{}, 0.25, "Not a whole number: replicas is 0.25. It must be a whole number, such as 1."},
+		{attrs.WholeNumber64{}, -1.5, "Not a whole number: replicas is -1.5. It must be a whole number, such as -1."},
+		{attrs.WholeNumber64{}, third, "Not a whole number: replicas is 0.3333333333333333333333…. It must be a whole number, such as 1."},
+		{attrs.WholeNumber32{}, 3e9, "Number out of range: replicas is 3000000000. It must be a whole number from -2147483648 to 2147483647."},
+		{attrs.WholeNumber32{}, 3e9 + 0.5, "Number out of range: replicas is 3000000000.5. It must be a whole number from -2147483648 to 2147483647."},
+		{attrs.WholeNumber64{}, -1e30, "Number out of range: replicas is -1e+30. It must be a whole number from -9223372036854775808 to 9223372036854775807."},
+		{attrs.WholeNumber32{}, new(big.Float).SetInf(false), "Number out of range: replicas is +Inf. It must be a whole number from -2147483648 to 2147483647."},
+		{attrs.WholeNumber32{}, math.MaxInt32, ""},
+		{attrs.WholeNumber32{}, math.MinInt32, ""},
+		{attrs.WholeNumber64{}, math.MaxInt64, ""},
+		{attrs.WholeNumber64{}, math.MinInt64, ""},
+		{attrs.WholeNumber32{}, nil, ""},
+		{attrs.WholeNumber32{}, tftypes.UnknownValue, ""},
 	} {
 		in := tftypes.NewValue(tftypes.Number, c.number)
 		var said []string

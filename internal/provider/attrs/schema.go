@@ -1,0 +1,40 @@
+package attrs
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+func OptionalString(description string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:            true,
+		MarkdownDescription: description,
+		// An empty text would mean the same as none, and not survive an import.
+		Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+	}
+}
+
+func StringMap(description string) schema.MapAttribute {
+	return schema.MapAttribute{ElementType: types.StringType, Optional: true, MarkdownDescription: description}
+}
+
+func AttributeTypes(s schema.Schema) map[string]attr.Type {
+	types := make(map[string]attr.Type, len(s.Attributes))
+	for name, a := range s.Attributes {
+		types[name] = a.GetType()
+	}
+	return types
+}
+
+// What a change of an attribute does, said the same way everywhere.
+const (
+	Replaces = " A change makes a new deployment."
+	InPlace  = " Changes in place."
+)
+
+func ComputedString(description string) schema.StringAttribute {
+	return schema.StringAttribute{Computed: true, MarkdownDescription: description}
+}

@@ -1,0 +1,34 @@
+package session
+
+import (
+	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+)
+
+// Every action needs this much of a CLI.
+const ActionNeeds = "\n\nActions need Terraform 1.14 or later: `terraform apply -invoke=action.<type>.<name>`, or an `action_trigger`. " +
+	"They change what runs, never the configuration or the state: "
+
+// defaultActionTimeout is for an action that says nothing.
+const defaultActionTimeout = "10m"
+
+func ActionClusters(otherwise string) schema.SetAttribute {
+	return schema.SetAttribute{
+		ElementType:         types.StringType,
+		Optional:            true,
+		MarkdownDescription: "Names of the clusters to act on, of those in the provider's configuration. Default: " + otherwise,
+		Validators:          []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues()},
+	}
+}
+
+func ActionTimeout() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:            true,
+		MarkdownDescription: "How long it may take: a duration such as `90s` or `5m`. Default: `" + defaultActionTimeout + "`.",
+		Validators:          []validator.String{attrs.IsDuration()},
+	}
+}

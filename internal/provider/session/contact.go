@@ -1,0 +1,92 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// Contact makes the first contact with the clusters on which something is
+// planned to be created, so that a connection that cannot work fails at plan, and
+// not in the middle of an apply. It is the one request that every use of a
+// cluster begins with, and is shared by all resources of a run. A refresh has
+// made it for what is there already.
+//
+// A cluster that cannot be reached, or that is not known yet, may be there at
+// apply: a plan goes on without it.
+func (s *Session) Contact(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if s == nil || !Creates(req, resp) {
+		return
+	}
+	var (
+		names types.Set
+		over  types.Object
+		quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	)
+	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("clusters"), &names)...)
+	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("rollout"), &over)...)
+	if !quiet.HasError() && attrs.WhollyKnown(ctx, names) {
+		resp.Diagnostics.Append(s.ContactAll(ctx, attrs.Decode[[]string](ctx, &quiet, names), attrs.MayContinue(ctx, over))...)
+	}
+}
+
+// Creates says that a plan makes something that is not there.
+func Creates(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
+	return !resp.Diagnostics.HasError() && !req.Plan.Raw.IsNull() && (req.State.Raw.IsNull() || len(resp.RequiresReplace) > 0)
+}
+
+// ContactAll tells what cannot work, as an error unless the others may go on.
+func (s *Session) ContactAll(ctx context.Context, names []string, mayGoOn bool) (diags diag.Diagnostics) {
+	clusters := s.Reachable(names)
+	for i, err := range s.unusable(ctx, clusters) {
+		switch {
+		case err == nil:
+		case mayGoOn:
+			summary, detail, _ := explain.Of(err)
+			diags.AddWarning(fmt.Sprintf("%s (cluster %q)", summary, clusters[i].Name()),
+				detail+"\n\nAn apply goes on without that cluster where rollout.on_failure = \"continue\" lets it.")
+		default:
+			explain.Error(&diags, err)
+		}
+	}
+	return diags
+}
+
+// unusable says of each cluster why a connection to it cannot work; nil where it
+// does, and where that cannot be told now.
+func (s *Session) unusable(ctx context.Context, clusters []rollout.Cluster) []error {
+	errs := make([]error, len(clusters))
+	var wg sync.WaitGroup
+	for i, c := range clusters {
+		wg.Go(func() {
+			if err := s.Clusters.Connection(c.Name()).Check(ctx); lasting(err) {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+// lasting says that an apply would meet the same.
+func lasting(err error) bool {
+	var (
+		credential *cluster.CredentialError
+		untrusted  *cluster.TLSError
+		unusable   *cluster.UnusableError
+		wrong      *cluster.WrongClusterError
+		old        *cluster.TooOldError
+	)
+	return errors.As(err, &credential) || errors.As(err, &untrusted) || errors.As(err, &unusable) || errors.As(err, &wrong) || errors.As(err, &old)
+}
