@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -83,10 +84,10 @@ func (g *deploymentGroupModel) setMembers(ctx context.Context, members map[strin
 	g.Members = value
 }
 
-// main is a member as the main deployment that it would be alone: everything
-// that a group does to an address is what a main deployment does.
-func (g *deploymentGroupModel) main(member memberModel) mainDeploymentModel {
-	m := newMainDeploymentModel()
+// address is what a member asks for: everything that a group does to an address is
+// what a main deployment does.
+func (g *deploymentGroupModel) address(member memberModel) address.Model {
+	m := address.New()
 	m.Namespace, m.Application, m.ID = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	if id, err := release.ParseID(member.DeploymentID.ValueString()); err == nil {
 		application, _ := release.ApplicationOf(id.Name)
@@ -108,10 +109,10 @@ func (g *deploymentGroupModel) main(member memberModel) mainDeploymentModel {
 	return m
 }
 
-// mainOf is main for a member of a state, whose split says on which clusters its
-// address is, whatever the default was then.
-func (g *deploymentGroupModel) mainOf(ctx context.Context, member memberModel, diags *diag.Diagnostics) mainDeploymentModel {
-	m := g.main(member)
+// held is the address that a member of a state has. Its split says on which
+// clusters that is, whatever the default was then.
+func (g *deploymentGroupModel) held(ctx context.Context, member memberModel, diags *diag.Diagnostics) address.Model {
+	m := g.address(member)
 	if member.Clusters.IsNull() && len(member.Split.Elements()) > 0 {
 		m.Clusters = attrs.ClusterSet(ctx, slices.Sorted(maps.Keys(member.Split.Elements())), diags)
 	}
@@ -127,10 +128,10 @@ func (g *deploymentGroupModel) bakes(ctx context.Context, diags *diag.Diagnostic
 	return sum
 }
 
-// take writes what became of the member as a main deployment.
-func (m *memberModel) take(main mainDeploymentModel) {
-	m.DeploymentID, m.Traffic = main.DeploymentID, main.Traffic
-	m.PreviousDeploymentID, m.URL, m.Split, m.Status = main.PreviousDeploymentID, main.URL, main.Split, main.Status
+// take writes what became of the member's address.
+func (m *memberModel) take(a address.Model) {
+	m.DeploymentID, m.Traffic = a.DeploymentID, a.Traffic
+	m.PreviousDeploymentID, m.URL, m.Split, m.Status = a.PreviousDeploymentID, a.URL, a.Split, a.Status
 }
 
 // after are the names of those that the member comes after, and false while they

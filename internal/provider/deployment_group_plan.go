@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -29,9 +30,9 @@ func validateDeploymentGroup(ctx context.Context, req resource.ValidateConfigReq
 	members := g.members(ctx, &resp.Diagnostics)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		member := members[name]
-		m := newMainDeploymentModel()
+		m := address.New()
 		m.DeploymentID, m.Traffic = member.DeploymentID, member.Traffic
-		resp.Diagnostics.Append(explain.Below(explain.MembersPath.AtMapKey(name), checkMainDeployment(ctx, m))...)
+		resp.Diagnostics.Append(m.Check(ctx, explain.Member(name))...)
 	}
 	_, faults, known := g.order(ctx, &resp.Diagnostics)
 	if known {
@@ -48,7 +49,7 @@ func checkOrderOf(faults []release.OrderFault) diag.Diagnostics {
 			at = at.AtListIndex(f.Wave).AtName("members")
 		}
 		if f.Member != "" {
-			at = explain.MembersPath.AtMapKey(f.Member).AtName("after")
+			at = path.Root("members").AtMapKey(f.Member).AtName("after")
 		}
 		if f.Name != "" {
 			at = at.AtSetValue(types.StringValue(f.Name))
@@ -58,9 +59,8 @@ func checkOrderOf(faults []release.OrderFault) diag.Diagnostics {
 	return diags
 }
 
-// planDeploymentGroup is switchback_deployment_group's ModifyPlan: each member is
-// planned as the main deployment that it would be alone, and the group's status
-// follows.
+// planDeploymentGroup is switchback_deployment_group's ModifyPlan: each member's
+// address is planned as that of a main deployment, and the group's status follows.
 func planDeploymentGroup(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		session.RememberDestroy(ctx, resp)
@@ -92,13 +92,14 @@ func planDeploymentGroup(ctx context.Context, configured session.ConfiguredClust
 	session.RememberMembers(ctx, resp, p.addresses)
 }
 
-// checkGroupLeft is CheckMissing for a plan to destroy.
+// checkGroupLeft refuses to plan a destroy on clusters that the provider does not
+// have any more.
 func checkGroupLeft(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	for _, member := range state.members(ctx, &resp.Diagnostics) {
-		m := state.mainOf(ctx, member, &resp.Diagnostics)
-		resp.Diagnostics.Append(session.CheckMissing(configured, m.what(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+		m := state.held(ctx, member, &resp.Diagnostics)
+		resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), m.What(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 	}
 }
 
@@ -110,7 +111,7 @@ type groupPlan struct {
 	config, plan deploymentGroupModel
 	state        *deploymentGroupModel // nil: nothing there yet
 
-	addresses map[string]string // id of the main deployment that a member would be alone, by the member's name
+	addresses map[string]string // their ids, by the member's name
 }
 
 func (p *groupPlan) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
@@ -143,7 +144,7 @@ func (p *groupPlan) clusters() {
 	if p.state != nil {
 		prior = p.state.Clusters
 	}
-	clusters, diags := session.PlanClusters(p.configured, p.config.Clusters, prior)
+	clusters, diags := session.PlanClusters(p.configured, path.Root("clusters"), p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 }
@@ -162,65 +163,67 @@ func (p *groupPlan) members() map[string]memberModel {
 	taken := map[string]string{} // by cluster and address: the member that has it
 	for _, name := range slices.Sorted(maps.Keys(plan)) {
 		member := plan[name]
-		var prior *mainDeploymentModel
+		var prior *address.Model
 		if was, ok := state[name]; ok {
-			m := p.state.mainOf(p.ctx, was, diags)
+			m := p.state.held(p.ctx, was, diags)
 			prior = &m
 		}
-		main := p.member(name, p.config.main(config[name]), p.plan.main(member), prior)
-		p.once(taken, name, main)
-		if attrs.Known(main.ID) {
-			p.addresses[name] = main.ID.ValueString()
+		planned := p.member(name, p.config.address(config[name]), p.plan.address(member), prior)
+		p.once(taken, name, planned)
+		if attrs.Known(planned.ID) {
+			p.addresses[name] = planned.ID.ValueString()
 		}
-		member.take(main)
+		member.take(planned)
 		plan[name] = member
 	}
 	p.plan.setMembers(p.ctx, plan, diags)
 	return plan
 }
 
-// member plans one member as a main deployment. A prior one of another
-// application is no prior one.
-func (p *groupPlan) member(name string, config, plan mainDeploymentModel, prior *mainDeploymentModel) mainDeploymentModel {
+// member plans one member's address. A prior one of another application is no prior
+// one.
+func (p *groupPlan) member(name string, config, plan address.Model, prior *address.Model) address.Model {
 	if prior != nil && !plan.ID.Equal(prior.ID) && !plan.ID.IsUnknown() {
 		prior = nil
 	}
 	if config.Clusters.IsNull() {
 		config.Clusters = p.plan.Clusters
 	}
-	alone := &resource.ModifyPlanResponse{}
-	m := mainDeploymentPlan{ctx: p.ctx, resp: alone, config: config, plan: plan, state: prior}
 	var own types.String
 	if prior != nil { // whether anything is left to do is the group's to say
 		own, prior.Status, prior.Drift = prior.Status, p.state.Status, p.state.Drift
 	}
-	m.inputs(p.configured)
+	var diags diag.Diagnostics
+	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags}
+	if a.ChooseClusters(p.configured) {
+		a.Identify(p.ctx)
+	}
 	switch {
-	case alone.Diagnostics.HasError():
+	case diags.HasError():
 	case prior == nil:
-		m.advise()
-		m.create()
+		a.Advise(p.ctx)
+		a.Create()
 	default:
-		m.keepAdoption()
-		if m.update(); m.plan.StatusReason.IsNull() {
-			m.plan.Status = own
+		a.KeepAdoption(p.ctx)
+		if a.Update(false); a.Planned.StatusReason.IsNull() {
+			a.Planned.Status = own
 		}
 	}
-	p.diagnose(explain.Below(explain.MembersPath.AtMapKey(name), alone.Diagnostics))
-	return m.plan
+	p.diagnose(diags)
+	return a.Planned
 }
 
 // once refuses two members that would be one address.
-func (p *groupPlan) once(taken map[string]string, name string, main mainDeploymentModel) {
-	if !attrs.Known(main.ID) || !attrs.WhollyKnown(p.ctx, main.Clusters) {
+func (p *groupPlan) once(taken map[string]string, name string, a address.Model) {
+	if !attrs.Known(a.ID) || !attrs.WhollyKnown(p.ctx, a.Clusters) {
 		return
 	}
-	for _, cluster := range main.clusterNames(p.ctx, &p.resp.Diagnostics) {
-		at := cluster + "/" + main.ID.ValueString()
+	for _, cluster := range a.ClusterNames(p.ctx, &p.resp.Diagnostics) {
+		at := cluster + "/" + a.ID.ValueString()
 		if other, twice := taken[at]; twice {
-			p.resp.Diagnostics.AddAttributeError(explain.MembersPath.AtMapKey(name).AtName("deployment_id"), "Two members of one application on one cluster",
+			p.resp.Diagnostics.AddAttributeError(explain.Member(name).Named("deployment_id"), "Two members of one application on one cluster",
 				fmt.Sprintf("The members %q and %q are both the application %s on cluster %q, which has one address. Give them different clusters, or remove one of them.",
-					other, name, main.ID.ValueString(), cluster))
+					other, name, a.ID.ValueString(), cluster))
 			return
 		}
 		taken[at] = name

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -82,16 +83,14 @@ func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadReq
 	var state deploymentGroupModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	var found []session.Looked
-	exists, readable := state.refresh(ctx, func(m *mainDeploymentModel) ([]rollout.ObservedMain, bool) {
-		targets, missing, ok := r.Readable(m.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	exists, readable := state.refresh(ctx, func(m *address.Model) ([]rollout.ObservedMain, bool) {
+		targets, missing, ok := r.Readable(m.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 		if !ok {
 			return nil, false
 		}
-		service, more := m.service(ctx)
-		resp.Diagnostics.Append(more...)
-		observed := r.Engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), service.Name)
-		found = append(found, m.lookedAt(observed)...)
-		return unreadMain(r.Session, observed, missing, false, &resp.Diagnostics), true
+		observed := r.Engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), m.Service(ctx, &resp.Diagnostics).Name)
+		found = append(found, m.LookedAt(observed)...)
+		return address.Unread(r.Session, observed, missing, false, &resp.Diagnostics), true
 	}, &resp.Diagnostics)
 	if readable && !resp.Diagnostics.HasError() {
 		r.CompareSights(ctx, resp.Private, found, &resp.Diagnostics)
@@ -161,7 +160,7 @@ func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.Delet
 		return
 	}
 	for i, l := range leave {
-		leave[i].request.Replaced = replaced[l.main.ID.ValueString()]
+		leave[i].request.Replaced = replaced[l.address.ID.ValueString()]
 	}
 	r.remove(ctx, state.Name.ValueString(), leave, len(replaced) > 0, &resp.Diagnostics)
 }
@@ -207,19 +206,19 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 		return
 	}
 	for name, member := range model.members(ctx, &resp.Diagnostics) {
-		main := model.main(member)
-		if !attrs.Known(main.ID) {
+		a := model.address(member)
+		if !attrs.Known(a.ID) {
 			continue
 		}
-		at, to := explain.MembersPath.AtMapKey(name).AtName("deployment_id"), member.DeploymentID.ValueString()
+		at, to := explain.Member(name).Named("deployment_id"), member.DeploymentID.ValueString()
 		if gone {
 			to = ""
 		}
-		if r.Planned.Point(main.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
-			resp.Diagnostics.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, main.ID.ValueString()))
+		if r.Planned.Point(a.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
+			resp.Diagnostics.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, a.ID.ValueString()))
 		}
-		if r.Planned.Join(main.addresses(ctx), model.Name.ValueString(), !gone) {
-			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(main.ID.ValueString(), model.Name.ValueString()))
+		if r.Planned.Join(a.Addresses(ctx), model.Name.ValueString(), !gone) {
+			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), model.Name.ValueString()))
 		}
 	}
 }

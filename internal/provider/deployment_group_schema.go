@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -32,9 +33,8 @@ var scopeMeaning = map[release.FailureScope]string{
 }
 
 // deploymentGroupSchema takes what a member has in common with a main deployment
-// from there, so that the two cannot differ.
+// from package address, so that the two cannot differ.
 func deploymentGroupSchema(ctx context.Context) schema.Schema {
-	main := mainDeploymentSchema(ctx).Attributes
 	return schema.Schema{
 		MarkdownDescription: "One promotion of several applications, or of one application over several clusters, wave by wave. " +
 			"No traffic moves before the new deployments of all members are ready. When one fails, those that have moved go back, the last one first; nothing of the old side is let go of before every wave has proved itself.\n\n" +
@@ -51,7 +51,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 				Required:            true,
 				MarkdownDescription: "What moves together, by names that `waves` and `after` use. A member is one application on some clusters; two may be the same application on different clusters." + attrs.InPlace,
 				Validators:          []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.KeysAre(groupName()...)},
-				NestedObject:        schema.NestedAttributeObject{Attributes: memberAttributes(main)},
+				NestedObject:        schema.NestedAttributeObject{Attributes: memberAttributes()},
 			},
 			"clusters": attrs.ClustersAttribute("Names of the clusters on which members have their addresses, unless they name their own."),
 			"waves": schema.ListNestedAttribute{
@@ -78,10 +78,10 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 					},
 				},
 			},
-			"keep_previous":       main["keep_previous"],
-			"drain":               main["drain"],
-			"retry_token":         main["retry_token"],
-			"abandon_unreachable": main["abandon_unreachable"],
+			"keep_previous":       address.KeepPreviousAttribute(),
+			"drain":               address.DrainAttribute(),
+			"retry_token":         address.RetryTokenAttribute(),
+			"abandon_unreachable": attrs.AbandonAttribute(),
 			"timeouts":            attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
 
 			"id":    attrs.ComputedString("The group's name."),
@@ -94,12 +94,12 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 	}
 }
 
-// memberAttributes are those of one member. main are a main deployment's.
-func memberAttributes(main map[string]schema.Attribute) map[string]schema.Attribute {
-	keep := main["keep_previous"].(schema.SingleNestedAttribute)
+// memberAttributes are those of one member.
+func memberAttributes() map[string]schema.Attribute {
+	keep := address.KeepPreviousAttribute()
 	keep.Default, keep.Computed = nil, false
 	keep.MarkdownDescription = "What stays of this member's former main deployments. Default: the group's `keep_previous`." + attrs.InPlace
-	drain := main["drain"].(schema.StringAttribute)
+	drain := address.DrainAttribute()
 	drain.Default, drain.Computed = nil, false
 	drain.MarkdownDescription = "How long both sides of this member keep running after a verified switch. Default: the group's `drain`." + attrs.InPlace
 	return map[string]schema.Attribute{
@@ -108,7 +108,7 @@ func memberAttributes(main map[string]schema.Attribute) map[string]schema.Attrib
 			MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment`. It says which application the member is. " +
 				"After a refresh it is the one that has all the traffic, whoever moved it." + attrs.InPlace,
 		},
-		"traffic": main["traffic"],
+		"traffic": address.TrafficAttribute(),
 		"clusters": schema.SetAttribute{
 			ElementType:         types.StringType,
 			Optional:            true,
@@ -124,9 +124,9 @@ func memberAttributes(main map[string]schema.Attribute) map[string]schema.Attrib
 		"keep_previous": keep,
 		"drain":         drain,
 
-		"previous_deployment_id": main["previous_deployment_id"],
-		"url":                    main["url"],
-		"split":                  main["split"],
+		"previous_deployment_id": address.PreviousAttribute(),
+		"url":                    address.URLAttribute(),
+		"split":                  address.SplitAttribute(),
 		"status":                 attrs.ComputedString("How far this member's last promotion came."),
 	}
 }

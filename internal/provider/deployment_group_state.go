@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -19,51 +20,51 @@ import (
 // moving is a group's members as they are asked of the engine.
 type moving struct {
 	request group.Request
-	mains   map[string]mainDeploymentModel // as planned
-	names   map[string][]string            // of their clusters
+	planned map[string]address.Model // by member
+	names   map[string][]string      // of their clusters
 }
 
 // moving asks for what is planned. state is nil for a create.
 func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *deploymentGroupModel, diags *diag.Diagnostics) moving {
-	m := moving{mains: map[string]mainDeploymentModel{}, names: map[string][]string{}}
+	m := moving{planned: map[string]address.Model{}, names: map[string][]string{}}
 	m.request = group.Request{Name: plan.Name.ValueString(), Scope: plan.scope(ctx, diags), Members: map[string]rollout.PromoteRequest{}}
 	order, faults, _ := plan.order(ctx, diags)
 	diags.Append(checkOrderOf(faults)...)
 	m.request.Plan = order
-	held := map[string]mainDeploymentModel{} // by id
+	held := map[string]address.Model{} // by id
 	if state != nil {
 		m.request.Owner = state.Owner.ValueString()
-		held = state.held(ctx, diags)
+		held = state.allHeld(ctx, diags)
 	}
 	for name, member := range plan.members(ctx, diags) {
 		var more diag.Diagnostics
-		main := plan.main(member)
-		names := r.Resolve(main.clusterNames(ctx, &more), &more)
-		prior, holds := held[main.ID.ValueString()]
-		promote := main.promoteRequest(ctx, "", &more)
+		a := plan.address(member)
+		names := r.Resolve(a.ClusterNames(ctx, &more), &more)
+		prior, holds := held[a.ID.ValueString()]
+		promote := a.Request(ctx, "", &more)
 		if holds {
 			promote.Owner = m.request.Owner
-			promote.Planned = plannedTraffic(ctx, prior.Split, &more)
-			promote.TakeBack = !main.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
+			promote.Planned = prior.PlannedTraffic(ctx, &more)
+			promote.TakeBack = !a.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
 			promote.Clusters = r.Targets(ctx, names, session.ToPromote(promote.Service, false), &more)
 		}
-		main.Clusters = attrs.ClusterSet(ctx, names, &more)
-		m.request.Members[name], m.mains[name], m.names[name] = promote, main, names
-		diags.Append(explain.Below(explain.MembersPath.AtMapKey(name), more)...)
+		a.Clusters = attrs.ClusterSet(ctx, names, &more)
+		m.request.Members[name], m.planned[name], m.names[name] = promote, a, names
+		diags.Append(explain.Member(name).Put(more)...)
 	}
 	return m
 }
 
-// held are the addresses that a state has, by id. Those of one application on
+// allHeld are the addresses that a state has, by id. Those of one application on
 // several clusters are one.
-func (g *deploymentGroupModel) held(ctx context.Context, diags *diag.Diagnostics) map[string]mainDeploymentModel {
-	held := map[string]mainDeploymentModel{}
+func (g *deploymentGroupModel) allHeld(ctx context.Context, diags *diag.Diagnostics) map[string]address.Model {
+	held := map[string]address.Model{}
 	for _, member := range g.members(ctx, diags) {
-		m := g.mainOf(ctx, member, diags)
+		m := g.held(ctx, member, diags)
 		if other, ok := held[m.ID.ValueString()]; ok {
-			m.Clusters = attrs.ClusterSet(ctx, slices.Concat(other.clusterNames(ctx, diags), m.clusterNames(ctx, diags)), diags)
+			m.Clusters = attrs.ClusterSet(ctx, slices.Concat(other.ClusterNames(ctx, diags), m.ClusterNames(ctx, diags)), diags)
 		}
 		held[m.ID.ValueString()] = m
 	}
@@ -72,7 +73,7 @@ func (g *deploymentGroupModel) held(ctx context.Context, diags *diag.Diagnostics
 
 // left is one address that a group leaves on some clusters.
 type left struct {
-	main    mainDeploymentModel
+	address address.Model
 	request rollout.UnmainRequest
 	session.Leaving
 }
@@ -81,17 +82,16 @@ type left struct {
 // stay, by id.
 func (r *deploymentGroupResource) leave(ctx context.Context, plan, state *deploymentGroupModel, stay map[string][]string, diags *diag.Diagnostics) []left {
 	var all []left
-	held := state.held(ctx, diags)
+	held := state.allHeld(ctx, diags)
 	for _, id := range slices.Sorted(maps.Keys(held)) {
-		main := held[id]
-		_, _, drop := session.Changes(main.clusterNames(ctx, diags), stay[id])
+		a := held[id]
+		_, _, drop := session.Changes(a.ClusterNames(ctx, diags), stay[id])
 		if len(drop) == 0 {
 			continue
 		}
-		planned := main
-		planned.AbandonUnreachable = plan.AbandonUnreachable
-		service := main.serviceSpec(ctx, diags)
-		l := left{main: main, Leaving: leaveMain(ctx, r.Session, drop, &planned, &main, service, diags)}
+		service := a.Service(ctx, diags)
+		abandon := plan.AbandonUnreachable.ValueBool() || a.AbandonUnreachable.ValueBool()
+		l := left{address: a, Leaving: address.Leave(ctx, r.Session, drop, service, false, abandon, diags)}
 		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.Clusters}
 		all = append(all, l)
 	}
@@ -113,15 +113,15 @@ func (r *deploymentGroupResource) remove(ctx context.Context, name string, all [
 		return
 	}
 	for _, l := range all {
-		tellForgottenMain(l.Leaving, diags, &l.main, l.request.Service)
+		l.address.TellForgotten(l.Leaving, l.request.Service, false, diags)
 	}
 }
 
 // stays are the clusters on which a plan has each address, by id.
 func (m moving) stays() map[string][]string {
 	stay := map[string][]string{}
-	for name, main := range m.mains {
-		id := main.ID.ValueString()
+	for name, planned := range m.planned {
+		id := planned.ID.ValueString()
 		stay[id] = append(stay[id], m.names[name]...)
 	}
 	return stay
@@ -132,9 +132,9 @@ func (m moving) stays() map[string][]string {
 func (g *deploymentGroupModel) setPromoted(ctx context.Context, done group.Result, asked moving, diags *diag.Diagnostics) {
 	members := g.members(ctx, diags)
 	for name, member := range members {
-		main := asked.mains[name]
-		main.setUpdated(ctx, nil, done.Members[name], asked.names[name], diags)
-		member.take(main)
+		a := asked.planned[name]
+		a.SetUpdated(ctx, nil, done.Members[name], asked.names[name], diags)
+		member.take(a)
 		members[name] = member
 	}
 	g.setMembers(ctx, members, diags)
@@ -146,19 +146,19 @@ func (g *deploymentGroupModel) setPromoted(ctx context.Context, done group.Resul
 // traffic really has moved, the member moves with it.
 func (g *deploymentGroupModel) setFailed(ctx context.Context, plan *deploymentGroupModel, done group.Result, asked moving, diags *diag.Diagnostics) {
 	members, planned := g.members(ctx, diags), plan.members(ctx, diags)
-	for name, main := range asked.mains {
+	for name, a := range asked.planned {
 		result, request, names := done.Members[name], asked.request.Members[name], asked.names[name]
 		was, ok := members[name]
-		prior := g.mainOf(ctx, was, diags)
+		prior := g.held(ctx, was, diags)
 		switch {
-		case ok && prior.ID.Equal(main.ID):
-			prior.setFailed(ctx, result, request, diags)
+		case ok && prior.ID.Equal(a.ID):
+			prior.SetFailed(ctx, result, request, diags)
 			was.take(prior)
 			members[name] = was
 		case result.Moved:
 			member := planned[name]
-			main.setPromoted(ctx, nil, result, names, diags)
-			member.take(main)
+			a.SetPromoted(ctx, nil, result, names, diags)
+			member.take(a)
 			members[name] = member
 		}
 	}
@@ -169,32 +169,33 @@ func (g *deploymentGroupModel) setFailed(ctx context.Context, plan *deploymentGr
 
 // refresh writes who really gets the traffic of every member, and what follows
 // for the group. It says whether anything of the group is left.
-func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*mainDeploymentModel) ([]rollout.ObservedMain, bool), diags *diag.Diagnostics) (exists, readable bool) {
+func (g *deploymentGroupModel) refresh(ctx context.Context, observe func(*address.Model) ([]rollout.ObservedMain, bool), diags *diag.Diagnostics) (exists, readable bool) {
 	members, drift := g.members(ctx, diags), []attrs.Drift{}
 	var statuses []release.MainStatus
 	reason := ""
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		member := members[name]
-		main := g.mainOf(ctx, member, diags)
-		observed, ok := observe(&main)
+		a := g.held(ctx, member, diags)
+		observed, ok := observe(&a)
 		if !ok || diags.HasError() {
 			return true, false
 		}
-		if !main.refresh(ctx, observed, diags) {
+		if !address.Exists(observed) {
 			delete(members, name)
 			continue
 		}
-		wentBack := !main.DeploymentID.Equal(member.DeploymentID) && main.DeploymentID.Equal(member.PreviousDeploymentID)
-		if wentBack && main.StatusReason.IsNull() {
-			main.Status = types.StringValue(string(release.MainRolledBack))
-			main.StatusReason = types.StringValue("it went back by itself to " + main.DeploymentID.ValueString())
+		a.Refresh(ctx, observed, address.LeftEndpoints(observed), diags)
+		wentBack := !a.DeploymentID.Equal(member.DeploymentID) && a.DeploymentID.Equal(member.PreviousDeploymentID)
+		if wentBack && a.StatusReason.IsNull() {
+			a.Status = types.StringValue(string(release.MainRolledBack))
+			a.StatusReason = types.StringValue("it went back by itself to " + a.DeploymentID.ValueString())
 		}
-		if reason == "" && !main.StatusReason.IsNull() {
-			reason = name + ": " + main.StatusReason.ValueString()
+		if reason == "" && !a.StatusReason.IsNull() {
+			reason = name + ": " + a.StatusReason.ValueString()
 		}
-		drift = append(drift, attrs.Decode[[]attrs.Drift](ctx, diags, main.Drift)...)
-		statuses = append(statuses, release.MainStatus(main.Status.ValueString()))
-		member.take(main)
+		drift = append(drift, attrs.Decode[[]attrs.Drift](ctx, diags, a.Drift)...)
+		statuses = append(statuses, release.MainStatus(a.Status.ValueString()))
+		member.take(a)
 		members[name] = member
 	}
 	if len(members) == 0 {

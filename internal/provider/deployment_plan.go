@@ -24,7 +24,7 @@ func planDeployment(ctx context.Context, configured session.ConfiguredClusters, 
 		session.RememberDestroy(ctx, resp)
 		var state deploymentModel
 		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-		resp.Diagnostics.Append(session.CheckMissing(configured, state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+		resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 		return
 	}
 	p := deploymentPlan{ctx: ctx, resp: resp}
@@ -79,12 +79,12 @@ func (p *deploymentPlan) inputs(configured session.ConfiguredClusters) {
 	if p.state != nil {
 		prior = p.state.Clusters
 		abandon := p.plan.AbandonUnreachable.ValueBool() || p.state.AbandonUnreachable.ValueBool()
-		p.diagnose(session.CheckMissing(configured, p.state.what(), prior, p.config.Clusters, abandon))
+		p.diagnose(session.CheckMissing(configured, path.Root("clusters"), p.state.what(), prior, p.config.Clusters, abandon))
 		if p.resp.Diagnostics.HasError() {
 			return
 		}
 	}
-	clusters, diags := session.PlanClusters(configured, p.config.Clusters, prior)
+	clusters, diags := session.PlanClusters(configured, path.Root("clusters"), p.config.Clusters, prior)
 	p.diagnose(diags)
 	p.plan.Clusters = clusters
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, clusters))

@@ -42,12 +42,11 @@ func (m *mainDeploymentModel) dnsPlan(ctx context.Context, diags *diag.Diagnosti
 	plan.Namespace, plan.Application = m.Namespace.ValueString(), m.Application.ValueString()
 	plan.Open["namespace"] = m.Namespace.IsUnknown() || m.Application.IsUnknown()
 	if !m.Clusters.IsNull() && attrs.WhollyKnown(ctx, m.Clusters) {
-		plan.Clusters = m.clusterNames(ctx, diags)
+		plan.Clusters = m.ClusterNames(ctx, diags)
 	}
-	service, known, more := m.serviceModel(ctx)
+	service, known, more := m.ServiceModel(ctx)
 	diags.Append(more...)
-	adopt := service.Adopt.IsUnknown() || service.Adopt.ValueBool() // then only the cluster knows its type
-	plan.Balanced = !known || adopt || service.Type.IsUnknown() || service.Type.ValueString() == serviceLoadBalancer
+	plan.Balanced = !known || service.MayBalance()
 	return plan, true
 }
 
@@ -124,7 +123,7 @@ func (p *dnsPlanning) records() types.List {
 // refresh has just written them.
 func (p *dnsPlanning) stays() bool {
 	return p.state != nil && p.sameAddress() && p.plan.DNS.Equal(p.state.DNS) && p.plan.Clusters.Equal(p.state.Clusters) &&
-		!p.state.DNSRecords.IsNull() && settled(release.MainStatus(p.state.Status.ValueString()))
+		!p.state.DNSRecords.IsNull() && p.state.Settled()
 }
 
 // sameAddress says that the application keeps the address that it has.
@@ -143,8 +142,7 @@ func (p *dnsPlanning) addresses(dns release.DNSPlan) (map[string][]string, bool)
 	if !readable || len(missing) > 0 {
 		return nil, false
 	}
-	service, more := p.plan.service(p.ctx)
-	p.diags.Append(more...)
+	service := p.plan.Service(p.ctx, p.diags)
 	addresses := map[string][]string{}
 	for _, o := range p.r.Engine.ObserveMain(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
 		found := traffic.Addresses(o.Service)

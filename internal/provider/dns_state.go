@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -53,7 +54,7 @@ func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout
 	dns := m.dns(ctx, diags)
 	if dns == nil {
 		m.DNSRecords = attrs.DNSRecordsValue(ctx, nil, diags)
-		return leftEndpoints(observed)
+		return address.LeftEndpoints(observed)
 	}
 	namespace, application := m.Namespace.ValueString(), m.Application.ValueString()
 	addresses, silent, names := map[string][]string{}, map[string]bool{}, []string{}
@@ -72,7 +73,7 @@ func (m *mainDeploymentModel) refreshDNS(ctx context.Context, observed []rollout
 	records = keepSilent(records, prior, silent)
 	m.DNSRecords = attrs.DNSRecordsValue(ctx, records, diags)
 	if !dns.Endpoints {
-		return leftEndpoints(observed)
+		return address.LeftEndpoints(observed)
 	}
 	var drift []attrs.Drift
 	for _, o := range observed {
@@ -111,21 +112,6 @@ func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []at
 		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
 	}
 	return attrs.FieldDrift(o.Cluster, object, workload.DNSDrift(o.Endpoint, wanted, o.Main.DNS))
-}
-
-// leftEndpoints are objects that nobody asks for any more: left by a run that was
-// killed. The next apply removes them.
-func leftEndpoints(observed []rollout.ObservedMain) []attrs.Drift {
-	var drift []attrs.Drift
-	for _, o := range observed {
-		if o.Endpoint != nil {
-			drift = append(drift, attrs.Drift{
-				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(externaldns.Kind + "/" + o.Endpoint.Name),
-				Expected: types.StringValue("to be removed"), Actual: types.StringValue("still there"),
-			})
-		}
-	}
-	return drift
 }
 
 // rebuildDNS fills in `dns` of an imported resource, by what was asked for last.

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -166,14 +167,13 @@ func (a *applicationLook) tell() (applicationModel, release.EnvironmentStatus) {
 func (a *applicationLook) address(m *applicationModel) (state release.ApplicationState) {
 	led := map[string]bool{}
 	for _, o := range a.mains {
-		one := mainDeploymentModel{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
-		one.refreshStatus([]rollout.ObservedMain{o})
-		status := release.MainStatus(one.Status.ValueString())
+		text, why := address.StatusOf([]rollout.ObservedMain{o})
+		status := release.MainStatus(text.ValueString())
 		state.Main = append(state.Main, status)
 		if m.MainStatus.IsNull() || status != release.MainFinalized {
-			m.MainStatus = one.Status
+			m.MainStatus = text
 		}
-		if reason := one.StatusReason.ValueString(); reason != "" {
+		if reason := why.ValueString(); reason != "" {
 			m.Problems = append(m.Problems, "the main deployment is "+string(status)+": "+reason)
 		}
 		name, leads := a.leads(o)
@@ -189,7 +189,7 @@ func (a *applicationLook) address(m *applicationModel) (state release.Applicatio
 		m.Problems = append(m.Problems, "the clusters lead to different deployments: "+attrs.Quoted(slices.Sorted(maps.Keys(led))))
 	}
 	if !state.Nowhere {
-		m.DeploymentID = attrs.IDOrNull(a.namespace, onlyOf(led))
+		m.DeploymentID = attrs.IDOrNull(a.namespace, address.Agreed(led))
 	}
 	return state
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -68,7 +69,7 @@ func (d *mainDeploymentDataSource) Schema(_ context.Context, _ datasource.Schema
 			"status_reason": attrs.DataString("What is unfinished, where something is."),
 			"promoted_at":   attrs.DataString("When the traffic last moved, in RFC 3339: the latest of the clusters."),
 			"split": schema.MapAttribute{
-				Computed: true, ElementType: splitType,
+				Computed: true, ElementType: address.SplitType,
 				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
 			},
 			"strategy_data": schema.MapNestedAttribute{
@@ -154,20 +155,7 @@ func (m *mainDeploymentDataModel) fill(namespace, application string, there []ro
 		}
 		m.ServiceName = attrs.TextOrNull(o.Main.Service)
 	}
-	m.Split = splitValue(splits)
-	m.DeploymentID, m.PreviousDeploymentID = attrs.IDOrNull(namespace, onlyOf(stable)), attrs.IDOrNull(namespace, onlyOf(previous))
-	status := mainDeploymentModel{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
-	status.refreshStatus(there)
-	m.Status, m.StatusReason = status.Status, status.StatusReason
-}
-
-// onlyOf is what all agree on; empty where they do not.
-func onlyOf(names map[string]bool) string {
-	if len(names) != 1 {
-		return ""
-	}
-	for name := range names {
-		return name
-	}
-	return ""
+	m.Split = address.SplitValue(splits)
+	m.DeploymentID, m.PreviousDeploymentID = attrs.IDOrNull(namespace, address.Agreed(stable)), attrs.IDOrNull(namespace, address.Agreed(previous))
+	m.Status, m.StatusReason = address.StatusOf(there)
 }

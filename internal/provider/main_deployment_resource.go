@@ -3,14 +3,17 @@ package provider
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 var (
@@ -58,13 +61,13 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	names := r.Resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := session.Within(ctx, limit, "timeouts.create")
 	defer cancel()
-	promote := plan.promoteRequest(ctx, "", &resp.Diagnostics)
+	promote := plan.request(ctx, "", &resp.Diagnostics)
 	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
@@ -81,7 +84,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 		explain.LeftBehind(&resp.Diagnostics, done.Clusters)
 	}
 	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
-	plan.setPromoted(ctx, nil, done, names, &resp.Diagnostics)
+	plan.SetPromoted(ctx, nil, done, names, &resp.Diagnostics)
 	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
@@ -92,7 +95,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	var state mainDeploymentModel
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	names := state.clusterNames(ctx, &resp.Diagnostics)
+	names := state.ClusterNames(ctx, &resp.Diagnostics)
 	if state.imported() {
 		names = r.Clusters.Names() // it may be on any of them
 	}
@@ -100,10 +103,8 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
-	service, more := state.service(ctx)
-	resp.Diagnostics.Append(more...)
-	observed := r.Engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), service.Name)
-	observed = unreadMain(r.Session, observed, missing, state.imported(), &resp.Diagnostics)
+	observed := r.Engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), state.Service(ctx, &resp.Diagnostics).Name)
+	observed = address.Unread(r.Session, observed, missing, state.imported(), &resp.Diagnostics)
 	var exists bool
 	if state.imported() {
 		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
@@ -111,7 +112,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 		exists = state.refresh(ctx, observed, &resp.Diagnostics)
 	}
 	if !state.imported() || exists {
-		r.CompareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
+		r.CompareSights(ctx, resp.Private, state.LookedAt(observed), &resp.Diagnostics)
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -133,8 +134,8 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
 	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	names := r.Resolve(plan.clusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
-	_, _, drop := session.Changes(state.clusterNames(ctx, &resp.Diagnostics), names)
+	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
+	_, _, drop := session.Changes(state.ClusterNames(ctx, &resp.Diagnostics), names)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -144,11 +145,11 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	}
 	ctx, cancel := session.Within(ctx, limit, "timeouts.update")
 	defer cancel()
-	promote := plan.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	promote.Planned = plannedTraffic(ctx, state.Split, &resp.Diagnostics)
+	promote := plan.request(ctx, state.Owner.ValueString(), &resp.Diagnostics)
+	promote.Planned = state.PlannedTraffic(ctx, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || len(state.Drift.Elements()) > 0
 	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
-	dropped := leaveMain(ctx, r.Session, drop, &plan, &state, promote.Service, &resp.Diagnostics)
+	dropped := r.leave(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
@@ -164,13 +165,13 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	if err != nil {
 		explain.Error(&resp.Diagnostics, err)
 		state.AbandonUnreachable = plan.AbandonUnreachable
-		state.setFailed(ctx, done, promote, &resp.Diagnostics)
+		state.SetFailed(ctx, done, promote, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	tellForgottenMain(dropped, &resp.Diagnostics, &state, promote.Service)
+	state.TellForgotten(dropped, promote.Service, state.asksExternalDNS(), &resp.Diagnostics)
 	explain.LeftBehind(&resp.Diagnostics, done.Clusters)
-	plan.setUpdated(ctx, &state, done, names, &resp.Diagnostics)
+	plan.SetUpdated(ctx, &state.Model, done, names, &resp.Diagnostics)
 	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }
@@ -182,7 +183,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
-	names := state.clusterNames(ctx, &resp.Diagnostics)
+	names := state.ClusterNames(ctx, &resp.Diagnostics)
 	replaced, more := session.HalfOfReplacement(ctx, req.Private, state.Namespace.ValueString(), state.Application.ValueString())
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
@@ -190,8 +191,8 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	}
 	ctx, cancel := session.Within(ctx, limit, "timeouts.delete")
 	defer cancel()
-	request := state.promoteRequest(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	l := leaveMain(ctx, r.Session, names, &state, &state, request.Service, &resp.Diagnostics)
+	request := state.request(ctx, state.Owner.ValueString(), &resp.Diagnostics)
+	l := r.leave(ctx, names, &state, &state, request.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -201,7 +202,14 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 		explain.Error(&resp.Diagnostics, err)
 		return
 	}
-	tellForgottenMain(l, &resp.Diagnostics, &state, request.Service)
+	state.TellForgotten(l, request.Service, state.asksExternalDNS(), &resp.Diagnostics)
+}
+
+// leave prepares to leave clusters. What the plan or the state abandons may be
+// forgotten.
+func (r *mainDeploymentResource) leave(ctx context.Context, names []string, plan, state *mainDeploymentModel, service traffic.ServiceSpec, diags *diag.Diagnostics) session.Leaving {
+	abandon := plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool()
+	return address.Leave(ctx, r.Session, names, service, plan.asksExternalDNS() || state.asksExternalDNS(), abandon, diags)
 }
 
 // ImportState takes "namespace/application", or the identity; Read rebuilds the

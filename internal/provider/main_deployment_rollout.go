@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,10 +13,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // How a main deployment moves: watched, and over its clusters.
@@ -41,23 +40,9 @@ func bakeAttribute() schema.StringAttribute {
 	}
 }
 
-func retryTokenAttribute() schema.StringAttribute {
-	return schema.StringAttribute{
-		Optional: true,
-		MarkdownDescription: "Any text. A deployment that did not pass its `bake` is not made main again before this changes, or another deployment has become main: " +
-			"change it when the cause was elsewhere and is gone. Without such a deployment it changes nothing." + attrs.InPlace,
-	}
-}
-
 // mainGoverning are the attributes of a main deployment that say how traffic is
 // moved: where only they differ, nothing moves.
 var mainGoverning = append(slices.Clone(attrs.Governing), "bake", "retry_token")
-
-// bakes is the attribute, which validation has checked; 0 where there is none.
-func (m *mainDeploymentModel) bakes() time.Duration {
-	d, _ := time.ParseDuration(m.Bake.ValueString())
-	return d
-}
 
 // checkBake says where a promotion could never come to its end in the time that
 // it has. What is not known yet passes.
@@ -68,7 +53,7 @@ func (p *mainDeploymentPlan) checkBake() {
 	}
 	between := time.Duration(0)
 	if r := attrs.RolloutOf(p.ctx, &p.resp.Diagnostics, m.Rollout); r.Bake > 0 {
-		between = r.Bake * time.Duration(max(0, len(r.Batches(m.clusterNames(p.ctx, &p.resp.Diagnostics)))-1))
+		between = r.Bake * time.Duration(max(0, len(r.Batches(m.ClusterNames(p.ctx, &p.resp.Diagnostics)))-1))
 	}
 	bake := m.bakes()
 	for _, limit := range []struct {
@@ -97,63 +82,11 @@ func (p *mainDeploymentPlan) mayEndOtherwise() {
 	}
 }
 
-// setEnded writes how a promotion ended on each of the clusters and, as far as
-// that was seen, who has the traffic there; the rest is as it was.
-func (m *mainDeploymentModel) setEnded(ctx context.Context, prior *mainDeploymentModel, done rollout.Promoted, names []string, diags *diag.Diagnostics) {
-	statuses, splits := attrs.ClusterStatuses{}, map[string]release.Split{}
-	if prior != nil {
-		was := attrs.Decode[map[string]map[string]int64](ctx, diags, prior.Split)
-		before := attrs.ClusterStatusesOf(ctx, prior.ClusterStatus, diags)
-		for _, name := range names {
-			splits[name] = priorSplit(was[name])
-			if one, ok := before[name]; ok {
-				statuses[name] = one
-			}
-		}
-	}
-	for _, o := range done.Clusters {
-		if !slices.Contains(names, o.Cluster) {
-			continue // of an update that failed: the state does not have that cluster
-		}
-		statuses.Ended(o.Cluster, string(o.Status), o.Reason)
-		if o.Split != nil {
-			splits[o.Cluster] = o.Split
-		}
-	}
-	for _, name := range names {
-		if splits[name] == nil {
-			splits[name] = release.Split{}
-		}
-	}
-	m.ClusterStatus, m.Split = statuses.Value(), splitValue(splits)
-}
-
-// agreed is the deployment that has all the traffic on all of the clusters, as
-// was seen; empty where they differ, or where one was not seen.
-func agreed(outcomes []rollout.MainOutcome, names []string) string {
-	on := map[string]bool{}
-	for _, name := range names {
-		i := slices.IndexFunc(outcomes, func(o rollout.MainOutcome) bool { return o.Cluster == name })
-		if i < 0 {
-			return ""
-		}
-		now, _ := outcomes[i].Split.Stable()
-		on[now] = true
-	}
-	if len(on) != 1 {
-		return ""
-	}
-	return slices.Collect(maps.Keys(on))[0]
-}
-
-// plannedTraffic is, by cluster, which release had the traffic in the state that
-// a change was planned on. It leaves out where that was not known.
-func plannedTraffic(ctx context.Context, split types.Map, diags *diag.Diagnostics) map[string]string {
-	planned := map[string]string{}
-	for cluster, percents := range attrs.Decode[map[string]map[string]int64](ctx, diags, split) {
-		if name, ok := priorSplit(percents).Stable(); ok {
-			planned[cluster] = name
-		}
-	}
-	return planned
+// onlyGoverns says that nothing differs but how changes are made: that is
+// written down and needs no cluster.
+func onlyGoverns(planned, prior tftypes.Value) bool {
+	names, err := attrs.Differing(planned, prior)
+	return err == nil && len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool {
+		return name == "clusters" || !slices.Contains(mainGoverning, name)
+	})
 }

@@ -3,38 +3,15 @@ package provider
 import (
 	"context"
 	"fmt"
-	"regexp"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int32default"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-const (
-	defaultKeepCount = 1
-	maxKeepCount     = 20 // release.Main remembers no more
-)
-
-// keepPreviousTypes are the attributes of keep_previous.
-var keepPreviousTypes = map[string]attr.Type{"count": attrs.WholeNumber32{}, "ttl": types.StringType, "state": types.StringType}
-
-// keepStateMeaning documents keep_previous.state.
-var keepStateMeaning = map[release.DesiredState]string{
-	release.DesiredStarted: "running: going back takes seconds",
-	release.DesiredStopped: "scaled to zero after the drain, with everything else kept: going back takes as long as its pods take to start",
-}
 
 func mainDeploymentSchema(ctx context.Context) schema.Schema {
 	return schema.Schema{
@@ -61,64 +38,12 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment` of the same application and namespace. " +
 					"After a refresh it is the one that has all the traffic, whoever moved it." + attrs.InPlace,
 			},
-			"traffic": schema.SingleNestedAttribute{
-				Required:            true,
-				MarkdownDescription: "How traffic reaches the application." + attrs.InPlace,
-				Attributes: map[string]schema.Attribute{
-					"service": schema.SingleNestedAttribute{
-						Required:            true,
-						MarkdownDescription: "The application's address is a Kubernetes Service whose selector moves from one deployment to the next, all at once." + attrs.InPlace,
-						Attributes:          mainServiceAttributes(),
-					},
-				},
-			},
-			"clusters": attrs.ClustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
-			"keep_previous": schema.SingleNestedAttribute{
-				Optional: true,
-				Computed: true,
-				Default: objectdefault.StaticValue(types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
-					"count": types.Int32Value(defaultKeepCount), "ttl": types.StringNull(), "state": types.StringValue(string(release.DesiredStarted)),
-				})),
-				MarkdownDescription: "What stays of former main deployments, so that going back is quick. Default: the last one, running. " +
-					"A change applies to those that are retained already, too." + attrs.InPlace,
-				Attributes: map[string]schema.Attribute{
-					"count": schema.Int32Attribute{
-						CustomType: attrs.WholeNumber32{},
-						Optional:   true,
-						Computed:   true,
-						Default:    int32default.StaticInt32(defaultKeepCount),
-						MarkdownDescription: fmt.Sprintf("How many former main deployments stay, the newest first: 0 to %d. Default: %d. Older ones that are in nobody's state are removed at the next promotion.",
-							maxKeepCount, defaultKeepCount) + attrs.InPlace,
-						Validators: []validator.Int32{int32validator.Between(0, maxKeepCount)},
-					},
-					"ttl": schema.StringAttribute{
-						Optional: true,
-						MarkdownDescription: "How long one stays after it was main, as a text like `48h`. Default: for ever. " +
-							"It acts at the next apply that changes this resource, such as the next promotion: time alone makes no plan. " +
-							"`terraform apply -replace` of this resource is such an apply, and moves no traffic. The clock is the API server's." + attrs.InPlace,
-						Validators:    []validator.String{attrs.IsPositiveDuration()},
-						PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
-					},
-					"state": schema.StringAttribute{
-						Optional:            true,
-						Computed:            true,
-						Default:             stringdefault.StaticString(string(release.DesiredStarted)),
-						MarkdownDescription: "What is retained is " + attrs.EnumText(release.DesiredStates(), keepStateMeaning) + ". Default: `" + string(release.DesiredStarted) + "`." + attrs.InPlace,
-						Validators:          []validator.String{attrs.OneOf(release.DesiredStates())},
-					},
-				},
-			},
-			"drain": schema.StringAttribute{
-				Optional: true,
-				Computed: true,
-				Default:  stringdefault.StaticString(release.DefaultDrain.String()),
-				MarkdownDescription: fmt.Sprintf("How long both sides keep running after a verified switch before anything of the old one stops, as a text like `30s` or `2m`. Default: `%s`. Another spelling of the same time is no change.",
-					release.DefaultDrain) + attrs.InPlace,
-				Validators:    []validator.String{attrs.IsDuration()},
-				PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
-			},
-			"bake":        bakeAttribute(),
-			"retry_token": retryTokenAttribute(),
+			"traffic":       address.TrafficAttribute(),
+			"clusters":      attrs.ClustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
+			"keep_previous": address.KeepPreviousAttribute(),
+			"drain":         address.DrainAttribute(),
+			"bake":          bakeAttribute(),
+			"retry_token":   address.RetryTokenAttribute(),
 			"rollout": attrs.RolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
 				"which follows when it has moved on all of them."),
 			"abandon_unreachable": attrs.AbandonAttribute(),
@@ -129,14 +54,10 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"id": attrs.ComputedString("`<namespace>/<application>`: the import id."),
 			"owner": attrs.ComputedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it. " +
 				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
-			"previous_deployment_id": attrs.ComputedString("The deployment that had the traffic before; null at first. Known after apply whenever traffic may move."),
-			"url":                    attrs.ComputedString("`http://<service>.<namespace>.svc:<port>` with the port named `http`, else the first one by name."),
-			"split": schema.MapAttribute{
-				Computed:            true,
-				ElementType:         splitType,
-				MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
-			},
-			"promoted_at": attrs.ComputedString("When the traffic last moved, in RFC 3339."),
+			"previous_deployment_id": address.PreviousAttribute(),
+			"url":                    address.URLAttribute(),
+			"split":                  address.SplitAttribute(),
+			"promoted_at":            attrs.ComputedString("When the traffic last moved, in RFC 3339."),
 			"status": attrs.ComputedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized)),
 			"status_reason":  attrs.ComputedString("Why `status` is what it is, where there is something to say."),
@@ -144,108 +65,5 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"drift":          attrs.DriftAttribute(),
 			"dns_records":    attrs.DNSRecordsAttribute(),
 		},
-	}
-}
-
-// splitType is cluster -> release name -> percent, less the outer map.
-var splitType = types.MapType{ElemType: types.Int64Type}
-
-// What the main Service can be.
-const (
-	serviceClusterIP    = "ClusterIP"
-	serviceNodePort     = "NodePort"
-	serviceLoadBalancer = "LoadBalancer"
-	affinityNone        = "None"
-	policyCluster       = "Cluster"
-	policyLocal         = "Local"
-)
-
-var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|-[a-z0-9])*$`)
-
-func mainServiceAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"name": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			MarkdownDescription: "Name of the Service: a DNS-1035 label. Default: the application's name. A change makes the new Service before the old one is removed." + attrs.InPlace,
-			Validators: []validator.String{
-				stringvalidator.LengthBetween(1, 63),
-				stringvalidator.RegexMatches(attrs.DNS1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
-			},
-		},
-		"adopt": schema.BoolAttribute{
-			Optional: true,
-			MarkdownDescription: "`true`: the Service exists and stays somebody else's. Only its `spec.selector` is handed to Switchback; its ports, type, labels and annotations are never changed, and none of the other attributes but `name` can be set. " +
-				"Destroying the main deployment gives the selector back, if what the Service selected before has a ready pod; otherwise it stays as it is, with a warning. " +
-				"Neither this nor `name` can change while a Service is adopted.",
-		},
-		"ports": schema.MapAttribute{
-			ElementType: attrs.WholeNumber32{},
-			Optional:    true,
-			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
-				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + attrs.InPlace,
-			Validators: []validator.Map{
-				mapvalidator.SizeAtLeast(1),
-				mapvalidator.NoNullValues(),
-				mapvalidator.ValueInt32sAre(int32validator.Between(1, 65535)),
-				mapvalidator.KeysAre(
-					stringvalidator.LengthBetween(1, 15),
-					stringvalidator.RegexMatches(portName, "must be a port name: lower case letters, digits and single -"),
-				),
-			},
-		},
-		"type": schema.StringAttribute{
-			Optional: true,
-			Computed: true,
-			Default:  stringdefault.StaticString(serviceClusterIP),
-			MarkdownDescription: "`ClusterIP` (default), `NodePort` or `LoadBalancer`. Headless and `ExternalName` Services are refused: " +
-				"their clients find pods by DNS, which nobody can switch at a known moment." + attrs.InPlace,
-			Validators: []validator.String{serviceTypeValidator{}},
-		},
-		"annotations": attrs.StringMap("Annotations of the Service, such as those for a cloud's load balancer." + attrs.InPlace),
-		"session_affinity": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(affinityNone),
-			MarkdownDescription: "`None` (default), or `ClientIP`: one client's connections go to one pod as long as it is selected." + attrs.InPlace,
-			Validators:          []validator.String{stringvalidator.OneOf(affinityNone, "ClientIP")},
-		},
-		"load_balancer_class": attrs.OptionalString("With type `LoadBalancer`: which implementation serves it. Kubernetes allows no change while the Service is a `LoadBalancer`. Default: the cluster's."),
-		"external_traffic_policy": schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "With type `NodePort` or `LoadBalancer`: `Cluster` (Kubernetes' default), or `Local`, which keeps clients' addresses and sends traffic only to nodes that have a pod; " +
-				"a load balancer needs its own time to notice that pods have moved to other nodes." + attrs.InPlace,
-			Validators: []validator.String{stringvalidator.OneOf(policyCluster, policyLocal)},
-		},
-	}
-}
-
-// serviceTypeValidator accepts the types whose address a selector can switch,
-// and says of the others why not.
-type serviceTypeValidator struct{}
-
-func (serviceTypeValidator) Description(context.Context) string {
-	return serviceClusterIP + ", " + serviceNodePort + " or " + serviceLoadBalancer
-}
-
-func (v serviceTypeValidator) MarkdownDescription(ctx context.Context) string {
-	return v.Description(ctx)
-}
-
-func (v serviceTypeValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	const summary = "Service type cannot be switched"
-	switch t := req.ConfigValue.ValueString(); t {
-	case serviceClusterIP, serviceNodePort, serviceLoadBalancer:
-	case "Headless", "None":
-		resp.Diagnostics.AddAttributeError(req.Path, summary,
-			"Clients of a headless Service resolve pods' addresses themselves and cache them, so nobody can say when they have moved to another deployment. Use "+v.Description(ctx)+".")
-	case "ExternalName":
-		resp.Diagnostics.AddAttributeError(req.Path, summary,
-			"An ExternalName Service is a DNS alias without pods: there is nothing to switch. Use "+v.Description(ctx)+".")
-	default:
-		resp.Diagnostics.AddAttributeError(req.Path, "Unknown Service type", fmt.Sprintf("%q is not one of %s.", t, v.Description(ctx)))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -161,7 +162,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.P
 			a.missing(o, attrs.MainID(namespace, application))
 			continue
 		}
-		spec := serviceOf(o).spec(namespace, application)
+		spec := address.ServiceOf(namespace, application, o)
 		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
 			a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+

@@ -27,7 +27,7 @@ func (e *creationError) Unwrap() error { return e.error }
 // CreationError is Error for a create; deployment is what an address was to
 // lead to.
 func CreationError(diags *diag.Diagnostics, err error, deployment string) {
-	addErrors(diags, err, func(one error) error { return &creationError{one, deployment} })
+	addErrors(diags, Place{}, err, func(one error) error { return &creationError{one, deployment} })
 }
 
 // GroupCreationError is GroupError for a create.

@@ -19,14 +19,14 @@ import (
 
 // Error tells every error in err, once for all clusters that tell the same.
 func Error(diags *diag.Diagnostics, err error) {
-	addErrors(diags, err, func(one error) error { return one })
+	addErrors(diags, Place{}, err, func(one error) error { return one })
 }
 
 // addErrors is Error, with something more to be known of each of them.
-func addErrors(diags *diag.Diagnostics, err error, as func(error) error) {
+func addErrors(diags *diag.Diagnostics, place Place, err error, as func(error) error) {
 	for _, one := range rollout.Alike(flatten(err)) {
 		summary, detail, at := Of(as(one))
-		if at.Equal(path.Empty()) {
+		if at = place.At(at); at.Equal(path.Empty()) {
 			diags.AddError(summary, detail)
 		} else {
 			diags.AddAttributeError(at, summary, detail)
@@ -45,13 +45,11 @@ func GroupError(diags *diag.Diagnostics, err error) {
 func addErrorsOfGroup(diags *diag.Diagnostics, err error, as func(member string, one error) error) {
 	var failed *group.Error
 	if !errors.As(err, &failed) {
-		addErrors(diags, err, func(one error) error { return as("", one) })
+		addErrors(diags, Place{}, err, func(one error) error { return as("", one) })
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(failed.Failed)) {
-		var about diag.Diagnostics
-		addErrors(&about, failed.Failed[name], func(one error) error { return as(name, one) })
-		diags.Append(Below(MembersPath.AtMapKey(name), about)...)
+		addErrors(diags, Member(name), failed.Failed[name], func(one error) error { return as(name, one) })
 	}
 	diags.AddAttributeError(path.Root("status"), "Deployment group did not move as a whole",
 		Sentence(failed.Where())+"\n\nThe state says the same. The next apply goes on from there.")

@@ -70,8 +70,10 @@ func TestWhatIsToldIsClean(t *testing.T) {
 		"a member's error": func(d *diag.Diagnostics, err error) {
 			explain.GroupError(d, &group.Error{Failed: map[string]error{"api": err}})
 		},
-		"the group's own":          func(d *diag.Diagnostics, err error) { explain.GroupError(d, &group.Error{Err: err, Refused: err}) },
-		"a warning of one cluster": func(d *diag.Diagnostics, err error) { explain.Tolerated(d, []rollout.Outcome{{Cluster: "prod", Err: err}}) },
+		"the group's own": func(d *diag.Diagnostics, err error) { explain.GroupError(d, &group.Error{Err: err, Refused: err}) },
+		"a warning of one cluster": func(d *diag.Diagnostics, err error) {
+			explain.Tolerated(d, []rollout.Outcome{{Cluster: "prod", Err: err}})
+		},
 		"a warning of one address": func(d *diag.Diagnostics, err error) {
 			explain.LeftBehind(d, []rollout.MainOutcome{{Cluster: "prod", Err: err}})
 		},

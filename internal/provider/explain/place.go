@@ -7,45 +7,64 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 )
 
-var MembersPath = path.Root("members")
+// Place says where the attributes of an application's address stand. The zero value
+// is a main deployment, where they are at the top. In a group they are in a member:
+// "traffic.service" of the member "api" is members["api"].traffic.service.
+type Place struct{ member path.Path }
 
-// Below gives diagnostics about a main deployment their place in a member of a
-// group. Of what the member does not say itself, its deployment tells.
-func Below(member path.Path, diags diag.Diagnostics) diag.Diagnostics {
-	var moved diag.Diagnostics
-	for _, d := range diags {
-		at := member
-		if placed, ok := d.(diag.DiagnosticWithPath); ok {
-			at = atMember(member, placed.Path())
-		}
-		if d.Severity() == diag.SeverityWarning {
-			moved.AddAttributeWarning(at, d.Summary(), d.Detail())
-		} else {
-			moved.AddAttributeError(at, d.Summary(), d.Detail())
-		}
+// Member is the place of a group's member.
+func Member(name string) Place { return Place{path.Root("members").AtMapKey(name)} }
+
+// ofMember are the attributes that a member has itself. Others that a main
+// deployment has are the group's: timeouts, …
+var ofMember = []string{"deployment_id", "traffic", "clusters", "keep_previous", "drain"}
+
+// Named is the path to an attribute.
+func (p Place) Named(attribute string) path.Path { return p.At(path.Root(attribute)) }
+
+// At is where an attribute of a main deployment is in this place. What is about no
+// attribute is about the member as a whole.
+func (p Place) At(at path.Path) path.Path {
+	if p.member.Equal(path.Empty()) {
+		return at
 	}
-	return moved
-}
-
-func atMember(member, at path.Path) path.Path {
+	found := p.member
 	for i, step := range at.Steps() {
 		switch s := step.(type) {
 		case path.PathStepAttributeName:
 			name := string(s)
 			if i == 0 && (name == "application" || name == "namespace") {
-				name = "deployment_id"
+				name = "deployment_id" // which says both of a member
 			}
-			if i == 0 && !slices.Contains([]string{"deployment_id", "traffic", "clusters", "keep_previous", "drain"}, name) {
-				return path.Root(name) // the group's: timeouts, …
+			if i == 0 && !slices.Contains(ofMember, name) {
+				return path.Root(name)
 			}
-			member = member.AtName(name)
+			found = found.AtName(name)
 		case path.PathStepElementKeyString:
-			member = member.AtMapKey(string(s))
+			found = found.AtMapKey(string(s))
 		case path.PathStepElementKeyInt:
-			member = member.AtListIndex(int(s))
+			found = found.AtListIndex(int(s))
 		case path.PathStepElementKeyValue:
-			member = member.AtSetValue(s.Value)
+			found = found.AtSetValue(s.Value)
 		}
 	}
-	return member
+	return found
+}
+
+// Put gives diagnostics that were made for a main deployment their place: those of
+// clusters, which know nothing of members.
+func (p Place) Put(diags diag.Diagnostics) diag.Diagnostics {
+	var put diag.Diagnostics
+	for _, d := range diags {
+		at := path.Empty()
+		if placed, ok := d.(diag.DiagnosticWithPath); ok {
+			at = placed.Path()
+		}
+		if at = p.At(at); d.Severity() == diag.SeverityWarning {
+			put.AddAttributeWarning(at, d.Summary(), d.Detail())
+		} else {
+			put.AddAttributeError(at, d.Summary(), d.Detail())
+		}
+	}
+	return put
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
@@ -143,6 +144,6 @@ func (s *Session) PlanActionClusters(set types.Set) diag.Diagnostics {
 	if set.IsNull() {
 		return nil
 	}
-	_, diags := PlanClusters(s.Configured, set, types.SetNull(types.StringType))
+	_, diags := PlanClusters(s.Configured, path.Root("clusters"), set, types.SetNull(types.StringType))
 	return diags
 }

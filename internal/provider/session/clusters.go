@@ -108,7 +108,7 @@ func (c *Clusters) Resolve(names []string) (resolved []string, known bool, diags
 	case len(names) == 0 && len(configured) == 1:
 		return configured, true, diags
 	case len(names) == 0:
-		diags.Append(noDefaultCluster(configured))
+		diags.Append(noDefaultCluster(path.Root("clusters"), configured))
 		return nil, true, diags
 	}
 	for _, name := range resolved {

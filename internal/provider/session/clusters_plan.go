@@ -18,8 +18,8 @@ import (
 type ConfiguredClusters func() (names []string, known bool)
 
 // PlanClusters checks the names and fills in the default. Nothing is guessed:
-// with more than one cluster the user says which.
-func PlanClusters(configured ConfiguredClusters, config, prior types.Set) (types.Set, diag.Diagnostics) {
+// with more than one cluster the user says which. at is where the attribute is.
+func PlanClusters(configured ConfiguredClusters, at path.Path, config, prior types.Set) (types.Set, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	names, known := configured()
 	names = slices.Sorted(slices.Values(names))
@@ -33,7 +33,7 @@ func PlanClusters(configured ConfiguredClusters, config, prior types.Set) (types
 			if !ok || name.IsNull() || name.IsUnknown() || slices.Contains(names, name.ValueString()) {
 				continue
 			}
-			diags.Append(unknownCluster(path.Root("clusters").AtSetValue(element), name.ValueString(), names))
+			diags.Append(unknownCluster(at.AtSetValue(element), name.ValueString(), names))
 		}
 		return config, diags
 	}
@@ -44,7 +44,7 @@ func PlanClusters(configured ConfiguredClusters, config, prior types.Set) (types
 	case !known:
 		return types.SetUnknown(types.StringType), diags
 	case len(names) != 1:
-		diags.Append(noDefaultCluster(names))
+		diags.Append(noDefaultCluster(at, names))
 		return types.SetUnknown(types.StringType), diags
 	}
 	return types.SetValueMust(types.StringType, []attr.Value{types.StringValue(names[0])}), diags
@@ -57,7 +57,7 @@ func unknownCluster(at path.Path, name string, configured []string) diag.Diagnos
 			"else forget the resource with terraform state rm, and import it again.", name, attrs.Quoted(configured)))
 }
 
-func noDefaultCluster(configured []string) diag.Diagnostic {
-	return diag.NewAttributeErrorDiagnostic(path.Root("clusters"), "Clusters must be named",
+func noDefaultCluster(at path.Path, configured []string) diag.Diagnostic {
+	return diag.NewAttributeErrorDiagnostic(at, "Clusters must be named",
 		fmt.Sprintf("The provider's configuration has %d clusters (%s), so there is no default. Set `clusters` to the ones that are meant.", len(configured), attrs.Quoted(configured)))
 }

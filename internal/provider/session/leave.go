@@ -137,8 +137,9 @@ func (l Leaving) TellForgotten(diags *diag.Diagnostics, what, namespace, remove 
 }
 
 // CheckMissing refuses to plan a change of what is on clusters that the provider
-// does not have, unless they may be forgotten. planned is empty for a destroy.
-func CheckMissing(configured ConfiguredClusters, what string, prior, planned types.Set, abandon bool) diag.Diagnostics {
+// does not have, unless they may be forgotten. planned is empty for a destroy. at
+// is where the attribute is.
+func CheckMissing(configured ConfiguredClusters, at path.Path, what string, prior, planned types.Set, abandon bool) diag.Diagnostics {
 	var diags diag.Diagnostics
 	names, known := configured()
 	if !known {
@@ -149,7 +150,7 @@ func CheckMissing(configured ConfiguredClusters, what string, prior, planned typ
 		if !ok || slices.Contains(names, name.ValueString()) || abandon && !contains(planned, element) {
 			continue
 		}
-		diags.AddAttributeError(path.Root("clusters"), "Cluster is not configured any more",
+		diags.AddAttributeError(at, "Cluster is not configured any more",
 			fmt.Sprintf("The %s is on cluster %q, which the provider's configuration does not have: it has %s. Nothing can be read, changed or removed there.\n\n"+
 				"Put the connection back under that name. When it has left that cluster (take it out of `clusters`, or destroy this resource, and apply), the connection can go.\n"+
 				"If that cluster is gone for good, set abandon_unreachable = true and take it out of `clusters`: what was there is then forgotten. "+

@@ -1,0 +1,238 @@
+package address
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// Exists says whether anything is left of an address, or cannot be told to be gone.
+func Exists(observed []rollout.ObservedMain) bool {
+	return slices.ContainsFunc(observed, func(o rollout.ObservedMain) bool { return o.Err != nil || o.Exists() })
+}
+
+// Refresh writes who really gets the traffic. deployment_id becomes another
+// release only where all clusters that can be read agree on it; else drift and
+// split show the disagreement. named is what is other than it should be of the
+// name across clusters.
+func (m *Model) Refresh(ctx context.Context, observed []rollout.ObservedMain, named []attrs.Drift, diags *diag.Diagnostics) {
+	drift, splits := []attrs.Drift{}, map[string]release.Split{}
+	prior, stable := splitOf(ctx, m.Split, diags), map[string]bool{}
+	wanted := m.Service(ctx, diags)
+	for _, o := range observed {
+		if o.Err != nil {
+			splits[o.Cluster] = prior[o.Cluster] // nothing was concluded from the silence
+			continue
+		}
+		if wanted.Adopt {
+			m.setAdoptedURL(o.Service)
+		}
+		splits[o.Cluster] = o.Split
+		name, ok := o.Split.Stable()
+		if ok {
+			stable[name] = true
+		}
+		drift = append(drift, m.driftOf(o, wanted, ok)...)
+	}
+	drift = append(drift, named...)
+	if len(stable) == 1 && !hasMissing(splits) {
+		name := Agreed(stable)
+		m.DeploymentID = m.deployment(name)
+		m.refreshPrevious(observed[0], name)
+	} else if len(stable) > 1 {
+		drift = append(drift, disagreement(splits)...)
+	}
+	m.refreshStatus(observed)
+	m.Split = SplitValue(splits)
+	list, more := attrs.DriftList(ctx, drift)
+	diags.Append(more...)
+	m.Drift = list
+}
+
+// refreshPrevious follows a promotion that another run, or an action, has made
+// since. A pointer that was moved by hand has no record of that.
+func (m *Model) refreshPrevious(first rollout.ObservedMain, name string) {
+	if first.Main == nil || first.Main.Deployment != name || first.Main.Progress != nil {
+		return
+	}
+	m.PromotedAt = attrs.TimeOrNull(first.Main.PromotedAt)
+	m.PreviousDeploymentID = types.StringNull()
+	if len(first.Main.Previous) > 0 {
+		m.PreviousDeploymentID = m.deployment(first.Main.Previous[0])
+	}
+}
+
+// hasMissing says that on some cluster nobody gets the traffic.
+func hasMissing(splits map[string]release.Split) bool {
+	for _, split := range splits {
+		if len(split) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// StatusOf is how far the last promotion came, and why, where there is something to
+// say.
+func StatusOf(observed []rollout.ObservedMain) (status, reason types.String) {
+	m := Model{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
+	m.refreshStatus(observed)
+	return m.Status, m.StatusReason
+}
+
+// refreshStatus shows unfinished work, so that it is never an empty plan.
+func (m *Model) refreshStatus(observed []rollout.ObservedMain) {
+	for _, o := range observed {
+		now, stable := o.Split.Stable()
+		switch {
+		case o.Main == nil:
+		case o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionNone && o.Main.Breach != nil:
+			m.Status = types.StringValue(string(release.MainFailed))
+			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
+			return
+		case o.Main.Progress != nil:
+			m.Status = types.StringValue(string(o.Main.Progress.Status()))
+			m.StatusReason = types.StringValue(unfinished(o))
+			return
+		case stable && now != o.Main.Deployment:
+			// Not written down yet: a promotion does that, wherever the traffic is wanted.
+			m.Status = types.StringValue(string(release.MainFinalizing))
+			m.StatusReason = types.StringValue(fmt.Sprintf("somebody moved the address from %s to %s on cluster %q", release.OrNothing(o.Main.Deployment), now, o.Cluster))
+			return
+		case len(o.Leftover) > 0:
+			m.Status = types.StringValue(string(release.MainFinalizing))
+			m.StatusReason = types.StringValue(fmt.Sprintf("to be removed on cluster %q: %s", o.Cluster, strings.Join(o.Leftover, ", ")))
+			return
+		}
+	}
+}
+
+// unfinished says which promotion has not come to its end on a cluster.
+func unfinished(o rollout.ObservedMain) string {
+	from, to := o.Main.Progress.From, o.Main.Progress.To
+	if from == to {
+		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
+	}
+	return fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", release.OrNothing(from), to, o.Cluster)
+}
+
+// driftOf is what others changed of the address on one cluster.
+func (m *Model) driftOf(o rollout.ObservedMain, wanted traffic.ServiceSpec, stable bool) []attrs.Drift {
+	object := "Service/" + wanted.Name
+	if o.Service == nil {
+		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
+	}
+	if o.Main == nil {
+		return []attrs.Drift{attrs.Gone(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application))}
+	}
+	to := o.Main.Deployment
+	if name, ok := o.Split.Stable(); ok && stable {
+		to = name // a moved pointer shows in deployment_id
+	}
+	drift := attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Service, wanted.Object(to), o.Main.Baseline, nil))
+	if o.Main.OutOfDate(m.Owner.ValueString()) {
+		drift = append(drift, attrs.TakenBack(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application)))
+	}
+	return drift
+}
+
+// disagreement is one line for each cluster when they send traffic to
+// different releases.
+func disagreement(splits map[string]release.Split) []attrs.Drift {
+	var drift []attrs.Drift
+	for _, cluster := range slices.Sorted(maps.Keys(splits)) {
+		name, _ := splits[cluster].Stable()
+		drift = append(drift, attrs.Drift{
+			Cluster: types.StringValue(cluster), Field: types.StringValue("spec.selector"),
+			Actual: attrs.TextOrNull(name), Expected: types.StringValue("the same deployment on every cluster"),
+		})
+	}
+	return drift
+}
+
+// LeftEndpoints are objects for external-dns that nobody asks for any more: left by
+// a run that was killed. The next apply removes them.
+func LeftEndpoints(observed []rollout.ObservedMain) []attrs.Drift {
+	var drift []attrs.Drift
+	for _, o := range observed {
+		if o.Endpoint != nil {
+			drift = append(drift, attrs.Drift{
+				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(externaldns.Kind + "/" + o.Endpoint.Name),
+				Expected: types.StringValue("to be removed"), Actual: types.StringValue("still there"),
+			})
+		}
+	}
+	return drift
+}
+
+// Rebuild fills an imported address from what lives. A configured cluster that
+// cannot be read is an error: a subset would plan to make the rest again.
+func (m *Model) Rebuild(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+	var names []string
+	splits := map[string]release.Split{}
+	for _, o := range observed {
+		if o.Err != nil {
+			explain.Error(diags, o.Err)
+			continue
+		}
+		name, ok := o.Split.Stable()
+		if o.Main == nil || o.Service == nil || !ok {
+			continue
+		}
+		if o.Main.Group != "" {
+			explain.Error(diags, &release.GroupOwnedError{Cluster: o.Cluster, ID: m.ID.ValueString(), Group: o.Main.Group, Deployment: o.Main.Deployment})
+			continue
+		}
+		names = append(names, o.Cluster)
+		splits[o.Cluster] = o.Split
+		if len(names) == 1 {
+			m.rebuildFrom(ctx, o, name, diags)
+		}
+	}
+	if diags.HasError() {
+		return true
+	}
+	m.AbandonUnreachable = types.BoolValue(false)
+	m.Status = types.StringValue(string(release.MainFinalized))
+	m.refreshStatus(observed)
+	m.Split = SplitValue(splits)
+	ended := attrs.ClusterStatuses{}
+	for _, name := range names {
+		ended[name] = attrs.ClusterStatus{Status: m.Status.ValueString(), Message: m.StatusReason.ValueString()}
+	}
+	m.ClusterStatus, m.Drift = ended.Value(), attrs.NoDrift()
+	m.Clusters = attrs.ClusterSet(ctx, names, diags)
+	return len(names) > 0
+}
+
+// rebuildFrom takes over what one cluster tells of the address, which leads to name.
+func (m *Model) rebuildFrom(ctx context.Context, o rollout.ObservedMain, name string, diags *diag.Diagnostics) {
+	m.DeploymentID = m.deployment(name)
+	m.Owner = types.StringValue(o.Main.Owner)
+	m.setKeep(o.Main.Keep())
+	m.Drain = types.StringValue(o.Main.Drain.String())
+	m.PromotedAt = attrs.TimeOrNull(o.Main.PromotedAt)
+	if len(o.Main.Previous) > 0 {
+		m.PreviousDeploymentID = m.deployment(o.Main.Previous[0])
+	}
+	service := ServiceOf(m.Namespace.ValueString(), m.Application.ValueString(), o)
+	diags.Append(m.setService(ctx, service)...)
+	if service.Adopt {
+		m.setAdoptedURL(o.Service)
+	} else {
+		m.setURL(service)
+	}
+}
