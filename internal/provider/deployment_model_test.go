@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -209,27 +208,7 @@ func TestEveryInputIsContentOrChangesInPlace(t *testing.T) {
 	}
 }
 
-func TestEveryAttributeIsDescribed(t *testing.T) {
-	var walk func(at string, attributes map[string]schema.Attribute)
-	walk = func(at string, attributes map[string]schema.Attribute) {
-		for name, a := range attributes {
-			here := at + "." + name
-			text := a.GetMarkdownDescription() + a.GetDescription()
-			if len(text) < 8 || !strings.HasSuffix(strings.TrimSpace(text), ".") && !strings.Contains(here, "timeouts.") {
-				t.Errorf("%s is described %q", here, text)
-			}
-			switch n := a.(type) {
-			case schema.SingleNestedAttribute:
-				walk(here, n.Attributes)
-			case schema.ListNestedAttribute:
-				walk(here, n.NestedObject.Attributes)
-			case schema.MapNestedAttribute:
-				walk(here, n.NestedObject.Attributes)
-			}
-		}
-	}
-	walk("switchback_deployment", deploymentSchema(t.Context()).Attributes)
-	walk("switchback_main_deployment", mainDeploymentSchema(t.Context()).Attributes)
+func TestEveryValueIsDescribed(t *testing.T) {
 	for _, v := range release.OnFailures() {
 		if onFailureMeaning[v] == "" {
 			t.Errorf("on_failure %q has no meaning", v)

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -35,8 +34,10 @@ func api(changes ...obj) obj {
 // applied is what fills a plan's unknown values.
 var applied = obj{"owner": "token-1", "status": "started", "created_at": "2026-01-01T00:00:00Z", "created_by": "ci", "durations": obj{"total": 4, "startup": 3, "queue": nil, "build": nil, "image_pull": nil, "clusters": nil}}
 
-func deploymentPlanner(t *testing.T) planner {
-	return newPlanner(t, "switchback_deployment", clustersNamed("prod"))
+func deploymentPlanner(t *testing.T) planner { return plannerOn(t, clustersNamed("prod")) }
+
+func plannerOn(t *testing.T, run *session.Session) planner {
+	return newPlanner(t, "switchback_deployment", run, NewDeploymentResource)
 }
 
 func TestPlanOfACreateKnowsTheName(t *testing.T) {
@@ -162,7 +163,7 @@ func TestUnknownInputsOutsideTheContentReplaceNothing(t *testing.T) {
 	prior := p.plan(api(), nil).state(applied)
 	got := p.plan(api(obj{"replicas": afterApply{}, "ignore_drift": []any{afterApply{}}, "environment": afterApply{}}), prior).ok()
 	got.wantReplace()
-	got.wants(obj{"id": planned{t: t, value: *prior}.at("id")})
+	got.wants(obj{"id": valueAt(t, *prior, "id")})
 }
 
 func TestReplicasAloneLeaveDependentsAlone(t *testing.T) {
@@ -194,7 +195,7 @@ func TestWhatIsNotWellIsPlannedToBe(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := newPlanner(t, "switchback_deployment", clustersNamed("prod", "spare"))
+			p := plannerOn(t, clustersNamed("prod", "spare"))
 			config := api(obj{"clusters": []any{"prod"}})
 			fill := maps.Clone(applied)
 			maps.Copy(fill, test.prior)
@@ -204,7 +205,7 @@ func TestWhatIsNotWellIsPlannedToBe(t *testing.T) {
 			got.wantReplace()
 			got.wants(obj{
 				"status": "started", "status_reason": afterApply{}, "durations": afterApply{}, "drift": []any{},
-				"owner": "token-1", "created_by": "ci", "id": planned{t: t, value: *prior}.at("id"),
+				"owner": "token-1", "created_by": "ci", "id": valueAt(t, *prior, "id"),
 			})
 		})
 	}
@@ -228,33 +229,29 @@ func TestPlanToDestroyIsMarked(t *testing.T) {
 	}
 
 	// A destroy that failed leaves its mark in private state.
-	private, err := json.Marshal(got.private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again := p.planRaw(tfValue(t, p.typ, api()), *prior, *prior, private).ok(); again.private["destroy"] != nil {
+	if again := p.planAgain(api(), prior, got.private).ok(); again.private["destroy"] != nil {
 		t.Error("another plan carries the mark of a destroy")
 	}
 }
 
 func TestClustersAreCheckedAgainstTheProvider(t *testing.T) {
 	tests := map[string]struct {
-		configured session.ConfiguredClusters
+		run        *session.Session
 		config     any
 		want       any
 		diagnostic string
 	}{
-		"the only one":                  {configured: clustersNamed("prod"), want: []any{"prod"}},
-		"one of two":                    {configured: clustersNamed("b", "a"), config: []any{"a"}, want: []any{"a"}},
-		"none of two":                   {configured: clustersNamed("b", "a"), diagnostic: `clusters: Clusters must be named`},
-		"one that is not there":         {configured: clustersNamed("b", "a"), config: []any{"c"}, diagnostic: "clusters.{}: Unknown cluster"},
-		"unknown name":                  {configured: clustersNamed("b", "a"), config: []any{afterApply{}}, want: []any{afterApply{}}},
-		"unknown provider":              {configured: clustersUnknown, want: afterApply{}},
-		"unknown provider, one is said": {configured: clustersUnknown, config: []any{"c"}, want: []any{"c"}},
+		"the only one":                  {run: clustersNamed("prod"), want: []any{"prod"}},
+		"one of two":                    {run: clustersNamed("b", "a"), config: []any{"a"}, want: []any{"a"}},
+		"none of two":                   {run: clustersNamed("b", "a"), diagnostic: `clusters: Clusters must be named`},
+		"one that is not there":         {run: clustersNamed("b", "a"), config: []any{"c"}, diagnostic: "clusters.{}: Unknown cluster"},
+		"unknown name":                  {run: clustersNamed("b", "a"), config: []any{afterApply{}}, want: []any{afterApply{}}},
+		"unknown provider":              {run: clustersUnknown(), want: afterApply{}},
+		"unknown provider, one is said": {run: clustersUnknown(), config: []any{"c"}, want: []any{"c"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := newPlanner(t, "switchback_deployment", test.configured).plan(api(obj{"clusters": test.config}), nil)
+			got := plannerOn(t, test.run).plan(api(obj{"clusters": test.config}), nil)
 			if test.diagnostic != "" {
 				if texts := diagnosticTexts(got.diagnostics); !slices.Equal(texts, []string{test.diagnostic}) {
 					t.Fatalf("diagnostics %q", texts)
@@ -268,7 +265,7 @@ func TestClustersAreCheckedAgainstTheProvider(t *testing.T) {
 		})
 	}
 
-	p := newPlanner(t, "switchback_deployment", clustersUnknown)
+	p := plannerOn(t, clustersUnknown())
 	prior := deploymentPlanner(t).plan(api(), nil).state(applied)
 	p.plan(api(), prior).ok().wantNoChange(*prior)
 }
@@ -365,7 +362,7 @@ func TestPlanOfDesiredState(t *testing.T) {
 func TestPlanOfARestart(t *testing.T) {
 	p := deploymentPlanner(t)
 	prior := p.plan(api(obj{"restart_triggers": obj{"secret": "1"}}), nil).state(applied)
-	id := planned{t: t, value: *prior}.at("id")
+	id := valueAt(t, *prior, "id")
 	for name, triggers := range map[string]any{"others": obj{"secret": "2"}, "none": nil, "unknown": obj{"secret": afterApply{}}} {
 		t.Run(name, func(*testing.T) {
 			got := p.plan(api(obj{"restart_triggers": triggers}), prior).ok()
@@ -378,7 +375,7 @@ func TestPlanOfARestart(t *testing.T) {
 	fill["status"] = "stopped"
 	off := obj{"desired_state": "stopped"}
 	prior = p.plan(api(off), nil).state(fill)
-	p.plan(api(off, obj{"restart_triggers": obj{"secret": "2"}}), prior).ok().wants(obj{"status": "stopped", "durations": planned{t: t, value: *prior}.at("durations")})
+	p.plan(api(off, obj{"restart_triggers": obj{"secret": "2"}}), prior).ok().wants(obj{"status": "stopped", "durations": valueAt(t, *prior, "durations")})
 }
 
 // scaledBy is a configuration whose container requests CPU, and no memory.

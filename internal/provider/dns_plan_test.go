@@ -26,7 +26,7 @@ func nameAPI(changes ...obj) obj {
 }
 
 func namePlanner(t *testing.T) planner {
-	return newPlanner(t, "switchback_main_deployment", clustersNamed("east", "north", "west"))
+	return mainPlannerOn(t, clustersNamed("east", "north", "west"))
 }
 
 func recordOf(cluster, address string, weight int) obj {
@@ -129,7 +129,7 @@ func TestRefusedNames(t *testing.T) {
 		})
 	}
 	// The default cluster is known only when it is planned.
-	p := newPlanner(t, "switchback_main_deployment", clustersNamed("prod")).plan(mainAPI(obj{"dns": nameAPI()["dns"]}), nil)
+	p := mainPlannerOn(t, clustersNamed("prod")).plan(mainAPI(obj{"dns": nameAPI()["dns"]}), nil)
 	if texts := diagnosticTexts(p.diagnostics); !slices.Contains(texts, "dns.weights.east: Unknown cluster") || !slices.Contains(texts, "dns.weights: Cluster is missing") {
 		t.Errorf("%q", texts)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 func mainAPI(changes ...obj) obj {
@@ -25,8 +27,10 @@ var promoted = obj{
 	"previous_deployment_id": "shop/api-0b8e4d27", "split": obj{"prod": obj{"api-7f3c9a1e": 100}},
 }
 
-func mainPlanner(t *testing.T) planner {
-	return newPlanner(t, "switchback_main_deployment", clustersNamed("prod"))
+func mainPlanner(t *testing.T) planner { return mainPlannerOn(t, clustersNamed("prod")) }
+
+func mainPlannerOn(t *testing.T, run *session.Session) planner {
+	return newPlanner(t, "switchback_main_deployment", run, NewMainDeploymentResource)
 }
 
 func service(change obj) obj {
@@ -108,7 +112,7 @@ func TestPlanOfAMainsUpdate(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := newPlanner(t, "switchback_main_deployment", clustersNamed("prod", "spare"))
+			p := mainPlannerOn(t, clustersNamed("prod", "spare"))
 			fill := maps.Clone(promoted)
 			maps.Copy(fill, test.prior)
 			prior := p.plan(mainAPI(obj{"clusters": []any{"prod"}}), nil).state(fill)

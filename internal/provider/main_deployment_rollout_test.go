@@ -35,7 +35,7 @@ func TestBakeMustFit(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := newPlanner(t, "switchback_main_deployment", clustersNamed("a", "b", "c"))
+			p := mainPlannerOn(t, clustersNamed("a", "b", "c"))
 			changes := append([]obj{{"clusters": []any{"a"}}}, test.changes...)
 			if got := diagnosticTexts(p.plan(mainAPI(changes...), nil).diagnostics); !slices.Equal(got, test.want) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
@@ -47,7 +47,7 @@ func TestBakeMustFit(t *testing.T) {
 // TestRolloutOfAMainIsChecked: the attribute is wired to its checks.
 func TestRolloutOfAMainIsChecked(t *testing.T) {
 	t.Parallel()
-	p := newPlanner(t, "switchback_main_deployment", clustersNamed("a", "b"))
+	p := mainPlannerOn(t, clustersNamed("a", "b"))
 	for want, rollout := range map[string]obj{
 		"rollout.order.0: Cluster is not one of the resource's":   {"order": []any{"x"}},
 		"rollout.quorum: Quorum cannot be reached":                {"on_failure": "continue", "quorum": 3},

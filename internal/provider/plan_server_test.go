@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
@@ -29,8 +30,11 @@ type obj = map[string]any
 // afterApply stands for a value that is not known before apply.
 type afterApply struct{}
 
-// planningProvider has the two resources with nothing but schema, plan and validation.
-type planningProvider struct{ configured session.ConfiguredClusters }
+// planningProvider has some resources, and nothing to configure.
+type planningProvider struct {
+	session   *session.Session
+	resources []func() resource.Resource
+}
 
 func (planningProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
 	resp.TypeName = "switchback"
@@ -38,72 +42,13 @@ func (planningProvider) Metadata(_ context.Context, _ provider.MetadataRequest, 
 
 func (planningProvider) Schema(context.Context, provider.SchemaRequest, *provider.SchemaResponse) {}
 
-func (planningProvider) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {
+func (p planningProvider) Configure(_ context.Context, _ provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	resp.ResourceData = p.session
 }
 
 func (planningProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
 
-func (p planningProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{
-		func() resource.Resource { return planningDeployment{configured: p.configured} },
-		func() resource.Resource { return planningMain{configured: p.configured} },
-	}
-}
-
-// noCRUD is what planning never calls.
-type noCRUD struct{}
-
-func (noCRUD) Create(context.Context, resource.CreateRequest, *resource.CreateResponse) {}
-
-func (noCRUD) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
-
-func (noCRUD) Update(context.Context, resource.UpdateRequest, *resource.UpdateResponse) {}
-
-func (noCRUD) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
-
-type planningDeployment struct {
-	noCRUD
-	configured session.ConfiguredClusters
-}
-
-func (planningDeployment) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = "switchback_deployment"
-}
-
-func (planningDeployment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = deploymentSchema(ctx)
-}
-
-func (planningDeployment) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	validateDeployment(ctx, req, resp)
-}
-
-func (r planningDeployment) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planDeployment(ctx, r.configured, req, resp)
-}
-
-type planningMain struct {
-	noCRUD
-	configured session.ConfiguredClusters
-}
-
-func (planningMain) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = "switchback_main_deployment"
-}
-
-func (planningMain) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	resp.Schema = mainDeploymentSchema(ctx)
-}
-
-func (planningMain) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
-	validateMainDeployment(ctx, req, resp)
-	validateDNS(ctx, req, resp)
-}
-
-func (r planningMain) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planMainDeployment(ctx, r.configured, req, resp)
-	(&mainDeploymentResource{}).planDNS(ctx, req, resp)
-}
+func (p planningProvider) Resources(context.Context) []func() resource.Resource { return p.resources }
 
 // planner plans one resource type.
 type planner struct {
@@ -114,15 +59,23 @@ type planner struct {
 	typ      tftypes.Object
 }
 
-func clustersNamed(names ...string) session.ConfiguredClusters {
-	return func() ([]string, bool) { return names, true }
+// clustersNamed is a run whose provider has clusters of these names. Nothing else
+// is known of them, so that nothing is asked of them.
+func clustersNamed(names ...string) *session.Session {
+	clusters := session.NewClusters(false)
+	for _, name := range names {
+		clusters.Add(session.Settings{Unknown: []string{""}, Config: cluster.Config{Name: name}}, "test")
+	}
+	return session.New(clusters, nil)
 }
 
-func clustersUnknown() ([]string, bool) { return nil, false }
+// clustersUnknown is a run in which not even the clusters' names are known.
+func clustersUnknown() *session.Session { return session.New(session.NewClusters(true), nil) }
 
-func newPlanner(t *testing.T, typeName string, configured session.ConfiguredClusters) planner {
+// newPlanner plans one type of the resources.
+func newPlanner(t *testing.T, typeName string, run *session.Session, resources ...func() resource.Resource) planner {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(planningProvider{configured})()
+	server, err := providerserver.NewProtocol6WithError(planningProvider{run, resources})()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +85,11 @@ func newPlanner(t *testing.T, typeName string, configured session.ConfiguredClus
 	}
 	for _, d := range schemas.Diagnostics {
 		t.Fatalf("schema: %s: %s", d.Summary, d.Detail)
+	}
+	nothing := tftypes.Object{AttributeTypes: map[string]tftypes.Type{}}
+	config := dynamic(t, nothing, tftypes.NewValue(nothing, map[string]tftypes.Value{}))
+	if _, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: config}); err != nil {
+		t.Fatal(err)
 	}
 	s := schemas.ResourceSchemas[typeName]
 	return planner{t, server, typeName, s, s.ValueType().(tftypes.Object)}
@@ -155,6 +113,17 @@ func (p planner) plan(config obj, prior *tftypes.Value) planned {
 		state = *prior
 	}
 	return p.planRaw(c, state, proposed(p.t, p.schema.Block.Attributes, p.typ, c, state), nil)
+}
+
+// planAgain plans what is there already, with what the last plan has left in private
+// state.
+func (p planner) planAgain(config obj, prior *tftypes.Value, private map[string][]byte) planned {
+	p.t.Helper()
+	text, err := json.Marshal(private)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.planRaw(tfValue(p.t, p.typ, config), *prior, *prior, text)
 }
 
 // destroy plans that nothing is left.
@@ -300,6 +269,12 @@ func (r planned) state(fill obj) *tftypes.Value {
 		r.t.Fatal("the state has unknown values: fill them in")
 	}
 	return &out
+}
+
+// valueAt is one attribute of a state, in Go.
+func valueAt(t *testing.T, state tftypes.Value, name string) any {
+	t.Helper()
+	return goValue(t, attributesOf(t, state)[name])
 }
 
 func attributesOf(t *testing.T, v tftypes.Value) map[string]tftypes.Value {

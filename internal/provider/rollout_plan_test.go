@@ -3,7 +3,6 @@ package provider
 import (
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -46,7 +45,7 @@ func TestPlanOfARollout(t *testing.T) {
 		"a cluster more, continues": {before: goes, change: obj{"clusters": []any{"a", "b", "c"}}, want: open},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlanner(t, "switchback_deployment", clustersNamed("a", "b", "c"))
+			p := plannerOn(t, clustersNamed("a", "b", "c"))
 			config := api(obj{"clusters": []any{"a", "b"}, "container": obj{"resources": obj{"requests": obj{"cpu": "0.5"}}}}, test.before)
 			fill := test.prior
 			if fill == nil {
@@ -80,7 +79,7 @@ func TestRolloutIsRefusedAtPlan(t *testing.T) {
 		"bake too long": {obj{"bake": "5m", "max_parallel": 1}, "rollout.bake: Bake takes longer than the whole may"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, config := newPlanner(t, "switchback_deployment", clustersNamed("a", "b", "c")), api(obj{"clusters": three, "rollout": test.rollout})
+			p, config := plannerOn(t, clustersNamed("a", "b", "c")), api(obj{"clusters": three, "rollout": test.rollout})
 			got := p.validate(config)
 			if len(got) == 0 {
 				got = diagnosticTexts(p.plan(config, nil).diagnostics)
@@ -88,48 +87,6 @@ func TestRolloutIsRefusedAtPlan(t *testing.T) {
 			if !slices.Equal(got, []string{test.want}) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
 			}
-		})
-	}
-}
-
-// A cluster that was taken out of the provider while something is still on it.
-func TestAClusterThatIsTakenOut(t *testing.T) {
-	for typeName, base := range map[string]struct {
-		config func(...obj) obj
-		fill   obj
-		what   string
-	}{
-		"switchback_deployment":      {api, applied, "deployment shop/api-"},
-		"switchback_main_deployment": {mainAPI, promoted, "main deployment shop/api "},
-	} {
-		t.Run(typeName, func(t *testing.T) {
-			before := newPlanner(t, typeName, clustersNamed("a", "b"))
-			p := newPlanner(t, typeName, clustersNamed("a"))
-			both, one := obj{"clusters": []any{"a", "b"}}, obj{"clusters": []any{"a"}}
-			abandon := obj{"abandon_unreachable": true}
-			prior := before.plan(base.config(both), nil).state(base.fill)
-			abandoned := before.plan(base.config(both, abandon), nil).state(base.fill)
-			refused := func(what string, got planned) {
-				t.Helper()
-				if texts := diagnosticTexts(got.diagnostics); !slices.Equal(texts, []string{"clusters: Cluster is not configured any more"}) {
-					t.Errorf("%s: diagnostics %q", what, texts)
-					return
-				}
-				for _, text := range []string{base.what, `"b"`, `it has "a"`, "abandon_unreachable", "terraform state rm"} {
-					if d := got.diagnostics[0].Detail; !strings.Contains(d, text) {
-						t.Errorf("%s: the detail does not say %q: %s", what, text, d)
-					}
-				}
-			}
-			refused("it is still wanted there", p.plan(base.config(both), prior))
-			refused("it is still wanted there, and may be forgotten", p.plan(base.config(both, abandon), prior))
-			refused("it is to leave it", p.plan(base.config(one), prior))
-			refused("it is to go", p.destroy(prior))
-			p.plan(base.config(one, abandon), prior).ok().wants(obj{"clusters": []any{"a"}})
-			p.plan(base.config(one), abandoned).ok()
-			p.destroy(abandoned).ok()
-			newPlanner(t, typeName, clustersUnknown).plan(base.config(both), prior).ok()
-			newPlanner(t, typeName, clustersUnknown).destroy(prior).ok()
 		})
 	}
 }
