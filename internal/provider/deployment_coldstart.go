@@ -3,17 +3,14 @@ package provider
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
-
-// lookPatience is how long a plan waits for what it only wants to tell.
-const lookPatience = 2 * time.Second
 
 // warnOfColdStarts tells at plan where the release that is going to be created
 // is retained without pods: going back to it takes as long as they take to start.
@@ -33,7 +30,7 @@ func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
 	for _, standing := range r.Engine.Standings(ctx, targets, id) {
 		if standing.Record.Cold() {

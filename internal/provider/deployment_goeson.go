@@ -30,7 +30,7 @@ func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.Modify
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
 	for _, name := range r.Engine.GoesOn(ctx, targets, id, plan.Application.ValueString()) {
 		resp.Diagnostics.AddWarning(rollout.GoesOnSummary, rollout.GoesOnDetail(name, id))

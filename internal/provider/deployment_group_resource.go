@@ -195,18 +195,18 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 	if r.Session == nil || resp.Diagnostics.HasError() {
 		return
 	}
-	var model deploymentGroupModel
+	var g deploymentGroupModel
 	gone := req.Plan.Raw.IsNull()
 	if gone {
-		resp.Diagnostics.Append(req.State.Get(ctx, &model)...)
+		resp.Diagnostics.Append(req.State.Get(ctx, &g)...)
 	} else {
-		resp.Diagnostics.Append(resp.Plan.Get(ctx, &model)...)
+		resp.Diagnostics.Append(resp.Plan.Get(ctx, &g)...)
 	}
-	if resp.Diagnostics.HasError() || model.Members.IsUnknown() {
+	if resp.Diagnostics.HasError() || g.Members.IsUnknown() {
 		return
 	}
-	for name, member := range model.members(ctx, &resp.Diagnostics) {
-		a := model.address(member)
+	for name, member := range g.members(ctx, &resp.Diagnostics) {
+		a := g.address(member)
 		if !attrs.Known(a.ID) {
 			continue
 		}
@@ -214,11 +214,11 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 		if gone {
 			to = ""
 		}
-		if r.Planned.Point(a.ID.ValueString()+" of the group "+model.Name.ValueString()+" as "+name, to) {
+		if r.Planned.Point(a.ID.ValueString()+" of the group "+g.Name.ValueString()+" as "+name, to) {
 			resp.Diagnostics.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, a.ID.ValueString()))
 		}
-		if r.Planned.Join(a.Addresses(ctx), model.Name.ValueString(), !gone) {
-			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), model.Name.ValueString()))
+		if r.Planned.Join(a.Addresses(ctx), g.Name.ValueString(), !gone) {
+			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), g.Name.ValueString()))
 		}
 	}
 }

@@ -139,8 +139,7 @@ func TestReplacementNamesTheInputsThatCauseIt(t *testing.T) {
 			got := p.plan(api(test.change), prior).ok()
 			got.wantReplace(test.want...)
 			got.wants(obj{"owner": afterApply{}, "status": afterApply{}, "durations": afterApply{}, "created_at": afterApply{}, "drift": []any{}})
-			was := planned{t: t, value: *prior}
-			if got.at("id") == was.at("id") {
+			if got.at("id") == valueAt(t, *prior, "id") {
 				t.Errorf("the plan keeps the id %v", got.at("id"))
 			}
 			if strings.HasPrefix(name, "unknown") {
@@ -169,13 +168,12 @@ func TestUnknownInputsOutsideTheContentReplaceNothing(t *testing.T) {
 func TestReplicasAloneLeaveDependentsAlone(t *testing.T) {
 	p := deploymentPlanner(t)
 	prior := p.plan(api(), nil).state(applied)
-	before := planned{t: t, value: *prior}
 	got := p.plan(api(obj{"replicas": 5}), prior).ok()
 	got.wantReplace()
 	got.wants(obj{"replicas": 5})
-	for name := range attributesOf(t, *prior) {
+	for name, was := range valuesOf(t, *prior) {
 		if name != "replicas" {
-			got.wants(obj{name: before.at(name)})
+			got.wants(obj{name: was})
 		}
 	}
 }
@@ -339,7 +337,7 @@ func TestPlanOfDesiredState(t *testing.T) {
 	p := deploymentPlanner(t)
 	started := p.plan(api(), nil).state(applied)
 	stopped := api(obj{"desired_state": "stopped"})
-	id := planned{t: t, value: *started}.at("id")
+	id := valueAt(t, *started, "id")
 
 	got := p.plan(stopped, started).ok()
 	got.wantReplace()

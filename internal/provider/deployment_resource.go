@@ -20,6 +20,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*deploymentResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*deploymentResource)(nil)
 	_ resource.ResourceWithImportState    = (*deploymentResource)(nil)
+	_ resource.ResourceWithIdentity       = (*deploymentResource)(nil)
 )
 
 type deploymentResource struct{ *session.Session }

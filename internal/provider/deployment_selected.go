@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -35,7 +36,7 @@ func (r *deploymentResource) warnOfSelection(ctx context.Context, req resource.M
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
 	for _, found := range r.Engine.Selections(ctx, targets, spec) {
 		if len(found.Selecting) > 0 {

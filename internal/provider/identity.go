@@ -11,16 +11,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// The identity of a resource is what Terraform tells it by, beside its address:
-// for importing it, and for `terraform query`. It is unique among the clusters
-// of one provider configuration, and never changes while the resource lives:
-// clusters come and go in place, so they are no part of it.
-
-var (
-	_ resource.ResourceWithIdentity = (*deploymentResource)(nil)
-	_ resource.ResourceWithIdentity = (*mainDeploymentResource)(nil)
-)
-
 // deploymentIdentity is that of a switchback_deployment.
 type deploymentIdentity struct {
 	Namespace types.String `tfsdk:"namespace"`

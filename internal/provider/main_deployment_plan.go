@@ -106,21 +106,21 @@ func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.M
 	if r.Session == nil || resp.Diagnostics.HasError() {
 		return
 	}
-	var model mainDeploymentModel
+	var m mainDeploymentModel
 	if req.Plan.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &model)...)
-		r.Planned.Point(model.ID.ValueString(), "")
-		r.Planned.Stand(model.Addresses(ctx), false)
+		resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+		r.Planned.Point(m.ID.ValueString(), "")
+		r.Planned.Stand(m.Addresses(ctx), false)
 		return
 	}
-	resp.Diagnostics.Append(resp.Plan.Get(ctx, &model)...)
-	if resp.Diagnostics.HasError() || !attrs.Known(model.ID) {
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() || !attrs.Known(m.ID) {
 		return
 	}
-	if r.Planned.Point(model.ID.ValueString(), model.DeploymentID.ValueString()) {
-		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(model.DeploymentID.ValueString(), model.ID.ValueString()))
+	if r.Planned.Point(m.ID.ValueString(), m.DeploymentID.ValueString()) {
+		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(m.DeploymentID.ValueString(), m.ID.ValueString()))
 	}
-	if group := r.Planned.Stand(model.Addresses(ctx), true); group != "" {
-		resp.Diagnostics.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(model.ID.ValueString(), group))
+	if group := r.Planned.Stand(m.Addresses(ctx), true); group != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(m.ID.ValueString(), group))
 	}
 }

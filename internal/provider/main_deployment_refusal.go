@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -31,7 +32,7 @@ func (r *mainDeploymentResource) warnOfRefusal(ctx context.Context, req resource
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
 	for _, o := range r.Engine.ObserveMain(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
 		now, _ := o.Split.Stable()

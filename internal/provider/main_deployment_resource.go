@@ -21,6 +21,7 @@ var (
 	_ resource.ResourceWithValidateConfig = (*mainDeploymentResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*mainDeploymentResource)(nil)
 	_ resource.ResourceWithImportState    = (*mainDeploymentResource)(nil)
+	_ resource.ResourceWithIdentity       = (*mainDeploymentResource)(nil)
 )
 
 type mainDeploymentResource struct{ *session.Session }

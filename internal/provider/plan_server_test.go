@@ -274,7 +274,13 @@ func (r planned) state(fill obj) *tftypes.Value {
 // valueAt is one attribute of a state, in Go.
 func valueAt(t *testing.T, state tftypes.Value, name string) any {
 	t.Helper()
-	return goValue(t, attributesOf(t, state)[name])
+	return valuesOf(t, state)[name]
+}
+
+// valuesOf are all attributes of a state, in Go.
+func valuesOf(t *testing.T, state tftypes.Value) obj {
+	t.Helper()
+	return goValue(t, state).(obj)
 }
 
 func attributesOf(t *testing.T, v tftypes.Value) map[string]tftypes.Value {

@@ -9,6 +9,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 )
 
+// The identity of a resource is what Terraform tells it by, beside its address:
+// for importing it, and for `terraform query`. It is unique among the clusters
+// of one provider configuration, and never changes while the resource lives:
+// clusters come and go in place, so they are no part of it.
+
 // IdentitySchema has texts that an import by identity must give.
 func IdentitySchema(descriptions map[string]string) identityschema.Schema {
 	attributes := map[string]identityschema.Attribute{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -40,6 +41,9 @@ func (s *Session) Contact(ctx context.Context, req resource.ModifyPlanRequest, r
 		resp.Diagnostics.Append(s.ContactAll(ctx, attrs.Decode[[]string](ctx, &quiet, names), attrs.MayContinue(ctx, over))...)
 	}
 }
+
+// LookPatience is how long a plan waits for what it only wants to tell.
+const LookPatience = 2 * time.Second
 
 // Creates says that a plan makes something that is not there.
 func Creates(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {
