@@ -8,6 +8,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deployment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deploymentgroup"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/diagnosis"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/environment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/events"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/history"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/logs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/maindeployment"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -88,12 +96,12 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 }
 
 func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{NewDeploymentResource, NewMainDeploymentResource, NewDeploymentGroupResource}
+	return []func() resource.Resource{deployment.NewResource, maindeployment.NewResource, deploymentgroup.NewResource}
 }
 
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
-		NewDeploymentDataSource, NewDeploymentsDataSource, NewDiagnosisDataSource, NewEnvironmentDataSource, NewEventsDataSource, NewHistoryDataSource,
-		NewLogsDataSource, NewMainDeploymentDataSource,
+		deployment.NewDataSource, deployment.NewListDataSource, diagnosis.NewDataSource, environment.NewDataSource, events.NewDataSource, history.NewDataSource,
+		logs.NewDataSource, maindeployment.NewDataSource,
 	}
 }

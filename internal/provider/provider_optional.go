@@ -7,6 +7,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deployment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/maindeployment"
 )
 
 // What follows needs newer CLIs than the provider does. None of it is needed:
@@ -20,15 +23,15 @@ var (
 
 // Functions work from Terraform 1.8 and OpenTofu 1.7 on.
 func (p *switchbackProvider) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{NewParseImageFunction, NewDeploymentNameFunction}
+	return []func() function.Function{deployment.NewImageFunction, deployment.NewNameFunction}
 }
 
 // ListResources work from Terraform 1.14 on.
 func (p *switchbackProvider) ListResources(context.Context) []func() list.ListResource {
-	return []func() list.ListResource{NewDeploymentList, NewMainDeploymentList}
+	return []func() list.ListResource{deployment.NewList, maindeployment.NewList}
 }
 
 // Actions work from Terraform 1.14 on.
 func (p *switchbackProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{NewRestartAction, NewStopAction, NewStartAction, NewRollbackAction, NewCancelAction}
+	return []func() action.Action{deployment.NewRestartAction, deployment.NewStopAction, deployment.NewStartAction, maindeployment.NewRollbackAction, deployment.NewCancelAction}
 }

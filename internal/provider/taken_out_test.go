@@ -5,50 +5,53 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deployment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/maindeployment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
 // A cluster that was taken out of the provider while something is still on it.
 func TestAClusterThatIsTakenOut(t *testing.T) {
 	for typeName, base := range map[string]struct {
-		config func(...obj) obj
-		fill   obj
+		config func(...plantest.Obj) plantest.Obj
+		fill   plantest.Obj
 		what   string
 	}{
-		"switchback_deployment":      {api, applied, "deployment shop/api-"},
-		"switchback_main_deployment": {mainAPI, promoted, "main deployment shop/api "},
+		"switchback_deployment":      {plantest.Deployment, plantest.Deployed, "deployment shop/api-"},
+		"switchback_main_deployment": {plantest.Main, plantest.Promoted, "main deployment shop/api "},
 	} {
 		t.Run(typeName, func(t *testing.T) {
-			on := func(run *session.Session) planner {
-				return newPlanner(t, typeName, run, NewDeploymentResource, NewMainDeploymentResource)
+			on := func(run *session.Session) plantest.Planner {
+				return plantest.New(t, typeName, run, deployment.NewResource, maindeployment.NewResource)
 			}
-			before := on(clustersNamed("a", "b"))
-			p := on(clustersNamed("a"))
-			both, one := obj{"clusters": []any{"a", "b"}}, obj{"clusters": []any{"a"}}
-			abandon := obj{"abandon_unreachable": true}
-			prior := before.plan(base.config(both), nil).state(base.fill)
-			abandoned := before.plan(base.config(both, abandon), nil).state(base.fill)
-			refused := func(what string, got planned) {
+			before := on(plantest.ClustersNamed("a", "b"))
+			p := on(plantest.ClustersNamed("a"))
+			both, one := plantest.Obj{"clusters": []any{"a", "b"}}, plantest.Obj{"clusters": []any{"a"}}
+			abandon := plantest.Obj{"abandon_unreachable": true}
+			prior := before.Plan(base.config(both), nil).State(base.fill)
+			abandoned := before.Plan(base.config(both, abandon), nil).State(base.fill)
+			refused := func(what string, got plantest.Planned) {
 				t.Helper()
-				if texts := diagnosticTexts(got.diagnostics); !slices.Equal(texts, []string{"clusters: Cluster is not configured any more"}) {
+				if texts := plantest.DiagnosticTexts(got.Diagnostics); !slices.Equal(texts, []string{"clusters: Cluster is not configured any more"}) {
 					t.Errorf("%s: diagnostics %q", what, texts)
 					return
 				}
 				for _, text := range []string{base.what, `"b"`, `it has "a"`, "abandon_unreachable", "terraform state rm"} {
-					if d := got.diagnostics[0].Detail; !strings.Contains(d, text) {
+					if d := got.Diagnostics[0].Detail; !strings.Contains(d, text) {
 						t.Errorf("%s: the detail does not say %q: %s", what, text, d)
 					}
 				}
 			}
-			refused("it is still wanted there", p.plan(base.config(both), prior))
-			refused("it is still wanted there, and may be forgotten", p.plan(base.config(both, abandon), prior))
-			refused("it is to leave it", p.plan(base.config(one), prior))
-			refused("it is to go", p.destroy(prior))
-			p.plan(base.config(one, abandon), prior).ok().wants(obj{"clusters": []any{"a"}})
-			p.plan(base.config(one), abandoned).ok()
-			p.destroy(abandoned).ok()
-			on(clustersUnknown()).plan(base.config(both), prior).ok()
-			on(clustersUnknown()).destroy(prior).ok()
+			refused("it is still wanted there", p.Plan(base.config(both), prior))
+			refused("it is still wanted there, and may be forgotten", p.Plan(base.config(both, abandon), prior))
+			refused("it is to leave it", p.Plan(base.config(one), prior))
+			refused("it is to go", p.Destroy(prior))
+			p.Plan(base.config(one, abandon), prior).OK().Wants(plantest.Obj{"clusters": []any{"a"}})
+			p.Plan(base.config(one), abandoned).OK()
+			p.Destroy(abandoned).OK()
+			on(plantest.ClustersUnknown()).Plan(base.config(both), prior).OK()
+			on(plantest.ClustersUnknown()).Destroy(prior).OK()
 		})
 	}
 }

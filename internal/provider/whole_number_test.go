@@ -1,18 +1,14 @@
 package provider
 
 import (
-	"math"
-	"math/big"
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr/xattr"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -90,14 +86,14 @@ func numbersOf(t *testing.T, attributes []*tfprotov6.SchemaAttribute) []numberAt
 			switch n.Nesting {
 			case tfprotov6.SchemaObjectNestingModeSingle:
 			case tfprotov6.SchemaObjectNestingModeMap:
-				inner = under(inner, ".k", func(v any) any { return obj{"k": v} })
+				inner = under(inner, ".k", func(v any) any { return plantest.Obj{"k": v} })
 			case tfprotov6.SchemaObjectNestingModeList:
 				inner = under(inner, ".0", func(v any) any { return []any{v} })
 			default:
 				inner = under(inner, ".{}", func(v any) any { return []any{v} })
 			}
 		}
-		out = append(out, under(inner, "."+a.Name, func(v any) any { return obj{a.Name: v} })...)
+		out = append(out, under(inner, "."+a.Name, func(v any) any { return plantest.Obj{a.Name: v} })...)
 	}
 	return out
 }
@@ -109,7 +105,7 @@ func numbersIn(t *testing.T, typ tftypes.Type) []numberAt {
 	case nil:
 		return nil
 	case tftypes.Map:
-		return under(numbersIn(t, typ.ElementType), ".k", func(v any) any { return obj{"k": v} })
+		return under(numbersIn(t, typ.ElementType), ".k", func(v any) any { return plantest.Obj{"k": v} })
 	case tftypes.List:
 		return under(numbersIn(t, typ.ElementType), ".0", func(v any) any { return []any{v} })
 	case tftypes.Set:
@@ -158,7 +154,7 @@ func TestWholeNumbersAreSaidToBe(t *testing.T) {
 			looked[name] = true
 			for number, summary := range map[float64]string{1.5: "Not a whole number", 1e30: "Number out of range"} {
 				typ := c.schema.ValueType()
-				found, err := c.validate(dynamic(t, typ, tfValue(t, typ, n.config(number))))
+				found, err := c.validate(plantest.Dynamic(t, typ, plantest.TFValue(t, typ, n.config(number))))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -168,7 +164,7 @@ func TestWholeNumbersAreSaidToBe(t *testing.T) {
 					if strings.Contains(text, "error in the provider") {
 						t.Errorf("%s = %g: %s", name, number, text)
 					}
-					if "."+pathText(d.Attribute) == n.path {
+					if "."+plantest.PathText(d.Attribute) == n.path {
 						at = append(at, text)
 					}
 				}
@@ -191,45 +187,6 @@ func TestWholeNumbersAreSaidToBe(t *testing.T) {
 	} {
 		if !looked[name] {
 			t.Errorf("%s was not looked at", name)
-		}
-	}
-}
-
-// What is said of a number that is not a whole one of its range, in words.
-func TestWholeNumberInWords(t *testing.T) {
-	at := path.Root("replicas")
-	third := new(big.Float).SetPrec(512).Quo(big.NewFloat(1).SetPrec(512), big.NewFloat(3))
-	for _, c := range []struct {
-		typ    xattr.TypeWithValidate //nolint:staticcheck // the framework has no other way to refuse an element of a map
-		number any
-		want   string
-	}{
-		{attrs.WholeNumber32{}, 1.5, "Not a whole number: replicas is 1.5. It must be a whole number, such as 2."},
-		{attrs.WholeNumber32{}, 0.25, "Not a whole number: replicas is 0.25. It must be a whole number, such as 1."},
-		{attrs.WholeNumber64{}, -1.5, "Not a whole number: replicas is -1.5. It must be a whole number, such as -1."},
-		{attrs.WholeNumber64{}, third, "Not a whole number: replicas is 0.3333333333333333333333…. It must be a whole number, such as 1."},
-		{attrs.WholeNumber32{}, 3e9, "Number out of range: replicas is 3000000000. It must be a whole number from -2147483648 to 2147483647."},
-		{attrs.WholeNumber32{}, 3e9 + 0.5, "Number out of range: replicas is 3000000000.5. It must be a whole number from -2147483648 to 2147483647."},
-		{attrs.WholeNumber64{}, -1e30, "Number out of range: replicas is -1e+30. It must be a whole number from -9223372036854775808 to 9223372036854775807."},
-		{attrs.WholeNumber32{}, new(big.Float).SetInf(false), "Number out of range: replicas is +Inf. It must be a whole number from -2147483648 to 2147483647."},
-		{attrs.WholeNumber32{}, math.MaxInt32, ""},
-		{attrs.WholeNumber32{}, math.MinInt32, ""},
-		{attrs.WholeNumber64{}, math.MaxInt64, ""},
-		{attrs.WholeNumber64{}, math.MinInt64, ""},
-		{attrs.WholeNumber32{}, nil, ""},
-		{attrs.WholeNumber32{}, tftypes.UnknownValue, ""},
-	} {
-		in := tftypes.NewValue(tftypes.Number, c.number)
-		var said []string
-		for _, d := range c.typ.Validate(t.Context(), in, at) {
-			said = append(said, d.Summary()+": "+d.Detail())
-		}
-		if got := strings.Join(said, "\n"); got != c.want {
-			t.Errorf("%v: %q, want %q", c.number, got, c.want)
-		}
-		v, err := c.typ.ValueFromTerraform(t.Context(), in)
-		if err != nil || v.IsUnknown() != (c.want != "" || c.number == tftypes.UnknownValue) || v.IsNull() != (c.number == nil) {
-			t.Errorf("%v is %v, %v", c.number, v, err)
 		}
 	}
 }

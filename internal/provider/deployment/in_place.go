@@ -1,0 +1,66 @@
+package deployment
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// setStrategy puts the model's strategy into a spec.
+func (m *model) setStrategy(ctx context.Context, diags *diag.Diagnostics, spec *release.Spec) {
+	if s := release.Strategy(m.Strategy.ValueString()); s != release.StrategyBlueGreen {
+		spec.Strategy = s // which empty stands for, as in what an import reads
+	}
+	if attrs.WhollyKnown(ctx, m.RollingUpdate) { // it is no content, and may still be unknown
+		spec.Rolling = attrs.RollingOf(ctx, diags, m.RollingUpdate)
+	}
+}
+
+// InPlace says that the content changes in place; false also where that is not
+// known yet.
+func (m *model) inPlace() bool { return release.Strategy(m.Strategy.ValueString()).InPlace() }
+
+// planRoll plans a change of content in place: what names the deployment stays,
+// and so what depends on it has no difference.
+func (p *planning) planRoll() {
+	m := &p.plan
+	m.ContentHash = types.StringUnknown()
+	if p.known {
+		m.setIdentity(p.spec, p.spec.Content.Hash())
+	} else if !m.Container.Equal(p.state.Container) {
+		m.ServiceName, m.InternalURL = types.StringUnknown(), types.StringUnknown()
+	}
+	m.Status = p.goal()
+	p.attempt()
+	if p.known {
+		p.warn(workload.StrategyAdvice(p.spec))
+	}
+}
+
+// nameInPlace plans the name and the id of what is new, although its content is
+// not known yet.
+func (p *planning) nameInPlace() {
+	m := &p.plan
+	if !m.inPlace() || !attrs.Known(m.Application) {
+		return
+	}
+	spec := release.Spec{Strategy: release.Strategy(m.Strategy.ValueString()), Content: release.Content{Application: m.Application.ValueString()}}
+	m.Name = types.StringValue(spec.Name())
+	if attrs.Known(m.Namespace) {
+		m.ID = types.StringValue(release.ID{Namespace: m.Namespace.ValueString(), Name: spec.Name()}.String())
+	}
+}
+
+// rolled sets what follows from the content where it has changed in place, and
+// was not known at plan.
+func (m *model) rolled(spec release.Spec) {
+	if m.inPlace() {
+		m.Version = types.StringValue(spec.Content.Version)
+		m.setIdentity(spec, spec.Content.Hash())
+	}
+}

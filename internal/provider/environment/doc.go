@@ -1,0 +1,3 @@
+// Package environment is the data source switchback_environment: many applications,
+// seen as one.
+package environment

@@ -1,0 +1,3 @@
+// Package logs is the data source switchback_logs: what the containers of a
+// deployment say.
+package logs

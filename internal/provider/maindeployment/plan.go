@@ -1,0 +1,126 @@
+package maindeployment
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
+)
+
+// planMainDeployment is switchback_main_deployment's ModifyPlan. Like
+// planDeployment it sets every computed attribute itself.
+func planMainDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		session.RememberDestroy(ctx, resp)
+		checkMainLeft(ctx, configured, req, resp)
+		return
+	}
+	p := planning{ctx: ctx, resp: resp}
+	p.diagnose(req.Config.Get(ctx, &p.config))
+	p.diagnose(req.Plan.Get(ctx, &p.plan))
+	if !req.State.Raw.IsNull() {
+		p.state = new(model)
+		p.diagnose(req.State.Get(ctx, p.state))
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	p.address(configured)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	p.mayEndOtherwise()
+	p.diagnose(resp.Plan.Set(ctx, &p.plan))
+	session.RememberApplication(ctx, resp, p.plan.Namespace, p.plan.Application)
+}
+
+// planning is one planning.
+type planning struct {
+	ctx          context.Context
+	resp         *resource.ModifyPlanResponse
+	config, plan model
+	state        *model // nil: nothing there yet
+}
+
+func (p *planning) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
+
+// address plans the address, and what a main deployment has beside it.
+func (p *planning) address(configured session.ConfiguredClusters) {
+	a := address.Plan{Config: p.config.Model, Planned: p.plan.Model, Diags: &p.resp.Diagnostics}
+	if p.state != nil {
+		a.Prior = &p.state.Model
+	}
+	defer func() { p.plan.Model = a.Planned }()
+	if !a.ChooseClusters(configured) {
+		return
+	}
+	p.plan.Clusters = a.Planned.Clusters
+	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
+	p.checkBake()
+	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
+		return
+	}
+	switch {
+	case p.state == nil:
+		a.Advise(p.ctx)
+		a.Create()
+	case !a.Planned.Application.Equal(p.state.Application) || !a.Planned.Namespace.Equal(p.state.Namespace):
+		a.Create() // the schema says that these force a replacement
+	default:
+		a.KeepAdoption(p.ctx)
+		a.Update(!p.plan.DNS.Equal(p.state.DNS))
+		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
+	}
+}
+
+// validateMainDeployment is switchback_main_deployment's ValidateConfig: what
+// one attribute says about another. Unknown values pass; Terraform calls it
+// again when they are known.
+func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m model
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(m.Check(ctx, explain.Place{})...)
+}
+
+// checkMainLeft refuses to plan a destroy on clusters that the provider does not
+// have any more.
+func checkMainLeft(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var state model
+	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), state.What(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
+}
+
+// planPointer refuses to plan a main deployment that points at what is planned
+// to be stopped.
+func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || resp.Diagnostics.HasError() {
+		return
+	}
+	var m model
+	if req.Plan.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+		r.Planned.Point(m.ID.ValueString(), "")
+		r.Planned.Stand(m.Addresses(ctx), false)
+		return
+	}
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() || !attrs.Known(m.ID) {
+		return
+	}
+	if r.Planned.Point(m.ID.ValueString(), m.DeploymentID.ValueString()) {
+		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(m.DeploymentID.ValueString(), m.ID.ValueString()))
+	}
+	if group := r.Planned.Stand(m.Addresses(ctx), true); group != "" {
+		resp.Diagnostics.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(m.ID.ValueString(), group))
+	}
+}

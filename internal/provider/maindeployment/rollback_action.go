@@ -1,0 +1,218 @@
+package maindeployment
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
+	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+var (
+	_ action.ActionWithConfigure      = (*rollbackAction)(nil)
+	_ action.ActionWithValidateConfig = (*rollbackAction)(nil)
+	_ action.ActionWithModifyPlan     = (*rollbackAction)(nil)
+)
+
+type rollbackAction struct{ *session.Session }
+
+// NewRollbackAction is switchback_rollback.
+func NewRollbackAction() action.Action { return &rollbackAction{} }
+
+// rollbackModel is its configuration.
+type rollbackModel struct {
+	Namespace    types.String `tfsdk:"namespace"`
+	Application  types.String `tfsdk:"application"`
+	DeploymentID types.String `tfsdk:"deployment_id"`
+	Clusters     types.Set    `tfsdk:"clusters"`
+	Timeout      types.String `tfsdk:"timeout"`
+}
+
+func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_rollback"
+}
+
+func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
+			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + session.ActionNeeds +
+			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
+			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
+		Attributes: map[string]schema.Attribute{
+			"namespace": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Kubernetes namespace.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"application": schema.StringAttribute{
+				Required:            true,
+				MarkdownDescription: "Name of the application. It must have a `switchback_main_deployment`.",
+				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+			},
+			"deployment_id": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
+					"Default: the one that was main before, where all clusters agree on it.",
+			},
+			"clusters": session.ActionClusters("all on which the application has a main deployment."),
+			"timeout":  session.ActionTimeout(),
+		},
+	}
+}
+
+func (a *rollbackAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
+	a.Session = session.Of(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig says early what could only fail later.
+func (a *rollbackAction) ValidateConfig(ctx context.Context, req action.ValidateConfigRequest, resp *action.ValidateConfigResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
+}
+
+// ModifyPlan refuses clusters that are not configured.
+func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(a.PlanActionClusters(config.Clusters)...)
+	}
+}
+
+// Invoke moves main back.
+func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
+	var config rollbackModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	lines := session.NewStream(resp.SendProgress)
+	defer lines.End(ctx)
+	ctx, cancel := session.Limited(ctx, config.Timeout)
+	defer cancel()
+	now := goingBack{a.Act(req, resp)}
+	promote := now.rollback(ctx, config)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	promote.Progress = lines.Say
+	if err := now.warm(ctx, promote); err != nil {
+		now.Fail(err)
+		return
+	}
+	done, err := a.Engine.Promote(ctx, promote)
+	explain.Notices(&resp.Diagnostics, done.Notices, false)
+	if err != nil {
+		now.Fail(err)
+		return
+	}
+	lines.Say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
+}
+
+// goingBack is one invocation.
+type goingBack struct{ session.Invocation }
+
+// warm starts the deployment to go back to, where it was stopped meanwhile.
+func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) error {
+	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
+	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
+	for i, o := range a.Engine.Observe(ctx, promote.Clusters, id) {
+		if o.Record != nil && o.Record.Status == release.StatusStopped {
+			cold.Clusters = append(cold.Clusters, promote.Clusters[i])
+		}
+	}
+	if len(cold.Clusters) == 0 {
+		return nil
+	}
+	_, err := a.Engine.Start(ctx, cold)
+	return err
+}
+
+// rollback asks for what lives, with another deployment behind it.
+func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
+	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
+	clusters, named := a.ClustersOf(ctx, config.Clusters)
+	req := rollout.PromoteRequest{TakeBack: true, Found: map[string]string{}}
+	var standings []release.MainOn
+	for _, o := range a.Engine.ObserveMain(ctx, clusters, namespace, application, "") {
+		switch {
+		case o.Err != nil:
+			a.Fail(o.Err)
+			continue
+		case o.Main == nil && !named:
+			continue
+		case o.Main == nil || o.Service == nil:
+			a.missing(o, attrs.MainID(namespace, application))
+			continue
+		}
+		spec := address.ServiceOf(namespace, application, o)
+		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
+			a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
+				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
+					"Name in `clusters` those to go back on together, and invoke the action again for the others.", attrs.MainID(namespace, application), o.Cluster, standings[0].Cluster))
+			continue
+		}
+		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
+		req.Found[o.Cluster] = o.Main.Deployment
+		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
+		standing.Traffic, _ = o.Split.Stable()
+		standings = append(standings, standing)
+	}
+	if len(standings) == 0 && !a.Diags().HasError() {
+		a.missing(rollout.ObservedMain{}, attrs.MainID(namespace, application))
+	}
+	if a.Diags().HasError() {
+		return req
+	}
+	req.To = a.rollbackTo(config.DeploymentID, attrs.MainID(namespace, application), standings)
+	for _, c := range clusters {
+		if _, ok := req.Found[c.Name()]; ok {
+			req.Clusters = append(req.Clusters, c)
+		}
+	}
+	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false))
+	return req
+}
+
+// rollbackTo is the deployment to go back to.
+func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
+	if attrs.Known(deploymentID) {
+		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
+		return to.Name
+	}
+	to, err := release.GoBack(id, standings)
+	if err != nil {
+		a.Fail(err)
+	}
+	return to
+}
+
+// missing tells that there is no address to move.
+func (a goingBack) missing(o rollout.ObservedMain, id string) {
+	where := "any cluster"
+	if o.Cluster != "" {
+		where = fmt.Sprintf("cluster %q", o.Cluster)
+	}
+	what := "There is no main deployment of " + id + " on " + where + "."
+	if o.Main != nil {
+		what = fmt.Sprintf("The Service %s of the main deployment of %s is gone from %s; its settings with it.", o.Main.Service, id, where)
+	}
+	a.Diags().AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
+}
