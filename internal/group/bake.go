@@ -32,7 +32,7 @@ func (r *run) bake(ctx context.Context, i int) {
 		switch {
 		case err == nil, ctx.Err() == nil && errors.Is(context.Cause(baking), errElsewhere):
 			return nil
-		case r.scope(ctx) == release.ScopeMember && breached(err):
+		case r.scope(ctx) == release.ScopeMember && rollout.TakesBack(err):
 			one.Lock()
 			defer one.Unlock()
 			r.retreat(ctx, i, map[string]error{p.Request().Member.Name: err}) // at once; the others are watched on
@@ -43,18 +43,11 @@ func (r *run) bake(ctx context.Context, i int) {
 	})
 	switch {
 	case len(errs) == 0:
-	case rollout.Interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), breached):
+	case rollout.Interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), rollout.TakesBack):
 		r.retreat(ctx, i, errs)
 	default:
 		r.halt(errs)
 	}
-}
-
-// breached says that a release did not do its work. Any other error says that it
-// could not be watched to the end.
-func breached(err error) bool {
-	var breach *rollout.BakeError
-	return errors.As(err, &breach)
 }
 
 // halt leaves everything where it is, for the next run to go on from: nothing

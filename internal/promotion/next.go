@@ -15,6 +15,7 @@ const (
 	Failed      Outcome = "failed"      // it could not be done
 	Interrupted Outcome = "interrupted" // whoever runs it has called it off
 	Breached    Outcome = "breached"    // the release does not do its work
+	Asked       Outcome = "asked"       // somebody asks to go back
 	Unwatched   Outcome = "unwatched"   // whether it does could not be watched to the end
 	Lost        Outcome = "lost"        // somebody else has taken over
 )
@@ -95,7 +96,7 @@ func failed(s Start, step release.Step, o Outcome) Decision {
 	case release.StepShift:
 		return Return
 	case release.StepAnalyse:
-		if o == Breached {
+		if o == Breached || o == Asked {
 			return Return
 		}
 	default:

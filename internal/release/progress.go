@@ -3,6 +3,7 @@ package release
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -214,10 +215,21 @@ func (m *Main) convert(text string) error {
 // that is not over, as text. Who writes to the history leaves it as it is.
 func PointerIn(data map[string]string) string { return data[MainKey] + data[ProgressKey] }
 
-// WithoutPointer takes that out of the data.
-func WithoutPointer(data map[string]string) {
-	delete(data, MainKey)
-	delete(data, ProgressKey)
+// WithPointer is an application's ConfigMap data with what is said of its address, and
+// of a promotion that is not over; an empty pointer drops it. Where no promotion is
+// open, nobody can be asked for anything about it.
+func WithPointer(data, pointer map[string]string) map[string]string {
+	next := maps.Clone(data)
+	if next == nil {
+		next = map[string]string{}
+	}
+	delete(next, MainKey)
+	delete(next, ProgressKey)
+	maps.Copy(next, pointer)
+	if next[ProgressKey] == "" {
+		delete(next, RequestKey)
+	}
+	return next
 }
 
 // Reaches says that a step of this kind does not come before one of another.

@@ -94,6 +94,8 @@ func outcomeOf(ctx context.Context, err error) promotion.Outcome {
 		return promotion.Lost
 	case len(bakeErrors(err)) > 0:
 		return promotion.Breached
+	case askedBack(err):
+		return promotion.Asked
 	case Interrupted(ctx):
 		return promotion.Interrupted
 	case errors.As(err, &unwatched):

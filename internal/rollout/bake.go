@@ -71,6 +71,11 @@ func bakeErrors(err error) []*BakeError {
 	return nil
 }
 
+// TakesBack says that an error is a reason to take back what has moved: the release does
+// not do its work, or somebody asks for it. Any other one of a bake says that it could
+// not be watched to the end.
+func TakesBack(err error) bool { return len(bakeErrors(err)) > 0 || askedBack(err) }
+
 // bakeEvidencePatience is how long what a release did may keep the traffic from
 // going back.
 const bakeEvidencePatience = 2 * time.Second
@@ -87,7 +92,7 @@ func (r PromoteRequest) reversible() bool {
 // watched to the end: the traffic stays where it is, and the next promotion bakes again.
 func (p *Promotion) analyse(ctx context.Context, due []*placement, d time.Duration) error {
 	err := p.watchAll(ctx, due, d)
-	if err != nil && len(bakeErrors(err)) == 0 && Lost(ctx, err) == nil {
+	if err != nil && !TakesBack(err) && Lost(ctx, err) == nil {
 		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
 	}
 	return err
@@ -107,7 +112,7 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 	defer stop()
 	err := p.on(ctx, moved, func(pl *placement) error {
 		err := p.bakeOn(watching, pl, d)
-		if len(bakeErrors(err)) > 0 && !p.continues() {
+		if TakesBack(err) && !p.continues() {
 			stop()
 		}
 		return err
@@ -115,12 +120,12 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 	if ctx.Err() != nil || p.continues() {
 		return err
 	}
-	if len(bakeErrors(err)) == 0 {
+	if !TakesBack(err) {
 		return err
 	}
 	var failed []error
 	for _, pl := range moved {
-		if len(bakeErrors(pl.err)) == 0 {
+		if !TakesBack(pl.err) {
 			pl.err = nil // its watch was ended because of another cluster
 		}
 		failed = append(failed, pl.err)
@@ -148,7 +153,7 @@ func (e *unwatchedError) Unwrap() error { return e.err }
 // the truth: it may have been cut off all the time.
 func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) error {
 	err := p.watch(ctx, pl, d)
-	if err == nil || len(bakeErrors(err)) > 0 {
+	if err == nil || TakesBack(err) {
 		return err
 	}
 	return &unwatchedError{pl.cluster.Name(), p.req.To, err}
@@ -159,6 +164,9 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	var bake health.Bake
 	var astray time.Time // since when the address has not led to the pods
 	err := await(ctx, view, func() (bool, time.Duration, error) {
+		if err := p.asked(ctx, pl); err != nil {
+			return false, 0, err
+		}
 		in, ready, err := p.baking(ctx, pl)
 		if err != nil {
 			return false, 0, err

@@ -29,7 +29,7 @@ func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application
 		if *live != nil {
 			next = (*live).DeepCopy()
 		}
-		next.Data = withMain(next.Data, data, entries)
+		next.Data = release.AppendHistory(release.WithPointer(next.Data, data), entries...)
 		if *live == nil {
 			err = c.Create(ctx, next)
 		} else {
@@ -45,17 +45,6 @@ func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application
 		}
 		*live = cm
 	}
-}
-
-// withMain is the ConfigMap's data with another pointer; an empty one drops it.
-func withMain(data, main map[string]string, entries []release.Entry) map[string]string {
-	next := maps.Clone(data)
-	if next == nil {
-		next = map[string]string{}
-	}
-	release.WithoutPointer(next)
-	maps.Copy(next, main)
-	return release.AppendHistory(next, entries...)
 }
 
 // tries remembers what may have been written of an address, although its reply
@@ -112,7 +101,7 @@ func (e *Engine) dropMain(ctx context.Context, c Cluster, namespace, application
 	e.tries(c, namespace, application, "")
 	for live != nil {
 		next := live.DeepCopy()
-		next.Data = withMain(next.Data, nil, entries)
+		next.Data = release.AppendHistory(release.WithPointer(next.Data, nil), entries...)
 		var err error
 		if maps.Equal(next.Data, live.Data) {
 			return nil

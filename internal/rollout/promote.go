@@ -84,6 +84,9 @@ type Promoted struct {
 // unfinished; the next Promote goes on from there.
 func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, error) {
 	p := e.NewPromotion(req)
+	if req.Found != nil {
+		p.askBack(ctx)
+	}
 	err := e.Together(ctx, []*Promotion{p}, p.run)
 	if lost := Lost(ctx, err); lost != nil {
 		p.lostIt(ctx)

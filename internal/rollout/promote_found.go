@@ -16,13 +16,13 @@ func (r PromoteRequest) say(format string, a ...any) {
 	}
 }
 
-// asFound refuses to go back where somebody has moved main since that was
-// decided: what is "before" is then something else.
+// asFound refuses to go back where somebody has moved main since that was decided:
+// what is "before" is then something else. Whoever was asked to go back may have.
 func (p *Promotion) asFound(pl *placement) error {
 	if p.req.Found == nil {
 		return nil
 	}
-	if was := p.req.Found[pl.cluster.Name()]; pl.main.Deployment != was {
+	if was := p.req.Found[pl.cluster.Name()]; pl.main.Deployment != was && pl.main.Deployment != p.req.To {
 		return &release.MovedError{
 			Cluster: pl.cluster.Name(), ID: p.req.Service.Namespace + "/" + p.req.Service.Application, Was: was, Is: pl.main.Deployment,
 		}
