@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"diagnose"},
 	{"workload", "health", "logs", "traffic", "fleet", "promotion", "analysis", "policy", "source"},
 	{"release"},
-	{"mask"},
+	{"mask", "wait"},
 }
 
 // pure are the packages that compute and do nothing else: no I/O, no clock
@@ -92,7 +92,7 @@ func layersPointDown(s source, imported string) string {
 	case from == target:
 		return "packages of one layer do not know each other"
 	default:
-		return "imports point down: provider, group, rollout, {workload, health, logs, traffic, analysis, policy, source}, release"
+		return "imports point down: " + order()
 	}
 }
 
@@ -139,6 +139,19 @@ func internalPackage(imported string) (string, bool) {
 
 func layerOf(name string) int {
 	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, name) })
+}
+
+// order is the layers in words: "provider, group, {workload, health}, release".
+func order() string {
+	var names []string
+	for _, layer := range layers {
+		name := strings.Join(layer, ", ")
+		if len(layer) > 1 {
+			name = "{" + name + "}"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func within(imported, tree string) bool {

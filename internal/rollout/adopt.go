@@ -15,6 +15,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // adopt decides, before anything is written, whether the address may be what
@@ -159,7 +160,7 @@ func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main
 		// Gone, or not selecting a release of ours any more: perhaps since a
 		// moment ago, by a run that was killed here.
 		if main != nil && main.Deployment != "" {
-			if err := pause(ctx, drain); err != nil {
+			if err := wait.For(ctx, drain); err != nil {
 				return nil, err
 			}
 		}
@@ -184,7 +185,7 @@ func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main
 		return nil, err
 	}
 	c.Tell(ctx, svc, release.EventHandedBack, e.inRun("traffic moved back to "+labels.FormatLabels(known.Selector)), false)
-	if err := pause(ctx, drain); err != nil {
+	if err := wait.For(ctx, drain); err != nil {
 		return nil, err
 	}
 	return nil, router.LetGo(ctx)
@@ -198,7 +199,7 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	defer cancel()
 	err := router.Restore(waiting)
 	if err == nil {
-		err = await(waiting, c.View(svc.Namespace), func() (bool, time.Duration, error) {
+		err = wait.Until(waiting, c.View(svc.Namespace), func() (bool, time.Duration, error) {
 			back, err := router.Restored(waiting, left, overlap)
 			return back, 0, err
 		})

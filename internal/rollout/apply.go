@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -159,7 +160,7 @@ func apply[T any, P interface {
 // holds it where that does not happen in time.
 func awaitGone(ctx context.Context, c Cluster, obj Object, kind string) error {
 	view := c.View(obj.GetNamespace())
-	err := await(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		cached, err := view.Get(ctx, obj, obj.GetName())
 		if err != nil {
 			return false, 0, err

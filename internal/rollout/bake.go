@@ -16,6 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // BakeError is a release that did not do its work with traffic on it.
@@ -163,7 +164,7 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	view, began := pl.cluster.View(p.req.Service.Namespace), time.Now()
 	var bake health.Bake
 	var astray time.Time // since when the address has not led to the pods
-	err := await(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		if err := p.asked(ctx, pl); err != nil {
 			return false, 0, err
 		}

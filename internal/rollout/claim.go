@@ -12,6 +12,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -242,7 +243,7 @@ func staleDeployment(c Cluster, id release.ID, holder string) error {
 func (e *Engine) watchHolder(ctx context.Context, c Cluster, seen *corev1.ConfigMap) error {
 	expires := time.Now().Add(e.timing.Expiry)
 	view := c.View(seen.Namespace)
-	return await(ctx, view, func() (bool, time.Duration, error) {
+	return wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		obj, err := view.Get(ctx, &corev1.ConfigMap{}, seen.Name)
 		if err != nil {
 			return false, 0, err

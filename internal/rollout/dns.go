@@ -15,6 +15,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -71,7 +72,7 @@ func (e *Engine) CheckDNS(ctx context.Context, req DNSRequest) error {
 		}
 		var missing *release.MissingKindError
 		if errors.As(err, &missing) {
-			if err := pause(ctx, kindAppears); err != nil {
+			if err := wait.For(ctx, kindAppears); err != nil {
 				return struct{}{}, err
 			}
 			err = e.mayPublish(ctx, c, req)
@@ -239,7 +240,7 @@ func (e *Engine) hasAddress(ctx context.Context, c Cluster, req DNSRequest) erro
 		again = adoptedEvery
 		look = func() (*corev1.Service, error) { return anyService(ctx, c, req.Service.Namespace, req.Service.Name) }
 	}
-	err := await(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		svc, err := look()
 		return len(traffic.Addresses(svc)) > 0, again, err
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // Timing are the engine's own durations. The user's are in the requests.
@@ -196,24 +197,12 @@ func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, mai
 	if !seen {
 		return nil
 	}
-	wait := main.Drain - time.Since(left)
-	if err := pause(ctx, wait); err != nil || wait <= 0 {
+	rest := main.Drain - time.Since(left)
+	if err := wait.For(ctx, rest); err != nil || rest <= 0 {
 		return err
 	}
 	e.drained(ctx, c, id, main.Drain)
 	return nil
-}
-
-// pause waits for d or for the context.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // Interrupted says that the user's Ctrl-C has ended ctx: not a deadline, nor a

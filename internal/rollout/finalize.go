@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // commit writes down that the promotion does not go back any more: the old side is
@@ -22,7 +23,7 @@ func (p *Promotion) commit(ctx context.Context, pl *placement) error {
 
 // removeRenamed removes the address's former name after the drain.
 func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
-	if err := pause(ctx, p.req.Drain); err != nil {
+	if err := wait.For(ctx, p.req.Drain); err != nil {
 		return err
 	}
 	old := p.req.Service

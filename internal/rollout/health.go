@@ -14,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // StartError says why a release did not become healthy, in the words of what
@@ -117,7 +118,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	ctx, cancel := withinProgressDeadline(ctx, t.spec.Health)
 	defer cancel()
 	w := e.waitFor(c, t, applied)
-	err := await(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
+	err := wait.Until(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
 	if err == nil || calledOff(ctx) {
 		return err
 	}

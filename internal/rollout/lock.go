@@ -15,6 +15,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // ErrLockLost is what every LockLostError is.
@@ -284,7 +285,7 @@ func (e *Engine) acquire(ctx context.Context, s scope, seen *sight, t *tenure, w
 			continue
 		}
 		waits()
-		if err := pause(ctx, cmp.Or(e.timing.Poll, leasePoll)); err != nil {
+		if err := wait.For(ctx, cmp.Or(e.timing.Poll, leasePoll)); err != nil {
 			return nil, locked(err)
 		}
 	}
@@ -345,7 +346,7 @@ func (e *Engine) expiryOf(lease *coordinationv1.Lease) time.Duration {
 // yet a loss: only another holder is.
 func (e *Engine) renew(ctx context.Context, t *tenure, s scope, lease *coordinationv1.Lease) {
 	c := bare(s.cluster)
-	for pause(ctx, e.timing.Beat) == nil {
+	for wait.For(ctx, e.timing.Beat) == nil {
 		e.hold(lease)
 		sent := time.Now()
 		err := c.Update(ctx, lease)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 const (
@@ -70,7 +71,7 @@ func (e *Engine) measure(ctx context.Context, cl *claim, applied *appsv1.Deploym
 	var in health.Input
 	soon, stop := context.WithTimeout(ctx, patience/podsPart)
 	defer stop()
-	_ = await(soon, view, func() (bool, time.Duration, error) {
+	_ = wait.Until(soon, view, func() (bool, time.Duration, error) {
 		now, err := e.evidence(soon, view, cl.target, applied)
 		if err == nil && now.Workload != nil {
 			in = now

@@ -15,6 +15,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // ready waits, for a bounded time, until the release can take the traffic on every
@@ -65,7 +66,7 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	defer cancel()
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
-	err = await(waiting, view, func() (bool, time.Duration, error) {
+	err = wait.Until(waiting, view, func() (bool, time.Duration, error) {
 		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && newer(now, d) {
 			d, want = now, max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}

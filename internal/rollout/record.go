@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // claim is this run's hold on one release on one cluster: the record with our
@@ -213,7 +214,7 @@ func (cl *claim) beat(ctx context.Context) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for pause(ctx, cl.engine.timing.Beat) == nil {
+		for wait.For(ctx, cl.engine.timing.Beat) == nil {
 			if Lost(ctx, cl.confirm(ctx)) != nil {
 				return
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -205,7 +206,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 	defer cancel()
 	view := cl.cluster.View(former.id.Namespace)
 	var verdict health.Verdict
-	err := await(waiting, view, func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, view, func() (bool, time.Duration, error) {
 		in, err := e.evidence(waiting, view, former, applied)
 		if err != nil || in.Workload == nil {
 			return false, 0, err

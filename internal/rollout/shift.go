@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // shift moves so many percent of the traffic, batch after batch, and watches the
@@ -82,7 +83,7 @@ func (e *Engine) ensure(ctx context.Context, pl *placement, want release.Split, 
 	to, _ := want.Stable()
 	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
 	defer cancel()
-	err := await(waiting, pl.cluster.View(namespace), func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, pl.cluster.View(namespace), func() (bool, time.Duration, error) {
 		settled, err := pl.router.Shift(waiting, want)
 		return settled, 0, err
 	})

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // countRestarts notes how often the containers of what has just been found healthy
@@ -30,7 +31,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 	var verdict health.Verdict
 	var sick time.Time // since when it is
 	restarts := cl.restarts
-	err := await(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		in, err := e.evidence(ctx, view, t, applied)
 		if err != nil {
 			return false, 0, err

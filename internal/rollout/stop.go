@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -249,7 +250,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	view := c.View(t.id.Namespace)
 	var left []string
 	var unread unlisted
-	err := await(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 		if err != nil {
 			return false, 0, err

@@ -53,7 +53,7 @@ func (e *Engine) waitFor(c Cluster, t target, applied *appsv1.Deployment) *waiti
 	}
 }
 
-// look is for await: whether the release is healthy, or cannot become so.
+// look is for wait.Until: whether the release is healthy, or cannot become so.
 func (w *waiting) look(ctx context.Context) (done bool, again time.Duration, err error) {
 	in, err := w.engine.evidence(ctx, w.view, w.target, w.applied)
 	if err != nil || in.Workload == nil {
