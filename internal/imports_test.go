@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"provider"},
 	{"group"},
 	{"rollout"},
-	{"diagnose"},
+	{"ownership", "diagnose"},
 	{"workload", "health", "logs", "traffic", "fleet", "promotion", "analysis", "policy", "source"},
 	{"release"},
 	{"mask", "wait"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -43,7 +44,7 @@ func (r *run) bake(ctx context.Context, i int) {
 	})
 	switch {
 	case len(errs) == 0:
-	case rollout.Interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), rollout.TakesBack):
+	case ownership.Interrupted(ctx) || slices.ContainsFunc(slices.Collect(maps.Values(errs)), rollout.TakesBack):
 		r.retreat(ctx, i, errs)
 	default:
 		r.halt(errs)

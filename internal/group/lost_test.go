@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -47,7 +48,7 @@ func TestGroupThatHasLostALeaseStops(t *testing.T) {
 	})
 	asked := len(s.proxy.Requests())
 	err := <-result
-	var lost *rollout.LockLostError
+	var lost *ownership.LockLostError
 	if !errors.As(err, &lost) || lost.Application != "web" || lost.Holder != thief {
 		t.Errorf("it ends with: %v", err)
 	}

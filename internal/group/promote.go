@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -66,7 +67,7 @@ func (e *Engine) begin(req Request) *run {
 		for _, member := range req.Members {
 			clusters = append(clusters, member.Clusters...)
 		}
-		r.owner = rollout.NewOwner(clusters)
+		r.owner = ownership.NewOwner(clusters)
 	}
 	bakes := map[string]time.Duration{}
 	for _, wave := range req.Plan.Waves {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -94,7 +95,7 @@ func (r *run) failure(ctx context.Context) error {
 		return nil
 	}
 	e := &Error{Group: r.req.Name, Failed: maps.Clone(r.errs), Refused: r.refused}
-	if rollout.Interrupted(ctx) {
+	if ownership.Interrupted(ctx) {
 		e.Err = context.Cause(ctx)
 		maps.DeleteFunc(e.Failed, func(_ string, err error) bool {
 			return errors.Is(err, context.Canceled)

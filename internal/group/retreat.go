@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -26,7 +27,7 @@ func (r *run) note(errs map[string]error) {
 // scope is how much goes back. A new group has no state that could tell a part
 // of it, and whoever interrupts wants all of it back.
 func (r *run) scope(ctx context.Context) release.FailureScope {
-	if r.req.Owner == "" || rollout.Interrupted(ctx) {
+	if r.req.Owner == "" || ownership.Interrupted(ctx) {
 		return release.ScopeGroup
 	}
 	return r.req.Scope
@@ -39,7 +40,7 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 		r.halt(failed) // what becomes of them is up to whoever has their Leases
 		return
 	}
-	if rollout.Interrupted(ctx) && !r.cancelled && r.refused == nil {
+	if ownership.Interrupted(ctx) && !r.cancelled && r.refused == nil {
 		r.refused = release.CheckGroup(release.ActionCancel, r.req.Name, r.standing())
 		r.cancelled = r.refused == nil
 	}
@@ -76,7 +77,7 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 // lost says that somebody else has taken over what the group holds.
 func (r *run) lost(ctx context.Context, failed map[string]error) bool {
 	for _, err := range failed {
-		if errors.Is(rollout.Lost(ctx, err), rollout.ErrLockLost) {
+		if errors.Is(ownership.Lost(ctx, err), ownership.ErrLockLost) {
 			return true
 		}
 	}

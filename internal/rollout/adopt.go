@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -207,7 +208,7 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	if err == nil {
 		return nil
 	}
-	clean, stop := e.cleanup(ctx)
+	clean, stop := e.keeper.Cleanup(ctx)
 	defer stop()
 	if _, again := router.Shift(clean, release.Split{left: 100}); again != nil {
 		err = errors.Join(err, fmt.Errorf("going back to %s failed too: %w", left, again))
@@ -222,7 +223,7 @@ func (e *Engine) mixes(ctx context.Context, c Cluster, svc *corev1.Service, ours
 	var mixed []string
 	for _, name := range ours {
 		application, _ := release.ApplicationOf(name)
-		_, record, err := e.liveRecord(ctx, c, release.ID{Namespace: svc.Namespace, Name: name}, application)
+		_, record, err := ownership.LiveRecord(ctx, c, release.ID{Namespace: svc.Namespace, Name: name}, application)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return "", err
 		}

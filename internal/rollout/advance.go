@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -90,13 +91,13 @@ func (p *Promotion) follows(ctx context.Context, err error) promotion.Decision {
 func outcomeOf(ctx context.Context, err error) promotion.Outcome {
 	var unwatched *unwatchedError
 	switch {
-	case leaseLost(ctx, err) != nil:
+	case ownership.LeaseLost(ctx, err) != nil:
 		return promotion.Lost
 	case len(bakeErrors(err)) > 0:
 		return promotion.Breached
 	case askedBack(err):
 		return promotion.Asked
-	case Interrupted(ctx):
+	case ownership.Interrupted(ctx):
 		return promotion.Interrupted
 	case errors.As(err, &unwatched):
 		return promotion.Unwatched
@@ -136,7 +137,7 @@ func (p *Promotion) leave(ctx context.Context, pl *placement, cause error) {
 	if outcome := outcomeOf(ctx, cause); outcome == promotion.Unwatched || outcome == promotion.Lost {
 		return
 	}
-	clean, cancel := p.engine.cleanup(ctx)
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	if pl.stage == promotion.Recorded {
 		why := nothingBefore
@@ -161,7 +162,7 @@ func (p *Promotion) leave(ctx context.Context, pl *placement, cause error) {
 func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Progress, entries ...release.Entry) error {
 	pl.reached(promotion.Begun)
 	pl.status = progress.Status()
-	progress.Holder = p.engine.holder
+	progress.Holder = p.engine.keeper.Holder()
 	pl.main.Progress = &progress
 	if pl.main.Owner != p.done.Owner {
 		pl.main.Owner, pl.main.ClaimedAt = p.done.Owner, pl.cluster.Now().UTC()
@@ -180,5 +181,5 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 
 // write writes the application's ConfigMap.
 func (p *Promotion) write(ctx context.Context, pl *placement, entries ...release.Entry) error {
-	return p.engine.saveMain(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, &pl.live, &pl.main, entries...)
+	return p.engine.keeper.SaveMain(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, &pl.live, &pl.main, entries...)
 }

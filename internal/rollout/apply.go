@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -117,7 +118,7 @@ func apply[T any, P interface {
 }](ctx context.Context, c Cluster, t target, kind string, render func(live P) (P, error), may takeBack) (P, []release.FieldConflict, error) {
 	var taken []release.FieldConflict
 	for {
-		live, err := look(ctx, c, t.id.Namespace, t.id.Name, t.application(), P(new(T)), kind)
+		live, err := ownership.Look(ctx, c, t.id.Namespace, t.id.Name, t.application(), P(new(T)), kind)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -20,7 +21,7 @@ func (e *Engine) applyPods(ctx context.Context, cl *claim, may takeBack) (*appsv
 	if t.spec.Autoscaled() {
 		return e.applyAutoscaled(ctx, cl, may)
 	}
-	if cl.record.Expects(release.CompanionAutoscaler) {
+	if cl.Record().Expects(release.CompanionAutoscaler) {
 		// The autoscaler is gone by now, or shall have nothing to say, and what it
 		// has set is ours again. It was the higher number until this apply, which
 		// goes straight to ours.
@@ -124,7 +125,7 @@ func (e *Engine) handOver(ctx context.Context, cl *claim) error {
 // has now, whose traffic it is about to take.
 func (e *Engine) startCount(ctx context.Context, cl *claim, asked int32) (int32, error) {
 	c, t := cl.cluster, cl.target
-	main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
+	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -93,7 +94,7 @@ func (r PromoteRequest) reversible() bool {
 // watched to the end: the traffic stays where it is, and the next promotion bakes again.
 func (p *Promotion) analyse(ctx context.Context, due []*placement, d time.Duration) error {
 	err := p.watchAll(ctx, due, d)
-	if err != nil && !TakesBack(err) && Lost(ctx, err) == nil {
+	if err != nil && !TakesBack(err) && ownership.Lost(ctx, err) == nil {
 		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -38,7 +39,7 @@ func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error
 // that process did has its own.
 func (e *Engine) rememberCancel(ctx context.Context, c Cluster, req ActionRequest, record *release.Record) {
 	application, _ := release.ApplicationOf(req.ID.Name)
-	e.remember(ctx, c, req.ID.Namespace, application, e.entry(ctx, c, release.OperationCancel, req.ID.Name, record.Version))
+	e.keeper.Remember(ctx, c, req.ID.Namespace, application, e.entry(ctx, c, release.OperationCancel, req.ID.Name, record.Version))
 }
 
 // cancelOn cancels on one cluster, and returns the status that stands then. gaveUp
@@ -48,9 +49,9 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 	var watched *corev1.ConfigMap // whose holder was seen to be dead
 	var asked release.Status      // the status in which a live process was asked to give up
 	for {
-		live, record, err := e.liveRecord(ctx, c, req.ID, application)
+		live, record, err := ownership.LiveRecord(ctx, c, req.ID, application)
 		if apierrors.IsNotFound(err) {
-			return "", e.noCancel(c, req, "there is no such deployment")
+			return "", notDone(c, req, release.ActionCancel, "there is no such deployment")
 		}
 		if err != nil {
 			return "", err
@@ -67,7 +68,7 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 			return record.Status, nil
 		case asked == "" || record.Status != release.StatusStarted:
 		default:
-			return "", e.noCancel(c, req, "its start had come to an end before it could be cancelled")
+			return "", notDone(c, req, release.ActionCancel, "its start had come to an end before it could be cancelled")
 		}
 		if err := release.Check(release.ActionCancel, release.Standing{Cluster: c.Name(), ID: req.ID, Status: record.Status}); err != nil {
 			return "", err
@@ -89,16 +90,12 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 			if taken || err != nil {
 				return release.StatusStarted, err
 			}
-			return "", e.noCancel(c, req, "whoever was restarting it is gone, and the way back with them; restart it once more")
+			return "", notDone(c, req, release.ActionCancel, "whoever was restarting it is gone, and the way back with them; restart it once more")
 		}
 		if err := e.cancelDead(ctx, c, req, application, live, record); !release.ReadAgain(err) {
 			return release.StatusCancelled, err
 		}
 	}
-}
-
-func (e *Engine) noCancel(c Cluster, req ActionRequest, why string) error {
-	return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: release.ActionCancel, Reason: why}
 }
 
 // askToCancel writes the request into the record of a release that somebody is
@@ -107,14 +104,14 @@ func (e *Engine) noCancel(c Cluster, req ActionRequest, why string) error {
 func (e *Engine) askToCancel(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) (*corev1.ConfigMap, error) {
 	if record.CancelRequested == "" {
 		req.tell("%s: asking %s to give up what it does with %s", c.Name(), record.Holder, req.ID)
-		err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.holder })
+		err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.keeper.Holder() })
 		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
 		return nil, nil
 	}
-	if err := e.watchHolder(ctx, c, live); err != nil {
-		return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
+	if err := e.keeper.AwaitHolder(ctx, c, live, record); err != nil {
+		return nil, err
 	}
 	return live, nil
 }
@@ -123,25 +120,25 @@ func (e *Engine) askToCancel(ctx context.Context, c Cluster, req ActionRequest, 
 // for the next create of it, or for the next promotion to collect.
 func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) error {
 	cl := e.claimOf(c, application, live, record)
-	if record.Custody == release.CustodyClaimed {
-		cl.record.Custody = release.CustodyAbandoned
-	}
-	cl.record.Status, cl.record.Reason = release.StatusCancelled, "cancelled by "+e.holder
-	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
-	cl.record.Entry, cl.does, cl.target.spec.Content.Version = entryOf(record), release.OperationCancel, record.Version
-	cl.record.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
-	cl.record.Beat++
-	if err := cl.write(ctx); err != nil {
+	cl.does, cl.target.spec.Content.Version = release.OperationCancel, record.Version
+	cl.Note(func(r *release.Record) {
+		if record.Custody == release.CustodyClaimed {
+			r.Custody = release.CustodyAbandoned
+		}
+		r.Status, r.Reason = release.StatusCancelled, "cancelled by "+e.keeper.Holder()
+		r.CancelRequested, r.Entry = "", entryOf(record)
+		r.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
+	})
+	if err := cl.Begin(ctx); err != nil {
 		return err
 	}
-	cl.beat(ctx)
-	cl.strictly()
+	cl.Strictly()
 	req.tell("%s: scaling %s down", c.Name(), req.ID)
-	bound, unbind := cl.bound(ctx)
+	bound, unbind := cl.Bound(ctx)
 	defer unbind()
-	err := cl.orLost(e.stopIdleLive(bound, cl))
-	if cl.gone() != nil {
-		cl.stop()
+	err := cl.OrLost(e.stopIdleLive(bound, cl))
+	if cl.Gone() != nil {
+		cl.Stop()
 		return err
 	}
 	return e.cancelledDead(ctx, req, cl, err)
@@ -152,17 +149,17 @@ func (e *Engine) cancelledDead(ctx context.Context, req ActionRequest, cl *claim
 	if err == nil {
 		cl.cluster.Tell(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
 	}
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	entry := cl.entry(ctx, err) // ctx tells an interruption
 	entry.Reason = cmp.Or(entry.Reason, "whoever was starting it is gone")
-	e.remember(clean, cl.cluster, req.ID.Namespace, cl.target.application(), entry)
+	e.keeper.Remember(clean, cl.cluster, req.ID.Namespace, cl.target.application(), entry)
 	return errors.Join(err, cl.finish(clean, func(*release.Record) {}))
 }
 
 // stopIdleLive scales what lives down, unless it carries traffic.
 func (e *Engine) stopIdleLive(ctx context.Context, cl *claim) error {
-	return e.locked(ctx, []Cluster{cl.cluster}, cl.target.id.Namespace, cl.target.application(), func(ctx context.Context, _ *held) error {
+	return e.keeper.Locked(ctx, []Cluster{cl.cluster}, cl.target.id.Namespace, cl.target.application(), func(ctx context.Context, _ *ownership.Held) error {
 		return e.stopIdleHeld(ctx, cl)
 	})
 }
@@ -174,13 +171,11 @@ func (e *Engine) stopIdleHeld(ctx context.Context, cl *claim) error {
 	if err != nil || d == nil || e.mayHurt(ctx, c, application, d) != "" {
 		return err
 	}
-	t, err := e.targetOf(ctx, c, d, cl.copied(), application, release.DesiredStopped)
+	t, err := e.targetOf(ctx, c, d, cl.Record(), application, release.DesiredStopped)
 	if err != nil {
 		return err
 	}
-	cl.mu.Lock() // the heartbeat reads it
-	cl.target = t
-	cl.mu.Unlock()
+	cl.aim(t)
 	_, err = e.rescale(ctx, cl)
 	return err
 }
@@ -196,7 +191,7 @@ func (e *Engine) stopIdleAs(ctx context.Context, cl *claim) error {
 // cancelLiveStart cancels a start that a live process is at, ahead of a stop.
 func (e *Engine) cancelLiveStart(ctx context.Context, c Cluster, req ActionRequest) error {
 	application, _ := release.ApplicationOf(req.ID.Name)
-	_, record, err := e.liveRecord(ctx, c, req.ID, application)
+	_, record, err := ownership.LiveRecord(ctx, c, req.ID, application)
 	if err != nil || record.Status != release.StatusStarting || !record.Busy() {
 		return ignoreNotFound(err)
 	}
@@ -207,21 +202,6 @@ func (e *Engine) cancelLiveStart(ctx context.Context, c Cluster, req ActionReque
 		return nil // it came to an end by itself: stopped like any other
 	}
 	return err
-}
-
-// abortBy lets whoever writes a request into the record end the operation.
-func (cl *claim) abortBy(abort context.CancelCauseFunc) {
-	cl.mu.Lock()
-	defer cl.mu.Unlock()
-	cl.abort = abort
-	cl.heed()
-}
-
-// heed ends the operation where that was requested. cl.mu is held.
-func (cl *claim) heed() {
-	if by := cl.record.CancelRequested; by != "" && cl.abort != nil {
-		cl.abort(&release.CancelledError{Cluster: cl.cluster.Name(), ID: cl.target.id, By: by})
-	}
 }
 
 // cancelledOn is why an operation was ended by request; nil where it was not.

@@ -16,6 +16,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -36,7 +37,7 @@ func keepAll(why string) reach { return reach{pods: why, objects: why} }
 // be told is an error, and callers that would hurt must treat that as carrying.
 // Ingresses and routes that may not be read are told of, once, and block nobody.
 func (e *Engine) carries(ctx context.Context, c Cluster, application string, d *appsv1.Deployment) (reach, error) {
-	main, _, err := e.liveMain(ctx, c, d.Namespace, application)
+	main, _, err := ownership.LiveMain(ctx, c, d.Namespace, application)
 	if err != nil {
 		return reach{}, err
 	}
@@ -201,12 +202,12 @@ func (q *inquiry) isReady(ctx context.Context) (readiness, error) {
 // the release itself or at one of the application's that are in a state now.
 func (q *inquiry) ignores(ctx context.Context, service string) (bool, error) {
 	if q.ignored == nil {
-		records, err := q.engine.records(ctx, q.cluster, q.workload.Namespace, q.application)
+		records, err := ownership.RecordsOf(ctx, q.cluster, q.workload.Namespace, q.application)
 		if err != nil {
 			return false, err
 		}
 		q.ignored = map[string]bool{}
-		for name, record := range records.read {
+		for name, record := range records.Read {
 			if name != q.workload.Name && record.Custody != release.CustodyOwned && record.Custody != release.CustodyClaimed {
 				continue
 			}
@@ -255,7 +256,7 @@ func (q *inquiry) routes(ctx context.Context, kind routeKind) ([]Object, error) 
 		switch {
 		case unsaid == nil && !serves:
 		case apierrors.IsForbidden(err):
-			q.engine.sayOnce(key(c, namespace, kind.resource), routesUnread(c, namespace, kind))
+			q.engine.sayOnce(ownership.Key(c, namespace, kind.resource), routesUnread(c, namespace, kind))
 			return nil, nil
 		default:
 			return nil, err
@@ -281,41 +282,10 @@ func (e *Engine) mayRemove(ctx context.Context, c Cluster, application string, d
 
 // liveWorkload reads a release's workload; nil where there is none.
 func (e *Engine) liveWorkload(ctx context.Context, c Cluster, id release.ID, application string) (*appsv1.Deployment, error) {
-	return look(ctx, c, id.Namespace, id.Name, application, &appsv1.Deployment{}, "Deployment")
+	return ownership.Look(ctx, c, id.Namespace, id.Name, application, &appsv1.Deployment{}, "Deployment")
 }
 
 // liveService reads a release's own Service; nil where there is none.
 func (e *Engine) liveService(ctx context.Context, c Cluster, id release.ID, application string) (*corev1.Service, error) {
-	return look(ctx, c, id.Namespace, id.Name, application, &corev1.Service{}, "Service")
-}
-
-// look reads an object before it is written or removed: the zero T where there
-// is none, a *release.ForeignError where it is not ours.
-func look[T interface {
-	comparable
-	Object
-}](ctx context.Context, c Cluster, namespace, name, application string, into T, kind string) (T, error) {
-	var none T
-	err := c.Get(ctx, namespace, name, into)
-	if apierrors.IsNotFound(err) {
-		return none, nil
-	}
-	if err != nil {
-		return none, err
-	}
-	return into, release.Foreign(c.Name(), kind, into, application)
-}
-
-// liveMain reads what is remembered of the application's address; nil where it
-// has none. The ConfigMap may be there without one: it also has the history.
-func (e *Engine) liveMain(ctx context.Context, c Cluster, namespace, application string) (*release.Main, *corev1.ConfigMap, error) {
-	cm, err := look(ctx, c, namespace, release.MainName(application), application, &corev1.ConfigMap{}, "ConfigMap")
-	if err != nil || cm == nil {
-		return nil, nil, err
-	}
-	main, err := mainIn(cm.Data)
-	if err != nil {
-		return nil, nil, unreadable(c, cm, err)
-	}
-	return main, cm, nil
+	return ownership.Look(ctx, c, id.Namespace, id.Name, application, &corev1.Service{}, "Service")
 }

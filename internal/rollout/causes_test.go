@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -51,7 +52,7 @@ func TestCausesAreNotTakenForAnother(t *testing.T) {
 		return errors.As(err, &taken) && taken.Holder == "somebody else"
 	}}
 	leaseLost := ending{"lost Lease", "", "", func(err error) bool {
-		var lost *rollout.LockLostError
+		var lost *ownership.LockLostError
 		return errors.As(err, &lost) && lost.Holder == "somebody else"
 	}}
 	unready := func(spec *release.Spec) { spec.Content.Image = "demo/unready-api:" + spec.Content.Version }

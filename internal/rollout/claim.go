@@ -2,17 +2,16 @@ package rollout
 
 import (
 	"context"
-	"fmt"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
@@ -34,20 +33,79 @@ func newTarget(spec release.Spec) target {
 
 func (t target) application() string { return t.spec.Content.Application }
 
+// claim is a verb's hold on one release on one cluster: whose the release is, what
+// the verb does to it, and what is told of that.
+type claim struct {
+	*ownership.Claim
+	engine  *Engine
+	cluster Cluster // nothing is written there once the release is somebody else's
+	target  target
+	adopts  bool // by content, rather than resuming what is in our state
+	halted  bool // we have scaled to zero what was there before
+	// unplanned: the target is what lives, so that single fields of it may be
+	// applied, and never the whole.
+	unplanned bool
+	restart   *restart // nil: its pods are not to be replaced
+	roll      *roll    // nil: its content does not change in place
+	notices   []Notice
+	fresh     bool               // admit saw that nothing of the release was there
+	starts    int32              // pods of an autoscaled workload that has none yet
+	does      release.Operation  // for the history, where the claim does not tell
+	applied   *appsv1.Deployment // the workload as the API server answered; nil before that
+	failure   error              // why it failed on this very cluster
+	stays     string             // why its pods were left although it failed
+	left      string             // of its pods, where a failed create has left its objects
+	alone     bool               // and nothing else of the application is there
+	restarts  *int32             // of its containers, when it was found healthy
+	clock     measurement        // how long it takes
+	story     story              // what Events tell of it
+
+	mu    sync.Mutex
+	told  string    // the ID of the attempt's line in the history
+	lined time.Time // when the log was last told
+}
+
+// claimFor is a verb's claim, for what the target says.
+func (e *Engine) claimFor(own *ownership.Claim, t target) *claim {
+	cl := &claim{Claim: own, engine: e, cluster: own.Cluster()}
+	cl.aim(t)
+	return cl
+}
+
+// claimOf is a claim on a record as it was seen live.
+func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, record *release.Record) *claim {
+	id := release.ID{Namespace: live.Namespace, Name: live.Name}
+	t := target{spec: release.Spec{Namespace: id.Namespace, Content: release.Content{Application: application}}, hash: record.Hash, id: id}
+	return e.claimFor(e.keeper.Over(c, application, live, record), t)
+}
+
+// aim says what the release is to be.
+func (cl *claim) aim(t target) {
+	cl.target = t
+	cl.SetEnvironment(t.spec.Environment)
+}
+
 // claim takes ownership of the release's record: makes it, or adopts what is
 // there as package release decides. It waits while somebody alive is at work.
 func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
-	fresh := (&claim{engine: e, cluster: c, target: t, owner: owner, adopts: true, record: e.newRecord(ctx, c, t, owner)}).guard()
-	err := fresh.create(ctx)
-	if err == nil {
-		e.claimOnce(key(c, t.id.Namespace, t.id.Name))
-		fresh.began(ctx)
-		return fresh, nil
+	cl := e.newClaim(ctx, c, t, owner)
+	err := cl.Begin(ctx)
+	if apierrors.IsAlreadyExists(err) {
+		return e.adopt(ctx, c, t, owner)
 	}
-	if !apierrors.IsAlreadyExists(err) {
+	if err != nil {
 		return nil, err
 	}
-	return e.adopt(ctx, c, t, owner)
+	e.keeper.ClaimOnce(c, t.id)
+	cl.began(ctx)
+	return cl, nil
+}
+
+// newClaim is a claim on a release that has no record yet.
+func (e *Engine) newClaim(ctx context.Context, c Cluster, t target, owner string) *claim {
+	cl := e.claimFor(e.keeper.Fresh(c, t.id, t.application(), e.newRecord(ctx, c, t, owner)), t)
+	cl.adopts = true
+	return cl
 }
 
 // newRecord is the record of a release that is being created.
@@ -64,7 +122,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
-		Run: e.run, Holder: e.holder, Beat: 1, Entry: NewToken(),
+		Entry:     ownership.NewToken(),
 		CreatedBy: mask.Redact(c.User(ctx)),
 		Phases:    []release.Phase{{Name: release.PhaseClaimed, At: time.Now().UTC()}},
 	}
@@ -72,70 +130,50 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 
 // adopt takes an existing record over.
 func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
-	var watched *corev1.ConfigMap // whose holder was seen to be dead
-	for {
-		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
-		if apierrors.IsNotFound(err) {
-			return e.claim(ctx, c, t, owner) // it went away meanwhile
-		}
-		if err != nil {
-			return nil, err
+	var step release.ClaimStep
+	cl, err := ownership.Take(ctx, e.keeper, c, t.id, t.application(), func(seen ownership.Seen) (*claim, error) {
+		if seen.Record == nil {
+			step = release.ClaimAdopt
+			return e.newClaim(ctx, c, t, owner), nil // it went away meanwhile
 		}
 		found := release.Found{
-			Record:      record,
+			Record:      seen.Record,
 			InPlace:     t.inPlace(),
-			ClaimedHere: e.hasClaimed(key(c, t.id.Namespace, t.id.Name)),
-			HolderDead:  watched != nil && watched.ResourceVersion == live.ResourceVersion,
+			ClaimedHere: e.keeper.HasClaimed(c, t.id),
+			HolderDead:  seen.HolderDead,
 		}
-		if record.Custody == release.CustodyOwned && (record.Hash == t.hash || t.inPlace()) {
+		if seen.Record.Custody == release.CustodyOwned && (seen.Record.Hash == t.hash || t.inPlace()) {
+			var err error
 			if found.Carries, found.Healthy, err = e.condition(ctx, c, t); err != nil {
 				return nil, err
 			}
 		}
-		step := release.Claim(found, t.hash)
-		if step == release.ClaimWait {
-			if err := e.watchHolder(ctx, c, live); err != nil {
-				return nil, &HolderError{ClaimError: release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id, Holder: record.Holder}, Err: err}
-			}
-			watched = live
-			continue
-		}
-		if step != release.ClaimAdopt && step != release.ClaimAdoptAndTell {
+		switch step = release.Claim(found, t.hash); step {
+		case release.ClaimWait:
+			return nil, nil
+		case release.ClaimAdopt, release.ClaimAdoptAndTell:
+			return e.takeOver(ctx, c, t, owner, seen), nil
+		default:
 			return nil, &release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id}
 		}
-		taken, err := e.takeOver(ctx, c, t, owner, live, record)
-		if release.ReadAgain(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if step == release.ClaimAdoptAndTell {
-			taken.notices = append(taken.notices, adoptedOwned(c, t.id, e.wentBackTo(ctx, c, t)))
-		}
-		return taken, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	if !e.keeper.ClaimOnce(c, t.id) && cl.Before != nil {
+		cl.Stop()
+		return nil, &release.ClaimError{Step: release.ClaimRefuseTwin, Cluster: c.Name(), ID: t.id}
+	}
+	cl.began(ctx)
+	if step == release.ClaimAdoptAndTell {
+		cl.notices = append(cl.notices, adoptedOwned(c, t.id, e.wentBackTo(ctx, c, t)))
+	}
+	return cl, nil
 }
 
-// HolderError says that waiting for somebody else's work on a release ended.
-type HolderError struct {
-	release.ClaimError
-	Err error
-}
-
-func (e *HolderError) Error() string { return fmt.Sprintf("%s: %v", e.ClaimError.Error(), e.Err) }
-
-func (e *HolderError) Unwrap() error { return e.Err }
-
-func (e *Engine) hasClaimed(k string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.claimed[k]
-}
-
-// takeOver writes our token into somebody's record, if it is still as we saw it.
-func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string, live *corev1.ConfigMap, record *release.Record) (*claim, error) {
-	before := *record
+// takeOver is a claim with our token on what was somebody's.
+func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string, seen ownership.Seen) *claim {
+	before := *seen.Record
 	if !t.decided {
 		t.spec.Nameless = before.Nameless
 	}
@@ -150,80 +188,91 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 		next.Status = before.Status // it is: what follows only makes sure
 	}
 	next.Entry = entryOf(&before)
-	cl := (&claim{engine: e, cluster: c, target: t, owner: owner, before: &before, adopts: true, live: live, record: next}).guard()
-	if err := cl.write(ctx); err != nil {
-		return nil, err
-	}
-	if !e.claimOnce(key(c, t.id.Namespace, t.id.Name)) {
-		return nil, &release.ClaimError{Step: release.ClaimRefuseTwin, Cluster: c.Name(), ID: t.id}
-	}
-	cl.beat(ctx)
-	cl.began(ctx)
-	return cl, nil
+	cl := e.claimFor(e.keeper.Over(c, t.application(), seen.Live, &before), t)
+	cl.adopts = true
+	cl.Note(func(r *release.Record) { *r = next })
+	return cl
 }
 
 // resume holds the record of a release that is in our state, for an update. One
 // that is from a backup is taken back, once nobody alive is at work on it.
 func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
-	var watched *corev1.ConfigMap // whose holder was seen to be dead
-	for {
-		live, record, err := e.liveRecord(ctx, c, t.id, t.application())
-		if apierrors.IsNotFound(err) {
-			t.remains = true
-			if t.spec.Nameless, err = e.goesNameless(ctx, c, t); err != nil {
-				return nil, err
-			}
-			cl := (&claim{engine: e, cluster: c, target: t, owner: owner, record: e.newRecord(ctx, c, t, owner)}).guard()
-			cl.record.Custody = release.CustodyOwned
-			switch err := cl.create(ctx); {
-			case err == nil:
-				cl.began(ctx)
-				return cl, nil
-			case !apierrors.IsAlreadyExists(err):
-				return nil, err
-			}
-			continue
+	cl, err := ownership.Take(ctx, e.keeper, c, t.id, t.application(), func(seen ownership.Seen) (*claim, error) {
+		if seen.Record == nil {
+			return e.resumeLost(ctx, c, t, owner)
 		}
-		if err != nil {
-			return nil, err
-		}
+		record := seen.Record
 		outOfDate := record.OutOfDate(owner)
 		if owner != "" && record.Owner != owner && !outOfDate {
 			return nil, staleDeployment(c, t.id, record.Holder)
 		}
-		if outOfDate && record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion) {
-			if err := e.watchHolder(ctx, c, live); err != nil {
-				return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: t.id, Holder: record.Holder}, Err: err}
-			}
-			watched = live
-			continue
+		if outOfDate && record.Busy() && !seen.HolderDead {
+			return nil, nil
 		}
+		t := t
+		t.spec.Nameless = record.Nameless
 		before := *record
-		t.spec.Nameless = before.Nameless
-		cl := (&claim{engine: e, cluster: c, target: t, owner: record.Owner, before: &before, live: live, record: *record}).guard()
+		cl := e.claimFor(e.keeper.Over(c, t.application(), seen.Live, &before), t)
 		if outOfDate {
-			cl.owner, cl.record.Owner, cl.record.ClaimedAt = owner, owner, c.Now().UTC()
 			cl.notices = append(cl.notices, recordOutOfDate(c, t.id))
 		}
-		cl.record.Run, cl.record.Holder, cl.record.Custody = e.run, e.holder, release.CustodyOwned
-		cl.record.Entry, cl.record.Operation, cl.record.Health = entryOf(record), cl.operation(), t.spec.Health
-		cl.record.IgnoreServices, cl.record.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
-		cl.record.Beat++
-		cl.record.Expect(t.spec.Companions()...)
-		cl.record.Phases = []release.Phase{{Name: release.PhaseResumed, At: time.Now().UTC()}}
-		cl.record.CancelRequested = ""
-		if !record.Status.Up() && record.Status != t.spec.DesiredState.Goal() {
-			cl.record.Status, cl.record.Reason = underWay(t.spec.DesiredState), ""
-		}
-		if err := cl.write(ctx); release.ReadAgain(err) {
-			continue
-		} else if err != nil {
-			return nil, err
-		}
-		cl.beat(ctx)
-		cl.began(ctx)
+		cl.Note(func(r *release.Record) {
+			if outOfDate {
+				r.Owner, r.ClaimedAt = owner, c.Now().UTC()
+			}
+			r.Custody = release.CustodyOwned
+			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
+			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
+			r.Expect(t.spec.Companions()...)
+			r.CancelRequested = ""
+			cl.underWay(r, release.PhaseResumed)
+		})
 		return cl, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	cl.began(ctx)
+	return cl, nil
+}
+
+// resumeLost is resume where the record is gone: it is made anew, as ours.
+func (e *Engine) resumeLost(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	var err error
+	t.remains = true
+	if t.spec.Nameless, err = e.goesNameless(ctx, c, t); err != nil {
+		return nil, err
+	}
+	cl := e.claimFor(e.keeper.Fresh(c, t.id, t.application(), e.newRecord(ctx, c, t, owner)), t)
+	cl.Note(func(r *release.Record) { r.Custody = release.CustodyOwned })
+	return cl, nil
+}
+
+// underWay notes in the record that something begins, and that the release is
+// brought to what is desired where it is not that.
+func (cl *claim) underWay(r *release.Record, phase release.PhaseName) {
+	desired := cl.target.spec.DesiredState
+	r.Phases = []release.Phase{{Name: phase, At: time.Now().UTC()}}
+	if !cl.Before.Status.Up() && cl.Before.Status != desired.Goal() {
+		r.Status, r.Reason = underWay(desired), ""
+	}
+}
+
+// finish writes the outcome, lets go of the record, and waits until all has been
+// told.
+func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error {
+	err := cl.Finish(ctx, change)
+	if err == nil {
+		mark(ctx, cl.cluster, cl.applied, cl.Record())
+	}
+	cl.story.end(ctx)
+	return err
+}
+
+// phase notes one step of the attempt, and tells the log.
+func (cl *claim) phase(ctx context.Context, name release.PhaseName) {
+	cl.Phase(name)
+	cl.line(ctx, string(name), cl.clock.fields())
 }
 
 // goesNameless says what the pods tell whose record is lost; see Record.Nameless.
@@ -236,22 +285,6 @@ func staleDeployment(c Cluster, id release.ID, holder string) error {
 	return &release.StaleOwnerError{
 		Cluster: c.Name(), Kind: "deployment", ResourceType: "switchback_deployment", ID: id.String(), Holder: holder,
 	}
-}
-
-// watchHolder returns once the record has changed, or has not for Expiry on our
-// own clock: then whoever worked on it is dead.
-func (e *Engine) watchHolder(ctx context.Context, c Cluster, seen *corev1.ConfigMap) error {
-	expires := time.Now().Add(e.timing.Expiry)
-	view := c.View(seen.Namespace)
-	return wait.Until(ctx, view, func() (bool, time.Duration, error) {
-		obj, err := view.Get(ctx, &corev1.ConfigMap{}, seen.Name)
-		if err != nil {
-			return false, 0, err
-		}
-		changed := obj == nil || newer(obj, seen)
-		left := time.Until(expires)
-		return changed || left <= 0, left, nil
-	})
 }
 
 // condition says whether traffic goes to the release, and whether it is well.
@@ -269,14 +302,4 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-// newer says that a cached object has changed since it was seen live; the cache
-// may also still be behind.
-func newer(cached, seen Object) bool {
-	if cached.GetUID() != seen.GetUID() {
-		return true
-	}
-	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), seen.GetResourceVersion())
-	return err != nil || order > 0
 }

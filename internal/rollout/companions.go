@@ -6,6 +6,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -41,7 +42,7 @@ func companionOf[T any, P interface {
 
 // liveCompanion reads one of a release's companions; nil where there is none.
 func (e *Engine) liveCompanion(ctx context.Context, c Cluster, id release.ID, application string, kind release.Companion) (Object, error) {
-	return look(ctx, c, id.Namespace, id.Name, application, companions[kind].empty(), string(kind))
+	return ownership.Look(ctx, c, id.Namespace, id.Name, application, companions[kind].empty(), string(kind))
 }
 
 // applyCompanions applies those that the release shall have, and adds them to
@@ -73,8 +74,8 @@ func (e *Engine) applyCompanion(ctx context.Context, cl *claim, kind release.Com
 // removeUnwanted removes the companions that the release shall not have any
 // more. The autoscaler goes before the number of pods becomes ours again.
 func (e *Engine) removeUnwanted(ctx context.Context, cl *claim) error {
-	unwanted := cl.record.Unwanted(cl.target.spec.Companions())
-	going, err := e.deleteCompanions(ctx, cl.cluster, cl.target.id, cl.target.application(), cl.copied(), unwanted)
+	unwanted := cl.Record().Unwanted(cl.target.spec.Companions())
+	going, err := e.deleteCompanions(ctx, cl.cluster, cl.target.id, cl.target.application(), cl.Record(), unwanted)
 	if err != nil {
 		return err
 	}

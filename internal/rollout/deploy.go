@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -64,7 +65,7 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 // is owned any more: the error says why, the record remembers it as abandoned,
 // and OnFailure decides what keeps running.
 func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, error) {
-	t, owner, began := newTarget(req.Spec), NewOwner(req.Clusters), time.Now()
+	t, owner, began := newTarget(req.Spec), ownership.NewOwner(req.Clusters), time.Now()
 	done := Deployed{ID: t.id, Owner: owner, Status: req.Spec.DesiredState.Goal()}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
@@ -80,7 +81,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
 	for _, cl := range claims {
-		cl.abortBy(abort)
+		cl.AbortBy(abort)
 	}
 	err = s.reach(ctx, nil)
 	if err == nil {
@@ -88,7 +89,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	}
 	if err != nil {
 		if lost := e.confirmAll(whole, claims); len(lost) > 0 {
-			if cancelledOn(ctx) != nil || Interrupted(whole) {
+			if cancelledOn(ctx) != nil || ownership.Interrupted(whole) {
 				err = lost[0]
 			}
 			err = told(err, lost...)
@@ -96,14 +97,14 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 			return Deployed{Notices: append(undone, tellRolledBack(claims)...)}, err
 		}
 	}
-	if by := cancelledOn(ctx); err != nil && (by != nil || Interrupted(whole)) {
+	if by := cancelledOn(ctx); err != nil && (by != nil || ownership.Interrupted(whole)) {
 		unclean := e.cancelAll(whole, claims, by)
-		if lost := Lost(whole, errors.Join(unclean...)); lost != nil {
+		if lost := ownership.Lost(whole, errors.Join(unclean...)); lost != nil {
 			return Deployed{Notices: tellRolledBack(claims)}, lost // a state that has it would be stale
 		}
 		done.Notices = slices.Concat(done.Notices, notCleanedUp(unclean), tellRolledBack(claims))
 		done.Status = release.StatusCancelled
-		done.Notices = append(done.Notices, cancelled(t.id, by, len(unclean) > 0, slices.ContainsFunc(claims, func(cl *claim) bool { return cl.record.Status == release.StatusCancelled })))
+		done.Notices = append(done.Notices, cancelled(t.id, by, len(unclean) > 0, slices.ContainsFunc(claims, func(cl *claim) bool { return cl.Record().Status == release.StatusCancelled })))
 		done.Clusters = s.outcomes()
 		return done, nil
 	}
@@ -154,7 +155,7 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 		cl.notices = append(cl.notices, goesNameless(c, t.id, t.avoided))
 	}
 	if cl != nil {
-		cl.fresh = none && unserved && cl.before == nil
+		cl.fresh = none && unserved && cl.Before == nil
 	}
 	return cl, err
 }
@@ -183,11 +184,11 @@ func allOrNone(ctx context.Context, claims []*claim, do func(context.Context, *c
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) {
-		ctx, done := cl.bound(ctx)
+		ctx, done := cl.Bound(ctx)
 		defer done()
-		err := cl.orLost(do(ctx, cl))
+		err := cl.OrLost(do(ctx, cl))
 		if err != nil && !errors.Is(err, errSibling) {
-			if !calledOff(whole) { // which is no failure of the cluster's
+			if !ownership.CalledOff(whole) { // which is no failure of the cluster's
 				cl.failure = err
 			}
 			cancel(errSibling)
@@ -234,7 +235,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if err != nil {
 		return nil, err
 	}
-	cl.note(func(*release.Record) { cl.applied = applied })
+	cl.Note(func(*release.Record) { cl.applied = applied })
 	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
 	if t.spec.Autoscaled() {
 		delete(baseline["Deployment"], workload.ReplicasField)
@@ -249,7 +250,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if taken = slices.Concat(taken, more, rest); len(taken) > 0 && cl.adopts {
 		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
 	}
-	cl.note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
+	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
 	cl.phase(ctx, release.PhaseApplied)
 	cl.tell(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
 	return applied, nil
@@ -268,9 +269,7 @@ func (e *Engine) awaitStarted(ctx context.Context, cl *claim, applied *appsv1.De
 // creation is when the release was first made on any cluster, and by whom.
 func creation(claims []*claim) (at time.Time, by string) {
 	for _, cl := range claims {
-		cl.mu.Lock() // the heartbeat writes it
-		made, maker := cl.live.CreationTimestamp.UTC(), cl.record.CreatedBy
-		cl.mu.Unlock()
+		made, maker := cl.Live().CreationTimestamp.UTC(), cl.Record().CreatedBy
 		if at.IsZero() || made.Before(at) {
 			at, by = made, maker
 		}
@@ -280,7 +279,7 @@ func creation(claims []*claim) (at time.Time, by string) {
 
 // settle writes the good outcome on every cluster.
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
-	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.orLost(e.settleOn(ctx, cl, began)) })
+	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.OrLost(e.settleOn(ctx, cl, began)) })
 	done.overall(claims)
 	if err == nil {
 		e.checkBudget(ctx, done, claims)
@@ -292,7 +291,7 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
 	took, waited := cl.took(began), time.Since(began).Round(time.Millisecond)
 	if cl.notable() {
-		e.remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
+		e.keeper.Remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
 	}
 	cl.line(ctx, string(release.OutcomeSucceeded), map[string]any{fieldTotal: time.Since(began).Milliseconds()})
 	return cl.finish(ctx, func(r *release.Record) {
@@ -307,7 +306,7 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 
 // abandonAll is what follows a failed create: nothing of it is owned any more.
 func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) []error {
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	return cleanUp(claims, func(cl *claim) error { return e.abandon(clean, cl, cause) })
 }
@@ -316,8 +315,8 @@ func (e *Engine) abandonAll(ctx context.Context, claims []*claim, cause error) [
 // traffic: then it is left as it was found.
 func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	c, t := cl.cluster, cl.target
-	defer cl.stop()
-	e.unclaim(key(c, t.id.Namespace, t.id.Name))
+	defer cl.Stop()
+	e.keeper.Unclaim(c, t.id)
 	if err := cl.stillOurs(ctx); err != nil {
 		return err
 	}
@@ -328,19 +327,19 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	case cl.goesBack():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		return e.takeBackRoll(ctx, cl, cl.reason(cause), cl.undoAdoption)
-	case cl.before != nil && cl.before.Status.Up():
+	case cl.Before != nil && cl.Before.Status.Up():
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
-		return cl.giveBack(ctx) // it ran before we came
-	case cl.before != nil && cl.before.Status == release.StatusStopped && cl.before.Custody == release.CustodyOwned:
+		return cl.GiveBack(ctx) // it ran before we came
+	case cl.Before != nil && cl.Before.Status == release.StatusStopped && cl.Before.Custody == release.CustodyOwned:
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
-		return errors.Join(e.stopIdle(ctx, c, t), cl.giveBack(ctx)) // it did not run, and is another state's
+		return errors.Join(e.stopIdle(ctx, c, t), cl.GiveBack(ctx)) // it did not run, and is another state's
 	}
 	abandoned := func(r *release.Record) {
 		r.Custody, r.Status, r.Reason = release.CustodyAbandoned, release.StatusStartError, cl.reason(cause)
 	}
 	part, cancel := partOf(ctx)
 	defer cancel()
-	err := e.locked(part, []Cluster{c}, t.id.Namespace, t.application(), func(part context.Context, h *held) error {
+	err := e.keeper.Locked(part, []Cluster{c}, t.id.Namespace, t.application(), func(part context.Context, h *ownership.Held) error {
 		d, err := e.liveWorkload(part, c, t.id, t.application())
 		if err == nil && d != nil {
 			if why := e.mayHurt(part, c, t.application(), d); why != "" {
@@ -355,13 +354,13 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 		if err != nil || t.spec.OnFailure != release.OnFailureTerminate {
 			if err == nil && d != nil {
 				cl.left = map[release.OnFailure]string{release.OnFailureStop: "without pods", release.OnFailureKeep: "and its pods run on"}[t.spec.OnFailure]
-				cl.alone = alone(part, c, t)
+				cl.alone = ownership.Alone(part, c, t.id, t.application())
 			}
 			return err
 		}
-		return e.remove(ctx, c, t.id, t.application(), cl.live, cl.copied(), h, nil)
+		return e.remove(ctx, c, t.id, t.application(), cl.Live(), cl.Record(), h, nil)
 	})
-	if cl.own.held.Load() && cl.gone() == nil { // nobody else may have to wait for us, nor think that it still starts
+	if cl.Held() && cl.Gone() == nil { // nobody else may have to wait for us, nor think that it still starts
 		cl.unsuccessful(ctx, cl.entry(ctx, cause))
 		err = errors.Join(err, cl.finish(ctx, abandoned))
 	}
@@ -371,10 +370,10 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 // stillOurs begins a clean-up: it asks whose the release is, and every write
 // that follows asks again. What else goes wrong is left to these.
 func (cl *claim) stillOurs(ctx context.Context) error {
-	cl.strictly()
-	_ = cl.confirm(ctx)
-	if lost := cl.gone(); lost != nil {
-		cl.stop()
+	cl.Strictly()
+	_ = cl.Confirm(ctx)
+	if lost := cl.Gone(); lost != nil {
+		cl.Stop()
 		return lost
 	}
 	return nil
@@ -392,8 +391,8 @@ func partOf(ctx context.Context) (context.Context, context.CancelFunc) {
 // leftRunning says of a clean-up that has failed whether pods run on that it was
 // to end.
 func (e *Engine) leftRunning(ctx context.Context, cl *claim, err error) error {
-	if err == nil || cl.gone() != nil {
-		return cl.orLost(err)
+	if err == nil || cl.Gone() != nil {
+		return cl.OrLost(err)
 	}
 	t := cl.target
 	if t.spec.OnFailure == release.OnFailureKeep {
@@ -405,7 +404,7 @@ func (e *Engine) leftRunning(ctx context.Context, cl *claim, err error) error {
 	if unread == nil && (d == nil || deref(d.Spec.Replicas) == 0) {
 		return err
 	}
-	left := &release.LeftRunningError{Cluster: cl.cluster.Name(), ID: t.id, Abandoned: cl.written && cl.record.Custody == release.CustodyAbandoned, Err: err}
+	left := &release.LeftRunningError{Cluster: cl.cluster.Name(), ID: t.id, Abandoned: cl.Written() && cl.Record().Custody == release.CustodyAbandoned, Err: err}
 	if d != nil {
 		left.Pods = deref(d.Spec.Replicas)
 	}
@@ -416,11 +415,11 @@ func (e *Engine) leftRunning(ctx context.Context, cl *claim, err error) error {
 // there before is as it was; what is new keeps its record, so that it is found
 // again, by the next create of it or by a promotion.
 func (e *Engine) leave(ctx context.Context, cl *claim, cause error, why string) error {
-	if cl.before == nil || cl.before.Custody != release.CustodyOwned {
+	if cl.Before == nil || cl.Before.Custody != release.CustodyOwned {
 		cl.stays = why
 	}
-	if cl.before != nil {
-		return cl.giveBack(ctx)
+	if cl.Before != nil {
+		return cl.GiveBack(ctx)
 	}
 	cl.unsuccessful(ctx, cl.entry(ctx, cause))
 	return cl.finish(ctx, func(r *release.Record) {
@@ -443,23 +442,23 @@ func tellStaying(claims []*claim) []Notice {
 // cancelAll is what follows a Ctrl-C: what was starting is asked to scale down,
 // and stays ours so that the next apply resumes it.
 func (e *Engine) cancelAll(ctx context.Context, claims []*claim, by *release.CancelledError) []error {
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	return cleanUp(claims, func(cl *claim) error { return e.cancel(clean, cl, by) })
 }
 
 func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledError) error {
-	cl.strictly() // and there is no time for a beat of its own: every write asks whose the release is
-	if lost := cl.gone(); lost != nil {
-		cl.stop()
+	cl.Strictly() // and there is no time for a beat of its own: every write asks whose the release is
+	if lost := cl.Gone(); lost != nil {
+		cl.Stop()
 		return lost
 	}
 	status, reason := release.StatusCancelled, interruptedBy(by)
 	switch {
 	case cl.halted: // its pods are going, which nobody need wait for
 		status = release.StatusStopping
-	case cl.before != nil && cl.before.Status.Up(), cl.record.Status == release.StatusStopped:
-		status = cl.record.Status // it was up, or down, before we came: it stays that
+	case cl.Before != nil && cl.Before.Status.Up(), cl.Record().Status == release.StatusStopped:
+		status = cl.Record().Status // it was up, or down, before we came: it stays that
 		if by != nil && cl.restart != nil && e.undoRestart(ctx, cl) == nil {
 			status, reason = release.StatusStarted, ""
 		}
@@ -487,7 +486,7 @@ func (e *Engine) cancel(ctx context.Context, cl *claim, by *release.CancelledErr
 // reads, whatever becomes of the rest. But it is let go of last: whoever took it
 // up in between would be scaled down, too.
 func (e *Engine) finishIdle(ctx context.Context, cl *claim, outcome func(*release.Record)) error {
-	err := cl.update(ctx, outcome)
+	err := cl.Update(ctx, outcome)
 	part, cancel := partOf(ctx)
 	defer cancel()
 	err = errors.Join(err, e.stopIdleAs(part, cl))
@@ -507,7 +506,7 @@ func interruptedBy(by *release.CancelledError) string {
 // failed then: it is whose it was, and says that it is not as it was.
 func (e *Engine) failHalted(ctx context.Context, cl *claim, cause error) error {
 	return cl.finish(ctx, func(r *release.Record) {
-		cl.whose(r)
+		cl.RestoreOwner(r)
 		r.Status, r.Reason = release.StatusStopError, cl.reason(cause)
 	})
 }
@@ -522,9 +521,9 @@ func (e *Engine) scaleDown(ctx context.Context, c Cluster, t target) error {
 }
 
 func (e *Engine) giveBackAll(ctx context.Context, claims []*claim) []error {
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
-	return cleanUp(claims, func(cl *claim) error { return cl.giveBack(clean) })
+	return cleanUp(claims, func(cl *claim) error { return cl.GiveBack(clean) })
 }
 
 // made drops the clusters on which nothing was claimed.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -66,7 +67,7 @@ func (e *Engine) CheckDNS(ctx context.Context, req DNSRequest) error {
 		if err == nil {
 			return struct{}{}, nil
 		}
-		main, _, unread := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
+		main, _, unread := ownership.LiveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 		if unread == nil && main != nil && main.DNS != nil && main.DNS.Object {
 			return struct{}{}, nil
 		}
@@ -255,7 +256,7 @@ func (e *Engine) hasAddress(ctx context.Context, c Cluster, req DNSRequest) erro
 // writeDNS makes the objects what the records say, under the application's
 // Leases. whole says that every cluster's address is known.
 func (e *Engine) writeDNS(ctx context.Context, req DNSRequest, records []release.DNSRecord, whole bool) error {
-	return e.locked(ctx, req.Clusters, req.Service.Namespace, req.Service.Application, func(ctx context.Context, _ *held) error {
+	return e.keeper.Locked(ctx, req.Clusters, req.Service.Namespace, req.Service.Application, func(ctx context.Context, _ *ownership.Held) error {
 		_, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (struct{}, error) {
 			return struct{}{}, e.writeDNSOn(ctx, c, req, records, whole)
 		})
@@ -265,7 +266,7 @@ func (e *Engine) writeDNS(ctx context.Context, req DNSRequest, records []release
 
 func (e *Engine) writeDNSOn(ctx context.Context, c Cluster, req DNSRequest, records []release.DNSRecord, whole bool) error {
 	namespace, application := req.Service.Namespace, req.Service.Application
-	main, live, err := e.liveMain(ctx, c, namespace, application)
+	main, live, err := ownership.LiveMain(ctx, c, namespace, application)
 	if err != nil {
 		return err
 	}
@@ -283,7 +284,7 @@ func (e *Engine) writeDNSOn(ctx context.Context, c Cluster, req DNSRequest, reco
 			return nil
 		}
 		main.DNS = written
-		return e.saveMain(ctx, c, namespace, application, &live, main)
+		return e.keeper.SaveMain(ctx, c, namespace, application, &live, main)
 	}
 	if req.DNS == nil {
 		if err := e.withdrawDNS(ctx, c, namespace, application, next.Object); err != nil {
@@ -344,7 +345,7 @@ func (e *Engine) applyDNS(ctx context.Context, c Cluster, req DNSRequest, record
 // is left alone.
 func (e *Engine) withdrawDNS(ctx context.Context, c Cluster, namespace, application string, object bool) error {
 	for object {
-		obj, err := look(ctx, c, namespace, application, application, &externaldns.DNSEndpoint{}, externaldns.Kind)
+		obj, err := ownership.Look(ctx, c, namespace, application, application, &externaldns.DNSEndpoint{}, externaldns.Kind)
 		if release.IsForeign(err) {
 			return nil
 		}

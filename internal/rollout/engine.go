@@ -2,15 +2,12 @@ package rollout
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
@@ -37,6 +34,17 @@ func (e *Engine) PatienceFor(usual time.Duration) time.Duration { return e.timin
 // patience is how long may be spent on something that says it may take usual.
 func (t Timing) patience(usual time.Duration) time.Duration { return max(usual, t.Patience) }
 
+// historyPatience is how long an entry may take to be written. The history is
+// best effort: what it tells must not keep anybody waiting.
+const historyPatience = 5 * time.Second
+
+// owning are those of them by which is owned what others may take over.
+func (t Timing) owning() ownership.Timing {
+	return ownership.Timing{
+		Beat: t.Beat, Expiry: t.Expiry, Poll: t.Poll, Settle: t.Settle, Cleanup: t.Cleanup, History: t.patience(historyPatience),
+	}
+}
+
 // DefaultTiming is what users get.
 func DefaultTiming() Timing {
 	return Timing{
@@ -58,65 +66,32 @@ func (t Timing) Expiring(expiry time.Duration) (Timing, error) {
 	}
 	t.Beat = time.Duration(float64(t.Beat) * float64(expiry) / float64(t.Expiry))
 	t.Expiry = expiry
-	t.Poll = min(leasePoll, expiry/10)
+	t.Poll = min(ownership.LeasePoll, expiry/10)
 	return t, nil
 }
 
 // Engine runs the verbs of one provider process. It is safe for concurrent use.
 type Engine struct {
-	run    string // this process, in heartbeats and Leases
-	holder string // the same, in words
+	keeper *ownership.Keeper
 	timing Timing
 
 	automation release.Run // what the process runs in
 	journal    Journal     // who is told what happens; nil: nobody
 
-	mu      sync.Mutex
-	claimed map[string]bool          // releases this run has claimed
-	leases  map[string]*tenure       // the Leases that this run holds
-	tried   map[string][]string      // what this run has asked to be written of an address, and may have been
-	left    map[string]time.Time     // when this run saw traffic leave a release
-	locks   map[string]chan struct{} // one promotion at a time within this process
-	said    map[string]bool          // what is told once in a run
-	unsaid  []Notice                 // of that, what nobody has been told yet
+	mu     sync.Mutex
+	left   map[string]time.Time // when this run saw traffic leave a release
+	said   map[string]bool      // what is told once in a run
+	unsaid []Notice             // of that, what nobody has been told yet
 }
 
 // New starts an engine.
 func New(timing Timing) *Engine {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown host"
-	}
 	return &Engine{
-		run:     NewToken(),
-		holder:  fmt.Sprintf("process %d on %s", os.Getpid(), host),
-		timing:  timing,
-		claimed: map[string]bool{},
-		leases:  map[string]*tenure{},
-		tried:   map[string][]string{},
-		left:    map[string]time.Time{},
-		locks:   map[string]chan struct{}{},
-		said:    map[string]bool{},
+		keeper: ownership.New(timing.owning()),
+		timing: timing,
+		left:   map[string]time.Time{},
+		said:   map[string]bool{},
 	}
-}
-
-// NewOwner makes the token of a claim on some clusters, with the time by whichever
-// clock of theirs is behind: what they hold since later is never taken for older.
-func NewOwner(clusters []Cluster) string {
-	at := time.Now()
-	for i, c := range clusters {
-		if now := c.Now(); i == 0 || now.Before(at) {
-			at = now
-		}
-	}
-	return release.OwnerToken(NewToken(), at)
-}
-
-// NewToken makes what nobody else has: 16 random hexadecimal characters.
-func NewToken() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-	return hex.EncodeToString(b[:])
 }
 
 // Notice is something the user should know although the operation succeeded.
@@ -148,28 +123,6 @@ func (e *Engine) overdue() []Notice {
 	return told
 }
 
-// key names a release or an application of one cluster within the process.
-func key(c Cluster, namespace, name string) string {
-	return c.Name() + "/" + namespace + "/" + name
-}
-
-// claimOnce says whether this is the run's first claim of the release.
-func (e *Engine) claimOnce(k string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.claimed[k] {
-		return false
-	}
-	e.claimed[k] = true
-	return true
-}
-
-func (e *Engine) unclaim(k string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.claimed, k)
-}
-
 // trafficLeft remembers that the release stopped being main just now.
 func (e *Engine) trafficLeft(k string) {
 	e.mu.Lock()
@@ -186,7 +139,7 @@ func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, mai
 	if main == nil {
 		return nil
 	}
-	k := key(c, id.Namespace, id.Name)
+	k := ownership.Key(c, id.Namespace, id.Name)
 	e.mu.Lock()
 	left, seen := e.left[k]
 	if !seen && slices.Contains(main.Previous, id.Name) {
@@ -203,50 +156,4 @@ func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, mai
 	}
 	e.drained(ctx, c, id, main.Drain)
 	return nil
-}
-
-// Interrupted says that the user's Ctrl-C has ended ctx: not a deadline, nor a
-// request to cancel, nor that somebody else has taken over what this run was at
-// work on. All of these but the deadline look alike in ctx.Err.
-func Interrupted(ctx context.Context) bool {
-	return calledOff(ctx) && errors.Is(context.Cause(ctx), context.Canceled)
-}
-
-// calledOff says that something other than a deadline has ended ctx.
-func calledOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
-
-// Lost is why an operation has nothing to say any more: somebody else has taken
-// over its Lease or its release. Nil where nobody has.
-func Lost(ctx context.Context, err error) error {
-	for _, err := range []error{err, context.Cause(ctx)} {
-		var lease *LockLostError
-		var claim *release.TakenOverError
-		switch {
-		case errors.As(err, &lease):
-			return lease
-		case errors.As(err, &claim):
-			return claim
-		}
-	}
-	return nil
-}
-
-// surely is for how long after a sign of life nobody can have taken over what
-// it was given for: others watch for an Expiry that there is none.
-func (e *Engine) surely() time.Duration { return max(e.timing.Beat, e.timing.Expiry/2) }
-
-// since is how long ago t was: also of a machine that slept, whose monotonic
-// clock may have stood still.
-func since(t time.Time) time.Duration {
-	now := time.Now()
-	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
-}
-
-// cleanup is a context for the little that may be done after ctx has ended.
-func (e *Engine) cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := e.timing.Settle
-	if Interrupted(ctx) {
-		limit = e.timing.Cleanup
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -115,7 +116,7 @@ func TestAway(t *testing.T) {
 				close(back)
 				err = <-result
 			}
-			if why := "it is the main deployment"; !errors.Is(err, rollout.ErrLockLost) && (err == nil || !strings.Contains(err.Error(), why)) {
+			if why := "it is the main deployment"; !errors.Is(err, ownership.ErrLockLost) && (err == nil || !strings.Contains(err.Error(), why)) {
 				t.Errorf("it ended with: %v", err)
 			}
 			if !slices.Contains(l.objects(), "Service/api") {

@@ -51,7 +51,7 @@ func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 	collected, err := p.engine.collect(ctx, pl.cluster, namespace, application, pl.main)
 	p.tell(collected.notices...)
 	if err != nil {
-		p.engine.rememberIfAny(ctx, pl.cluster, namespace, application, collected.entries...)
+		p.engine.keeper.RememberIfAny(ctx, pl.cluster, namespace, application, collected.entries...)
 		return err
 	}
 	pl.main.Progress = nil

@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 )
 
 // flow is what the application's address leads to, as a failure finds it.
@@ -57,7 +59,7 @@ func (e *Engine) tellReturned(ctx context.Context, c Cluster, t target, failure 
 // mainNow is which release the application's address leads to; empty where there
 // is none, or it cannot be told.
 func (e *Engine) mainNow(ctx context.Context, c Cluster, t target) string {
-	main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
+	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
 	if err != nil || main == nil {
 		return ""
 	}

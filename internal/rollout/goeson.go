@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -34,7 +35,7 @@ func cameBackOn(ctx context.Context, c Cluster, id release.ID, application strin
 	for i, obj := range ours {
 		all[i] = obj.(*corev1.ConfigMap)
 		if all[i].Name == id.Name {
-			record, err := recordIn(all[i].Data)
+			record, err := ownership.RecordIn(all[i].Data)
 			owned = err == nil && record.Custody == release.CustodyOwned
 		}
 	}
@@ -69,7 +70,7 @@ func cameBack(all []*corev1.ConfigMap, name string) bool {
 	if pointer == nil || own == nil {
 		return false
 	}
-	main, err := mainIn(pointer.Data)
+	main, err := ownership.MainIn(pointer.Data)
 	if err != nil || main == nil {
 		return false
 	}
@@ -88,14 +89,14 @@ func attempted(cm, after *corev1.ConfigMap, main *release.Main) bool {
 	if cm.Labels[release.LabelRole] != release.RoleRecord || cm.Name == after.Name || slices.Contains(main.Previous, cm.Name) || !cm.CreationTimestamp.After(after.CreationTimestamp.Time) {
 		return false
 	}
-	record, err := recordIn(cm.Data)
+	record, err := ownership.RecordIn(cm.Data)
 	return err == nil && record.Custody != release.CustodyRetained
 }
 
 // wentBack says that the last promotion in a history was to the release as a way
 // back, or away from it and failed.
 func wentBack(data map[string]string, name string) bool {
-	history, err := historyOf(data)
+	history, err := ownership.HistoryIn(data)
 	if err != nil {
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
@@ -119,7 +120,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	defer cancel()
 	w := e.waitFor(c, t, applied)
 	err := wait.Until(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
-	if err == nil || calledOff(ctx) {
+	if err == nil || ownership.CalledOff(ctx) {
 		return err
 	}
 	return e.startError(ctx, c, t, applied, w.verdict, w.found, err)

@@ -2,13 +2,11 @@ package rollout
 
 import (
 	"context"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -35,71 +33,70 @@ func (e *Engine) holdAll(ctx context.Context, req ActionRequest, action release.
 // while somebody alive is at work on the release.
 func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action release.Action, desired release.DesiredState) (*claim, error) {
 	application, _ := release.ApplicationOf(req.ID.Name)
-	refused := func(why string) error {
-		return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: action, Reason: why}
-	}
-	var watched *corev1.ConfigMap // whose holder was seen to be dead
 	told := ""
-	for {
-		live, record, err := e.liveRecord(ctx, c, req.ID, application)
-		if apierrors.IsNotFound(err) {
-			return nil, refused("there is no such deployment")
-		}
-		if err != nil {
+	cl, err := ownership.Take(ctx, e.keeper, c, req.ID, application, func(seen ownership.Seen) (*claim, error) {
+		record := seen.Record
+		if err := mayAct(c, req, action, record); err != nil {
 			return nil, err
 		}
-		if req.Owner != "" && record.Owner != req.Owner {
-			return nil, staleDeployment(c, req.ID, record.Holder)
-		}
-		if err := release.Check(action, release.Standing{Cluster: c.Name(), ID: req.ID, Status: record.Status}); err != nil {
-			return nil, err
-		}
-		if unheld := record.Custody == release.CustodyAbandoned || record.Custody == release.CustodyClaimed; unheld && action == release.ActionStart {
-			// Nothing would ever stop it again.
-			return nil, refused("its creation is not finished, and no Terraform state has it: wait for the run that creates it, or apply its configuration again")
-		}
-		if record.Busy() && (watched == nil || watched.ResourceVersion != live.ResourceVersion) {
+		if record.Busy() && !seen.HolderDead {
 			if told != record.Holder {
 				req.tell("%s: %s is being worked on by %s; waiting for it", c.Name(), req.ID, record.Holder)
 				told = record.Holder
 			}
-			if err := e.watchHolder(ctx, c, live); err != nil {
-				return nil, &HolderError{ClaimError: release.ClaimError{Step: release.ClaimWait, Cluster: c.Name(), ID: req.ID, Holder: record.Holder}, Err: err}
-			}
-			watched = live
-			continue
+			return nil, nil
 		}
 		d, err := e.liveWorkload(ctx, c, req.ID, application)
 		if err != nil {
 			return nil, err
 		}
 		if d == nil || d.DeletionTimestamp != nil {
-			return nil, refused("its Deployment is gone; apply its switchback_deployment again")
+			return nil, notDone(c, req, action, "its Deployment is gone; apply its switchback_deployment again")
 		}
-		cl := e.claimOf(c, application, live, record)
-		if cl.target, err = e.targetOf(ctx, c, d, record, application, desired); err != nil {
+		cl := e.claimOf(c, application, seen.Live, record)
+		t, err := e.targetOf(ctx, c, d, record, application, desired)
+		if err != nil {
 			return nil, err
 		}
+		cl.aim(t)
 		cl.unplanned, cl.does = true, actionOperations[action]
-		cl.record.Entry, cl.record.Operation = entryOf(record), cl.operation()
-		cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
-		cl.record.Beat++
-		cl.record.Phases = []release.Phase{{Name: release.PhaseName(action), At: time.Now().UTC()}}
-		if record.Custody == release.CustodyClaimed {
-			cl.record.Custody = release.CustodyAbandoned // whoever created it is dead, and no state has it
-		}
-		if !record.Status.Up() && record.Status != desired.Goal() {
-			cl.record.Status, cl.record.Reason = underWay(desired), ""
-		}
-		if err := cl.write(ctx); release.ReadAgain(err) {
-			continue
-		} else if err != nil {
-			return nil, err
-		}
-		cl.beat(ctx)
-		cl.began(ctx)
+		cl.Note(func(r *release.Record) {
+			r.Entry, r.Operation, r.CancelRequested = entryOf(record), cl.operation(), ""
+			if record.Custody == release.CustodyClaimed {
+				r.Custody = release.CustodyAbandoned // whoever created it is dead, and no state has it
+			}
+			cl.underWay(r, release.PhaseName(action))
+		})
 		return cl, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	cl.began(ctx)
+	return cl, nil
+}
+
+// mayAct refuses an action that a release's record does not allow; nil: it has
+// none.
+func mayAct(c Cluster, req ActionRequest, action release.Action, record *release.Record) error {
+	if record == nil {
+		return notDone(c, req, action, "there is no such deployment")
+	}
+	if req.Owner != "" && record.Owner != req.Owner {
+		return staleDeployment(c, req.ID, record.Holder)
+	}
+	if err := release.Check(action, release.Standing{Cluster: c.Name(), ID: req.ID, Status: record.Status}); err != nil {
+		return err
+	}
+	if unheld := record.Custody == release.CustodyAbandoned || record.Custody == release.CustodyClaimed; unheld && action == release.ActionStart {
+		// Nothing would ever stop it again.
+		return notDone(c, req, action, "its creation is not finished, and no Terraform state has it: wait for the run that creates it, or apply its configuration again")
+	}
+	return nil
+}
+
+func notDone(c Cluster, req ActionRequest, action release.Action, why string) error {
+	return &release.RefusedError{Cluster: c.Name(), ID: req.ID, Action: action, Reason: why}
 }
 
 // targetOf is what lives, as a target: its content may be inexact, its name and

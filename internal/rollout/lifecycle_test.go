@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -39,7 +40,7 @@ func (l *life) watchStatuses() *transitions {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(w.Stop)
-	seen := &transitions{watch: w, marker: "marker-" + rollout.NewToken(), done: make(chan struct{})}
+	seen := &transitions{watch: w, marker: "marker-" + ownership.NewToken(), done: make(chan struct{})}
 	go seen.follow()
 	return seen
 }

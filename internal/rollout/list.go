@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -43,7 +44,7 @@ func listOn(ctx context.Context, c Cluster, namespace, application string) (l Li
 		case release.RoleRecord:
 			l.Releases = append(l.Releases, release.ID{Namespace: namespace, Name: cm.GetName()})
 		case release.RolePointer:
-			if main, err := mainIn(cm.(*corev1.ConfigMap).Data); main == nil && err == nil {
+			if main, err := ownership.MainIn(cm.(*corev1.ConfigMap).Data); main == nil && err == nil {
 				continue // it has a history, and no address
 			}
 			l.Mains = append(l.Mains, cm.GetLabels()[release.LabelApplication])

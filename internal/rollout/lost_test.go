@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -115,7 +116,7 @@ func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 	comesTo(t, reached, ended)
 	must(t, other.process(t).promote(t.Context(), "v3", 1))
 	close(back)
-	if err := <-ended; !errors.Is(err, rollout.ErrLockLost) {
+	if err := <-ended; !errors.Is(err, ownership.ErrLockLost) {
 		t.Errorf("it ends with: %v", err)
 	}
 	p := l.process(t)

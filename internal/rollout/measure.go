@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
@@ -36,7 +37,7 @@ type measurement struct {
 // measureFrom begins to measure: what is done from here on, it takes.
 func (cl *claim) measureFrom(ctx context.Context) {
 	cl.clock = measurement{began: time.Now()}
-	if cl.before == nil {
+	if cl.Before == nil {
 		return
 	}
 	cl.clock.there = map[types.UID]bool{}
@@ -66,7 +67,7 @@ func (e *Engine) measure(ctx context.Context, cl *claim, applied *appsv1.Deploym
 	defer cancel()
 	view := cl.cluster.View(cl.target.id.Namespace)
 	if _, err := view.List(ctx, &corev1.Pod{}, map[string]string{release.LabelDeployment: cl.target.id.Name}); err != nil {
-		return took, cl.before == nil || !cl.before.Status.Up() // pods may not be read
+		return took, cl.Before == nil || !cl.Before.Status.Up() // pods may not be read
 	}
 	var in health.Input
 	soon, stop := context.WithTimeout(ctx, patience/podsPart)
@@ -134,7 +135,7 @@ func (cl *claim) took(began time.Time) release.Durations {
 func (done *Deployed) overall(claims []*claim) {
 	var records []*release.Record
 	for _, cl := range claims {
-		records = append(records, &cl.record)
+		records = append(records, cl.Record())
 	}
 	done.Durations = Overall(records)
 }
@@ -160,7 +161,7 @@ func Overall(records []*release.Record) release.Durations {
 func (e *Engine) checkBudget(ctx context.Context, done *Deployed, claims []*claim) {
 	spent := map[string]release.Spent{}
 	for _, cl := range claims {
-		one := release.Spent{Durations: cl.record.Durations}
+		one := release.Spent{Durations: cl.Record().Durations}
 		if cl.clock.started {
 			one.Past = e.formerTotals(ctx, cl)
 		}
@@ -185,7 +186,7 @@ func (e *Engine) formerTotals(ctx context.Context, cl *claim) []time.Duration {
 	if err != nil || cm == nil {
 		return nil
 	}
-	h, err := historyOf(cm.Data)
+	h, err := ownership.HistoryIn(cm.Data)
 	if err != nil {
 		return nil
 	}

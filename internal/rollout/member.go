@@ -53,7 +53,7 @@ func (p *Promotion) Omit(kind release.StepKind) {
 // Where asks every cluster which release has the traffic: an empty one where
 // none has, or where it does not answer.
 func (p *Promotion) Where(ctx context.Context) map[string]string {
-	clean, cancel := p.engine.cleanup(ctx)
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	where := map[string]string{}
 	found, _ := fleet.All(p.placements, func(pl *placement) (string, error) {

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -219,7 +220,7 @@ func recalled(c Cluster, namespace, application string, kept []string) Notice {
 
 // recordUnread tells of a release on which nobody can decide.
 func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
-	_, err := recordIn(cm.Data)
+	_, err := ownership.RecordIn(cm.Data)
 	return Notice{
 		Summary: "A deployment's record cannot be read",
 		Detail: fmt.Sprintf("Of %s/%s on cluster %q it is not known whether it is still needed: in its ConfigMap, %v. It was left as it is, and its pods run on. "+

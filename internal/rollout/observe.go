@@ -12,6 +12,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -58,8 +59,8 @@ func observeOn(ctx context.Context, c Cluster, id release.ID) (o Observed, err e
 	}
 	if cm != nil {
 		o.Created = cm.CreationTimestamp.UTC()
-		if o.Record, err = recordIn(cm.Data); err != nil {
-			return o, unreadable(c, cm, err)
+		if o.Record, err = ownership.RecordIn(cm.Data); err != nil {
+			return o, ownership.Unreadable(c, cm, err)
 		}
 	}
 	if application, ok := release.ApplicationOf(id.Name); ok {
@@ -137,8 +138,8 @@ func (e *Engine) observeMainOn(ctx context.Context, c Cluster, namespace, applic
 	}
 	o.Past = pastIn(cm)
 	if cm != nil {
-		if o.Main, err = mainIn(cm.Data); err != nil {
-			return o, unreadable(c, cm, err)
+		if o.Main, err = ownership.MainIn(cm.Data); err != nil {
+			return o, ownership.Unreadable(c, cm, err)
 		}
 		if service == "" && o.Main != nil {
 			service = o.Main.Service

@@ -144,17 +144,15 @@ func (cl *claim) line(ctx context.Context, phase string, fields map[string]any) 
 
 // began tells that the claim is ours, and what for.
 func (cl *claim) began(ctx context.Context) {
-	cl.mu.Lock()
 	phase := string(release.PhaseClaimed)
-	if phases := cl.record.Phases; len(phases) > 0 {
+	if phases := cl.Record().Phases; len(phases) > 0 {
 		phase = string(phases[0].Name)
 	}
-	cl.mu.Unlock()
 	found := ""
-	if b := cl.before; b != nil && cl.adopts {
+	if b := cl.Before; b != nil && cl.adopts {
 		found = fmt.Sprintf("; it was there already, %s and %s", b.Custody, b.Status)
 	}
-	cl.tell(ctx, release.EventClaimed, fmt.Sprintf("%s of %s%s begins, by %s%s", cl.operation(), cl.target.id.Name, inVersion(cl.target.spec.Content.Version), cl.engine.holder, found), false)
+	cl.tell(ctx, release.EventClaimed, fmt.Sprintf("%s of %s%s begins, by %s%s", cl.operation(), cl.target.id.Name, inVersion(cl.target.spec.Content.Version), cl.engine.keeper.Holder(), found), false)
 	cl.line(ctx, phase, nil)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -88,7 +89,7 @@ func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, err
 		p.askBack(ctx)
 	}
 	err := e.Together(ctx, []*Promotion{p}, p.run)
-	if lost := Lost(ctx, err); lost != nil {
+	if lost := ownership.Lost(ctx, err); lost != nil {
 		p.lostIt(ctx)
 		err = lost
 	}

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -55,7 +56,7 @@ func (p *Promotion) outcome(ctx context.Context, pl *placement, err error) []rel
 // neverBegan is what becomes of a promotion whose release was not ready: nothing
 // was written yet.
 func (p *Promotion) neverBegan(ctx context.Context, cause error) {
-	clean, cancel := p.engine.cleanup(ctx)
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	_, _ = fleet.All(p.active(), func(pl *placement) (struct{}, error) {
 		p.neverBeganOn(ctx, clean, pl, cause)
@@ -64,7 +65,7 @@ func (p *Promotion) neverBegan(ctx context.Context, cause error) {
 }
 
 func (p *Promotion) neverBeganOn(ctx, clean context.Context, pl *placement, cause error) {
-	if leaseLost(ctx, cause) != nil {
+	if ownership.LeaseLost(ctx, cause) != nil {
 		pl.status = release.MainFailed
 		return // the history is whoever's who has the Lease
 	}
@@ -77,7 +78,7 @@ func (p *Promotion) neverBeganOn(ctx, clean context.Context, pl *placement, caus
 	}
 	pl.story.end(clean) // in their order
 	for _, entry := range p.outcome(ctx, pl, cause) {
-		p.engine.rememberIfAny(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
+		p.engine.keeper.RememberIfAny(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
 		p.engine.tell(clean, pl.cluster, p.addressOf(pl), entry)
 	}
 }

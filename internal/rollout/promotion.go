@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -40,17 +41,17 @@ func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
 // on every cluster. They are taken in one order, whoever asks, so that two runs
 // cannot wait for each other.
 func (e *Engine) Together(ctx context.Context, promotions []*Promotion, f func(context.Context) error) error {
-	var scopes []scope
+	var scopes []ownership.Scope
 	for _, p := range promotions {
 		if err := p.verdict(); err != nil {
 			return err
 		}
-		for _, s := range scopesOf(p.req.Clusters, p.req.Service.Namespace, p.req.Service.Application) {
-			s.spare = func(err error) error { p.lose(s.cluster.Name(), err); return p.verdict() }
+		for _, s := range ownership.ScopesOf(p.req.Clusters, p.req.Service.Namespace, p.req.Service.Application) {
+			s.Spare = func(err error) error { p.lose(s.Cluster.Name(), err); return p.verdict() }
 			scopes = append(scopes, s)
 		}
 	}
-	return e.lockedAll(ctx, scopes, func(ctx context.Context, _ *held) error { return f(ctx) })
+	return e.keeper.LockedAll(ctx, scopes, func(ctx context.Context, _ *ownership.Held) error { return f(ctx) })
 }
 
 // Done is what has become of the promotion so far.
@@ -71,7 +72,7 @@ func (p *Promotion) tell(notices ...Notice) {
 // nothing.
 func (p *Promotion) Look(ctx context.Context) error {
 	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
-		p.done.Owner = cmp.Or(p.req.Member.Token, NewOwner(p.req.Clusters))
+		p.done.Owner = cmp.Or(p.req.Member.Token, ownership.NewOwner(p.req.Clusters))
 	}
 	placements, err := fleet.All(p.reached(), func(c Cluster) (*placement, error) {
 		pl, err := p.lookAt(ctx, c)
@@ -106,8 +107,8 @@ func (p *Promotion) want() promotion.Want {
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	e, req := p.engine, p.req
-	pl := &placement{cluster: e.under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
-	main, live, err := e.liveMain(ctx, c, req.Service.Namespace, req.Service.Application)
+	pl := &placement{cluster: e.keeper.Under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
+	main, live, err := ownership.LiveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 	if err != nil {
 		return nil, err
 	}
@@ -152,17 +153,17 @@ func (p *Promotion) recall(ctx context.Context, pl *placement, main *release.Mai
 	if pl.found.Service == nil {
 		return nil, nil
 	}
-	found, err := p.engine.records(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application)
+	found, err := ownership.RecordsOf(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application)
 	if err != nil {
 		return nil, err
 	}
-	for name, record := range found.read {
+	for name, record := range found.Read {
 		if name != p.req.To && (record.Custody == release.CustodyRetained || record.Custody == release.CustodyCondemned) {
 			kept = append(kept, name)
 		}
 	}
 	slices.SortFunc(kept, func(a, b string) int {
-		return cmp.Or(found.live[b].CreationTimestamp.Compare(found.live[a].CreationTimestamp.Time), cmp.Compare(a, b))
+		return cmp.Or(found.Live[b].CreationTimestamp.Compare(found.Live[a].CreationTimestamp.Time), cmp.Compare(a, b))
 	})
 	if len(kept) > 0 {
 		main.Previous = slices.Clone(kept)
@@ -190,7 +191,7 @@ func (p *Promotion) address() string {
 // releases: it has a record, or at least a workload. What has neither is a typo
 // in the selector, and was never main.
 func (e *Engine) isRelease(ctx context.Context, c Cluster, id release.ID, application string) (bool, error) {
-	_, _, err := e.liveRecord(ctx, c, id, application)
+	_, _, err := ownership.LiveRecord(ctx, c, id, application)
 	switch {
 	case err == nil:
 		return true, nil

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -32,7 +33,7 @@ func (p *Promotion) ready(ctx context.Context, due []*placement) error {
 // readyOn waits for it on one cluster.
 func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	e, c, id := p.engine, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
-	_, record, err := e.liveRecord(ctx, c, id, p.req.Service.Application)
+	_, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
 	if apierrors.IsNotFound(err) {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
 	}
@@ -67,7 +68,7 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
 	err = wait.Until(waiting, view, func() (bool, time.Duration, error) {
-		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && newer(now, d) {
+		if now, err := cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && release.Newer(now, d) {
 			d, want = now, max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}
 		behind, err := readyBehind(waiting, view, d)

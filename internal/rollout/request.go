@@ -10,6 +10,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -27,7 +28,7 @@ func (p *Promotion) askBack(ctx context.Context) {
 
 func (p *Promotion) askBackOn(ctx context.Context, c Cluster) error {
 	for {
-		main, live, err := p.engine.liveMain(ctx, c, p.req.Service.Namespace, p.req.Service.Application)
+		main, live, err := ownership.LiveMain(ctx, c, p.req.Service.Namespace, p.req.Service.Application)
 		if err != nil || main == nil || main.Progress == nil {
 			return err
 		}

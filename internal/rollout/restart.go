@@ -64,7 +64,7 @@ func (e *Engine) Restart(ctx context.Context, req ActionRequest) (Deployed, erro
 func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) error {
 	cl.restart = newRestart()
 	cl.measureFrom(ctx)
-	if err := cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" }); err != nil {
+	if err := cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" }); err != nil {
 		return err
 	}
 	req.tell("%s: replacing the pods of %s", cl.cluster.Name(), req.ID)
@@ -76,7 +76,7 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 	if err != nil {
 		return err
 	}
-	cl.note(func(*release.Record) { cl.applied = applied })
+	cl.Note(func(*release.Record) { cl.applied = applied })
 	return e.awaitRestarted(ctx, cl, applied)
 }
 
@@ -167,11 +167,11 @@ func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
 // replaced. What is not up gets new pods anyway.
 func (e *Engine) markRestarting(ctx context.Context, kept []*claim) error {
 	_, err := fleet.All(kept, func(cl *claim) (struct{}, error) {
-		if cl.before == nil || !cl.before.Status.Up() || cl.target.spec.DesiredState == release.DesiredStopped {
+		if cl.Before == nil || !cl.Before.Status.Up() || cl.target.spec.DesiredState == release.DesiredStopped {
 			return struct{}{}, nil
 		}
 		cl.restart = newRestart()
-		return struct{}{}, cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
+		return struct{}{}, cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
 	})
 	return err
 }

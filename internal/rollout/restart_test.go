@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -160,7 +161,7 @@ func TestActionWaitsForWhoIsAtWork(t *testing.T) {
 	if _, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	var holder *rollout.HolderError
+	var holder *ownership.HolderError
 	late(t, 300*time.Millisecond, func(limit time.Duration) bool {
 		patient := l.patient(t)
 		_, err = patient.engine.Restart(until(t, limit, nil), patient.action("v2"))

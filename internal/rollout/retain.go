@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -21,7 +22,7 @@ func (e *Engine) keepAsAsked(ctx context.Context, c Cluster, application string,
 		if slices.Contains(plan.Stop, name) {
 			do, notice = e.park, notStopped
 		}
-		working, err := e.working(ctx, c, live[name], records[name])
+		working, err := e.keeper.Working(ctx, c, live[name], records[name])
 		if err == nil && !working {
 			err = do(ctx, c, application, live[name], records[name])
 		}
@@ -50,7 +51,7 @@ func carriesNow(err error) bool {
 // whoever decides next stops it again.
 func (e *Engine) park(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	id := release.ID{Namespace: live.Namespace, Name: live.Name}
-	main, _, err := e.liveMain(ctx, c, id.Namespace, application)
+	main, _, err := ownership.LiveMain(ctx, c, id.Namespace, application)
 	if err != nil {
 		return err
 	}
@@ -67,42 +68,44 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why.pods, Main: why.pointed, Route: why.route}
 	}
 	cl := e.claimOf(c, application, live, record)
-	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStopped); err != nil {
+	t, err := e.targetOf(ctx, c, d, record, application, release.DesiredStopped)
+	if err != nil {
 		return err
 	}
+	cl.aim(t)
 	cl.does = release.OperationStop
 	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
 		return err
 	}
 	// Since the record says stopping, nobody makes it main any more.
-	if err := e.holds(ctx, c, id.Namespace, application); err != nil {
+	if err := e.keeper.Holds(ctx, c, id.Namespace, application); err != nil {
 		// Whoever has the Lease may have made it main before that was written, and
 		// nothing has been done to it: the record must not say otherwise.
-		cl.cluster = guarded{bare(c), cl}
-		clean, cancel := e.cleanup(ctx)
+		cl.Unfence()
+		clean, cancel := e.keeper.Cleanup(ctx)
 		defer cancel()
-		return errors.Join(err, cl.giveBack(clean))
+		return errors.Join(err, cl.GiveBack(clean))
 	}
-	cl.strictly()
-	bound, unbind := cl.bound(ctx)
+	cl.Strictly()
+	bound, unbind := cl.Bound(ctx)
 	defer unbind()
 	applied, err := e.rescale(bound, cl)
 	if err == nil {
 		err = e.awaitStopped(bound, cl, applied)
 	}
-	err = cl.orLost(err)
-	if Lost(ctx, err) != nil {
-		cl.stop()
+	err = cl.OrLost(err)
+	if ownership.Lost(ctx, err) != nil {
+		cl.Stop()
 		return err
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
 		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStopped })
 	}
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	return errors.Join(err, cl.finish(clean, func(r *release.Record) {
-		if !Interrupted(ctx) {
+		if !ownership.Interrupted(ctx) {
 			r.Status, r.Reason = release.StatusStopError, reasonOf(err)
 		}
 	}))
@@ -117,32 +120,34 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 		return err
 	}
 	cl := e.claimOf(c, application, live, record)
-	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStarted); err != nil {
+	t, err := e.targetOf(ctx, c, d, record, application, release.DesiredStarted)
+	if err != nil {
 		return err
 	}
+	cl.aim(t)
 	cl.does = release.OperationStart
 	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
 		return err
 	}
 	cl.measureFrom(ctx)
-	bound, unbind := cl.bound(ctx)
+	bound, unbind := cl.Bound(ctx)
 	defer unbind()
 	applied, err := e.rescale(bound, cl)
 	if err == nil {
 		err = e.awaitStarted(bound, cl, applied)
 	}
-	err = cl.orLost(err)
-	if Lost(ctx, err) != nil {
-		cl.stop()
+	err = cl.OrLost(err)
+	if ownership.Lost(ctx, err) != nil {
+		cl.Stop()
 		return err
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
 		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStarted })
 	}
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
-	cl.strictly()
+	cl.Strictly()
 	scaledDown := e.stopIdleHeld(clean, cl)
 	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
 		r.Status, r.Reason = release.StatusStopping, reasonOf(err)
@@ -152,25 +157,23 @@ func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *
 // rememberKept is the history's line of what was stopped or started because it is
 // kept that way.
 func (cl *claim) rememberKept(ctx context.Context, err error) {
-	clean, cancel := cl.engine.cleanup(ctx)
+	clean, cancel := cl.engine.keeper.Cleanup(ctx)
 	defer cancel()
-	cl.engine.remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, err))
+	cl.engine.keeper.Remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, err))
 }
 
 // begin writes down that a release is retained and what is done to it now, if
 // its record is as it was seen.
 func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) error {
 	cl.unplanned = true
-	r := &cl.record
-	r.Custody, r.Status, r.Reason = release.CustodyRetained, status, ""
-	r.Run, r.Holder, r.CancelRequested = e.run, e.holder, ""
-	r.Entry = entryOf(cl.before)
-	r.Beat++
-	r.Phases = []release.Phase{{Name: release.PhaseName(status), At: time.Now().UTC()}}
-	if err := cl.write(ctx); err != nil {
+	cl.Note(func(r *release.Record) {
+		r.Custody, r.Status, r.Reason = release.CustodyRetained, status, ""
+		r.CancelRequested, r.Entry = "", entryOf(cl.Before)
+		r.Phases = []release.Phase{{Name: release.PhaseName(status), At: time.Now().UTC()}}
+	})
+	if err := cl.Begin(ctx); err != nil {
 		return err
 	}
-	cl.beat(ctx)
 	cl.began(ctx)
 	return nil
 }

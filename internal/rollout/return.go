@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -16,11 +17,11 @@ import (
 // was. The result is cause, with what else went wrong. What has been committed
 // goes back only to what can take it: otherwise it stays where it is, everywhere.
 func (p *Promotion) Return(ctx context.Context, cause error) error {
-	if lost := leaseLost(ctx, cause); lost != nil {
+	if lost := ownership.LeaseLost(ctx, cause); lost != nil {
 		p.lostIt(ctx)
 		return lost // what becomes of the traffic is up to whoever has the Lease
 	}
-	clean, cancel := p.engine.cleanup(ctx)
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	todo := slices.DeleteFunc(slices.Clone(p.placements), func(pl *placement) bool { return pl.fate == returned || pl.fate == stays })
 	taken := func(pl *placement) bool {
@@ -35,7 +36,7 @@ func (p *Promotion) Return(ctx context.Context, cause error) error {
 	_, err := fleet.All(todo, func(pl *placement) (struct{}, error) {
 		return struct{}{}, p.returnOn(ctx, clean, pl, cause)
 	})
-	if lost := leaseLost(clean, err); lost != nil {
+	if lost := ownership.LeaseLost(clean, err); lost != nil {
 		p.lostIt(ctx)
 		return errors.Join(cause, lost)
 	}
@@ -50,7 +51,7 @@ func (p *Promotion) Return(ctx context.Context, cause error) error {
 // lostIt says, as far as it can be seen, where the traffic is that somebody else
 // has taken over.
 func (p *Promotion) lostIt(ctx context.Context) {
-	clean, cancel := p.engine.cleanup(ctx)
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	p.done.Status, p.done.Moved = release.MainFailed, false
 	_, _ = fleet.All(p.placements, func(pl *placement) (struct{}, error) {
@@ -86,7 +87,7 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 		back := pl.progress
 		back.Direction = release.DirectionBack
 		var changed *release.PointerChangedError
-		if err := p.save(clean, pl, back); Lost(clean, err) != nil || errors.As(err, &changed) {
+		if err := p.save(clean, pl, back); ownership.Lost(clean, err) != nil || errors.As(err, &changed) {
 			pl.status, pl.err = release.MainFailed, errors.Join(pl.err, err)
 			return err
 		} // after any other error it goes back all the same
@@ -114,7 +115,7 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return nil
 	}
 	if pl.from() == "" && pl.start.Before.Deployment == "" { // nothing was main before, even where its record was under way and the reply was lost
-		return p.engine.dropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
+		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
 	p.disown(pl)
@@ -168,7 +169,7 @@ func (p *Promotion) switchBack(ctx context.Context, pl *placement) (moved bool, 
 	pl.router.Returns()
 	err = p.engine.ensure(ctx, pl, release.Split{from: 100}, p.req.Service.Namespace)
 	if err == nil {
-		p.engine.trafficLeft(key(pl.cluster, p.req.Service.Namespace, p.req.To))
+		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, p.req.To))
 	}
 	return true, err
 }

@@ -57,7 +57,7 @@ func (e *Engine) beginRoll(ctx context.Context, cl *claim) error {
 	if err != nil || live == nil || live.DeletionTimestamp != nil {
 		return err
 	}
-	was := lastGoodHash(cl.before, live)
+	was := lastGoodHash(cl.Before, live)
 	if was == "" || was == t.hash && workload.ContentHash(live) == t.hash {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (e *Engine) beginRoll(ctx context.Context, cl *claim) error {
 			return err
 		}
 	}
-	return cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
+	return cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
 }
 
 // lastGoodHash is the content that was last healthy, as far as is known: the
@@ -91,8 +91,8 @@ func lastGoodHash(before *release.Record, live *appsv1.Deployment) string {
 func (e *Engine) lastGood(ctx context.Context, cl *claim, live *appsv1.Deployment, hash string) *appsv1.Deployment {
 	if workload.ContentHash(live) == hash {
 		var baseline map[string]string
-		if cl.before != nil {
-			baseline = cl.before.Baseline["Deployment"]
+		if cl.Before != nil {
+			baseline = cl.Before.Baseline["Deployment"]
 		}
 		good, err := workload.Former(live, baseline)
 		if err != nil {
@@ -178,7 +178,7 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 		}
 		baseline["Service"] = workload.Baseline(service)
 	}
-	cl.note(func(r *release.Record) {
+	cl.Note(func(r *release.Record) {
 		all := release.Baseline{}
 		maps.Copy(all, r.Baseline)
 		maps.Copy(all, baseline)
@@ -249,12 +249,12 @@ func (e *Engine) takeBackRoll(ctx context.Context, cl *claim, reason string, cha
 
 // undoAdoption puts back whose it was: nothing of a failed create is owned.
 func (cl *claim) undoAdoption(r *release.Record) {
-	if cl.before == nil {
+	if cl.Before == nil {
 		r.Custody = release.CustodyAbandoned
 		return
 	}
 	baseline := r.Baseline
-	*r = *cl.before
+	*r = *cl.Before
 	r.Baseline = baseline
 }
 
@@ -287,7 +287,7 @@ func (cl *claim) outcome() string {
 func tellChange(err error, kept []*claim) {
 	var by *release.CancelledError
 	if errors.As(err, &by) {
-		by.Change = slices.ContainsFunc(kept, func(cl *claim) bool { return cl.before != nil && cl.before.Status.Up() })
+		by.Change = slices.ContainsFunc(kept, func(cl *claim) bool { return cl.Before != nil && cl.Before.Status.Up() })
 	}
 }
 
@@ -325,10 +325,12 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 		return false, err
 	}
 	cl := e.claimOf(c, application, live, record)
-	if cl.target, err = e.targetOf(ctx, c, d, record, application, release.DesiredStarted); err != nil {
+	t, err := e.targetOf(ctx, c, d, record, application, release.DesiredStarted)
+	if err != nil {
 		return false, err
 	}
-	cl.unplanned = true
+	cl.aim(t)
+	cl.unplanned, cl.does = true, release.OperationCancel
 	cl.roll = &roll{hash: record.Hash, good: e.lastGood(ctx, cl, d, record.Hash)}
 	if !cl.goesBack() {
 		return false, nil
@@ -337,21 +339,20 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 	if cl.roll.pods, err = e.podsOf(ctx, c, req.ID, record.Hash); err != nil {
 		return false, err
 	}
-	cl.record.Run, cl.record.Holder, cl.record.CancelRequested = e.run, e.holder, ""
-	cl.record.Entry, cl.does = entryOf(record), release.OperationCancel
-	cl.record.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
-	cl.record.Beat++
-	if err := cl.write(ctx); err != nil {
+	cl.Note(func(r *release.Record) {
+		r.CancelRequested, r.Entry = "", entryOf(record)
+		r.Phases = []release.Phase{{Name: release.PhaseCancel, At: time.Now().UTC()}}
+	})
+	if err := cl.Begin(ctx); err != nil {
 		return false, err
 	}
-	cl.beat(ctx)
-	cl.strictly()
+	cl.Strictly()
 	req.tell("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	err = e.takeBackRoll(clean, cl, "", func(*release.Record) {})
 	entry := cl.entry(ctx, err)
 	entry.Reason = cmp.Or(entry.Reason, "whoever was changing it is gone")
-	e.remember(clean, cl.cluster, req.ID.Namespace, application, entry)
+	e.keeper.Remember(clean, cl.cluster, req.ID.Namespace, application, entry)
 	return true, err
 }

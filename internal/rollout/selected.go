@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -63,7 +64,7 @@ func (e *Engine) unselected(ctx context.Context, c Cluster, t target) (target, e
 	}
 	if len(s.Selecting) > 0 {
 		// The address itself may select what it did before somebody's adoption.
-		main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
+		main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
 		if err != nil {
 			return t, err
 		}

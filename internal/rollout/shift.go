@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -64,7 +65,7 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 // refused says that a switch has touched nothing: it was answered with no, and
 // the address leads where it led before.
 func (p *Promotion) refused(ctx context.Context, pl *placement, err error) bool {
-	if leaseLost(ctx, err) != nil {
+	if ownership.LeaseLost(ctx, err) != nil {
 		return true
 	}
 	var status apierrors.APIStatus
@@ -97,7 +98,7 @@ func (e *Engine) ensure(ctx context.Context, pl *placement, want release.Split, 
 func (p *Promotion) record(ctx context.Context, pl *placement) error {
 	from, to := pl.from(), p.req.To
 	if from != "" && from != to {
-		p.engine.trafficLeft(key(pl.cluster, p.req.Service.Namespace, from))
+		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, from))
 	}
 	pl.main = promotion.Moved(pl.start, pl.main, pl.cluster.Now(), time.Now())
 	if applied := pl.router.Applied(); applied != nil {

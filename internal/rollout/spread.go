@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -87,11 +88,11 @@ func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, t
 		switch {
 		case errs[i] == nil:
 			*into = append(*into, cl)
-		case s.continues() && !calledOff(ctx):
+		case s.continues() && !ownership.CalledOff(ctx):
 			s.failed = append(s.failed, failure{cluster: sorted[i].Name(), err: errs[i]})
 		}
 	}
-	if !s.continues() || calledOff(ctx) {
+	if !s.continues() || ownership.CalledOff(ctx) {
 		return err
 	}
 	return s.verdict()
@@ -154,13 +155,13 @@ func (s *spread) bake(ctx context.Context, reached []*claim) error {
 func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
 	errs, unclean := make([]error, len(claims)), make([]error, len(claims))
 	_, err := fleet.Each(len(claims), func(i int) (struct{}, error) {
-		within, done := claims[i].bound(ctx)
+		within, done := claims[i].Bound(ctx)
 		defer done()
-		errs[i] = claims[i].orLost(do(within, claims[i]))
-		if errs[i] != nil && !calledOff(ctx) {
+		errs[i] = claims[i].OrLost(do(within, claims[i]))
+		if errs[i] != nil && !ownership.CalledOff(ctx) {
 			claims[i].failure = errs[i]
 			if slices.Contains(s.kept, claims[i]) {
-				clean, cancel := s.engine.cleanup(ctx)
+				clean, cancel := s.engine.keeper.Cleanup(ctx)
 				defer cancel()
 				unclean[i] = claims[i].undone(s.engine.failKept(clean, claims[i], errs[i]))
 			}
@@ -172,7 +173,7 @@ func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Cont
 			s.unclean = append(s.unclean, one)
 		}
 	}
-	if calledOff(ctx) {
+	if ownership.CalledOff(ctx) {
 		return err
 	}
 	for i, cl := range claims {
@@ -188,8 +189,8 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 	if !s.continues() {
 		return s.engine.settle(ctx, s.claims(), done, began)
 	}
-	if ctx.Err() != nil && !calledOff(ctx) { // the time is up, which was the failure of others
-		clean, cancel := s.engine.cleanup(ctx)
+	if ctx.Err() != nil && !ownership.CalledOff(ctx) { // the time is up, which was the failure of others
+		clean, cancel := s.engine.keeper.Cleanup(ctx)
 		defer cancel()
 		ctx = clean
 	}
@@ -205,13 +206,13 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 // letGo ends a spread that has succeeded, as far as the rollout asks: what has
 // failed on single clusters is ours, too, so that the next apply goes on there.
 func (s *spread) letGo(ctx context.Context) {
-	clean, cancel := s.engine.cleanup(ctx)
+	clean, cancel := s.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	errs, _ := fleet.All(s.failed, func(f failure) (error, error) {
 		if f.claim == nil || slices.Contains(s.kept, f.claim) {
 			return nil, nil // nothing was claimed, or it has been put in order already
 		}
-		f.claim.keep()
+		f.claim.Keep()
 		if err := f.claim.undone(s.engine.failKept(clean, f.claim, f.err)); err != nil && !errors.Is(f.err, err) {
 			return err, nil
 		}
@@ -220,32 +221,17 @@ func (s *spread) letGo(ctx context.Context) {
 	s.unclean = append(s.unclean, slices.DeleteFunc(errs, func(err error) bool { return err == nil })...)
 }
 
-// keep makes what was claimed ours, whatever becomes of it.
-func (cl *claim) keep() {
-	cl.kept = true
-	cl.note(func(r *release.Record) { r.Custody = release.CustodyOwned })
-}
-
-// whose puts back whose the release was before, unless it stays ours.
-func (cl *claim) whose(r *release.Record) {
-	switch {
-	case cl.kept:
-		r.Owner, r.Custody = cl.owner, release.CustodyOwned
-	case cl.before != nil:
-		r.Owner, r.ClaimedAt, r.Custody = cl.before.Owner, cl.before.ClaimedAt, cl.before.Custody
-	}
-}
-
 // outcomes are how it ended on each cluster, by name.
 func (s *spread) outcomes() []Outcome {
 	var all []Outcome
 	for _, cl := range s.claims() {
 		o := Outcome{Cluster: cl.cluster.Name(), Err: cl.failure}
 		switch {
-		case cl.written:
-			o.Status, o.Reason = cl.record.Status, cl.record.Reason
+		case cl.Written():
+			record := cl.Record()
+			o.Status, o.Reason = record.Status, record.Reason
 			if cl.failure == nil {
-				o.Durations = cl.record.Durations
+				o.Durations = record.Durations
 			}
 		case cl.failure != nil:
 			o.Reason = reasonOf(cl.failure)

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -23,7 +24,7 @@ func (e *Engine) Standings(ctx context.Context, clusters []Cluster, id release.I
 		s := Standing{Cluster: c.Name()}
 		cm, err := cached(ctx, c.View(id.Namespace), &corev1.ConfigMap{}, id.Name)
 		if err == nil && cm != nil {
-			s.Record, _ = recordIn(cm.Data) // the apply says what is wrong with it
+			s.Record, _ = ownership.RecordIn(cm.Data) // the apply says what is wrong with it
 		}
 		return s, nil
 	})

@@ -25,13 +25,13 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 	defer abort(nil)
 	claims, err := e.holdAll(ctx, req, action, release.DesiredStarted)
 	for _, cl := range claims {
-		cl.abortBy(abort)
+		cl.AbortBy(abort)
 	}
 	if err == nil {
 		_, err = fleet.All(claims, func(cl *claim) (struct{}, error) {
-			ctx, done := cl.bound(ctx)
+			ctx, done := cl.Bound(ctx)
 			defer done()
-			return struct{}{}, cl.orLost(one(ctx, cl, req))
+			return struct{}{}, cl.OrLost(one(ctx, cl, req))
 		})
 	}
 	if err == nil {
@@ -51,7 +51,7 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 
 // startOne brings the pods of one cluster back.
 func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) error {
-	if cl.before.Status.Up() {
+	if cl.Before.Status.Up() {
 		req.tell("%s: %s is started already", cl.cluster.Name(), req.ID)
 		return nil
 	}

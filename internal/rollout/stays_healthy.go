@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
@@ -64,7 +65,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 		cl.cameThrough(ctx, bake)
 		return nil
 	}
-	if calledOff(ctx) {
+	if ownership.CalledOff(ctx) {
 		return err
 	}
 	failure := e.startError(ctx, c, t, applied, verdict, nil, err)

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -86,7 +87,7 @@ func (e *Engine) haltBound(ctx context.Context, claims []*claim, apply func(cont
 			on = append(on, cl.cluster)
 		}
 		t := up[0].target
-		err = e.locked(ctx, on, t.id.Namespace, t.application(), func(ctx context.Context, _ *held) error {
+		err = e.keeper.Locked(ctx, on, t.id.Namespace, t.application(), func(ctx context.Context, _ *ownership.Held) error {
 			if _, err := fleet.All(up, func(cl *claim) (struct{}, error) { return struct{}{}, e.mayHalt(ctx, cl) }); err != nil {
 				return err
 			}
@@ -142,28 +143,28 @@ func (e *Engine) mayHalt(ctx context.Context, cl *claim) error {
 // that no traffic goes there.
 func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv1.Deployment, apply func(context.Context, *claim) (*appsv1.Deployment, error)) error {
 	c, t := cl.cluster, cl.target
-	main, _, err := e.liveMain(ctx, c, t.id.Namespace, t.application())
+	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
 	if err != nil {
 		return err
 	}
-	if cl.record.Status != release.StatusStopped {
+	if cl.Record().Status != release.StatusStopped {
 		if err := e.awaitDrained(ctx, c, t.id, main); err != nil {
 			return err
 		}
 	}
-	if cl.record.Status != release.StatusStopped {
+	if cl.Record().Status != release.StatusStopped {
 		cl.phase(ctx, release.PhaseStopping)
 		cl.tell(ctx, release.EventStopping, t.id.Name+" is being scaled to zero", false)
-		if err := cl.update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStopping, "" }); err != nil {
+		if err := cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStopping, "" }); err != nil {
 			return err
 		}
 	}
 	// Since the record says stopping, nobody makes it main any more.
-	if err := e.holds(ctx, c, t.id.Namespace, t.application()); err != nil {
+	if err := e.keeper.Holds(ctx, c, t.id.Namespace, t.application()); err != nil {
 		return err
 	}
 	cl.halted = true
-	cl.strictly()
+	cl.Strictly()
 	d, err := apply(ctx, cl)
 	*applied[cl] = d
 	return err
@@ -193,7 +194,7 @@ func (e *Engine) rescale(ctx context.Context, cl *claim) (*appsv1.Deployment, er
 	if err != nil {
 		return nil, err
 	}
-	cl.note(func(r *release.Record) {
+	cl.Note(func(r *release.Record) {
 		cl.applied = d
 		baseline := maps.Clone(r.Baseline["Deployment"])
 		if baseline == nil {
@@ -278,7 +279,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 		cl.tell(ctx, release.EventStopped, t.id.Name+" has no pods any more; everything else is kept", false)
 		return nil
 	}
-	if calledOff(ctx) {
+	if ownership.CalledOff(ctx) {
 		return err
 	}
 	slices.Sort(left)

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -137,13 +138,13 @@ func (r *register) enter(c Cluster, cm *corev1.ConfigMap) (err error) {
 	of := cm.Labels[release.LabelApplication]
 	switch cm.Labels[release.LabelRole] {
 	case release.RolePointer:
-		if r.mains[of], err = mainIn(cm.Data); err != nil {
-			return unreadable(c, cm, err)
+		if r.mains[of], err = ownership.MainIn(cm.Data); err != nil {
+			return ownership.Unreadable(c, cm, err)
 		}
 	case release.RoleRecord:
-		record, err := recordIn(cm.Data)
+		record, err := ownership.RecordIn(cm.Data)
 		if err != nil {
-			return unreadable(c, cm, err)
+			return ownership.Unreadable(c, cm, err)
 		}
 		if r.records[of] == nil {
 			r.records[of] = map[string]*release.Record{}
@@ -180,9 +181,9 @@ func historyOn(ctx context.Context, c Cluster, namespace, application string) ([
 	if err != nil || cm == nil {
 		return nil, err
 	}
-	history, err := historyOf(cm.Data)
+	history, err := ownership.HistoryIn(cm.Data)
 	if err != nil {
-		return nil, unreadable(c, cm, err)
+		return nil, ownership.Unreadable(c, cm, err)
 	}
 	return history.Entries, nil
 }

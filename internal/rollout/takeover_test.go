@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -330,7 +331,7 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 
 	var taken *release.TakenOverError
 	switch {
-	case errors.Is(err, rollout.ErrLockLost), errors.As(err, &taken):
+	case errors.Is(err, ownership.ErrLockLost), errors.As(err, &taken):
 	case over && !n.before && (err != nil) == v.fails: // it was over when it fell asleep
 	case err == nil && v.asks:
 	case err == nil && n.k == 1 && strings.Contains(n.what.Path, "/leases/"): // it had begun nothing, and finds it done

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -40,7 +41,7 @@ func (e *Engine) TerminateOn(ctx context.Context, req TerminateRequest) ([]Notic
 	notices := make([]*Notice, len(clusters))
 	outcomes, _ := fleet.Each(len(clusters), func(i int) (Outcome, error) {
 		c := clusters[i]
-		err := e.locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *held) (err error) {
+		err := e.keeper.Locked(ctx, []Cluster{c}, req.ID.Namespace, req.Application, func(ctx context.Context, h *ownership.Held) (err error) {
 			notices[i], err = e.terminateOn(ctx, c, req, h)
 			return err
 		})
@@ -70,10 +71,10 @@ func errorsOf(outcomes []Outcome) error {
 
 // terminateOn decides and acts on one cluster, under its Lease. A write that
 // finds the record changed decides again.
-func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateRequest, h *held) (*Notice, error) {
-	c = e.under(c, req.ID.Namespace, req.Application)
+func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateRequest, h *ownership.Held) (*Notice, error) {
+	c = e.keeper.Under(c, req.ID.Namespace, req.Application)
 	for {
-		live, record, err := e.liveRecord(ctx, c, req.ID, req.Application)
+		live, record, err := ownership.LiveRecord(ctx, c, req.ID, req.Application)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
@@ -86,7 +87,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned}
 		}
 		if record.OutOfDate(req.Owner) {
-			if working, err := e.working(ctx, c, live, record); err != nil || working {
+			if working, err := e.keeper.Working(ctx, c, live, record); err != nil || working {
 				n := staleDelete(c, req.ID.String())
 				return &n, err // somebody goes on with what the backup has
 			}
@@ -95,7 +96,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		if d != nil {
 			why = e.mayRemove(ctx, c, req.Application, d)
 		}
-		main, _, err := e.liveMain(ctx, c, req.ID.Namespace, req.Application)
+		main, _, err := ownership.LiveMain(ctx, c, req.ID.Namespace, req.Application)
 		if err != nil {
 			return nil, err
 		}
@@ -106,10 +107,10 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		custody := release.CustodyRetained
 		switch release.Dispose(record, req.Owner, why.objects != "", kept, req.ID.Name) {
 		case release.DisposeGone:
-			_, err := e.forgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
+			_, err := e.keeper.ForgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
 			return nil, err
 		case release.DisposeStale:
-			if e.hasClaimed(key(c, req.ID.Namespace, req.ID.Name)) {
+			if e.keeper.HasClaimed(c, req.ID) {
 				return nil, nil // by this very run, for the resource that it is in now
 			}
 			n := staleDelete(c, req.ID.String())
@@ -120,7 +121,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			if release.ReadAgain(err) || apierrors.IsNotFound(err) {
 				continue
 			}
-			if err != nil && Lost(ctx, err) == nil {
+			if err != nil && ownership.Lost(ctx, err) == nil {
 				e.failedTo(ctx, c, req.ID.Namespace, req.Application, ended(ctx, entry, began, err))
 			}
 			return nil, err
@@ -168,29 +169,22 @@ func (e *Engine) letGoOf(ctx context.Context, c Cluster, req TerminateRequest, d
 	if d != nil {
 		e.tell(ctx, c, d, entry)
 	}
-	e.remember(ctx, c, req.ID.Namespace, req.Application, entry)
+	e.keeper.Remember(ctx, c, req.ID.Namespace, req.Application, entry)
 }
 
 // failedTo tells of a removal that did not succeed.
 func (e *Engine) failedTo(ctx context.Context, c Cluster, namespace, application string, entry release.Entry) {
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
-	e.rememberIfAny(clean, c, namespace, application, entry)
+	e.keeper.RememberIfAny(clean, c, namespace, application, entry)
 	e.tell(clean, c, workloadNamed(release.ID{Namespace: namespace, Name: entry.Deployment}), entry)
 }
 
 // rewrite changes a record that nobody works on, if it is still as we saw it.
 func (e *Engine) rewrite(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record, change func(*release.Record)) error {
 	cl := e.claimOf(c, application, live, record)
-	change(&cl.record)
-	return cl.write(ctx)
-}
-
-// claimOf is a claim on a record as it was seen live.
-func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, record *release.Record) *claim {
-	id := release.ID{Namespace: live.Namespace, Name: live.Name}
-	t := target{spec: release.Spec{Namespace: id.Namespace, Content: release.Content{Application: application}}, hash: record.Hash, id: id}
-	return (&claim{engine: e, cluster: c, target: t, owner: record.Owner, before: record, live: live, record: *record, stop: func() {}}).guard()
+	cl.Note(change)
+	return cl.Write(ctx)
 }
 
 // remove deletes every object of a release, its record last, and waits until
@@ -198,7 +192,7 @@ func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, 
 // pass, nil where there is none: one that was claimed since is a conflict. A
 // workload that has changed since is looked at again. entry goes into the history
 // that the application's other releases keep; nil is nothing.
-func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record, h *held, entry *release.Entry) error {
+func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, application string, live *corev1.ConfigMap, record *release.Record, h *ownership.Held, entry *release.Entry) error {
 	began := time.Now()
 	told := func() []release.Entry {
 		if entry == nil {
@@ -207,30 +201,29 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 		return []release.Entry{ended(ctx, *entry, began, nil)}
 	}
 	if live != nil {
-		cl := e.claimOf(c, application, live, record)
-		cl.record.Custody, cl.record.Status = release.CustodyTerminating, release.StatusTerminating
-		cl.record.Run, cl.record.Holder = e.run, e.holder
-		cl.record.Beat++
-		if entry != nil {
-			if record.Custody == release.CustodyTerminating && record.Entry != "" {
-				entry.ID = record.Entry // of a removal that was killed
-			}
-			cl.record.Entry = entry.ID
+		if entry != nil && record.Custody == release.CustodyTerminating && record.Entry != "" {
+			entry.ID = record.Entry // of a removal that was killed
 		}
-		if err := cl.write(ctx); err != nil {
+		cl := e.claimOf(c, application, live, record)
+		cl.Note(func(r *release.Record) {
+			r.Custody, r.Status = release.CustodyTerminating, release.StatusTerminating
+			if entry != nil {
+				r.Entry = entry.ID
+			}
+		})
+		if err := cl.Begin(ctx); err != nil {
 			return err
 		}
-		cl.beat(ctx)
-		cl.strictly()
+		cl.Strictly()
 		whole := ctx
-		ctx, done := cl.bound(ctx)
+		ctx, done := cl.Bound(ctx)
 		defer done()
-		if err := e.removeObjects(ctx, cl.cluster, id, application, cl.copied()); err != nil {
-			err = cl.orLost(err)
+		if err := e.removeObjects(ctx, cl.cluster, id, application, cl.Record()); err != nil {
+			err = cl.OrLost(err)
 			return errors.Join(err, e.letRecordGo(whole, cl, err))
 		}
-		if _, err := e.forgetApplication(ctx, cl.cluster, id.Namespace, application, id.Name, h, told); err != nil {
-			err = cl.orLost(err)
+		if _, err := e.keeper.ForgetApplication(ctx, cl.cluster, id.Namespace, application, id.Name, h, told); err != nil {
+			err = cl.OrLost(err)
 			return errors.Join(err, e.letRecordGo(whole, cl, err))
 		}
 		reason := release.EventCollected
@@ -242,27 +235,27 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 			fieldApplication: application, fieldNamespace: id.Namespace, fieldDeployment: id.Name, fieldVersion: record.Version, fieldCluster: c.Name(),
 			fieldPhase: "removed", fieldTotal: time.Since(began).Milliseconds(),
 		})
-		return cl.forget(ctx)
+		return cl.Forget(ctx)
 	}
-	c = fenced{c, e, id.Namespace, application, false} // there is no record that would tell whose it is
+	c = e.keeper.StrictlyUnder(c, id.Namespace, application) // there is no record that would tell whose it is
 	if err := e.removeObjects(ctx, c, id, application, &release.Record{Companions: release.Companions()}); err != nil {
 		return err
 	}
-	_, err := e.forgetApplication(ctx, c, id.Namespace, application, "", h, told)
+	_, err := e.keeper.ForgetApplication(ctx, c, id.Namespace, application, "", h, told)
 	return err
 }
 
 // letRecordGo ends the heartbeat of a removal that did not finish: it stays
 // terminating, and whoever comes next need not wait for us.
 func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) error {
-	if Lost(ctx, cause) != nil {
-		cl.stop()
+	if ownership.Lost(ctx, cause) != nil {
+		cl.Stop()
 		return nil // it is up to whoever has it now
 	}
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	return cl.finish(clean, func(r *release.Record) {
-		if !Interrupted(ctx) {
+		if !ownership.Interrupted(ctx) {
 			r.Status, r.Reason = release.StatusTerminateError, reasonOf(cause)
 		}
 	})
@@ -271,7 +264,7 @@ func (e *Engine) letRecordGo(ctx context.Context, cl *claim, cause error) error 
 // removeObjects deletes a release's workload, Service and companions, after the
 // drain where it was main before.
 func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, application string, record *release.Record) error {
-	main, _, err := e.liveMain(ctx, c, id.Namespace, application)
+	main, _, err := ownership.LiveMain(ctx, c, id.Namespace, application)
 	if err != nil {
 		return err
 	}
@@ -315,7 +308,7 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 			return nil, fmt.Errorf("%s on cluster %q was about to be removed, but %s", id, c.Name(), why)
 		}
 		// Since the record says terminating, nobody makes it main any more.
-		if err := e.holds(ctx, c, id.Namespace, application); err != nil {
+		if err := e.keeper.Holds(ctx, c, id.Namespace, application); err != nil {
 			return nil, err
 		}
 		c.Tell(ctx, d, release.EventTerminating, e.inRun(id.Name+" is being removed"), false)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -306,7 +307,7 @@ func away(t *testing.T, west *testcluster.Cluster) {
 			before := len(first.done())
 			close(back)
 			err := <-result
-			if !errors.Is(err, rollout.ErrLockLost) {
+			if !errors.Is(err, ownership.ErrLockLost) {
 				t.Errorf("it says: %v", err)
 			}
 			if late := first.done()[before:]; len(late) > 0 {

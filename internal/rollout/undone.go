@@ -9,6 +9,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -56,9 +57,9 @@ func (cl *claim) undone(err error) error {
 	var running *release.LeftRunningError
 	var stale *release.StaleOwnerError
 	switch {
-	case err == nil, cl.goesBack() && cl.roll.err != nil && cl.gone() == nil:
+	case err == nil, cl.goesBack() && cl.roll.err != nil && cl.Gone() == nil:
 		return nil
-	case Lost(context.Background(), err) != nil, errors.As(err, &stale), errors.As(err, &running):
+	case ownership.Lost(context.Background(), err) != nil, errors.As(err, &stale), errors.As(err, &running):
 		return err
 	}
 	return &undoneError{cl.cluster.Name(), cl.target.id, err}

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -32,7 +33,7 @@ type UnmainRequest struct {
 func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error) {
 	var notices []Notice
 	namespace, application := req.Service.Namespace, req.Service.Application
-	err := e.locked(ctx, req.Clusters, namespace, application, func(ctx context.Context, h *held) error {
+	err := e.keeper.Locked(ctx, req.Clusters, namespace, application, func(ctx context.Context, h *ownership.Held) error {
 		told, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) ([]Notice, error) { return e.unmainOn(ctx, c, req, h) })
 		for _, n := range told {
 			notices = append(notices, n...)
@@ -42,11 +43,11 @@ func (e *Engine) Unmain(ctx context.Context, req UnmainRequest) ([]Notice, error
 	return notices, err
 }
 
-func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *held) ([]Notice, error) {
+func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *ownership.Held) ([]Notice, error) {
 	namespace, application := req.Service.Namespace, req.Service.Application
-	c = e.under(c, namespace, application)
+	c = e.keeper.Under(c, namespace, application)
 	began := time.Now()
-	main, live, err := e.liveMain(ctx, c, namespace, application)
+	main, live, err := ownership.LiveMain(ctx, c, namespace, application)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 			return nil, nil
 		}
 		main.Owner, main.Group, main.Member = "", "", ""
-		return nil, e.saveMain(ctx, c, namespace, application, &live, main)
+		return nil, e.keeper.SaveMain(ctx, c, namespace, application, &live, main)
 	}
 	if err := e.unpublish(ctx, c, req, main); err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 		removed := e.removedMain(ctx, c, req, main, began, "")
 		// With the address, nothing is left to drain either.
 		main.Deployment, main.Previous, main.Left, main.Progress, main.KeepCount = "", nil, nil, nil, 0
-		if err := e.saveMain(ctx, c, namespace, application, &live, main, removed...); err != nil {
+		if err := e.keeper.SaveMain(ctx, c, namespace, application, &live, main, removed...); err != nil {
 			return nil, err
 		}
 	} else {
@@ -89,17 +90,17 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	}
 	done, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
-		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		e.keeper.RememberIfAny(ctx, c, namespace, application, done.entries...)
 		return done.notices, err
 	}
-	gone, err := e.forgetApplication(ctx, c, namespace, application, release.MainName(application), h, nil)
+	gone, err := e.keeper.ForgetApplication(ctx, c, namespace, application, release.MainName(application), h, nil)
 	if err != nil || live == nil {
 		return done.notices, err
 	}
 	if !gone { // the history goes with the last release
-		return done.notices, e.dropMain(ctx, c, namespace, application, live, done.entries...)
+		return done.notices, e.keeper.DropMain(ctx, c, namespace, application, live, done.entries...)
 	}
-	return done.notices, e.forgetMain(ctx, c, namespace, application, live)
+	return done.notices, e.keeper.ForgetMain(ctx, c, namespace, application, live)
 }
 
 // leaveAddress ends the management of an address that stays where it is. What it
@@ -109,16 +110,16 @@ func (e *Engine) leaveAddress(ctx context.Context, c Cluster, req UnmainRequest,
 	namespace, application := req.Service.Namespace, req.Service.Application
 	if main == nil {
 		done, err := e.collect(ctx, c, namespace, application, release.Main{})
-		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		e.keeper.RememberIfAny(ctx, c, namespace, application, done.entries...)
 		return done.notices, err
 	}
 	main.Previous, main.Left, main.Progress, main.KeepCount = nil, nil, nil, 0
 	done, err := e.collect(ctx, c, namespace, application, *main)
 	if err != nil {
-		e.rememberIfAny(ctx, c, namespace, application, done.entries...)
+		e.keeper.RememberIfAny(ctx, c, namespace, application, done.entries...)
 		return done.notices, err
 	}
 	left := e.removedMain(ctx, c, req, main, began, "the adopted Service stays as it is")
 	main.Owner, main.Group, main.Member = "", "", "" // last: until then, a run that is killed is begun again
-	return done.notices, e.saveMain(ctx, c, namespace, application, &live, main, append(done.entries, left...)...)
+	return done.notices, e.keeper.SaveMain(ctx, c, namespace, application, &live, main, append(done.entries, left...)...)
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -58,7 +59,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	s := e.newSpread(req.Rollout, len(req.Keep)+len(req.Rejoin)+len(req.Add)+len(req.Settled)+len(req.Unready), req.Unready)
 	err := e.holdUpdate(ctx, s, req, t)
 	for _, cl := range s.claims() {
-		cl.abortBy(abort)
+		cl.AbortBy(abort)
 	}
 	if err == nil && req.Restart {
 		err = s.markRestarting(ctx)
@@ -72,7 +73,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	if err != nil {
 		err = causeOf(ctx, err)
 		if lost := e.confirmAll(whole, s.standing(s.claims())); len(lost) > 0 {
-			if cancelledCause(err) || Interrupted(whole) {
+			if cancelledCause(err) || ownership.Interrupted(whole) {
 				err = lost[0]
 			}
 			err = told(err, lost...)
@@ -108,7 +109,7 @@ func (e *Engine) holdUpdate(ctx context.Context, s *spread, req UpdateRequest, t
 		err = s.hold(ctx, &s.kept, req.Rejoin, func(c Cluster) (*claim, error) {
 			cl, err := e.rejoin(ctx, c, t, req.Owner, admit)
 			if cl != nil {
-				cl.keep()
+				cl.Keep()
 			}
 			return cl, err
 		})
@@ -122,7 +123,7 @@ func (e *Engine) holdUpdate(ctx context.Context, s *spread, req UpdateRequest, t
 // rejoin takes a release in hand that is in our state, but that may never have
 // been made on this cluster.
 func (e *Engine) rejoin(ctx context.Context, c Cluster, t target, owner string, admit func(Cluster) (*claim, error)) (*claim, error) {
-	_, record, err := e.liveRecord(ctx, c, t.id, t.application())
+	_, record, err := ownership.LiveRecord(ctx, c, t.id, t.application())
 	switch {
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, err
@@ -136,7 +137,7 @@ func (e *Engine) rejoin(ctx context.Context, c Cluster, t target, owner string, 
 // stillOurs finds out that somebody else has claimed the release, on a cluster
 // on which nothing is to be done. One that does not answer is let pass.
 func (e *Engine) stillOurs(ctx context.Context, c Cluster, t target, owner string) error {
-	_, record, err := e.liveRecord(ctx, c, t.id, t.application())
+	_, record, err := ownership.LiveRecord(ctx, c, t.id, t.application())
 	if err != nil || owner == "" || record.Owner == owner || record.OutOfDate(owner) {
 		return nil //nolint:nilerr // nothing is to be done there
 	}
@@ -154,7 +155,7 @@ func (s *spread) markRestarting(ctx context.Context) error {
 // failedAs is the status in which a failed update left what is in our state,
 // and why; empty where nothing was changed.
 func failedAs(ctx context.Context, t target, kept []*claim, cause error) (release.Status, string) {
-	if Lost(ctx, cause) != nil && !slices.ContainsFunc(kept, func(cl *claim) bool { return cl.written }) {
+	if ownership.Lost(ctx, cause) != nil && !slices.ContainsFunc(kept, func(cl *claim) bool { return cl.Written() }) {
 		return "", "" // the next refresh shows what whoever has it now makes of it
 	}
 	for _, cl := range kept {
@@ -162,7 +163,7 @@ func failedAs(ctx context.Context, t target, kept []*claim, cause error) (releas
 			return cl.rolledBackAs(), reasonOf(cause)
 		}
 	}
-	gaveUp := cancelledCause(cause) || Interrupted(ctx)
+	gaveUp := cancelledCause(cause) || ownership.Interrupted(ctx)
 	if t.spec.DesiredState != release.DesiredStopped {
 		if gaveUp {
 			return release.StatusCancelled, reasonOf(cause)
@@ -189,7 +190,7 @@ func cancelledCause(err error) bool {
 func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error {
 	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
-	if errors.As(cause, &by) || Interrupted(ctx) {
+	if errors.As(cause, &by) || ownership.Interrupted(ctx) {
 		return e.cancelAll(ctx, slices.Concat(kept, s.added), by)
 	}
 	return slices.Concat(e.abandonAll(ctx, s.added, cause), e.failKeptAll(ctx, kept, cause))
@@ -198,10 +199,10 @@ func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error
 // failKeptAll is what follows a failed change of what is in somebody's state.
 func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []error {
 	var by *release.CancelledError
-	if errors.As(cause, &by) || Interrupted(ctx) {
+	if errors.As(cause, &by) || ownership.Interrupted(ctx) {
 		return e.cancelAll(ctx, kept, by)
 	}
-	clean, cancel := e.cleanup(ctx)
+	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	return cleanUp(kept, func(cl *claim) error { return e.failKept(clean, cl, cause) })
 }
@@ -210,7 +211,7 @@ func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []
 // failed create, but stays in our state.
 func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	t := cl.target
-	defer cl.stop()
+	defer cl.Stop()
 	if err := cl.stillOurs(ctx); err != nil {
 		return err // theirs now
 	}
@@ -220,12 +221,12 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 		return e.failHalted(ctx, cl, cause)
 	case cl.goesBack():
 		return e.takeBackRoll(ctx, cl, cl.reason(cause), func(*release.Record) {})
-	case cl.before != nil && t.spec.DesiredState == release.DesiredStopped:
-		return cl.giveBack(ctx) // nothing was stopped
-	case cl.before != nil && cl.before.Status.Up():
+	case cl.Before != nil && t.spec.DesiredState == release.DesiredStopped:
+		return cl.GiveBack(ctx) // nothing was stopped
+	case cl.Before != nil && cl.Before.Status.Up():
 		err := e.undoRestart(ctx, cl)
 		return errors.Join(err, cl.finish(ctx, func(r *release.Record) {
-			r.Status, r.Reason = cl.before.Status, cl.reason(cause)
+			r.Status, r.Reason = cl.Before.Status, cl.reason(cause)
 			if cl.restart != nil && err == nil {
 				r.Status = release.StatusStarted
 			}
@@ -240,7 +241,7 @@ func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 
 // stopIdle scales a release down unless it carries traffic.
 func (e *Engine) stopIdle(ctx context.Context, c Cluster, t target) error {
-	return e.locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, _ *held) error {
+	return e.keeper.Locked(ctx, []Cluster{c}, t.id.Namespace, t.application(), func(ctx context.Context, _ *ownership.Held) error {
 		d, err := e.liveWorkload(ctx, c, t.id, t.application())
 		if err != nil || d == nil || e.mayHurt(ctx, c, t.application(), d) != "" {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -58,7 +59,7 @@ func TestWhatIsToldIsClean(t *testing.T) {
 		"a failed bake":             &rollout.BakeError{ID: id, Cluster: "prod", Seen: planted},
 		"a stop that does not end":  &release.StopError{ID: id, Cluster: "prod", Err: said},
 		"a claim by somebody":       &release.StaleOwnerError{ID: id.String(), Kind: "deployment", Holder: planted},
-		"a Lease":                   &rollout.LockedError{Holder: planted, Err: said},
+		"a Lease":                   &ownership.LockedError{Holder: planted, Err: said},
 		"a cluster that is away":    &cluster.UnreachableError{Err: said},
 		"a credential":              &cluster.CredentialError{Err: said},
 		"what carries traffic":      &release.CarriesError{ID: id, Cluster: "prod", Why: planted},

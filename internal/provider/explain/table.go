@@ -10,6 +10,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -84,7 +85,7 @@ var explanations = []explanation{
 		return "This run has stopped, and touches nothing of it any more: what it had begun is the other one's. Apply again when that one has ended."
 	}, path.Empty()),
 	rule("Pods keep running", func(e *release.LeftRunningError) string { return e.Next() }, path.Empty()),
-	rule("Lock was lost", always[*rollout.LockLostError](
+	rule("Lock was lost", always[*ownership.LockLostError](
 		"This run has stopped, and changes nothing of the application any more: what it had begun is up to the other one. Apply again when that one has ended."), path.Empty()),
 	rule("Operation was interrupted", func(error) string {
 		return "What was done so far is written down in the cluster; the next apply goes on from there."
@@ -111,7 +112,7 @@ var explanations = []explanation{
 	}, attrs.DNSPath.AtName("targets")),
 	rule("Service cannot be adopted", always[*release.AdoptionError](
 		"Nothing was changed."), attrs.ServicePath.AtName("adopt")),
-	rule("Deployment is being worked on", always[*rollout.HolderError](
+	rule("Deployment is being worked on", always[*ownership.HolderError](
 		"Another run holds it. Wait for that run to end; one that died is taken over by itself."), path.Empty()),
 	func(err error) (string, string, path.Path, bool) {
 		var e *release.ClaimError
@@ -154,7 +155,7 @@ var explanations = []explanation{
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
 	rule("Object does not go away", always[*release.StuckError](
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
-	rule("Application is locked", always[*rollout.LockedError](
+	rule("Application is locked", always[*ownership.LockedError](
 		"Another run is changing it. Wait for it to end; a Lease whose holder died is taken over by itself."), path.Empty()),
 	rule("Nothing like that is there", always[*diagnose.AbsentError](
 		"Check the name, the namespace and `clusters`. The data source switchback_deployments lists the deployments of a namespace."), path.Empty()),

@@ -1,4 +1,4 @@
-package rollout
+package ownership
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// forgetApplication removes the application's history and Lease with the last
+// ForgetApplication removes the application's history and Lease with the last
 // ConfigMap that is left of it, which the caller deletes next, and says so. The
 // Lease goes before that one: killed in between, what is left is still in a
 // state, whose next destroy comes back here. Where more is left, what told
 // returns goes into the history.
-func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, application, last string, h *held, told func() []release.Entry) (gone bool, err error) {
+func (k *Keeper) ForgetApplication(ctx context.Context, c Cluster, namespace, application, last string, h *Held, told func() []release.Entry) (gone bool, err error) {
 	selector := release.ManagedSelector + "," + release.LabelApplication + "=" + application
 	for {
 		left := &corev1.ConfigMapList{}
@@ -24,7 +24,7 @@ func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, ap
 		history, others := sortOut(left.Items, application, last)
 		if others {
 			if told != nil {
-				e.remember(ctx, c, namespace, application, told()...)
+				k.Remember(ctx, c, namespace, application, told()...)
 			}
 			return false, nil
 		}
@@ -38,7 +38,7 @@ func (e *Engine) forgetApplication(ctx context.Context, c Cluster, namespace, ap
 				return false, err
 			}
 		}
-		h.lastUse(scope{cluster: c, namespace: namespace, application: application})
+		h.LastUse(Scope{Cluster: c, Namespace: namespace, Application: application})
 		return true, nil
 	}
 }
@@ -60,15 +60,15 @@ func sortOut(items []corev1.ConfigMap, application, last string) (history *corev
 	return history, others
 }
 
-// alone says that nothing of an application is there but this release, and what goes
+// Alone says that nothing of an application is there but this release, and what goes
 // with an application's last: its history and its Lease. It reads the shared watch
 // cache, for telling: where it cannot be told, it is not.
-func alone(ctx context.Context, c Cluster, t target) bool {
-	found, err := c.View(t.id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: t.application()})
+func Alone(ctx context.Context, c Cluster, id release.ID, application string) bool {
+	found, err := c.View(id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application})
 	items := make([]corev1.ConfigMap, len(found))
 	for i, obj := range found {
 		items[i] = *obj.(*corev1.ConfigMap)
 	}
-	_, others := sortOut(items, t.application(), t.id.Name)
+	_, others := sortOut(items, application, id.Name)
 	return err == nil && !others
 }

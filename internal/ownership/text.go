@@ -1,4 +1,4 @@
-package rollout
+package ownership
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 // What is written down in a cluster may have been written by anybody. Its texts go
 // into states, errors and terminals: they are as clean as what a cluster says.
 
-// recordIn is the record in a ConfigMap's data.
-func recordIn(data map[string]string) (*release.Record, error) {
+// RecordIn is the record in a ConfigMap's data.
+func RecordIn(data map[string]string) (*release.Record, error) {
 	record, err := release.ParseRecord(data)
 	if record != nil {
 		redactAll(&record.Reason, &record.Holder, &record.CancelRequested, &record.CreatedBy)
@@ -23,8 +23,8 @@ func recordIn(data map[string]string) (*release.Record, error) {
 	return record, err
 }
 
-// mainIn is the pointer in a ConfigMap's data; nil where there is only a history.
-func mainIn(data map[string]string) (*release.Main, error) {
+// MainIn is the pointer in a ConfigMap's data; nil where there is only a history.
+func MainIn(data map[string]string) (*release.Main, error) {
 	main, err := release.MainOf(data)
 	if main != nil && main.Breach != nil {
 		redactAll(&main.Breach.Reason)
@@ -35,8 +35,8 @@ func mainIn(data map[string]string) (*release.Main, error) {
 	return main, err
 }
 
-// unreadable says which ConfigMap could not be read, and what heals it.
-func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
+// Unreadable says which ConfigMap could not be read, and what heals it.
+func Unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	err = fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
 	var newer *release.NewerSchemaError
 	if errors.As(err, &newer) {
@@ -49,20 +49,22 @@ func unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	return fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: %s.\n  kubectl --namespace %s delete configmap %s", err, anew, cm.Namespace, cm.Name)
 }
 
-// historyOf is the history in a ConfigMap's data.
-func historyOf(data map[string]string) (release.History, error) {
+// HistoryIn is the history in a ConfigMap's data.
+func HistoryIn(data map[string]string) (release.History, error) {
 	history, err := release.ParseHistory(data)
 	for i := range history.Entries {
 		entry := &history.Entries[i]
 		redactAll(&entry.By, &entry.Reason)
-		redactRun(&entry.Run)
+		entry.Run = Redacted(entry.Run)
 		entry.Version = mask.Clean(entry.Version)
 	}
 	return history, err
 }
 
-func redactRun(run *release.Run) {
+// Redacted is a run whose texts are clean.
+func Redacted(run release.Run) release.Run {
 	redactAll(&run.ID, &run.URL, &run.Commit, &run.Ref, &run.Project, &run.Workspace, &run.Actor)
+	return run
 }
 
 func redactAll(texts ...*string) {

@@ -1,10 +1,9 @@
-package rollout
+package ownership
 
 import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,19 +12,19 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// saveMain writes what is remembered of an application's address, and entries of
+// SaveMain writes what is remembered of an application's address, and entries of
 // its history with it, with what was seen under the Lease as precondition.
 // Others write to the history at any time: only a change of the pointer counts,
 // whoever owns it.
-func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main, entries ...release.Entry) error {
-	c = e.under(c, namespace, application)
+func (k *Keeper) SaveMain(ctx context.Context, c Cluster, namespace, application string, live **corev1.ConfigMap, main *release.Main, entries ...release.Entry) error {
+	c = k.Under(c, namespace, application)
 	data, err := main.Marshal()
 	if err != nil {
 		return err
 	}
-	e.tries(c, namespace, application, release.PointerIn(data))
+	k.tries(c, namespace, application, release.PointerIn(data))
 	for {
-		next := pointerObject(namespace, application)
+		next := ofApplication(namespace, application)
 		if *live != nil {
 			next = (*live).DeepCopy()
 		}
@@ -39,30 +38,12 @@ func (e *Engine) saveMain(ctx context.Context, c Cluster, namespace, application
 			*live = next
 			return nil
 		}
-		cm, refused := e.mainAgain(ctx, c, namespace, application, *live, err)
+		cm, refused := k.mainAgain(ctx, c, namespace, application, *live, err)
 		if refused != nil || cm == nil {
 			return errors.Join(refused, err)
 		}
 		*live = cm
 	}
-}
-
-// tries remembers what may have been written of an address, although its reply
-// was lost.
-func (e *Engine) tries(c Cluster, namespace, application, main string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	k := key(c, namespace, application)
-	if !slices.Contains(e.tried[k], main) {
-		e.tried[k] = append(e.tried[k], main)
-	}
-}
-
-// mine says that a pointer is one that this run has asked to be written.
-func (e *Engine) mine(c Cluster, namespace, application, main string) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Contains(e.tried[key(c, namespace, application)], main)
 }
 
 // mainAgain looks again at what a write met. The Lease is asked for after that
@@ -71,15 +52,15 @@ func (e *Engine) mine(c Cluster, namespace, application, main string) bool {
 // ConfigMap was labelled, say, or somebody wrote to its history, or an
 // interrupted write of ours came through. Where the pointer is another one than
 // was seen, or the Lease is lost, refused says so.
-func (e *Engine) mainAgain(ctx context.Context, c Cluster, namespace, application string, seen *corev1.ConfigMap, err error) (cm *corev1.ConfigMap, refused error) {
+func (k *Keeper) mainAgain(ctx context.Context, c Cluster, namespace, application string, seen *corev1.ConfigMap, err error) (cm *corev1.ConfigMap, refused error) {
 	if !release.ReadAgain(err) && !apierrors.IsAlreadyExists(err) {
 		return nil, err
 	}
-	_, cm, readErr := e.liveMain(ctx, c, namespace, application)
+	_, cm, readErr := LiveMain(ctx, c, namespace, application)
 	if readErr != nil {
 		return nil, errors.Join(err, readErr)
 	}
-	if err := e.holds(ctx, c, namespace, application); err != nil {
+	if err := k.Holds(ctx, c, namespace, application); err != nil {
 		return nil, err
 	}
 	if cm == nil {
@@ -89,16 +70,16 @@ func (e *Engine) mainAgain(ctx context.Context, c Cluster, namespace, applicatio
 	if seen != nil {
 		was = release.PointerIn(seen.Data)
 	}
-	if is != was && !e.mine(c, namespace, application, is) {
+	if is != was && !k.mine(c, namespace, application, is) {
 		return nil, &release.PointerChangedError{Cluster: c.Name(), ID: namespace + "/" + application}
 	}
 	return cm, nil
 }
 
-// dropMain forgets the address and keeps the history, where there is one.
-func (e *Engine) dropMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap, entries ...release.Entry) error {
-	c = e.under(c, namespace, application)
-	e.tries(c, namespace, application, "")
+// DropMain forgets the address and keeps the history, where there is one.
+func (k *Keeper) DropMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap, entries ...release.Entry) error {
+	c = k.Under(c, namespace, application)
+	k.tries(c, namespace, application, "")
 	for live != nil {
 		next := live.DeepCopy()
 		next.Data = release.AppendHistory(release.WithPointer(next.Data, nil), entries...)
@@ -115,23 +96,23 @@ func (e *Engine) dropMain(ctx context.Context, c Cluster, namespace, application
 			return nil
 		}
 		var refused error
-		if live, refused = e.mainAgain(ctx, c, namespace, application, live, err); refused != nil {
+		if live, refused = k.mainAgain(ctx, c, namespace, application, live, err); refused != nil {
 			return refused
 		}
 	}
 	return nil
 }
 
-// forgetMain deletes an application's ConfigMap with the last of it, after its
+// ForgetMain deletes an application's ConfigMap with the last of it, after its
 // Lease. Where somebody has begun anew with it since, it is theirs.
-func (e *Engine) forgetMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap) error {
+func (k *Keeper) ForgetMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap) error {
 	c = bare(c)
 	for {
 		err := c.Delete(ctx, live, metav1.DeletePropagationBackground)
 		if !release.ReadAgain(err) {
 			return err
 		}
-		_, cm, readErr := e.liveMain(ctx, c, namespace, application)
+		_, cm, readErr := LiveMain(ctx, c, namespace, application)
 		switch {
 		case readErr != nil:
 			return errors.Join(err, readErr)
@@ -139,5 +120,27 @@ func (e *Engine) forgetMain(ctx context.Context, c Cluster, namespace, applicati
 			return nil
 		}
 		live = cm
+	}
+}
+
+// ofApplication is an application's ConfigMap, empty.
+func ofApplication(namespace, application string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: release.MainName(application),
+			Labels: applicationLabels(application, release.RolePointer),
+		},
+	}
+}
+
+// applicationLabels mark what belongs to an application rather than to one of
+// its releases.
+func applicationLabels(application, role string) map[string]string {
+	return map[string]string{
+		release.LabelName:        application,
+		release.LabelManagedBy:   release.ManagedBy,
+		release.LabelApplication: application,
+		release.LabelRole:        role,
 	}
 }

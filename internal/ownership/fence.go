@@ -1,4 +1,4 @@
-package rollout
+package ownership
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // fenced is a cluster that is only written to while an application's Lease is
@@ -20,7 +19,7 @@ import (
 // look, and writes, makes the write a conflict, which looks again.
 type fenced struct {
 	Cluster
-	engine                 *Engine
+	keeper                 *Keeper
 	namespace, application string
 
 	// lately says that a Lease which was renewed lately need not be looked at:
@@ -28,30 +27,31 @@ type fenced struct {
 	lately bool
 }
 
-// router moves an application's address, as long as its Lease is ours.
-func (e *Engine) router(c Cluster, service traffic.ServiceSpec, force bool) *traffic.Service {
-	return traffic.NewService(fenced{c, e, service.Namespace, service.Application, false}, c.View(service.Namespace), service, force)
-}
-
-// under is a cluster for what is done while the application's Lease is ours.
-func (e *Engine) under(c Cluster, namespace, application string) Cluster {
+// Under is a cluster for what is done while the application's Lease is ours.
+func (k *Keeper) Under(c Cluster, namespace, application string) Cluster {
 	if f, ok := c.(fenced); ok && f.namespace == namespace && f.application == application {
 		return c
 	}
-	return fenced{c, e, namespace, application, true}
+	return fenced{c, k, namespace, application, true}
+}
+
+// StrictlyUnder is the same for what nothing but the Lease protects: the Lease is
+// looked at before every write.
+func (k *Keeper) StrictlyUnder(c Cluster, namespace, application string) Cluster {
+	return fenced{c, k, namespace, application, false}
 }
 
 func (f fenced) ours(ctx context.Context) error {
-	t := f.engine.tenureOf(key(f.Cluster, f.namespace, f.application))
+	t := f.keeper.tenureOf(Key(f.Cluster, f.namespace, f.application))
 	if t != nil {
 		if lost := t.lost.Load(); lost != nil {
 			return lost
 		}
-		if f.lately && since(*t.seen.Load()) < f.engine.surely() {
+		if f.lately && since(*t.seen.Load()) < f.keeper.surely() {
 			return nil
 		}
 	}
-	return f.engine.holds(ctx, f.Cluster, f.namespace, f.application)
+	return f.keeper.Holds(ctx, f.Cluster, f.namespace, f.application)
 }
 
 func (f fenced) Create(ctx context.Context, obj Object) error {
@@ -98,7 +98,7 @@ func (f fenced) Mark(ctx context.Context, obj Object, labels map[string]string) 
 // Tell says nothing about what is somebody else's to tell. What is known is
 // enough for an Event.
 func (f fenced) Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
-	if t := f.engine.tenureOf(key(f.Cluster, f.namespace, f.application)); t == nil || t.lost.Load() == nil {
+	if t := f.keeper.tenureOf(Key(f.Cluster, f.namespace, f.application)); t == nil || t.lost.Load() == nil {
 		f.Cluster.Tell(ctx, regarding, reason, note, warning)
 	}
 }
