@@ -148,14 +148,14 @@ func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (
 				return nil, err
 			}
 		}
-		switch step = release.Claim(found, t.hash); step {
-		case release.ClaimWait:
+		step = release.Claim(found, t.hash)
+		if step == release.ClaimWait {
 			return nil, nil
-		case release.ClaimAdopt, release.ClaimAdoptAndTell:
-			return e.takeOver(ctx, c, t, owner, seen), nil
-		default:
+		}
+		if step != release.ClaimAdopt && step != release.ClaimAdoptAndTell {
 			return nil, &release.ClaimError{Step: step, Cluster: c.Name(), ID: t.id}
 		}
+		return e.takeOver(ctx, c, t, owner, seen), nil
 	})
 	if err != nil {
 		return nil, err

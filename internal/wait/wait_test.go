@@ -65,7 +65,7 @@ func TestUntil(t *testing.T) {
 		if asked != 2 {
 			t.Errorf("asked %d times after one change", asked)
 		}
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		synctest.Wait()
 		if asked != 3 {
 			t.Errorf("asked %d times after the time that it asked for", asked)

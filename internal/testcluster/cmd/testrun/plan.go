@@ -22,8 +22,8 @@ const module = "github.com/switchback-dev/terraform-provider-switchback/"
 // be used by several: their tests, and those below them, run with the race
 // detector. The others only start what these have, and run without.
 var concurrent = []string{
-	"internal/cluster", "internal/fleet", "internal/wait", "internal/diagnose", "internal/rollout", "internal/group", "internal/traffic", "internal/logs",
-	"internal/testcluster",
+	"internal/cluster", "internal/fleet", "internal/wait", "internal/diagnose", "internal/ownership", "internal/rollout", "internal/group", "internal/traffic",
+	"internal/logs", "internal/testcluster",
 }
 
 // points are the tests that cut a verb off, or let a fault happen to it, at every
