@@ -218,7 +218,11 @@ func (cl *Claim) heed() {
 func (cl *Claim) Cluster() Cluster { return cl.cluster }
 
 // Unfence lets the record be written whoever has the application's Lease.
-func (cl *Claim) Unfence() { cl.cluster = guarded{bare(cl.cluster), cl} }
+func (cl *Claim) Unfence() {
+	cl.mu.Lock() // the heartbeat writes there
+	defer cl.mu.Unlock()
+	cl.cluster = guarded{bare(cl.cluster), cl}
+}
 
 // Written says that the record tells how the claim ended.
 func (cl *Claim) Written() bool { return cl.written }

@@ -1,12 +1,10 @@
 package rollout
 
-import (
-	"context"
-)
+import "context"
 
 // What is asked of the claims on several clusters at once.
 
-// boundAll is bound for what is done on all clusters or on none.
+// boundAll is Bound for what is done on all clusters or on none.
 func boundAll(ctx context.Context, claims []*claim) (context.Context, context.CancelFunc) {
 	var ends []context.CancelFunc
 	for _, cl := range claims {
@@ -21,7 +19,7 @@ func boundAll(ctx context.Context, claims []*claim) (context.Context, context.Ca
 	}
 }
 
-// lostOf is orLost for what is done on all clusters or on none.
+// lostOf is OrLost for what is done on all clusters or on none.
 func lostOf(claims []*claim, err error) error {
 	for _, cl := range claims {
 		if lost := cl.Gone(); lost != nil && err != nil {
