@@ -30,6 +30,22 @@ var layers = [][]string{
 	{"mask", "wait"},
 }
 
+// rooms are the layers below provider, in the same way; "" is provider itself. The
+// nouns are one line: they do not know each other. What two of them need goes below
+// them.
+var rooms = [][]string{
+	{""},
+	{"deployment", "maindeployment", "deploymentgroup", "environment", "events", "history", "logs", "diagnosis"},
+	{"address"},
+	{"session"},
+	{"explain"},
+	{"attrs"},
+}
+
+// beside are the directories below provider that are no rooms of it: commands, and
+// what only tests use.
+var beside = []string{"coretest", "guidepages", "plantest", "schemajson"}
+
 // pure are the packages that compute and do nothing else: no I/O, no clock
 // that ticks in a context, no process.
 var pure = []string{"release", "promotion", "workload", "health", "logs", "policy", "mask"}
@@ -63,7 +79,7 @@ func (s source) unshipped() bool { return s.top() == "test" || s.top() == "demo"
 // rule returns what is wrong with an import, or an empty string.
 type rule func(s source, imported string) string
 
-var rules = []rule{terraformOnlyInProvider, clientGoOnlyInCluster, layersPointDown, clusterOnlyInProvider, testPackagesOnlyInTests, pureStaysPure}
+var rules = []rule{terraformOnlyInProvider, clientGoOnlyInCluster, layersPointDown, clusterOnlyInProvider, testPackagesOnlyInTests, pureStaysPure, roomsPointDown}
 
 func terraformOnlyInProvider(s source, imported string) string {
 	if strings.HasPrefix(imported, "github.com/hashicorp/terraform-") && s.top() != "provider" && s.dir != "." {
@@ -130,6 +146,42 @@ func pureStaysPure(s source, imported string) string {
 	return ""
 }
 
+func roomsPointDown(s source, imported string) string {
+	if s.test || s.top() != "provider" {
+		return ""
+	}
+	from := roomOf(strings.TrimPrefix(s.dir, "provider"))
+	if slices.Contains(beside, from) {
+		return ""
+	}
+	if within(imported, modulePath+"/internal/cluster") && from != "" && from != "session" && from != "explain" {
+		return "only session has connections; a noun has the session"
+	}
+	path, ok := strings.CutPrefix(imported, modulePath+"/internal/provider")
+	if !ok {
+		return ""
+	}
+	to := roomOf(path)
+	a, b := lineOf(rooms, from), lineOf(rooms, to)
+	switch {
+	case slices.Contains(beside, to):
+		return "only tests and commands use this package"
+	case a < 0 || b < 0:
+		return "a directory below provider has its line among the rooms"
+	case from == to || a < b:
+		return ""
+	case a == b:
+		return "nouns do not know each other: what two of them need goes below them"
+	}
+	return "imports point down: provider, the nouns, address, session, explain, attrs"
+}
+
+// roomOf is the directory below provider that a path, such as /deployment, is in.
+func roomOf(path string) string {
+	room, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return room
+}
+
 // internalPackage is the top package below internal/ that an import names.
 func internalPackage(imported string) (string, bool) {
 	rest, ok := strings.CutPrefix(imported, modulePath+"/internal/")
@@ -137,8 +189,10 @@ func internalPackage(imported string) (string, bool) {
 	return first, ok
 }
 
-func layerOf(name string) int {
-	return slices.IndexFunc(layers, func(layer []string) bool { return slices.Contains(layer, name) })
+func layerOf(name string) int { return lineOf(layers, name) }
+
+func lineOf(lines [][]string, name string) int {
+	return slices.IndexFunc(lines, func(line []string) bool { return slices.Contains(line, name) })
 }
 
 // order is the layers in words: "provider, group, {workload, health}, release".
@@ -284,6 +338,19 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"internal/health/x_test.go", "os", true},
 		{"internal/release/x.go", "time", true},
 		{"internal/rollout/x.go", "context", true},
+
+		{"internal/provider/deployment/x.go", ours + "provider/maindeployment", false},
+		{"internal/provider/address/x.go", ours + "provider/maindeployment", false},
+		{"internal/provider/attrs/x.go", ours + "provider/session", false},
+		{"internal/provider/attrs/x.go", ours + "provider", false},
+		{"internal/provider/novelty/x.go", ours + "provider/attrs", false},
+		{"internal/provider/deployment/x.go", ours + "provider/plantest", false},
+		{"internal/provider/deployment/x.go", ours + "cluster", false},
+		{"internal/provider/deployment/x_test.go", ours + "provider/plantest", true},
+		{"internal/provider/deployment/x.go", ours + "provider/address", true},
+		{"internal/provider/session/x.go", ours + "cluster", true},
+		{"internal/provider/x.go", ours + "provider/deployment", true},
+		{"internal/provider/schemajson/x.go", ours + "provider", true},
 
 		{"internal/utils/x.go", "fmt", false},
 		{"internal/provider/common/x.go", "fmt", false},

@@ -58,7 +58,8 @@ func (m *Model) ServiceModel(ctx context.Context) (ServiceModel, bool, diag.Diag
 	if diags.HasError() || typed.Service.IsNull() || typed.Service.IsUnknown() {
 		return ServiceModel{}, false, diags
 	}
-	return attrs.Decode[ServiceModel](ctx, &diags, typed.Service), !diags.HasError(), diags
+	service := attrs.Decode[ServiceModel](ctx, &diags, typed.Service)
+	return service, !diags.HasError(), diags
 }
 
 // setServiceModel writes `traffic.service`.

@@ -49,6 +49,7 @@ func AutoscalingValue(ctx context.Context, diags *diag.Diagnostics, a *release.A
 	return out
 }
 
+// AutoscalingAttribute is `autoscaling`.
 func AutoscalingAttribute() schema.Attribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,

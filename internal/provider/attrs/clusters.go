@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+// Quoted is a list of names for a sentence: "a", "b".
 func Quoted(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -23,6 +24,7 @@ func Quoted(names []string) string {
 	return strings.Join(list, ", ")
 }
 
+// ClustersAttribute is `clusters` of a resource; description says what they are for.
 func ClustersAttribute(description string) schema.SetAttribute {
 	return schema.SetAttribute{
 		ElementType:         types.StringType,

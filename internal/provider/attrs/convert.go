@@ -5,6 +5,7 @@ func Present[V any](m map[string]*V) map[string]V {
 	return ConvertMap(m, func(v V) V { return v })
 }
 
+// ConvertMap leaves out the keys whose value is null.
 func ConvertMap[M, V any](models map[string]*M, convert func(M) V) map[string]V {
 	if len(models) == 0 {
 		return nil
@@ -18,6 +19,7 @@ func ConvertMap[M, V any](models map[string]*M, convert func(M) V) map[string]V 
 	return out
 }
 
+// ConvertList converts each element; an empty list is nil.
 func ConvertList[A, B any](list []A, convert func(A) B) []B {
 	if len(list) == 0 {
 		return nil

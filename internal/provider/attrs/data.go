@@ -9,6 +9,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// DataClustersAttribute is `clusters` of a data source.
 func DataClustersAttribute() schema.SetAttribute {
 	return schema.SetAttribute{
 		ElementType:         types.StringType,
@@ -18,18 +19,22 @@ func DataClustersAttribute() schema.SetAttribute {
 	}
 }
 
+// DataNamespaceAttribute is `namespace` of a data source.
 func DataNamespaceAttribute() schema.StringAttribute {
 	return schema.StringAttribute{Required: true, MarkdownDescription: "Kubernetes namespace to look at.", Validators: NamespaceName()}
 }
 
+// DataString is a text that a data source tells.
 func DataString(description string) schema.StringAttribute {
 	return schema.StringAttribute{Computed: true, MarkdownDescription: description}
 }
 
+// DataBool is a fact that a data source tells.
 func DataBool(description string) schema.BoolAttribute {
 	return schema.BoolAttribute{Computed: true, MarkdownDescription: description}
 }
 
+// DataInt is a number that a data source tells.
 func DataInt(description string) schema.Int32Attribute {
 	return schema.Int32Attribute{Computed: true, MarkdownDescription: description}
 }

@@ -109,8 +109,10 @@ func DNSRecordsAttribute() schema.ListNestedAttribute {
 	}
 }
 
+// DNSRecordType is the type of one of `dns_records`.
 func DNSRecordType() types.ObjectType {
 	return DNSRecordsAttribute().NestedObject.Type().(types.ObjectType)
 }
 
+// DNSTypes is the type of `dns`.
 func DNSTypes() types.ObjectType { return DNSAttribute().GetType().(types.ObjectType) }

@@ -20,6 +20,8 @@ func Gone(cluster, object string) Drift {
 	}
 }
 
+// FieldDrift is what is other in the fields of one object. What the cluster says is
+// masked.
 func FieldDrift(cluster, object string, drifts []workload.FieldDrift) []Drift {
 	var models []Drift
 	for _, d := range drifts {
@@ -41,6 +43,7 @@ type Drift struct {
 	Manager  types.String `tfsdk:"manager"`
 }
 
+// DriftAttribute is `drift`.
 func DriftAttribute() schema.ListNestedAttribute {
 	computed := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Computed: true, MarkdownDescription: description}
@@ -60,6 +63,7 @@ func DriftAttribute() schema.ListNestedAttribute {
 	}
 }
 
+// DriftType is the type of one difference.
 func DriftType() types.ObjectType {
 	return DriftAttribute().NestedObject.Type().(types.ObjectType)
 }
@@ -72,6 +76,7 @@ func DriftList(ctx context.Context, drift []Drift) (types.List, diag.Diagnostics
 	return types.ListValueFrom(ctx, DriftType(), drift)
 }
 
+// NoDrift is planned for every apply, which repairs what there is.
 func NoDrift() types.List { return types.ListValueMust(DriftType(), []attr.Value{}) }
 
 // TakenBack is the drift of what is held by an older claim than the state's.

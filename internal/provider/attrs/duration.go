@@ -14,8 +14,10 @@ import (
 // durationValidator accepts Go durations that are not negative, or not zero either.
 type durationValidator struct{ positive bool }
 
+// IsDuration accepts durations that are not negative.
 func IsDuration() validator.String { return durationValidator{} }
 
+// IsPositiveDuration accepts durations above zero.
 func IsPositiveDuration() validator.String { return durationValidator{positive: true} }
 
 func (v durationValidator) Description(context.Context) string {
@@ -46,6 +48,7 @@ func DurationText(d time.Duration) string { return release.DurationText(d) }
 // prior value that is equivalent to the configured one.
 type sameDuration struct{}
 
+// KeepSameDuration makes "60s" -> "1m" no change.
 func KeepSameDuration() planmodifier.String { return sameDuration{} }
 
 func (sameDuration) Description(context.Context) string {

@@ -17,6 +17,7 @@ var partMeaning = map[release.Part]string{
 	release.PartStartup:   "Seconds from the start of the pod's first container, an init container where there is one, until the pod was ready, less what was pulled in between. Null where a container has been restarted more than once.",
 }
 
+// What the documentation says of them.
 const (
 	DurationsMeaning = "How long the last change of it took, in seconds. `total` is what its user waited. The parts are those of the pod that took longest, as the cluster tells: mostly in whole seconds, " +
 		"and null where they are not known, or where no pod was started, as when a deployment is found again. They need not add up to `total`."
@@ -47,6 +48,7 @@ func DurationsOrNil(d release.Durations) *Durations {
 	return new(newDurationsModel(d))
 }
 
+// SecondsOrNull is null for what was not measured.
 func SecondsOrNull(d *time.Duration) types.Float64 {
 	if d == nil {
 		return types.Float64Null()

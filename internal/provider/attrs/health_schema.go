@@ -11,6 +11,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// HealthAttribute is `health`.
 func HealthAttribute() schema.SingleNestedAttribute {
 	duration := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{

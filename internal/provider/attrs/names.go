@@ -26,10 +26,13 @@ func DeploymentIDAttribute() schema.StringAttribute {
 // IsDeploymentID accepts "<namespace>/<name>".
 type IsDeploymentID struct{}
 
+// Description names the form.
 func (IsDeploymentID) Description(context.Context) string { return "<namespace>/<name>" }
 
+// MarkdownDescription is the same.
 func (v IsDeploymentID) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
+// ValidateString refuses what has another form.
 func (IsDeploymentID) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
@@ -67,10 +70,12 @@ func CheckDeploymentID(at path.Path, deployment, namespace, application types.St
 }
 
 var (
+	// DNS1035 is the form of names that Services can have, DNS1123 of all others.
 	DNS1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
 	DNS1123 = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
+// ApplicationName accepts names of applications.
 func ApplicationName() []validator.String {
 	return []validator.String{
 		stringvalidator.LengthBetween(1, release.MaxApplicationLength),
@@ -78,6 +83,7 @@ func ApplicationName() []validator.String {
 	}
 }
 
+// NamespaceName accepts names of namespaces.
 func NamespaceName() []validator.String {
 	return []validator.String{
 		stringvalidator.LengthBetween(1, 63),

@@ -77,6 +77,7 @@ func ReleaseAttributes() map[string]schema.Attribute {
 	}
 }
 
+// ReleaseOf is what was found of a release, as data sources show it.
 func ReleaseOf(s rollout.Surveyed) Release {
 	m := Release{
 		ID: types.StringValue(s.ID.String()), Name: types.StringValue(s.ID.Name), Application: types.StringValue(s.Application),

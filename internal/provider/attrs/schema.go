@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
+// OptionalString is a text that need not be given; it is not empty where it is.
 func OptionalString(description string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional:            true,
@@ -17,10 +18,12 @@ func OptionalString(description string) schema.StringAttribute {
 	}
 }
 
+// StringMap is a map of texts that need not be given.
 func StringMap(description string) schema.MapAttribute {
 	return schema.MapAttribute{ElementType: types.StringType, Optional: true, MarkdownDescription: description}
 }
 
+// AttributeTypes are the types of a schema's attributes, by name.
 func AttributeTypes(s schema.Schema) map[string]attr.Type {
 	types := make(map[string]attr.Type, len(s.Attributes))
 	for name, a := range s.Attributes {
@@ -35,6 +38,7 @@ const (
 	InPlace  = " Changes in place."
 )
 
+// ComputedString is a text that the provider tells.
 func ComputedString(description string) schema.StringAttribute {
 	return schema.StringAttribute{Computed: true, MarkdownDescription: description}
 }

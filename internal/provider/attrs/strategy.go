@@ -46,6 +46,7 @@ var strategyMeaning = map[release.Strategy]string{
 	release.StrategyRecreate:  "in place, all pods at once: the old ones end before the new ones start, so that there is an outage",
 }
 
+// StrategyAttribute is `strategy`.
 func StrategyAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
@@ -59,6 +60,7 @@ func StrategyAttribute() schema.StringAttribute {
 	}
 }
 
+// RollingUpdateAttribute is `rolling_update`.
 func RollingUpdateAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional:            true,

@@ -16,6 +16,7 @@ const (
 	defaultTimeoutText = "10m"
 )
 
+// TimeoutsAttribute is `timeouts`; until says what is waited for.
 func TimeoutsAttribute(ctx context.Context, until string) schema.Attribute {
 	how := func(what string) string { return what + " Default: `" + defaultTimeoutText + "`." }
 	a := timeouts.Attributes(ctx, timeouts.Opts{

@@ -38,6 +38,7 @@ func Decode[T any](ctx context.Context, diags *diag.Diagnostics, v attr.Value) T
 	return out
 }
 
+// OrDefault is v, or fallback where v is zero.
 func OrDefault[T comparable](v, fallback T) T {
 	var zero T
 	if v == zero {
@@ -54,6 +55,7 @@ func TextOrNull(s string) types.String {
 	return types.StringValue(s)
 }
 
+// TimeOrNull is a time in RFC 3339; null for none.
 func TimeOrNull(t time.Time) types.String {
 	if t.IsZero() {
 		return types.StringNull()

@@ -13,15 +13,15 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
-// WholeNumber32 and WholeNumber64 are the types of every whole number that a
+// WholeNumber32 is, with WholeNumber64, the type of every whole number that a
 // user can write, in attributes (CustomType) and in maps (ElementType). Terraform
 // has one type for all numbers, and the framework's own types call 1.5 an error
 // of the provider; these say at the attribute what is wrong with it. Values are
 // types.Int32 and types.Int64, as ever.
-type (
-	WholeNumber32 struct{ basetypes.Int32Type }
-	WholeNumber64 struct{ basetypes.Int64Type }
-)
+type WholeNumber32 struct{ basetypes.Int32Type }
+
+// WholeNumber64 is as WholeNumber32.
+type WholeNumber64 struct{ basetypes.Int64Type }
 
 var (
 	_ basetypes.Int32Typable = WholeNumber32{}

@@ -121,7 +121,7 @@ func (p *planning) group() {
 	g := &p.plan
 	g.ID, g.Drift = g.Name, attrs.NoDrift()
 	if p.state == nil {
-		// An interrupted create ends in another status; see planning.create.
+		// An interrupted create ends in another status, as that of an address.
 		g.Owner, g.Status, g.StatusReason = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	} else {
 		g.Owner, g.Status, g.StatusReason = p.state.Owner, p.state.Status, p.state.StatusReason

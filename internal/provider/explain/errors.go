@@ -11,6 +11,7 @@ type TimeoutError struct {
 	setting string
 }
 
+// TimedOut is the cause of an operation whose time, which setting gives, is over.
 func TimedOut(limit time.Duration, setting string) error {
 	return &TimeoutError{limit: limit, setting: setting}
 }
@@ -22,6 +23,7 @@ func (e *TimeoutError) Error() string {
 // keptError is a cluster that something was to be taken from and that is away.
 type keptError struct{ error }
 
+// Kept says that a cluster which cannot be reached is not forgotten.
 func Kept(err error) error { return &keptError{err} }
 
 func (e *keptError) Unwrap() error { return e.error }
@@ -30,6 +32,7 @@ func (e *keptError) Unwrap() error { return e.error }
 // forgotten, although it might be.
 type vouchedError struct{ error }
 
+// Vouched says that a cluster is not forgotten because only a proxy says that it is away.
 func Vouched(err error) error { return &vouchedError{err} }
 
 func (e *vouchedError) Unwrap() error { return e.error }

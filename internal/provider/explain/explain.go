@@ -107,6 +107,7 @@ func warnOfCluster(diags *diag.Diagnostics, where string, err error, stands stri
 	}
 }
 
+// Unreachable says that an error is a cluster that cannot be reached.
 func Unreachable(err error) bool {
 	var unreachable interface{ Unreachable() bool }
 	return errors.As(err, &unreachable) && unreachable.Unreachable()

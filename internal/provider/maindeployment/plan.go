@@ -14,8 +14,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
-// planMainDeployment is switchback_main_deployment's ModifyPlan. Like
-// planDeployment it sets every computed attribute itself.
+// planMainDeployment is switchback_main_deployment's ModifyPlan. It
+// sets every computed attribute itself: the framework would mark all of them unknown
+// where one input differs.
 func planMainDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if req.Plan.Raw.IsNull() {
 		session.RememberDestroy(ctx, resp)

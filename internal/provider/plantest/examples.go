@@ -26,6 +26,7 @@ func Deployment(changes ...Obj) Obj {
 // Deployed is what fills a plan's unknown values.
 var Deployed = Obj{"owner": "token-1", "status": "started", "created_at": "2026-01-01T00:00:00Z", "created_by": "ci", "durations": Obj{"total": 4, "startup": 3, "queue": nil, "build": nil, "image_pull": nil, "clusters": nil}}
 
+// Main is a main deployment of that application; with changes on top.
 func Main(changes ...Obj) Obj {
 	config := Obj{
 		"application":   "api",
@@ -39,6 +40,7 @@ func Main(changes ...Obj) Obj {
 	return config
 }
 
+// Promoted is what fills the plan of a main deployment.
 var Promoted = Obj{
 	"owner": "token-1", "status": "finalized", "promoted_at": "2026-01-01T00:00:00Z",
 	"previous_deployment_id": "shop/api-0b8e4d27", "split": Obj{"prod": Obj{"api-7f3c9a1e": 100}},

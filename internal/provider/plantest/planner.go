@@ -21,10 +21,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
-// The tests of planning run the framework's own server, without a CLI and
-// without clusters: what is planned, which paths force a replacement, which
-// diagnostics come at which attribute.
-
+// Obj is a configuration, or a part of one.
 type Obj = map[string]any
 
 // AfterApply stands for a value that is not known before apply.
@@ -175,6 +172,7 @@ func (p Planner) Validate(config Obj) []string {
 	return DiagnosticTexts(resp.Diagnostics)
 }
 
+// DiagnosticTexts are diagnostics as "path: summary".
 func DiagnosticTexts(diagnostics []*tfprotov6.Diagnostic) []string {
 	var out []string
 	for _, d := range diagnostics {
@@ -184,6 +182,7 @@ func DiagnosticTexts(diagnostics []*tfprotov6.Diagnostic) []string {
 	return out
 }
 
+// PathText is a path as "rollout.order.0".
 func PathText(at *tftypes.AttributePath) string {
 	var parts []string
 	for _, step := range at.Steps() {
@@ -222,6 +221,7 @@ func (r Planned) At(name string, steps ...string) any {
 	return goValue(r.t, v)
 }
 
+// Wants fails the test where an attribute is planned otherwise.
 func (r Planned) Wants(want Obj) {
 	r.t.Helper()
 	for name, w := range want {
@@ -231,6 +231,7 @@ func (r Planned) Wants(want Obj) {
 	}
 }
 
+// WantReplace fails the test where a replacement is planned because of other paths.
 func (r Planned) WantReplace(paths ...string) {
 	r.t.Helper()
 	if !slices.Equal(r.replace, paths) {
@@ -292,6 +293,7 @@ func attributesOf(t *testing.T, v tftypes.Value) map[string]tftypes.Value {
 	return maps.Clone(out) // As may give the value's own map
 }
 
+// Dynamic is a value as the protocol has it.
 func Dynamic(t *testing.T, typ tftypes.Type, v tftypes.Value) *tfprotov6.DynamicValue {
 	t.Helper()
 	d, err := tfprotov6.NewDynamicValue(typ, v)

@@ -101,6 +101,7 @@ type Stream struct {
 	sent  chan struct{}
 }
 
+// NewStream begins to send lines.
 func NewStream(send func(action.InvokeProgressEvent)) *Stream {
 	s := &Stream{send: send, lines: make(chan string, 256), sent: make(chan struct{})}
 	go func() {

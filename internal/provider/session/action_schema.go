@@ -9,13 +9,14 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 )
 
-// Every action needs this much of a CLI.
+// ActionNeeds is what every action needs of a CLI, for the documentation.
 const ActionNeeds = "\n\nActions need Terraform 1.14 or later: `terraform apply -invoke=action.<type>.<name>`, or an `action_trigger`. " +
 	"They change what runs, never the configuration or the state: "
 
 // defaultActionTimeout is for an action that says nothing.
 const defaultActionTimeout = "10m"
 
+// ActionClusters is `clusters` of an action; otherwise is what it acts on without.
 func ActionClusters(otherwise string) schema.SetAttribute {
 	return schema.SetAttribute{
 		ElementType:         types.StringType,
@@ -25,6 +26,7 @@ func ActionClusters(otherwise string) schema.SetAttribute {
 	}
 }
 
+// ActionTimeout is `timeout` of an action.
 func ActionTimeout() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional:            true,

@@ -46,6 +46,7 @@ func (c engineCluster) Tell(ctx context.Context, regarding rollout.Object, reaso
 	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
+// NewClusters has no cluster yet. allUnknown says that not even the names are known.
 func NewClusters(allUnknown bool) *Clusters {
 	return &Clusters{allUnknown: allUnknown, byName: map[string]*engineCluster{}, unknown: map[string][]string{}}
 }

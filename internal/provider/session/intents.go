@@ -89,15 +89,19 @@ func (i *Intents) Join(addresses []string, group string, joins bool) (taken bool
 	return taken
 }
 
+// TwoHoldersSummary is for an address that two resources of a configuration move.
 const TwoHoldersSummary = "Application has two holders"
 
+// TwoHolders says which.
 func TwoHolders(main, group string) string {
 	return fmt.Sprintf("The address of %s is a member of the group %q, and a switchback_main_deployment or another group has it in this configuration, too. "+
 		"One of them moves it: remove it from the other. The guide \"Groups and waves\" says how an address changes hands while it serves.", main, group)
 }
 
+// StoppedMainSummary is for a deployment that is to be stopped and to be main.
 const StoppedMainSummary = "Main deployment would be stopped"
 
+// StoppedMain says which.
 func StoppedMain(id, main string) string {
 	return fmt.Sprintf("The deployment %s has desired_state = %q, and the main deployment %s points at it: its address would lead nowhere. "+
 		"Set desired_state = %q, or let the main deployment point at another one first, in an apply of its own.", id, release.DesiredStopped, main, release.DesiredStarted)

@@ -63,6 +63,7 @@ func (c *Clusters) split(names []string) (configured, missing []string) {
 	return configured, missing
 }
 
+// Missing is why a cluster cannot be read that the provider does not have any more.
 func (s *Session) Missing(name string) error {
 	return &missingError{cluster: name, configured: s.Clusters.Names()}
 }

@@ -17,27 +17,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
-// Reachable are those of the clusters whose connection is known, without a word
-// about the others: nothing is to be done there.
-func (s *Session) Reachable(names []string) []rollout.Cluster {
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.Clusters.Known(name) })
-	if len(names) == 0 {
-		return nil
-	}
-	found, _ := s.Clusters.Get(names)
-	return found
-}
-
-// ReadyFor is ready for a rollout: one that does not continue needs them all.
-func (s *Session) ReadyFor(ctx context.Context, r release.Rollout, names []string, n Need, unready map[string]error, diags *diag.Diagnostics) []rollout.Cluster {
-	if r.OnFailure != release.FailureContinue {
-		return s.Targets(ctx, names, n, diags)
-	}
-	found, not := s.ready(ctx, names, n, diags)
-	maps.Copy(unready, not)
-	return found
-}
-
 // Session is what Configure gives to every resource: the clusters of the
 // provider's configuration and the one engine of this process.
 type Session struct {
@@ -135,6 +114,27 @@ func (s *Session) Readable(names []string, diags *diag.Diagnostics) (clusters []
 	found, more := s.Clusters.Get(resolved)
 	diags.Append(more...)
 	return found, missing, !diags.HasError()
+}
+
+// Reachable are those of the clusters whose connection is known, without a word
+// about the others: nothing is to be done there.
+func (s *Session) Reachable(names []string) []rollout.Cluster {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !s.Clusters.Known(name) })
+	if len(names) == 0 {
+		return nil
+	}
+	found, _ := s.Clusters.Get(names)
+	return found
+}
+
+// ReadyFor is ready for a rollout: one that does not continue needs them all.
+func (s *Session) ReadyFor(ctx context.Context, r release.Rollout, names []string, n Need, unready map[string]error, diags *diag.Diagnostics) []rollout.Cluster {
+	if r.OnFailure != release.FailureContinue {
+		return s.Targets(ctx, names, n, diags)
+	}
+	found, not := s.ready(ctx, names, n, diags)
+	maps.Copy(unready, not)
+	return found
 }
 
 // Configured are the clusters' names for planning; none are known before the
