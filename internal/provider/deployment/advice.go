@@ -18,7 +18,7 @@ import (
 // warnOfColdStarts tells at plan where the release that is going to be created
 // is retained without pods: going back to it takes as long as they take to start.
 func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+	if r.Session == nil || !session.Creates(req, resp) {
 		return
 	}
 	var plan model
@@ -74,7 +74,7 @@ func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.Modify
 // a release that is going to be created, before it is main. The apply refuses it:
 // until then, the Services may have changed.
 func (r *deploymentResource) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || !req.State.Raw.IsNull() && len(resp.RequiresReplace) == 0 {
+	if r.Session == nil || !session.Creates(req, resp) {
 		return
 	}
 	var plan model

@@ -21,7 +21,7 @@ func (m *model) setStrategy(ctx context.Context, diags *diag.Diagnostics, spec *
 	}
 }
 
-// InPlace says that the content changes in place; false also where that is not
+// inPlace says that the content changes in place; false also where that is not
 // known yet.
 func (m *model) inPlace() bool { return release.Strategy(m.Strategy.ValueString()).InPlace() }
 
