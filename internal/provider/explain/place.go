@@ -25,7 +25,7 @@ func (p Place) Named(attribute string) path.Path { return p.At(path.Root(attribu
 // At is where an attribute of a main deployment is in this place. What is about no
 // attribute is about the member as a whole.
 func (p Place) At(at path.Path) path.Path {
-	if p.member.Equal(path.Empty()) {
+	if len(p.member.Steps()) == 0 { // Equal tells nil from empty
 		return at
 	}
 	found := p.member
