@@ -1,7 +1,6 @@
 package rollout_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
@@ -30,15 +28,7 @@ func onTwoClusters(t *testing.T, west *testcluster.Cluster) *everywhere {
 	t.Helper()
 	east := testcluster.Shared(t)
 	w := &everywhere{life: newLife(t, east), clusters: map[string]*testcluster.Cluster{"east": east, "west": west}, mains: map[string]*testcluster.MainWatch{}}
-	namespaces := west.Client().CoreV1().Namespaces()
-	if _, err := namespaces.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = namespaces.Delete(context.WithoutCancel(t.Context()), w.namespace, metav1.DeleteOptions{}) })
-	testcluster.Eventually(t, testcluster.Hang, "the default service account", func() error {
-		_, err := west.Client().CoreV1().ServiceAccounts(w.namespace).Get(t.Context(), "default", metav1.GetOptions{})
-		return err
-	})
+	west.NamespaceNamed(t, w.namespace)
 	for name, c := range w.clusters {
 		w.mains[name] = c.WatchMain(t, w.namespace, "api")
 	}

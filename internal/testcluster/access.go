@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -154,21 +156,28 @@ func (c *Cluster) waitUntilAllowed(t testing.TB, user, namespace string, rules [
 
 // empty ends what the controllers and the nodes are at work on in a namespace.
 // What is only stored stays, and so does the namespace: to remove one takes two
-// requests for each kind of object that there is.
+// requests for each kind of object that there is. What is at rest stays, too:
+// nobody looks at it again, and to end one release takes dozens of writes.
 func (c *Cluster) empty(t testing.TB, namespace string) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
 	at, background := int64(0), metav1.DeletePropagationBackground
 	options := metav1.DeleteOptions{GracePeriodSeconds: &at, PropagationPolicy: &background}
-	for _, of := range []struct {
+	type kinds struct {
 		client    rest.Interface
 		resources []string
-	}{
+	}
+	all := []kinds{
 		{c.client.AppsV1().RESTClient(), []string{"deployments", "replicasets"}}, // owners first: they would make others
 		{c.client.CoreV1().RESTClient(), []string{"pods", "services"}},
 		{c.client.AutoscalingV2().RESTClient(), []string{"horizontalpodautoscalers"}},
 		{c.client.PolicyV1().RESTClient(), []string{"poddisruptionbudgets"}},
-	} {
+	}
+	rests, err := c.rests(ctx, namespace)
+	if err == nil && rests {
+		return
+	}
+	for _, of := range all {
 		for _, resource := range of.resources {
 			if err := of.client.Delete().Namespace(namespace).Resource(resource).Body(&options).Do(ctx).Error(); err != nil {
 				t.Logf("empty namespace %s: %v", namespace, err)
@@ -176,6 +185,37 @@ func (c *Cluster) empty(t testing.TB, namespace string) {
 			}
 		}
 	}
+}
+
+// rests says that nothing in a namespace asks for work as long as nobody changes
+// it: its Deployments have the pods that they want, all of which are ready on
+// nodes that stay, and no autoscaler looks at them now and then. The API server
+// answers from memory, which may be a moment old.
+func (c *Cluster) rests(ctx context.Context, namespace string) (bool, error) {
+	cached := metav1.ListOptions{ResourceVersion: "0"}
+	scalers, err1 := c.client.AutoscalingV2().HorizontalPodAutoscalers(namespace).List(ctx, cached)
+	deployments, err2 := c.client.AppsV1().Deployments(namespace).List(ctx, cached)
+	pods, err3 := c.client.CoreV1().Pods(namespace).List(ctx, cached)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return false, err
+	}
+	return len(scalers.Items) == 0 && !slices.ContainsFunc(deployments.Items, isAtWork) && !slices.ContainsFunc(pods.Items, isAtWorkPod), nil
+}
+
+func isAtWork(d appsv1.Deployment) bool {
+	want, s := int32(1), d.Status
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
+	}
+	return d.DeletionTimestamp != nil || s.ObservedGeneration < d.Generation ||
+		s.Replicas != want || s.UpdatedReplicas != want || s.AvailableReplicas != want
+}
+
+func isAtWorkPod(pod corev1.Pod) bool {
+	ready := slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+	return !ready || pod.DeletionTimestamp != nil || strings.HasPrefix(pod.Spec.NodeName, kubeletNodes)
 }
 
 func (c *Cluster) deleteClusterRole(name string) {

@@ -33,9 +33,11 @@ type Cluster struct {
 	KubeconfigPath string
 	REST           *rest.Config // without a client-side rate limit
 
-	client  *kubernetes.Clientset
-	process *process // nil for a cluster that was there before
-	shared  bool     // by all tests of the process: none may stop it
+	client   *kubernetes.Clientset
+	quick    *rest.Config             // REST, with the token instead of the certificate where there is one
+	upstream func() (upstream, error) // of its proxies
+	process  *process                 // nil for a cluster that was there before
+	shared   bool                     // by all tests of the process: none may stop it
 }
 
 // pool has the clusters that the tests of the process share.
@@ -178,15 +180,39 @@ func start() (*Cluster, error) {
 func connect(kubeconfig string, p *process) (*Cluster, error) {
 	c := &Cluster{KubeconfigPath: kubeconfig, process: p}
 	var err error
-	c.REST, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
-	if err != nil {
+	if c.REST, err = clientcmd.BuildConfigFromFlags("", kubeconfig); err != nil {
 		return nil, err
 	}
 	c.REST.QPS = -1
 	c.REST.ContentType, c.REST.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf+","+runtime.ContentTypeJSON
 	c.REST.WarningHandler = rest.NoWarnings{}
-	c.client, err = kubernetes.NewForConfig(c.REST)
+	if c.quick, err = withToken(c.REST, kubeconfig); err != nil {
+		return nil, err
+	}
+	c.upstream = sync.OnceValues(func() (upstream, error) { return newUpstream(c.quick) })
+	c.client, err = kubernetes.NewForConfig(c.quick)
 	return c, err
+}
+
+// tokenContext is the context of a devcluster's kubeconfig that has a token. To
+// check it takes next to nothing, and to check a certificate, at every request, as
+// long as a request that reads.
+const tokenContext = "token"
+
+// withToken is an administrator who shows the token that his kubeconfig has beside
+// the certificate; the same one where it has none.
+func withToken(admin *rest.Config, kubeconfig string) (*rest.Config, error) {
+	config, err := clientcmd.LoadFromFile(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	user := config.AuthInfos[tokenContext]
+	if user == nil || user.Token == "" {
+		return admin, nil
+	}
+	quick := rest.CopyConfig(admin)
+	quick.CertData, quick.KeyData, quick.BearerToken = nil, nil, user.Token
+	return quick, nil
 }
 
 // Client is the administrator's client.
@@ -238,6 +264,14 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	prefix := notInNames.ReplaceAllString(strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), "-")
 	prefix = strings.Trim(prefix[:min(len(prefix), 16)], "-")
 	name := prefix + "-" + strings.ToLower(rand.Text()[:6])
+	c.NamespaceNamed(t, name)
+	return name
+}
+
+// NamespaceNamed is [Cluster.Namespace] with a name that the test has from another
+// cluster.
+func (c *Cluster) NamespaceNamed(t testing.TB, name string) {
+	t.Helper()
 	if _, err := c.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{}); err != nil {
 		t.Fatalf("create namespace: %v", err)
 	}
@@ -247,7 +281,6 @@ func (c *Cluster) Namespace(t testing.TB) string {
 	if _, err := c.client.CoreV1().ServiceAccounts(name).Create(t.Context(), account, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatalf("create the default service account in %s: %v", name, err)
 	}
-	return name
 }
 
 // Hang is a bound that only what hangs meets, however slow and busy the machine

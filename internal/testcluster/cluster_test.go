@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -73,6 +75,63 @@ func TestImagesFailAsTheirNamesAsk(t *testing.T) {
 				}
 				return nil
 			})
+		})
+	}
+}
+
+// TestNamespaceIsLeftAtRest: what asks for work after a test is ended, and nothing else.
+func TestNamespaceIsLeftAtRest(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	for name, test := range map[string]struct {
+		image string
+		also  func(t *testing.T, namespace string)
+		left  int // Deployments
+	}{
+		"ready":   {image: "demo/api:v1", left: 1},
+		"failing": {image: "demo/missing:v1"},
+		"autoscaled": {image: "demo/api:v1", also: func(t *testing.T, namespace string) {
+			t.Helper()
+			scaler := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: "api"}, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "api"}, MaxReplicas: 2,
+			}}
+			if _, err := c.Client().AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(), scaler, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var namespace string
+			t.Run("a test", func(t *testing.T) {
+				namespace = c.Namespace(t)
+				deploy(t, c.Client(), namespace, "api", test.image, 1)
+				if test.also != nil {
+					test.also(t, namespace)
+				}
+				cached := metav1.ListOptions{ResourceVersion: "0"} // as the clean-up sees it
+				testcluster.Eventually(t, testcluster.Hang, "the pod to be told of", func() error {
+					deployments, err1 := c.Client().AppsV1().Deployments(namespace).List(t.Context(), cached)
+					pods, err2 := c.Client().CoreV1().Pods(namespace).List(t.Context(), cached)
+					if err := errors.Join(err1, err2); err != nil {
+						return err
+					}
+					if len(deployments.Items) != 1 || len(pods.Items) != 1 {
+						return errors.New("it is not there")
+					}
+					ready := slices.ContainsFunc(pods.Items[0].Status.Conditions, func(c corev1.PodCondition) bool {
+						return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+					})
+					if s := deployments.Items[0].Status; s.Replicas != 1 || test.left == 1 && (s.AvailableReplicas != 1 || !ready) {
+						return fmt.Errorf("%+v, ready: %t", s, ready)
+					}
+					return nil
+				})
+			})
+			found, err := c.Client().AppsV1().Deployments(namespace).List(t.Context(), metav1.ListOptions{})
+			if err != nil || len(found.Items) != test.left {
+				t.Errorf("%d Deployments are left, want %d: %v", len(found.Items), test.left, err)
+			}
 		})
 	}
 }

@@ -28,6 +28,9 @@ import (
 // kubeletTaint keeps pods away from a stub's node that do not name it.
 const kubeletTaint = "switchback.dev/stub-kubelet"
 
+// kubeletNodes is what the names of stubs' nodes begin with.
+const kubeletNodes = "kubelet-"
+
 // kubeletBeat is how often its node says that it lives: the controllers wait for
 // 50 s before they take pods away from one that does not.
 const kubeletBeat = 10 * time.Second
@@ -61,7 +64,7 @@ func (c *Cluster) Kubelet(t testing.TB) *Kubelet {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	k := &Kubelet{
-		Node: "kubelet-" + strings.ToLower(rand.Text()[:6]), cluster: c, ctx: ctx,
+		Node: kubeletNodes + strings.ToLower(rand.Text()[:6]), cluster: c, ctx: ctx,
 		status: func(pod *corev1.Pod) corev1.PodStatus { return PodStatus(pod, nil) }, told: map[types.UID]bool{},
 	}
 	server := httptest.NewUnstartedServer(k.handler())

@@ -25,6 +25,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/transport"
 )
 
 // adminToken is what the proxy's own kubeconfig authenticates with. Requests
@@ -344,32 +345,23 @@ func (b *brokenBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// connectUpstream makes the connections to the API server: one with the
-// administrator's certificate, one for clients that bring a token.
+// connectUpstream makes what passes requests on: with the administrator's
+// identity, and for clients that bring a token.
 func (p *Proxy) connectUpstream() error {
 	target, err := url.Parse(p.cluster.REST.Host)
 	if err != nil {
 		return err
 	}
-	for config, proxy := range map[*rest.Config]**httputil.ReverseProxy{
-		p.cluster.REST: &p.admin,
-		rest.AnonymousClientConfig(p.cluster.REST): &p.anyone,
-	} {
-		settings, err := rest.TLSConfigFor(config)
-		if err != nil {
-			return err
-		}
-		settings.NextProtos = nil
+	wires, err := p.cluster.upstream()
+	if err != nil {
+		return err
+	}
+	for proxy, transport := range map[**httputil.ReverseProxy]http.RoundTripper{&p.admin: wires.admin, &p.anyone: wires.anyone} {
 		*proxy = &httputil.ReverseProxy{
-			Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
-			FlushInterval: -1, // a watch's events must not wait for one another
-			ErrorLog:      log.New(io.Discard, "", 0),
-			Transport: &http.Transport{
-				TLSClientConfig:     settings,
-				TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1, which can be upgraded
-				MaxIdleConnsPerHost: 100,
-				DisableCompression:  true, // pass on what comes
-			},
+			Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
+			FlushInterval:  -1, // a watch's events must not wait for one another
+			ErrorLog:       log.New(io.Discard, "", 0),
+			Transport:      transport,
 			ModifyResponse: p.replied,
 			ErrorHandler: func(_ http.ResponseWriter, r *http.Request, _ error) {
 				under := r.Context().Value(passingKey{}).(*passing)
@@ -378,6 +370,40 @@ func (p *Proxy) connectUpstream() error {
 		}
 	}
 	return nil
+}
+
+// upstream are the connections of all proxies to a cluster: to make one takes
+// more than a request does.
+type upstream struct {
+	admin  http.RoundTripper // with the administrator's identity
+	anyone http.RoundTripper
+}
+
+func newUpstream(config *rest.Config) (upstream, error) {
+	anyone, err := wireTo(rest.AnonymousClientConfig(config))
+	if err != nil {
+		return upstream{}, err
+	}
+	if config.BearerToken != "" {
+		return upstream{transport.NewBearerAuthRoundTripper(config.BearerToken, anyone), anyone}, nil
+	}
+	admin, err := wireTo(config)
+	return upstream{admin, anyone}, err
+}
+
+func wireTo(config *rest.Config) (*http.Transport, error) {
+	settings, err := rest.TLSConfigFor(config)
+	if err != nil {
+		return nil, err
+	}
+	settings.NextProtos = nil
+	return &http.Transport{
+		TLSClientConfig:     settings,
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1, which can be upgraded
+		MaxIdleConnsPerHost: 500,
+		IdleConnTimeout:     time.Minute, // sooner than the API server, which might end one that is just used again
+		DisableCompression:  true,        // pass on what comes
+	}, nil
 }
 
 // makeCertificate makes the serving certificate, its own authority.

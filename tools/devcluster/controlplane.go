@@ -40,7 +40,8 @@ type controlPlane struct {
 	dir        string
 	pki        *pki
 	listener   net.Listener
-	kubeconfig string
+	kubeconfig string // the administrator's
+	components string // what the components use
 	client     kubernetes.Interface
 	failed     chan error
 }
@@ -72,12 +73,13 @@ func newControlPlane(cfg config, dir string) (*controlPlane, error) {
 		pki:        certificates,
 		listener:   listener,
 		kubeconfig: filepath.Join(dir, "kubeconfig"),
+		components: filepath.Join(dir, "components.kubeconfig"),
 		failed:     make(chan error, 8), // more than there are components: none blocks
 	}
-	if err := certificates.writeKubeconfig(p.kubeconfig, "https://"+listener.Addr().String()); err != nil {
+	if err := certificates.writeKubeconfigs(p.kubeconfig, p.components, "https://"+listener.Addr().String()); err != nil {
 		return nil, err
 	}
-	restConfig, err := clientcmd.BuildConfigFromFlags("", p.kubeconfig)
+	restConfig, err := clientcmd.BuildConfigFromFlags("", p.components)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,7 @@ func (p *controlPlane) startAPIServer(ctx context.Context, etcd string) error {
 		"--tls-private-key-file="+p.pki.file("apiserver.key"),
 		"--cert-dir="+filepath.Join(p.dir, "certs"),
 		"--client-ca-file="+p.pki.file("ca.crt"),
+		"--token-auth-file="+p.pki.file(tokens),
 		"--kubelet-client-certificate="+p.pki.file("kubelet-client.crt"),
 		"--kubelet-client-key="+p.pki.file("kubelet-client.key"),
 		"--kubelet-preferred-address-types=InternalIP",
@@ -139,7 +142,7 @@ func (p *controlPlane) startControllerManager(ctx context.Context) error {
 	flags := options.Flags(known, disabled, aliases)
 	options.ParsedFlags = &flags
 	if err := parse(flags, append(unlimited,
-		"--kubeconfig="+p.kubeconfig,
+		"--kubeconfig="+p.components,
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--root-ca-file="+p.pki.file("ca.crt"),
@@ -165,7 +168,7 @@ func (p *controlPlane) startControllerManager(ctx context.Context) error {
 func (p *controlPlane) startScheduler(ctx context.Context) error {
 	options := scheduleroptions.NewOptions()
 	if err := parse(*options.Flags, append(unlimited,
-		"--kubeconfig="+p.kubeconfig,
+		"--kubeconfig="+p.components,
 		"--leader-elect=false",
 		"--secure-port=0",
 	)...); err != nil {

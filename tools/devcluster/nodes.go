@@ -97,7 +97,7 @@ func (p *controlPlane) startKwok(ctx context.Context) error {
 	if cfg.ID, err = kwok.Identity(); err != nil {
 		return err
 	}
-	if err := clients(p.kubeconfig, &cfg); err != nil {
+	if err := clients(p.components, &cfg); err != nil {
 		return err
 	}
 	controller, err := kwok.NewController(cfg)

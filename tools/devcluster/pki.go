@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -28,6 +29,8 @@ type pki struct {
 	dir string
 	key crypto.Signer
 	ca  *x509.Certificate
+
+	token string // the administrator's
 }
 
 // openPKI issues the cluster's certificates and keys into a directory. Where
@@ -54,7 +57,26 @@ func openPKI(dir string, addresses []net.IP) (*pki, error) {
 			return nil, err
 		}
 	}
+	if err := p.keepOrIssue(p.loadToken, p.issueToken); err != nil {
+		return nil, err
+	}
 	return p, p.keepOrIssue(p.checkServiceAccountKey, p.issueServiceAccountKey)
+}
+
+// tokens is the file of the administrator's token. An API server checks the
+// signature of a client's certificate at every request, and that of a token that
+// it has in a file never: the components ask with it, and so may tests.
+const tokens = "tokens.csv"
+
+func (p *pki) loadToken() error {
+	content, err := os.ReadFile(p.file(tokens))
+	p.token, _, _ = strings.Cut(string(content), ",")
+	return err
+}
+
+func (p *pki) issueToken() error {
+	p.token = rand.Text()
+	return os.WriteFile(p.file(tokens), []byte(p.token+",admin,admin,system:masters\n"), 0o600)
 }
 
 // keepOrIssue issues what has never been issued. A private key is written last:
@@ -149,10 +171,14 @@ func (p *pki) writeKey(file string, key crypto.Signer) error {
 	return os.WriteFile(p.file(file), encoded, 0o600)
 }
 
-// writeKubeconfig makes the administrator's kubeconfig. Everything is inside,
-// so that the file can be copied. Whoever reads it during a restart gets the
-// old one or the new one, and both are good.
-func (p *pki) writeKubeconfig(path, server string) error {
+// tokenContext is the context of the administrator's kubeconfig with the token.
+const tokenContext = "token"
+
+// writeKubeconfigs makes the administrator's kubeconfig, whose current context is
+// the one with the certificate, and that of the components. Everything is inside,
+// so that the files can be copied. Whoever reads one during a restart gets the old
+// one or the new one, and both are good.
+func (p *pki) writeKubeconfigs(path, components, server string) error {
 	const name = "devcluster"
 	cluster := &clientcmdapi.Cluster{Server: server}
 	user := &clientcmdapi.AuthInfo{}
@@ -168,11 +194,22 @@ func (p *pki) writeKubeconfig(path, server string) error {
 		*into = content
 	}
 	config := clientcmdapi.Config{
-		Clusters:       map[string]*clientcmdapi.Cluster{name: cluster},
-		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: user},
-		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name}},
-		CurrentContext: name,
+		Clusters:  map[string]*clientcmdapi.Cluster{name: cluster},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{name: user, tokenContext: {Token: p.token}},
+		Contexts: map[string]*clientcmdapi.Context{
+			name:         {Cluster: name, AuthInfo: name},
+			tokenContext: {Cluster: name, AuthInfo: tokenContext},
+		},
+		CurrentContext: tokenContext,
 	}
+	if err := writeKubeconfig(components, config); err != nil {
+		return err
+	}
+	config.CurrentContext = name
+	return writeKubeconfig(path, config)
+}
+
+func writeKubeconfig(path string, config clientcmdapi.Config) error {
 	if err := clientcmd.WriteToFile(config, path+".new"); err != nil {
 		return err
 	}
