@@ -3,6 +3,7 @@ package coretest
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -12,16 +13,24 @@ import (
 	"github.com/zclconf/go-cty/cty/msgpack"
 )
 
+// typesOf are the types that were asked for, by their JSON: there are a few, of
+// hundreds of attributes, and each command asks for them many times.
+var typesOf sync.Map
+
 // typeOf is the same type in core's words.
 func typeOf(t tftypes.Type) cty.Type {
 	text, err := json.Marshal(t)
 	if err != nil {
 		panic(fmt.Errorf("a type of the provider's schema: %w", err))
 	}
+	if typ, known := typesOf.Load(string(text)); known {
+		return typ.(cty.Type)
+	}
 	typ, err := ctyjson.UnmarshalType(text)
 	if err != nil {
 		panic(fmt.Errorf("a type of the provider's schema: %w", err))
 	}
+	typesOf.Store(string(text), typ)
 	return typ
 }
 
