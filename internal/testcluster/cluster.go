@@ -194,10 +194,9 @@ func connect(kubeconfig string, p *process) (*Cluster, error) {
 	return c, err
 }
 
-// tokenContext is the context of a devcluster's kubeconfig that has a token. To
-// check it takes next to nothing, and to check a certificate, at every request, as
-// long as a request that reads.
-const tokenContext = "token"
+// tokenUser is the user in a devcluster's kubeconfig who has a token. The API
+// server looks it up; the signature of a certificate it would check at every request.
+const tokenUser = "token"
 
 // withToken is an administrator who shows the token that his kubeconfig has beside
 // the certificate; the same one where it has none.
@@ -206,7 +205,7 @@ func withToken(admin *rest.Config, kubeconfig string) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	user := config.AuthInfos[tokenContext]
+	user := config.AuthInfos[tokenUser]
 	if user == nil || user.Token == "" {
 		return admin, nil
 	}
