@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
@@ -16,12 +15,14 @@ import (
 // before all of them have done the one before it.
 func (p *Promotion) Advance(ctx context.Context, until release.StepKind) error {
 	for {
-		step, due, err := p.due(ctx, until)
+		at, due, err := p.due(ctx, until)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		at := due[0].progress.At
-		if err := p.perform(ctx, step, due); err != nil {
+		for _, pl := range due {
+			pl.progress.At = at
+		}
+		if err := p.perform(ctx, due[0].progress.Step(), due); err != nil {
 			return err
 		}
 		for _, pl := range due {
@@ -30,32 +31,39 @@ func (p *Promotion) Advance(ctx context.Context, until release.StepKind) error {
 	}
 }
 
-// due is the earliest step that is to be done, and where. It fails where package
-// promotion refuses to begin.
-func (p *Promotion) due(ctx context.Context, until release.StepKind) (step release.Step, due []*placement, err error) {
+// due is the earliest step that is to be done, by its place in the list, and where. It
+// fails where package promotion refuses to begin.
+func (p *Promotion) due(ctx context.Context, until release.StepKind) (at int, due []*placement, err error) {
 	var decisions []promotion.Decision
 	for _, pl := range p.active() {
-		next := promotion.Next(pl.start, &pl.progress, promotion.Pending)
-		for ; next == promotion.Skip; next = promotion.Next(pl.start, &pl.progress, promotion.Pending) {
-			pl.progress.At++
-		}
-		decisions = append(decisions, next)
-		if next == promotion.Do && !pl.progress.Step().Kind.Reaches(until) {
+		next, decision := upcoming(pl)
+		decisions = append(decisions, decision)
+		switch {
+		case decision != promotion.Do, next.Step().Kind.Reaches(until), len(due) > 0 && next.At > at:
+		case len(due) > 0 && next.At == at:
 			due = append(due, pl)
+		default:
+			at, due = next.At, []*placement{pl}
 		}
 	}
 	if d := promotion.Strongest(decisions...); d == promotion.Refuse || d == promotion.Return {
 		if err := p.refuse(ctx); err != nil || !p.continues() {
-			return step, nil, err
+			return 0, nil, err
 		}
 		return p.due(ctx, until) // without those that are refused
 	}
-	if len(due) == 0 {
-		return step, nil, nil
+	return at, due, nil
+}
+
+// upcoming is what comes next on one cluster, past what has nothing to do there. What
+// is passed over is not done before another step begins: see follows.
+func upcoming(pl *placement) (release.Progress, promotion.Decision) {
+	next := pl.progress
+	decision := promotion.Next(pl.start, &next, promotion.Pending)
+	for ; decision == promotion.Skip; decision = promotion.Next(pl.start, &next, promotion.Pending) {
+		next.At++
 	}
-	first := slices.MinFunc(due, func(a, b *placement) int { return a.progress.At - b.progress.At })
-	at := first.progress.At
-	return first.progress.Step(), slices.DeleteFunc(due, func(pl *placement) bool { return pl.progress.At != at }), nil
+	return next, decision
 }
 
 // perform does one step on some clusters.

@@ -3,7 +3,6 @@ package rollout
 import (
 	"context"
 	"errors"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -61,7 +60,7 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 		return err
 	}
 	request := release.RequestIn(cm.Data)
-	if !request.Asks(&pl.progress) || slices.Contains([]string{"", p.req.To}, pl.from()) {
+	if from := pl.from(); from == "" || from == p.req.To || !request.Asks(&pl.progress) {
 		return nil
 	}
 	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request}

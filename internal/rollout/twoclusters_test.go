@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -24,6 +27,7 @@ func TestTwoClusters(t *testing.T) {
 		"two promotions take turns":                 takeTurns,
 		"many promotions take turns":                manyTakeTurns,
 		"clusters are called differently elsewhere": otherNames,
+		"one is there":                              oneIsThere,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -315,5 +319,42 @@ func away(t *testing.T, west *testcluster.Cluster) {
 			}
 			w.agree("v3")
 		})
+	}
+}
+
+// oneIsThere: a release is main on one cluster, and not ready on the other. Nothing has
+// begun, so that nothing goes back, and what happened is told once.
+func oneIsThere(t *testing.T, w *everywhere) {
+	r := w.run(t, lively())
+	east := slices.IndexFunc(r.on, func(c rollout.Cluster) bool { return c.Name() == "east" })
+	request := rollout.PromoteRequest{
+		Service: w.service(), To: w.name("v2"), Owner: w.main, Keep: release.Keep{Count: 1}, Drain: faultyDrain, Clusters: r.on[east : east+1],
+	}
+	if _, err := r.engine.Promote(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	before := len(w.history())
+	r.faults(func(where string, r *testcluster.Request) testcluster.Fault {
+		if where == "west" && r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/configmaps/"+w.name("v2")) {
+			return testcluster.Reject(http.StatusNotFound, metav1.StatusReasonNotFound, "no such record")
+		}
+		return testcluster.Fault{}
+	})
+	request.Clusters = r.on
+	done, err := r.engine.Promote(t.Context(), request)
+	var unready *release.NotReadyError
+	if !errors.As(err, &unready) || done.Status != release.MainFailed || done.Moved {
+		t.Errorf("it ended as %s: %v", done.Status, err)
+	}
+	if points := w.pointers(); points["east"] != "v2" || points["west"] != "v1" {
+		t.Errorf("the traffic is on %v", points)
+	}
+	for _, write := range r.done() {
+		if strings.HasSuffix(write.Path, "/services/api") {
+			t.Errorf("it wrote to an address: %s", write)
+		}
+	}
+	if after := w.history(); len(after) != before { // where the release is main already, nothing was tried
+		t.Errorf("the history of east has %d new lines", len(after)-before)
 	}
 }
