@@ -70,8 +70,9 @@ func CheckDeploymentID(at path.Path, deployment, namespace, application types.St
 }
 
 var (
-	// DNS1035 is the form of names that Services can have, DNS1123 of all others.
+	// DNS1035 is the form of names that Services can have.
 	DNS1035 = regexp.MustCompile(`^[a-z]([-a-z0-9]*[a-z0-9])?$`)
+	// DNS1123 is the form of all other names.
 	DNS1123 = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
