@@ -182,8 +182,12 @@ func (l *lab) interruptBake(w *workspace, name string) {
 		l.whenMain(name, func() {
 			testcluster.Eventually(l.t, hang, "the bake", func() error {
 				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
-				if err == nil && !strings.Contains(cm.Data[release.MainKey], `"step":"finalizing"`) {
-					err = fmt.Errorf("main is %s", cm.Data[release.MainKey])
+				if err != nil {
+					return err
+				}
+				main, err := release.ParseMain(cm.Data)
+				if err == nil && (main.Progress == nil || main.Progress.Status() != release.MainFinalizing) {
+					err = fmt.Errorf("main is %v", cm.Data)
 				}
 				return err
 			})
