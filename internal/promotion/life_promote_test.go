@@ -235,18 +235,19 @@ func (w *world) failPromotion(outcome promotion.Outcome) {
 		outcome = promotion.Failed // only what is watched can end like that
 	}
 	w.count("a promotion failed")
-	switch promotion.Next(p.start, &p.progress, outcome) {
-	case promotion.Return:
+	next := promotion.Next(p.start, &p.progress, outcome)
+	if next == promotion.Return {
 		w.giveBack(outcome)
-	case promotion.Halt, promotion.Yield:
-		if p.stage < promotion.Shifted || outcome == promotion.Lost || p.progress.Step().Kind == release.StepReady {
-			w.promotion = nil // nothing was written, or it is somebody else's by now
-			return
-		}
-		w.endPromotion(p.to()) // a success with a warning
-	default:
-		w.Fatalf("after %s at %+v: %s", outcome, p.progress, promotion.Next(p.start, &p.progress, outcome))
+		return
 	}
+	if next != promotion.Halt && next != promotion.Yield {
+		w.Fatalf("after %s at %+v: %s", outcome, p.progress, next)
+	}
+	if p.stage < promotion.Shifted || outcome == promotion.Lost || p.progress.Step().Kind == release.StepReady {
+		w.promotion = nil // nothing was written, or it is somebody else's by now
+		return
+	}
+	w.endPromotion(p.to()) // a success with a warning
 }
 
 // giveBack makes everything what it was, or is killed at it.

@@ -79,9 +79,9 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 		return p.Before != nil
 	case release.StepRename:
 		return p.Renames != ""
-	default: // a shift makes the address what is asked for, too
-		return true
+	case release.StepShift, release.StepCollect: // a shift makes the address what is asked for, too
 	}
+	return true
 }
 
 // failed is what follows a step that did not succeed. Until the commit, what has been
@@ -99,7 +99,7 @@ func failed(s Start, step release.Step, o Outcome) Decision {
 		if o == Breached || o == Asked {
 			return Return
 		}
-	default:
+	case release.StepCommit, release.StepRename, release.StepCollect:
 	}
 	return Halt
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -131,22 +132,16 @@ type checkpoint struct {
 // known: whoever goes on with it says how long the next one is.
 func (c *checkpoint) progress() *Progress {
 	p := &Progress{
-		Schema: ProgressSchema, From: c.From, To: c.To, Holder: c.Holder, Made: c.Made, Renames: c.OldService, Before: c.Before, Direction: DirectionForward,
+		Schema: ProgressSchema, From: c.From, To: c.To, Holder: c.Holder, Made: c.Made, Renames: c.OldService, Before: c.Before,
 		Steps: []Step{{Kind: StepReady}, {Kind: StepShift, Weight: 100}},
 	}
 	if c.Before != nil {
 		p.Steps = append(p.Steps, Step{Kind: StepCommit})
 	}
 	p.Steps = append(p.Steps, Step{Kind: StepRename}, Step{Kind: StepCollect})
-	p.At = p.Until(StepShift)
-	switch c.Step {
-	case MainRunning:
+	p.Direction = cmp.Or(map[MainStatus]Direction{MainRollingBack: DirectionBack, MainFailed: DirectionNone}[c.Step], DirectionForward)
+	if p.At = p.Until(StepShift); c.Step == MainRunning {
 		p.At--
-	case MainRollingBack:
-		p.Direction = DirectionBack
-	case MainFailed:
-		p.Direction = DirectionNone
-	default: // finalizing
 	}
 	return p
 }
@@ -185,7 +180,8 @@ func ParseMain(data map[string]string) (*Main, error) {
 	case err != nil:
 		return nil, err
 	case m.Schema < MainSchemaOpen:
-		return m, m.convert(data[MainKey])
+		err = m.convert(data[MainKey])
+		return m, err
 	}
 	m.Progress, err = parse(ProgressKey, data, ProgressSchema, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {

@@ -21,14 +21,14 @@ func open(from, to string, status release.MainStatus, before *release.Main) *rel
 		Steps: []release.Step{{Kind: release.StepReady}, {Kind: release.StepShift, Weight: 100}, {Kind: release.StepCommit}, {Kind: release.StepCollect}},
 		At:    2,
 	}
-	switch status {
-	case release.MainRunning:
+	if status == release.MainRunning {
 		p.At = 1
-	case release.MainRollingBack:
+	}
+	if status == release.MainRollingBack {
 		p.Direction = release.DirectionBack
-	case release.MainFailed:
+	}
+	if status == release.MainFailed {
 		p.Direction = release.DirectionNone
-	default:
 	}
 	return p
 }
