@@ -24,7 +24,7 @@ func (p *Promotion) asFound(pl *placement) error {
 	}
 	if was := p.req.Found[pl.cluster.Name()]; pl.main.Deployment != was && pl.main.Deployment != p.req.To {
 		return &release.MovedError{
-			Cluster: pl.cluster.Name(), ID: p.req.Service.Namespace + "/" + p.req.Service.Application, Was: was, Is: pl.main.Deployment,
+			Cluster: pl.cluster.Name(), ID: p.address(), Was: was, Is: pl.main.Deployment,
 		}
 	}
 	return nil

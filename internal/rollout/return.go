@@ -27,7 +27,7 @@ func (p *Promotion) Return(ctx context.Context, cause error) error {
 	taken := func(pl *placement) bool {
 		return pl.start.Course == promotion.Returns || pl.start.Course == promotion.Resumes
 	}
-	if p.done.Moved || len(bakeErrors(cause)) > 0 || slices.ContainsFunc(todo, taken) {
+	if p.done.Moved || TakesBack(cause) || slices.ContainsFunc(todo, taken) {
 		if err := p.noWayBack(clean, todo); err != nil {
 			return p.stay(clean, todo, cause, err)
 		}
