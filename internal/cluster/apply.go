@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"strconv"
-	"strings"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Apply is a server-side apply as field manager "switchback", which fills obj
@@ -45,7 +45,7 @@ func (c *Cluster) applyAs(ctx context.Context, manager string, res resource, obj
 		if !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
 			return err
 		}
-		if conflicts := fieldConflicts(err); len(conflicts) > 0 {
+		if conflicts := release.FieldConflicts(err); len(conflicts) > 0 {
 			return &ApplyConflictError{c.name, k.object(), conflicts, err}
 		}
 		// Another uid is answered as a conflict or as an invalid field, by kind.
@@ -163,27 +163,4 @@ func within(w, l any, exact bool) bool {
 	default:
 		return w == l
 	}
-}
-
-// fieldConflicts reads the causes of an apply conflict. The manager's name
-// stands only in their message: conflict with "NAME" ….
-func fieldConflicts(err error) []FieldConflict {
-	_, status := answer(err)
-	if status == nil || status.Status().Details == nil {
-		return nil
-	}
-	var conflicts []FieldConflict
-	for _, c := range status.Status().Details.Causes {
-		if c.Type != metav1.CauseTypeFieldManagerConflict {
-			continue
-		}
-		manager := c.Message
-		if i := strings.IndexByte(manager, '"'); i >= 0 {
-			if quoted, err := strconv.QuotedPrefix(manager[i:]); err == nil {
-				manager, _ = strconv.Unquote(quoted)
-			}
-		}
-		conflicts = append(conflicts, FieldConflict{Manager: manager, Field: c.Field})
-	}
-	return conflicts
 }

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -189,7 +190,7 @@ func TestApplyConflictNamesManagerAndField(t *testing.T) {
 	w.proxy.Reset()
 	err = w.Apply(ctx, mine, false)
 	var conflict *ApplyConflictError
-	if !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || conflict.Conflicts[0] != (FieldConflict{`kubectl "edit"`, ".spec.replicas"}) {
+	if !errors.As(err, &conflict) || len(conflict.Conflicts) != 1 || conflict.Conflicts[0] != (release.FieldConflict{Field: ".spec.replicas", Manager: `kubectl "edit"`}) {
 		t.Fatalf("got %v", err)
 	}
 	if len(w.proxy.Requests()) != 1 {
@@ -299,7 +300,7 @@ func TestTellAndUser(t *testing.T) {
 	if err := w.Apply(ctx, s, false); err != nil {
 		t.Fatal(err)
 	}
-	w.Tell(ctx, w.namespace, s, "Promoted", strings.Repeat("é", 1000), EventNormal)
+	w.Emit(ctx, w.namespace, s, "Promoted", strings.Repeat("é", 1000), EventNormal)
 	events := &eventsv1.EventList{}
 	if err := w.List(ctx, w.namespace, "", events); err != nil {
 		t.Fatal(err)
@@ -313,8 +314,8 @@ func TestTellAndUser(t *testing.T) {
 	w.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault {
 		return testcluster.Reject(403, metav1.StatusReasonForbidden, "no")
 	})
-	w.Tell(ctx, w.namespace, s, "Promoted", "x", EventNormal)
-	w.Tell(ctx, w.namespace, s, "Promoted", "x", EventNormal)
+	w.Emit(ctx, w.namespace, s, "Promoted", "x", EventNormal)
+	w.Emit(ctx, w.namespace, s, "Promoted", "x", EventNormal)
 	if n := len(w.proxy.Requests()); n != 1 {
 		t.Errorf("%d requests after Events were forbidden, want 1", n)
 	}

@@ -153,16 +153,11 @@ func (e *InterruptedError) Unwrap() []error {
 	return errs
 }
 
-// FieldConflict is one field that another manager owns.
-type FieldConflict struct {
-	Manager, Field string
-}
-
 // ApplyConflictError says who owns the fields that an apply without force
 // would have changed.
 type ApplyConflictError struct {
 	Cluster, Object string // "Deployment shop/api"
-	Conflicts       []FieldConflict
+	Conflicts       []release.FieldConflict
 	Err             error
 }
 

@@ -27,10 +27,10 @@ const (
 	EventWarning EventType = "Warning"
 )
 
-// Tell puts an Event on an object, for those who follow with kubectl. It is
+// Emit puts an Event on an object, for those who follow with kubectl. It is
 // best effort: one attempt of at most 2 s, no error, and silence for the rest
 // of the run once Events have been forbidden.
-func (c *Cluster) Tell(ctx context.Context, namespace string, regarding Object, reason, note string, kind EventType) {
+func (c *Cluster) Emit(ctx context.Context, namespace string, regarding Object, reason, note string, kind EventType) {
 	if c.muted.Load() || ctx.Err() != nil {
 		return
 	}

@@ -20,7 +20,8 @@ var errElsewhere = errors.New("another member has failed")
 func (r *run) bake(ctx context.Context, i int) {
 	wave := r.req.Plan.Waves[i]
 	watched := slices.DeleteFunc(wave.Members(), func(name string) bool {
-		return !r.begun[name] || r.back[name] || !moves(r.members[name]) || r.committed(name)
+		m := r.members[name]
+		return m.place != moved || !m.moves() || r.committed(name)
 	})
 	if wave.Bake <= 0 || len(watched) == 0 {
 		return
@@ -56,7 +57,5 @@ func (r *run) bake(ctx context.Context, i int) {
 func (r *run) halt(errs map[string]error) {
 	r.note(errs)
 	r.halted = true
-	for name := range r.members {
-		r.skipped[name] = !r.begun[name]
-	}
+	r.skipAll()
 }

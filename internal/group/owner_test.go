@@ -90,9 +90,11 @@ func TestMemberGoesBackByItself(t *testing.T) {
 	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.process().rollout.Promote(t.Context(), rollout.PromoteRequest{
-		Service: s.service("api"), To: s.name("api", "v1"), Owner: s.owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: s.process().on,
-		Found: map[string]string{"prod": s.name("api", "v2")},
+	if _, err := s.process().rollout.GoBack(t.Context(), rollout.GoBackRequest{
+		PromoteRequest: rollout.PromoteRequest{
+			Service: s.service("api"), To: s.name("api", "v1"), Owner: s.owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: s.process().on,
+		},
+		Was: map[string]string{"prod": s.name("api", "v2")},
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,11 @@ type Request struct {
 // After an error, the result says of each member where its traffic is.
 func (e *Engine) Promote(ctx context.Context, req Request) (Result, error) {
 	r := e.begin(req)
-	err := e.rollout.Together(ctx, slices.Collect(maps.Values(r.members)), r.promote)
+	var all []*rollout.Promotion
+	for _, m := range r.members {
+		all = append(all, m.Promotion)
+	}
+	err := e.rollout.Together(ctx, all, r.promote)
 	return r.result(ctx, err)
 }
 
@@ -44,24 +48,47 @@ func (e *Engine) Promote(ctx context.Context, req Request) (Result, error) {
 type run struct {
 	req     Request
 	owner   string
-	members map[string]*rollout.Promotion
+	members map[string]*member
 	passed  bool // an earlier run had begun to let go of the old sides
 
-	moved     [][]string       // who may have moved and has not gone back, batch after batch
-	begun     map[string]bool  // who may have moved
-	back      map[string]bool  // who has gone back, or has tried to
-	skipped   map[string]bool  // who does not begin any more
-	errs      map[string]error // why, by member
-	halted    bool             // it stays where it is, unfinished
-	cancelled bool             // it was interrupted when it could be cancelled
-	refused   error            // it was interrupted when it could not
+	halted    bool  // it stays where it is, unfinished
+	cancelled bool  // it was interrupted when it could be cancelled
+	refused   error // it was interrupted when it could not
+}
+
+// member is the promotion of one application.
+type member struct {
+	*rollout.Promotion
+	place place
+	err   error // what it failed with
+}
+
+// place is where a member is on its way.
+type place int
+
+const (
+	waits    place = iota // for its turn
+	skipped               // does not begin any more
+	moved                 // may have moved
+	returned              // has gone back, or has tried to
+)
+
+// begun says that its traffic may have moved, in this run or one before.
+func (m *member) begun() bool { return m.place == moved || m.place == returned }
+
+// moves says that its traffic moves, or has been moved by a run that this one goes on
+// with.
+func (m *member) moves() bool { return slices.ContainsFunc(m.Courses(), promotion.Course.Moves) }
+
+// skip keeps it from beginning.
+func (m *member) skip() {
+	if m.place == waits {
+		m.place = skipped
+	}
 }
 
 func (e *Engine) begin(req Request) *run {
-	r := &run{
-		req: req, owner: req.Owner, members: map[string]*rollout.Promotion{},
-		begun: map[string]bool{}, back: map[string]bool{}, skipped: map[string]bool{}, errs: map[string]error{},
-	}
+	r := &run{req: req, owner: req.Owner, members: map[string]*member{}}
 	if r.owner == "" {
 		var clusters []rollout.Cluster
 		for _, member := range req.Members {
@@ -75,9 +102,9 @@ func (e *Engine) begin(req Request) *run {
 			bakes[name] = wave.Bake
 		}
 	}
-	for name, member := range req.Members {
-		member.Member, member.Bake = rollout.Member{Group: req.Name, Name: name, Token: r.owner}, bakes[name]
-		r.members[name] = e.rollout.NewPromotion(member)
+	for name, asked := range req.Members {
+		asked.Member, asked.Bake = rollout.Member{Group: req.Name, Name: name, Token: r.owner}, bakes[name]
+		r.members[name] = &member{Promotion: e.rollout.NewPromotion(asked)}
 	}
 	return r
 }
@@ -92,9 +119,7 @@ func (r *run) promote(ctx context.Context) error {
 	r.resume()
 	if errs := r.each(ctx, names, until(release.StepShift)); len(errs) > 0 {
 		r.retreat(ctx, r.waveOf(errs), errs)
-		for _, name := range names { // nobody begins before all are ready
-			r.skipped[name] = !r.begun[name]
-		}
+		r.skipAll() // nobody begins before all are ready
 	}
 	for i := range r.req.Plan.Waves {
 		if !r.halted {
@@ -112,29 +137,25 @@ func until(kind release.StepKind) func(*rollout.Promotion, context.Context) erro
 	return func(p *rollout.Promotion, ctx context.Context) error { return p.Advance(ctx, kind) }
 }
 
-// moves says that a member's traffic moves, or has been moved by a run that this one
-// goes on with.
-func moves(p *rollout.Promotion) bool {
-	return slices.ContainsFunc(p.Courses(), promotion.Course.Moves)
+// skipAll keeps whoever still waits from beginning.
+func (r *run) skipAll() {
+	for _, m := range r.members {
+		m.skip()
+	}
 }
 
 // resume takes over what an earlier run has moved: it goes back, too, if this
 // one fails, unless that one had begun to let go of the old sides.
 func (r *run) resume() {
-	for _, p := range r.members {
-		r.passed = r.passed || slices.Contains(p.Courses(), promotion.Finishes)
+	for _, m := range r.members {
+		r.passed = r.passed || slices.Contains(m.Courses(), promotion.Finishes)
 	}
-	if r.passed {
-		for name, p := range r.members {
-			if r.committed(name) {
-				p.Omit(release.StepAnalyse) // that run has watched it
-			}
-		}
-		return
-	}
-	for _, wave := range r.req.Plan.Waves {
-		for _, batch := range wave.Batches {
-			r.mayHaveMoved(slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return !slices.Contains(r.members[name].Courses(), promotion.Resumes) }))
+	for name, m := range r.members {
+		switch {
+		case r.committed(name):
+			m.Omit(release.StepAnalyse) // that run has watched it
+		case !r.passed && slices.Contains(m.Courses(), promotion.Resumes):
+			m.place = moved
 		}
 	}
 }
@@ -154,7 +175,9 @@ func (r *run) wave(ctx context.Context, i int) {
 		if batch = r.ready(ctx, i, i+b > 0, r.stillTo(batch)); len(batch) == 0 {
 			continue
 		}
-		r.mayHaveMoved(batch)
+		for _, name := range batch {
+			r.members[name].place = moved
+		}
 		if errs := r.each(ctx, batch, until(release.StepAnalyse)); len(errs) > 0 {
 			r.retreat(ctx, i, errs)
 		}
@@ -166,15 +189,16 @@ func (r *run) wave(ctx context.Context, i int) {
 // tellWave tells it on the addresses of those that move with the wave.
 func (r *run) tellWave(ctx context.Context, i int, reason release.EventReason) {
 	for _, name := range r.req.Plan.Waves[i].Members() {
-		if started := reason == release.EventWaveStarted; !r.halted && !r.skipped[name] && !r.back[name] && (started || r.begun[name]) {
-			r.members[name].TellWave(ctx, reason, i+1, len(r.req.Plan.Waves))
+		m := r.members[name]
+		if begins := reason == release.EventWaveStarted && m.place == waits; !r.halted && (begins || m.place == moved) {
+			m.TellWave(ctx, reason, i+1, len(r.req.Plan.Waves))
 		}
 	}
 }
 
 // stillTo are those of a batch that may begin.
 func (r *run) stillTo(batch []string) []string {
-	return slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return r.skipped[name] || r.back[name] })
+	return slices.DeleteFunc(slices.Clone(batch), func(name string) bool { p := r.members[name].place; return p != waits && p != moved })
 }
 
 // ready looks once more at those whose turn has come after some time, and
@@ -191,22 +215,23 @@ func (r *run) ready(ctx context.Context, wave int, again bool, batch []string) [
 	return r.stillTo(slices.DeleteFunc(batch, func(name string) bool { return errs[name] != nil }))
 }
 
-// mayHaveMoved notes a batch that is about to move, or was moved by an earlier
-// run.
-func (r *run) mayHaveMoved(batch []string) {
-	batch = slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return r.begun[name] })
-	for _, name := range batch {
-		r.begun[name] = true
+// moved are those that may have moved and have not gone back, batch after batch.
+func (r *run) moved() [][]string {
+	var all [][]string
+	for _, wave := range r.req.Plan.Waves {
+		for _, batch := range wave.Batches {
+			if batch = slices.DeleteFunc(slices.Clone(batch), func(name string) bool { return r.members[name].place != moved }); len(batch) > 0 {
+				all = append(all, batch)
+			}
+		}
 	}
-	if len(batch) > 0 {
-		r.moved = append(r.moved, batch)
-	}
+	return all
 }
 
 // finalize lets go of the old sides of all that have moved and stay. Nobody does
 // before every one of them has written down that it does not go back any more.
 func (r *run) finalize(ctx context.Context) map[string]error {
-	stay := slices.DeleteFunc(slices.Concat(r.moved...), func(name string) bool { return r.errs[name] != nil })
+	stay := slices.DeleteFunc(slices.Concat(r.moved()...), func(name string) bool { return r.members[name].err != nil })
 	if errs := r.each(ctx, stay, until(release.StepRename)); len(errs) > 0 {
 		return errs
 	}

@@ -91,10 +91,15 @@ func (e *Error) Unwrap() []error {
 // failure is the error of the run so far; nil where nobody has failed. What an
 // interruption has ended has not failed by itself.
 func (r *run) failure(ctx context.Context) error {
-	if len(r.errs) == 0 {
+	e := &Error{Group: r.req.Name, Failed: map[string]error{}, Refused: r.refused}
+	for name, m := range r.members {
+		if m.err != nil {
+			e.Failed[name] = m.err
+		}
+	}
+	if len(e.Failed) == 0 {
 		return nil
 	}
-	e := &Error{Group: r.req.Name, Failed: maps.Clone(r.errs), Refused: r.refused}
 	if ownership.Interrupted(ctx) {
 		e.Err = context.Cause(ctx)
 		maps.DeleteFunc(e.Failed, func(_ string, err error) bool {
@@ -110,18 +115,18 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 	var statuses []release.MainStatus
 	var standing []Standing
 	for _, name := range slices.Sorted(maps.Keys(r.members)) {
-		p := r.members[name]
-		member := p.Done()
-		member.Status = r.statusOf(name, p, member)
-		done.Notices = append(done.Notices, member.Notices...)
-		statuses = append(statuses, member.Status)
-		req := p.Request()
+		m := r.members[name]
+		now := m.Done()
+		now.Status = r.statusOf(m, now)
+		done.Notices = append(done.Notices, now.Notices...)
+		statuses = append(statuses, now.Status)
+		req := m.Request()
 		if err != nil {
-			at := Standing{Member: name, ID: req.Service.Namespace + "/" + req.Service.Application, Status: member.Status, Traffic: p.Where(ctx)}
-			member.Moved = len(at.Traffic) > 0 && r.begun[name] && !slices.ContainsFunc(slices.Collect(maps.Values(at.Traffic)), func(to string) bool { return to != req.To })
+			at := Standing{Member: name, ID: req.Service.Namespace + "/" + req.Service.Application, Status: now.Status, Traffic: m.Where(ctx)}
+			now.Moved = len(at.Traffic) > 0 && m.begun() && !slices.ContainsFunc(slices.Collect(maps.Values(at.Traffic)), func(to string) bool { return to != req.To })
 			standing = append(standing, at)
 		}
-		done.Members[name] = member
+		done.Members[name] = now
 	}
 	done.Status = release.GroupStatus(statuses...)
 	if failed := new(Error); errors.As(err, &failed) {
@@ -135,13 +140,14 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 }
 
 // statusOf is a member's status as part of the group.
-func (r *run) statusOf(name string, p *rollout.Promotion, done rollout.Promoted) release.MainStatus {
+func (r *run) statusOf(m *member, done rollout.Promoted) release.MainStatus {
+	back := m.place == returned && done.Status == release.MainRolledBack
 	switch {
-	case r.back[name] && done.Status == release.MainRolledBack && !moves(p) && r.errs[name] == nil:
+	case back && !m.moves() && m.err == nil:
 		return release.MainFinalized // it was where it is wanted, and is
-	case r.back[name] && done.Status == release.MainRolledBack && r.cancelled:
+	case back && r.cancelled:
 		return release.MainCancelled
-	case !r.begun[name] && done.Status == release.MainWaiting && !moves(p) && !slices.Contains(p.Courses(), promotion.Finishes):
+	case !m.begun() && done.Status == release.MainWaiting && !m.moves() && !slices.Contains(m.Courses(), promotion.Finishes):
 		return release.MainFinalized
 	}
 	return done.Status

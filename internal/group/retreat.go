@@ -17,11 +17,13 @@ import (
 
 // each does a step of several members at once, and returns who failed.
 func (r *run) each(ctx context.Context, names []string, step func(*rollout.Promotion, context.Context) error) map[string]error {
-	return fleet.Failed(names, func(name string) error { return step(r.members[name], ctx) })
+	return fleet.Failed(names, func(name string) error { return step(r.members[name].Promotion, ctx) })
 }
 
 func (r *run) note(errs map[string]error) {
-	maps.Copy(r.errs, errs)
+	for name, err := range errs {
+		r.members[name].err = err
+	}
 }
 
 // scope is how much goes back. A new group has no state that could tell a part
@@ -45,9 +47,9 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 		r.cancelled = r.refused == nil
 	}
 	names := slices.Sorted(maps.Keys(failed))
-	todo := r.req.Plan.Retreat(r.scope(ctx), wave, r.moved, names)
+	todo := r.req.Plan.Retreat(r.scope(ctx), wave, r.moved(), names)
 	for _, name := range todo.Skip {
-		r.skipped[name] = true
+		r.members[name].skip()
 	}
 	for _, batch := range todo.Back {
 		batch = slices.DeleteFunc(batch, r.committed)
@@ -65,13 +67,9 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 		})
 		r.note(errs)
 		for _, name := range batch {
-			r.back[name] = true
+			r.members[name].place = returned
 		}
 	}
-	for i := range r.moved {
-		r.moved[i] = slices.DeleteFunc(r.moved[i], func(name string) bool { return r.back[name] })
-	}
-	r.moved = slices.DeleteFunc(r.moved, func(batch []string) bool { return len(batch) == 0 })
 }
 
 // lost says that somebody else has taken over what the group holds.
@@ -94,11 +92,11 @@ func (r *run) committed(name string) bool {
 // standing are the members' statuses while the group moves.
 func (r *run) standing() map[string]release.MainStatus {
 	now := map[string]release.MainStatus{}
-	for name, p := range r.members {
+	for name, m := range r.members {
 		switch {
-		case r.begun[name]:
+		case m.begun():
 			now[name] = release.MainRunning
-		case !moves(p):
+		case !m.moves():
 			now[name] = release.MainFinalized
 		default:
 			now[name] = release.MainWaiting

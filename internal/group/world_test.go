@@ -34,12 +34,12 @@ type wired struct{ *cluster.Cluster }
 
 func (c wired) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
 
-func (c wired) Tell(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
+func (c wired) Emit(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
 	kind := cluster.EventNormal
 	if warning {
 		kind = cluster.EventWarning
 	}
-	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
+	c.Cluster.Emit(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
 // shop is a namespace with some applications. Every change of it is made by a

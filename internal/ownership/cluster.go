@@ -75,13 +75,13 @@ type View interface {
 	Changed() <-chan struct{}
 }
 
-// Teller says what happens to whoever watches the cluster. Best effort: it never
+// Announcer says what happens to whoever watches the cluster. Best effort: it never
 // fails an operation.
-type Teller interface {
-	// Tell writes an Event about regarding; warning marks it as one.
-	Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool)
-	// Mark sets labels of ours on an object that is there, for those who look.
-	Mark(ctx context.Context, obj Object, labels map[string]string)
+type Announcer interface {
+	// Emit writes an Event about regarding; warning marks it as one.
+	Emit(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool)
+	// Label sets labels of ours on an object that is there, for those who look.
+	Label(ctx context.Context, obj Object, labels map[string]string)
 	// User is who the cluster takes us for; empty where it does not say.
 	User(ctx context.Context) string
 }
@@ -111,7 +111,7 @@ type Cluster interface {
 	// cluster. Empty where it cannot be told.
 	Identity(ctx context.Context, namespace string) (string, error)
 	Clock
-	Teller
+	Announcer
 	Reader
 	Writer
 	Scaler

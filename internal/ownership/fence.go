@@ -89,16 +89,16 @@ func (f fenced) Scale(ctx context.Context, d *appsv1.Deployment, replicas int32,
 	return f.Cluster.Scale(ctx, d, replicas, force)
 }
 
-func (f fenced) Mark(ctx context.Context, obj Object, labels map[string]string) {
+func (f fenced) Label(ctx context.Context, obj Object, labels map[string]string) {
 	if f.ours(ctx) == nil {
-		f.Cluster.Mark(ctx, obj, labels)
+		f.Cluster.Label(ctx, obj, labels)
 	}
 }
 
 // Tell says nothing about what is somebody else's to tell. What is known is
 // enough for an Event.
-func (f fenced) Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
+func (f fenced) Emit(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
 	if t := f.keeper.tenureOf(Key(f.Cluster, f.namespace, f.application)); t == nil || t.lost.Load() == nil {
-		f.Cluster.Tell(ctx, regarding, reason, note, warning)
+		f.Cluster.Emit(ctx, regarding, reason, note, warning)
 	}
 }

@@ -82,21 +82,21 @@ func (g guarded) Scale(ctx context.Context, d *appsv1.Deployment, replicas int32
 	return g.Cluster.Scale(ctx, d, replicas, force)
 }
 
-// Mark is for what the record says: also at the very end, when it says that
+// Label is for what the record says: also at the very end, when it says that
 // nobody is at work on the release.
-func (g guarded) Mark(ctx context.Context, obj Object, labels map[string]string) {
+func (g guarded) Label(ctx context.Context, obj Object, labels map[string]string) {
 	cl := g.claim
 	cl.mu.Lock()
 	told := cl.own.lost == nil && since(cl.own.seen) < cl.keeper.surely()
 	cl.mu.Unlock()
 	if told {
-		g.Cluster.Mark(ctx, obj, labels)
+		g.Cluster.Label(ctx, obj, labels)
 	}
 }
 
 // Tell says nothing about what is somebody else's.
-func (g guarded) Tell(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
+func (g guarded) Emit(ctx context.Context, regarding Object, reason release.EventReason, note string, warning bool) {
 	if g.claim.Gone() == nil {
-		g.Cluster.Tell(ctx, regarding, reason, note, warning)
+		g.Cluster.Emit(ctx, regarding, reason, note, warning)
 	}
 }

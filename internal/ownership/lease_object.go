@@ -14,9 +14,9 @@ import (
 )
 
 // acquire takes the Lease when it is free, or when its renewTime has not
-// changed for its duration on our own clock, since it was first seen. waits is
-// called where it is neither.
-func (k *Keeper) acquire(ctx context.Context, s Scope, seen *sight, t *tenure, waits func()) (*coordinationv1.Lease, error) {
+// changed for its duration on our own clock, since it was first seen. Where it is
+// neither, waits is asked whether to wait: its error ends it.
+func (k *Keeper) acquire(ctx context.Context, s Scope, seen *sight, t *tenure, waits func() error) (*coordinationv1.Lease, error) {
 	c, namespace, application := s.Cluster, s.Namespace, s.Application
 	began := time.Now()
 	locked := func(err error) error {
@@ -62,7 +62,9 @@ func (k *Keeper) acquire(ctx context.Context, s Scope, seen *sight, t *tenure, w
 			*seen = sight{}
 			continue
 		}
-		waits()
+		if err := waits(); err != nil {
+			return nil, err
+		}
 		if err := wait.For(ctx, cmp.Or(k.timing.Poll, LeasePoll)); err != nil {
 			return nil, locked(err)
 		}

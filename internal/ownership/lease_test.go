@@ -3,7 +3,10 @@ package ownership_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,4 +94,83 @@ func TestLeaseGoesWithItsLastUse(t *testing.T) {
 	if _, err := p.cluster.Client().CoordinationV1().Leases(p.namespace).Get(t.Context(), "api-switchback", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the Lease is there: %v", err)
 	}
+}
+
+// gathering is a cluster on which every create waits until so many are under way.
+type gathering struct {
+	ownership.Cluster
+	missing *atomic.Int32
+	all     chan struct{}
+}
+
+func (c gathering) Create(ctx context.Context, object ownership.Object) error {
+	if c.missing.Add(-1) == 0 {
+		close(c.all)
+	}
+	select {
+	case <-c.all:
+		return c.Cluster.Create(ctx, object)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// scopes are those of several applications on one cluster.
+func (p place) scopes(c ownership.Cluster, applications ...string) []ownership.Scope {
+	var all []ownership.Scope
+	for _, application := range applications {
+		all = append(all, ownership.ScopesOf([]ownership.Cluster{c}, p.namespace, application)...)
+	}
+	return all
+}
+
+// TestLeasesAreTakenAtOnce: what is free does not wait for its turn.
+func TestLeasesAreTakenAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.run(t)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), testcluster.Hang, errors.New("one waits for another"))
+	defer cancel()
+	var missing atomic.Int32
+	missing.Store(3)
+	must(t, r.LockedAll(ctx, p.scopes(gathering{r.c, &missing, make(chan struct{})}, "a", "b", "c"), func(context.Context, *ownership.Held) error { return nil }))
+}
+
+// TestWhoWaitsHoldsWhatComesBefore: of three Leases, somebody else has the second. The
+// third is let go of, for whoever may wait for it while they hold the second.
+func TestWhoWaitsHoldsWhatComesBefore(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	first, second := p.runFor(t, time.Hour), p.runFor(t, time.Hour)
+	holder := func(application string) string {
+		lease, err := p.cluster.Client().CoordinationV1().Leases(p.namespace).Get(t.Context(), application+"-switchback", metav1.GetOptions{})
+		if err != nil || lease.Spec.HolderIdentity == nil {
+			return "nobody"
+		}
+		return *lease.Spec.HolderIdentity
+	}
+	var waits sync.WaitGroup
+	must(t, first.LockedAll(t.Context(), p.scopes(first.c, "b"), func(context.Context, *ownership.Held) error {
+		waits.Go(func() {
+			err := second.LockedAll(t.Context(), p.scopes(second.c, "c", "b", "a"), func(context.Context, *ownership.Held) error {
+				for _, application := range []string{"a", "b", "c"} {
+					if is := holder(application); !strings.HasPrefix(is, second.Holder()) {
+						t.Errorf("the Lease of %s is held by %s", application, is)
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		testcluster.Eventually(t, testcluster.Hang, "the second run to wait", func() error {
+			if a, c := holder("a"), holder("c"); !strings.HasPrefix(a, second.Holder()) || c != "" {
+				return fmt.Errorf("a is held by %q, c by %q", a, c)
+			}
+			return nil
+		})
+		return nil
+	}))
+	waits.Wait()
 }

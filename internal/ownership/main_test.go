@@ -19,7 +19,7 @@ type wired struct{ *cluster.Cluster }
 
 func (c wired) View(namespace string) ownership.View { return c.Cluster.View(namespace) }
 
-func (c wired) Tell(context.Context, ownership.Object, release.EventReason, string, bool) {}
+func (c wired) Emit(context.Context, ownership.Object, release.EventReason, string, bool) {}
 
 // place is a namespace of a cluster, in which several processes meet.
 type place struct {

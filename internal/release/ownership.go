@@ -3,6 +3,7 @@ package release
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,8 +49,8 @@ func managerOf(obj metav1.Object) string {
 
 // FieldConflict is one field that another manager holds with another value.
 type FieldConflict struct {
-	Field  string // as the API server writes it, e.g. .spec.replicas
-	Detail string // names the manager
+	Field   string // as the API server writes it, e.g. .spec.replicas
+	Manager string
 }
 
 // FieldConflicts are the reasons why a server-side apply was refused; nil for
@@ -62,10 +63,21 @@ func FieldConflicts(err error) []FieldConflict {
 	var conflicts []FieldConflict
 	for _, c := range status.Status().Details.Causes {
 		if c.Type == metav1.CauseTypeFieldManagerConflict {
-			conflicts = append(conflicts, FieldConflict{Field: c.Field, Detail: c.Message})
+			conflicts = append(conflicts, FieldConflict{Field: c.Field, Manager: managerIn(c.Message)})
 		}
 	}
 	return conflicts
+}
+
+// managerIn is the manager's name, which stands only in a message: conflict with "NAME" ….
+func managerIn(message string) string {
+	if i := strings.IndexByte(message, '"'); i >= 0 {
+		if quoted, err := strconv.QuotedPrefix(message[i:]); err == nil {
+			name, _ := strconv.Unquote(quoted)
+			return name
+		}
+	}
+	return message
 }
 
 // ReadAgain says that an object changed between our look and our write, so that

@@ -2,21 +2,15 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // adopt decides, before anything is written, whether the address may be what
@@ -48,7 +42,7 @@ func (p *Promotion) adopt(ctx context.Context, pl *placement) error {
 			return err
 		}
 		if writer := release.SelectorWriter(svc); writer != "" {
-			p.tell(mayBeRewritten(pl.cluster, svc, writer))
+			p.notice(mayBeRewritten(pl.cluster, svc, writer))
 		}
 	}
 	pl.main.Adopted = seen
@@ -124,155 +118,11 @@ func unresolved(svc *corev1.Service, pod *corev1.PodSpec) string {
 	return ""
 }
 
-// reachable says whether a Service that is handed back would find its named
-// ports in a pod. Numbers need not be declared.
-func reachable(svc *corev1.Service, pod *corev1.PodSpec) bool {
-	names := portsOf(pod).names
-	return !slices.ContainsFunc(svc.Spec.Ports, func(port corev1.ServicePort) bool {
-		return port.TargetPort.Type == intstr.String && !slices.Contains(names, port.TargetPort.StrVal+"/"+orTCP(port.Protocol))
-	})
-}
-
 func orTCP(p corev1.Protocol) string {
 	if p == "" {
 		return string(corev1.ProtocolTCP)
 	}
 	return string(p)
-}
-
-// unadopt lets an adopted Service go. Its selector goes back to what it was
-// where that has a ready pod; the release that it selected may be removed once
-// the data plane has followed and what is under way has drained. Otherwise the
-// selector stays, and so does the release: the notice says so.
-func (e *Engine) unadopt(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main) (stays *Notice, err error) {
-	service := req.Service
-	service.Adopt = true
-	known, drain := (*release.Adoption)(nil), release.DefaultDrain
-	if main != nil {
-		known, drain, service.Name = main.Adopted, main.Drain, main.Service
-	}
-	router := e.router(c, service, false)
-	router.Adopt(known, false)
-	svc, err := e.adoptedService(ctx, c, service.Namespace, service.Name, service.Application)
-	if err != nil {
-		return nil, err
-	}
-	if svc == nil {
-		// Gone, or not selecting a release of ours any more: perhaps since a
-		// moment ago, by a run that was killed here.
-		if main != nil && main.Deployment != "" {
-			if err := wait.For(ctx, drain); err != nil {
-				return nil, err
-			}
-		}
-		return nil, router.LetGo(ctx)
-	}
-	ready, ours, why := e.readyOf(ctx, c, svc, known)
-	mixed := false
-	if ready && len(ours) > 0 {
-		if why, err = e.mixes(ctx, c, svc, ours, known); err != nil {
-			return nil, err
-		}
-		mixed = why != ""
-	}
-	if !ready || mixed {
-		if err := router.LetGo(ctx); err != nil {
-			return nil, err
-		}
-		n := notHandedBack(c, svc, service.Application, why, mixed)
-		return &n, nil
-	}
-	if err := e.restore(ctx, c, router, svc, len(ours) > 0); err != nil {
-		return nil, err
-	}
-	c.Tell(ctx, svc, release.EventHandedBack, e.inRun("traffic moved back to "+labels.FormatLabels(known.Selector)), false)
-	if err := wait.For(ctx, drain); err != nil {
-		return nil, err
-	}
-	return nil, router.LetGo(ctx)
-}
-
-// restore gives the Service its former selector and waits until the data plane
-// has followed. Where it does not, the Service goes back to the release.
-func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service, svc *corev1.Service, overlap bool) error {
-	left := svc.Spec.Selector[release.LabelDeployment]
-	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the Service did not follow within %s", e.timing.Settle))
-	defer cancel()
-	err := router.Restore(waiting)
-	if err == nil {
-		err = wait.Until(waiting, c.View(svc.Namespace), func() (bool, time.Duration, error) {
-			back, err := router.Restored(waiting, left, overlap)
-			return back, 0, err
-		})
-	}
-	if err == nil {
-		return nil
-	}
-	clean, stop := e.keeper.Cleanup(ctx)
-	defer stop()
-	if _, again := router.Shift(clean, release.Split{left: 100}); again != nil {
-		err = errors.Join(err, fmt.Errorf("going back to %s failed too: %w", left, again))
-	}
-	return fmt.Errorf("the adopted Service %s/%s on cluster %q could not be handed back and still selects %s: %w", svc.Namespace, svc.Name, c.Name(), left, err)
-}
-
-// mixes says why a Service that is handed back would send traffic to old and new
-// pods at once: its former selector selects those of releases, ours, that do not
-// allow it to. Empty where all do.
-func (e *Engine) mixes(ctx context.Context, c Cluster, svc *corev1.Service, ours []string, known *release.Adoption) (string, error) {
-	var mixed []string
-	for _, name := range ours {
-		application, _ := release.ApplicationOf(name)
-		_, record, err := ownership.LiveRecord(ctx, c, release.ID{Namespace: svc.Namespace, Name: name}, application)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return "", err
-		}
-		if record == nil || !slices.Contains(record.AllowSelectedBy, svc.Name) {
-			mixed = append(mixed, name)
-		}
-	}
-	if len(mixed) == 0 {
-		return "", nil
-	}
-	return fmt.Sprintf("what it selected before (%s) are also the pods of %s: old and new ones would serve together", labels.FormatLabels(known.Selector), strings.Join(mixed, ", ")), nil
-}
-
-// readyOf says whether a ready pod of somebody else's has the labels that an
-// adopted Service selected before, and if not, why. ours are the releases whose
-// pods have them too.
-func (e *Engine) readyOf(ctx context.Context, c Cluster, svc *corev1.Service, known *release.Adoption) (ready bool, ours []string, why string) {
-	if known == nil || len(known.Selector) == 0 {
-		return false, nil, "what it selected before is not known any more: handing it back would have been an outage"
-	}
-	selector := labels.SelectorFromSet(known.Selector).String()
-	pods := &corev1.PodList{}
-	if err := c.List(ctx, svc.Namespace, selector, pods); err != nil {
-		return false, nil, fmt.Sprintf("it cannot be told whether what it selected before (%s) has a ready pod: %v", selector, err)
-	}
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if name := pod.Labels[release.LabelDeployment]; name != "" {
-			if !slices.Contains(ours, name) {
-				ours = append(ours, name)
-			}
-			continue
-		}
-		ready = ready || pod.DeletionTimestamp == nil && reachable(svc, &pod.Spec) && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-		})
-	}
-	slices.Sort(ours)
-	return ready, ours, fmt.Sprintf("what it selected before (%s) has no ready pod that it would reach: handing it back would have been an outage", selector)
-}
-
-// adoptedService reads, live, a Service of somebody else's that selects a
-// release of the application; nil where there is none such.
-func (e *Engine) adoptedService(ctx context.Context, c Cluster, namespace, name, application string) (*corev1.Service, error) {
-	svc, err := anyService(ctx, c, namespace, name)
-	if err != nil || svc == nil || !traffic.SelectsOurs(svc, application) {
-		return nil, err
-	}
-	return svc, nil
 }
 
 // anyService reads a Service live, whoever it belongs to; nil where there is none.

@@ -175,9 +175,7 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 	if pl.main.Owner != p.done.Owner {
 		pl.main.Owner, pl.main.ClaimedAt = p.done.Owner, pl.cluster.Now().UTC()
 	}
-	if p.req.Found == nil {
-		pl.main.Group, pl.main.Member = p.req.Member.Group, p.req.Member.Name
-	}
+	pl.main.Group, pl.main.Member = p.belongs(pl)
 	pl.main = pl.main.Keeping(p.req.Keep)
 	pl.main.Service, pl.main.Drain = p.req.Service.Name, p.req.Drain
 	if err := p.write(ctx, pl, entries...); err != nil {

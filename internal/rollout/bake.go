@@ -17,7 +17,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // BakeError is a release that did not do its work with traffic on it.
@@ -164,33 +163,25 @@ func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) 
 func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) error {
 	view, began := pl.cluster.View(p.req.Service.Namespace), time.Now()
 	var bake health.Bake
-	var astray time.Time // since when the address has not led to the pods
-	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	var in health.Input
+	var astray string // where the address leads, if not to the pods. The slices of two Services are not written at the same instant.
+	err := p.engine.soak(ctx, view, d, func() (ill bool, err error) {
 		if err := p.asked(ctx, pl); err != nil {
-			return false, 0, err
+			return false, err
 		}
-		in, ready, err := p.baking(ctx, pl)
-		if err != nil {
-			return false, 0, err
+		var ready int32
+		if in, ready, err = p.baking(ctx, pl); err != nil {
+			return false, err
 		}
 		if seen := bake.Judge(in, ready); seen != "" {
-			return false, 0, p.breach(ctx, pl, in, seen, time.Since(began), d)
+			return false, p.breach(ctx, pl, in, seen, time.Since(began), d)
 		}
-		left := d - time.Since(began)
-		seen, err := p.strays(ctx, pl, in, ready)
-		if err != nil || seen == "" {
-			astray = time.Time{}
-			return left <= 0, left, err
-		}
-		// The slices of two Services are not written at the same instant.
-		if astray.IsZero() {
-			astray = time.Now()
-		}
-		if left = p.engine.timing.Grace - time.Since(astray); left <= 0 {
-			return false, 0, p.breach(ctx, pl, in, seen, time.Since(began), d)
-		}
-		return false, left, nil
+		astray, err = p.strays(ctx, pl, in, ready)
+		return astray != "", err
 	})
+	if errors.Is(err, errFailed) {
+		return p.breach(ctx, pl, in, astray, time.Since(began), d)
+	}
 	if err != nil {
 		return err
 	}
@@ -198,7 +189,7 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	if err != nil {
 		return err
 	}
-	in := health.Input{Workload: now}
+	in = health.Input{Workload: now}
 	ready := int32(0)
 	if now != nil {
 		in.WantReplicas, ready = deref(now.Spec.Replicas), now.Status.ReadyReplicas
@@ -290,7 +281,7 @@ func (p *Promotion) breach(ctx context.Context, pl *placement, in health.Input, 
 	asked, cancel := context.WithTimeout(ctx, p.engine.timing.patience(bakeEvidencePatience))
 	defer cancel()
 	failure.Verdict = health.Compute(in)
-	found := p.engine.account(asked, pl.cluster, target{id: p.id(), spec: release.Spec{Health: pl.health}}, in.Workload)
+	found := p.engine.diagnose(asked, pl.cluster, target{id: p.id(), spec: release.Spec{Health: pl.health}}, in.Workload)
 	found.explained(asked, pl.cluster, p.id().Namespace, pl.health.Lines(), p.engine.timing.patience(diagnose.TailPatience))
 	if found.err == nil && len(found.verdict.Findings) > 0 {
 		failure.Verdict = found.verdict

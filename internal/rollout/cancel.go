@@ -30,7 +30,7 @@ func (e *Engine) Cancel(ctx context.Context, req ActionRequest) (Deployed, error
 		}
 	}
 	if err == nil {
-		req.tell("%s is %s", req.ID, done.Status)
+		req.say("%s is %s", req.ID, done.Status)
 	}
 	return done, err
 }
@@ -103,7 +103,7 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 // record whose holder has shown no sign of life since.
 func (e *Engine) askToCancel(ctx context.Context, c Cluster, req ActionRequest, application string, live *corev1.ConfigMap, record *release.Record) (*corev1.ConfigMap, error) {
 	if record.CancelRequested == "" {
-		req.tell("%s: asking %s to give up what it does with %s", c.Name(), record.Holder, req.ID)
+		req.say("%s: asking %s to give up what it does with %s", c.Name(), record.Holder, req.ID)
 		err := e.rewrite(ctx, c, application, live, record, func(r *release.Record) { r.CancelRequested = e.keeper.Holder() })
 		if err != nil && !release.ReadAgain(err) && !apierrors.IsNotFound(err) {
 			return nil, err
@@ -133,7 +133,7 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 		return err
 	}
 	cl.Strictly()
-	req.tell("%s: scaling %s down", c.Name(), req.ID)
+	req.say("%s: scaling %s down", c.Name(), req.ID)
 	bound, unbind := cl.Bound(ctx)
 	defer unbind()
 	err := cl.OrLost(e.stopIdleLive(bound, cl))
@@ -147,7 +147,7 @@ func (e *Engine) cancelDead(ctx context.Context, c Cluster, req ActionRequest, a
 // cancelledDead ends what cancelDead has done.
 func (e *Engine) cancelledDead(ctx context.Context, req ActionRequest, cl *claim, err error) error {
 	if err == nil {
-		cl.cluster.Tell(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
+		cl.cluster.Emit(ctx, workloadNamed(cl.target.id), release.EventCancelled, e.inRun("the start of "+req.ID.Name+" was given up"), true)
 	}
 	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()

@@ -58,7 +58,7 @@ type claim struct {
 	alone     bool               // and nothing else of the application is there
 	restarts  *int32             // of its containers, when it was found healthy
 	clock     measurement        // how long it takes
-	story     story              // what Events tell of it
+	events    eventQueue         // what Events tell of it
 
 	mu    sync.Mutex
 	told  string    // the ID of the attempt's line in the history
@@ -263,9 +263,9 @@ func (cl *claim) underWay(r *release.Record, phase release.PhaseName) {
 func (cl *claim) finish(ctx context.Context, change func(*release.Record)) error {
 	err := cl.Finish(ctx, change)
 	if err == nil {
-		mark(ctx, cl.cluster, cl.applied, cl.Record())
+		label(ctx, cl.cluster, cl.applied, cl.Record())
 	}
-	cl.story.end(ctx)
+	cl.events.end(ctx)
 	return err
 }
 

@@ -45,7 +45,7 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 			entry.Reason = "kept for going back"
 			done.entries = append(done.entries, entry)
 			if d, err := e.liveWorkload(ctx, c, release.ID{Namespace: namespace, Name: name}, application); err == nil {
-				mark(ctx, c, d, cl.Record())
+				label(ctx, c, d, cl.Record())
 			}
 		}
 		live[name], records[name] = cl.Live(), cl.Record()

@@ -71,12 +71,12 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 
-	s := e.newSpread(req.Rollout, len(req.Clusters)+len(req.Unready), req.Unready)
+	s := e.newChange(req.Rollout, len(req.Clusters)+len(req.Unready), req.Unready)
 	err := s.hold(ctx, &s.added, req.Clusters, func(c Cluster) (*claim, error) { return e.admit(ctx, c, t, owner) })
 	claims := s.claims()
 	if err != nil {
 		// Also when interrupted: a state whose token is in no record could not be resumed.
-		undone, err := tell(err, e.giveBackAll(ctx, claims))
+		undone, err := withUnclean(err, e.giveBackAll(ctx, claims))
 		return Deployed{Notices: undone}, err
 	}
 	done.CreatedAt, done.CreatedBy = creation(claims)
@@ -93,7 +93,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 				err = lost[0]
 			}
 			err = told(err, lost...)
-			undone, err := tell(err, e.abandonAll(whole, claims, err))
+			undone, err := withUnclean(err, e.abandonAll(whole, claims, err))
 			return Deployed{Notices: append(undone, tellRolledBack(claims)...)}, err
 		}
 	}
@@ -109,7 +109,7 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 		return done, nil
 	}
 	if err != nil {
-		undone, err := tell(err, e.abandonAll(whole, claims, err))
+		undone, err := withUnclean(err, e.abandonAll(whole, claims, err))
 		return Deployed{Notices: slices.Concat(undone, tellRolledBack(claims), tellLeft(err, claims), tellStaying(claims), e.overdue())}, err
 	}
 	s.letGo(whole)
@@ -252,7 +252,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	}
 	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
 	cl.phase(ctx, release.PhaseApplied)
-	cl.tell(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
+	cl.emit(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
 	return applied, nil
 }
 

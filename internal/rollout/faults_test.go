@@ -40,12 +40,12 @@ type wiredCluster struct{ *cluster.Cluster }
 
 func (c wiredCluster) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
 
-func (c wiredCluster) Tell(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
+func (c wiredCluster) Emit(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
 	kind := cluster.EventNormal
 	if warning {
 		kind = cluster.EventWarning
 	}
-	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
+	c.Cluster.Emit(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
 // life is an application whose every change is made by a new process, as far as

@@ -49,7 +49,7 @@ func (p *Promotion) collect(ctx context.Context, due []*placement) error {
 func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 	namespace, application := p.req.Service.Namespace, p.req.Service.Application
 	collected, err := p.engine.collect(ctx, pl.cluster, namespace, application, pl.main)
-	p.tell(collected.notices...)
+	p.notice(collected.notices...)
 	if err != nil {
 		p.engine.keeper.RememberIfAny(ctx, pl.cluster, namespace, application, collected.entries...)
 		return err
@@ -60,9 +60,9 @@ func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 	}
 	pl.status = release.MainFinalized
 	if unproven := pl.start.Unproven; unproven != "" {
-		p.tell(notBaked(pl.cluster, release.ID{Namespace: namespace, Name: unproven}, pl.start.Before.Deployment, pl.main))
+		p.notice(notBaked(pl.cluster, release.ID{Namespace: namespace, Name: unproven}, pl.start.Before.Deployment, pl.main))
 	}
 	p.step(ctx, pl, release.EventFinalized, "the move to "+p.req.To+" has come to its end")
-	pl.story.end(ctx)
+	pl.events.end(ctx)
 	return nil
 }

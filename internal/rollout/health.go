@@ -157,7 +157,7 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 // the ends of their logs, and says what became of the traffic. found is what a
 // closer look has found already; nil where there was none. It has a little time of
 // its own: the wait's is over.
-func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, found *account, why error) error {
+func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment, verdict health.Verdict, found *diagnosis, why error) error {
 	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timing.patience(evidencePatience))
 	defer cancel()
 	failure := &StartError{Cluster: c.Name(), ID: t.id, Version: t.spec.Content.Version, Verdict: verdict, Ended: t.spec.Strategy == release.StrategyRecreate, served: true}
@@ -165,7 +165,7 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 		failure.Err = why
 	}
 	if found == nil {
-		found = e.account(asked, c, t, applied)
+		found = e.diagnose(asked, c, t, applied)
 	}
 	main := make(chan flow, 1)
 	go func() { main <- e.trafficNow(asked, c, t) }()

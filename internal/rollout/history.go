@@ -41,10 +41,10 @@ func ended(ctx context.Context, entry release.Entry, began time.Time, err error)
 	return entry
 }
 
-// tell puts an entry's Event on an object.
-func (e *Engine) tell(ctx context.Context, c Cluster, regarding Object, entry release.Entry) {
+// report puts an entry's Event on an object.
+func (e *Engine) report(ctx context.Context, c Cluster, regarding Object, entry release.Entry) {
 	e.lineOf(ctx, c, regarding.GetNamespace(), entry)
-	c.Tell(ctx, regarding, entry.EventReason(), entry.Sentence(), entry.Warns())
+	c.Emit(ctx, regarding, entry.EventReason(), entry.Sentence(), entry.Warns())
 }
 
 // inRun is a note with the automation that it happened in.
@@ -133,6 +133,6 @@ func (cl *claim) unsuccessful(ctx context.Context, entry release.Entry) {
 	} else {
 		cl.engine.keeper.Remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), entry)
 	}
-	cl.story.end(ctx) // in their order
-	cl.engine.tell(ctx, cl.cluster, cl.about(), entry)
+	cl.events.end(ctx) // in their order
+	cl.engine.report(ctx, cl.cluster, cl.about(), entry)
 }

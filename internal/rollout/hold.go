@@ -41,7 +41,7 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 		}
 		if record.Busy() && !seen.HolderDead {
 			if told != record.Holder {
-				req.tell("%s: %s is being worked on by %s; waiting for it", c.Name(), req.ID, record.Holder)
+				req.say("%s: %s is being worked on by %s; waiting for it", c.Name(), req.ID, record.Holder)
 				told = record.Holder
 			}
 			return nil, nil

@@ -55,7 +55,7 @@ func (e *Engine) cameUp(ctx context.Context, cl *claim, applied *appsv1.Deployme
 	took.Total = total.Round(time.Millisecond)
 	cl.clock.took, cl.clock.started = took, started
 	cl.phase(ctx, phase)
-	cl.tell(ctx, reason, note+", after "+inWords(took), false)
+	cl.emit(ctx, reason, note+", after "+inWords(took), false)
 }
 
 // measure is how long the parts of the start took, as far as the cluster tells,

@@ -22,7 +22,7 @@ type Member struct {
 // it did not last: a create that fails leaves no state, and so nobody with its
 // token.
 func (p *Promotion) disown(pl *placement) {
-	if p.req.Owner == "" && p.req.Found == nil {
+	if p.req.Owner == "" {
 		pl.main.Owner, pl.main.ClaimedAt, pl.main.Group, pl.main.Member = pl.seen.Owner, pl.seen.ClaimedAt, pl.seen.Group, pl.seen.Member
 	}
 }

@@ -47,7 +47,7 @@ const forgetsOnly = "Where the plan destroys a deposed object of it, that only f
 func tookFieldsOver(c Cluster, id release.ID, conflicts []release.FieldConflict) Notice {
 	fields := ""
 	for _, f := range conflicts {
-		fields += "\n  " + f.Field + ": " + f.Detail
+		fields += fmt.Sprintf("\n  %s: %q", f.Field, f.Manager)
 	}
 	return Notice{
 		Summary: "Fields taken back",

@@ -190,17 +190,37 @@ func (e *Engine) observeAdopted(ctx context.Context, c Cluster, main *release.Ma
 	}
 }
 
-// pastIn is what the history tells that an application's ConfigMap holds. What
-// cannot be read of it concludes nothing.
-func pastIn(cm *corev1.ConfigMap) release.Past {
-	if cm == nil {
-		return nil
+// Shift is how far the traffic of an application's address has moved on one
+// cluster, and what it still waits for.
+type Shift struct {
+	To       string // who has, or is to get, the traffic
+	Switched int    // percent
+	Desired  int    // percent
+	Step     int    // percent that the next step moves
+	Launched int    // pods of To
+	Healthy  int    // of these, ready
+	Awaited  int    // pods that are still to become ready
+}
+
+// Shift looks at a promotion, or at what stands where none is under way.
+func (e *Engine) Shift(ctx context.Context, c Cluster, namespace string, o ObservedMain) (Shift, error) {
+	s := Shift{Desired: 100}
+	s.To, _ = o.Split.Stable()
+	if o.Main != nil && o.Main.Progress != nil {
+		s.To = o.Main.Progress.To
 	}
-	history, err := release.ParseHistory(cm.Data)
-	if err != nil {
-		return nil
+	if s.To == "" {
+		return s, nil
 	}
-	return history.Past()
+	s.Switched = o.Split[s.To]
+	s.Step = s.Desired - s.Switched // a Service moves all at once
+	d, err := cached(ctx, c.View(namespace), &appsv1.Deployment{}, s.To)
+	if err != nil || d == nil {
+		return s, err
+	}
+	s.Launched, s.Healthy = int(d.Status.Replicas), int(d.Status.ReadyReplicas)
+	s.Awaited = max(0, int(deref(d.Spec.Replicas))-s.Healthy)
+	return s, nil
 }
 
 // cached reads one object of a view; the zero T where there is none.

@@ -30,8 +30,8 @@ type placement struct {
 	split  release.Split // who gets the traffic, as last seen; nil: it was not seen
 	err    error         // what went wrong here
 
-	entry *release.Entry // of the history; nil where no traffic moves
-	story story          // what Events tell of it
+	entry  *release.Entry // of the history; nil where no traffic moves
+	events eventQueue     // what Events tell of it
 }
 
 // fate is what has become of a promotion on one cluster.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,11 +40,6 @@ type PromoteRequest struct {
 	// by somebody else.
 	TakeBack bool
 
-	// Found, where set, is for going back without a configuration: by cluster, the
-	// release that was main when that was decided. Service is then what lives, not
-	// what a user wants.
-	Found map[string]string
-
 	// Planned, where set, is by cluster the release that had the traffic when the
 	// change was planned. Where somebody has moved it since, that one is kept, and
 	// a notice says so.
@@ -52,6 +48,12 @@ type PromoteRequest struct {
 	// Progress, where set, is told what happens, in short lines. It may be called
 	// from several goroutines at once.
 	Progress func(string)
+}
+
+func (r PromoteRequest) say(format string, a ...any) {
+	if r.Progress != nil {
+		r.Progress(fmt.Sprintf(format, a...))
+	}
 }
 
 // Promoted is what became of an application's address.
@@ -84,11 +86,12 @@ type Promoted struct {
 // An error with Moved set means that traffic has moved but that what follows is
 // unfinished; the next Promote goes on from there.
 func (e *Engine) Promote(ctx context.Context, req PromoteRequest) (Promoted, error) {
-	p := e.NewPromotion(req)
-	if req.Found != nil {
-		p.askBack(ctx)
-	}
-	err := e.Together(ctx, []*Promotion{p}, p.run)
+	return e.NewPromotion(req).whole(ctx)
+}
+
+// whole is a promotion by itself, from the Leases to the end.
+func (p *Promotion) whole(ctx context.Context) (Promoted, error) {
+	err := p.engine.Together(ctx, []*Promotion{p}, p.run)
 	if lost := ownership.Lost(ctx, err); lost != nil {
 		p.lostIt(ctx)
 		err = lost

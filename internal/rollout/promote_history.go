@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,10 +75,10 @@ func (p *Promotion) neverBeganOn(ctx, clean context.Context, pl *placement, caus
 	if pl.err != nil {
 		pl.status = release.MainFailed
 	}
-	pl.story.end(clean) // in their order
+	pl.events.end(clean) // in their order
 	for _, entry := range p.outcome(ctx, pl, cause) {
 		p.engine.keeper.RememberIfAny(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, entry)
-		p.engine.tell(clean, pl.cluster, p.addressOf(pl), entry)
+		p.engine.report(clean, pl.cluster, p.addressOf(pl), entry)
 	}
 }
 
@@ -97,9 +96,9 @@ func (p *Promotion) wentBack(ctx context.Context, pl *placement, cause error, sw
 	if committed || switched && pl.entry != nil {
 		entries = append(entries, p.backEntry(ctx, pl, reason))
 	}
-	pl.story.end(ctx)
+	pl.events.end(ctx)
 	for _, entry := range entries {
-		p.engine.tell(ctx, pl.cluster, p.addressOf(pl), entry)
+		p.engine.report(ctx, pl.cluster, p.addressOf(pl), entry)
 	}
 	return entries
 }
@@ -115,7 +114,7 @@ func (p *Promotion) backEntry(ctx context.Context, pl *placement, reason string)
 func (p *Promotion) tellMoved(ctx context.Context, pl *placement) {
 	if pl.entry != nil {
 		p.engine.lineOf(ctx, pl.cluster, p.req.Service.Namespace, *pl.entry)
-		pl.story.tell(ctx, pl.cluster, p.addressOf(pl), pl.entry.EventReason(), pl.entry.Sentence(), pl.entry.Warns())
+		pl.events.emit(ctx, pl.cluster, p.addressOf(pl), pl.entry.EventReason(), pl.entry.Sentence(), pl.entry.Warns())
 	}
 }
 
@@ -134,16 +133,4 @@ func serviceNamed(namespace, name string) *corev1.Service {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 	}
-}
-
-// removedMain is the history's line of an address that was taken away, or that is
-// no longer ours to move.
-func (e *Engine) removedMain(ctx context.Context, c Cluster, req UnmainRequest, main *release.Main, began time.Time, reason string) []release.Entry {
-	if main.Deployment == "" {
-		return nil // written down by a run that was killed
-	}
-	entry := ended(ctx, e.entry(ctx, c, release.OperationRemoveMain, main.Deployment, ""), began, nil)
-	entry.From, entry.Reason = main.Deployment, reason
-	e.tell(ctx, c, serviceNamed(req.Service.Namespace, req.Service.Name), entry)
-	return []release.Entry{entry}
 }

@@ -23,6 +23,7 @@ type Promotion struct {
 	req        PromoteRequest
 	placements []*placement // by cluster
 
+	was   map[string]string // see GoBackRequest; nil for what a configuration asks for
 	began time.Time
 
 	mu   sync.Mutex
@@ -38,8 +39,7 @@ func (e *Engine) NewPromotion(req PromoteRequest) *Promotion {
 }
 
 // Together runs f while this process holds the Leases of all that is promoted,
-// on every cluster. They are taken in one order, whoever asks, so that two runs
-// cannot wait for each other.
+// on every cluster.
 func (e *Engine) Together(ctx context.Context, promotions []*Promotion, f func(context.Context) error) error {
 	var scopes []ownership.Scope
 	for _, p := range promotions {
@@ -62,7 +62,7 @@ func (p *Promotion) Done() Promoted {
 	return p.done
 }
 
-func (p *Promotion) tell(notices ...Notice) {
+func (p *Promotion) notice(notices ...Notice) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done.Notices = append(p.done.Notices, notices...)
@@ -71,7 +71,7 @@ func (p *Promotion) tell(notices ...Notice) {
 // Look reads every cluster and refuses what is somebody else's. It writes
 // nothing.
 func (p *Promotion) Look(ctx context.Context) error {
-	if p.req.Owner == "" && p.req.Found == nil { // going back changes nobody's ownership
+	if p.req.Owner == "" && p.was == nil { // going back changes nobody's ownership
 		p.done.Owner = cmp.Or(p.req.Member.Token, ownership.NewOwner(p.req.Clusters))
 	}
 	placements, err := fleet.All(p.reached(), func(c Cluster) (*placement, error) {
@@ -101,7 +101,7 @@ func (p *Promotion) reached() []Cluster {
 func (p *Promotion) want() promotion.Want {
 	return promotion.Want{
 		To: p.req.To, Service: p.req.Service.Name, Bake: p.req.Bake, Reversible: p.req.reversible(), RetryToken: p.req.RetryToken,
-		Retraces: p.req.Found != nil,
+		Retraces: p.was != nil,
 	}
 }
 
@@ -134,13 +134,13 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if seen.Stray, err = p.strayed(ctx, c, split, main.Deployment); err != nil {
 		return nil, err
 	}
-	if err := p.asFound(pl); err != nil {
+	if err := p.asDecided(pl); err != nil {
 		return nil, err
 	}
 	pl.start = promotion.Begin(p.want(), seen)
 	pl.progress, pl.stage, pl.main = pl.start.Progress, pl.start.Stage, pl.start.Main
 	if was := pl.start.Overrode; was != "" {
-		p.tell(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
+		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)
@@ -167,7 +167,7 @@ func (p *Promotion) recall(ctx context.Context, pl *placement, main *release.Mai
 	})
 	if len(kept) > 0 {
 		main.Previous = slices.Clone(kept)
-		p.tell(recalled(pl.cluster, p.req.Service.Namespace, p.req.Service.Application, kept))
+		p.notice(recalled(pl.cluster, p.req.Service.Namespace, p.req.Service.Application, kept))
 	}
 	return kept, nil
 }
@@ -210,19 +210,17 @@ func (e *Engine) isRelease(ctx context.Context, c Cluster, id release.ID, applic
 // mayTouch refuses an address that is somebody else's: see DecidePointer.
 func (p *Promotion) mayTouch(pl *placement) error {
 	id := p.address()
-	claim := release.PointerClaim{Owner: p.req.Owner, Group: p.req.Member.Group, To: p.req.To}
-	if p.req.Found != nil {
-		claim.Group = pl.main.Group // going back changes nobody's ownership
-	}
+	group, _ := p.belongs(pl)
+	claim := release.PointerClaim{Owner: p.req.Owner, Group: group, To: p.req.To}
 	if dns := pl.main.DNS; dns != nil && dns.Object && claim.Group != "" {
 		return &release.NamedError{Cluster: pl.cluster.Name(), ID: id, Name: dns.Spec.Name, Group: claim.Group}
 	}
 	switch release.DecidePointer(&pl.main, claim) {
 	case release.PointerFree, release.PointerOurs:
 	case release.PointerTakeOver:
-		p.tell(tookMainOver(pl.cluster, id, pl.main, p.req.Member.Group))
+		p.notice(tookMainOver(pl.cluster, id, pl.main, p.req.Member.Group))
 	case release.PointerTakeBack:
-		p.tell(mainOutOfDate(pl.cluster, id, pl.main))
+		p.notice(mainOutOfDate(pl.cluster, id, pl.main))
 	case release.PointerRefuseStale:
 		return &release.StaleOwnerError{
 			Cluster: pl.cluster.Name(), Kind: "main deployment", ResourceType: "switchback_main_deployment", ID: id,

@@ -34,9 +34,12 @@ func TestWhoPromotesIsAskedToGoBack(t *testing.T) {
 	}
 
 	var said []string
-	done, err := second.engine.Promote(t.Context(), rollout.PromoteRequest{
-		Service: second.service(), To: l.name("v1"), Owner: l.memory().Owner, Keep: oneStarted, Drain: faultyDrain, Clusters: second.on,
-		Found: map[string]string{"prod": l.name("v2")}, TakeBack: true, Progress: func(line string) { said = append(said, line) },
+	done, err := second.engine.GoBack(t.Context(), rollout.GoBackRequest{
+		PromoteRequest: rollout.PromoteRequest{
+			Service: second.service(), To: l.name("v1"), Owner: l.memory().Owner, Keep: oneStarted, Drain: faultyDrain, Clusters: second.on,
+			Progress: func(line string) { said = append(said, line) },
+		},
+		Was: map[string]string{"prod": l.name("v2")},
 	})
 	if err != nil || done.Status != release.MainFinalized {
 		t.Errorf("going back by hand ended as %s: %v", done.Status, err)

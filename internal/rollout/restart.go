@@ -67,7 +67,7 @@ func (e *Engine) restartOne(ctx context.Context, cl *claim, req ActionRequest) e
 	if err := cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" }); err != nil {
 		return err
 	}
-	req.tell("%s: replacing the pods of %s", cl.cluster.Name(), req.ID)
+	req.say("%s: replacing the pods of %s", cl.cluster.Name(), req.ID)
 	applied, err := e.amend(ctx, cl.cluster, cl.target, func(d, _ *appsv1.Deployment) error {
 		cl.restart.asked(d)
 		workload.SetRestartedAt(d, cl.restart.at)

@@ -18,9 +18,9 @@ import (
 func (e *Engine) keepAsAsked(ctx context.Context, c Cluster, application string, plan release.Collection, records map[string]*release.Record, live map[string]*corev1.ConfigMap) ([]Notice, error) {
 	var notices []Notice
 	for _, name := range slices.Concat(plan.Stop, plan.Start) {
-		do, notice := e.wake, notStarted
+		do, notice := e.retainStarted, notStarted
 		if slices.Contains(plan.Stop, name) {
-			do, notice = e.park, notStopped
+			do, notice = e.retainStopped, notStopped
 		}
 		working, err := e.keeper.Working(ctx, c, live[name], records[name])
 		if err == nil && !working {
@@ -44,12 +44,12 @@ func carriesNow(err error) bool {
 	return errors.As(err, &carries)
 }
 
-// park retains a release without pods, after the drain, and returns when they
+// retainStopped retains a release without pods, after the drain, and returns when they
 // are gone. Callers hold the Lease and have decided on the record that they
 // pass: one that has changed since is a conflict. Killed at any instant, the
 // record says either what it said, or that it is retained and being stopped:
 // whoever decides next stops it again.
-func (e *Engine) park(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+func (e *Engine) retainStopped(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	id := release.ID{Namespace: live.Namespace, Name: live.Name}
 	main, _, err := ownership.LiveMain(ctx, c, id.Namespace, application)
 	if err != nil {
@@ -111,9 +111,9 @@ func (e *Engine) park(ctx context.Context, c Cluster, application string, live *
 	}))
 }
 
-// wake starts a retained release again and returns when it is healthy. Where it
+// retainStarted starts a retained release again and returns when it is healthy. Where it
 // does not become that, it is asked to scale down again. Callers hold the Lease.
-func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+func (e *Engine) retainStarted(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	id := release.ID{Namespace: live.Namespace, Name: live.Name}
 	d, err := e.liveWorkload(ctx, c, id, application)
 	if err != nil || d == nil {

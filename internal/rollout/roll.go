@@ -184,7 +184,7 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 		maps.Copy(all, baseline)
 		r.Baseline = all
 	})
-	cl.story.tell(ctx, c, applied, release.EventRolledBack, e.inRun(fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version)), true)
+	cl.events.emit(ctx, c, applied, release.EventRolledBack, e.inRun(fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version)), true)
 	cl.line(ctx, "going back", map[string]any{fieldTo: r.version})
 	return e.awaitWhole(ctx, cl, former, applied)
 }
@@ -347,7 +347,7 @@ func (e *Engine) cancelDeadRoll(ctx context.Context, c Cluster, req ActionReques
 		return false, err
 	}
 	cl.Strictly()
-	req.tell("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
+	req.say("%s: taking %s back to version %s", c.Name(), req.ID, cl.roll.version)
 	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	err = e.takeBackRoll(clean, cl, "", func(*release.Record) {})

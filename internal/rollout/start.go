@@ -39,20 +39,20 @@ func (e *Engine) bringBack(ctx context.Context, req ActionRequest, action releas
 	}
 	if err != nil {
 		err = causeOf(ctx, err)
-		done.Notices, err = tell(err, e.failKeptAll(whole, claims, err))
+		done.Notices, err = withUnclean(err, e.failKeptAll(whole, claims, err))
 		return done, err
 	}
 	for _, cl := range claims {
 		done.Notices = append(done.Notices, cl.notices...)
 	}
-	req.tell("%s %s", req.ID, outcome)
+	req.say("%s %s", req.ID, outcome)
 	return done, nil
 }
 
 // startOne brings the pods of one cluster back.
 func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) error {
 	if cl.Before.Status.Up() {
-		req.tell("%s: %s is started already", cl.cluster.Name(), req.ID)
+		req.say("%s: %s is started already", cl.cluster.Name(), req.ID)
 		return nil
 	}
 	cl.measureFrom(ctx)
@@ -60,6 +60,6 @@ func (e *Engine) startOne(ctx context.Context, cl *claim, req ActionRequest) err
 	if err != nil {
 		return err
 	}
-	req.tell("%s: starting %d pods of %s", cl.cluster.Name(), deref(applied.Spec.Replicas), req.ID)
+	req.say("%s: starting %d pods of %s", cl.cluster.Name(), deref(applied.Spec.Replicas), req.ID)
 	return e.awaitStarted(ctx, cl, applied)
 }

@@ -30,7 +30,7 @@ type ActionRequest struct {
 	Progress func(string)
 }
 
-func (r ActionRequest) tell(format string, a ...any) {
+func (r ActionRequest) say(format string, a ...any) {
 	if r.Progress != nil {
 		r.Progress(fmt.Sprintf(format, a...))
 	}
@@ -51,7 +51,7 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	claims, err := e.holdAll(ctx, req, release.ActionStop, release.DesiredStopped)
 	if err == nil {
 		err = e.haltAll(ctx, claims, func(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
-			req.tell("%s: scaling %s to zero", cl.cluster.Name(), req.ID)
+			req.say("%s: scaling %s to zero", cl.cluster.Name(), req.ID)
 			return e.rescale(ctx, cl)
 		})
 	}
@@ -60,11 +60,11 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	}
 	done.Notices = append(done.Notices, e.overdue()...)
 	if err != nil {
-		undone, err := tell(err, e.failKeptAll(ctx, claims, err))
+		undone, err := withUnclean(err, e.failKeptAll(ctx, claims, err))
 		done.Notices = append(done.Notices, undone...)
 		return done, err
 	}
-	req.tell("%s is stopped", req.ID)
+	req.say("%s is stopped", req.ID)
 	return done, nil
 }
 
@@ -154,7 +154,7 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 	}
 	if cl.Record().Status != release.StatusStopped {
 		cl.phase(ctx, release.PhaseStopping)
-		cl.tell(ctx, release.EventStopping, t.id.Name+" is being scaled to zero", false)
+		cl.emit(ctx, release.EventStopping, t.id.Name+" is being scaled to zero", false)
 		if err := cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStopping, "" }); err != nil {
 			return err
 		}
@@ -276,7 +276,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	})
 	if err == nil {
 		cl.phase(ctx, release.PhaseStopped)
-		cl.tell(ctx, release.EventStopped, t.id.Name+" has no pods any more; everything else is kept", false)
+		cl.emit(ctx, release.EventStopped, t.id.Name+" has no pods any more; everything else is kept", false)
 		return nil
 	}
 	if ownership.CalledOff(ctx) {

@@ -129,7 +129,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 			custody = release.CustodyCondemned
 		case release.DisposeRetain:
 			if main.Keep().State == release.DesiredStopped && record.Status != release.StatusStopped && d != nil {
-				if err := e.park(ctx, c, req.Application, live, record); !release.ReadAgain(err) && !carriesNow(err) {
+				if err := e.retainStopped(ctx, c, req.Application, live, record); !release.ReadAgain(err) && !carriesNow(err) {
 					return nil, err
 				}
 				continue
@@ -146,7 +146,7 @@ func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateReques
 		if err != nil {
 			return nil, err
 		}
-		mark(ctx, c, d, &release.Record{Custody: custody, Status: record.Status})
+		label(ctx, c, d, &release.Record{Custody: custody, Status: record.Status})
 		e.letGoOf(ctx, c, req, d, record, custody, why.objects)
 		if custody == release.CustodyRetained {
 			return nil, nil
@@ -167,7 +167,7 @@ func (e *Engine) letGoOf(ctx context.Context, c Cluster, req TerminateRequest, d
 		entry.Operation, entry.Reason = release.OperationCondemn, mask.Redact("no longer in a Terraform state, but "+why)
 	}
 	if d != nil {
-		e.tell(ctx, c, d, entry)
+		e.report(ctx, c, d, entry)
 	}
 	e.keeper.Remember(ctx, c, req.ID.Namespace, req.Application, entry)
 }
@@ -177,7 +177,7 @@ func (e *Engine) failedTo(ctx context.Context, c Cluster, namespace, application
 	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	e.keeper.RememberIfAny(clean, c, namespace, application, entry)
-	e.tell(clean, c, workloadNamed(release.ID{Namespace: namespace, Name: entry.Deployment}), entry)
+	e.report(clean, c, workloadNamed(release.ID{Namespace: namespace, Name: entry.Deployment}), entry)
 }
 
 // rewrite changes a record that nobody works on, if it is still as we saw it.
@@ -230,7 +230,7 @@ func (e *Engine) remove(ctx context.Context, c Cluster, id release.ID, applicati
 		if entry != nil {
 			reason = release.EventTerminated
 		}
-		c.Tell(ctx, workloadNamed(id), reason, e.inRun(id.Name+" is gone, with all its objects"), false)
+		c.Emit(ctx, workloadNamed(id), reason, e.inRun(id.Name+" is gone, with all its objects"), false)
 		e.line(ctx, fmt.Sprintf("%s on cluster %q: removed", id, c.Name()), map[string]any{
 			fieldApplication: application, fieldNamespace: id.Namespace, fieldDeployment: id.Name, fieldVersion: record.Version, fieldCluster: c.Name(),
 			fieldPhase: "removed", fieldTotal: time.Since(began).Milliseconds(),
@@ -311,7 +311,7 @@ func (e *Engine) deleteWorkload(ctx context.Context, c Cluster, id release.ID, a
 		if err := e.keeper.Holds(ctx, c, id.Namespace, application); err != nil {
 			return nil, err
 		}
-		c.Tell(ctx, d, release.EventTerminating, e.inRun(id.Name+" is being removed"), false)
+		c.Emit(ctx, d, release.EventTerminating, e.inRun(id.Name+" is being removed"), false)
 		err = c.Delete(ctx, d, metav1.DeletePropagationForeground)
 		if !release.ReadAgain(err) {
 			return d, err

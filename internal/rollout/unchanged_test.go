@@ -102,9 +102,11 @@ func TestNothingWasChanged(t *testing.T) {
 		}, do: promotingAs(func(_ *process, r *rollout.PromoteRequest) {
 			r.Owner, r.Member = "", rollout.Member{Group: "store", Name: "api"}
 		}), want: new(*release.NamedError)},
-		"go back where main has moved": {do: promotingAs(func(p *process, r *rollout.PromoteRequest) {
-			r.Found = map[string]string{"prod": p.name("v2")}
-		}), want: new(*release.MovedError)},
+		"go back where main has moved": {do: func(ctx context.Context, p *process) ([]rollout.Notice, error) {
+			back := rollout.PromoteRequest{Service: p.service(), To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on}
+			done, err := p.engine.GoBack(ctx, rollout.GoBackRequest{PromoteRequest: back, Was: map[string]string{"prod": p.name("v3")}})
+			return done.Notices, err
+		}, want: new(*release.MovedError)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

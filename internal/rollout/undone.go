@@ -65,9 +65,9 @@ func (cl *claim) undone(err error) error {
 	return &undoneError{cl.cluster.Name(), cl.target.id, err}
 }
 
-// tell adds to why an operation has failed which pods run on after its clean-up, and
+// withUnclean adds to why an operation has failed which pods run on after its clean-up, and
 // who has now what was to be cleaned up. What else could not be done are notices.
-func tell(err error, unclean []error) ([]Notice, error) {
+func withUnclean(err error, unclean []error) ([]Notice, error) {
 	var rest []error
 	for _, one := range unclean {
 		if undone := (*undoneError)(nil); errors.As(one, &undone) {

@@ -56,7 +56,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 
-	s := e.newSpread(req.Rollout, len(req.Keep)+len(req.Rejoin)+len(req.Add)+len(req.Settled)+len(req.Unready), req.Unready)
+	s := e.newChange(req.Rollout, len(req.Keep)+len(req.Rejoin)+len(req.Add)+len(req.Settled)+len(req.Unready), req.Unready)
 	err := e.holdUpdate(ctx, s, req, t)
 	for _, cl := range s.claims() {
 		cl.AbortBy(abort)
@@ -79,7 +79,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 			err = told(err, lost...)
 		}
 		tellChange(err, s.kept)
-		undone, err := tell(err, slices.Concat(e.failUpdate(whole, s, err), s.unclean))
+		undone, err := withUnclean(err, slices.Concat(e.failUpdate(whole, s, err), s.unclean))
 		done.Status, done.Reason = failedAs(whole, t, s.kept, err)
 		done.Clusters = s.outcomes()
 		done.Notices = append(done.Notices, slices.Concat(undone, tellRolledBack(s.claims()), tellLeft(err, s.added), tellStaying(s.added))...)
@@ -99,7 +99,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 }
 
 // holdUpdate takes the release in hand wherever something is to be done.
-func (e *Engine) holdUpdate(ctx context.Context, s *spread, req UpdateRequest, t target) error {
+func (e *Engine) holdUpdate(ctx context.Context, s *change, req UpdateRequest, t target) error {
 	if _, err := fleet.All(req.Settled, func(c Cluster) (struct{}, error) { return struct{}{}, e.stillOurs(ctx, c, t, req.Owner) }); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (e *Engine) stillOurs(ctx context.Context, c Cluster, t target, owner strin
 }
 
 // markRestarting marks what is up already: its pods are going to be replaced.
-func (s *spread) markRestarting(ctx context.Context) error {
+func (s *change) markRestarting(ctx context.Context) error {
 	if !s.continues() {
 		return s.engine.markRestarting(ctx, s.kept)
 	}
@@ -187,7 +187,7 @@ func cancelledCause(err error) bool {
 }
 
 // failUpdate lets go of what an update held.
-func (e *Engine) failUpdate(ctx context.Context, s *spread, cause error) []error {
+func (e *Engine) failUpdate(ctx context.Context, s *change, cause error) []error {
 	kept := s.standing(s.kept) // the others have been put in order
 	var by *release.CancelledError
 	if errors.As(cause, &by) || ownership.Interrupted(ctx) {

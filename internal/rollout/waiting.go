@@ -42,8 +42,8 @@ type waiting struct {
 	restarts int32
 	healthy  time.Time // since when it is; zero: it is not
 
-	found     *account  // what the look that ended the wait has found
-	overruled time.Time // when a closer look found a failure to be none
+	found     *diagnosis // what the look that ended the wait has found
+	overruled time.Time  // when a closer look found a failure to be none
 }
 
 func (e *Engine) waitFor(c Cluster, t target, applied *appsv1.Deployment) *waiting {
@@ -121,7 +121,7 @@ func (w *waiting) confirm(ctx context.Context) (done bool, again time.Duration, 
 	}
 	asked, cancel := context.WithTimeout(ctx, w.engine.timing.patience(evidencePatience))
 	defer cancel()
-	found := w.engine.account(asked, w.cluster, w.target, w.applied)
+	found := w.engine.diagnose(asked, w.cluster, w.target, w.applied)
 	if ctx.Err() != nil {
 		return false, 0, context.Cause(ctx)
 	}

@@ -75,7 +75,7 @@ const takenFromACreate = "Nothing of it is in this state. If this configuration 
 func createdOver(e *cluster.ApplyConflictError, deployment string) string {
 	const noDrift = "Nothing was overwritten. It is not in the state, so that no plan can show this as drift. "
 	namespace, service, is := strings.Cut(strings.TrimPrefix(e.Object, "Service "), "/")
-	others := slices.ContainsFunc(e.Conflicts, func(c cluster.FieldConflict) bool { return c.Field != ".spec.selector" })
+	others := slices.ContainsFunc(e.Conflicts, func(c release.FieldConflict) bool { return c.Field != ".spec.selector" })
 	if deployment == "" || !is || !strings.HasPrefix(e.Object, "Service ") || others {
 		return noDrift + "Set these fields by hand to what this configuration asks for, and apply again: what says the same already is no conflict."
 	}

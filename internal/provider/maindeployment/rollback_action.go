@@ -108,22 +108,22 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
-	promote := now.rollback(ctx, config)
+	back := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	promote.Progress = lines.Say
-	if err := now.warm(ctx, promote); err != nil {
+	back.Progress = lines.Say
+	if err := now.warm(ctx, back.PromoteRequest); err != nil {
 		now.Fail(err)
 		return
 	}
-	done, err := a.Engine.Promote(ctx, promote)
+	done, err := a.Engine.GoBack(ctx, back)
 	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		now.Fail(err)
 		return
 	}
-	lines.Say(fmt.Sprintf("%s/%s is back on %s", promote.Service.Namespace, promote.Service.Application, promote.To))
+	lines.Say(fmt.Sprintf("%s/%s is back on %s", back.Service.Namespace, back.Service.Application, back.To))
 }
 
 // goingBack is one invocation.
@@ -146,10 +146,10 @@ func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) err
 }
 
 // rollback asks for what lives, with another deployment behind it.
-func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.PromoteRequest {
+func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.GoBackRequest {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
 	clusters, named := a.ClustersOf(ctx, config.Clusters)
-	req := rollout.PromoteRequest{TakeBack: true, Found: map[string]string{}}
+	req := rollout.GoBackRequest{Was: map[string]string{}}
 	var standings []release.MainOn
 	for _, o := range a.Engine.ObserveMain(ctx, clusters, namespace, application, "") {
 		switch {
@@ -170,7 +170,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.P
 			continue
 		}
 		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
-		req.Found[o.Cluster] = o.Main.Deployment
+		req.Was[o.Cluster] = o.Main.Deployment
 		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
 		standing.Traffic, _ = o.Split.Stable()
 		standings = append(standings, standing)
@@ -183,7 +183,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.P
 	}
 	req.To = a.rollbackTo(config.DeploymentID, attrs.MainID(namespace, application), standings)
 	for _, c := range clusters {
-		if _, ok := req.Found[c.Name()]; ok {
+		if _, ok := req.Was[c.Name()]; ok {
 			req.Clusters = append(req.Clusters, c)
 		}
 	}

@@ -38,12 +38,12 @@ var _ rollout.Cluster = engineCluster{}
 func (c engineCluster) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
 
 // Tell puts an Event on an object, for those who follow with kubectl.
-func (c engineCluster) Tell(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
+func (c engineCluster) Emit(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
 	kind := cluster.EventNormal
 	if warning {
 		kind = cluster.EventWarning
 	}
-	c.Cluster.Tell(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
+	c.Cluster.Emit(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
 // NewClusters has no cluster yet. allUnknown says that not even the names are known.

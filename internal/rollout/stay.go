@@ -125,7 +125,7 @@ func (p *Promotion) stayOn(ctx context.Context, pl *placement, cause, why error)
 	pl.fate = stays
 	entry := p.backEntry(ctx, pl, reasonOf(cause)+"; "+reasonOf(why))
 	entry.Outcome = release.OutcomeFailed
-	p.engine.tell(ctx, pl.cluster, p.addressOf(pl), entry)
+	p.engine.report(ctx, pl.cluster, p.addressOf(pl), entry)
 	p.noteBreach(pl, cause)
 	nowhere := pl.progress
 	nowhere.Direction = release.DirectionNone

@@ -8,13 +8,13 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// mark shows on a release's workload what its record says of it, for
+// label shows on a release's workload what its record says of it, for
 // `kubectl get deploy -L switchback.dev/custody,switchback.dev/status`. d is the
 // workload as it was last seen; nothing is written where it says so already. What
 // is in a state and started, like most, says nothing until it has been something
 // else: a create makes no request for that.
 // The labels are on no pod template, and are no drift.
-func mark(ctx context.Context, c Cluster, d *appsv1.Deployment, record *release.Record) {
+func label(ctx context.Context, c Cluster, d *appsv1.Deployment, record *release.Record) {
 	if d == nil || d.DeletionTimestamp != nil {
 		return
 	}
@@ -24,7 +24,7 @@ func mark(ctx context.Context, c Cluster, d *appsv1.Deployment, record *release.
 	labels := map[string]string{release.LabelCustody: string(record.Custody), release.LabelStatus: string(record.Status)}
 	for key, value := range labels {
 		if d.Labels[key] != value {
-			c.Mark(ctx, d, labels)
+			c.Label(ctx, d, labels)
 			return
 		}
 	}

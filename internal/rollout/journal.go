@@ -68,33 +68,33 @@ func (e *Engine) line(ctx context.Context, message string, fields map[string]any
 // still on their way. Each has a bound of its own.
 const tellingPatience = time.Second
 
-// story sends Events in their order, and keeps nobody waiting for them.
-type story struct {
+// eventQueue sends Events in their order, and keeps nobody waiting for them.
+type eventQueue struct {
 	mu   sync.Mutex
 	last chan struct{} // closed when all so far has been told; nil: nothing is to be
 }
 
-// tell puts an Event on regarding, after those before it. It outlasts ctx.
-func (s *story) tell(ctx context.Context, c Cluster, regarding Object, reason release.EventReason, note string, warning bool) {
+// emit puts an Event on regarding, after those before it. It outlasts ctx.
+func (q *eventQueue) emit(ctx context.Context, c Cluster, regarding Object, reason release.EventReason, note string, warning bool) {
 	ctx, about := context.WithoutCancel(ctx), regarding.DeepCopyObject().(Object)
-	s.mu.Lock()
-	before, done := s.last, make(chan struct{})
-	s.last = done
-	s.mu.Unlock()
+	q.mu.Lock()
+	before, done := q.last, make(chan struct{})
+	q.last = done
+	q.mu.Unlock()
 	go func() {
 		defer close(done)
 		if before != nil {
 			<-before
 		}
-		c.Tell(ctx, about, reason, note, warning)
+		c.Emit(ctx, about, reason, note, warning)
 	}()
 }
 
 // end waits, for a little while, until all has been told.
-func (s *story) end(ctx context.Context) {
-	s.mu.Lock()
-	last := s.last
-	s.mu.Unlock()
+func (q *eventQueue) end(ctx context.Context) {
+	q.mu.Lock()
+	last := q.last
+	q.mu.Unlock()
 	if last == nil {
 		return
 	}
@@ -107,9 +107,9 @@ func (s *story) end(ctx context.Context) {
 	}
 }
 
-// tell puts an Event on the claim's workload, which need not be there yet.
-func (cl *claim) tell(ctx context.Context, reason release.EventReason, note string, warning bool) {
-	cl.story.tell(ctx, cl.cluster, cl.about(), reason, cl.engine.inRun(note), warning)
+// emit puts an Event on the claim's workload, which need not be there yet.
+func (cl *claim) emit(ctx context.Context, reason release.EventReason, note string, warning bool) {
+	cl.events.emit(ctx, cl.cluster, cl.about(), reason, cl.engine.inRun(note), warning)
 }
 
 // about is the claim's workload, as far as it is known: Events name it even where
@@ -152,7 +152,7 @@ func (cl *claim) began(ctx context.Context) {
 	if b := cl.Before; b != nil && cl.adopts {
 		found = fmt.Sprintf("; it was there already, %s and %s", b.Custody, b.Status)
 	}
-	cl.tell(ctx, release.EventClaimed, fmt.Sprintf("%s of %s%s begins, by %s%s", cl.operation(), cl.target.id.Name, inVersion(cl.target.spec.Content.Version), cl.engine.keeper.Holder(), found), false)
+	cl.emit(ctx, release.EventClaimed, fmt.Sprintf("%s of %s%s begins, by %s%s", cl.operation(), cl.target.id.Name, inVersion(cl.target.spec.Content.Version), cl.engine.keeper.Holder(), found), false)
 	cl.line(ctx, phase, nil)
 }
 
@@ -167,7 +167,7 @@ func workloadNamed(id release.ID) *appsv1.Deployment {
 // cameThrough tells that what was watched has stayed healthy.
 func (cl *claim) cameThrough(ctx context.Context, bake time.Duration) {
 	cl.phase(ctx, release.PhaseBaked)
-	cl.tell(ctx, release.EventBaked, fmt.Sprintf("%s has stayed healthy for %s", cl.target.id.Name, bake), false)
+	cl.emit(ctx, release.EventBaked, fmt.Sprintf("%s has stayed healthy for %s", cl.target.id.Name, bake), false)
 }
 
 // inVersion is the version for a sentence; empty for none.
@@ -219,7 +219,7 @@ func sees(ctx context.Context, verdict health.Verdict) {
 	if said != "" {
 		note += ": " + said
 	}
-	w.claim.tell(ctx, release.EventWaiting, note, first.Class == health.Certain || first.Class == health.Repeated)
+	w.claim.emit(ctx, release.EventWaiting, note, first.Class == health.Certain || first.Class == health.Repeated)
 	w.claim.line(ctx, "waiting", map[string]any{fieldCause: string(first.Cause), fieldReason: note})
 }
 
@@ -243,7 +243,7 @@ func (p *Promotion) step(ctx context.Context, pl *placement, reason release.Even
 	if pl.entry == nil {
 		return
 	}
-	pl.story.tell(ctx, pl.cluster, p.addressOf(pl), reason, p.engine.inRun(note), false)
+	pl.events.emit(ctx, pl.cluster, p.addressOf(pl), reason, p.engine.inRun(note), false)
 	p.engine.line(ctx, fmt.Sprintf("%s/%s on cluster %q: %s", p.req.Service.Namespace, p.req.Service.Application, pl.cluster.Name(), note), map[string]any{
 		fieldApplication: p.req.Service.Application, fieldNamespace: p.req.Service.Namespace, fieldDeployment: p.req.To, fieldVersion: pl.entry.Version,
 		fieldCluster: pl.cluster.Name(), fieldOperation: string(pl.entry.Operation), fieldPhase: snake(reason),
@@ -275,7 +275,7 @@ func (p *Promotion) TellWave(ctx context.Context, reason release.EventReason, wa
 // drained tells that a release which has lost the traffic may go.
 func (e *Engine) drained(ctx context.Context, c Cluster, id release.ID, drain time.Duration) {
 	note := fmt.Sprintf("traffic left %s at least %s ago", id.Name, drain)
-	c.Tell(ctx, workloadNamed(id), release.EventDrained, e.inRun(note), false)
+	c.Emit(ctx, workloadNamed(id), release.EventDrained, e.inRun(note), false)
 	application, _ := release.ApplicationOf(id.Name)
 	e.line(ctx, fmt.Sprintf("%s on cluster %q: %s", id, c.Name(), note), map[string]any{
 		fieldApplication: application, fieldNamespace: id.Namespace, fieldDeployment: id.Name, fieldCluster: c.Name(), fieldPhase: "drained",

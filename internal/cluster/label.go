@@ -9,16 +9,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// markManager owns the labels that Mark sets, and nothing else: so that they
+// markManager owns the labels that Label sets, and nothing else: so that they
 // change without touching what Apply owns.
 const markManager = fieldManager + "-labels"
 
 const markTimeout = 5 * time.Second
 
-// Mark sets labels of ours on an object that is there, for those who look with
+// Label sets labels of ours on an object that is there, for those who look with
 // kubectl, and drops those that it set before. obj's uid is the precondition. It
 // is best effort: at most 5 s, and no error.
-func (c *Cluster) Mark(ctx context.Context, obj Object, labels map[string]string) {
+func (c *Cluster) Label(ctx context.Context, obj Object, labels map[string]string) {
 	res, err := resourceOf(obj)
 	if err != nil || obj.GetUID() == "" {
 		return // without a uid it could make the object

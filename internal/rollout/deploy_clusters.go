@@ -23,8 +23,8 @@ type Outcome struct {
 	Durations release.Durations // how long it took there; zero where it did not come to its end
 }
 
-// spread is one change of a release on its way over the release's clusters.
-type spread struct {
+// change is one of a release on its way over the release's clusters.
+type change struct {
 	engine  *Engine
 	rollout release.Rollout
 	all     int // clusters that shall have it, those included that have it already
@@ -43,9 +43,9 @@ type failure struct {
 	err     error
 }
 
-// newSpread begins with the clusters that are known not to be ready for it.
-func (e *Engine) newSpread(r release.Rollout, all int, unready map[string]error) *spread {
-	s := &spread{engine: e, rollout: r, all: all}
+// newChange begins with the clusters that are known not to be ready for it.
+func (e *Engine) newChange(r release.Rollout, all int, unready map[string]error) *change {
+	s := &change{engine: e, rollout: r, all: all}
 	for cluster, err := range unready {
 		s.failed = append(s.failed, failure{cluster: cluster, err: err})
 	}
@@ -53,13 +53,13 @@ func (e *Engine) newSpread(r release.Rollout, all int, unready map[string]error)
 }
 
 // continues says that one cluster's failure is not the others'.
-func (s *spread) continues() bool { return s.rollout.OnFailure == release.FailureContinue }
+func (s *change) continues() bool { return s.rollout.OnFailure == release.FailureContinue }
 
 // claims are all claims, failed or not.
-func (s *spread) claims() []*claim { return slices.Concat(s.kept, s.added) }
+func (s *change) claims() []*claim { return slices.Concat(s.kept, s.added) }
 
 // standing are those of the claims that have not failed.
-func (s *spread) standing(claims []*claim) []*claim {
+func (s *change) standing(claims []*claim) []*claim {
 	return slices.DeleteFunc(slices.Clone(claims), func(cl *claim) bool {
 		return slices.ContainsFunc(s.failed, func(f failure) bool { return f.claim == cl })
 	})
@@ -67,7 +67,7 @@ func (s *spread) standing(claims []*claim) []*claim {
 
 // verdict is the error that ends the whole: what has failed so far, unless the
 // rollout goes on without it.
-func (s *spread) verdict() error {
+func (s *change) verdict() error {
 	failed := map[string]error{}
 	for _, f := range s.failed {
 		failed[f.cluster] = f.err
@@ -76,7 +76,7 @@ func (s *spread) verdict() error {
 }
 
 // hold takes the release in hand on some clusters.
-func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, take func(Cluster) (*claim, error)) error {
+func (s *change) hold(ctx context.Context, into *[]*claim, clusters []Cluster, take func(Cluster) (*claim, error)) error {
 	sorted := fleet.ByName(clusters)
 	errs := make([]error, len(sorted))
 	claims, err := fleet.Each(len(sorted), func(i int) (*claim, error) {
@@ -100,7 +100,7 @@ func (s *spread) hold(ctx context.Context, into *[]*claim, clusters []Cluster, t
 
 // reach brings the release to what is desired, on one batch of clusters after
 // the other.
-func (s *spread) reach(ctx context.Context, may takeBack) error {
+func (s *change) reach(ctx context.Context, may takeBack) error {
 	claims := s.standing(s.claims())
 	if len(claims) == 0 {
 		return nil
@@ -125,11 +125,11 @@ func (s *spread) reach(ctx context.Context, may takeBack) error {
 }
 
 // batches are the claims as the rollout orders their clusters.
-func (s *spread) batches(claims []*claim) [][]*claim {
+func (s *change) batches(claims []*claim) [][]*claim {
 	return fleet.Batches(s.rollout, claims, func(cl *claim) string { return cl.cluster.Name() })
 }
 
-func (s *spread) reachBatch(ctx context.Context, batch []*claim, may takeBack) error {
+func (s *change) reachBatch(ctx context.Context, batch []*claim, may takeBack) error {
 	if !s.continues() {
 		return s.engine.reach(ctx, batch, may)
 	}
@@ -138,7 +138,7 @@ func (s *spread) reachBatch(ctx context.Context, batch []*claim, may takeBack) e
 
 // bake watches what has been reached for as long as the rollout asks, before
 // any other cluster is changed.
-func (s *spread) bake(ctx context.Context, reached []*claim) error {
+func (s *change) bake(ctx context.Context, reached []*claim) error {
 	if s.rollout.Bake <= 0 {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (s *spread) bake(ctx context.Context, reached []*claim) error {
 // each does something on every cluster at once, where the rollout continues:
 // what fails is left behind, and what was there before is put in order without
 // waiting for the others.
-func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
+func (s *change) each(ctx context.Context, claims []*claim, do func(context.Context, *claim) error) error {
 	errs, unclean := make([]error, len(claims)), make([]error, len(claims))
 	_, err := fleet.Each(len(claims), func(i int) (struct{}, error) {
 		within, done := claims[i].Bound(ctx)
@@ -185,7 +185,7 @@ func (s *spread) each(ctx context.Context, claims []*claim, do func(context.Cont
 }
 
 // settle writes the good outcome where there is one.
-func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) error {
+func (s *change) settle(ctx context.Context, done *Deployed, began time.Time) error {
 	if !s.continues() {
 		return s.engine.settle(ctx, s.claims(), done, began)
 	}
@@ -203,9 +203,9 @@ func (s *spread) settle(ctx context.Context, done *Deployed, began time.Time) er
 	return err
 }
 
-// letGo ends a spread that has succeeded, as far as the rollout asks: what has
+// letGo ends a change that has succeeded, as far as the rollout asks: what has
 // failed on single clusters is ours, too, so that the next apply goes on there.
-func (s *spread) letGo(ctx context.Context) {
+func (s *change) letGo(ctx context.Context) {
 	clean, cancel := s.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	errs, _ := fleet.All(s.failed, func(f failure) (error, error) {
@@ -222,7 +222,7 @@ func (s *spread) letGo(ctx context.Context) {
 }
 
 // outcomes are how it ended on each cluster, by name.
-func (s *spread) outcomes() []Outcome {
+func (s *change) outcomes() []Outcome {
 	var all []Outcome
 	for _, cl := range s.claims() {
 		o := Outcome{Cluster: cl.cluster.Name(), Err: cl.failure}
@@ -247,8 +247,8 @@ func (s *spread) outcomes() []Outcome {
 	return all
 }
 
-// conclude tells of a spread that has succeeded, as far as the rollout asks.
-func (done *Deployed) conclude(s *spread) {
+// conclude tells of a change that has succeeded, as far as the rollout asks.
+func (done *Deployed) conclude(s *change) {
 	for _, cl := range s.standing(s.claims()) {
 		done.Notices = append(done.Notices, cl.notices...)
 	}
@@ -265,7 +265,7 @@ func (done *Deployed) conclude(s *spread) {
 }
 
 // failedStatus is that of a release which did not come to what is desired.
-func (s *spread) failedStatus() release.Status {
+func (s *change) failedStatus() release.Status {
 	if claims := s.claims(); len(claims) > 0 && claims[0].target.spec.DesiredState == release.DesiredStopped {
 		return release.StatusStopError
 	}

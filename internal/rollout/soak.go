@@ -12,6 +12,32 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
+// soak watches what works, for d. look sees at every change whether it is ill: that
+// ends it with errFailed where it lasts longer than the grace, since a probe may fail
+// once. An error of look ends it at once.
+func (e *Engine) soak(ctx context.Context, view View, d time.Duration, look func() (ill bool, err error)) error {
+	began := time.Now()
+	var since time.Time // it is ill
+	return wait.Until(ctx, view, func() (bool, time.Duration, error) {
+		ill, err := look()
+		switch {
+		case err != nil:
+			return false, 0, err
+		case !ill:
+			since = time.Time{}
+			left := d - time.Since(began)
+			return left <= 0, left, nil
+		case since.IsZero():
+			since = time.Now()
+		}
+		left := e.timing.Grace - time.Since(since)
+		if left <= 0 {
+			return false, 0, errFailed
+		}
+		return false, left, nil
+	})
+}
+
 // countRestarts notes how often the containers of what has just been found healthy
 // were restarted. It may be a while until it is watched: other clusters of its
 // batch are not healthy yet.
@@ -23,43 +49,29 @@ func (e *Engine) countRestarts(ctx context.Context, cl *claim, applied *appsv1.D
 	}
 }
 
-// staysHealthy watches a release that is healthy, for that long. It ends at the
-// first container that crashes or is killed, and where the release is not
-// healthy for longer than the grace: a probe may fail once.
+// staysHealthy watches, on one cluster of several, a release that is healthy, before the
+// next batch of them follows. It ends at the first container that crashes or is killed.
 func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration) error {
 	c, t, applied := cl.cluster, cl.target, cl.applied
-	ends, view := time.Now().Add(bake), c.View(t.id.Namespace)
+	view, restarts := c.View(t.id.Namespace), cl.restarts
 	var verdict health.Verdict
-	var sick time.Time // since when it is
-	restarts := cl.restarts
-	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	err := e.soak(ctx, view, bake, func() (ill bool, err error) {
 		in, err := e.evidence(ctx, view, t, applied)
 		if err != nil {
-			return false, 0, err
+			return false, err
 		}
 		if in.Workload == nil {
-			return false, 0, errVanished
+			return false, errVanished
 		}
 		now := health.Restarts(in)
 		if restarts == nil || now < *restarts {
 			restarts = &now // the first look, or those of pods that are gone since
 		}
 		verdict = health.Compute(in)
-		switch {
-		case now > *restarts:
-			return false, 0, errFailed
-		case verdict.State == health.Healthy:
-			sick = time.Time{}
-			left := time.Until(ends)
-			return left <= 0, left, nil
-		case sick.IsZero():
-			sick = time.Now()
+		if now > *restarts {
+			return false, errFailed
 		}
-		left := e.timing.Grace - time.Since(sick)
-		if left <= 0 {
-			return false, 0, errFailed
-		}
-		return false, left, nil
+		return verdict.State != health.Healthy, nil
 	})
 	if err == nil {
 		cl.cameThrough(ctx, bake)

@@ -15,17 +15,17 @@ import (
 // over already.
 const evidencePatience = 5 * time.Second
 
-// account is what a closer look at a release has found.
-type account struct {
+// diagnosis is what a closer look at a release has found.
+type diagnosis struct {
 	in      health.Input
 	verdict health.Verdict
 	unread  []diagnose.Unread
 	err     error // it could not be looked at
 }
 
-// account looks at the release live, with everything around it.
-func (e *Engine) account(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) *account {
-	a := &account{}
+// diagnose looks at the release live, with everything around it.
+func (e *Engine) diagnose(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) *diagnosis {
+	a := &diagnosis{}
 	a.in, a.unread, a.err = diagnose.Gather(ctx, c, diagnose.Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
 	if a.err == nil && a.in.Workload.UID != applied.UID {
 		a.err = errVanished
@@ -44,7 +44,7 @@ func (e *Engine) account(ctx context.Context, c Cluster, t target, applied *apps
 
 // partial says that something was not read which the watch caches may have: not
 // because it is forbidden, which it is for them, too.
-func (a *account) partial() bool {
+func (a *diagnosis) partial() bool {
 	if a.err != nil {
 		return true
 	}
@@ -60,7 +60,7 @@ func (a *account) partial() bool {
 }
 
 // explained adds to the findings the ends of the logs that show more.
-func (a *account) explained(ctx context.Context, c Cluster, namespace string, lines int32, patience time.Duration) {
+func (a *diagnosis) explained(ctx context.Context, c Cluster, namespace string, lines int32, patience time.Duration) {
 	if a.err != nil {
 		return
 	}
