@@ -130,7 +130,7 @@ func (w *world) promoteOn() {
 	case "goes on":
 		w.advance(6)
 	case "fails":
-		w.failPromotion(pick(w, "how", []promotion.Outcome{promotion.Breached, promotion.Breached, promotion.Failed, promotion.Interrupted, promotion.Unwatched, promotion.Lost}))
+		w.failPromotion(pick(w, "how", []promotion.Outcome{promotion.Breached, promotion.Breached, promotion.Asked, promotion.Failed, promotion.Interrupted, promotion.Unwatched, promotion.Lost}))
 	case "is killed":
 		w.killPromotion()
 		if rapid.Bool().Draw(w.T, "and again at once") {
@@ -231,7 +231,7 @@ func (w *world) failPromotion(outcome promotion.Outcome) {
 	for promotion.Next(p.start, &p.progress, promotion.Pending) == promotion.Skip {
 		p.progress.At++
 	}
-	if step := p.progress.Step().Kind; (outcome == promotion.Breached || outcome == promotion.Unwatched) && step != release.StepAnalyse {
+	if watched := []promotion.Outcome{promotion.Breached, promotion.Asked, promotion.Unwatched}; slices.Contains(watched, outcome) && p.progress.Step().Kind != release.StepAnalyse {
 		outcome = promotion.Failed // only what is watched can end like that
 	}
 	w.count("a promotion failed")

@@ -69,91 +69,132 @@ func errorsOf(outcomes []Outcome) error {
 	return errors.Join(errs...)
 }
 
+// errChanged says that what was decided on has changed meanwhile.
+var errChanged = errors.New("it has changed since it was looked at")
+
 // terminateOn decides and acts on one cluster, under its Lease. A write that
 // finds the record changed decides again.
 func (e *Engine) terminateOn(ctx context.Context, c Cluster, req TerminateRequest, h *ownership.Held) (*Notice, error) {
 	c = e.keeper.Under(c, req.ID.Namespace, req.Application)
 	for {
-		live, record, err := ownership.LiveRecord(ctx, c, req.ID, req.Application)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return nil, err
-		}
-		d, err := e.liveWorkload(ctx, c, req.ID, req.Application)
+		l, err := e.lookAtLeaver(ctx, c, req)
 		if err != nil {
 			return nil, err
 		}
-		if record == nil && d != nil {
-			// Somebody deleted the record. The labels say that the rest is ours.
-			record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned}
+		notice, err := e.dispose(ctx, l, h)
+		if !errors.Is(err, errChanged) {
+			return notice, err
 		}
-		if record.OutOfDate(req.Owner) {
-			if working, err := e.keeper.Working(ctx, c, live, record); err != nil || working {
-				n := staleDelete(c, req.ID.String())
-				return &n, err // somebody goes on with what the backup has
-			}
+	}
+}
+
+// leaver is a release whose resource goes, on one cluster.
+type leaver struct {
+	cluster  Cluster
+	req      TerminateRequest
+	live     *corev1.ConfigMap  // its record; nil: somebody has deleted it
+	record   *release.Record    // as far as it is known
+	workload *appsv1.Deployment // nil: none
+	main     *release.Main      // of its application; nil: none
+	worked   bool               // somebody goes on with what a backup has
+	carries  reach              // why it may not be removed
+}
+
+func (e *Engine) lookAtLeaver(ctx context.Context, c Cluster, req TerminateRequest) (*leaver, error) {
+	l := &leaver{cluster: c, req: req}
+	var err error
+	if l.live, l.record, err = ownership.LiveRecord(ctx, c, req.ID, req.Application); err != nil && !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	if l.workload, err = e.liveWorkload(ctx, c, req.ID, req.Application); err != nil {
+		return nil, err
+	}
+	if l.record == nil && l.workload != nil {
+		l.record = &release.Record{Owner: req.Owner, Custody: release.CustodyOwned} // the labels say that the rest is ours
+	}
+	if l.record.OutOfDate(req.Owner) {
+		if l.worked, err = e.keeper.Working(ctx, c, l.live, l.record); err != nil || l.worked {
+			return l, err
 		}
-		var why reach
-		if d != nil {
-			why = e.mayRemove(ctx, c, req.Application, d)
-		}
-		main, _, err := ownership.LiveMain(ctx, c, req.ID.Namespace, req.Application)
-		if err != nil {
-			return nil, err
-		}
-		var kept []string
-		if main != nil {
-			kept = main.Kept(c.Now())
-		}
-		custody := release.CustodyRetained
-		switch release.Dispose(record, req.Owner, why.objects != "", kept, req.ID.Name) {
-		case release.DisposeGone:
-			_, err := e.keeper.ForgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
-			return nil, err
-		case release.DisposeStale:
-			if e.keeper.HasClaimed(c, req.ID) {
-				return nil, nil // by this very run, for the resource that it is in now
-			}
-			n := staleDelete(c, req.ID.String())
-			return &n, nil
-		case release.DisposeRemove:
-			entry, began := e.entry(ctx, c, release.OperationTerminate, req.ID.Name, record.Version), time.Now()
-			err := e.remove(ctx, c, req.ID, req.Application, live, record, h, &entry)
-			if release.ReadAgain(err) || apierrors.IsNotFound(err) {
-				continue
-			}
-			if err != nil && ownership.Lost(ctx, err) == nil {
-				e.failedTo(ctx, c, req.ID.Namespace, req.Application, ended(ctx, entry, began, err))
-			}
-			return nil, err
-		case release.DisposeCondemn:
-			custody = release.CustodyCondemned
-		case release.DisposeRetain:
-			if main.Keep().State == release.DesiredStopped && record.Status != release.StatusStopped && d != nil {
-				if err := e.retainStopped(ctx, c, req.Application, live, record); !release.ReadAgain(err) && !carriesNow(err) {
-					return nil, err
-				}
-				continue
-			}
-		}
-		if live == nil {
-			n := condemned(c, req.ID, main, why)
-			return &n, nil // no record to write it into; the labels will do
-		}
-		err = e.rewrite(ctx, c, req.Application, live, record, func(r *release.Record) { r.Custody = custody })
-		if release.ReadAgain(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		label(ctx, c, d, &release.Record{Custody: custody, Status: record.Status})
-		e.letGoOf(ctx, c, req, d, record, custody, why.objects)
-		if custody == release.CustodyRetained {
-			return nil, nil
-		}
-		n := condemned(c, req.ID, main, why)
+	}
+	if l.workload != nil {
+		l.carries = e.mayRemove(ctx, c, req.Application, l.workload)
+	}
+	l.main, _, err = ownership.LiveMain(ctx, c, req.ID.Namespace, req.Application)
+	return l, err
+}
+
+// dispose does what package release decides.
+func (e *Engine) dispose(ctx context.Context, l *leaver, h *ownership.Held) (*Notice, error) {
+	c, req := l.cluster, l.req
+	if l.worked {
+		n := staleDelete(c, req.ID.String())
 		return &n, nil
 	}
+	var kept []string
+	if l.main != nil {
+		kept = l.main.Kept(c.Now())
+	}
+	switch release.Dispose(l.record, req.Owner, l.carries.objects != "", kept, req.ID.Name) {
+	case release.DisposeGone:
+		_, err := e.keeper.ForgetApplication(ctx, c, req.ID.Namespace, req.Application, "", h, nil)
+		return nil, err
+	case release.DisposeStale:
+		if e.keeper.HasClaimed(c, req.ID) {
+			return nil, nil // by this very run, for the resource that it is in now
+		}
+		n := staleDelete(c, req.ID.String())
+		return &n, nil
+	case release.DisposeRemove:
+		return nil, e.removeLeaver(ctx, l, h)
+	case release.DisposeCondemn:
+		return e.keepLeaver(ctx, l, release.CustodyCondemned)
+	case release.DisposeRetain:
+		if l.main.Keep().State == release.DesiredStopped && l.record.Status != release.StatusStopped && l.workload != nil {
+			return nil, changed(e.retainStopped(ctx, c, req.Application, l.live, l.record), carriesNow)
+		}
+		return e.keepLeaver(ctx, l, release.CustodyRetained)
+	}
+	return nil, nil
+}
+
+// changed is errChanged for an error that says so.
+func changed(err error, or func(error) bool) error {
+	if release.ReadAgain(err) || or(err) {
+		return errChanged
+	}
+	return err
+}
+
+// removeLeaver removes a release that nobody needs.
+func (e *Engine) removeLeaver(ctx context.Context, l *leaver, h *ownership.Held) error {
+	c, req := l.cluster, l.req
+	entry, began := e.entry(ctx, c, release.OperationTerminate, req.ID.Name, l.record.Version), time.Now()
+	err := changed(e.remove(ctx, c, req.ID, req.Application, l.live, l.record, h, &entry), apierrors.IsNotFound)
+	if err != nil && !errors.Is(err, errChanged) && ownership.Lost(ctx, err) == nil {
+		e.failedTo(ctx, c, req.ID.Namespace, req.Application, ended(ctx, entry, began, err))
+	}
+	return err
+}
+
+// keepLeaver writes down that a release stays, in nobody's state. Where it has no record,
+// the labels will do.
+func (e *Engine) keepLeaver(ctx context.Context, l *leaver, custody release.Custody) (*Notice, error) {
+	c, req := l.cluster, l.req
+	told := condemned(c, req.ID, l.main, l.carries)
+	if l.live == nil {
+		return &told, nil
+	}
+	err := e.rewrite(ctx, c, req.Application, l.live, l.record, func(r *release.Record) { r.Custody = custody })
+	if err != nil {
+		return nil, changed(err, func(error) bool { return false })
+	}
+	label(ctx, c, l.workload, &release.Record{Custody: custody, Status: l.record.Status})
+	e.letGoOf(ctx, c, req, l.workload, l.record, custody, l.carries.objects)
+	if custody == release.CustodyRetained {
+		return nil, nil
+	}
+	return &told, nil
 }
 
 // letGoOf tells that a release is in nobody's state any more, but stays.
