@@ -11,16 +11,27 @@ import (
 // promotes: it holds the Lease, so that nobody else may act.
 const RequestKey = "request.json"
 
-// Request asks for a promotion to be taken back.
+// RequestKind is what is asked for.
+type RequestKind string
+
+// RequestReturn asks for a promotion to be taken back. Whoever does not know a kind
+// leaves it alone.
+const RequestReturn RequestKind = "return"
+
+// Request asks whoever promotes for something.
 type Request struct {
-	From string    `json:"from"` // the promotion's
-	To   string    `json:"to"`
-	By   string    `json:"by,omitempty"` // who asks; empty: not known
-	At   time.Time `json:"at"`           // by the API server's clock
+	Kind RequestKind `json:"kind"`
+	From string      `json:"from"` // the promotion's
+	To   string      `json:"to"`
+	By   string      `json:"by,omitempty"` // who asks; empty: not known
+	At   time.Time   `json:"at"`           // by the API server's clock
 }
 
-// Asks says that a request concerns a promotion: one to the same release, from the same.
-func (r *Request) Asks(p *Progress) bool { return r != nil && r.From == p.From && r.To == p.To }
+// Asks says that something is asked of a promotion: one to the same release, from the
+// same.
+func (r *Request) Asks(kind RequestKind, p *Progress) bool {
+	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To
+}
 
 // RequestIn is what an application's ConfigMap asks for; nil where that is nothing, or
 // cannot be read: then nobody is asked.

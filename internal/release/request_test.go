@@ -18,18 +18,21 @@ func TestRequestConcernsOnePromotion(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := release.WithPointer(map[string]string{release.HistoryKey: "[]"}, pointer)
-	if release.RequestIn(data).Asks(running) {
+	if release.RequestIn(data).Asks(release.RequestReturn, running) {
 		t.Error("nobody has asked")
 	}
-	asked, err := release.Asking(data, release.Request{From: "api-1", To: "api-2", By: "ada", At: time.Now()})
+	asked, err := release.Asking(data, release.Request{Kind: release.RequestReturn, From: "api-1", To: "api-2", By: "ada", At: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	request := release.RequestIn(asked)
-	if !request.Asks(running) || request.By != "ada" {
+	if !request.Asks(release.RequestReturn, running) || request.By != "ada" {
 		t.Errorf("%+v", request)
 	}
-	if request.Asks(open("api-2", "api-3", release.MainFinalizing, nil)) {
+	if request.Asks("hold", running) {
+		t.Error("what it does not ask for is heard")
+	}
+	if request.Asks(release.RequestReturn, open("api-2", "api-3", release.MainFinalizing, nil)) {
 		t.Error("the next promotion is asked, too")
 	}
 	if release.PointerIn(asked) != release.PointerIn(data) {

@@ -248,7 +248,7 @@ func TestReasonsAreNamed(t *testing.T) {
 			if !ok {
 				return true
 			}
-			if f, ok := call.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Tell" && len(call.Args) == 5 {
+			if f, ok := call.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Emit" && len(call.Args) == 5 {
 				tells++
 				if _, literal := call.Args[2].(*ast.BasicLit); literal {
 					t.Errorf("%s: a reason that is not in release.Events", entry.Name())

@@ -32,11 +32,11 @@ func (p *Promotion) askBackOn(ctx context.Context, c Cluster) error {
 			return err
 		}
 		open := main.Progress
-		if open.From != p.req.To || open.Before == nil || open.Direction != release.DirectionForward || release.RequestIn(live.Data).Asks(open) {
+		if open.From != p.req.To || open.Before == nil || open.Direction != release.DirectionForward || release.RequestIn(live.Data).Asks(release.RequestReturn, open) {
 			return nil
 		}
 		next := live.DeepCopy()
-		if next.Data, err = release.Asking(live.Data, release.Request{From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC()}); err != nil {
+		if next.Data, err = release.Asking(live.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC()}); err != nil {
 			return err
 		}
 		p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, p.req.To)
@@ -60,7 +60,7 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 		return err
 	}
 	request := release.RequestIn(cm.Data)
-	if from := pl.from(); from == "" || from == p.req.To || !request.Asks(&pl.progress) {
+	if from := pl.from(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}
 	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request}
