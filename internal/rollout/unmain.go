@@ -116,7 +116,8 @@ func (end *ending) look(ctx context.Context) (promotion.Ending, error) {
 	}
 	end.router = end.engine.router(end.cluster, service, false)
 	end.router.Adopt(known, false)
-	return seen, end.lookBack(ctx, service, known, &seen)
+	err := end.lookBack(ctx, service, known, &seen)
+	return seen, err
 }
 
 // perform does one step.
