@@ -24,6 +24,7 @@ var layers = [][]string{
 	{"provider"},
 	{"group"},
 	{"rollout"},
+	{"observe"},
 	{"ownership", "diagnose"},
 	{"workload", "health", "logs", "traffic", "fleet", "promotion", "analysis", "policy", "source"},
 	{"release"},

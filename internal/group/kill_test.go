@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -117,7 +118,7 @@ func killedAt(t *testing.T, k int, next string) (hit bool) {
 func (s *shop) at(application string) string {
 	s.t.Helper()
 	p := s.process()
-	to, _ := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0].Split.Stable()
+	to, _ := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0].Split.Stable()
 	return s.short(to)
 }
 
@@ -128,7 +129,7 @@ func (s *shop) passed() bool {
 	p := s.process()
 	done := true
 	for _, application := range s.applications {
-		o := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0]
+		o := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0]
 		if cp := o.Main.Progress; cp != nil && !cp.Open() {
 			return true
 		}

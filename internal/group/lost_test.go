@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -29,7 +30,7 @@ func TestGroupThatHasLostALeaseStops(t *testing.T) {
 	looks := s.process()
 	testcluster.Eventually(t, testcluster.Hang, "both to bake", func() error {
 		for _, application := range s.applications {
-			o := looks.rollout.ObserveMain(t.Context(), looks.on, s.namespace, application, application)[0]
+			o := observe.Mains(t.Context(), looks.on, s.namespace, application, application)[0]
 			if o.Main == nil || o.Main.Progress == nil || o.Main.Progress.Status() != release.MainFinalizing {
 				return fmt.Errorf("%s is not there: %+v", application, o.Main)
 			}

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -58,7 +59,7 @@ func TestGroupMovesInWaves(t *testing.T) {
 func (s *shop) history(application string) []release.Entry {
 	s.t.Helper()
 	p := s.process()
-	h := p.rollout.Histories(s.t.Context(), p.on, s.namespace, application)[0]
+	h := observe.Histories(s.t.Context(), p.on, s.namespace, application)[0]
 	if h.Err != nil {
 		s.t.Fatal(h.Err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -245,7 +246,7 @@ func (s *shop) stands(want map[string]string) {
 	s.t.Helper()
 	p := s.process()
 	for application, version := range want {
-		o := p.rollout.ObserveMain(s.t.Context(), p.on, s.namespace, application, application)[0]
+		o := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0]
 		name := s.name(application, version)
 		if o.Err != nil || o.Main == nil || o.Main.Progress != nil || o.Main.Deployment != name || !maps.Equal(o.Split, release.Split{name: 100}) || len(o.Leftover) > 0 {
 			s.t.Errorf("%s should be at %s and is %+v %+v", application, version, o, o.Main)

@@ -118,3 +118,13 @@ type Cluster interface {
 	Explainer
 	View(namespace string) View
 }
+
+// Cached reads one object of a view; the zero T where there is none.
+func Cached[T Object](ctx context.Context, view View, like T, name string) (T, error) {
+	var none T
+	obj, err := view.Get(ctx, like, name)
+	if err != nil || obj == nil {
+		return none, err
+	}
+	return obj.(T), nil
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -123,14 +122,4 @@ func orTCP(p corev1.Protocol) string {
 		return string(corev1.ProtocolTCP)
 	}
 	return string(p)
-}
-
-// anyService reads a Service live, whoever it belongs to; nil where there is none.
-func anyService(ctx context.Context, c Cluster, namespace, name string) (*corev1.Service, error) {
-	svc := &corev1.Service{}
-	err := c.Get(ctx, namespace, name, svc)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return svc, err
 }

@@ -131,7 +131,7 @@ func (e *Engine) startCount(ctx context.Context, cl *claim, asked int32) (int32,
 	}
 	counts := []int32{asked}
 	if main != nil && main.Deployment != "" && main.Deployment != t.id.Name {
-		d, err := cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, main.Deployment)
+		d, err := ownership.Cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, main.Deployment)
 		if err != nil {
 			return 0, err
 		}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -156,7 +157,7 @@ func (l *life) wantCompanions(spec release.Spec) {
 		l.t.Errorf("there are %v, want %v\n%s", got, want, l.log())
 	}
 	p := l.process(l.t)
-	o := p.engine.Observe(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: spec.Content.Name()})[0]
+	o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: spec.Content.Name()})[0]
 	if o.Err != nil || o.Record.Status != spec.DesiredState.Goal() || o.Record.Busy() || !slices.Equal(o.Record.Companions, spec.Companions()) ||
 		(o.Autoscaler != nil) != (spec.Autoscaling != nil) || (o.DisruptionBudget != nil) != (spec.LeastPods() > 1) {
 		l.t.Fatalf("it is %+v %+v", o, o.Record)

@@ -209,7 +209,7 @@ func (p *Promotion) id() release.ID {
 // many of its pods its Service leads to.
 func (p *Promotion) baking(ctx context.Context, pl *placement) (in health.Input, ready int32, err error) {
 	view := pl.cluster.View(p.req.Service.Namespace)
-	d, err := cached(ctx, view, &appsv1.Deployment{}, p.req.To)
+	d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, p.req.To)
 	if err != nil || d == nil {
 		return in, 0, err
 	}
@@ -263,7 +263,7 @@ func readyBehind(ctx context.Context, view View, d *appsv1.Deployment) (int32, e
 
 // ownPorts are those of a release's own Service; none where there is no Service.
 func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.Port, error) {
-	svc, err := cached(ctx, view, &corev1.Service{}, d.Name)
+	svc, err := ownership.Cached(ctx, view, &corev1.Service{}, d.Name)
 	if err != nil || svc == nil {
 		return nil, err
 	}

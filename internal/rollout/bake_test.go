@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -168,7 +169,7 @@ func (l *life) pointer() release.Main {
 func (l *life) wantMain(version string, previous ...string) {
 	l.t.Helper()
 	p := l.process(l.t)
-	o := p.engine.ObserveMain(l.t.Context(), p.on, l.namespace, "api", "api")[0]
+	o := observe.Mains(l.t.Context(), p.on, l.namespace, "api", "api")[0]
 	if o.Err != nil || o.Main == nil {
 		l.t.Fatalf("main is %+v", o)
 	}
@@ -384,7 +385,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 		done, err := p.engine.Deploy(t.Context(), p.on, l.desired("v1", nil)) // a create, as where the former object is deposed
 		must(t, err)
 		wantNotice(t, done.Notices, rollout.GoesOnSummary, l.name("v1"))
-		if on := p.engine.GoesOn(t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name("v1")}, "api"); len(on) != 1 {
+		if on := observe.CameBack(t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name("v1")}, "api"); len(on) != 1 {
 			t.Errorf("at plan it goes on on %v", on)
 		}
 	})
@@ -446,7 +447,7 @@ func TestNothingToGoBackTo(t *testing.T) {
 			if !errors.As(err, &bake) || !bake.Stays() || !errors.As(err, &stays) || !strings.Contains(stays.Reason, tt.why) || !done.Moved || done.Status != release.MainFailed {
 				t.Fatalf("%+v: %v", done, err)
 			}
-			o := p.engine.ObserveMain(t.Context(), p.on, l.namespace, "api", "api")[0]
+			o := observe.Mains(t.Context(), p.on, l.namespace, "api", "api")[0]
 			if now, _ := o.Split.Stable(); now != l.name(version) {
 				t.Errorf("traffic goes to %s", l.version(now))
 			}

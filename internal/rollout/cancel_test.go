@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -97,7 +98,7 @@ func TestCancelOfALiveStart(t *testing.T) {
 				t.Errorf("it tells %+v", got.done.Notices)
 			}
 			fresh := l.process(t)
-			o := fresh.engine.Observe(t.Context(), fresh.on, id)[0]
+			o := observe.Releases(t.Context(), fresh.on, id)[0]
 			want := release.StatusCancelled
 			if verb == "stop" {
 				want = release.StatusStopped
@@ -164,7 +165,7 @@ func TestCancelOfADeadStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := l.process(t)
-	o := fresh.engine.Observe(t.Context(), fresh.on, id)[0]
+	o := observe.Releases(t.Context(), fresh.on, id)[0]
 	if o.Record.Status != release.StatusCancelled || o.Record.Custody != release.CustodyAbandoned || o.Record.Busy() || *o.Workload.Spec.Replicas != 0 {
 		t.Errorf("it stands as %+v with %d replicas", o.Record, *o.Workload.Spec.Replicas)
 	}

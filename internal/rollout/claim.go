@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -166,7 +167,7 @@ func (e *Engine) adopt(ctx context.Context, c Cluster, t target, owner string) (
 	}
 	cl.began(ctx)
 	if step == release.ClaimAdoptAndTell {
-		cl.notices = append(cl.notices, adoptedOwned(c, t.id, e.wentBackTo(ctx, c, t)))
+		cl.notices = append(cl.notices, adoptedOwned(c, t.id, observe.WentBackTo(ctx, c, t.id, t.application())))
 	}
 	return cl, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -179,7 +180,7 @@ func (e *Engine) addresses(ctx context.Context, req DNSRequest) (addresses map[s
 		if given := req.DNS.Targets[c.Name()]; len(given) > 0 {
 			return given, nil
 		}
-		svc, err := anyService(ctx, c, req.Service.Namespace, req.Service.Name)
+		svc, err := observe.Service(ctx, c, req.Service.Namespace, req.Service.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -236,10 +237,14 @@ func (e *Engine) awaitAddress(ctx context.Context, req DNSRequest, awaited []Clu
 
 func (e *Engine) hasAddress(ctx context.Context, c Cluster, req DNSRequest) error {
 	view, again := c.View(req.Service.Namespace), time.Duration(0)
-	look := func() (*corev1.Service, error) { return cached(ctx, view, &corev1.Service{}, req.Service.Name) }
+	look := func() (*corev1.Service, error) {
+		return ownership.Cached(ctx, view, &corev1.Service{}, req.Service.Name)
+	}
 	if req.Service.Adopt {
 		again = adoptedEvery
-		look = func() (*corev1.Service, error) { return anyService(ctx, c, req.Service.Namespace, req.Service.Name) }
+		look = func() (*corev1.Service, error) {
+			return observe.Service(ctx, c, req.Service.Namespace, req.Service.Name)
+		}
 	}
 	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
 		svc, err := look()
@@ -371,17 +376,4 @@ func (e *Engine) unpublish(ctx context.Context, c Cluster, req UnmainRequest, ma
 		main.DNS = nil
 	}
 	return nil
-}
-
-// observeDNS is the object, if there may be one: nobody else has to list its
-// kind, nor to be allowed to.
-func observeDNS(ctx context.Context, view View, main *release.Main, application string) (*externaldns.DNSEndpoint, error) {
-	if main == nil || main.DNS == nil || !main.DNS.Object {
-		return nil, nil
-	}
-	obj, err := cached(ctx, view, &externaldns.DNSEndpoint{}, application)
-	if apierrors.IsNotFound(err) { // the kind itself is gone, and every object with it
-		return nil, nil
-	}
-	return obj, err
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -157,7 +158,7 @@ func comesTo(t *testing.T, reached <-chan struct{}, ended <-chan error) {
 func (w *everywhere) agree(version string) {
 	w.t.Helper()
 	r := w.run(w.t, faultyTiming())
-	for _, o := range r.engine.ObserveMain(w.t.Context(), r.on, w.namespace, "api", "api") {
+	for _, o := range observe.Mains(w.t.Context(), r.on, w.namespace, "api", "api") {
 		if o.Err != nil || o.Main == nil {
 			w.t.Fatalf("%s: %+v", o.Cluster, o)
 		}

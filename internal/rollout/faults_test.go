@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -264,7 +265,7 @@ func (l *life) settled(c change) {
 	p := l.process(l.t)
 	for _, v := range c.releases {
 		spec := l.spec(v, "demo/api")
-		o := p.engine.Observe(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
+		o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
 		if o.Err != nil || o.Record.Status != release.StatusStarted || o.Record.Busy() {
 			l.t.Fatalf("after %s, %s is %+v", c.name, v, o)
 		}
@@ -283,7 +284,7 @@ func (l *life) settled(c change) {
 	if c.main == "" {
 		return
 	}
-	o := p.engine.ObserveMain(l.t.Context(), p.on, l.namespace, "api", "api")[0]
+	o := observe.Mains(l.t.Context(), p.on, l.namespace, "api", "api")[0]
 	if o.Err != nil || o.Main.Progress != nil || len(o.Leftover) > 0 || o.Main.Deployment != l.name(c.main) || !maps.Equal(o.Split, release.Split{l.name(c.main): 100}) {
 		l.t.Errorf("after %s, main is %+v %+v", c.name, o, o.Main)
 	}
@@ -305,7 +306,7 @@ func (l *life) marked(p *process, c change) {
 		if v == c.main || c.main == "" {
 			want = release.CustodyOwned
 		}
-		o := p.engine.Observe(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
+		o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
 		labels := o.Workload.Labels
 		custody, status := labels[release.LabelCustody], labels[release.LabelStatus]
 		silent := want == release.CustodyOwned && custody == "" && status == ""

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -24,7 +25,7 @@ import (
 // cannot where that has no ready pod, or would send traffic to old and new pods at once.
 func (end *ending) lookBack(ctx context.Context, service traffic.ServiceSpec, known *release.Adoption, seen *promotion.Ending) error {
 	e, c := end.engine, end.cluster
-	svc, err := e.adoptedService(ctx, c, service.Namespace, service.Name, service.Application)
+	svc, err := observe.AdoptedService(ctx, c, service.Namespace, service.Name, service.Application)
 	if err != nil || svc == nil {
 		return err // gone, or it leads to no release of ours any more: perhaps since a moment ago, by a run that was killed here
 	}
@@ -134,14 +135,4 @@ func (e *Engine) readyOf(ctx context.Context, c Cluster, svc *corev1.Service, kn
 	}
 	slices.Sort(ours)
 	return ready, ours, fmt.Sprintf("what it selected before (%s) has no ready pod that it would reach: handing it back would have been an outage", selector)
-}
-
-// adoptedService reads, live, a Service of somebody else's that selects a
-// release of the application; nil where there is none such.
-func (e *Engine) adoptedService(ctx context.Context, c Cluster, namespace, name, application string) (*corev1.Service, error) {
-	svc, err := anyService(ctx, c, namespace, name)
-	if err != nil || svc == nil || !traffic.SelectsOurs(svc, application) {
-		return nil, err
-	}
-	return svc, nil
 }

@@ -133,7 +133,7 @@ var errFailed = errors.New("it cannot become healthy")
 // be forbidden: then less is said.
 func (e *Engine) evidence(ctx context.Context, view View, t target, applied *appsv1.Deployment) (health.Input, error) {
 	in := health.Input{WantReplicas: deref(applied.Spec.Replicas), Generation: applied.Generation, Limits: health.LimitsOf(t.spec.Health)}
-	d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
+	d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 	if err != nil || d == nil || d.UID != applied.UID {
 		return in, err
 	}

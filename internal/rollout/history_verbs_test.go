@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -157,7 +158,7 @@ func TestHistoryIsNoMainDeployment(t *testing.T) {
 	}
 	l.wantHistory("deploy v1")
 	p := l.process(t)
-	if listed := p.engine.List(t.Context(), p.on, l.namespace, "api")[0]; listed.Err != nil || len(listed.Releases) != 1 || len(listed.Mains) != 0 {
+	if listed := observe.List(t.Context(), p.on, l.namespace, "api")[0]; listed.Err != nil || len(listed.Releases) != 1 || len(listed.Mains) != 0 {
 		t.Errorf("%+v", listed)
 	}
 }

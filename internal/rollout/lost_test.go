@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -120,7 +121,7 @@ func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 		t.Errorf("it ends with: %v", err)
 	}
 	p := l.process(t)
-	o := p.engine.ObserveMain(t.Context(), p.on, l.namespace, "api", "api")[0]
+	o := observe.Mains(t.Context(), p.on, l.namespace, "api", "api")[0]
 	if o.Main.Deployment != l.name("v3") || o.Main.Progress != nil || !slices.Equal(o.Main.Previous, []string{l.name("v1")}) {
 		t.Errorf("the pointer says %+v", o.Main)
 	}
@@ -280,7 +281,7 @@ func TestTypoInASelectorIsNeverPrevious(t *testing.T) {
 				Service: p.service(), To: p.name(to), Owner: p.main, Keep: release.Keep{Count: 1}, Drain: faultyDrain, Clusters: p.on, TakeBack: true,
 			})
 			must(t, err)
-			o := p.engine.ObserveMain(t.Context(), p.on, l.namespace, "api", "api")[0]
+			o := observe.Mains(t.Context(), p.on, l.namespace, "api", "api")[0]
 			kept := "v1"
 			if to == "v3" {
 				kept = "v2"

@@ -182,7 +182,7 @@ func (e *Engine) checkBudget(ctx context.Context, done *Deployed, claims []*clai
 // formerTotals are how long the application's last releases took on the claim's
 // cluster, as the run's watch knows.
 func (e *Engine) formerTotals(ctx context.Context, cl *claim) []time.Duration {
-	cm, err := cached(ctx, cl.cluster.View(cl.target.id.Namespace), &corev1.ConfigMap{}, release.MainName(cl.target.application()))
+	cm, err := ownership.Cached(ctx, cl.cluster.View(cl.target.id.Namespace), &corev1.ConfigMap{}, release.MainName(cl.target.application()))
 	if err != nil || cm == nil {
 		return nil
 	}

@@ -55,7 +55,7 @@ func askedBack(err error) bool {
 // asked is what somebody asks of this promotion on one cluster; nil where nobody does.
 // It reads the watch cache.
 func (p *Promotion) asked(ctx context.Context, pl *placement) error {
-	cm, err := cached(ctx, pl.cluster.View(p.req.Service.Namespace), &corev1.ConfigMap{}, release.MainName(p.req.Service.Application))
+	cm, err := ownership.Cached(ctx, pl.cluster.View(p.req.Service.Namespace), &corev1.ConfigMap{}, release.MainName(p.req.Service.Application))
 	if err != nil || cm == nil {
 		return err
 	}

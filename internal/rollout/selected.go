@@ -40,7 +40,7 @@ func Names(services map[string]string) []string { return slices.Sorted(maps.Keys
 func (e *Engine) Selections(ctx context.Context, clusters []Cluster, spec release.Spec) []Selection {
 	found, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Selection, error) {
 		t := newTarget(spec)
-		d, err := cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, t.id.Name)
+		d, err := ownership.Cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, t.id.Name)
 		if err != nil || d != nil {
 			return Selection{}, err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -92,7 +93,7 @@ func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
 		return cannotTell(err)
 	}
 	now := int32(0)
-	to, err := cached(ctx, view, &appsv1.Deployment{}, p.req.To)
+	to, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, p.req.To)
 	if err == nil && to != nil {
 		now, err = readyBehind(ctx, view, to)
 	}

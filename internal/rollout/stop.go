@@ -252,7 +252,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	var left []string
 	var unread unlisted
 	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
-		d, err := cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
+		d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 		if err != nil {
 			return false, 0, err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -573,14 +574,14 @@ func TestWhatIsWrittenDownIsClean(t *testing.T) {
 	l.happen(corev1.ObjectReference{Kind: "Deployment", Name: l.name("v2"), UID: l.workload("v2").UID}, "Planted", planted)
 	testcluster.Eventually(t, testcluster.Hang, "what was written", func() error {
 		fresh := l.process(t)
-		o := fresh.engine.Observe(t.Context(), fresh.on, release.ID{Namespace: l.namespace, Name: l.name("v2")})[0]
+		o := observe.Releases(t.Context(), fresh.on, release.ID{Namespace: l.namespace, Name: l.name("v2")})[0]
 		if o.Err != nil || o.Record.Reason == "" {
 			return fmt.Errorf("%+v", o)
 		}
 		for way, text := range map[string]string{"a reason": o.Record.Reason, "a holder": o.Record.Holder, "who made it": o.Record.CreatedBy} {
 			wantClean(t, way, text)
 		}
-		entries := fresh.engine.Histories(t.Context(), fresh.on, l.namespace, "api")[0].Entries
+		entries := observe.Histories(t.Context(), fresh.on, l.namespace, "api")[0].Entries
 		last := entries[slices.IndexFunc(entries, func(e release.Entry) bool { return e.ID == "planted" })]
 		wantClean(t, "a line of the history", last.Reason)
 		found, err := diagnose.EventsOf(t.Context(), fresh.on, diagnose.EventQuery{ID: release.ID{Namespace: l.namespace, Name: l.name("v2")}, Reason: "Planted"})

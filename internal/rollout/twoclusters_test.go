@@ -13,6 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -194,7 +195,7 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 		t.Fatalf("the traffic is on %v", points)
 	}
 	r := w.run(t, faultyTiming())
-	for _, o := range r.engine.ObserveMain(t.Context(), r.on, w.namespace, "api", "api") {
+	for _, o := range observe.Mains(t.Context(), r.on, w.namespace, "api", "api") {
 		if cp := o.Main.Progress; cp == nil || cp.Status() != release.MainRunning || cp.From != w.name("v1") || cp.To != w.name("v2") {
 			t.Fatalf("%s has the checkpoint %+v", o.Cluster, cp)
 		}

@@ -5,17 +5,17 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // Unread adds the clusters that the provider does not have any more, and tells of
 // those that could not be read. An import tells of them as errors.
-func Unread(s *session.Session, observed []rollout.ObservedMain, missing []string, imported bool, diags *diag.Diagnostics) []rollout.ObservedMain {
+func Unread(s *session.Session, observed []observe.Main, missing []string, imported bool, diags *diag.Diagnostics) []observe.Main {
 	for _, name := range missing {
-		observed = append(observed, rollout.ObservedMain{Cluster: name, Err: s.Missing(name)})
+		observed = append(observed, observe.Main{Cluster: name, Err: s.Missing(name)})
 	}
 	for _, o := range observed {
 		if o.Err != nil && !imported {
@@ -49,7 +49,7 @@ func (m *Model) TellForgotten(l session.Leaving, service traffic.ServiceSpec, na
 }
 
 // LookedAt are the clusters on which the address could be read.
-func (m *Model) LookedAt(observed []rollout.ObservedMain) []session.Looked {
+func (m *Model) LookedAt(observed []observe.Main) []session.Looked {
 	var found []session.Looked
 	for _, o := range observed {
 		if o.Err == nil {

@@ -11,24 +11,24 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Exists says whether anything is left of an address, or cannot be told to be gone.
-func Exists(observed []rollout.ObservedMain) bool {
-	return slices.ContainsFunc(observed, func(o rollout.ObservedMain) bool { return o.Err != nil || o.Exists() })
+func Exists(observed []observe.Main) bool {
+	return slices.ContainsFunc(observed, func(o observe.Main) bool { return o.Err != nil || o.Exists() })
 }
 
 // Refresh writes who really gets the traffic. deployment_id becomes another
 // release only where all clusters that can be read agree on it; else drift and
 // split show the disagreement. named is what is other than it should be of the
 // name across clusters.
-func (m *Model) Refresh(ctx context.Context, observed []rollout.ObservedMain, named []attrs.Drift, diags *diag.Diagnostics) {
+func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []attrs.Drift, diags *diag.Diagnostics) {
 	drift, splits := []attrs.Drift{}, map[string]release.Split{}
 	prior, stable := splitOf(ctx, m.Split, diags), map[string]bool{}
 	wanted := m.Service(ctx, diags)
@@ -64,7 +64,7 @@ func (m *Model) Refresh(ctx context.Context, observed []rollout.ObservedMain, na
 
 // refreshPrevious follows a promotion that another run, or an action, has made
 // since. A pointer that was moved by hand has no record of that.
-func (m *Model) refreshPrevious(first rollout.ObservedMain, name string) {
+func (m *Model) refreshPrevious(first observe.Main, name string) {
 	if first.Main == nil || first.Main.Deployment != name || first.Main.Progress != nil {
 		return
 	}
@@ -87,14 +87,14 @@ func hasMissing(splits map[string]release.Split) bool {
 
 // StatusOf is how far the last promotion came, and why, where there is something to
 // say.
-func StatusOf(observed []rollout.ObservedMain) (status, reason types.String) {
+func StatusOf(observed []observe.Main) (status, reason types.String) {
 	m := Model{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
 	m.refreshStatus(observed)
 	return m.Status, m.StatusReason
 }
 
 // refreshStatus shows unfinished work, so that it is never an empty plan.
-func (m *Model) refreshStatus(observed []rollout.ObservedMain) {
+func (m *Model) refreshStatus(observed []observe.Main) {
 	for _, o := range observed {
 		now, stable := o.Split.Stable()
 		switch {
@@ -121,7 +121,7 @@ func (m *Model) refreshStatus(observed []rollout.ObservedMain) {
 }
 
 // unfinished says which promotion has not come to its end on a cluster.
-func unfinished(o rollout.ObservedMain) string {
+func unfinished(o observe.Main) string {
 	from, to := o.Main.Progress.From, o.Main.Progress.To
 	if from == to {
 		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
@@ -130,7 +130,7 @@ func unfinished(o rollout.ObservedMain) string {
 }
 
 // driftOf is what others changed of the address on one cluster.
-func (m *Model) driftOf(o rollout.ObservedMain, wanted traffic.ServiceSpec, stable bool) []attrs.Drift {
+func (m *Model) driftOf(o observe.Main, wanted traffic.ServiceSpec, stable bool) []attrs.Drift {
 	object := "Service/" + wanted.Name
 	if o.Service == nil {
 		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
@@ -165,7 +165,7 @@ func disagreement(splits map[string]release.Split) []attrs.Drift {
 
 // LeftEndpoints are objects for external-dns that nobody asks for any more: left by
 // a run that was killed. The next apply removes them.
-func LeftEndpoints(observed []rollout.ObservedMain) []attrs.Drift {
+func LeftEndpoints(observed []observe.Main) []attrs.Drift {
 	var drift []attrs.Drift
 	for _, o := range observed {
 		if o.Endpoint != nil {
@@ -180,7 +180,7 @@ func LeftEndpoints(observed []rollout.ObservedMain) []attrs.Drift {
 
 // Rebuild fills an imported address from what lives. A configured cluster that
 // cannot be read is an error: a subset would plan to make the rest again.
-func (m *Model) Rebuild(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+func (m *Model) Rebuild(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) bool {
 	var names []string
 	splits := map[string]release.Split{}
 	for _, o := range observed {
@@ -219,7 +219,7 @@ func (m *Model) Rebuild(ctx context.Context, observed []rollout.ObservedMain, di
 }
 
 // rebuildFrom takes over what one cluster tells of the address, which leads to name.
-func (m *Model) rebuildFrom(ctx context.Context, o rollout.ObservedMain, name string, diags *diag.Diagnostics) {
+func (m *Model) rebuildFrom(ctx context.Context, o observe.Main, name string, diags *diag.Diagnostics) {
 	m.DeploymentID = m.deployment(name)
 	m.Owner = types.StringValue(o.Main.Owner)
 	m.setKeep(o.Main.Keep())

@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
@@ -156,7 +156,7 @@ func (m *Model) setAdoptedURL(svc *corev1.Service) {
 // ServiceOf is what a user would have written to get this address. Only fields
 // of our own apply count, which the baseline lists: the rest are defaults, or
 // somebody else's. Of an adopted Service nothing is ours but the selector.
-func ServiceOf(namespace, application string, o rollout.ObservedMain) traffic.ServiceSpec {
+func ServiceOf(namespace, application string, o observe.Main) traffic.ServiceSpec {
 	svc, baseline := o.Service, o.Main.Baseline
 	s := traffic.ServiceSpec{Namespace: namespace, Application: application, Name: svc.Name}
 	if o.Main.Adopted != nil {

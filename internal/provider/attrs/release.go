@@ -6,8 +6,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // Release is one release on one cluster, as data sources show it.
@@ -78,7 +78,7 @@ func ReleaseAttributes() map[string]schema.Attribute {
 }
 
 // ReleaseOf is what was found of a release, as data sources show it.
-func ReleaseOf(s rollout.Surveyed) Release {
+func ReleaseOf(s observe.Surveyed) Release {
 	m := Release{
 		ID: types.StringValue(s.ID.String()), Name: types.StringValue(s.ID.Name), Application: types.StringValue(s.Application),
 		Cluster: types.StringValue(s.Cluster), Version: types.StringValue(s.Record.Version), Environment: TextOrNull(s.Environment),

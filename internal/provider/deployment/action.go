@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -156,7 +157,7 @@ func whereIs(ctx context.Context, a session.Invocation, id release.ID, set types
 	}
 	var found []rollout.Cluster
 	var diags diag.Diagnostics
-	for i, o := range a.Engine.Observe(ctx, clusters, id) {
+	for i, o := range observe.Releases(ctx, clusters, id) {
 		switch {
 		case o.Err != nil:
 			explain.Error(&diags, fmt.Errorf("it cannot be told whether %s is on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -35,7 +36,7 @@ func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.
 	}
 	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
-	for _, standing := range r.Engine.Standings(ctx, targets, id) {
+	for _, standing := range observe.Records(ctx, targets, id) {
 		if standing.Record.Cold() {
 			resp.Diagnostics.AddWarning("Going back will be a cold start",
 				fmt.Sprintf("%s is retained on cluster %q without pods. Its pods are started again first, and traffic moves when all of them are ready. "+
@@ -65,7 +66,7 @@ func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.Modify
 	}
 	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
-	for _, name := range r.Engine.GoesOn(ctx, targets, id, plan.Application.ValueString()) {
+	for _, name := range observe.CameBack(ctx, targets, id, plan.Application.ValueString()) {
 		resp.Diagnostics.AddWarning(rollout.GoesOnSummary, rollout.GoesOnDetail(name, id))
 	}
 }

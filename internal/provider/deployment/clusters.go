@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -90,7 +91,7 @@ func (m *model) driftOn(ctx context.Context, cluster string, diags *diag.Diagnos
 // refreshStatus takes over how the last operation ended on each cluster: from
 // the records, unless nothing there tells of it. Of several clusters, the first
 // one that is not as desired is shown as the whole's.
-func (m *model) refreshStatus(ctx context.Context, observed []rollout.Observed, desired release.DesiredState, diags *diag.Diagnostics) {
+func (m *model) refreshStatus(ctx context.Context, observed []observe.Release, desired release.DesiredState, diags *diag.Diagnostics) {
 	prior, now, scaled := attrs.ClusterStatusesOf(ctx, m.ClusterStatus, diags), attrs.ClusterStatuses{}, false
 	for _, o := range observed {
 		was, had := prior[o.Cluster]

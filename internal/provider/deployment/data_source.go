@@ -12,11 +12,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ datasource.DataSourceWithConfigure = (*deploymentDataSource)(nil)
@@ -121,7 +121,7 @@ func (m *dataModel) asked(diags *diag.Diagnostics) release.ID {
 }
 
 // named is the newest release with this version; empty where there is none.
-func named(found []rollout.Surveyed, version string) string {
+func named(found []observe.Surveyed, version string) string {
 	for _, s := range found {
 		if s.Record.Version == version {
 			return s.ID.Name
@@ -139,7 +139,7 @@ func (m *dataModel) missing(id release.ID) string {
 }
 
 // fill says whether the release is anywhere.
-func (m *dataModel) fill(id release.ID, found []rollout.Surveyed) bool {
+func (m *dataModel) fill(id release.ID, found []observe.Surveyed) bool {
 	m.ByCluster = map[string]attrs.Release{}
 	m.Main = types.BoolValue(false)
 	var replicas, ready int32

@@ -6,16 +6,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // driftOf is what others changed on one cluster. A release that is neither up
 // nor stopped has none: its status says more.
-func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []attrs.Drift {
+func driftOf(o observe.Release, spec release.Spec, diags *diag.Diagnostics) []attrs.Drift {
 	if o.Record != nil {
 		if o.Record.Status != release.StatusStarted && o.Record.Status != release.StatusStopped {
 			return nil
@@ -55,7 +55,7 @@ func driftOf(o rollout.Observed, spec release.Spec, diags *diag.Diagnostics) []a
 
 // companionDrift is driftOf for what a release has only where it is asked for.
 // What an interrupted change has left behind is drift, too.
-func companionDrift(o rollout.Observed, spec release.Spec) []attrs.Drift {
+func companionDrift(o observe.Release, spec release.Spec) []attrs.Drift {
 	if o.Record == nil {
 		return nil // which is drift itself, and says nothing of the rest
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -84,7 +85,7 @@ func (m *model) setDurations(done rollout.Deployed, prior types.Object, now []st
 }
 
 // recordedDurations are those that an import finds in the records.
-func recordedDurations(observed []rollout.Observed) (done rollout.Deployed) {
+func recordedDurations(observed []observe.Release) (done rollout.Deployed) {
 	var records []*release.Record
 	for _, o := range observed {
 		if o.Err == nil && o.Record != nil {

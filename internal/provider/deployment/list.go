@@ -8,10 +8,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ list.ListResourceWithConfigure = (*deploymentList)(nil)
@@ -29,7 +29,7 @@ func (l *deploymentList) ListResourceConfigSchema(_ context.Context, _ list.List
 
 // List tells what could be imported: it leaves out what is being removed.
 func (l *deploymentList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	l.Session.List(ctx, req, stream, func(on rollout.Listed) []string {
+	l.Session.List(ctx, req, stream, func(on observe.Listed) []string {
 		var ids []string
 		for _, id := range on.Releases {
 			ids = append(ids, id.String())
@@ -44,7 +44,7 @@ func listDeployment(q *session.Query, text string) {
 	if err != nil || !ok {
 		return
 	}
-	observed := q.Session.Engine.Observe(q.Ctx, q.Targets, id)
+	observed := observe.Releases(q.Ctx, q.Targets, id)
 	var record *release.Record
 	for _, o := range observed {
 		if o.Err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -107,9 +108,9 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
-	observed := r.Engine.Observe(ctx, targets, id)
+	observed := observe.Releases(ctx, targets, id)
 	for _, name := range missing {
-		observed = append(observed, rollout.Observed{Cluster: name, Err: r.Missing(name)})
+		observed = append(observed, observe.Release{Cluster: name, Err: r.Missing(name)})
 	}
 	for _, o := range observed {
 		if o.Err != nil && !state.imported() {

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -97,7 +98,7 @@ func (m *model) takeBack(ctx context.Context, plan *model, diags *diag.Diagnosti
 //
 // What forces replacement is never written: that would plan to replace a live
 // release. It appears in drift.
-func (m *model) refresh(ctx context.Context, observed []rollout.Observed, diags *diag.Diagnostics) bool {
+func (m *model) refresh(ctx context.Context, observed []observe.Release, diags *diag.Diagnostics) bool {
 	spec, more := m.spec(ctx)
 	diags.Append(more...)
 	if diags.HasError() {
@@ -143,7 +144,7 @@ func (m *model) refresh(ctx context.Context, observed []rollout.Observed, diags 
 // refreshReplicas takes over how many pods the release is asked to have, from the
 // first cluster where that is another number. Health is not in the state: it
 // would make every refresh noisy.
-func (m *model) refreshReplicas(o rollout.Observed) (changed bool) {
+func (m *model) refreshReplicas(o observe.Release) (changed bool) {
 	// A stopped one keeps the number that it will have when it is started.
 	if o.Record == nil || !o.Record.Status.Up() || o.Workload == nil || o.Workload.Spec.Replicas == nil ||
 		!m.Autoscaling.IsNull() || slices.Contains(m.ignored(), workload.ReplicasField) {
@@ -162,7 +163,7 @@ func (m *model) ignored() []string {
 
 // rebuild fills an imported resource from what lives. A configured cluster that
 // cannot be read is an error: a subset would plan to deploy to the rest again.
-func (m *model) rebuild(ctx context.Context, id release.ID, observed []rollout.Observed, diags *diag.Diagnostics) bool {
+func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.Release, diags *diag.Diagnostics) bool {
 	var names []string
 	for _, o := range observed {
 		if o.Err != nil {
@@ -204,7 +205,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []rollout.O
 }
 
 // lookedAt are the clusters on which a deployment could be read.
-func (m *model) lookedAt(observed []rollout.Observed) []session.Looked {
+func (m *model) lookedAt(observed []observe.Release) []session.Looked {
 	var found []session.Looked
 	for _, o := range observed {
 		if o.Err == nil {

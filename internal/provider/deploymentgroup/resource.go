@@ -9,11 +9,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var (
@@ -83,12 +83,12 @@ func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadReq
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	var found []session.Looked
-	exists, readable := state.refresh(ctx, func(m *address.Model) ([]rollout.ObservedMain, bool) {
+	exists, readable := state.refresh(ctx, func(m *address.Model) ([]observe.Main, bool) {
 		targets, missing, ok := r.Readable(m.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 		if !ok {
 			return nil, false
 		}
-		observed := r.Engine.ObserveMain(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), m.Service(ctx, &resp.Diagnostics).Name)
+		observed := observe.Mains(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), m.Service(ctx, &resp.Diagnostics).Name)
 		found = append(found, m.LookedAt(observed)...)
 		return address.Unread(r.Session, observed, missing, false, &resp.Diagnostics), true
 	}, &resp.Diagnostics)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -169,7 +170,7 @@ func (g *model) setFailed(ctx context.Context, plan *model, done group.Result, a
 
 // refresh writes who really gets the traffic of every member, and what follows
 // for the group. It says whether anything of the group is left.
-func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]rollout.ObservedMain, bool), diags *diag.Diagnostics) (exists, readable bool) {
+func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]observe.Main, bool), diags *diag.Diagnostics) (exists, readable bool) {
 	members, drift := g.members(ctx, diags), []attrs.Drift{}
 	var statuses []release.MainStatus
 	reason := ""

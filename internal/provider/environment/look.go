@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -30,14 +31,14 @@ func newEnvironmentLook(only types.String) *environmentLook {
 // applicationLook is one application of them.
 type applicationLook struct {
 	namespace, name string
-	mains           []rollout.ObservedMain
+	mains           []observe.Main
 	releases        []attrs.Release
 	known           map[string]bool // "cluster/name" of every release, of any environment
 }
 
 // leads is the release that the address of a cluster leads to; false where there
 // is none such.
-func (a *applicationLook) leads(o rollout.ObservedMain) (string, bool) {
+func (a *applicationLook) leads(o observe.Main) (string, bool) {
 	name, stable := o.Split.Stable()
 	return name, stable && a.known[o.Cluster+"/"+name]
 }
@@ -47,7 +48,7 @@ func (a *applicationLook) leads(o rollout.ObservedMain) (string, bool) {
 func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, targets []rollout.Cluster, namespace string, diags *diag.Diagnostics) {
 	apps := map[string]*applicationLook{}
 	reached := slices.Clone(targets)
-	for _, s := range d.Engine.Survey(ctx, targets, namespace, "") {
+	for _, s := range observe.Surveys(ctx, targets, namespace, "") {
 		if all.unread(s.Cluster, s.Err, diags) {
 			reached = slices.DeleteFunc(reached, func(c rollout.Cluster) bool { return c.Name() == s.Cluster })
 			continue
@@ -69,7 +70,7 @@ func (d *environmentDataSource) look(ctx context.Context, all *environmentLook, 
 		if !all.only.IsNull() && len(app.releases) == 0 {
 			continue
 		}
-		for _, o := range d.Engine.ObserveMain(ctx, reached, namespace, name, "") {
+		for _, o := range observe.Mains(ctx, reached, namespace, name, "") {
 			if !all.unread(o.Cluster, o.Err, diags) && o.Main != nil && o.Main.Deployment != "" && app.shows(o, all.only) {
 				app.mains = append(app.mains, o)
 			}
@@ -91,7 +92,7 @@ func compareText(a, b types.String) int {
 
 // shows says whether an address is a matter of the environment: it leads to one of
 // its releases, or to none at all.
-func (a *applicationLook) shows(o rollout.ObservedMain, only types.String) bool {
+func (a *applicationLook) shows(o observe.Main, only types.String) bool {
 	name, leads := a.leads(o)
 	return only.IsNull() || !leads || slices.ContainsFunc(a.releases, func(r attrs.Release) bool {
 		return r.Cluster.ValueString() == o.Cluster && r.Name.ValueString() == name
@@ -167,7 +168,7 @@ func (a *applicationLook) tell() (applicationModel, release.EnvironmentStatus) {
 func (a *applicationLook) address(m *applicationModel) (state release.ApplicationState) {
 	led := map[string]bool{}
 	for _, o := range a.mains {
-		text, why := address.StatusOf([]rollout.ObservedMain{o})
+		text, why := address.StatusOf([]observe.Main{o})
 		status := release.MainStatus(text.ValueString())
 		state.Main = append(state.Main, status)
 		if m.MainStatus.IsNull() || status != release.MainFinalized {

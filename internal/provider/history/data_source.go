@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -145,7 +146,7 @@ func (d *historyDataSource) Read(ctx context.Context, req datasource.ReadRequest
 		return
 	}
 	m.Entries = []entryModel{}
-	for _, h := range d.Engine.Histories(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString()) {
+	for _, h := range observe.Histories(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString()) {
 		if h.Err != nil {
 			explain.Error(&resp.Diagnostics, h.Err)
 		}

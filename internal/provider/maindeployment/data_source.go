@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -102,8 +103,8 @@ func (d *mainDeploymentDataSource) Read(ctx context.Context, req datasource.Read
 		return
 	}
 	m.StrategyData = map[string]strategyData{}
-	var there []rollout.ObservedMain
-	for i, o := range d.Engine.ObserveMain(ctx, targets, namespace, application, "") {
+	var there []observe.Main
+	for i, o := range observe.Mains(ctx, targets, namespace, application, "") {
 		switch {
 		case o.Err != nil:
 			explain.Error(&resp.Diagnostics, o.Err)
@@ -124,8 +125,8 @@ func (d *mainDeploymentDataSource) Read(ctx context.Context, req datasource.Read
 }
 
 // strategy is how far the move has come on one cluster.
-func (d *mainDeploymentDataSource) strategy(ctx context.Context, c rollout.Cluster, namespace string, o rollout.ObservedMain, diags *diag.Diagnostics) strategyData {
-	s, err := d.Engine.Shift(ctx, c, namespace, o)
+func (d *mainDeploymentDataSource) strategy(ctx context.Context, c rollout.Cluster, namespace string, o observe.Main, diags *diag.Diagnostics) strategyData {
+	s, err := observe.ShiftOf(ctx, c, namespace, o)
 	if err != nil {
 		explain.Error(diags, err)
 	}
@@ -137,7 +138,7 @@ func (d *mainDeploymentDataSource) strategy(ctx context.Context, c rollout.Clust
 	}
 }
 
-func (m *dataModel) fill(namespace, application string, there []rollout.ObservedMain) {
+func (m *dataModel) fill(namespace, application string, there []observe.Main) {
 	m.ID = types.StringValue(attrs.MainID(namespace, application))
 	splits := map[string]release.Split{}
 	stable, previous := map[string]bool{}, map[string]bool{}

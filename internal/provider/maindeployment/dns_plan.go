@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -144,7 +145,7 @@ func (p *dnsPlanning) addresses(dns release.DNSPlan) (map[string][]string, bool)
 	}
 	service := p.plan.Service(p.ctx, p.diags)
 	addresses := map[string][]string{}
-	for _, o := range p.r.Engine.ObserveMain(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
+	for _, o := range observe.Mains(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
 		found := traffic.Addresses(o.Service)
 		if given := dns.Targets[o.Cluster]; len(given) > 0 {
 			found = given

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -50,7 +51,7 @@ func (m *model) setRecords(ctx context.Context, records []release.DNSRecord, dia
 // refreshDNS follows the addresses in `dns_records`, and returns what is other in
 // the objects than it should be. What has no address just now, or cannot be
 // read, keeps its record: nobody should take a name away for that.
-func (m *model) refreshDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) []attrs.Drift {
+func (m *model) refreshDNS(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) []attrs.Drift {
 	dns := m.dns(ctx, diags)
 	if dns == nil {
 		m.DNSRecords = attrs.DNSRecordsValue(ctx, nil, diags)
@@ -106,7 +107,7 @@ func keepSilent(records, prior []release.DNSRecord, silent map[string]bool) []re
 }
 
 // endpointDrift is what is other in the object of one cluster than it should be.
-func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []attrs.Drift {
+func endpointDrift(o observe.Main, wanted *externaldns.DNSEndpoint) []attrs.Drift {
 	object := externaldns.Kind + "/" + wanted.Name
 	if o.Endpoint == nil || o.Main.DNS == nil {
 		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
@@ -115,7 +116,7 @@ func endpointDrift(o rollout.ObservedMain, wanted *externaldns.DNSEndpoint) []at
 }
 
 // rebuildDNS fills in `dns` of an imported resource, by what was asked for last.
-func (m *model) rebuildDNS(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) {
+func (m *model) rebuildDNS(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) {
 	for _, o := range observed {
 		if o.Main == nil || o.Main.DNS == nil {
 			continue

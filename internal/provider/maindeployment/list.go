@@ -8,10 +8,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ list.ListResourceWithConfigure = (*mainDeploymentList)(nil)
@@ -29,12 +29,12 @@ func (l *mainDeploymentList) ListResourceConfigSchema(_ context.Context, _ list.
 
 // List tells what could be imported.
 func (l *mainDeploymentList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	l.Session.List(ctx, req, stream, func(on rollout.Listed) []string { return on.Mains }, listMainDeployment)
+	l.Session.List(ctx, req, stream, func(on observe.Listed) []string { return on.Mains }, listMainDeployment)
 }
 
 func listMainDeployment(q *session.Query, application string) {
 	state := importedMainDeployment(q.Config.Namespace.ValueString(), application)
-	observed := q.Session.Engine.ObserveMain(q.Ctx, q.Targets, state.Namespace.ValueString(), application, "")
+	observed := observe.Mains(q.Ctx, q.Targets, state.Namespace.ValueString(), application, "")
 	to := ""
 	for _, o := range observed {
 		if o.Err != nil {

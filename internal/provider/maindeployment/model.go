@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -62,7 +63,7 @@ func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnosti
 
 // refresh writes who really gets the traffic. It says whether anything of the
 // address is left.
-func (m *model) refresh(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) bool {
 	if !address.Exists(observed) {
 		return false
 	}
@@ -71,7 +72,7 @@ func (m *model) refresh(ctx context.Context, observed []rollout.ObservedMain, di
 }
 
 // rebuild fills an imported resource from what lives.
-func (m *model) rebuild(ctx context.Context, observed []rollout.ObservedMain, diags *diag.Diagnostics) bool {
+func (m *model) rebuild(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) bool {
 	exists := m.Rebuild(ctx, observed, diags)
 	if !diags.HasError() {
 		m.rebuildDNS(ctx, observed, diags)

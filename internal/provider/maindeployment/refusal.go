@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -34,7 +35,7 @@ func (r *mainDeploymentResource) warnOfRefusal(ctx context.Context, req resource
 	}
 	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
 	defer cancel()
-	for _, o := range r.Engine.ObserveMain(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
+	for _, o := range observe.Mains(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
 		now, _ := o.Split.Stable()
 		if o.Err != nil || o.Main == nil || now == id.Name || !o.Main.Breach.Refuses(id.Name, plan.RetryToken.ValueString()) {
 			continue

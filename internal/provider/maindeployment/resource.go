@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -104,7 +105,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 	if resp.Diagnostics.HasError() || !readable {
 		return
 	}
-	observed := r.Engine.ObserveMain(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), state.Service(ctx, &resp.Diagnostics).Name)
+	observed := observe.Mains(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), state.Service(ctx, &resp.Diagnostics).Name)
 	observed = address.Unread(r.Session, observed, missing, state.imported(), &resp.Diagnostics)
 	var exists bool
 	if state.imported() {

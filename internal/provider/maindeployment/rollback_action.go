@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -133,7 +134,7 @@ type goingBack struct{ session.Invocation }
 func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) error {
 	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
 	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
-	for i, o := range a.Engine.Observe(ctx, promote.Clusters, id) {
+	for i, o := range observe.Releases(ctx, promote.Clusters, id) {
 		if o.Record != nil && o.Record.Status == release.StatusStopped {
 			cold.Clusters = append(cold.Clusters, promote.Clusters[i])
 		}
@@ -151,7 +152,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.G
 	clusters, named := a.ClustersOf(ctx, config.Clusters)
 	req := rollout.GoBackRequest{Was: map[string]string{}}
 	var standings []release.MainOn
-	for _, o := range a.Engine.ObserveMain(ctx, clusters, namespace, application, "") {
+	for _, o := range observe.Mains(ctx, clusters, namespace, application, "") {
 		switch {
 		case o.Err != nil:
 			a.Fail(o.Err)
@@ -176,7 +177,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.G
 		standings = append(standings, standing)
 	}
 	if len(standings) == 0 && !a.Diags().HasError() {
-		a.missing(rollout.ObservedMain{}, attrs.MainID(namespace, application))
+		a.missing(observe.Main{}, attrs.MainID(namespace, application))
 	}
 	if a.Diags().HasError() {
 		return req
@@ -205,7 +206,7 @@ func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []
 }
 
 // missing tells that there is no address to move.
-func (a goingBack) missing(o rollout.ObservedMain, id string) {
+func (a goingBack) missing(o observe.Main, id string) {
 	where := "any cluster"
 	if o.Cluster != "" {
 		where = fmt.Sprintf("cluster %q", o.Cluster)

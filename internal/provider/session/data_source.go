@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -41,19 +42,19 @@ func (d *DataSource) LooksAt(ctx context.Context, clusters types.Set, diags *dia
 // Surveyed are the releases of a namespace on all clusters, the newest first. A
 // cluster that cannot be read is an error: a list without it would be taken for
 // the whole.
-func (d *DataSource) Surveyed(ctx context.Context, clusters types.Set, namespace, application string, diags *diag.Diagnostics) []rollout.Surveyed {
+func (d *DataSource) Surveyed(ctx context.Context, clusters types.Set, namespace, application string, diags *diag.Diagnostics) []observe.Surveyed {
 	targets := d.LooksAt(ctx, clusters, diags)
 	if diags.HasError() {
 		return nil
 	}
-	var found []rollout.Surveyed
-	for _, s := range d.Engine.Survey(ctx, targets, namespace, application) {
+	var found []observe.Surveyed
+	for _, s := range observe.Surveys(ctx, targets, namespace, application) {
 		if s.Err != nil {
 			explain.Error(diags, s.Err)
 		}
 		found = append(found, s.Releases...)
 	}
-	slices.SortStableFunc(found, func(a, b rollout.Surveyed) int { return b.Created.Compare(a.Created) })
+	slices.SortStableFunc(found, func(a, b observe.Surveyed) int { return b.Created.Compare(a.Created) })
 	return found
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -33,7 +34,7 @@ type Query struct {
 
 // List looks at the clusters, lets each make a result of every thing it is
 // given, and hands over the results.
-func (s *Session) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream, found func(rollout.Listed) []string, each func(*Query, string)) {
+func (s *Session) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream, found func(observe.Listed) []string, each func(*Query, string)) {
 	q := &Query{Ctx: ctx, Session: s, req: req}
 	q.run(found, each)
 	if len(q.Diags) > 0 {
@@ -42,7 +43,7 @@ func (s *Session) List(ctx context.Context, req list.ListRequest, stream *list.L
 	stream.Results = slices.Values(q.results)
 }
 
-func (q *Query) run(found func(rollout.Listed) []string, each func(*Query, string)) {
+func (q *Query) run(found func(observe.Listed) []string, each func(*Query, string)) {
 	q.Diags.Append(q.req.Config.Get(q.Ctx, &q.Config)...)
 	names := attrs.Decode[[]string](q.Ctx, &q.Diags, q.Config.Clusters)
 	if len(names) == 0 {
@@ -57,7 +58,7 @@ func (q *Query) run(found func(rollout.Listed) []string, each func(*Query, strin
 		return
 	}
 	things := map[string]bool{}
-	for i, l := range q.Session.Engine.List(q.Ctx, targets, q.Config.Namespace.ValueString(), q.Config.Application.ValueString()) {
+	for i, l := range observe.List(q.Ctx, targets, q.Config.Namespace.ValueString(), q.Config.Application.ValueString()) {
 		if l.Err != nil {
 			q.unread(l.Err)
 			continue

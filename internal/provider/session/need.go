@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -184,7 +185,7 @@ func (s *Session) permitted(ctx context.Context, c rollout.Cluster, n Need) erro
 	var has release.Holdings
 	if n.application != "" {
 		var err error
-		if has, err = s.Engine.Holdings(ctx, c, n.namespace, n.application); err != nil && !apierrors.IsForbidden(err) {
+		if has, err = observe.Holdings(ctx, c, n.namespace, n.application); err != nil && !apierrors.IsForbidden(err) {
 			return err
 		}
 	}

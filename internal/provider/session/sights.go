@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -121,7 +122,7 @@ func (s *Session) tellRestored(ctx context.Context, at Looked, seen release.Sigh
 		return
 	}
 	var owned []string
-	for _, survey := range s.Engine.Survey(ctx, s.Reachable([]string{at.Cluster}), at.Namespace, at.Application) {
+	for _, survey := range observe.Surveys(ctx, s.Reachable([]string{at.Cluster}), at.Namespace, at.Application) {
 		for _, one := range survey.Releases {
 			if one.Record.Custody == release.CustodyOwned {
 				owned = append(owned, one.ID.Name)
@@ -156,7 +157,7 @@ func (s *Session) RememberAll(ctx context.Context, private keeper, all map[strin
 		if err != nil {
 			continue
 		}
-		for _, o := range s.Engine.Pasts(ctx, s.Reachable(all[at]), id.Namespace, id.Name) {
+		for _, o := range observe.Pasts(ctx, s.Reachable(all[at]), id.Namespace, id.Name) {
 			uid, _, err := s.Clusters.Connection(o.Cluster).Namespace(ctx, id.Namespace)
 			if err != nil || o.Err != nil {
 				continue // the next read sees it

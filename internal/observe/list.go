@@ -1,4 +1,4 @@
-package rollout
+package observe
 
 import (
 	"context"
@@ -21,8 +21,8 @@ type Listed struct {
 // List names the releases and main deployments of a namespace on every cluster,
 // from the shared watch caches; an empty application stands for all of them. It
 // writes nothing, and an unreachable cluster is not an empty one.
-func (e *Engine) List(ctx context.Context, clusters []Cluster, namespace, application string) []Listed {
-	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Listed, error) {
+func List(ctx context.Context, clusters []ownership.Cluster, namespace, application string) []Listed {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (Listed, error) {
 		l, err := listOn(ctx, c, namespace, application)
 		if err != nil {
 			l = Listed{Err: err}
@@ -33,7 +33,7 @@ func (e *Engine) List(ctx context.Context, clusters []Cluster, namespace, applic
 	return all
 }
 
-func listOn(ctx context.Context, c Cluster, namespace, application string) (l Listed, err error) {
+func listOn(ctx context.Context, c ownership.Cluster, namespace, application string) (l Listed, err error) {
 	labels := map[string]string{release.LabelManagedBy: release.ManagedBy}
 	if application != "" {
 		labels[release.LabelApplication] = application

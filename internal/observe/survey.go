@@ -1,4 +1,4 @@
-package rollout
+package observe
 
 import (
 	"cmp"
@@ -41,10 +41,10 @@ type Survey struct {
 	Applications []string // that have an address or a release, by name
 }
 
-// Survey lists the releases of a namespace, or of one of its applications, on
+// Surveys lists the releases of a namespace, or of one of its applications, on
 // every cluster from the shared watch caches.
-func (e *Engine) Survey(ctx context.Context, clusters []Cluster, namespace, application string) []Survey {
-	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Survey, error) {
+func Surveys(ctx context.Context, clusters []ownership.Cluster, namespace, application string) []Survey {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (Survey, error) {
 		found, err := surveyOn(ctx, c, namespace, application)
 		if err != nil {
 			found = Survey{Err: err}
@@ -55,7 +55,7 @@ func (e *Engine) Survey(ctx context.Context, clusters []Cluster, namespace, appl
 	return all
 }
 
-func surveyOn(ctx context.Context, c Cluster, namespace, application string) (Survey, error) {
+func surveyOn(ctx context.Context, c ownership.Cluster, namespace, application string) (Survey, error) {
 	view := c.View(namespace)
 	only := map[string]string{}
 	if application != "" {
@@ -77,7 +77,7 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) (Su
 		if r.mains[of] == nil {
 			continue
 		}
-		svc, err := cached(ctx, view, &corev1.Service{}, r.mains[of].Service)
+		svc, err := ownership.Cached(ctx, view, &corev1.Service{}, r.mains[of].Service)
 		if err != nil {
 			return Survey{}, err
 		}
@@ -85,7 +85,7 @@ func surveyOn(ctx context.Context, c Cluster, namespace, application string) (Su
 	}
 	for i := range r.found {
 		s := &r.found[i]
-		if s.Workload, err = cached(ctx, view, &appsv1.Deployment{}, s.ID.Name); err != nil {
+		if s.Workload, err = ownership.Cached(ctx, view, &appsv1.Deployment{}, s.ID.Name); err != nil {
 			return Survey{}, err
 		}
 		s.Main, s.Collected = splits[s.Application][s.ID.Name] > 0, outlooks[s.Application][s.ID.Name]
@@ -134,7 +134,7 @@ func (r *register) applications() []string {
 	return slices.Compact(names)
 }
 
-func (r *register) enter(c Cluster, cm *corev1.ConfigMap) (err error) {
+func (r *register) enter(c ownership.Cluster, cm *corev1.ConfigMap) (err error) {
 	of := cm.Labels[release.LabelApplication]
 	switch cm.Labels[release.LabelRole] {
 	case release.RolePointer:

@@ -1,4 +1,4 @@
-package rollout
+package observe
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// GoesOn are the clusters, by name, on which a release has the traffic because the
+// CameBack are the clusters, by name, on which a release has the traffic because the
 // last promotion of its application went back to it, or did not come to replace it,
-// and is held by a state: what is deposed there is that very release. It reads the shared watch caches, for telling:
-// where it cannot be told, nothing is.
-func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, application string) []string {
-	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (string, error) {
+// and is held by a state: what is deposed there is that very release. Where it cannot be
+// told, nothing is.
+func CameBack(ctx context.Context, clusters []ownership.Cluster, id release.ID, application string) []string {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (string, error) {
 		if cameBackOn(ctx, c, id, application) {
 			return c.Name(), nil
 		}
@@ -25,8 +25,8 @@ func (e *Engine) GoesOn(ctx context.Context, clusters []Cluster, id release.ID, 
 	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
-// cameBackOn is wentBackTo of a release that a state holds, as a plan sees it.
-func cameBackOn(ctx context.Context, c Cluster, id release.ID, application string) bool {
+// cameBackOn is WentBackTo of a release that a state holds, as a plan sees it.
+func cameBackOn(ctx context.Context, c ownership.Cluster, id release.ID, application string) bool {
 	ours, err := c.View(id.Namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application})
 	if err != nil {
 		return false
@@ -42,21 +42,21 @@ func cameBackOn(ctx context.Context, c Cluster, id release.ID, application strin
 	return owned && cameBack(all, id.Name)
 }
 
-// wentBackTo says that the release has the traffic because the last promotion of
+// WentBackTo says, live, that the release has the traffic because the last promotion of
 // its application went back to it, or did not come to replace it.
-func (e *Engine) wentBackTo(ctx context.Context, c Cluster, t target) bool {
+func WentBackTo(ctx context.Context, c ownership.Cluster, id release.ID, application string) bool {
 	list := &corev1.ConfigMapList{}
-	if err := c.List(ctx, t.id.Namespace, release.ManagedSelector+","+release.LabelApplication+"="+t.application(), list); err != nil {
+	if err := c.List(ctx, id.Namespace, release.ManagedSelector+","+release.LabelApplication+"="+application, list); err != nil {
 		return false
 	}
 	all := make([]*corev1.ConfigMap, len(list.Items))
 	for i := range list.Items {
 		all[i] = &list.Items[i]
 	}
-	return cameBack(all, t.id.Name)
+	return cameBack(all, id.Name)
 }
 
-// cameBack is wentBackTo of an application's ConfigMaps.
+// cameBack is WentBackTo of an application's ConfigMaps.
 func cameBack(all []*corev1.ConfigMap, name string) bool {
 	var pointer, own *corev1.ConfigMap
 	for _, cm := range all {

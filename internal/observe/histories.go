@@ -1,4 +1,4 @@
-package rollout
+package observe
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Histories is what was done to an application on one cluster, or why that
+// History is what was done to an application on one cluster, or why that
 // could not be read.
-type Histories struct {
+type History struct {
 	Cluster string
 	Entries []release.Entry // the oldest first
 	Err     error
@@ -20,16 +20,16 @@ type Histories struct {
 
 // Histories reads an application's history on every cluster from the shared
 // watch caches.
-func (e *Engine) Histories(ctx context.Context, clusters []Cluster, namespace, application string) []Histories {
-	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Histories, error) {
+func Histories(ctx context.Context, clusters []ownership.Cluster, namespace, application string) []History {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (History, error) {
 		entries, err := historyOn(ctx, c, namespace, application)
-		return Histories{Cluster: c.Name(), Entries: entries, Err: err}, nil
+		return History{Cluster: c.Name(), Entries: entries, Err: err}, nil
 	})
 	return all
 }
 
-func historyOn(ctx context.Context, c Cluster, namespace, application string) ([]release.Entry, error) {
-	cm, err := cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
+func historyOn(ctx context.Context, c ownership.Cluster, namespace, application string) ([]release.Entry, error) {
+	cm, err := ownership.Cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
 	if err != nil || cm == nil {
 		return nil, err
 	}
@@ -40,9 +40,9 @@ func historyOn(ctx context.Context, c Cluster, namespace, application string) ([
 	return history.Entries, nil
 }
 
-// Pasts is what an application's history tells on one cluster, or why that could
+// Past is what an application's history tells on one cluster, or why that could
 // not be read.
-type Pasts struct {
+type Past struct {
 	Cluster string
 	Past    release.Past
 	Err     error
@@ -50,10 +50,10 @@ type Pasts struct {
 
 // Pasts reads how far an application's history goes on every cluster, from the
 // shared watch caches.
-func (e *Engine) Pasts(ctx context.Context, clusters []Cluster, namespace, application string) []Pasts {
-	all, _ := fleet.All(fleet.ByName(clusters), func(c Cluster) (Pasts, error) {
-		cm, err := cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
-		return Pasts{Cluster: c.Name(), Past: pastIn(cm), Err: err}, nil
+func Pasts(ctx context.Context, clusters []ownership.Cluster, namespace, application string) []Past {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (Past, error) {
+		cm, err := ownership.Cached(ctx, c.View(namespace), &corev1.ConfigMap{}, release.MainName(application))
+		return Past{Cluster: c.Name(), Past: pastIn(cm), Err: err}, nil
 	})
 	return all
 }

@@ -1,17 +1,18 @@
-package rollout
+package observe
 
 import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Holdings are what an application has on a cluster, from the shared watch cache
 // that every verb reads anyway: for asking, before the first write, what will have
 // to be allowed. What cannot be parsed is left to the verb, which says so.
-func (e *Engine) Holdings(ctx context.Context, c Cluster, namespace, application string) (release.Holdings, error) {
+func Holdings(ctx context.Context, c ownership.Cluster, namespace, application string) (release.Holdings, error) {
 	ours, err := c.View(namespace).List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application})
 	if err != nil {
 		return release.Holdings{}, err

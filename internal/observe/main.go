@@ -1,0 +1,119 @@
+package observe
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// Main is what stands of an application's address on one cluster.
+type Main struct {
+	Cluster  string
+	Main     *release.Main   // nil: none
+	Service  *corev1.Service // nil: none
+	Split    release.Split   // who really gets the traffic
+	Leftover []string        // condemned releases that a finished promotion would have collected
+	Err      error
+
+	Past release.Past // of the application; empty where there is none, or none that can be read
+
+	Endpoint    *externaldns.DNSEndpoint // nil: none that the application's memory knows of
+	EndpointErr error                    // its kind may not be read; who does not look at it need not care
+}
+
+// Exists says whether anything is left of the address.
+func (o Main) Exists() bool { return o.Main != nil || o.Service != nil }
+
+// Mains reads an application's address on every cluster from the shared
+// watch caches. service names the main Service; empty asks what is remembered.
+func Mains(ctx context.Context, clusters []ownership.Cluster, namespace, application, service string) []Main {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (Main, error) {
+		o, err := mainOn(ctx, c, namespace, application, service)
+		if err != nil {
+			o = Main{Err: err}
+		}
+		o.Cluster = c.Name()
+		return o, nil
+	})
+	return all
+}
+
+func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, service string) (o Main, err error) {
+	view := c.View(namespace)
+	cm, err := ownership.Cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application))
+	if err != nil {
+		return o, err
+	}
+	o.Past = pastIn(cm)
+	if cm != nil {
+		if o.Main, err = ownership.MainIn(cm.Data); err != nil {
+			return o, ownership.Unreadable(c, cm, err)
+		}
+		if service == "" && o.Main != nil {
+			service = o.Main.Service
+		}
+	}
+	if service == "" {
+		service = application
+	}
+	if o.Service, err = ownership.Cached(ctx, view, &corev1.Service{}, service); err != nil {
+		return o, err
+	}
+	if o.Service == nil {
+		if o.Service, err = adoptedBy(ctx, c, o.Main, namespace, application, service); err != nil {
+			return o, err
+		}
+	}
+	if o.Endpoint, err = endpointOf(ctx, view, o.Main, application); apierrors.IsForbidden(err) {
+		o.EndpointErr = err
+	} else if err != nil {
+		return o, err
+	}
+	o.Split = traffic.SplitOf(o.Service)
+	if o.Main == nil {
+		return o, nil
+	}
+	records, err := view.List(ctx, &corev1.ConfigMap{}, map[string]string{
+		release.LabelApplication: application, release.LabelCustody: string(release.CustodyCondemned),
+	})
+	for _, record := range records {
+		if !o.Main.Names(record.GetName()) {
+			o.Leftover = append(o.Leftover, record.GetName())
+		}
+	}
+	return o, err
+}
+
+// adoptedBy is an application's address where it is somebody else's, which
+// the cache does not have. Without a memory of the application, only a Service
+// that selects a release of it counts.
+func adoptedBy(ctx context.Context, c ownership.Cluster, main *release.Main, namespace, application, service string) (*corev1.Service, error) {
+	switch {
+	case main == nil:
+		return AdoptedService(ctx, c, namespace, service, application)
+	case main.Adopted == nil:
+		return nil, nil
+	default:
+		return Service(ctx, c, namespace, service)
+	}
+}
+
+// endpointOf is the object, if there may be one: nobody else has to list its
+// kind, nor to be allowed to.
+func endpointOf(ctx context.Context, view ownership.View, main *release.Main, application string) (*externaldns.DNSEndpoint, error) {
+	if main == nil || main.DNS == nil || !main.DNS.Object {
+		return nil, nil
+	}
+	obj, err := ownership.Cached(ctx, view, &externaldns.DNSEndpoint{}, application)
+	if apierrors.IsNotFound(err) { // the kind itself is gone, and every object with it
+		return nil, nil
+	}
+	return obj, err
+}

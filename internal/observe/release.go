@@ -1,0 +1,95 @@
+package observe
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Release is what stands of a release on one cluster.
+type Release struct {
+	Cluster  string
+	Record   *release.Record    // nil: none
+	Created  time.Time          // of the record
+	Workload *appsv1.Deployment // nil: none
+	Service  *corev1.Service    // nil: none
+	Err      error              // the cluster could not be read; the rest is empty
+
+	Autoscaler       *autoscalingv2.HorizontalPodAutoscaler // nil: none that the record knows of
+	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
+
+	Past release.Past // of its application; empty where there is none, or none that can be read
+}
+
+// Exists says whether anything is left of the release.
+func (o Release) Exists() bool {
+	return o.Record != nil || o.Workload != nil || o.Service != nil
+}
+
+// Releases reads a release on every cluster from the shared watch caches. It
+// writes nothing, and an unreachable cluster is not an empty one.
+func Releases(ctx context.Context, clusters []ownership.Cluster, id release.ID) []Release {
+	all, _ := fleet.All(fleet.ByName(clusters), func(c ownership.Cluster) (Release, error) {
+		o, err := releaseOn(ctx, c, id)
+		if err != nil {
+			o = Release{Err: err}
+		}
+		o.Cluster = c.Name()
+		return o, nil
+	})
+	return all
+}
+
+func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Release, err error) {
+	view := c.View(id.Namespace)
+	cm, err := ownership.Cached(ctx, view, &corev1.ConfigMap{}, id.Name)
+	if err != nil {
+		return o, err
+	}
+	if cm != nil {
+		o.Created = cm.CreationTimestamp.UTC()
+		if o.Record, err = ownership.RecordIn(cm.Data); err != nil {
+			return o, ownership.Unreadable(c, cm, err)
+		}
+	}
+	if application, ok := release.ApplicationOf(id.Name); ok {
+		if cm, err = ownership.Cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application)); err != nil {
+			return o, err
+		}
+		o.Past = pastIn(cm)
+	}
+	if o.Workload, err = ownership.Cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
+		return o, err
+	}
+	if o.Service, err = ownership.Cached(ctx, view, &corev1.Service{}, id.Name); err != nil || o.Record == nil {
+		return o, err
+	}
+	if o.Autoscaler, err = expected(ctx, view, o.Record, release.CompanionAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, id.Name); err != nil {
+		return o, err
+	}
+	o.DisruptionBudget, err = expected(ctx, view, o.Record, release.CompanionDisruptionBudget, &policyv1.PodDisruptionBudget{}, id.Name)
+	return o, err
+}
+
+// expected reads a companion, if the record says that there may be one: nobody
+// else has to list its kind, nor to be allowed to.
+func expected[T ownership.Object](ctx context.Context, view ownership.View, record *release.Record, kind release.Companion, like T, name string) (T, error) {
+	var none T
+	if !record.Expects(kind) {
+		return none, nil
+	}
+	obj, err := ownership.Cached(ctx, view, like, name)
+	if _, known := record.Baseline[string(kind)]; !known && apierrors.IsForbidden(err) {
+		return none, nil // whoever may not list them has not made one
+	}
+	return obj, err
+}
