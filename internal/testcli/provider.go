@@ -40,6 +40,7 @@ func Served(serve func(context.Context) (reattach string, err error)) Provider {
 // Options say what is built.
 type Options struct {
 	Flags  []string          // of go build, such as -tags
+	Built  string            // path of a provider that is there already, and taken in place of this one
 	Others map[string]string // programs of further providers, by address, such as hashicorp/kubernetes
 }
 
@@ -61,11 +62,14 @@ func Build(ctx context.Context, dir string, o Options) (Provider, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Provider{}, err
 	}
-	program := filepath.Join(dir, "provider")
-	command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, o.Flags, []string{"."})...)
-	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := command.CombinedOutput(); err != nil {
-		return Provider{}, fmt.Errorf("build the provider: %w\n%s", err, output)
+	program := o.Built
+	if program == "" {
+		program = filepath.Join(dir, "provider")
+		command := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, o.Flags, []string{"."})...)
+		command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := command.CombinedOutput(); err != nil {
+			return Provider{}, fmt.Errorf("build the provider: %w\n%s", err, output)
+		}
 	}
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >>\"$%s\"\nexec '%s' \"$@\"\n", idsEnv, program)
 	if err := os.WriteFile(filepath.Join(dir, "terraform-provider-switchback"), []byte(script), 0o700); err != nil {
