@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -26,7 +27,7 @@ func TestGroupUpgrade(t *testing.T) {
 				s := newShop(t, "api", "web")
 				s.cluster.Recreate(t, s.namespace, filepath.Join("testdata", "upgrade", file+".yaml"), func(o testcluster.Recorded) map[string]string { return workload.Baseline(o) })
 				p := s.process()
-				s.owner = p.rollout.ObserveMain(t.Context(), p.on, s.namespace, "web", "web")[0].Main.Owner
+				s.owner = observe.Mains(t.Context(), p.on, s.namespace, "web", "web")[0].Main.Owner
 				check, to := s.watch(), "v2"
 				switch then {
 				case "on":
