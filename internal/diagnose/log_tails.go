@@ -18,9 +18,6 @@ const (
 	// TailPatience is how long a node may take to send them: one that is dead must
 	// not keep the error waiting.
 	TailPatience = 2 * time.Second
-	// linesBefore are read beyond those that are shown: what began there, as a
-	// private key does, is known for what it is.
-	linesBefore = 60
 	// bytesAsked bounds what a node sends, bytesKept what is kept of its end.
 	bytesAsked = 4 << 20
 	bytesKept  = 256 << 10
@@ -106,7 +103,7 @@ func readTail(ctx context.Context, c LogReader, namespace string, ref health.Pod
 }
 
 func readLog(ctx context.Context, c LogReader, namespace string, ref health.PodRef, lines int32) (string, error) {
-	most, limit := int64(lines)+linesBefore, int64(bytesAsked)
+	most, limit := int64(lines)+health.LinesBefore, int64(bytesAsked)
 	log, err := c.Log(ctx, namespace, ref.Pod, &corev1.PodLogOptions{Container: ref.Container, Previous: ref.Previous, TailLines: &most, LimitBytes: &limit})
 	if err != nil {
 		return "", err

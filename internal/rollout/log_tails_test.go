@@ -46,7 +46,7 @@ func refusedLog(code int, reason metav1.StatusReason) error {
 func TestLogsInErrors(t *testing.T) {
 	t.Parallel()
 	const last = "reading config\nconnecting to postgres://api:hunter2@db/shop\npanic: no such host\n"
-	long := strings.Repeat("tick\n", 40) + last
+	long := strings.Repeat("tick\n", 80) + last
 	answers := func(text string, err error) func(context.Context, *corev1.PodLogOptions) (string, error) {
 		return func(context.Context, *corev1.PodLogOptions) (string, error) { return text, err }
 	}
@@ -60,6 +60,11 @@ func TestLogsInErrors(t *testing.T) {
 		"the last ten lines": {
 			log:   answers(long, nil),
 			says:  "\n  Log (container api, previous run, last 10 lines):\n    tick\n    tick\n    tick\n    tick\n    tick\n    tick\n    tick\n    reading config\n    connecting to postgres://***@db/shop\n    panic: no such host\n  Try: ",
+			asked: 1,
+		},
+		"the first line of a short one, too": {
+			log:   answers("unknown flag: --prot\n"+strings.Repeat("  --port int\n", 20), nil),
+			says:  "\n  Log (container api, previous run, first line and last 10):\n    unknown flag: --prot\n    …\n      --port int\n",
 			asked: 1,
 		},
 		"as many as are asked for": {

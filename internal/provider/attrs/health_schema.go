@@ -40,7 +40,7 @@ func HealthAttribute() schema.SingleNestedAttribute {
 			"log_tail": schema.Int32Attribute{
 				CustomType: WholeNumber32{},
 				Optional:   true,
-				MarkdownDescription: fmt.Sprintf("How many lines of a failed container's log the error shows, at most %d. What looks like a credential is masked. 0: no log is read. Default: %d.",
+				MarkdownDescription: fmt.Sprintf("How many of the last lines of a failed container's log the error shows, at most %d; of a short log the first line, too. What looks like a credential is masked. 0: no log is read. Default: %d.",
 					release.MaxLogTail, release.DefaultLogTail),
 				Validators: []validator.Int32{int32validator.Between(0, release.MaxLogTail)},
 			},
