@@ -69,11 +69,9 @@ func upgrades() []upgrade {
 			return err
 		}
 	}
-	baked := func(version string) func(context.Context, *process) error {
-		return func(ctx context.Context, p *process) error {
-			_, err := p.promoteBaking(ctx, version, baking{d: shortBake})
-			return err
-		}
+	baked := func(ctx context.Context, p *process) error {
+		_, err := p.promoteBaking(ctx, "v2", baking{d: shortBake})
+		return err
 	}
 	adopting := func(l *life) { l.adopt = true }
 	inPlace := func(l *life) {
@@ -86,22 +84,22 @@ func upgrades() []upgrade {
 	return []upgrade{
 		{file: "promotion-before-shift", do: to("v2", oneStarted), main: "v2", previous: v1, adds: []string{"promote v1 v2"}},
 		{file: "promotion-before-shift", then: "back", do: to("v1", oneStarted), main: "v1"},
-		{file: "promotion-after-shift", do: baked("v2"), main: "v2", previous: v1, adds: []string{"promote v1 v2"}},
+		{file: "promotion-after-shift", do: baked, main: "v2", previous: v1, adds: []string{"promote v1 v2"}},
 		{file: "promotion-after-shift", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"promote v2 v1"}},
-		{file: "promotion-in-bake", do: baked("v2"), main: "v2", previous: v1},
+		{file: "promotion-in-bake", do: baked, main: "v2", previous: v1},
 		{file: "promotion-in-bake", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"rollback v2 v1"}},
 		{file: "promotion-in-bake", then: "and fails", main: "v1", adds: []string{"rollback v2 v1"}, breaks: true, refused: "0 of its 1 pods were ready", do: func(ctx context.Context, p *process) error {
 			_, err := p.promoteBaking(ctx, "v2", baking{d: longBake, seen: p.failReady})
 			return err
 		}},
-		{file: "promotion-in-bake-autoscaled", as: func(l *life) { l.replicas = 2 }, do: baked("v2"), main: "v2", previous: v1, also: func(l *life) {
+		{file: "promotion-in-bake-autoscaled", as: func(l *life) { l.replicas = 2 }, do: baked, main: "v2", previous: v1, also: func(l *life) {
 			for _, kind := range []release.Companion{release.CompanionAutoscaler, release.CompanionDisruptionBudget} {
 				if object := string(kind) + "/" + l.name("v2"); !slices.Contains(l.objects(), object) {
 					l.t.Errorf("%s is gone", object)
 				}
 			}
 		}},
-		{file: "promotion-taken-back", do: baked("v2"), main: "v1", refused: "did not pass its bake", adds: []string{"rollback v2 v1"}},
+		{file: "promotion-taken-back", do: baked, main: "v1", refused: "did not pass its bake", adds: []string{"rollback v2 v1"}},
 		{file: "promotion-taken-back", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"rollback v2 v1"}},
 		{file: "promotion-committed", do: to("v3", release.Keep{}), main: "v3", previous: []string{"v2", "v1"}, gone: v1, adds: []string{"collect v1"}},
 		{file: "promotion-first", do: to("v1", oneStarted), main: "v1", adds: []string{"promote - v1"}},
