@@ -73,7 +73,7 @@ func TestIdentity(t *testing.T) {
 	p.fine(grown.diagnostics)
 	wantSame(t, "identity after update", grown.identity, deployment)
 	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		if r.Method == http.MethodPatch || r.Method == http.MethodPut {
+		if r.Write() {
 			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
 		}
 		return testcluster.Fault{}

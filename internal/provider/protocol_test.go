@@ -32,6 +32,16 @@ type protocol struct {
 // speak starts a provider for clusters, by their names and kubeconfig files.
 func speak(t *testing.T, kubeconfigs map[string]string) *protocol {
 	t.Helper()
+	clusters := data{}
+	for name, path := range kubeconfigs {
+		clusters[name] = data{"config_path": path}
+	}
+	return speakWith(t, data{"clusters": clusters})
+}
+
+// speakWith starts a provider with a configuration.
+func speakWith(t *testing.T, config data) *protocol {
+	t.Helper()
 	server, err := newProviderServer()
 	if err != nil {
 		t.Fatal(err)
@@ -45,12 +55,8 @@ func speak(t *testing.T, kubeconfigs map[string]string) *protocol {
 		t.Fatal(err)
 	}
 	p.fine(p.identities.Diagnostics)
-	clusters := data{}
-	for name, path := range kubeconfigs {
-		clusters[name] = data{"config_path": path}
-	}
 	resp, err := server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{
-		TerraformVersion: "1.14.0", Config: p.pack(p.schemas.Provider.ValueType(), data{"clusters": clusters}),
+		TerraformVersion: "1.14.0", Config: p.pack(p.schemas.Provider.ValueType(), config),
 	})
 	if err != nil {
 		t.Fatal(err)

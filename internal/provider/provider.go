@@ -89,6 +89,9 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 		engine.Journal(journal{})
 	}
 	data := session.New(clusters, engine)
+	if !model.ServerDryRun.IsUnknown() {
+		data.DryRuns.Asks = model.ServerDryRun.ValueBoolPointer()
+	}
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data

@@ -28,7 +28,8 @@ import (
 const defaultCluster = "default"
 
 type providerModel struct {
-	Clusters types.Map `tfsdk:"clusters"`
+	Clusters     types.Map  `tfsdk:"clusters"`
+	ServerDryRun types.Bool `tfsdk:"server_dry_run"`
 	connectionModel
 }
 

@@ -23,6 +23,12 @@ func providerSchema() schema.Schema {
 			NestedObject: schema.NestedAttributeObject{Attributes: connectionAttributes(false)},
 		},
 	}
+	attributes["server_dry_run"] = schema.BoolAttribute{
+		Optional: true,
+		MarkdownDescription: "Whether a plan asks the API servers what they would say to the objects of a deployment that is created or changed in place: with a dry run, which writes nothing. " +
+			"What they refuse is an error of the plan; what they warn of is a warning. Default: they are asked where that is possible, and nothing is said where it is not: without the permission, before the namespace is there, with a webhook that takes no dry runs. " +
+			"`true` warns of that; `false` asks nothing.",
+	}
 	maps.Copy(attributes, connectionAttributes(true))
 	return schema.Schema{
 		MarkdownDescription: "Releases applications on Kubernetes: blue-green, on one cluster or many, with a way back that takes seconds. " +

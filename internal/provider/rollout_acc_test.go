@@ -115,7 +115,7 @@ const (
 
 // noWorkloads is a fault: no workload can be made, nor changed.
 func noWorkloads(r *testcluster.Request, _ int) testcluster.Fault {
-	if r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/") {
+	if r.Write() && r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/") {
 		return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
 	}
 	return testcluster.Fault{}

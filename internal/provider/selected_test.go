@@ -8,12 +8,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// planned is what a plan over no state says.
-func (p *protocol) planned(typeName string, config data) []*tfprotov6.Diagnostic {
+// planned is what a plan of a deployment over no state says.
+func (p *protocol) planned(config data) []*tfprotov6.Diagnostic {
 	p.t.Helper()
-	typ := p.resourceType(typeName)
+	typ := p.resourceType(deploymentType)
 	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName: typeName, Config: p.pack(typ, config), PriorState: p.pack(typ, nil), ProposedNewState: p.pack(typ, config),
+		TypeName: deploymentType, Config: p.pack(typ, config), PriorState: p.pack(typ, nil), ProposedNewState: p.pack(typ, config),
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -35,13 +35,13 @@ func TestSelectedBeforeMain(t *testing.T) {
 	const warning, failure = tfprotov6.DiagnosticSeverityWarning, tfprotov6.DiagnosticSeverityError
 
 	plain := l.deploymentData("v1")
-	plan := p.planned(deploymentType, plain)
+	plan := p.planned(plain)
 	p.fine(plan)
 	wantSays(t, plan, warning, "Pods go without the label app.kubernetes.io/name", "the Service web of namespace "+l.namespace)
 
 	tiered := l.deploymentData("v1")
 	tiered["labels"] = data{"tier": "web"}
-	plan = p.planned(deploymentType, tiered)
+	plan = p.planned(tiered)
 	p.fine(plan)
 	wantSays(t, plan, warning, "Deployment would get traffic before it is main", "allow_selected_by", "the Service tier of namespace "+l.namespace)
 	refused := p.change(t.Context(), deploymentType, tiered, nil)

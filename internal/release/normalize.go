@@ -39,7 +39,63 @@ func (c Content) Normalize() Content {
 	if c.PodSecurity == PodSecurityBaseline {
 		c.PodSecurity = ""
 	}
+	c.HostAliases = cloneMap(c.HostAliases)
+	for address, names := range c.HostAliases {
+		c.HostAliases[address] = cloneSlice(names)
+	}
+	c.DNS = c.DNS.normalize()
+	if c.TopologySpread != nil {
+		spread := slices.Clone(*c.TopologySpread)
+		for i := range spread {
+			spread[i].normalize()
+		}
+		c.TopologySpread = &spread
+	}
 	return c
+}
+
+// normalize drops what says nothing.
+func (d *PodDNS) normalize() *PodDNS {
+	if d == nil {
+		return nil
+	}
+	n := PodDNS{d.Policy, cloneSlice(d.Nameservers), cloneSlice(d.Searches), cloneMap(d.Options)}
+	if n.Policy == "ClusterFirst" {
+		n.Policy = ""
+	}
+	if n.Policy == "" && n.Nameservers == nil && n.Searches == nil && n.Options == nil {
+		return nil
+	}
+	return &n
+}
+
+func (t *TopologySpread) normalize() {
+	if t.MaxSkew == 1 {
+		t.MaxSkew = 0
+	}
+	if t.WhenUnsatisfiable == "ScheduleAnyway" {
+		t.WhenUnsatisfiable = ""
+	}
+	t.MinDomains = clonePointer(t.MinDomains)
+}
+
+func (h *Handler) normalize() *Handler {
+	if h == nil {
+		return nil
+	}
+	return &Handler{cloneSlice(h.Exec), h.HTTPGet.normalize(), clonePointer(h.SleepSeconds)}
+}
+
+func (h *HTTPGet) normalize() *HTTPGet {
+	n := clonePointer(h)
+	if n == nil {
+		return nil
+	}
+	n.Headers = cloneMap(n.Headers)
+	if n.Scheme == "HTTP" {
+		n.Scheme = ""
+	}
+	return n
 }
 
 func (c Container) normalize() Container {
@@ -56,6 +112,9 @@ func (c Container) normalize() Container {
 	c.StartupProbe = c.StartupProbe.normalize()
 	c.VolumeMounts = cloneMap(c.VolumeMounts)
 	c.SecurityContext = c.SecurityContext.normalize()
+	c.EnvFromField = cloneMap(c.EnvFromField)
+	c.PostStart = c.PostStart.normalize()
+	c.PreStop = c.PreStop.normalize()
 	return c
 }
 
@@ -72,12 +131,7 @@ func (p *Probe) normalize() *Probe {
 		return nil
 	}
 	n := *p
-	if n.HTTPGet = clonePointer(p.HTTPGet); n.HTTPGet != nil {
-		n.HTTPGet.Headers = cloneMap(n.HTTPGet.Headers)
-		if n.HTTPGet.Scheme == "HTTP" {
-			n.HTTPGet.Scheme = ""
-		}
-	}
+	n.HTTPGet = p.HTTPGet.normalize()
 	n.TCPSocket = clonePointer(p.TCPSocket)
 	n.GRPC = clonePointer(p.GRPC)
 	n.Exec = cloneSlice(p.Exec)

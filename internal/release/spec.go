@@ -51,6 +51,29 @@ type Content struct {
 	Annotations    map[string]string `json:"annotations,omitempty"`
 	TemplatePatch  string            `json:"podTemplatePatch,omitempty"` // YAML, strategic merge
 	PodSecurity    PodSecurity       `json:"podSecurity,omitempty"`      // empty means PodSecurityBaseline
+
+	PriorityClass  string              `json:"priorityClassName,omitempty"`
+	RuntimeClass   string              `json:"runtimeClassName,omitempty"`
+	HostAliases    map[string][]string `json:"hostAliases,omitempty"` // address -> names
+	DNS            *PodDNS             `json:"dns,omitempty"`
+	TopologySpread *[]TopologySpread   `json:"topologySpread,omitempty"` // nil: over nodes, where possible; empty: nothing
+}
+
+// PodDNS is how the pods resolve names. Policy is one of Kubernetes'; empty: its
+// default. Options without a value have an empty one.
+type PodDNS struct {
+	Policy      string            `json:"policy,omitempty"`
+	Nameservers []string          `json:"nameservers,omitempty"`
+	Searches    []string          `json:"searches,omitempty"`
+	Options     map[string]string `json:"options,omitempty"`
+}
+
+// TopologySpread keeps the release's own pods apart, as in the Kubernetes API.
+type TopologySpread struct {
+	TopologyKey       string `json:"topologyKey"`
+	MaxSkew           int32  `json:"maxSkew,omitempty"`           // 0: 1
+	WhenUnsatisfiable string `json:"whenUnsatisfiable,omitempty"` // empty: ScheduleAnyway
+	MinDomains        *int32 `json:"minDomains,omitempty"`
 }
 
 // Helper is a container that runs before (init) or beside (sidecar) the
@@ -75,6 +98,18 @@ type Container struct {
 	StartupProbe    *Probe               `json:"startupProbe,omitempty"`
 	VolumeMounts    map[string]Mount     `json:"volumeMounts,omitempty"` // mount path -> what
 	SecurityContext *SecurityContext     `json:"securityContext,omitempty"`
+
+	EnvFromField map[string]string `json:"envFromField,omitempty"` // name -> a field of the pod, or a resource of the container
+	PostStart    *Handler          `json:"postStart,omitempty"`
+	PreStop      *Handler          `json:"preStop,omitempty"` // nil: a sleep of some seconds
+}
+
+// Handler is what a container does at a moment of its life; exactly one is set.
+// SleepSeconds 0 is nothing at all.
+type Handler struct {
+	Exec         []string `json:"exec,omitempty"`
+	HTTPGet      *HTTPGet `json:"httpGet,omitempty"`
+	SleepSeconds *int64   `json:"sleepSeconds,omitempty"`
 }
 
 // SecretKey points at one key of a Secret. The value is never read.

@@ -28,6 +28,9 @@ type Request struct {
 // read, not a dry run, not a question put as a POST.
 func (r *Request) Write() bool { return r.WriteIndex > 0 }
 
+// DryRun tells whether the request asks what a write would do, without doing it.
+func (r *Request) DryRun() bool { return r.Query.Get("dryRun") != "" }
+
 // Watch tells whether the request is a watch.
 func (r *Request) Watch() bool {
 	watch := r.Query.Get("watch")

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -41,6 +42,7 @@ func container(name, image string, c release.Container, security release.PodSecu
 		StartupProbe:    probes.startup,
 		VolumeMounts:    volumeMounts(c.VolumeMounts),
 		SecurityContext: securityContext(c.SecurityContext, security),
+		Lifecycle:       lifecycle(c),
 		// The last lines of its log say why it ended, to whoever may see the pod
 		// but not its log.
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
@@ -66,20 +68,10 @@ func initContainers(c release.Content) ([]corev1.Container, error) {
 			return nil, err
 		}
 		r.RestartPolicy = &always
-		r.Lifecycle = preStop()
+		r.Lifecycle = orSleeps(r.Lifecycle, h.Container)
 		list = append(list, *r)
 	}
 	return list, nil
-}
-
-// preStop keeps a pod serving for a moment after it was told to end: the news
-// that it is leaving its Services reaches proxies and load balancers later than
-// it reaches the kubelet, and requests that arrive in between would be refused.
-// The kubelet sleeps by itself: "exec sleep" needs a shell in the image, and
-// distroless images have none.
-// https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
-func preStop() *corev1.Lifecycle {
-	return &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: PreStopSeconds}}}
 }
 
 func ports(declared map[string]int32) []corev1.ContainerPort {
@@ -117,12 +109,17 @@ func env(c release.Container) []corev1.EnvVar {
 	add = func(name string) {
 		value, plain := c.Env[name]
 		secret, fromSecret := c.SecretEnv[name]
-		if done[name] || !plain && !fromSecret {
+		field, fromField := c.EnvFromField[name]
+		if done[name] || !plain && !fromSecret && !fromField {
 			return
 		}
 		done[name] = true // before the recursion: a circle must end
-		if fromSecret {
+		switch {
+		case fromSecret:
 			list = append(list, corev1.EnvVar{Name: name, ValueFrom: secretSource(secret)})
+			return
+		case fromField:
+			list = append(list, corev1.EnvVar{Name: name, ValueFrom: fieldSource(field)})
 			return
 		}
 		for _, match := range variable.FindAllStringSubmatch(value, -1) {
@@ -136,6 +133,9 @@ func env(c release.Container) []corev1.EnvVar {
 	for _, name := range slices.Sorted(maps.Keys(c.SecretEnv)) {
 		add(name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.EnvFromField)) {
+		add(name)
+	}
 	return list
 }
 
@@ -145,6 +145,21 @@ func secretSource(s release.SecretKey) *corev1.EnvVarSource {
 		Key:                  s.Key,
 		Optional:             optional(s.Optional),
 	}}
+}
+
+// fieldSource is a field of the pod, such as status.podIP, or of what the container may
+// use, such as limits.memory.
+func fieldSource(field string) *corev1.EnvVarSource {
+	if isContainerResource(field) {
+		return &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: field}}
+	}
+	return &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: field}}
+}
+
+// isContainerResource says that a field is a resource of the container.
+func isContainerResource(field string) bool {
+	kind, _, _ := strings.Cut(field, ".")
+	return kind == "limits" || kind == "requests"
 }
 
 func envFrom(sources []release.EnvFrom) []corev1.EnvFromSource {

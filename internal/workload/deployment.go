@@ -94,7 +94,7 @@ func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	app.Lifecycle = preStop()
+	app.Lifecycle = orSleeps(app.Lifecycle, c.Container)
 	inits, err := initContainers(c)
 	if err != nil {
 		return nil, err
@@ -117,12 +117,12 @@ func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
 		Tolerations:                   tolerations(c.Tolerations),
 		TerminationGracePeriodSeconds: &grace,
 		SecurityContext:               podSecurityContext(c.PodSecurity),
-		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{
-			MaxSkew:           1,
-			TopologyKey:       corev1.LabelHostname,
-			WhenUnsatisfiable: corev1.ScheduleAnyway,
-			LabelSelector:     &metav1.LabelSelector{MatchLabels: release.Selector(name)},
-		}},
+		TopologySpreadConstraints:     spread(c.TopologySpread, name),
+		PriorityClassName:             c.PriorityClass,
+		RuntimeClassName:              nonEmpty(c.RuntimeClass),
+		HostAliases:                   hostAliases(c.HostAliases),
+		DNSPolicy:                     dnsPolicy(c.DNS),
+		DNSConfig:                     dnsConfig(c.DNS),
 	}, nil
 }
 

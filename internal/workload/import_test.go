@@ -63,6 +63,9 @@ func TestImportWithoutAnnotation(t *testing.T) {
 	withoutPatch.Content.TemplatePatch = ""
 	withoutPatch.Content.Labels = map[string]string{"extra": "yes"}
 	withoutPatch.Content.GracePeriod = new(int64(60))
+	withoutPatch.Content.PriorityClass, withoutPatch.Content.HostAliases = "high", map[string][]string{"10.0.0.1": {"db"}}
+	withoutPatch.Content.Container.EnvFromField = map[string]string{"NODE_NAME": "spec.nodeName"}
+	withoutPatch.Content.Container.PreStop = &release.Handler{SleepSeconds: new(int64)}
 	for name, tt := range map[string]struct {
 		spec  release.Spec
 		exact bool
@@ -133,7 +136,10 @@ func TestImportOfForeign(t *testing.T) {
 	got, exact, err := workload.FromDeployment(foreign)
 	want := release.Spec{Replicas: 1, Content: release.Content{
 		Application: "web", Version: "1.27", Image: "nginx:1.27", PodSecurity: release.PodSecurityNone,
-		Container: release.Container{Ports: map[string]int32{"http": 8080}},
+		Container: release.Container{
+			Ports: map[string]int32{"http": 8080}, EnvFromField: map[string]string{"NODE": "spec.nodeName"}, PreStop: &release.Handler{SleepSeconds: new(int64)},
+		},
+		TopologySpread: &[]release.TopologySpread{},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || exact || err != nil {
 		t.Errorf("exact: %v, error: %v\n%s", exact, err, diff)

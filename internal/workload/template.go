@@ -13,7 +13,7 @@ import (
 )
 
 // fromTemplate reads a workload backwards. What the schema has no attribute for
-// (other volume types, fieldRef variables, affinity) is left out; the hash tells
+// (other volume types, affinity) is left out; the hash tells
 // the caller that something was.
 func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 	pod := d.Spec.Template.Spec
@@ -45,7 +45,13 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 		Labels:         foreign(d.Spec.Template.Labels),
 		Annotations:    foreign(d.Spec.Template.Annotations),
 		PodSecurity:    level,
+		PriorityClass:  pod.PriorityClassName,
+		RuntimeClass:   deref(pod.RuntimeClassName),
+		HostAliases:    fromHostAliases(pod.HostAliases),
+		DNS:            fromDNS(pod.DNSPolicy, pod.DNSConfig),
+		TopologySpread: fromSpread(pod.TopologySpreadConstraints),
 	}
+	_, c.Container.PreStop = fromLifecycle(app.Lifecycle, true)
 	if c.ServiceAccount == "default" {
 		c.ServiceAccount = ""
 	}
@@ -63,6 +69,7 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 	for _, init := range pod.InitContainers {
 		h := release.Helper{Name: init.Name, Image: init.Image, Container: fromContainer(init, level)}
 		if init.RestartPolicy != nil && *init.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			_, h.PreStop = fromLifecycle(init.Lifecycle, true)
 			c.Sidecars = append(c.Sidecars, h)
 		} else {
 			c.InitContainers = append(c.InitContainers, h)
@@ -106,6 +113,7 @@ func fromContainer(c corev1.Container, level release.PodSecurity) release.Contai
 		Args:            c.Args,
 		Env:             map[string]string{},
 		SecretEnv:       map[string]release.SecretKey{},
+		EnvFromField:    map[string]string{},
 		Resources:       release.Resources{Requests: fromQuantities(c.Resources.Requests), Limits: fromQuantities(c.Resources.Limits)},
 		ReadinessProbe:  notSoon(fromProbe(c.ReadinessProbe), c.ReadinessProbe),
 		LivenessProbe:   fromProbe(c.LivenessProbe),
@@ -113,6 +121,7 @@ func fromContainer(c corev1.Container, level release.PodSecurity) release.Contai
 		VolumeMounts:    map[string]release.Mount{},
 		SecurityContext: fromSecurity(c.SecurityContext, level),
 	}
+	r.PostStart, r.PreStop = fromLifecycle(c.Lifecycle, false)
 	for _, p := range c.Ports {
 		if p.Name != "" && p.Protocol != corev1.ProtocolUDP && p.Protocol != corev1.ProtocolSCTP {
 			r.Ports[p.Name] = p.ContainerPort
@@ -125,6 +134,10 @@ func fromContainer(c corev1.Container, level release.PodSecurity) release.Contai
 		case v.ValueFrom.SecretKeyRef != nil:
 			ref := v.ValueFrom.SecretKeyRef
 			r.SecretEnv[v.Name] = release.SecretKey{Name: ref.Name, Key: ref.Key, Optional: isTrue(ref.Optional)}
+		case v.ValueFrom.FieldRef != nil:
+			r.EnvFromField[v.Name] = v.ValueFrom.FieldRef.FieldPath
+		case v.ValueFrom.ResourceFieldRef != nil && v.ValueFrom.ResourceFieldRef.ContainerName == "":
+			r.EnvFromField[v.Name] = v.ValueFrom.ResourceFieldRef.Resource
 		}
 	}
 	for _, s := range c.EnvFrom {
@@ -178,13 +191,7 @@ func fromProbe(p *corev1.Probe) *release.Probe {
 	}
 	switch {
 	case p.HTTPGet != nil:
-		r.HTTPGet = &release.HTTPGet{Path: p.HTTPGet.Path, Port: p.HTTPGet.Port.String(), Scheme: string(p.HTTPGet.Scheme)}
-		for _, h := range p.HTTPGet.HTTPHeaders {
-			if r.HTTPGet.Headers == nil {
-				r.HTTPGet.Headers = map[string]string{}
-			}
-			r.HTTPGet.Headers[h.Name] = h.Value
-		}
+		r.HTTPGet = fromHTTPGet(p.HTTPGet)
 	case p.TCPSocket != nil:
 		r.TCPSocket = &release.TCPSocket{Port: p.TCPSocket.Port.String()}
 	case p.GRPC != nil:
@@ -194,6 +201,17 @@ func fromProbe(p *corev1.Probe) *release.Probe {
 		}
 	case p.Exec != nil:
 		r.Exec = p.Exec.Command
+	}
+	return r
+}
+
+func fromHTTPGet(get *corev1.HTTPGetAction) *release.HTTPGet {
+	r := &release.HTTPGet{Path: get.Path, Port: get.Port.String(), Scheme: string(get.Scheme)}
+	for _, h := range get.HTTPHeaders {
+		if r.Headers == nil {
+			r.Headers = map[string]string{}
+		}
+		r.Headers[h.Name] = h.Value
 	}
 	return r
 }

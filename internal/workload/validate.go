@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func Validate(spec release.Spec) []Problem {
 	checkVolumes(r, c.Volumes)
 	checkPlacement(r, c)
 	checkMetadata(r, c)
-	checkGracePeriod(r, c.GracePeriod)
+	checkGracePeriod(r, c)
 	if c.PodSecurity != "" && !slices.Contains(release.PodSecurities(), c.PodSecurity) {
 		r.add(path{"pod_security"}, "Unknown pod security level",
 			"There is no level %q. Use restricted, baseline (the default) or none.", c.PodSecurity)
@@ -140,17 +141,37 @@ func refuseProbes(r *report, at path, c release.Container) {
 				"An init container runs to its end before the application starts, so it has no probes. Remove the probe, or make the container one of the sidecars.")
 		}
 	}
+	for attribute, h := range map[string]*release.Handler{"post_start": c.PostStart, "pre_stop": c.PreStop} {
+		if h != nil {
+			r.add(at.to(attribute), "Handler on an init container",
+				"An init container runs to its end before the application starts: nothing is done after its start or before its end. Remove %s, or make the container one of the sidecars.", attribute)
+		}
+	}
 }
 
-func checkGracePeriod(r *report, seconds *int64) {
-	if seconds == nil {
-		return
+func checkGracePeriod(r *report, c release.Content) {
+	seconds, sleep := DefaultGracePeriod, PreStopSeconds
+	if c.GracePeriod != nil {
+		seconds = *c.GracePeriod
 	}
-	drain := int64(release.DefaultDrain / time.Second)
-	if floor := PreStopSeconds + drain; *seconds <= floor {
-		r.add(path{"termination_grace_period_seconds"}, "Grace period too short",
+	at := path{"termination_grace_period_seconds"}
+	if own := c.Container.PreStop; own != nil {
+		sleep = 0 // how long a program or a request takes is the user's to know
+		if own.SleepSeconds != nil {
+			sleep = *own.SleepSeconds
+		}
+		if c.GracePeriod == nil {
+			at = path{"container", "pre_stop"}
+		}
+	}
+	drain, orDefault := int64(release.DefaultDrain/time.Second), ""
+	if c.GracePeriod != nil && sleep == PreStopSeconds {
+		orDefault = fmt.Sprintf(", or leave it out for %d", DefaultGracePeriod)
+	}
+	if floor := sleep + drain; seconds <= floor {
+		r.add(at, "Grace period too short",
 			"%d s is too short. A pod goes on serving for %d s after it was told to end, and requests may take another %d s to drain: the period must be longer than both together. "+
-				"Use at least %d, or leave it out for %d.", *seconds, PreStopSeconds, drain, floor+1, DefaultGracePeriod)
+				"Use at least %d%s.", seconds, sleep, drain, floor+1, orDefault)
 	}
 }
 
@@ -168,6 +189,70 @@ func checkPlacement(r *report, c release.Content) {
 	}
 	for i, t := range c.Tolerations {
 		checkToleration(r, path{"tolerations", i}, t)
+	}
+	if c.PriorityClass != "" {
+		checkObjectName(r, path{"priority_class_name"}, "PriorityClass", c.PriorityClass)
+	}
+	if c.RuntimeClass != "" {
+		checkObjectName(r, path{"runtime_class_name"}, "RuntimeClass", c.RuntimeClass)
+	}
+	if c.TopologySpread != nil {
+		for i, t := range *c.TopologySpread {
+			checkSpread(r, path{"topology_spread", i}, t)
+		}
+	}
+	checkNames(r, c)
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+func checkSpread(r *report, at path, t release.TopologySpread) {
+	checkQualifiedName(r, at.to("topology_key"), "node label", t.TopologyKey)
+	switch corev1.UnsatisfiableConstraintAction(t.WhenUnsatisfiable) {
+	case "", corev1.ScheduleAnyway, corev1.DoNotSchedule:
+	default:
+		r.add(at.to("when_unsatisfiable"), "Unknown action", "There is no action %q. Use ScheduleAnyway (the default) or DoNotSchedule.", t.WhenUnsatisfiable)
+	}
+	if t.MaxSkew < 0 {
+		r.add(at.to("max_skew"), "Number too small", "max_skew is %d; the least is 1.", t.MaxSkew)
+	}
+	if t.MinDomains != nil && (*t.MinDomains < 1 || t.WhenUnsatisfiable != string(corev1.DoNotSchedule)) {
+		r.add(at.to("min_domains"), "Useless min_domains", "min_domains is at least 1, and counts only with when_unsatisfiable = \"DoNotSchedule\". Set that, or remove it.")
+	}
+}
+
+// checkNames looks at how the pods resolve names.
+func checkNames(r *report, c release.Content) {
+	for _, address := range slices.Sorted(maps.Keys(c.HostAliases)) {
+		at := path{"host_aliases", Key(address)}
+		if !isAddress(address) {
+			r.add(at, "Invalid address", "%q is no IP address. The keys of host_aliases are addresses, the values the names that lead there.", address)
+		}
+		for i, name := range c.HostAliases[address] {
+			if bad := validation.IsDNS1123Subdomain(name); len(bad) > 0 {
+				r.add(at.to(i), "Invalid host name", "%q is no host name: %s.", name, reasons(bad))
+			}
+		}
+	}
+	if c.DNS == nil {
+		return
+	}
+	switch corev1.DNSPolicy(c.DNS.Policy) {
+	case "", corev1.DNSClusterFirst, corev1.DNSClusterFirstWithHostNet, corev1.DNSDefault:
+	case corev1.DNSNone:
+		if len(c.DNS.Nameservers) == 0 {
+			r.add(path{"dns", "nameservers"}, "No name server", "With policy None, the pods ask the given name servers only. Name one, or leave out policy.")
+		}
+	default:
+		r.add(path{"dns", "policy"}, "Unknown DNS policy", "There is no policy %q. Use ClusterFirst (the default), ClusterFirstWithHostNet, Default or None.", c.DNS.Policy)
+	}
+	for i, server := range c.DNS.Nameservers {
+		if !isAddress(server) {
+			r.add(path{"dns", "nameservers", i}, "Invalid address", "%q is no IP address.", server)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,8 @@ const reservedEnv = "SWITCHBACK_"
 func checkContainer(r *report, at path, c release.Container, volumes release.VolumesByName) {
 	checkEnv(r, at, c)
 	checkEnvFrom(r, at.to("env_from"), c.EnvFrom)
+	checkHandler(r, at.to("post_start"), c.PostStart, c.Ports)
+	checkHandler(r, at.to("pre_stop"), c.PreStop, c.Ports)
 	checkResources(r, at.to("resources"), c.Resources)
 	for _, p := range namedProbes(c) {
 		if p.probe != nil {
@@ -80,6 +83,62 @@ func checkEnv(r *report, at path, c release.Container) {
 		if bad := validation.IsConfigMapKey(ref.Key); len(bad) > 0 {
 			r.add(here.to("key"), "Invalid key", "%q cannot be a key of a Secret: %s. Use a key of Secret %q.", ref.Key, reasons(bad), ref.Name)
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.EnvFromField)) {
+		here := at.to("env_from_field", Key(name))
+		checkEnvName(r, here, name)
+		_, plain := c.Env[name]
+		if _, secret := c.SecretEnv[name]; plain || secret {
+			r.add(here, "Variable defined twice", "%s is in env_from_field and in env or secret_env, and a variable has one value. Remove it from one of them.", name)
+		}
+		checkField(r, here, c.EnvFromField[name])
+	}
+}
+
+// podFields are what a variable can be of a pod, but for its labels and annotations.
+var podFields = []string{
+	"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs",
+}
+
+// metadataField is one label or annotation.
+var metadataField = regexp.MustCompile(`^metadata\.(labels|annotations)\['[^']+'\]$`)
+
+func checkField(r *report, at path, field string) {
+	if slices.Contains(podFields, field) || metadataField.MatchString(field) {
+		return
+	}
+	if kind, name, ok := strings.Cut(field, "."); ok && (kind == "limits" || kind == "requests") && (name == "cpu" || name == "memory" || name == "ephemeral-storage" || strings.HasPrefix(name, "hugepages-")) {
+		return
+	}
+	r.add(at, "Unknown field", "%q is no field that a variable can be. Use one of %s; metadata.labels['KEY'] or metadata.annotations['KEY']; or limits.NAME or requests.NAME with cpu, memory, ephemeral-storage or hugepages-SIZE.",
+		field, strings.Join(podFields, ", "))
+}
+
+// checkHandler looks at what a container does after its start or before its end.
+func checkHandler(r *report, at path, h *release.Handler, declared map[string]int32) {
+	if h == nil {
+		return
+	}
+	var handlers []string
+	if len(h.Exec) > 0 {
+		handlers = append(handlers, "exec")
+	}
+	if h.HTTPGet != nil {
+		handlers = append(handlers, "http_get")
+		checkProbePort(r, at.to("http_get", "port"), h.HTTPGet.Port, declared)
+	}
+	if h.SleepSeconds != nil {
+		handlers = append(handlers, "sleep_seconds")
+		if *h.SleepSeconds < 0 {
+			r.add(at.to("sleep_seconds"), "Number too small", "sleep_seconds is %d; the least is 0, which does nothing.", *h.SleepSeconds)
+		}
+	}
+	if len(handlers) != 1 {
+		has := "It has none."
+		if len(handlers) > 1 {
+			has = "It has " + strings.Join(handlers, ", ") + "."
+		}
+		r.add(at, "Not exactly one handler", "A container does one thing at this moment: exec, http_get or sleep_seconds. %s Keep one.", has)
 	}
 }
 

@@ -23,6 +23,15 @@ type containerModel struct {
 	StartupProbe    *probeModel                `tfsdk:"startup_probe"`
 	VolumeMounts    map[string]*mountModel     `tfsdk:"volume_mounts"`
 	SecurityContext *securityContextModel      `tfsdk:"security_context"`
+	EnvFromField    map[string]*string         `tfsdk:"env_from_field"`
+	PostStart       *handlerModel              `tfsdk:"post_start"`
+	PreStop         *handlerModel              `tfsdk:"pre_stop"`
+}
+
+type handlerModel struct {
+	Exec         *execProbeModel `tfsdk:"exec"`
+	HTTPGet      *httpGetModel   `tfsdk:"http_get"`
+	SleepSeconds *int64          `tfsdk:"sleep_seconds"`
 }
 
 type helperModel struct {
@@ -142,6 +151,9 @@ func (m containerModel) content() release.Container {
 		ReadinessProbe: m.ReadinessProbe.content(),
 		LivenessProbe:  m.LivenessProbe.content(),
 		StartupProbe:   m.StartupProbe.content(),
+		EnvFromField:   attrs.Present(m.EnvFromField),
+		PostStart:      m.PostStart.content(),
+		PreStop:        m.PreStop.content(),
 		SecretEnv: attrs.ConvertMap(m.SecretEnv, func(s secretKeyModel) release.SecretKey {
 			return release.SecretKey{Name: s.Name, Key: s.Key, Optional: value(s.Optional)}
 		}),
@@ -180,6 +192,9 @@ func newContainerModel(c release.Container) containerModel {
 		ReadinessProbe: newProbeModel(c.ReadinessProbe),
 		LivenessProbe:  newProbeModel(c.LivenessProbe),
 		StartupProbe:   newProbeModel(c.StartupProbe),
+		EnvFromField:   pointers(c.EnvFromField),
+		PostStart:      newHandlerModel(c.PostStart),
+		PreStop:        newHandlerModel(c.PreStop),
 		SecretEnv: modelMap(c.SecretEnv, func(s release.SecretKey) secretKeyModel {
 			return secretKeyModel{Name: s.Name, Key: s.Key, Optional: pointer(s.Optional)}
 		}),
@@ -238,9 +253,7 @@ func (m *probeModel) content() *release.Probe {
 		SuccessThreshold:    m.SuccessThreshold,
 		FailureThreshold:    m.FailureThreshold,
 	}
-	if h := m.HTTPGet; h != nil {
-		p.HTTPGet = &release.HTTPGet{Path: value(h.Path), Port: h.Port, Scheme: value(h.Scheme), Headers: attrs.Present(h.Headers)}
-	}
+	p.HTTPGet = m.HTTPGet.content()
 	if t := m.TCPSocket; t != nil {
 		p.TCPSocket = &release.TCPSocket{Port: t.Port}
 	}
@@ -251,6 +264,42 @@ func (m *probeModel) content() *release.Probe {
 		p.Exec = e.Command
 	}
 	return p
+}
+
+func (m *httpGetModel) content() *release.HTTPGet {
+	if m == nil {
+		return nil
+	}
+	return &release.HTTPGet{Path: value(m.Path), Port: m.Port, Scheme: value(m.Scheme), Headers: attrs.Present(m.Headers)}
+}
+
+func newHTTPGetModel(h *release.HTTPGet) *httpGetModel {
+	if h == nil {
+		return nil
+	}
+	return &httpGetModel{Path: pointer(h.Path), Port: h.Port, Scheme: pointer(h.Scheme), Headers: pointers(h.Headers)}
+}
+
+func (m *handlerModel) content() *release.Handler {
+	if m == nil {
+		return nil
+	}
+	h := &release.Handler{HTTPGet: m.HTTPGet.content(), SleepSeconds: m.SleepSeconds}
+	if m.Exec != nil {
+		h.Exec = m.Exec.Command
+	}
+	return h
+}
+
+func newHandlerModel(h *release.Handler) *handlerModel {
+	if h == nil {
+		return nil
+	}
+	m := &handlerModel{HTTPGet: newHTTPGetModel(h.HTTPGet), SleepSeconds: h.SleepSeconds}
+	if len(h.Exec) > 0 {
+		m.Exec = &execProbeModel{Command: h.Exec}
+	}
+	return m
 }
 
 func newProbeModel(p *release.Probe) *probeModel {
@@ -264,9 +313,7 @@ func newProbeModel(p *release.Probe) *probeModel {
 		SuccessThreshold:    p.SuccessThreshold,
 		FailureThreshold:    p.FailureThreshold,
 	}
-	if h := p.HTTPGet; h != nil {
-		m.HTTPGet = &httpGetModel{Path: pointer(h.Path), Port: h.Port, Scheme: pointer(h.Scheme), Headers: pointers(h.Headers)}
-	}
+	m.HTTPGet = newHTTPGetModel(p.HTTPGet)
 	if t := p.TCPSocket; t != nil {
 		m.TCPSocket = &tcpSocketModel{Port: t.Port}
 	}

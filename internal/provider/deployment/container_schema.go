@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"fmt"
 	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Here are only the checks that a schema must make: lists cannot hold nulls, and
@@ -69,6 +71,57 @@ func containerAttributes() map[string]schema.Attribute {
 			}},
 		},
 		"security_context": securityContextAttribute(),
+		"env_from_field": attrs.StringMap("Environment variables whose value is known only where the pod runs: a field of the pod such as `status.podIP`, `spec.nodeName` or `metadata.labels['KEY']`, " +
+			"or what the container has, such as `limits.memory`."),
+		"post_start": handlerAttribute("What is done right after the container's start, beside its program. Until it has ended the container is not ready; where it fails, the container is restarted."),
+		"pre_stop": handlerAttribute(fmt.Sprintf("What is done before the container is told to end, within the grace period. Default: a sleep of %d seconds for the application and its sidecars, "+
+			"since proxies and load balancers learn later than the pod that it goes; `{ sleep_seconds = 0 }` does nothing.", workload.PreStopSeconds)),
+	}
+}
+
+// handlerAttribute is what a container does at a moment of its life.
+func handlerAttribute(description string) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: description + " Exactly one of `exec`, `http_get` and `sleep_seconds` is set.",
+		Attributes: map[string]schema.Attribute{
+			"exec":     execAttribute("A command in the container."),
+			"http_get": httpGetAttribute("An HTTP GET to the container."),
+			"sleep_seconds": schema.Int64Attribute{
+				CustomType:          attrs.WholeNumber64{},
+				Optional:            true,
+				MarkdownDescription: "Seconds to wait. The kubelet does it: the image needs no shell.",
+			},
+		},
+	}
+}
+
+// portText says what a port of a container can be.
+const portText = "Name of one of the container's `ports`, or a number."
+
+func httpGetAttribute(description string) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: description,
+		Attributes: map[string]schema.Attribute{
+			"path":    attrs.OptionalString("Default: `/`."),
+			"port":    requiredString(portText),
+			"scheme":  attrs.OptionalString("`HTTP` (default) or `HTTPS`; the certificate is not verified."),
+			"headers": attrs.StringMap("Headers to send."),
+		},
+	}
+}
+
+func execAttribute(description string) schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional:            true,
+		MarkdownDescription: description,
+		Attributes: map[string]schema.Attribute{"command": schema.ListAttribute{
+			ElementType:         types.StringType,
+			Required:            true,
+			MarkdownDescription: "Program and arguments; no shell is involved.",
+			Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.NoNullValues()},
+		}},
 	}
 }
 
@@ -81,44 +134,25 @@ func helperAttributes() map[string]schema.Attribute {
 }
 
 func probeAttribute(description string) schema.SingleNestedAttribute {
-	const port = "Name of one of the container's `ports`, or a number."
 	return schema.SingleNestedAttribute{
 		Optional:            true,
 		MarkdownDescription: description + " Exactly one of `http_get`, `tcp_socket`, `grpc` and `exec` is set.",
 		Attributes: map[string]schema.Attribute{
-			"http_get": schema.SingleNestedAttribute{
-				Optional:            true,
-				MarkdownDescription: "An HTTP GET that must answer 200 to 399.",
-				Attributes: map[string]schema.Attribute{
-					"path":    attrs.OptionalString("Default: `/`."),
-					"port":    requiredString(port),
-					"scheme":  attrs.OptionalString("`HTTP` (default) or `HTTPS`; the certificate is not verified."),
-					"headers": attrs.StringMap("Headers to send."),
-				},
-			},
+			"http_get": httpGetAttribute("An HTTP GET that must answer 200 to 399."),
 			"tcp_socket": schema.SingleNestedAttribute{
 				Optional:            true,
 				MarkdownDescription: "A TCP connection that must open.",
-				Attributes:          map[string]schema.Attribute{"port": requiredString(port)},
+				Attributes:          map[string]schema.Attribute{"port": requiredString(portText)},
 			},
 			"grpc": schema.SingleNestedAttribute{
 				Optional:            true,
 				MarkdownDescription: "A gRPC health check.",
 				Attributes: map[string]schema.Attribute{
-					"port":    requiredString(port),
+					"port":    requiredString(portText),
 					"service": attrs.OptionalString("Service name in the health request. Default: empty, the whole server."),
 				},
 			},
-			"exec": schema.SingleNestedAttribute{
-				Optional:            true,
-				MarkdownDescription: "A command in the container that must exit with 0.",
-				Attributes: map[string]schema.Attribute{"command": schema.ListAttribute{
-					ElementType:         types.StringType,
-					Required:            true,
-					MarkdownDescription: "Program and arguments; no shell is involved.",
-					Validators:          []validator.List{listvalidator.SizeAtLeast(1), listvalidator.NoNullValues()},
-				}},
-			},
+			"exec":                  execAttribute("A command in the container that must exit with 0."),
 			"initial_delay_seconds": optionalInt32("Seconds from the container's start to the first probe. Default: 0."),
 			"period_seconds":        optionalInt32("Seconds between probes. Default: 2 for readiness and startup probes that have no `failure_threshold` either; otherwise 10."),
 			"timeout_seconds":       optionalInt32("Seconds after which a probe has failed. Default: 1."),

@@ -60,6 +60,11 @@ type model struct {
 	Annotations                   types.Map    `tfsdk:"annotations"`
 	PodTemplatePatch              types.String `tfsdk:"pod_template_patch"`
 	PodSecurity                   types.String `tfsdk:"pod_security"`
+	PriorityClassName             types.String `tfsdk:"priority_class_name"`
+	RuntimeClassName              types.String `tfsdk:"runtime_class_name"`
+	HostAliases                   types.Map    `tfsdk:"host_aliases"`
+	DNS                           types.Object `tfsdk:"dns"`
+	TopologySpread                types.List   `tfsdk:"topology_spread"`
 
 	ID           types.String `tfsdk:"id"`
 	Name         types.String `tfsdk:"name"`
@@ -121,6 +126,11 @@ var contentInputs = []input{
 	field("annotations", func(m *model) *types.Map { return &m.Annotations }),
 	field("pod_template_patch", func(m *model) *types.String { return &m.PodTemplatePatch }),
 	field("pod_security", func(m *model) *types.String { return &m.PodSecurity }),
+	field("priority_class_name", func(m *model) *types.String { return &m.PriorityClassName }),
+	field("runtime_class_name", func(m *model) *types.String { return &m.RuntimeClassName }),
+	field("host_aliases", func(m *model) *types.Map { return &m.HostAliases }),
+	field("dns", func(m *model) *types.Object { return &m.DNS }),
+	field("topology_spread", func(m *model) *types.List { return &m.TopologySpread }),
 }
 
 // unknownInputs are the content attributes that are not wholly known: while
@@ -170,6 +180,11 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 			Annotations:    attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.Annotations)),
 			TemplatePatch:  m.PodTemplatePatch.ValueString(),
 			PodSecurity:    release.PodSecurity(m.PodSecurity.ValueString()),
+			PriorityClass:  m.PriorityClassName.ValueString(),
+			RuntimeClass:   m.RuntimeClassName.ValueString(),
+			HostAliases:    attrs.Decode[map[string][]string](ctx, &diags, m.HostAliases),
+			DNS:            attrs.Decode[*dnsModel](ctx, &diags, m.DNS).content(),
+			TopologySpread: topologySpread(attrs.Decode[[]spreadModel](ctx, &diags, m.TopologySpread), m.TopologySpread.IsNull()),
 		},
 	}
 	// These are not content, and may still be unknown.
@@ -239,6 +254,9 @@ func newModel() model {
 		Tolerations:      list("tolerations"),
 		Labels:           mapping("labels"),
 		Annotations:      mapping("annotations"),
+		HostAliases:      mapping("host_aliases"),
+		DNS:              object("dns"),
+		TopologySpread:   list("topology_spread"),
 		Durations:        object("durations"),
 		Drift:            list("drift"),
 	}
@@ -284,6 +302,10 @@ func (m *model) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostic
 	m.Annotations = e.mapping("annotations", c.Annotations, len(c.Annotations))
 	m.PodTemplatePatch = attrs.TextOrNull(c.TemplatePatch)
 	m.PodSecurity = types.StringValue(string(attrs.OrDefault(c.PodSecurity, release.PodSecurityBaseline)))
+	m.PriorityClassName, m.RuntimeClassName = attrs.TextOrNull(c.PriorityClass), attrs.TextOrNull(c.RuntimeClass)
+	m.HostAliases = e.mapping("host_aliases", c.HostAliases, len(c.HostAliases))
+	m.DNS = e.dns(c.DNS)
+	m.TopologySpread = e.topologySpread(c.TopologySpread)
 	return diags
 }
 

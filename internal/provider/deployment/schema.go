@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
@@ -46,7 +47,7 @@ var (
 )
 
 func deploymentSchema(ctx context.Context) schema.Schema {
-	return schema.Schema{
+	s := schema.Schema{
 		MarkdownDescription: "One immutable version of an application, running on one or more clusters, under a name of its own: " +
 			"`<application>-<8 characters of its content hash>`. Whatever shapes the pods is its content: a change there makes a new " +
 			"deployment beside the old one, and going back to former content finds the former deployment again. " +
@@ -193,6 +194,8 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"drift":          attrs.DriftAttribute(),
 		},
 	}
+	maps.Copy(s.Attributes, podAttributes())
+	return s
 }
 
 // serviceNames is a set of names of Services.

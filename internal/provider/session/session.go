@@ -24,11 +24,12 @@ type Session struct {
 	Engine   *rollout.Engine
 	Planned  *Intents
 	Told     *Once
+	DryRuns  *DryRuns
 }
 
 // New begins a run.
 func New(clusters *Clusters, engine *rollout.Engine) *Session {
-	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Told: newOnce()}
+	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Told: newOnce(), DryRuns: &DryRuns{}}
 }
 
 // Of reads what Configure was given; nil before the provider is
