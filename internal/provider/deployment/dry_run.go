@@ -16,7 +16,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -58,7 +57,7 @@ func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyP
 		for _, text := range reply.Warnings {
 			if r.Told.First(reply.Cluster + ": " + text) {
 				resp.Diagnostics.AddWarning("The API server warns",
-					fmt.Sprintf("Cluster %q says of %s: %s", reply.Cluster, nameOf(reply.Object), explain.Sentence(mask.Redact(text))))
+					fmt.Sprintf("Cluster %q says of %s: %s", reply.Cluster, nameOf(reply.Object), stopped(mask.Redact(text))))
 			}
 		}
 	}
@@ -167,7 +166,7 @@ func (a *answers) tell() {
 	diags := &a.resp.Diagnostics
 	for _, n := range a.all {
 		on := "cluster " + strings.Join(quoted(n.clusters), ", ")
-		says := fmt.Sprintf("On %s, the API server would not take %s: %s", on, n.what, explain.Sentence(n.text))
+		says := fmt.Sprintf("On %s, the API server would not take %s: %s", on, n.what, stopped(n.text))
 		switch n.refusal {
 		case session.Refused:
 			if a.mayGoOn {
@@ -184,11 +183,14 @@ func (a *answers) tell() {
 			diags.AddWarning("No room in the namespace", says+"\n\nThe apply waits for room until its time is over.")
 		case session.NotAsked:
 			if a.insists {
-				diags.AddWarning("The API server was not asked", fmt.Sprintf("On %s, what it would say to %s is not known: %s", on, n.what, explain.Sentence(n.text)))
+				diags.AddWarning("The API server was not asked", fmt.Sprintf("On %s, what it would say to %s is not known: %s", on, n.what, stopped(n.text)))
 			}
 		}
 	}
 }
+
+// stopped ends an API server's words, which begin with a field or a kind, with a full stop.
+func stopped(text string) string { return strings.TrimRight(text, ". ") + "." }
 
 // nameOf is an object as a person calls it; a pod has no name yet.
 func nameOf(obj rollout.Object) string {
