@@ -66,7 +66,7 @@ func TestPlanAsksTheServer(t *testing.T) {
 		},
 		"Pod Security": {
 			begin:  func(l *lab) { l.labelled(map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}) },
-			change: data{"pod_security": "none"}, at: failure, says: []string{"The API server refuses this deployment", "violates PodSecurity"},
+			change: data{"pod_security": "none"}, at: failure, says: []string{`AttributeName("pod_security")`, "violates PodSecurity", `set pod_security = "restricted"`},
 		},
 		"Pod Security that warns": {
 			begin:  func(l *lab) { l.labelled(map[string]string{"pod-security.kubernetes.io/warn": "restricted"}) },

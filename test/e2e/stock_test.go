@@ -42,7 +42,7 @@ func TestRestrictedNamespace(t *testing.T) {
 		tells []string
 	}{
 		{"the default", config{version: "v1"}, []string{
-			"Deployment failed to start: PodSecurityViolated", `violates PodSecurity "restricted:latest"`, "Try:", "set " + restricted,
+			"The API server refuses this", `violates PodSecurity "restricted:latest"`, "Try:", "set " + restricted,
 		}},
 		{"an image that runs as root", config{version: "1", image: testnode.StockImage, port: 80, deployment: restricted}, []string{
 			"Deployment failed to start: CreateContainerConfigError", "runAsNonRoot and image will run as root", "Try:", "run_as_user",

@@ -144,7 +144,11 @@ func (a *answers) add(reply session.Reply) {
 	if errors.As(reply.Err, &status) {
 		text = status.Status().Message
 	}
-	a.note(answer{refusal, path.Empty(), nameOf(reply.Object), text, []string{reply.Cluster}})
+	at := path.Empty()
+	if refusal == session.Refused && strings.Contains(text, "violates PodSecurity") {
+		at, text = path.Root("pod_security"), text+fmt.Sprintf(".\n\nTry: set pod_security = %q, or security_context of the container", release.PodSecurityRestricted)
+	}
+	a.note(answer{refusal, at, nameOf(reply.Object), text, []string{reply.Cluster}})
 }
 
 // note adds an answer to one that says the same: a Deployment's pods are told of as
