@@ -31,7 +31,8 @@ func (f failure) forUs(c *testnode.Cluster, namespace string) string {
   }
 }
 provider "switchback" {
-  config_path = %q
+  config_path    = %q
+  server_dry_run = false
 }
 resource "switchback_deployment" "app" {
   application = "web"

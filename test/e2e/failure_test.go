@@ -280,6 +280,7 @@ func (f failure) run(t *testing.T, c *testnode.Cluster) {
 	}
 
 	second := f.config
+	second.unasked = true // what the apply meets is what this is about
 	second.version, second.replicas = "v2", orDefault(second.replicas, 1)
 	if f.image != "" {
 		second.image = c.Registry + "/" + f.image

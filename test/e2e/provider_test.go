@@ -68,6 +68,7 @@ type config struct {
 	noMain      bool              // only the deployment
 	adopt       bool              // the address is a Service that was there before
 	target      string            // main's deployment_id, where it is not the deployment's
+	unasked     bool              // the plan does not ask the API server what it would refuse
 
 	// More lines of HCL in the three blocks.
 	container, deployment, main string
@@ -92,9 +93,10 @@ func (c config) text(namespace, kubeconfig string) string {
   }
 }
 provider "switchback" {
-  config_path = %q
+  config_path    = %q
+  server_dry_run = %s
 }
-`, kubeconfig)
+`, kubeconfig, map[bool]string{false: "null", true: "false"}[c.unasked])
 	if c.version == "" {
 		return b.String()
 	}
