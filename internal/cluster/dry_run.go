@@ -58,7 +58,13 @@ func (c *Cluster) dryRun(ctx context.Context, obj Object, ask func(resource) (*r
 	}
 	heard := &warningList{}
 	err = request.WarningHandler(heard).Do(ctx).Error()
-	return heard.all(), c.wrap(call{"dry-run", res, obj.GetNamespace(), obj.GetName(), dryRunTimeout}, err)
+	err = c.wrap(call{"dry-run", res, obj.GetNamespace(), obj.GetName(), dryRunTimeout}, err)
+	quiet(obj, err)
+	warnings := heard.all()
+	for i := range warnings {
+		warnings[i] = mask.Values(warnings[i], variablesOf(obj)...)
+	}
+	return warnings, err
 }
 
 // warningList keeps what an API server warns of.

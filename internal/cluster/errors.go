@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -242,10 +243,24 @@ func cause(err error) string {
 // it wrote: policies quote what they refuse, and some values are secrets.
 func quiet(obj Object, err error) {
 	var failed *RequestError
-	if d, ok := obj.(*appsv1.Deployment); ok && errors.As(err, &failed) {
-		failed.hide = release.VariablesOf(&d.Spec.Template.Spec)
+	if errors.As(err, &failed) {
+		failed.hide = variablesOf(obj)
 	}
 }
+
+// variablesOf are the values of the environment that an object has.
+func variablesOf(obj Object) []string {
+	switch obj := obj.(type) {
+	case *appsv1.Deployment:
+		return release.VariablesOf(&obj.Spec.Template.Spec)
+	case *corev1.Pod:
+		return release.VariablesOf(&obj.Spec)
+	}
+	return nil
+}
+
+// Hide takes out of a part of the answer what it must not repeat.
+func (e *RequestError) Hide(text string) string { return mask.Redact(mask.Values(text, e.hide...)) }
 
 // answer is the API server's status code and reason in err; 0 where the error
 // is not an answer.

@@ -101,7 +101,9 @@ func (k *Keeper) takeAll(ctx context.Context, lost context.CancelCauseFunc, h *H
 	var err error
 	for _, w := range all {
 		if w.err != nil && !w.elsewhere() {
-			err = w.spared(ctx) // the last one tells of those before it, too
+			if one := w.spared(ctx); one != nil {
+				err = one // of one promotion, the last one tells of those before it, too
+			}
 		}
 	}
 	if err != nil || !slices.ContainsFunc(all, (*wanted).elsewhere) {
@@ -109,7 +111,7 @@ func (k *Keeper) takeAll(ctx context.Context, lost context.CancelCauseFunc, h *H
 	}
 	later := inOrder(ctx, slices.DeleteFunc(all, func(w *wanted) bool { return w.err != nil && !w.elsewhere() }))
 	later = later[slices.IndexFunc(later, (*wanted).elsewhere):]
-	for _, w := range later {
+	for _, w := range later { // before the wait: somebody may wait for one of them
 		h.free(w.key(), false)
 	}
 	for _, w := range later {

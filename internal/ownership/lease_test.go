@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -174,3 +175,26 @@ func TestWhoWaitsHoldsWhatComesBefore(t *testing.T) {
 	}))
 	waits.Wait()
 }
+
+// TestALeaseThatIsNotSparedEndsAll: one scope goes on without its Lease, another one does
+// not, whichever is first.
+func TestALeaseThatIsNotSparedEndsAll(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.run(t)
+	scopes := p.scopes(broken{r.c}, "a", "b")
+	scopes[1].Spare = func(error) error { return nil }
+	for range 2 {
+		if err := r.LockedAll(t.Context(), scopes, func(context.Context, *ownership.Held) error { return errors.New("it has begun") }); !errors.Is(err, errBroken) {
+			t.Errorf("it ends with: %v", err)
+		}
+		slices.Reverse(scopes)
+	}
+}
+
+var errBroken = errors.New("no answer")
+
+// broken is a cluster that cannot be asked for a Lease.
+type broken struct{ ownership.Cluster }
+
+func (broken) Get(context.Context, string, string, ownership.Object) error { return errBroken }

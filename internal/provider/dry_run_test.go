@@ -220,3 +220,27 @@ func TestDryRunPermissions(t *testing.T) {
 		t.Errorf("the plan says:\n%s", text)
 	}
 }
+
+// TestPlanRepeatsNoVariable: a policy that quotes what it refuses puts no value of the
+// environment into a plan.
+func TestPlanRepeatsNoVariable(t *testing.T) {
+	for kind, what := range map[string]string{"/deployments": "the Deployment", "/pods": "a Pod"} {
+		t.Run(what, func(t *testing.T) {
+			l := newLab(t)
+			proxy := l.cluster.Proxy(t)
+			proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+				if r.DryRun() && strings.HasSuffix(r.Path, kind) {
+					return testcluster.Reject(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "denied request: correct-horse-battery is not wanted")
+				}
+				return testcluster.Fault{}
+			})
+			config := l.advised()
+			config["container"] = changed(config["container"].(data), data{"env": data{"PHRASE": "correct-horse-battery"}})
+			plan := l.speakThrough(proxy).planned(config)
+			wantSays(t, plan, tfprotov6.DiagnosticSeverityError, "is not wanted", what)
+			if text := said(plan, tfprotov6.DiagnosticSeverityError); strings.Contains(text, "correct-horse") {
+				t.Errorf("the plan says:\n%s", text)
+			}
+		})
+	}
+}

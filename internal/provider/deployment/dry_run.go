@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,9 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -57,7 +54,7 @@ func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyP
 		for _, text := range reply.Warnings {
 			if r.Told.First(reply.Cluster + ": " + text) {
 				resp.Diagnostics.AddWarning("The API server warns",
-					fmt.Sprintf("Cluster %q says of %s: %s", reply.Cluster, nameOf(reply.Object), stopped(mask.Redact(text))))
+					fmt.Sprintf("Cluster %q says of %s: %s", reply.Cluster, nameOf(reply.Object), stopped(text)))
 			}
 		}
 	}
@@ -125,24 +122,13 @@ func (a *answers) add(reply session.Reply) {
 		return
 	}
 	kind := reply.Object.GetObjectKind().GroupVersionKind().Kind
-	var status apierrors.APIStatus
-	if errors.As(reply.Err, &status) && status.Status().Details != nil && refusal == session.Refused {
-		told := false
-		for _, cause := range status.Status().Details.Causes {
-			if cause.Field == "" {
-				continue
-			}
-			told = true
-			at := attributePath(a.ctx, a.resp.Plan.Schema, workload.AttributeOf(a.spec, kind, cause.Field))
-			a.note(answer{refusal, at, nameOf(reply.Object), cause.Field + ": " + cause.Message, []string{reply.Cluster}})
+	fields, text := reply.Says()
+	if refusal == session.Refused && len(fields) > 0 {
+		for _, f := range fields {
+			at := attributePath(a.ctx, a.resp.Plan.Schema, workload.AttributeOf(a.spec, kind, f.Field))
+			a.note(answer{refusal, at, nameOf(reply.Object), f.Field + ": " + f.Message, []string{reply.Cluster}})
 		}
-		if told {
-			return
-		}
-	}
-	text := reply.Err.Error()
-	if errors.As(reply.Err, &status) {
-		text = status.Status().Message
+		return
 	}
 	at := path.Empty()
 	if refusal == session.Refused && strings.Contains(text, "violates PodSecurity") {
@@ -154,7 +140,6 @@ func (a *answers) add(reply session.Reply) {
 // note adds an answer to one that says the same: a Deployment's pods are told of as
 // those of a Pod, too.
 func (a *answers) note(n answer) {
-	n.text = mask.Redact(n.text)
 	for _, other := range a.all {
 		if other.refusal == n.refusal && other.at.Equal(n.at) && strings.TrimPrefix(other.text, "spec.template.") == strings.TrimPrefix(n.text, "spec.template.") {
 			if !slices.Contains(other.clusters, n.clusters[0]) {
@@ -169,7 +154,7 @@ func (a *answers) note(n answer) {
 func (a *answers) tell() {
 	diags := &a.resp.Diagnostics
 	for _, n := range a.all {
-		on := "cluster " + strings.Join(quoted(n.clusters), ", ")
+		on := "cluster " + attrs.Quoted(n.clusters)
 		says := fmt.Sprintf("On %s, the API server would not take %s: %s", on, n.what, stopped(n.text))
 		switch n.refusal {
 		case session.Refused:
@@ -184,7 +169,7 @@ func (a *answers) tell() {
 				diags.AddAttributeError(n.at, "The API server refuses this", says)
 			}
 		case session.NoRoom:
-			diags.AddWarning("No room in the namespace", says+"\n\nThe apply waits for room until its time is over.")
+			diags.AddWarning("No room in the namespace", says+"\n\nWhere there is none when the apply comes, it fails: free some of the quota, or raise it. Two versions side by side need room for both.")
 		case session.NotAsked:
 			if a.insists {
 				diags.AddWarning("The API server was not asked", fmt.Sprintf("On %s, what it would say to %s is not known: %s", on, n.what, stopped(n.text)))
@@ -203,12 +188,4 @@ func nameOf(obj rollout.Object) string {
 		return "a " + kind + " of " + obj.GetNamespace() + "/" + strings.TrimSuffix(obj.GetGenerateName(), "-")
 	}
 	return "the " + kind + " " + obj.GetNamespace() + "/" + obj.GetName()
-}
-
-func quoted(names []string) []string {
-	all := make([]string, len(names))
-	for i, name := range names {
-		all[i] = fmt.Sprintf("%q", name)
-	}
-	return all
 }

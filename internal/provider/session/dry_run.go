@@ -4,9 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -43,6 +48,25 @@ const (
 	NoRoom   = cluster.NoRoom
 	Refused  = cluster.Refused
 )
+
+// Says is what the API server says: of each field that it names, or else on the whole.
+// It repeats no value of the environment.
+func (r Reply) Says() (fields []metav1.StatusCause, text string) {
+	var failed *cluster.RequestError
+	var status apierrors.APIStatus
+	if !errors.As(r.Err, &failed) || !errors.As(r.Err, &status) {
+		return nil, explain.Sentence(r.Err.Error())
+	}
+	if details := status.Status().Details; details != nil {
+		for _, cause := range details.Causes {
+			if cause.Field != "" {
+				cause.Message = failed.Hide(cause.Message)
+				fields = append(fields, cause)
+			}
+		}
+	}
+	return fields, failed.Hide(status.Status().Message)
+}
 
 // Refusal is what the error says.
 func (r Reply) Refusal() Refusal { return cluster.RefusalOf(r.Err) }
