@@ -80,7 +80,7 @@ func TestApplicationFailsAsAsked(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			run(t, c, namespace, tc.name, tc.image, tc.edit)
-			testcluster.Eventually(t, podTimeout, "the failure", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "the failure", func() error {
 				status, err := container(t, c, namespace, tc.name)
 				if err == nil && !tc.failed(status) {
 					err = fmt.Errorf("it is %+v, after %+v", status.State, status.LastTerminationState)
@@ -101,7 +101,7 @@ func TestRequestsUnderWayAreAnswered(t *testing.T) {
 	address := "http://" + podAddress(t, c, namespace, "graceful") + ":8080"
 	getEventually(t, address)
 
-	ctx, cancel := context.WithTimeout(t.Context(), podTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), testcluster.Hang)
 	defer cancel()
 	slow := make(chan string, 1)
 	go func() {

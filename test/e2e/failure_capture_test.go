@@ -39,7 +39,7 @@ const (
 func wantVerdict(t *testing.T, c *testnode.Cluster, namespace, name, as string, cause health.Cause, class health.Class) {
 	t.Helper()
 	var in health.Input
-	testcluster.Eventually(t, podTimeout, "the cluster to show "+string(cause), func() (err error) {
+	testcluster.Eventually(t, testcluster.Hang, "the cluster to show "+string(cause), func() (err error) {
 		in, err = objectTree(t, c, namespace, name)
 		if err != nil {
 			return err

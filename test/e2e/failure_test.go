@@ -231,7 +231,7 @@ var failures = []failure{
 			if _, err := quotas.Create(t.Context(), quota, metav1.CreateOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			testcluster.Eventually(t, podTimeout, "the quota to be counted", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "the quota to be counted", func() error {
 				found, err := quotas.Get(t.Context(), quota.Name, metav1.GetOptions{})
 				if used := found.Status.Used[corev1.ResourcePods]; err == nil && used.Value() != 1 {
 					err = fmt.Errorf("%s pods are used", used.String())
@@ -455,7 +455,7 @@ func TestReadyBetweenTwoCrashes(t *testing.T) {
 			second := first
 			second.version, second.container = "v2", `env_from = [{ secret = "behaviour" }]`
 			x := w.startApply(second)
-			testcluster.Eventually(t, podTimeout, "a crash", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "a crash", func() error {
 				pods, err := w.cluster.Client().CoreV1().Pods(w.namespace).List(t.Context(), metav1.ListOptions{})
 				if err != nil {
 					return err

@@ -121,7 +121,7 @@ func (w *twins) everywhere(do func(at, url string)) {
 // answersWith is an error until a version answers at a URL, or when the command has ended before.
 func (w *twins) answersWith(x *execution, url, version string) {
 	w.t.Helper()
-	testcluster.Eventually(w.t, time.Minute, version+" to answer at "+url, func() error {
+	testcluster.Eventually(w.t, testcluster.Hang, version+" to answer at "+url, func() error {
 		select {
 		case <-x.Exited():
 			w.t.Fatalf("the apply has ended before: %v", x.Wait())

@@ -68,7 +68,7 @@ func (w *workspace) replacePods(url string) (failed []answer, late time.Duration
 		if err := w.cluster.Client().CoreV1().Pods(w.namespace).Delete(w.t.Context(), pod.Name, metav1.DeleteOptions{}); err != nil {
 			w.t.Fatal(err)
 		}
-		testcluster.Eventually(w.t, podTimeout, "a pod in place of "+pod.Name, func() error {
+		testcluster.Eventually(w.t, testcluster.Hang, "a pod in place of "+pod.Name, func() error {
 			d, err := w.cluster.Client().AppsV1().Deployments(w.namespace).Get(w.t.Context(), w.release(), metav1.GetOptions{})
 			if err == nil && !allThere(d, len(w.podsOf(w.release()))) {
 				err = fmt.Errorf("%d pods are ready", d.Status.ReadyReplicas)

@@ -16,11 +16,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 const (
-	requestTimeout = 20 * time.Second // a request without an answer has failed
-	loadLimit      = 5 * time.Minute  // whatever happens to the test, load ends
+	requestTimeout = 20 * time.Second     // a request without an answer has failed
+	loadLimit      = 4 * testcluster.Hang // whatever happens to the test, load ends
 )
 
 // kind is how requests use connections.

@@ -140,14 +140,12 @@ func TestNoRequestIsLost(t *testing.T) {
 	}
 }
 
-// proxyFollows bounds how long kube-proxy may take: its watches, as the kubelet's,
-// ask again up to a minute after an API server was restarted.
-const proxyFollows = 2 * time.Minute
-
-// untilAnsweredBy waits until a new connection leads to a version.
+// untilAnsweredBy waits until a new connection leads to a version. kube-proxy
+// may be slow: its watches, as the kubelet's, ask again up to a minute after an
+// API server was restarted.
 func (w *workspace) untilAnsweredBy(url, version string) {
 	w.t.Helper()
-	testcluster.Eventually(w.t, proxyFollows, version+" to answer", func() error {
+	testcluster.Eventually(w.t, testcluster.Hang, version+" to answer", func() error {
 		_, header, err := get(w.t.Context(), url)
 		if got := header.Get("X-Version"); err == nil && got != version {
 			err = fmt.Errorf("it is %s", got)
@@ -177,7 +175,7 @@ func TestLoadNoticesWhatIsLost(t *testing.T) {
 	l := newLoad(t, url)
 	l.offer(freshRate/4, 100, newSingle)
 	l.offer(keptRate/4, 20, newKeepAlive("opened first"))
-	testcluster.Eventually(t, podTimeout, "the crash", func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the crash", func() error {
 		status, err := container(t, c, namespace, "crash")
 		if err == nil && status.RestartCount == 0 && status.State.Terminated == nil {
 			err = errors.New("it is still running")
@@ -260,11 +258,10 @@ type slow struct{ url string }
 func (slow) close() {}
 
 func (s slow) do(*load) answer {
-	const patience = time.Minute
 	a := answer{kind: fresh, began: time.Now()}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	// Not the load's context: what is under way at its end is waited for.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testcluster.Hang)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url, nil)
 	if err != nil {

@@ -60,7 +60,7 @@ func TestRegistry(t *testing.T) {
 			t.Parallel()
 			always := func(spec *corev1.PodSpec) { spec.Containers[0].ImagePullPolicy = corev1.PullAlways }
 			run(t, c, namespace, tc.name, tc.image, append(tc.edit, always)...)
-			testcluster.Eventually(t, podTimeout, "the pull's end", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "the pull's end", func() error {
 				status, err := container(t, c, namespace, tc.name)
 				switch {
 				case err != nil:

@@ -383,8 +383,7 @@ func nodeReboots(t *testing.T, c *testnode.Cluster) {
 // comesBack waits until a version answers after a reboot.
 func (w *workspace) comesBack(t *testing.T, url, version string) {
 	t.Helper()
-	const bootTimeout = 3 * time.Minute
-	testcluster.Eventually(t, bootTimeout, version+" to come back", func() error {
+	testcluster.Eventually(t, testcluster.Hang, version+" to come back", func() error {
 		_, header, err := get(t.Context(), url)
 		if got := header.Get("X-Version"); err == nil && got != version {
 			err = fmt.Errorf("it is %s", got)
@@ -396,7 +395,7 @@ func (w *workspace) comesBack(t *testing.T, url, version string) {
 // mustBeReady waits until the workload of a release has all its pods ready.
 func (w *workspace) mustBeReady(t *testing.T, release string) {
 	t.Helper()
-	testcluster.Eventually(t, 2*podTimeout, release+" to be ready", func() error {
+	testcluster.Eventually(t, testcluster.Hang, release+" to be ready", func() error {
 		d, err := w.cluster.Client().AppsV1().Deployments(w.namespace).Get(t.Context(), release, metav1.GetOptions{})
 		if err == nil && (d.Status.ObservedGeneration != d.Generation || d.Status.ReadyReplicas != *d.Spec.Replicas) {
 			err = fmt.Errorf("%d of %d pods are ready", d.Status.ReadyReplicas, *d.Spec.Replicas)

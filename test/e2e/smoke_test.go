@@ -160,7 +160,7 @@ func TestKilledWhileStarting(t *testing.T) {
 			before := takeFootprint(t)
 			holder, _ := newHolder(t)
 			var dir string
-			testcluster.Eventually(t, time.Minute, "a first process", func() error {
+			testcluster.Eventually(t, testcluster.Hang, "a first process", func() error {
 				dir = dirOfChild(t, holder.Process.Pid)
 				if dir == "" {
 					return errors.New("there is none yet")

@@ -22,8 +22,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
-const podTimeout = time.Minute
-
 // pointOthers makes testcluster's helpers use the shared cluster, too.
 var pointOthers sync.Once
 
@@ -74,7 +72,7 @@ func deploy(t testing.TB, c *testnode.Cluster, namespace, name, image string, re
 	if err != nil {
 		t.Fatal(err)
 	}
-	testcluster.Eventually(t, podTimeout, name+" to be available", func() error {
+	testcluster.Eventually(t, testcluster.Hang, name+" to be available", func() error {
 		d, err := c.Client().AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err == nil && d.Status.AvailableReplicas != replicas {
 			err = fmt.Errorf("%d of %d replicas are available", d.Status.AvailableReplicas, replicas)
@@ -115,7 +113,7 @@ func container(t testing.TB, c *testnode.Cluster, namespace, pod string) (corev1
 // podAddress waits for a pod's address.
 func podAddress(t testing.TB, c *testnode.Cluster, namespace, name string) (address string) {
 	t.Helper()
-	testcluster.Eventually(t, podTimeout, "the address of "+name, func() error {
+	testcluster.Eventually(t, testcluster.Hang, "the address of "+name, func() error {
 		pod, err := c.Client().CoreV1().Pods(namespace).Get(t.Context(), name, metav1.GetOptions{})
 		if err == nil && pod.Status.PodIP == "" {
 			err = errors.New("it has none yet")
