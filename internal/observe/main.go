@@ -20,6 +20,7 @@ type Main struct {
 	Service  *corev1.Service // nil: none
 	Split    release.Split   // who really gets the traffic
 	Leftover []string        // condemned releases that a finished promotion would have collected
+	Stays    []release.Stay  // what is there beside it
 	Err      error
 
 	Past release.Past // of the application; empty where there is none, or none that can be read
@@ -80,15 +81,29 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 	if o.Main == nil {
 		return o, nil
 	}
-	records, err := view.List(ctx, &corev1.ConfigMap{}, map[string]string{
-		release.LabelApplication: application, release.LabelCustody: string(release.CustodyCondemned),
-	})
-	for _, record := range records {
-		if !o.Main.Names(record.GetName()) {
-			o.Leftover = append(o.Leftover, record.GetName())
+	return o, o.others(ctx, view, application)
+}
+
+// others fills in the application's other releases. A record that cannot be read is
+// told where the release itself is looked at.
+func (o *Main) others(ctx context.Context, view ownership.View, application string) error {
+	found, err := view.List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelApplication: application, release.LabelRole: release.RoleRecord})
+	records := map[string]*release.Record{}
+	for _, obj := range found {
+		cm := obj.(*corev1.ConfigMap)
+		if cm.Labels[release.LabelCustody] == string(release.CustodyCondemned) && !o.Main.Names(cm.Name) {
+			o.Leftover = append(o.Leftover, cm.Name)
+		}
+		if record, err := ownership.RecordIn(cm.Data); err == nil {
+			records[cm.Name] = record
 		}
 	}
-	return o, err
+	main := *o.Main
+	if name, ok := o.Split.Stable(); ok {
+		main = main.Promoted(name) // whoever moved it
+	}
+	o.Stays = release.Stays(main, records)
+	return err
 }
 
 // adoptedBy is an application's address where it is somebody else's, which

@@ -129,7 +129,10 @@ func TestAccGroup(t *testing.T) {
 	w.wantNoChanges()
 
 	proxy.Reset()
-	w.apply(l.both("v2", "v2", `waves = [{ members = ["web"], bake = "1s" }, { members = ["api"], max_parallel = 1 }]`, keepPrevious(1))).calm(theGroup)
+	w.apply(l.both("v2", "v2", `waves = [{ members = ["web"], bake = "1s" }, { members = ["api"], max_parallel = 1 }]`, keepPrevious(1))).calm(theGroup).wantSummary(theGroup, map[string]any{
+		"waves": []any{[]any{"web"}, []any{"api"}}, "stays": []any{}, "leaves": []any{}, "text": "Moves the traffic of web, then of api.",
+	})
+	w.wantMember("web", "retained", []any{map[string]any{"deployment_id": l.id("web", "v1"), "state": "started", "owned": false}})
 	l.wantAddress("api", "v2")
 	l.wantAddress("web", "v2")
 	if order := moved(proxy, "api", "web"); !slices.Equal(order, []string{"web", "api"}) {

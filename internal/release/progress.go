@@ -41,6 +41,18 @@ type Step struct {
 	For    time.Duration `json:"for,omitempty"`    // of an analysis
 }
 
+// String is the step as people read it.
+func (s Step) String() string {
+	switch {
+	case s.Weight > 0:
+		return fmt.Sprintf("%s %d%%", s.Kind, s.Weight)
+	case s.For > 0:
+		return fmt.Sprintf("%s %s", s.Kind, DurationText(s.For))
+	default:
+		return string(s.Kind)
+	}
+}
+
 // Direction is where a promotion is going.
 type Direction string
 

@@ -14,7 +14,8 @@ import (
 // collected is what became of the releases that nobody needs any more.
 type collected struct {
 	notices []Notice
-	entries []release.Entry // of the history, for the caller to write
+	entries []release.Entry            // of the history, for the caller to write
+	records map[string]*release.Record // of what is left
 }
 
 // collect removes the application's releases that nobody needs any more,
@@ -71,8 +72,12 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 		if why != "" {
 			done.notices = append(done.notices, notCollected(c, release.ID{Namespace: namespace, Name: name}, main, why))
 		}
+		if removed {
+			delete(records, name)
+		}
 	}
 	done.notices = append(done.notices, e.overdue()...)
+	done.records = records
 	return done, nil
 }
 

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -44,6 +45,25 @@ func (p *Promotion) collect(ctx context.Context, due []*placement) error {
 	return nil
 }
 
+// beside notes what is there beside main, as the state will have it. The former main is
+// still in a Terraform state, as a rule until later in the same apply: it is told as
+// its Delete will leave it.
+func (p *Promotion) beside(pl *placement, records map[string]*release.Record) {
+	from := pl.from()
+	if r := records[from]; r != nil && r.Custody == release.CustodyOwned && from != p.req.To {
+		r.Custody = release.CustodyRetained
+		if pl.main.Keep().State == release.DesiredStopped {
+			r.Status = release.StatusStopped
+		}
+		if !slices.Contains(pl.main.Kept(pl.cluster.Now()), from) {
+			delete(records, from)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done.Stays = release.JoinStays(p.done.Stays, release.Stays(pl.main, records))
+}
+
 // collectOn collects, on one cluster, what only waited for main to move away, and
 // what is kept no longer.
 func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
@@ -54,6 +74,7 @@ func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 		p.engine.keeper.RememberIfAny(ctx, pl.cluster, namespace, application, collected.entries...)
 		return err
 	}
+	p.beside(pl, collected.records)
 	pl.main.Progress = nil
 	if err := p.write(ctx, pl, collected.entries...); err != nil {
 		return err

@@ -68,6 +68,10 @@ type Promoted struct {
 
 	Clusters []MainOutcome // by name
 
+	// Stays is what is there beside main at the end, on any of the clusters; nil where
+	// the promotion did not come to that.
+	Stays []release.Stay
+
 	// Service is the application's address as the last write left it, on the
 	// first cluster; nil where there was none.
 	Service *corev1.Service

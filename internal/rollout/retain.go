@@ -18,13 +18,17 @@ import (
 func (e *Engine) keepAsAsked(ctx context.Context, c Cluster, application string, plan release.Collection, records map[string]*release.Record, live map[string]*corev1.ConfigMap) ([]Notice, error) {
 	var notices []Notice
 	for _, name := range slices.Concat(plan.Stop, plan.Start) {
-		do, notice := e.retainStarted, notStarted
+		do, status, notice := e.retainStarted, release.StatusStarted, notStarted
 		if slices.Contains(plan.Stop, name) {
-			do, notice = e.retainStopped, notStopped
+			do, status, notice = e.retainStopped, release.StatusStopped, notStopped
 		}
 		working, err := e.keeper.Working(ctx, c, live[name], records[name])
 		if err == nil && !working {
-			err = do(ctx, c, application, live[name], records[name])
+			if err = do(ctx, c, application, live[name], records[name]); err == nil {
+				done := *records[name]
+				done.Status = status
+				records[name] = &done
+			}
 		}
 		var start *StartError
 		switch {

@@ -38,6 +38,8 @@ type Model struct {
 	StatusReason         types.String `tfsdk:"status_reason"`
 	ClusterStatus        types.Map    `tfsdk:"cluster_status"`
 	Drift                types.List   `tfsdk:"drift"`
+	Retained             types.List   `tfsdk:"retained"`
+	PlanSummary          types.Object `tfsdk:"plan_summary"`
 }
 
 // New has a null of the right type in every field, as tfsdk.State.Set demands.
@@ -49,6 +51,8 @@ func New() Model {
 		Split:         types.MapNull(SplitType),
 		ClusterStatus: attrs.NoClusterStatus(),
 		Drift:         types.ListNull(attrs.DriftType()),
+		Retained:      types.ListNull(stayType),
+		PlanSummary:   types.ObjectNull(summaryTypes),
 	}
 }
 

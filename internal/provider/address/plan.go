@@ -19,6 +19,7 @@ type Plan struct {
 	Place           explain.Place
 	Config, Planned Model
 	Prior           *Model // nil: nothing there yet
+	Watch           Watch
 	Diags           *diag.Diagnostics
 }
 
@@ -67,27 +68,31 @@ func (p *Plan) Identify(ctx context.Context) {
 }
 
 // Create plans an address that is not there yet.
-func (p *Plan) Create() {
+func (p *Plan) Create(ctx context.Context) {
 	p.Planned.Owner = types.StringUnknown()
 	// An interrupted create ends in another status. With a known plan, Terraform
 	// would taint what it made.
 	p.Planned.Status, p.Planned.StatusReason = types.StringUnknown(), types.StringUnknown()
 	p.Planned.Drift, p.Planned.ClusterStatus = attrs.NoDrift(), attrs.UnknownClusterStatus()
 	p.move()
+	p.Planned.Retained = types.ListUnknown(stayType)
+	p.summarize(ctx)
 }
 
 // Update plans a change in place. also says that something else changes, which does
 // not move the traffic.
-func (p *Plan) Update(also bool) {
+func (p *Plan) Update(ctx context.Context, also bool) {
 	m, prior := &p.Planned, p.Prior
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
-	m.Drift = attrs.NoDrift()
+	m.Retained, m.PlanSummary, m.Drift = prior.Retained, prior.PlanSummary, attrs.NoDrift()
 
 	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !prior.Settled()
 	if moves || also || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) {
 		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), attrs.UnknownClusterStatus()
+		m.Retained = types.ListUnknown(stayType)
+		p.summarize(ctx)
 	}
 	if moves {
 		p.move()

@@ -56,6 +56,7 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 		drift = append(drift, disagreement(splits)...)
 	}
 	m.refreshStatus(observed)
+	m.refreshStays(observed)
 	m.Split = SplitValue(splits)
 	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
@@ -73,6 +74,18 @@ func (m *Model) refreshPrevious(first observe.Main, name string) {
 	if len(first.Main.Previous) > 0 {
 		m.PreviousDeploymentID = m.deployment(first.Main.Previous[0])
 	}
+}
+
+// refreshStays writes what is there beside main, as long as all clusters can be read.
+func (m *Model) refreshStays(observed []observe.Main) {
+	var all [][]release.Stay
+	for _, o := range observed {
+		if o.Err != nil {
+			return
+		}
+		all = append(all, o.Stays)
+	}
+	m.setStays(release.JoinStays(all...))
 }
 
 // hasMissing says that on some cluster nobody gets the traffic.
@@ -208,6 +221,7 @@ func (m *Model) Rebuild(ctx context.Context, observed []observe.Main, diags *dia
 	m.AbandonUnreachable = types.BoolValue(false)
 	m.Status = types.StringValue(string(release.MainFinalized))
 	m.refreshStatus(observed)
+	m.refreshStays(observed)
 	m.Split = SplitValue(splits)
 	ended := attrs.ClusterStatuses{}
 	for _, name := range names {

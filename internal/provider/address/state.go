@@ -47,6 +47,10 @@ func (m *Model) SetPromoted(ctx context.Context, prior *Model, done rollout.Prom
 		m.URL = types.StringNull()
 		m.setAdoptedURL(done.Service)
 	}
+	m.setStays(done.Stays)
+	if m.PlanSummary.IsUnknown() { // Terraform plans again when all is known
+		m.PlanSummary = types.ObjectNull(summaryTypes)
+	}
 	m.setMoved(done)
 	m.setEnded(ctx, prior, done, names, diags)
 	m.Status = types.StringValue(string(done.Status))
@@ -73,6 +77,9 @@ func (m *Model) SetUpdated(ctx context.Context, prior *Model, done rollout.Promo
 	if !planned.ClusterStatus.IsUnknown() {
 		m.ClusterStatus = planned.ClusterStatus
 	}
+	if !planned.Retained.IsUnknown() {
+		m.Retained = planned.Retained
+	}
 	if !planned.PreviousDeploymentID.IsUnknown() {
 		m.PreviousDeploymentID, m.PromotedAt, m.Split = planned.PreviousDeploymentID, planned.PromotedAt, planned.Split
 	}
@@ -84,6 +91,9 @@ func (m *Model) SetFailed(ctx context.Context, done rollout.Promoted, asked roll
 	if done.Moved {
 		m.DeploymentID = m.deployment(asked.To)
 		m.setMoved(done)
+	}
+	if done.Stays != nil {
+		m.setStays(done.Stays)
 	}
 	prior, names := *m, m.ClusterNames(ctx, diags)
 	m.setEnded(ctx, &prior, done, names, diags)

@@ -35,7 +35,7 @@ type Durations struct {
 
 func newDurationsModel(d release.Durations) Durations {
 	return Durations{
-		Total: types.Float64Value(d.Total.Seconds()), Queue: SecondsOrNull(d.Queue), Build: SecondsOrNull(d.Build),
+		Total: Seconds(d.Total), Queue: SecondsOrNull(d.Queue), Build: SecondsOrNull(d.Build),
 		ImagePull: SecondsOrNull(d.ImagePull), Startup: SecondsOrNull(d.Startup),
 	}
 }
@@ -48,12 +48,18 @@ func DurationsOrNil(d release.Durations) *Durations {
 	return new(newDurationsModel(d))
 }
 
+// Seconds is a length of time as a number, to the millisecond: what is finer is noise,
+// and prints as 1.5659999999999998.
+func Seconds(d time.Duration) types.Float64 {
+	return types.Float64Value(float64(d.Round(time.Millisecond).Milliseconds()) / 1000)
+}
+
 // SecondsOrNull is null for what was not measured.
 func SecondsOrNull(d *time.Duration) types.Float64 {
 	if d == nil {
 		return types.Float64Null()
 	}
-	return types.Float64Value(d.Seconds())
+	return Seconds(*d)
 }
 
 // DurationNames are total and the parts, with what they mean.

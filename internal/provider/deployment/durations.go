@@ -51,7 +51,7 @@ func durationsValue(whole release.Durations, clusters map[string]attr.Value) typ
 }
 
 func durationValues(d release.Durations) map[string]attr.Value {
-	values := map[string]attr.Value{"total": types.Float64Value(d.Total.Seconds())}
+	values := map[string]attr.Value{"total": attrs.Seconds(d.Total)}
 	for _, part := range release.Parts() {
 		values[string(part)] = attrs.SecondsOrNull(d.Of(part))
 	}

@@ -37,6 +37,7 @@ type model struct {
 	Status       types.String `tfsdk:"status"`
 	StatusReason types.String `tfsdk:"status_reason"`
 	Drift        types.List   `tfsdk:"drift"`
+	PlanSummary  types.Object `tfsdk:"plan_summary"`
 }
 
 // memberModel is one of a group's members.
@@ -52,6 +53,8 @@ type memberModel struct {
 	URL                  types.String `tfsdk:"url"`
 	Split                types.Map    `tfsdk:"split"`
 	Status               types.String `tfsdk:"status"`
+	Retained             types.List   `tfsdk:"retained"`
+	PlanSummary          types.Object `tfsdk:"plan_summary"`
 }
 
 type waveModel struct {
@@ -106,6 +109,7 @@ func (g *model) address(member memberModel) address.Model {
 		m.Drain = member.Drain
 	}
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = member.PreviousDeploymentID, member.URL, member.Split, member.Status
+	m.Retained, m.PlanSummary = member.Retained, member.PlanSummary
 	return m
 }
 
@@ -132,6 +136,7 @@ func (g *model) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duratio
 func (m *memberModel) take(a address.Model) {
 	m.DeploymentID, m.Traffic = a.DeploymentID, a.Traffic
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = a.PreviousDeploymentID, a.URL, a.Split, a.Status
+	m.Retained, m.PlanSummary = a.Retained, a.PlanSummary
 }
 
 // after are the names of those that the member comes after, and false while they

@@ -84,9 +84,15 @@ func planDeploymentGroup(ctx context.Context, configured session.ConfiguredClust
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if p.state == nil {
+		p.summarize(members)
+	} else {
+		p.plan.PlanSummary = p.state.PlanSummary
+	}
 	p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	if p.state != nil && !resp.Plan.Raw.Equal(req.State.Raw) {
 		p.changes(members)
+		p.summarize(members)
 		p.diagnose(resp.Plan.Set(ctx, &p.plan))
 	}
 	session.RememberMembers(ctx, resp, p.addresses)
@@ -194,7 +200,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 		own, prior.Status, prior.Drift = prior.Status, p.state.Status, p.state.Drift
 	}
 	var diags diag.Diagnostics
-	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags}
+	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags, Watch: p.watch(name)}
 	if a.ChooseClusters(p.configured) {
 		a.Identify(p.ctx)
 	}
@@ -202,15 +208,29 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 	case diags.HasError():
 	case prior == nil:
 		a.Advise(p.ctx)
-		a.Create()
+		a.Create(p.ctx)
 	default:
 		a.KeepAdoption(p.ctx)
-		if a.Update(false); a.Planned.StatusReason.IsNull() {
+		if a.Update(p.ctx, false); a.Planned.StatusReason.IsNull() {
 			a.Planned.Status = own
 		}
 	}
 	p.diagnose(diags)
 	return a.Planned
+}
+
+// watch is how the member's wave is watched.
+func (p *planning) watch(name string) address.Watch {
+	w := address.Watch{Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves)}
+	if w.Unknown {
+		return w
+	}
+	for _, wave := range attrs.Decode[[]waveModel](p.ctx, &p.resp.Diagnostics, p.plan.Waves) {
+		if slices.Contains(attrs.Decode[[]string](p.ctx, &p.resp.Diagnostics, wave.Members), name) {
+			w.Bake = wave.bake()
+		}
+	}
+	return w
 }
 
 // once refuses two members that would be one address.

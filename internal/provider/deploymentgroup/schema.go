@@ -90,6 +90,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 				release.MainFinalized, release.MainFinalized)),
 			"status_reason": attrs.ComputedString("Why `status` is what it is, where there is something to say."),
 			"drift":         attrs.DriftAttribute(),
+			"plan_summary":  summaryAttribute(),
 		},
 	}
 }
@@ -128,6 +129,8 @@ func memberAttributes() map[string]schema.Attribute {
 		"url":                    address.URLAttribute(),
 		"split":                  address.SplitAttribute(),
 		"status":                 attrs.ComputedString("How far this member's last promotion came."),
+		"retained":               address.RetainedAttribute(),
+		"plan_summary":           address.SummaryAttribute(),
 	}
 }
 

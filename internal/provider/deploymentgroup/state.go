@@ -139,6 +139,9 @@ func (g *model) setPromoted(ctx context.Context, done group.Result, asked moving
 		members[name] = member
 	}
 	g.setMembers(ctx, members, diags)
+	if g.PlanSummary.IsUnknown() { // Terraform plans again when all is known
+		g.PlanSummary = types.ObjectNull(summaryTypes)
+	}
 	g.ID, g.Owner, g.Drift = g.Name, types.StringValue(done.Owner), attrs.NoDrift()
 	g.Status, g.StatusReason = types.StringValue(string(done.Status)), attrs.TextOrNull(done.Reason)
 }

@@ -65,18 +65,19 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.plan.Clusters = a.Planned.Clusters
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
 	p.checkBake()
+	a.Watch = address.Watch{Bake: p.plan.bakes(), Unknown: p.plan.Bake.IsUnknown()}
 	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
 		return
 	}
 	switch {
 	case p.state == nil:
 		a.Advise(p.ctx)
-		a.Create()
+		a.Create(p.ctx)
 	case !a.Planned.Application.Equal(p.state.Application) || !a.Planned.Namespace.Equal(p.state.Namespace):
-		a.Create() // the schema says that these force a replacement
+		a.Create(p.ctx) // the schema says that these force a replacement
 	default:
 		a.KeepAdoption(p.ctx)
-		a.Update(!p.plan.DNS.Equal(p.state.DNS))
+		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS))
 		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
 	}
 }

@@ -63,6 +63,8 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"status_reason":  attrs.ComputedString("Why `status` is what it is, where there is something to say."),
 			"cluster_status": attrs.ClusterStatusAttribute("As `status`, of the one cluster"),
 			"drift":          attrs.DriftAttribute(),
+			"retained":       address.RetainedAttribute(),
+			"plan_summary":   address.SummaryAttribute(),
 			"dns_records":    attrs.DNSRecordsAttribute(),
 		},
 	}

@@ -1,0 +1,85 @@
+package promotion
+
+import (
+	"slices"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Action is what a promotion is for, in a word.
+type Action string
+
+// Actions.
+const (
+	ActionCreate  Action = "create"  // the address is made, and leads to its first release
+	ActionPromote Action = "promote" // the traffic moves to a release that was not main lately
+	ActionReturn  Action = "return"  // the traffic moves back to a former main
+	ActionFinish  Action = "finish"  // what a former promotion has left open is brought to its end
+	ActionChange  Action = "change"  // the traffic stays; the address or its settings change
+)
+
+// Actions lists every Action.
+func Actions() []Action {
+	return []Action{ActionCreate, ActionPromote, ActionReturn, ActionFinish, ActionChange}
+}
+
+// Known is what a former state knows of an application.
+type Known struct {
+	From    string         // who had all of the traffic; empty: nobody, or several
+	Service string         // the address's name; empty: it is not there yet
+	Settled bool           // no promotion was open
+	Stays   []release.Stay // what was there beside main
+}
+
+// Outlook is what a promotion will do, as far as that follows from what is wanted and
+// from a former state. The cluster may know better by then.
+type Outlook struct {
+	Action   Action
+	From, To string
+	Warm     bool           // the pods of To run already
+	Steps    []release.Step // those that have something to do
+	Keeps    []string       // what stays for going back, newest first
+	Removes  []string       // what nobody needs any more afterwards
+}
+
+// Foresee says what a promotion will do: by the steps that it will have, and by what
+// it will collect.
+func Foresee(w Want, k Known, keep release.Keep) Outlook {
+	o := Outlook{From: k.From, To: w.To, Action: actionOf(w, k)}
+	o.Warm = w.To == k.From || slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.State == release.StayStarted })
+	seen := Seen{Main: release.Main{Deployment: k.From, Service: k.Service}, Address: k.Service != "", Planned: k.From}
+	if k.From != "" {
+		seen.Split = release.Split{k.From: 100}
+	}
+	start := Begin(w, seen)
+	for _, step := range start.Progress.Steps {
+		if applies(start, &start.Progress, step) {
+			o.Steps = append(o.Steps, step)
+		}
+	}
+	main, records := release.Succeeding(k.From, k.Stays, w.To, keep)
+	for _, name := range main.Kept(time.Time{}) {
+		if records[name] != nil {
+			o.Keeps = append(o.Keeps, name)
+		}
+	}
+	o.Removes = release.Collect(main, records, time.Time{}).Remove
+	return o
+}
+
+func actionOf(w Want, k Known) Action {
+	back := slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.State != release.StayFailed })
+	switch {
+	case k.Service == "":
+		return ActionCreate
+	case k.From == w.To && k.Settled:
+		return ActionChange
+	case k.From == w.To:
+		return ActionFinish
+	case back:
+		return ActionReturn
+	default:
+		return ActionPromote
+	}
+}

@@ -1,0 +1,234 @@
+package address
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// actionMeaning documents plan_summary.action.
+var actionMeaning = map[promotion.Action]string{
+	promotion.ActionCreate:  "the address is made",
+	promotion.ActionPromote: "the traffic moves to a deployment that was not main lately",
+	promotion.ActionReturn:  "the traffic moves back to a former main deployment",
+	promotion.ActionFinish:  "a promotion that was left open is brought to its end",
+	promotion.ActionChange:  "the traffic stays; the address or what is kept changes",
+}
+
+// stayMeaning documents retained[].state.
+var stayMeaning = map[release.StayState]string{
+	release.StayStarted: "with pods",
+	release.StayStopped: "without pods",
+	release.StayFailed:  "what a create that failed has left, until the next promotion",
+}
+
+// summaryModel is `plan_summary`.
+type summaryModel struct {
+	Action  types.String `tfsdk:"action"`
+	From    types.String `tfsdk:"from"`
+	To      types.String `tfsdk:"to"`
+	Warm    types.Bool   `tfsdk:"warm"`
+	Steps   types.List   `tfsdk:"steps"`
+	Keeps   types.List   `tfsdk:"keeps"`
+	Removes types.List   `tfsdk:"removes"`
+	Text    types.String `tfsdk:"text"`
+}
+
+var summaryTypes = map[string]attr.Type{
+	"action": types.StringType, "from": types.StringType, "to": types.StringType, "warm": types.BoolType,
+	"steps": types.ListType{ElemType: types.StringType}, "keeps": types.ListType{ElemType: types.StringType},
+	"removes": types.ListType{ElemType: types.StringType}, "text": types.StringType,
+}
+
+// stayModel is one of `retained`.
+type stayModel struct {
+	DeploymentID types.String `tfsdk:"deployment_id"`
+	State        types.String `tfsdk:"state"`
+	Owned        types.Bool   `tfsdk:"owned"`
+}
+
+var stayType = types.ObjectType{AttrTypes: map[string]attr.Type{"deployment_id": types.StringType, "state": types.StringType, "owned": types.BoolType}}
+
+// SummaryAttribute is `plan_summary`.
+func SummaryAttribute() schema.SingleNestedAttribute {
+	ids := func(description string) schema.ListAttribute {
+		return schema.ListAttribute{Computed: true, ElementType: types.StringType, MarkdownDescription: description}
+	}
+	return schema.SingleNestedAttribute{
+		Computed: true,
+		MarkdownDescription: "What the plan means: who gets the traffic from whom, what stays, and what goes. It follows from the configuration and the state alone, so that a person, or a policy over the plan's JSON, reads it before the apply. " +
+			"The apply decides on what it finds in the cluster. A plan that moves nothing keeps what the last one said.",
+		Attributes: map[string]schema.Attribute{
+			"action":  attrs.ComputedString(attrs.EnumText(promotion.Actions(), actionMeaning) + "."),
+			"from":    attrs.ComputedString("The deployment that has all the traffic; null where none has."),
+			"to":      attrs.ComputedString("The deployment that gets it."),
+			"warm":    schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether the pods of `to` run already, because it is main or was: moving takes seconds."},
+			"steps":   ids("The steps of the promotion, in order, such as `ready`, `shift 100%`, `analyse 10m`, `collect`. The guide [How a version bump works](../guides/how-a-version-bump-works.md) says what each one does."),
+			"keeps":   ids("The former main deployments that stay for going back, newest first."),
+			"removes": ids("What nobody needs any more afterwards. What `keep_previous.ttl` ends goes, too: only the apply knows the time."),
+			"text":    attrs.ComputedString("The same in a few sentences."),
+		},
+	}
+}
+
+// RetainedAttribute is `retained`.
+func RetainedAttribute() schema.ListNestedAttribute {
+	return schema.ListNestedAttribute{
+		Computed:            true,
+		MarkdownDescription: "The application's deployments that are there beside the main one: its former ones, newest first, then what nobody's state has.",
+		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+			"deployment_id": attrs.ComputedString("`id` of the deployment."),
+			"state":         attrs.ComputedString(attrs.EnumText(release.StayStates(), stayMeaning) + "."),
+			"owned":         schema.BoolAttribute{Computed: true, MarkdownDescription: "Whether a Terraform state has it: then it stays for as long as that does."},
+		}},
+	}
+}
+
+// setStays writes `retained`.
+func (m *Model) setStays(stays []release.Stay) {
+	elements := make([]attr.Value, 0, len(stays))
+	for _, s := range stays {
+		elements = append(elements, types.ObjectValueMust(stayType.AttrTypes, map[string]attr.Value{
+			"deployment_id": m.deployment(s.Name), "state": types.StringValue(string(s.State)), "owned": types.BoolValue(s.Owned),
+		}))
+	}
+	m.Retained = types.ListValueMust(stayType, elements)
+}
+
+// stays reads `retained`.
+func (m *Model) stays(ctx context.Context, diags *diag.Diagnostics) []release.Stay {
+	var stays []release.Stay
+	for _, s := range attrs.Decode[[]stayModel](ctx, diags, m.Retained) {
+		stays = append(stays, release.Stay{Name: nameOf(s.DeploymentID), State: release.StayState(s.State.ValueString()), Owned: s.Owned.ValueBool()})
+	}
+	return stays
+}
+
+// nameOf is the name in a release's id; empty where there is none.
+func nameOf(id types.String) string {
+	parsed, err := release.ParseID(id.ValueString())
+	if err != nil {
+		return ""
+	}
+	return parsed.Name
+}
+
+// Watch is how a promotion watches what has moved.
+type Watch struct {
+	Bake    time.Duration
+	Group   bool // with others: what has moved may be taken back until all have
+	Unknown bool
+}
+
+// summarize plans `plan_summary`.
+func (p *Plan) summarize(ctx context.Context) {
+	m := &p.Planned
+	m.PlanSummary = types.ObjectUnknown(summaryTypes)
+	to, known := nameOf(m.DeploymentID), promotion.Known{}
+	service, ok, _ := m.ServiceModel(ctx)
+	if to == "" || p.Watch.Unknown || !attrs.WhollyKnown(ctx, m.KeepPrevious) || !attrs.WhollyKnown(ctx, m.Clusters) || !ok || service.Name.IsUnknown() {
+		return
+	}
+	keep, diags := m.keep(ctx)
+	p.Diags.Append(diags...)
+	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake}
+	want.Reversible = want.Bake > 0 || p.Watch.Group || len(m.Clusters.Elements()) > 1
+	if p.Prior != nil {
+		known = p.Prior.known(ctx, p.Diags)
+	}
+	m.PlanSummary = m.summary(promotion.Foresee(want, known, keep), keep)
+}
+
+// known is what a state knows of the application.
+func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Known {
+	k := promotion.Known{Service: m.Service(ctx, diags).Name, Settled: m.Settled(), Stays: m.stays(ctx, diags)}
+	on := map[string]bool{}
+	for _, split := range splitOf(ctx, m.Split, diags) {
+		name, _ := split.Stable()
+		on[name] = true
+	}
+	k.From = Agreed(on)
+	return k
+}
+
+// summary is `plan_summary` of an outlook.
+func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
+	list := func(texts []string) types.List {
+		values := make([]attr.Value, len(texts))
+		for i, text := range texts {
+			values[i] = types.StringValue(text)
+		}
+		return types.ListValueMust(types.StringType, values)
+	}
+	ids := func(names []string) []string {
+		all := make([]string, len(names))
+		for i, name := range names {
+			all[i] = m.deployment(name).ValueString()
+		}
+		return all
+	}
+	from := types.StringNull()
+	if o.From != "" {
+		from = m.deployment(o.From)
+	}
+	keeps, removes, steps := ids(o.Keeps), ids(o.Removes), make([]string, len(o.Steps))
+	for i, step := range o.Steps {
+		steps[i] = step.String()
+	}
+	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
+		"action": types.StringValue(string(o.Action)), "from": from, "to": m.deployment(o.To), "warm": types.BoolValue(o.Warm),
+		"steps": list(steps), "keeps": list(keeps), "removes": list(removes),
+		"text": types.StringValue(summaryText(o, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
+	})
+}
+
+// summaryText says it in a few sentences.
+func summaryText(o promotion.Outlook, from, to string, keeps, removes []string, ttl time.Duration) string {
+	var text []string
+	say := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
+	pods := "once its pods are ready"
+	if o.Warm {
+		pods = "whose pods run already"
+	}
+	whence := ""
+	if from != "" {
+		whence = " from " + from
+	}
+	switch o.Action {
+	case promotion.ActionCreate:
+		say("Makes the address, which leads to %s %s.", to, pods)
+	case promotion.ActionPromote:
+		say("Moves the traffic%s to %s, %s.", whence, to, pods)
+	case promotion.ActionReturn:
+		say("Moves the traffic%s back to %s, %s.", whence, to, pods)
+	case promotion.ActionFinish:
+		say("Finishes what was left open of the move to %s.", to)
+	case promotion.ActionChange:
+		say("The traffic stays with %s.", to)
+	}
+	for _, step := range o.Steps {
+		if step.Kind == release.StepAnalyse {
+			say("Watches it with the traffic for %s, and goes back if it fails.", attrs.DurationText(step.For))
+		}
+	}
+	if len(keeps) > 0 {
+		say("Keeps %s for going back.", strings.Join(keeps, ", "))
+	}
+	if len(removes) > 0 {
+		say("Removes %s.", strings.Join(removes, ", "))
+	}
+	if ttl > 0 {
+		say("What has not been main for %s goes, too.", attrs.DurationText(ttl))
+	}
+	return strings.Join(text, " ")
+}
