@@ -29,3 +29,15 @@ func Service(ctx context.Context, c ownership.Cluster, namespace, name string) (
 	}
 	return svc, err
 }
+
+// AnyService reads a Service, whoever it belongs to, from the shared watch cache of all
+// of a namespace's; nil where there is none.
+func AnyService(ctx context.Context, c ownership.Cluster, namespace, name string) (*corev1.Service, error) {
+	all, err := c.View(namespace).Select(ctx, &corev1.Service{}, "", "")
+	for _, svc := range all {
+		if svc.GetName() == name {
+			return svc.(*corev1.Service), err
+		}
+	}
+	return nil, err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,6 +68,9 @@ func (s ServiceSpec) Object(deployment string) *corev1.Service {
 	}
 	return svc
 }
+
+// Same says that both are one address, wherever it leads.
+func (s ServiceSpec) Same(other ServiceSpec) bool { return reflect.DeepEqual(s, other) }
 
 // Service routes by the selector of the application's main Service: the whole
 // traffic goes to one release, in one write.

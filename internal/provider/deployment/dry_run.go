@@ -2,14 +2,13 @@ package deployment
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
@@ -19,15 +18,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
-// askServer sends what a plan creates or changes in place to the API servers, as a dry
-// run. What they refuse is an error of the plan, on the attribute that it comes from;
-// what they warn of is a warning. Where they cannot be asked, or the answer may be
-// another one when the apply comes, nothing is said.
+// askServer asks the API servers about what a plan creates or changes in place.
 func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
-		return
-	}
-	if asks := r.DryRuns.Asks; asks != nil && !*asks {
+	if r.Session == nil || !r.Asks() || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
 		return
 	}
 	var plan model
@@ -48,17 +41,30 @@ func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyP
 	if quiet.HasError() || len(objects) == 0 {
 		return
 	}
-	a := answers{ctx: ctx, resp: resp, spec: spec, insists: r.DryRuns.Asks != nil, mayGoOn: attrs.MayContinue(ctx, plan.Rollout)}
-	for _, reply := range r.DryRun(ctx, r.without(ctx, clusters, spec, creates), objects, creates) {
-		a.add(reply)
-		for _, text := range reply.Warnings {
-			if r.Told.First(reply.Cluster + ": " + text) {
-				resp.Diagnostics.AddWarning("The API server warns",
-					fmt.Sprintf("Cluster %q says of %s: %s", reply.Cluster, nameOf(reply.Object), stopped(text)))
+	r.Ask(ctx, r.without(ctx, clusters, spec, creates), session.Asking{
+		What: "deployment", Objects: objects, Creates: creates, MayGoOn: attrs.MayContinue(ctx, plan.Rollout),
+		At: func(obj rollout.Object, field string) path.Path {
+			if field == "" {
+				return path.Empty()
 			}
-		}
+			return attributePath(ctx, resp.Plan.Schema, workload.AttributeOf(spec, obj.GetObjectKind().GroupVersionKind().Kind, field))
+		},
+	}, &resp.Diagnostics)
+}
+
+// offer notes which ports the pods of what is planned have, for the address that leads
+// to them.
+func (r *deploymentResource) offer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
+		return
 	}
-	a.tell()
+	var plan model
+	if resp.Plan.Get(ctx, &plan).HasError() || len(plan.unknownInputs(ctx)) > 0 || !attrs.Known(plan.ID) {
+		return
+	}
+	if _, objects := planned(ctx, &plan); len(objects) > 0 {
+		r.Planned.Offer(plan.ID.ValueString(), workload.PortNames(&objects[0].(*appsv1.Deployment).Spec.Template.Spec))
+	}
 }
 
 // planned are the spec of a plan and its objects; none where it cannot be rendered.
@@ -95,97 +101,4 @@ func (r *deploymentResource) without(ctx context.Context, clusters []rollout.Clu
 		runs[on.Cluster] = on.Record != nil && on.Record.Status == release.StatusStarted
 	}
 	return slices.DeleteFunc(slices.Clone(clusters), func(c rollout.Cluster) bool { return runs[c.Name()] })
-}
-
-// answers are what is to be told of the replies, each once, whichever clusters and
-// objects it is said of.
-type answers struct {
-	ctx     context.Context
-	resp    *resource.ModifyPlanResponse
-	spec    release.Spec
-	insists bool // server_dry_run = true
-	mayGoOn bool // the apply goes on with the clusters that do not refuse it
-	all     []*answer
-}
-
-type answer struct {
-	refusal  session.Refusal
-	at       path.Path
-	what     string // the object
-	text     string
-	clusters []string
-}
-
-func (a *answers) add(reply session.Reply) {
-	refusal := reply.Refusal()
-	if refusal == "" {
-		return
-	}
-	kind := reply.Object.GetObjectKind().GroupVersionKind().Kind
-	fields, text := reply.Says()
-	if refusal == session.Refused && len(fields) > 0 {
-		for _, f := range fields {
-			at := attributePath(a.ctx, a.resp.Plan.Schema, workload.AttributeOf(a.spec, kind, f.Field))
-			a.note(answer{refusal, at, nameOf(reply.Object), f.Field + ": " + f.Message, []string{reply.Cluster}})
-		}
-		return
-	}
-	at := path.Empty()
-	if refusal == session.Refused && strings.Contains(text, "violates PodSecurity") {
-		at, text = path.Root("pod_security"), text+fmt.Sprintf(".\n\nTry: set pod_security = %q, or security_context of the container", release.PodSecurityRestricted)
-	}
-	a.note(answer{refusal, at, nameOf(reply.Object), text, []string{reply.Cluster}})
-}
-
-// note adds an answer to one that says the same: a Deployment's pods are told of as
-// those of a Pod, too.
-func (a *answers) note(n answer) {
-	for _, other := range a.all {
-		if other.refusal == n.refusal && other.at.Equal(n.at) && strings.TrimPrefix(other.text, "spec.template.") == strings.TrimPrefix(n.text, "spec.template.") {
-			if !slices.Contains(other.clusters, n.clusters[0]) {
-				other.clusters = append(other.clusters, n.clusters[0])
-			}
-			return
-		}
-	}
-	a.all = append(a.all, &n)
-}
-
-func (a *answers) tell() {
-	diags := &a.resp.Diagnostics
-	for _, n := range a.all {
-		on := "cluster " + attrs.Quoted(n.clusters)
-		says := fmt.Sprintf("On %s, the API server would not take %s: %s", on, n.what, stopped(n.text))
-		switch n.refusal {
-		case session.Refused:
-			if a.mayGoOn {
-				diags.AddWarning("The API server refuses this", says+"\n\nAn apply goes on without that cluster where rollout.on_failure = \"continue\" lets it.")
-				continue
-			}
-			says += "\n\nIt was asked with a dry run: nothing was written. Where the apply itself changes what the answer depends on, such as a policy, set `server_dry_run = false` in the provider block."
-			if n.at.Equal(path.Empty()) {
-				diags.AddError("The API server refuses this deployment", says)
-			} else {
-				diags.AddAttributeError(n.at, "The API server refuses this", says)
-			}
-		case session.NoRoom:
-			diags.AddWarning("No room in the namespace", says+"\n\nWhere there is none when the apply comes, it fails: free some of the quota, or raise it. Two versions side by side need room for both.")
-		case session.NotAsked:
-			if a.insists {
-				diags.AddWarning("The API server was not asked", fmt.Sprintf("On %s, what it would say to %s is not known: %s", on, n.what, stopped(n.text)))
-			}
-		}
-	}
-}
-
-// stopped ends an API server's words, which begin with a field or a kind, with a full stop.
-func stopped(text string) string { return strings.TrimRight(text, ". ") + "." }
-
-// nameOf is an object as a person calls it; a pod has no name yet.
-func nameOf(obj rollout.Object) string {
-	kind := obj.GetObjectKind().GroupVersionKind().Kind
-	if obj.GetName() == "" {
-		return "a " + kind + " of " + obj.GetNamespace() + "/" + strings.TrimSuffix(obj.GetGenerateName(), "-")
-	}
-	return "the " + kind + " " + obj.GetNamespace() + "/" + obj.GetName()
 }

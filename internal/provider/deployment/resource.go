@@ -52,6 +52,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 	r.warnOfColdStarts(ctx, req, resp)
 	r.warnOfSelection(ctx, req, resp)
 	r.tellGoesOn(ctx, req, resp)
+	r.offer(ctx, req, resp)
 	r.askServer(ctx, req, resp)
 }
 

@@ -102,6 +102,23 @@ func checkMainLeft(ctx context.Context, configured session.ConfiguredClusters, r
 	resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), state.What(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
 }
 
+// lookAhead tells what the apply would meet on the clusters, where it changes anything.
+func (r *mainDeploymentResource) lookAhead(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
+		return
+	}
+	var plan, state model
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &plan)...)
+	a := address.Ahead{Session: r.Session, Planned: &plan.Model, MayGoOn: attrs.MayContinue(ctx, plan.Rollout), Diags: &resp.Diagnostics}
+	if !req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+		a.Prior = &state.Model
+	}
+	if !resp.Diagnostics.HasError() {
+		a.Look(ctx)
+	}
+}
+
 // planPointer refuses to plan a main deployment that points at what is planned
 // to be stopped.
 func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {

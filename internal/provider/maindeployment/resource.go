@@ -52,6 +52,7 @@ func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.Mo
 	r.Contact(ctx, req, resp)
 	r.planPointer(ctx, req, resp)
 	r.warnOfRefusal(ctx, req, resp)
+	r.lookAhead(ctx, req, resp)
 	r.planDNS(ctx, req, resp)
 }
 

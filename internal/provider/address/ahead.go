@@ -1,0 +1,206 @@
+package address
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// Ahead tells, at plan, what an apply of an address would meet on its clusters. It only
+// adds diagnostics. What may be otherwise when the apply comes is a warning.
+type Ahead struct {
+	Session *session.Session
+	Place   explain.Place
+	Planned *Model
+	Prior   *Model // nil: the address is made
+	MayGoOn bool   // the apply goes on with the clusters on which it can be made
+	Diags   *diag.Diagnostics
+}
+
+// Look asks the clusters.
+func (a Ahead) Look(ctx context.Context) {
+	m := a.Planned
+	if a.Session == nil || !attrs.Known(m.ID) || !attrs.Known(m.DeploymentID) || !attrs.WhollyKnown(ctx, m.Traffic) || !attrs.WhollyKnown(ctx, m.Clusters) {
+		return
+	}
+	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	want, to := m.Service(ctx, &quiet), nameOf(m.DeploymentID)
+	clusters := a.Session.Reachable(m.ClusterNames(ctx, &quiet))
+	if quiet.HasError() || to == "" || len(clusters) == 0 {
+		return
+	}
+	look, cancel := context.WithTimeout(ctx, session.LookPatience)
+	defer cancel()
+	if a.checkPorts(look, clusters, want, to); a.Diags.HasError() {
+		return
+	}
+	if a.Prior == nil {
+		if taken := a.tellWhatIsThere(look, clusters, want, to); taken {
+			return
+		}
+	}
+	a.ask(ctx, clusters, want, to)
+}
+
+// checkPorts refuses a port of the Service that no container of the release has: where
+// this run plans the release, or else where a cluster has it.
+func (a Ahead) checkPorts(ctx context.Context, clusters []rollout.Cluster, want traffic.ServiceSpec, to string) {
+	have, planned := a.Session.Planned.Ports(a.Planned.DeploymentID.ValueString())
+	if !planned {
+		for _, o := range observe.Releases(ctx, clusters, release.ID{Namespace: want.Namespace, Name: to}) {
+			if o.Workload != nil {
+				have, planned = workload.PortNames(&o.Workload.Spec.Template.Spec), true
+				break
+			}
+		}
+	}
+	if !planned {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(want.Ports)) {
+		if slices.Contains(have, name) {
+			continue
+		}
+		declare := "declare no port with a name"
+		if len(have) > 0 {
+			declare = "declare only " + strings.Join(have, ", ")
+		}
+		a.Diags.AddAttributeError(a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(name)), "Port is none of the deployment's",
+			fmt.Sprintf("The Service's port %d goes to the port that is named %q in the pods, but the containers of %s %s. The address would lead nowhere. "+
+				"Name one of those, or declare the port in `container.ports`.", want.Ports[name], name, a.Planned.DeploymentID.ValueString(), declare))
+	}
+}
+
+// tellWhatIsThere tells of what an address that is to be made finds on its clusters: a
+// Service that is somebody else's, one that is handed over, and a claim on the
+// application. It says whether there is a Service of that name.
+func (a Ahead) tellWhatIsThere(ctx context.Context, clusters []rollout.Cluster, want traffic.ServiceSpec, to string) (taken bool) {
+	for _, o := range observe.Mains(ctx, clusters, want.Namespace, want.Application, want.Name) {
+		if o.Err != nil {
+			continue
+		}
+		if o.Main != nil {
+			a.tellClaim(o, to)
+		}
+		i := slices.IndexFunc(clusters, func(c rollout.Cluster) bool { return c.Name() == o.Cluster })
+		svc, err := observe.AnyService(ctx, clusters[i], want.Namespace, want.Name)
+		if err != nil {
+			continue
+		}
+		taken = taken || svc != nil
+		if want.Adopt {
+			a.tellAdoption(o.Cluster, svc, want, to)
+		} else if svc != nil {
+			a.tellForeign(o.Cluster, svc, want)
+		}
+	}
+	return taken
+}
+
+// tellClaim tells that the application has a main deployment already.
+func (a Ahead) tellClaim(o observe.Main, to string) {
+	id := a.Planned.ID.ValueString()
+	switch release.DecidePointer(o.Main, release.PointerClaim{To: to}) {
+	case release.PointerTakeOver:
+		a.Diags.AddAttributeWarning(a.Place.Named("application"), "Main deployment is there already",
+			fmt.Sprintf("On cluster %q, the address of %s is held by another claim, and leads to %s. The apply takes it over: whichever state holds it now can no longer change or remove it. "+
+				"To take it into this state without that, import it: terraform import <address> %s", o.Cluster, id, release.OrNothing(o.Main.Deployment), id))
+	case release.PointerRefuseOwned:
+		summary, detail, _ := explain.Of(&release.MainOwnedError{Cluster: o.Cluster, ID: id, Deployment: o.Main.Deployment})
+		a.Diags.AddAttributeWarning(a.Place.Named("application"), summary, "The apply of this plan will be refused. "+detail)
+	case release.PointerFree, release.PointerOurs, release.PointerTakeBack, release.PointerRefuseStale:
+	case release.PointerRefuseMember: // it may leave its group in this same apply
+	}
+}
+
+// tellAdoption announces what becomes of a Service that is handed over.
+func (a Ahead) tellAdoption(cluster string, svc *corev1.Service, want traffic.ServiceSpec, to string) {
+	at := a.Place.At(attrs.ServicePath.AtName("adopt"))
+	switch {
+	case svc == nil:
+		a.Diags.AddAttributeWarning(at, "Service to adopt is not there",
+			fmt.Sprintf("Cluster %q has no Service %s/%s yet. Unless this same apply makes it first, the apply of this plan will be refused: correct `traffic.service.name`, or leave `adopt` out and let Switchback make the Service.",
+				cluster, want.Namespace, want.Name))
+	case !traffic.SelectsOurs(svc, want.Application) && len(svc.Spec.Selector) > 0:
+		a.Diags.AddAttributeWarning(at, "Service will be adopted",
+			fmt.Sprintf("On cluster %q, the Service %s/%s selects %s. The apply hands its spec.selector over, leads it to %s once that is ready, and changes nothing else of it. Destroying the main deployment gives the selector back.",
+				cluster, want.Namespace, want.Name, selectorText(svc.Spec.Selector), to))
+	}
+}
+
+// tellForeign tells of a Service that is somebody else's.
+func (a Ahead) tellForeign(cluster string, svc *corev1.Service, want traffic.ServiceSpec) {
+	foreign := release.Foreign(cluster, "Service", svc, want.Application)
+	if foreign == nil {
+		return
+	}
+	summary, detail, _ := explain.Of(foreign)
+	a.Diags.AddAttributeWarning(a.Place.At(attrs.ServicePath), summary, "The apply of this plan will be refused, unless that is gone by then. "+detail)
+}
+
+// ask sends the Service that would be written, as a dry run, where it is another one
+// than before. Of an adopted one only the selector is ours, and who has it is the
+// apply's to say.
+func (a Ahead) ask(ctx context.Context, clusters []rollout.Cluster, want traffic.ServiceSpec, to string) {
+	if want.Adopt || !a.Session.Asks() {
+		return
+	}
+	creates := a.Prior == nil
+	if !creates {
+		var quiet diag.Diagnostics
+		was := a.Prior.Service(ctx, &quiet)
+		if quiet.HasError() || was.Same(want) {
+			return
+		}
+		creates = was.Name != want.Name
+	}
+	a.Session.Ask(ctx, clusters, session.Asking{
+		What: "address", Objects: []rollout.Object{want.Object(to)}, Creates: creates, MayGoOn: a.MayGoOn,
+		At: func(_ rollout.Object, field string) path.Path { return a.Place.At(attributeOf(field)) },
+	}, a.Diags)
+}
+
+// serviceFields are the attributes that fields of the Service come from.
+var serviceFields = []struct{ field, attribute string }{
+	{"spec.ports", "ports"},
+	{"spec.type", "type"},
+	{"spec.sessionAffinity", "session_affinity"},
+	{"spec.loadBalancerClass", "load_balancer_class"},
+	{"spec.externalTrafficPolicy", "external_traffic_policy"},
+	{"metadata.annotations", "annotations"},
+	{"metadata.name", "name"},
+}
+
+// attributeOf is where a field of the Service comes from.
+func attributeOf(field string) path.Path {
+	for _, known := range serviceFields {
+		if strings.HasPrefix(field, known.field) {
+			return attrs.ServicePath.AtName(known.attribute)
+		}
+	}
+	return attrs.ServicePath
+}
+
+// selectorText is a selector as kubectl takes it.
+func selectorText(labels map[string]string) string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		pairs = append(pairs, key+"="+labels[key])
+	}
+	return strings.Join(pairs, ",")
+}

@@ -1,0 +1,71 @@
+package provider_test
+
+import (
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// addressed has `traffic` of a Service that has other attributes, too.
+func addressed(d, service data) data {
+	ours := data{"ports": data{"http": 80}, "type": "ClusterIP", "session_affinity": "None"}
+	return changed(d, data{"traffic": data{"service": changed(ours, service)}})
+}
+
+func (l *lab) service(name string, labels map[string]string) {
+	l.t.Helper()
+	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(l.t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "old"}, Ports: []corev1.ServicePort{{Port: 80}}},
+	}, metav1.CreateOptions{})
+	l.must(err)
+}
+
+// TestPlanOfAnAddress: what an apply would meet is said at plan, on its attribute.
+func TestPlanOfAnAddress(t *testing.T) {
+	t.Parallel()
+	const failure, warning = tfprotov6.DiagnosticSeverityError, tfprotov6.DiagnosticSeverityWarning
+	for name, tt := range map[string]struct {
+		begin   func(*lab, *protocol)
+		service data
+		at      tfprotov6.DiagnosticSeverity
+		says    []string // none: nothing
+	}{
+		"well":                    {},
+		"a port that nobody has":  {service: data{"ports": data{"https": 443}}, at: failure, says: []string{`AttributeName("ports")`, `ElementKeyString("https")`, "declare only http", "container.ports"}},
+		"what the server refuses": {service: data{"annotations": data{"not a key": "x"}}, at: failure, says: []string{`AttributeName("annotations")`, "server_dry_run = false"}},
+		"somebody else's":         {begin: func(l *lab, _ *protocol) { l.service("api", nil) }, at: warning, says: []string{"will be refused", "traffic.service.adopt = true"}},
+		"another application's": {begin: func(l *lab, _ *protocol) {
+			l.service("api", map[string]string{"app.kubernetes.io/managed-by": "switchback", "switchback.dev/application": "web"})
+		}, at: warning, says: []string{"belongs to the application", "traffic.service.name"}},
+		"an adoption":               {begin: func(l *lab, _ *protocol) { l.service("api", nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
+		"an adoption of nothing":    {service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service to adopt is not there"}},
+		"a main deployment's there": {begin: func(l *lab, p *protocol) { p.change(l.t.Context(), mainType, l.mainData(), nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			p := l.speak()
+			made := p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
+			p.fine(made.diagnostics)
+			if tt.begin != nil {
+				tt.begin(l, p)
+			}
+			config := addressed(l.mainData(), tt.service)
+			// What this run has planned itself, and what is there of another run.
+			for _, run := range []*protocol{p, l.speak()} {
+				plan := run.planOf(mainType, config)
+				if len(tt.says) == 0 && len(plan) > 0 {
+					t.Errorf("it says %v", plan)
+				}
+				if len(tt.says) > 0 {
+					wantSays(t, plan, tt.at, tt.says...)
+				}
+			}
+			_, err := l.cluster.Client().CoreV1().Services(l.namespace).Get(t.Context(), "api", metav1.GetOptions{})
+			if (err == nil) != (tt.begin != nil) {
+				t.Errorf("the plan has made or removed the Service: %v", err)
+			}
+		})
+	}
+}
