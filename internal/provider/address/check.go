@@ -10,12 +10,10 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 )
 
-// Check is what the id of the deployment and `traffic` say about each other and
-// themselves. Unknown values pass; Terraform asks again when they are known.
+// Check is what the attributes of `traffic` say about each other. Unknown values
+// pass; Terraform asks again when they are known.
 func (m *Model) Check(ctx context.Context, place explain.Place) diag.Diagnostics {
-	diags := m.checkDeployment(place)
-	s, ok, more := m.ServiceModel(ctx)
-	diags.Append(more...)
+	s, ok, diags := m.ServiceModel(ctx)
 	if !ok {
 		return diags
 	}
@@ -35,6 +33,7 @@ func (m *Model) Check(ctx context.Context, place explain.Place) diag.Diagnostics
 	return diags
 }
 
+// checkDeployment says whether the address may lead to that deployment.
 func (m *Model) checkDeployment(place explain.Place) diag.Diagnostics {
 	return attrs.CheckDeploymentID(place.Named("deployment_id"), m.DeploymentID, m.Namespace, m.Application)
 }

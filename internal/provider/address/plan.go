@@ -41,8 +41,10 @@ func (p *Plan) ChooseClusters(configured session.ConfiguredClusters) bool {
 }
 
 // Identify plans what follows from the inputs alone: id, url, and the Service's name.
+// It refuses a deployment that is not one of the application.
 func (p *Plan) Identify(ctx context.Context) {
 	m := &p.Planned
+	p.Diags.Append(m.checkDeployment(p.Place)...)
 	m.ID, m.URL = types.StringUnknown(), types.StringUnknown()
 	if !m.Namespace.IsUnknown() && !m.Application.IsUnknown() {
 		m.ID = types.StringValue(attrs.MainID(m.Namespace.ValueString(), m.Application.ValueString()))

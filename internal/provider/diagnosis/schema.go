@@ -41,7 +41,7 @@ func diagnosisSchema() schema.Schema {
 			"[Troubleshooting](../guides/troubleshooting.md). What looks like a credential is masked. " + session.ReadAnew,
 		Attributes: map[string]schema.Attribute{
 			"deployment": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{attrs.IsDeploymentID{}, stringvalidator.ExactlyOneOf(deployment, workload, selector)},
+				Optional: true, Validators: []validator.String{stringvalidator.ExactlyOneOf(deployment, workload, selector)},
 				MarkdownDescription: "A deployment of Switchback's: `id` of a `switchback_deployment`, `<namespace>/<name>`, whoever manages it.",
 			},
 			"namespace": schema.StringAttribute{

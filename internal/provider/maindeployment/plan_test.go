@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
@@ -146,20 +148,41 @@ func TestLoadBalancersDelayIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestMainIsValidated(t *testing.T) {
+// A plan refuses what is not a deployment of the application, on its attribute.
+func TestMainPointsAtItsOwnApplication(t *testing.T) {
 	const id = "deployment_id: "
+	for name, test := range map[string]struct {
+		change plantest.Obj
+		want   []string
+	}{
+		"its own":              {},
+		"not an id":            {plantest.Obj{"deployment_id": "api"}, []string{id + "Invalid deployment id"}},
+		"not a release's name": {plantest.Obj{"deployment_id": "shop/api"}, []string{id + "Invalid deployment id"}},
+		"another namespace":    {plantest.Obj{"deployment_id": "other/api-7f3c9a1e"}, []string{id + "Deployment of another namespace"}},
+		"another application":  {plantest.Obj{"deployment_id": "shop/web-7f3c9a1e"}, []string{id + "Deployment of another application"}},
+		"unknown id":           {plantest.Obj{"deployment_id": plantest.AfterApply{}}, nil},
+		"unknown application":  {plantest.Obj{"application": plantest.AfterApply{}, "deployment_id": "shop/web-7f3c9a1e"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := mainPlanner(t)
+			prior := p.Plan(plantest.Main(), nil).OK().State(plantest.Promoted)
+			for what, prior := range map[string]*tftypes.Value{"create": nil, "change": prior} {
+				if got := plantest.DiagnosticTexts(p.Plan(plantest.Main(test.change), prior).Diagnostics); !slices.Equal(got, test.want) {
+					t.Errorf("%s: diagnostics %q, want %q", what, got, test.want)
+				}
+			}
+		})
+	}
+}
+
+func TestMainIsValidated(t *testing.T) {
 	const svc = "traffic.service."
 	tests := map[string]struct {
 		change plantest.Obj
 		want   []string
 	}{
 		"valid":                  {},
-		"not an id":              {plantest.Obj{"deployment_id": "api"}, []string{id + "Invalid deployment id"}},
-		"not a release's name":   {plantest.Obj{"deployment_id": "shop/api"}, []string{id + "Invalid deployment id"}},
-		"another namespace":      {plantest.Obj{"deployment_id": "other/api-7f3c9a1e"}, []string{id + "Deployment of another namespace"}},
-		"another application":    {plantest.Obj{"deployment_id": "shop/web-7f3c9a1e"}, []string{id + "Deployment of another application"}},
-		"unknown id":             {plantest.Obj{"deployment_id": plantest.AfterApply{}}, nil},
-		"unknown application":    {plantest.Obj{"application": plantest.AfterApply{}, "deployment_id": "shop/web-7f3c9a1e"}, nil},
+		"a mocked id":            {plantest.Obj{"deployment_id": "x7k2m0qp"}, nil}, // refused at plan, which a mocked provider is not asked for
 		"application":            {plantest.Obj{"application": "Api", "deployment_id": plantest.AfterApply{}}, []string{"application: Invalid Attribute Value Match"}},
 		"no ports":               {service(plantest.Obj{"ports": plantest.Obj{}}), []string{svc + "ports: Invalid Attribute Value"}},
 		"port number":            {service(plantest.Obj{"ports": plantest.Obj{"http": 70000}}), []string{svc + "ports.http: Invalid Attribute Value"}},

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -61,11 +62,13 @@ func (d *DataSource) Surveyed(ctx context.Context, clusters types.Set, namespace
 // ReadAnew is true of all data sources that look at what runs.
 const ReadAnew = "Each plan and each refresh reads anew. Where the same configuration makes or changes what is looked at, `depends_on` lets this wait for it: the `id` of a deployment is known before it is there."
 
-// DeploymentAsked reads such an id.
+// DeploymentAsked reads the id of what a data source looks at. What is not one is
+// refused here, not by a validator: see attrs.CheckDeploymentID.
 func DeploymentAsked(id types.String, diags *diag.Diagnostics) release.ID {
 	asked, err := release.ParseID(id.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root("deployment"), "Invalid deployment id", explain.Sentence(err.Error()))
+	if err != nil || !attrs.DNS1123.MatchString(asked.Namespace) || !attrs.DNS1123.MatchString(asked.Name) {
+		diags.AddAttributeError(path.Root("deployment"), "Invalid deployment id",
+			fmt.Sprintf("%q is not the id of a deployment: <namespace>/<name>, as the attribute `id` of a switchback_deployment is.", id.ValueString()))
 	}
 	return asked
 }
