@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,16 +17,14 @@ const examples = "../../examples"
 
 // Every example is valid, which an apply asks first, can be applied as it stands,
 // leaves nothing to do, and is destroyed without a trace. Modules are applied by
-// the environments that use them: see TestAccExampleEnvironments, which makes sure
-// that all examples are formatted, too.
+// those that use them. TestAccExampleEnvironments makes sure that all examples are
+// formatted, too.
 func TestAccExamples(t *testing.T) {
 	for _, dir := range exampleDirs(t) {
 		t.Run(dir, func(t *testing.T) {
 			l := newLab(t)
 			w := l.workspace()
-			if err := os.CopyFS(w.Dir, os.DirFS(filepath.Join(examples, dir))); err != nil {
-				t.Fatal(err)
-			}
+			l.must(os.CopyFS(w.Dir, os.DirFS(filepath.Join(examples, dir))))
 			if !declaresProvider(t, w.Dir) {
 				text, err := os.ReadFile(filepath.Join(examples, "provider", "provider.tf"))
 				l.must(err)
@@ -37,8 +36,13 @@ func TestAccExamples(t *testing.T) {
 				more = append(more, l.elsewhere(testcluster.Clusters(t, 2)[1]))
 				w.Env = append(w.Env, fmt.Sprintf(`TF_VAR_kubeconfigs={"east":%q,"west":%q}`, l.cluster.KubeconfigPath, more[0].cluster.KubeconfigPath))
 			}
-			if dir == "adopt" { // its Service is there before
+			switch dir {
+			case "adopt": // its Service is there before
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
+			case "services":
+				l.cluster.Legacy(t, l.namespace, "orders", "demo/legacy:v0")
+				w.Env = append(w.Env, "TF_VAR_bake=1s")
+				w.useModules()
 			}
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
 				return
@@ -56,6 +60,41 @@ func TestAccExamples(t *testing.T) {
 			w.destroy()
 			for _, l := range append(more, l) {
 				l.wantNothingLeft()
+			}
+		})
+	}
+}
+
+// useModules moves the workspace's configuration to beside a copy of the modules,
+// where it looks for them.
+func (w *workspace) useModules() {
+	w.t.Helper()
+	root := w.t.TempDir()
+	dir := filepath.Join(root, "configuration")
+	if err := errors.Join(os.CopyFS(filepath.Join(root, "modules"), os.DirFS(filepath.Join(examples, "modules"))), os.CopyFS(dir, os.DirFS(w.Dir))); err != nil {
+		w.t.Fatal(err)
+	}
+	w.Dir = dir
+	w.do("get", "-no-color")
+}
+
+// The tests that an example brings along pass by themselves: with a mocked
+// provider, there is no cluster.
+func TestAccExamplesOfTests(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(examples, "*", "tests", "*.tftest.hcl"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found no tests: %v", err)
+	}
+	for _, file := range files {
+		dir := filepath.Dir(filepath.Dir(file))
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			w := newWorkspace(t)
+			if err := os.CopyFS(w.Dir, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			w.useModules()
+			if text := w.do("test", "-no-color"); !strings.Contains(text, " 0 failed") {
+				t.Errorf("it says\n%s", text)
 			}
 		})
 	}

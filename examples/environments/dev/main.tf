@@ -27,7 +27,7 @@ module "web" {
   environment = "dev"
   image       = "docker.io/library/nginx"
   app_version = var.app_version
-  port        = 80
+  ports       = { http = 80 }
 
   replicas      = 1
   keep_previous = 0

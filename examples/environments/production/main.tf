@@ -28,7 +28,7 @@ module "web" {
   environment = "production"
   image       = "docker.io/library/nginx"
   app_version = var.app_version
-  port        = 80
+  ports       = { http = 80 }
 
   replicas      = 3
   keep_previous = 2
