@@ -18,11 +18,10 @@ type Source string
 const (
 	SourceContainer Source = "container"
 	SourceEvents    Source = "events"
-	SourceBuild     Source = "build"
 )
 
 // Sources lists every Source.
-func Sources() []Source { return []Source{SourceContainer, SourceEvents, SourceBuild} }
+func Sources() []Source { return []Source{SourceContainer, SourceEvents} }
 
 // Entry is a line, and whose it is.
 type Entry struct {

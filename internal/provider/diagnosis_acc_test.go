@@ -233,7 +233,6 @@ func TestAccDiagnosisOfNothing(t *testing.T) {
 	}
 	id := fmt.Sprintf("deployment = %q", l.namespace+"/api-00000000")
 	for name, tc := range map[string]struct{ data, says string }{
-		"builds":                {on("logs", id, `type = "build"`), "There are no builds yet"},
 		"no such type":          {on("logs", id, `type = "audit"`), `"audit"`},
 		"no id":                 {on("logs", `deployment = "api"`), "Invalid deployment id"},
 		"a selector in an id":   {on("logs", `deployment = "shop/api,x=y"`), "Invalid deployment id"},

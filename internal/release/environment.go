@@ -32,7 +32,7 @@ var EnvironmentMeaning = map[EnvironmentStatus]string{
 	EnvironmentFailed:   "something did not succeed, or an address leads nowhere: somebody has to look",
 	EnvironmentUnknown:  "a cluster cannot be reached, so that it cannot be told",
 	EnvironmentDegraded: "it runs, but with fewer ready pods than it should, or not the same on every cluster",
-	EnvironmentWaiting:  "an approval is missing, or something was cancelled or taken back: somebody has to decide",
+	EnvironmentWaiting:  "something was cancelled or taken back: somebody has to decide",
 	EnvironmentWorking:  "something is starting, stopping, moving or ending",
 	EnvironmentReady:    "all is as it was asked to be",
 	EnvironmentStopped:  "everything there is was stopped on purpose",

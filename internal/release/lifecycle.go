@@ -21,7 +21,7 @@ type Stage[S ~string] struct {
 	Meaning   string // one sentence
 	Kind      Kind
 	First     bool                  // a life may begin here
-	Planned   bool                  // no version leads here yet
+	Planned   bool                  // no version leads here yet, so that no page shows it
 	Next      []S                   // what it may become
 	Allowed   []Action              // what may be asked for, besides what is so already
 	Elsewhere map[Vocabulary]string // what other platforms call it
@@ -51,6 +51,22 @@ func (l Lifecycle[S]) Of(status S) (Stage[S], bool) {
 		return Stage[S]{}, false
 	}
 	return l[i], true
+}
+
+// Shown is the table without what is only planned, for those who read it.
+func (l Lifecycle[S]) Shown() Lifecycle[S] {
+	planned := func(status S) bool {
+		stage, _ := l.Of(status)
+		return stage.Planned
+	}
+	var shown Lifecycle[S]
+	for _, stage := range l {
+		if !stage.Planned {
+			stage.Next = slices.DeleteFunc(slices.Clone(stage.Next), planned)
+			shown = append(shown, stage)
+		}
+	}
+	return shown
 }
 
 // CanBecome says whether one status may follow another. An empty from is what

@@ -186,6 +186,27 @@ func checkLifecycle[S ~string](t *testing.T, l release.Lifecycle[S], into map[re
 	}
 }
 
+// What is only planned is in the table, so that nothing contradicts it, and is shown
+// nowhere.
+func TestShownIsWithoutWhatIsPlanned(t *testing.T) {
+	all, shown := release.DeploymentLifecycle(), release.DeploymentLifecycle().Shown()
+	for _, stage := range all {
+		if _, there := shown.Of(stage.Status); there == stage.Planned {
+			t.Errorf("%s is planned: %t, shown: %t", stage.Status, stage.Planned, there)
+		}
+	}
+	for _, stage := range shown {
+		for _, next := range stage.Next {
+			if _, there := shown.Of(next); !there {
+				t.Errorf("%s becomes %s, which is not shown", stage.Status, next)
+			}
+		}
+	}
+	if len(shown) == len(all) {
+		t.Error("nothing is planned any more: remove Planned")
+	}
+}
+
 func reach[S ~string](l release.Lifecycle[S], from ...S) map[S]bool {
 	reached := map[S]bool{}
 	for len(from) > 0 {

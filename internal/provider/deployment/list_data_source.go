@@ -39,9 +39,9 @@ func (d *deploymentsDataSource) Schema(_ context.Context, _ datasource.SchemaReq
 	only := func(what string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: "Only those " + what + "."}
 	}
-	application, status := only("of this application"), only("with this status, one of "+attrs.EnumText(release.Statuses(), nil))
+	application, status := only("of this application"), only("with this status, one of "+attrs.EnumText(release.DeploymentLifecycle().Shown().Statuses(), nil))
 	application.Validators = attrs.ApplicationName()
-	status.Validators = []validator.String{attrs.OneOf(release.Statuses())}
+	status.Validators = []validator.String{attrs.OneOf(release.DeploymentLifecycle().Shown().Statuses())}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Every deployment of a namespace, or of one application: also those that are in no Terraform state, with their live pods, " +
 			"and what the next promotion will remove.",

@@ -19,7 +19,7 @@ description: |-
 The attribute ` + "`status`" + ` of [` + "`switchback_deployment`" + `](../resources/deployment.md) and of
 [` + "`switchback_main_deployment`" + `](../resources/main_deployment.md) has one of these values. They follow from the same tables that decide
 what is allowed. An action that a status does not allow is refused with that status, the reason and what is allowed instead; asking
-for what is so already does nothing. What is marked as planned has its place in the tables, but no version shows it yet.
+for what is so already does nothing.
 
 A status is of one of three kinds:
 
@@ -33,6 +33,12 @@ var kinds = map[release.Kind]string{
 	release.KindError:     "Something went wrong. It stays until it is asked for again; `status_reason` says why.",
 }
 
+// What is only planned is on no page.
+var (
+	deployments = release.DeploymentLifecycle().Shown()
+	mains       = release.MainLifecycle().Shown()
+)
+
 // statuses is the page of all statuses.
 func statuses() string {
 	var b strings.Builder
@@ -41,11 +47,11 @@ func statuses() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", kind, kinds[kind])
 	}
 	b.WriteString("\n## Deployments\n\n")
-	writeLifecycle(&b, release.DeploymentLifecycle())
+	writeLifecycle(&b, deployments)
 	b.WriteString("\nWhat carries traffic is never stopped, whatever its status. A create that comes to nothing because another cluster refused it puts\n" +
 		"the status back to what it was.\n")
 	b.WriteString("\n## Main deployments\n\n")
-	writeLifecycle(&b, release.MainLifecycle())
+	writeLifecycle(&b, mains)
 	b.WriteString("\n## Actions\n\n| action | what it does |\n| --- | --- |\n")
 	for _, action := range release.Actions() {
 		fmt.Fprintf(&b, "| %s | %s |\n", action, action.Meaning())
@@ -61,7 +67,7 @@ func statuses() string {
 func writeLifecycle[S ~string](b *strings.Builder, l release.Lifecycle[S]) {
 	b.WriteString("| status | kind | meaning | allowed actions | elsewhere |\n| --- | --- | --- | --- | --- |\n")
 	for _, stage := range l {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", stage.Status, kind(stage), stage.Meaning, joined(stage.Allowed), elsewhere(stage))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", stage.Status, stage.Kind, stage.Meaning, joined(stage.Allowed), elsewhere(stage))
 	}
 	b.WriteString("\n```mermaid\nstateDiagram-v2\n")
 	for _, stage := range l {
@@ -84,14 +90,6 @@ func writeLifecycle[S ~string](b *strings.Builder, l release.Lifecycle[S]) {
 		fmt.Fprintf(b, "  note right of %s : from every other status\n", status)
 	}
 	b.WriteString("```\n")
-}
-
-// kind is that of a status, and whether it exists yet.
-func kind[S ~string](stage release.Stage[S]) string {
-	if stage.Planned {
-		return string(stage.Kind) + ", planned"
-	}
-	return string(stage.Kind)
 }
 
 // reachedFromAll are the statuses that every other one may become, less those
@@ -134,11 +132,14 @@ var titles = map[release.Vocabulary]string{
 	release.VocabularyEnvironments: "Platforms that build and deploy environments",
 }
 
-// writeVocabulary is another platform's words, in its own order, with ours.
+// writeVocabulary is another platform's words, in its own order, with ours. A word
+// that means none of ours is left out.
 func writeVocabulary(b *strings.Builder, v release.Vocabulary) {
 	fmt.Fprintf(b, "\n### %s\n\n| there | deployment | main deployment |\n| --- | --- | --- |\n", titles[v])
 	for _, word := range v.Words() {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", word, ours(release.DeploymentLifecycle(), v, word), ours(release.MainLifecycle(), v, word))
+		if deployment, main := ours(deployments, v, word), ours(mains, v, word); deployment+main != "" {
+			fmt.Fprintf(b, "| %s | %s | %s |\n", word, deployment, main)
+		}
 	}
 }
 

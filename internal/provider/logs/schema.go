@@ -23,7 +23,6 @@ import (
 var sourceMeaning = map[logs.Source]string{
 	logs.SourceContainer: "what its containers write",
 	logs.SourceEvents:    "what the cluster says about it, as lines",
-	logs.SourceBuild:     "what its build wrote; there are no builds yet",
 }
 
 func logsSchema() schema.Schema {
@@ -34,7 +33,7 @@ func logsSchema() schema.Schema {
 			"deployment": attrs.DeploymentIDAttribute(),
 			"clusters":   attrs.DataClustersAttribute(),
 			"type": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{attrs.OneOf(logs.Sources()), notYet{}},
+				Optional: true, Validators: []validator.String{attrs.OneOf(logs.Sources())},
 				MarkdownDescription: "Which log: " + attrs.EnumText(logs.Sources(), sourceMeaning) + ". Default: `" + string(logs.SourceContainer) + "`.",
 			},
 			"container": schema.StringAttribute{
@@ -110,21 +109,5 @@ func (isRegex) ValidateString(_ context.Context, req validator.StringRequest, re
 	}
 	if _, err := regexp.Compile(req.ConfigValue.ValueString()); err != nil {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid regular expression", explain.Sentence(err.Error()))
-	}
-}
-
-// notYet refuses the log of a build.
-type notYet struct{}
-
-func (notYet) Description(context.Context) string {
-	return "not the log of a build: there are none yet"
-}
-
-func (v notYet) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
-
-func (notYet) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.ValueString() == string(logs.SourceBuild) {
-		resp.Diagnostics.AddAttributeError(req.Path, "There are no builds yet",
-			"Switchback does not build images yet, so that no deployment has the log of a build. Its containers' logs are those of type = \"container\".")
 	}
 }
