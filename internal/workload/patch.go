@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
-	"sigs.k8s.io/yaml"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -23,13 +22,14 @@ func applyPatch(template *corev1.PodTemplateSpec, c release.Content) (*corev1.Po
 	if strings.TrimSpace(c.TemplatePatch) == "" {
 		return template, nil
 	}
-	patch := map[string]any{}
-	if err := yaml.UnmarshalStrict([]byte(c.TemplatePatch), &patch); err != nil {
-		return nil, fmt.Errorf("pod_template_patch is not a YAML object: %w", err)
+	patch, err := readPatch(c.TemplatePatch)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkPatch(patch, template); err != nil {
 		return nil, fmt.Errorf("pod_template_patch: %w", err)
 	}
+	giveWay(template, patch, c)
 	before, err := json.Marshal(template)
 	if err != nil {
 		return nil, err
@@ -91,14 +91,11 @@ func checkPatch(patch map[string]any, template *corev1.PodTemplateSpec) error {
 // checkContainers tells a misspelt container name from a new container: only
 // the latter brings an image.
 func checkContainers(patch map[string]any, template *corev1.PodTemplateSpec) error {
-	spec, _ := patch["spec"].(map[string]any)
 	known := map[string][]corev1.Container{
 		"containers": template.Spec.Containers, "initContainers": template.Spec.InitContainers,
 	}
 	for _, field := range []string{"containers", "initContainers"} {
-		list, _ := spec[field].([]any)
-		for _, item := range list {
-			entry, _ := item.(map[string]any)
+		for _, entry := range patchedContainers(patch, field) {
 			name, _ := entry["name"].(string)
 			isKnown := slices.ContainsFunc(known[field], func(c corev1.Container) bool { return c.Name == name })
 			if name != "" && !isKnown && entry["image"] == nil && entry["$patch"] == nil {
@@ -111,6 +108,54 @@ func checkContainers(patch map[string]any, template *corev1.PodTemplateSpec) err
 		}
 	}
 	return nil
+}
+
+// patchedContainers is what a patch says of the containers, or initContainers.
+func patchedContainers(patch map[string]any, field string) []map[string]any {
+	spec, _ := patch["spec"].(map[string]any)
+	list, _ := spec[field].([]any)
+	var entries []map[string]any
+	for _, item := range list {
+		if entry, ok := item.(map[string]any); ok {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
+
+// giveWay takes our own pre-stop sleep away where a patch brings another handler:
+// merged, there would be two of them, of which nobody typed one. A sleep in the
+// patch is merged into ours.
+func giveWay(template *corev1.PodTemplateSpec, patch map[string]any, c release.Content) {
+	typed := map[string]bool{c.Application: c.Container.PreStop != nil}
+	for _, sidecar := range c.Sidecars {
+		typed[sidecar.Name] = sidecar.PreStop != nil
+	}
+	lists := map[string][]corev1.Container{"containers": template.Spec.Containers, "initContainers": template.Spec.InitContainers}
+	for field, containers := range lists {
+		for _, entry := range patchedContainers(patch, field) {
+			lifecycle, _ := entry["lifecycle"].(map[string]any)
+			preStop, _ := lifecycle["preStop"].(map[string]any)
+			i := slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == entry["name"] })
+			if i < 0 || typed[containers[i].Name] || containers[i].Lifecycle == nil || !otherHandler(preStop) {
+				continue
+			}
+			containers[i].Lifecycle.PreStop = nil
+		}
+	}
+}
+
+// otherHandler says that a patch's handler is another one than a sleep.
+func otherHandler(preStop map[string]any) bool {
+	if preStop["sleep"] != nil {
+		return false
+	}
+	for kind, value := range preStop {
+		if value != nil && !strings.HasPrefix(kind, "$") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkMerged catches the ways around checkPatch: $patch: replace, null maps.

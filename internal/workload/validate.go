@@ -304,6 +304,9 @@ func checkReserved(r *report, at path, kind, key string) {
 }
 
 func checkTemplatePatch(r *report, c release.Content) {
+	if strings.TrimSpace(c.TemplatePatch) == "" {
+		return
+	}
 	patched := c.Normalize()
 	plain := patched
 	plain.TemplatePatch = ""
@@ -318,6 +321,7 @@ func checkTemplatePatch(r *report, c release.Content) {
 		return
 	}
 	checkPatchedPorts(r, before, after)
+	checkPatchedKinds(r, before, after)
 }
 
 // checkPatchedPorts finds a patch that takes a declared port away. Services find

@@ -99,9 +99,23 @@ func (p *planning) inputs(configured session.ConfiguredClusters) {
 		}
 	}
 
+	p.keepPatch()
 	if p.known = len(p.plan.unknownInputs(p.ctx)) == 0; p.known {
 		p.spec, diags = p.plan.spec(p.ctx)
 		p.diagnose(diags)
+	}
+}
+
+// keepPatch keeps the prior spelling of a pod_template_patch that means the same. It
+// is hashed as it was typed, for ever: another spelling would be another release. In
+// the half of a replacement that creates there is no prior one, and so there it is
+// the configuration's, as Terraform demands.
+func (p *planning) keepPatch() {
+	if p.state == nil || !attrs.Known(p.plan.PodTemplatePatch) || !attrs.Known(p.state.PodTemplatePatch) {
+		return
+	}
+	if workload.SamePatch(p.plan.PodTemplatePatch.ValueString(), p.state.PodTemplatePatch.ValueString()) {
+		p.plan.PodTemplatePatch = p.state.PodTemplatePatch
 	}
 }
 

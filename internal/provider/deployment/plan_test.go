@@ -78,6 +78,27 @@ func TestAnotherSpellingOfTheSameContentIsNoChange(t *testing.T) {
 	other.Wants(plantest.Obj{"labels": plantest.Obj{}, "status": "started", "durations": plantest.Deployed["durations"], "owner": "token-1"})
 }
 
+// A patch is compared by what it means. It is hashed as it was typed first, so that
+// name and id stay; beside a real change it is the configuration's.
+func TestPatchIsComparedByMeaning(t *testing.T) {
+	p := deploymentPlanner(t)
+	config := func(patch, image string) plantest.Obj {
+		return plantest.Deployment(plantest.Obj{"pod_template_patch": patch, "image": image})
+	}
+	const typed, other = "spec:\n  overhead: {cpu: 100m}\n", "# why\r\nspec: {\"overhead\": {\"cpu\": 0.1}}\r\n"
+	first := p.Plan(config(typed, "ghcr.io/acme/api:1.4.0"), nil).OK()
+	prior := first.State(plantest.Deployed)
+	p.Plan(config(other, "ghcr.io/acme/api:1.4.0"), prior).OK().WantNoChange(*prior)
+
+	bump := p.Plan(config(other, "ghcr.io/acme/api:1.5.0"), prior).OK()
+	bump.WantReplace("content_hash", "image", "version")
+	bump.Wants(plantest.Obj{"pod_template_patch": typed})
+	p.Plan(config(other, "ghcr.io/acme/api:1.5.0"), nil).OK().Wants(plantest.Obj{"pod_template_patch": other})
+
+	p.Plan(config("spec: {overhead: {cpu: 101m}}", "ghcr.io/acme/api:1.4.0"), prior).OK().WantReplace("content_hash", "pod_template_patch")
+	p.Plan(plantest.Deployment(plantest.Obj{"pod_template_patch": plantest.AfterApply{}, "image": "ghcr.io/acme/api:1.4.0"}), prior).OK().WantReplace("content_hash", "pod_template_patch")
+}
+
 func TestReplacementNamesTheInputsThatCauseIt(t *testing.T) {
 	container := func(change func(c plantest.Obj)) plantest.Obj {
 		c := maps.Clone(plantest.Deployment()["container"].(plantest.Obj))

@@ -167,7 +167,10 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"labels":      attrs.StringMap("More labels for the pods. Switchback's own cannot be set." + attrs.Replaces),
 			"annotations": attrs.StringMap("Annotations for the pods." + attrs.Replaces),
 			"pod_template_patch": attrs.OptionalString("YAML that is merged into the pod template (strategic merge), last of all: the way to any Kubernetes field that has no attribute here. " +
-				"Switchback's own labels cannot be changed, and no declared port can be taken away: ports merge by their number alone, whatever the protocol." + attrs.Replaces),
+				"Switchback's own labels cannot be changed, and no declared port can be taken away: ports merge by their number alone, whatever the protocol. " +
+				"What a merge leaves beside what the patch brings, such as a second handler of a probe, is an error that shows how to take it away (`httpGet: null`); " +
+				"Switchback's own pre-stop sleep gives way by itself. Comments, line ends, the order of keys and another spelling of a quantity are no change: the state keeps the first spelling, " +
+				"by which the deployment is named until something else changes. One YAML document." + attrs.Replaces),
 			"pod_security": schema.StringAttribute{
 				Optional: true,
 				Computed: true,
