@@ -117,7 +117,7 @@ func TestObstacles(t *testing.T) {
 		"0/2 nodes are available: 2 node(s) had volume node affinity conflict.":                                                                        {"than a volume of the pod"},
 		"0/2 nodes are available: 2 node(s) had no available volume zone.":                                                                             {"add nodes where the volume is"},
 		"0/2 nodes are available: 2 node(s) exceed max volume count.":                                                                                  {"as many volumes attached as they can"},
-		"0/2 nodes are available: 2 node(s) didn't satisfy existing pods anti-affinity rules.":                                                         {"podAntiAffinity"},
+		"0/2 nodes are available: 2 node(s) didn't satisfy existing pods anti-affinity rules.":                                                         {"pod_anti_affinity"},
 		"0/1 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod.": {"a volume that another pod uses alone", `strategy = "recreate"`},
 		"0/1 nodes are available: 1 a new reason, with a comma.":                                                                                       {"1 of 1 nodes: a new reason, with a comma", "add nodes"},
 		"no nodes available to schedule pods":                                                                                                          {"no node takes the pod", "add nodes"},

@@ -23,9 +23,9 @@ var obstacles = []struct {
 }{
 	{regexp.MustCompile(`^Insufficient (\S+)$`), "have too little $1 left", "lower resources.requests for $1 or add nodes"},
 	{regexp.MustCompile(`^Too many pods$`), "run as many pods as they may", "add nodes"},
-	{regexp.MustCompile(`^node\(s\) didn't match (?:Pod's node affinity|scheduler-enforced node affinity)`), "do not have the labels that the pod wants", "correct node_selector (and an affinity in pod_template_patch), or label a node"},
+	{regexp.MustCompile(`^node\(s\) didn't match (?:Pod's node affinity|scheduler-enforced node affinity)`), "do not have the labels that the pod wants", "correct node_selector or affinity, or label a node"},
 	{regexp.MustCompile(`^node\(s\) didn't match the requested node name$`), "are not the node that the pod names", "take nodeName out of pod_template_patch"},
-	{regexp.MustCompile(`^node\(s\) didn't (?:match pod (?:anti-)?affinity rules|satisfy existing pods anti-affinity rules)$`), "run, or do not run, pods that an affinity rule is about", "correct podAffinity or podAntiAffinity in pod_template_patch, or add nodes"},
+	{regexp.MustCompile(`^node\(s\) didn't (?:match pod (?:anti-)?affinity rules|satisfy existing pods anti-affinity rules)$`), "run, or do not run, pods that an affinity rule is about", "correct pod_affinity or pod_anti_affinity, or add nodes"},
 	{regexp.MustCompile(`^node\(s\) didn't match pod topology spread constraints`), "would make the pods' spread too uneven", "loosen topologySpreadConstraints in pod_template_patch (whenUnsatisfiable: ScheduleAnyway), or add nodes where pods are missing"},
 	{regexp.MustCompile(`^node\(s\) didn't have free ports`), "have the pod's hostPort in use", "take hostPort out of pod_template_patch: a node has each port once"},
 	{regexp.MustCompile(`^node\(s\) (?:had no available volume zone|didn't match PersistentVolume's node affinity|had volume node affinity conflict)$`), "are in another zone, or are another node, than a volume of the pod", "add nodes where the volume is, or make a new claim"},

@@ -51,6 +51,7 @@ func (c Content) Normalize() Content {
 		}
 		c.TopologySpread = &spread
 	}
+	c.Affinity = c.Affinity.normalize()
 	return c
 }
 

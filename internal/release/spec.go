@@ -57,6 +57,7 @@ type Content struct {
 	HostAliases    map[string][]string `json:"hostAliases,omitempty"` // address -> names
 	DNS            *PodDNS             `json:"dns,omitempty"`
 	TopologySpread *[]TopologySpread   `json:"topologySpread,omitempty"` // nil: over nodes, where possible; empty: nothing
+	Affinity       *Affinity           `json:"affinity,omitempty"`
 }
 
 // PodDNS is how the pods resolve names. Policy is one of Kubernetes'; empty: its

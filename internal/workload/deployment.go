@@ -118,6 +118,7 @@ func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
 		TerminationGracePeriodSeconds: &grace,
 		SecurityContext:               podSecurityContext(c.PodSecurity),
 		TopologySpreadConstraints:     spread(c.TopologySpread, name),
+		Affinity:                      affinity(c.Affinity, name),
 		PriorityClassName:             c.PriorityClass,
 		RuntimeClassName:              nonEmpty(c.RuntimeClass),
 		HostAliases:                   hostAliases(c.HostAliases),

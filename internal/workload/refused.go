@@ -78,7 +78,7 @@ var podAttributes = map[string]string{
 	"serviceAccountName": "service_account_name", "nodeSelector": "node_selector", "imagePullSecrets": "image_pull_secrets",
 	"terminationGracePeriodSeconds": "termination_grace_period_seconds", "securityContext": "pod_security",
 	"priorityClassName": "priority_class_name", "runtimeClassName": "runtime_class_name", "hostAliases": "host_aliases",
-	"dnsPolicy": "dns", "dnsConfig": "dns", "topologySpreadConstraints": "topology_spread",
+	"dnsPolicy": "dns", "dnsConfig": "dns", "topologySpreadConstraints": "topology_spread", "affinity": "affinity",
 }
 
 // containerAttributes are those that fields of a container come from.

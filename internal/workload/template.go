@@ -13,8 +13,7 @@ import (
 )
 
 // fromTemplate reads a workload backwards. What the schema has no attribute for
-// (other volume types, affinity) is left out; the hash tells
-// the caller that something was.
+// (other volume types) is left out; the hash tells the caller that something was.
 func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 	pod := d.Spec.Template.Spec
 	application := d.Labels[release.LabelApplication]
@@ -50,6 +49,7 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 		HostAliases:    fromHostAliases(pod.HostAliases),
 		DNS:            fromDNS(pod.DNSPolicy, pod.DNSConfig),
 		TopologySpread: fromSpread(pod.TopologySpreadConstraints),
+		Affinity:       fromAffinity(pod.Affinity, d.Name),
 	}
 	_, c.Container.PreStop = fromLifecycle(app.Lifecycle, true)
 	if c.ServiceAccount == "default" {

@@ -201,6 +201,7 @@ func checkPlacement(r *report, c release.Content) {
 			checkSpread(r, path{"topology_spread", i}, t)
 		}
 	}
+	checkAffinity(r, path{"affinity"}, c.Affinity)
 	checkNames(r, c)
 }
 

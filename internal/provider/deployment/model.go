@@ -65,6 +65,7 @@ type model struct {
 	HostAliases                   types.Map    `tfsdk:"host_aliases"`
 	DNS                           types.Object `tfsdk:"dns"`
 	TopologySpread                types.List   `tfsdk:"topology_spread"`
+	Affinity                      types.Object `tfsdk:"affinity"`
 
 	ID           types.String `tfsdk:"id"`
 	Name         types.String `tfsdk:"name"`
@@ -131,6 +132,7 @@ var contentInputs = []input{
 	field("host_aliases", func(m *model) *types.Map { return &m.HostAliases }),
 	field("dns", func(m *model) *types.Object { return &m.DNS }),
 	field("topology_spread", func(m *model) *types.List { return &m.TopologySpread }),
+	field("affinity", func(m *model) *types.Object { return &m.Affinity }),
 }
 
 // unknownInputs are the content attributes that are not wholly known: while
@@ -185,6 +187,7 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 			HostAliases:    attrs.Decode[map[string][]string](ctx, &diags, m.HostAliases),
 			DNS:            attrs.Decode[*dnsModel](ctx, &diags, m.DNS).content(),
 			TopologySpread: topologySpread(attrs.Decode[[]spreadModel](ctx, &diags, m.TopologySpread), m.TopologySpread.IsNull()),
+			Affinity:       attrs.Decode[*affinityModel](ctx, &diags, m.Affinity).content(),
 		},
 	}
 	// These are not content, and may still be unknown.
@@ -257,6 +260,7 @@ func newModel() model {
 		HostAliases:      mapping("host_aliases"),
 		DNS:              object("dns"),
 		TopologySpread:   list("topology_spread"),
+		Affinity:         object("affinity"),
 		Durations:        object("durations"),
 		Drift:            list("drift"),
 	}
@@ -306,6 +310,7 @@ func (m *model) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostic
 	m.HostAliases = e.mapping("host_aliases", c.HostAliases, len(c.HostAliases))
 	m.DNS = e.dns(c.DNS)
 	m.TopologySpread = e.topologySpread(c.TopologySpread)
+	m.Affinity = e.affinity(c.Affinity)
 	return diags
 }
 

@@ -61,6 +61,14 @@ func everything() release.Spec {
 			Tolerations: []release.Toleration{{Key: "a", Value: "b", Effect: "NoExecute", Seconds: ptr[int64](0)}, {Operator: "Exists"}},
 			GracePeriod: ptr[int64](60), Labels: map[string]string{"team": "shop"}, Annotations: map[string]string{"note": ""},
 			TemplatePatch: "spec: {}", PodSecurity: release.PodSecurityRestricted,
+			Affinity: &release.Affinity{
+				Node: &release.NodeAffinity{
+					Required:  []release.NodeTerm{{Expressions: []release.Requirement{{Key: "disk", Operator: "In", Values: []string{"ssd"}}}}, {Fields: []release.Requirement{{Key: "metadata.name", Operator: "NotIn", Values: []string{"a"}}}}},
+					Preferred: []release.PreferredNode{{Weight: 5, Preference: release.NodeTerm{Expressions: []release.Requirement{{Key: "gpu", Operator: "Exists"}}}}},
+				},
+				Pod:     &release.PodAffinity{Preferred: []release.PreferredPod{{Weight: 6, Term: release.PodTerm{TopologyKey: "zone", Namespaces: []string{"x"}, NamespaceSelector: &release.LabelSelector{}}}}},
+				PodAnti: &release.PodAffinity{Required: []release.PodTerm{{TopologyKey: "host", Selector: &release.LabelSelector{Labels: map[string]string{"a": ""}, Expressions: []release.Requirement{{Key: "b", Operator: "Exists"}}}}}},
+			},
 		},
 	}
 }

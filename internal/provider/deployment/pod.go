@@ -28,6 +28,7 @@ type spreadModel struct {
 
 func podAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
+		"affinity":            affinityAttribute(),
 		"priority_class_name": attrs.OptionalString("PriorityClass of the pods. Default: the cluster's." + attrs.Replaces),
 		"runtime_class_name":  attrs.OptionalString("RuntimeClass of the pods, such as that of a sandbox. Default: the nodes' usual runtime." + attrs.Replaces),
 		"host_aliases": schema.MapAttribute{
