@@ -32,6 +32,18 @@ type Main struct {
 // Exists says whether anything is left of the address.
 func (o Main) Exists() bool { return o.Main != nil || o.Service != nil }
 
+// Asked is what was last asked of an address, on whichever cluster that is newest; nil
+// where nothing is remembered of it.
+func Asked(observed []Main) *release.Asked {
+	var newest *release.Asked
+	for _, o := range observed {
+		if o.Main != nil && o.Main.Asked != nil && (newest == nil || o.Main.Asked.At.After(newest.At)) {
+			newest = o.Main.Asked
+		}
+	}
+	return newest
+}
+
 // Mains reads an application's address on every cluster from the shared
 // watch caches. service names the main Service; empty asks what is remembered.
 func Mains(ctx context.Context, clusters []ownership.Cluster, namespace, application, service string) []Main {

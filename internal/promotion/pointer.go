@@ -41,7 +41,7 @@ func Restored(s Start, m release.Main, now time.Time) release.Main {
 	m.Deployment, m.Previous, m.Left, m.PromotedAt = before.Deployment, before.Previous, before.Left, before.PromotedAt
 	if before.Service != "" {
 		m = m.Keeping(before.Keep())
-		m.Drain = before.Drain
+		m.Drain, m.Asked = before.Drain, before.Asked
 	}
 	if from != "" && m.Deployment != from { // somebody's unfinished work, or a ConfigMap that was lost
 		m = m.Promoted(from).Noted(now)

@@ -61,6 +61,7 @@ func TestAccSeveralClusters(t *testing.T) {
 		"one name goes on without a cluster":        oneNameWithoutOneCluster,
 		"an environment over both":                  environmentOverBoth,
 		"a group goes from one to the other":        groupOverClusters,
+		"a group's import finds both":               groupImportedOnBoth,
 	}
 	maps.Copy(tests, mainRollouts())
 	t.Run("with east and west", func(t *testing.T) {

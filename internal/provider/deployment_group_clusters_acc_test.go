@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -55,6 +56,30 @@ func groupOverClusters(t *testing.T, p *pair) {
 	west.Check(t, drain)
 	w.destroy()
 	p.both((*lab).wantNothingLeft)
+}
+
+// An import of a group finds all clusters, and whose they are, or fails.
+func groupImportedOnBoth(t *testing.T, p *pair) {
+	l, w := p.east, p.east.inProcess()
+	on1 := func(cluster string) string {
+		return "api-" + cluster + ` = { deployment_id = switchback_deployment.api.id, traffic = { service = { ports = { http = 80 } } }, ` + on(cluster) + ` }`
+	}
+	config := l.config(l.application("api", "v1", on("east", "west")), l.application("web", "v1", on("east", "west")),
+		group([]string{on1("east"), on1("west"), member("web")}, on("east", "west"), `waves = [{ members = ["api-west"] }, { members = ["api-east", "web"] }]`))
+	w.apply(config)
+	before, _ := w.attributes(theGroup)
+	w.do("state", "rm", theGroup)
+	p.proxy.Down(t)
+	if code, text := w.exec("import", "-input=false", "-no-color", theGroup, l.namespace+"/shop"); code == 0 || !strings.Contains(text, "unreachable") || !strings.Contains(text, "west") {
+		t.Errorf("an import that could not see every cluster: exit code %d\n%s", code, text)
+	}
+	w.wantAbsent(theGroup)
+	p.proxy.Up(t)
+	w.do("import", "-input=false", "-no-color", theGroup, l.namespace+"/shop")
+	w.wantNoChanges()
+	if after, _ := w.attributes(theGroup); !sameJSON(t, before, after) {
+		t.Errorf("imported was\n%v\nof\n%v", after, before)
+	}
 }
 
 func sameJSON(t *testing.T, a, b any) bool {

@@ -51,6 +51,9 @@ type Main struct {
 	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
 	Drain     time.Duration `json:"drain"`
 
+	// Asked is what the configuration says beside that, for an import.
+	Asked *Asked `json:"asked,omitempty"`
+
 	// Baseline is that of the main address, as in Record.
 	Baseline map[string]string `json:"baseline,omitempty"`
 

@@ -53,6 +53,10 @@ type Record struct {
 	// configuration at hand: an import, or an action on the release.
 	Health Health `json:"health,omitzero"`
 
+	// Rollout is what the last operation was to go over the clusters by; nil where
+	// nothing was said. It is for an import.
+	Rollout *Rollout `json:"rollout,omitempty"`
+
 	// IgnoreServices are the Services that lead to its pods and are no traffic, as
 	// its user says.
 	IgnoreServices []string `json:"ignoreServices,omitempty"`

@@ -7,9 +7,9 @@ import (
 
 // Keep is what stays of former mains, so that going back is quick: keep_previous.
 type Keep struct {
-	Count int           // the newest so many
-	TTL   time.Duration // after that long without being main they are kept no longer; 0: for ever
-	State DesiredState  // what is in nobody's state runs, or has no pods
+	Count int           `json:"count"`         // the newest so many
+	TTL   time.Duration `json:"ttl,omitempty"` // after that long without being main they are kept no longer; 0: for ever
+	State DesiredState  `json:"state"`         // what is in nobody's state runs, or has no pods
 }
 
 // Keep is what main was last asked to keep.

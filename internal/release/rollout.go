@@ -8,11 +8,11 @@ import (
 // Rollout is how one change goes over the clusters of a resource. The zero value
 // is all at once, and all or none.
 type Rollout struct {
-	MaxParallel int           // clusters at a time; 0: all
-	Order       []string      // the clusters that come first, in this order; the others follow by name
-	Bake        time.Duration // how long a batch is watched before the next one begins
-	OnFailure   FailurePolicy // empty: FailureAbort
-	Quorum      int           // with FailureContinue: how many clusters must succeed; 0: one
+	MaxParallel int           `json:"maxParallel,omitempty"` // clusters at a time; 0: all
+	Order       []string      `json:"order,omitempty"`       // the clusters that come first, in this order; the others follow by name
+	Bake        time.Duration `json:"bake,omitempty"`        // how long a batch is watched before the next one begins
+	OnFailure   FailurePolicy `json:"onFailure,omitempty"`   // empty: FailureAbort
+	Quorum      int           `json:"quorum,omitempty"`      // with FailureContinue: how many clusters must succeed; 0: one
 }
 
 // FailurePolicy is what the failure of one cluster means for the others.

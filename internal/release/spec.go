@@ -19,6 +19,8 @@ type Spec struct {
 
 	DurationBudget DurationBudget // when to warn of how long it took
 
+	Rollout *Rollout // as it was typed, for an import; nil: not set
+
 	Strategy Strategy // empty means StrategyBlueGreen
 	Rolling  Rolling  // of StrategyRolling
 

@@ -118,6 +118,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 	return release.Record{
 		Companions: companions,
 		Health:     t.spec.Health,
+		Rollout:    t.spec.Rollout,
 
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
 
@@ -223,6 +224,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			}
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
+			r.Rollout = t.spec.Rollout
 			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
 			r.Expect(t.spec.Companions()...)
 			r.CancelRequested = ""

@@ -107,7 +107,7 @@ func (e *Engine) targetOf(ctx context.Context, c Cluster, d *appsv1.Deployment, 
 		spec.Namespace, spec.Replicas = d.Namespace, workload.StartedReplicas(d)
 		spec.Content = release.Content{Application: application}
 	}
-	spec.Health = workload.HealthOf(d, record.Health)
+	spec.Health, spec.Rollout = workload.HealthOf(d, record.Health), record.Rollout
 	hash := record.Hash
 	if live := workload.ContentHash(d); spec.Strategy.InPlace() && live != "" {
 		hash = live // the record's is that of the last good one

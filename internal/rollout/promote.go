@@ -36,6 +36,9 @@ type PromoteRequest struct {
 	// pass its bake.
 	RetryToken string
 
+	// Asked is what the configuration says beside all this, to be remembered.
+	Asked *release.Asked
+
 	// TakeBack says that the plan has shown the Service's fields to be changed
 	// by somebody else.
 	TakeBack bool

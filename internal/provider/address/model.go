@@ -83,14 +83,14 @@ type keepPreviousModel struct {
 	State types.String `tfsdk:"state"`
 }
 
-// keep is `keep_previous`, which validation has checked.
-func (m *Model) keep(ctx context.Context) (release.Keep, diag.Diagnostics) {
+// KeepOf is `keep_previous`, which validation has checked.
+func KeepOf(ctx context.Context, value types.Object) (release.Keep, diag.Diagnostics) {
 	var diags diag.Diagnostics
 	keep := release.Keep{Count: defaultKeepCount, State: release.DesiredStarted}
-	if m.KeepPrevious.IsNull() || m.KeepPrevious.IsUnknown() {
+	if value.IsNull() || value.IsUnknown() {
 		return keep, diags
 	}
-	typed := attrs.Decode[keepPreviousModel](ctx, &diags, m.KeepPrevious)
+	typed := attrs.Decode[keepPreviousModel](ctx, &diags, value)
 	if !typed.Count.IsNull() && !typed.Count.IsUnknown() {
 		keep.Count = int(typed.Count.ValueInt32())
 	}
@@ -103,19 +103,20 @@ func (m *Model) keep(ctx context.Context) (release.Keep, diag.Diagnostics) {
 	return keep, diags
 }
 
-func (m *Model) setKeep(keep release.Keep) {
+// KeepValue is the way back.
+func KeepValue(keep release.Keep) types.Object {
 	ttl := types.StringNull()
 	if keep.TTL > 0 {
 		ttl = types.StringValue(attrs.DurationText(keep.TTL))
 	}
-	m.KeepPrevious = types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
+	return types.ObjectValueMust(keepPreviousTypes, map[string]attr.Value{
 		"count": types.Int32Value(int32(keep.Count)), "ttl": ttl, "state": types.StringValue(string(keep.State)),
 	})
 }
 
-// drain is the attribute, which validation has checked.
-func (m *Model) drain() time.Duration {
-	d, err := time.ParseDuration(m.Drain.ValueString())
+// DrainOf is `drain`, which validation has checked.
+func DrainOf(value types.String) time.Duration {
+	d, err := time.ParseDuration(value.ValueString())
 	if err != nil {
 		return release.DefaultDrain
 	}

@@ -48,7 +48,7 @@ func TestServiceSurvivesTheModel(t *testing.T) {
 				t.Fatal(diags)
 			}
 			m.setURL(want)
-			m.setKeep(keep)
+			m.KeepPrevious = KeepValue(keep)
 			m.Split = SplitValue(map[string]release.Split{"prod": {"api-7f3c9a1e": 100}, "gone": nil})
 			m.Drift = attrs.NoDrift()
 			// Through a state, as an import does: every field must have its type.
@@ -66,7 +66,7 @@ func TestServiceSurvivesTheModel(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			if got, diags := read.keep(t.Context()); got != keep || diags.HasError() {
+			if got, diags := KeepOf(t.Context(), read.KeepPrevious); got != keep || diags.HasError() {
 				t.Errorf("keep_previous is %+v, want %+v: %v", got, keep, diags)
 			}
 			if got := read.URL.ValueString(); got != "http://"+want.Name+".shop.svc:80" {

@@ -192,8 +192,9 @@ func LeftEndpoints(observed []observe.Main) []attrs.Drift {
 }
 
 // Rebuild fills an imported address from what lives. A configured cluster that
-// cannot be read is an error: a subset would plan to make the rest again.
-func (m *Model) Rebuild(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) bool {
+// cannot be read is an error: a subset would plan to make the rest again. group is
+// the one that it is imported with; empty for a main deployment.
+func (m *Model) Rebuild(ctx context.Context, group string, observed []observe.Main, diags *diag.Diagnostics) bool {
 	var names []string
 	splits := map[string]release.Split{}
 	for _, o := range observed {
@@ -205,7 +206,7 @@ func (m *Model) Rebuild(ctx context.Context, observed []observe.Main, diags *dia
 		if o.Main == nil || o.Service == nil || !ok {
 			continue
 		}
-		if o.Main.Group != "" {
+		if o.Main.Group != group {
 			explain.Error(diags, &release.GroupOwnedError{Cluster: o.Cluster, ID: m.ID.ValueString(), Group: o.Main.Group, Deployment: o.Main.Deployment})
 			continue
 		}
@@ -236,7 +237,7 @@ func (m *Model) Rebuild(ctx context.Context, observed []observe.Main, diags *dia
 func (m *Model) rebuildFrom(ctx context.Context, o observe.Main, name string, diags *diag.Diagnostics) {
 	m.DeploymentID = m.deployment(name)
 	m.Owner = types.StringValue(o.Main.Owner)
-	m.setKeep(o.Main.Keep())
+	m.KeepPrevious = KeepValue(o.Main.Keep())
 	m.Drain = types.StringValue(o.Main.Drain.String())
 	m.PromotedAt = attrs.TimeOrNull(o.Main.PromotedAt)
 	if len(o.Main.Previous) > 0 {

@@ -17,13 +17,13 @@ import (
 func (m *Model) Request(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	id, err := release.ParseID(m.DeploymentID.ValueString())
 	diags.Append(m.checkDeployment(explain.Place{})...)
-	keep, more := m.keep(ctx)
+	keep, more := KeepOf(ctx, m.KeepPrevious)
 	diags.Append(more...)
 	if err != nil || diags.HasError() {
 		return rollout.PromoteRequest{}
 	}
 	return rollout.PromoteRequest{
-		Service: m.Service(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: m.drain(),
+		Service: m.Service(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: DrainOf(m.Drain),
 		RetryToken: m.RetryToken.ValueString(), Unready: map[string]error{},
 	}
 }

@@ -36,6 +36,41 @@ func RolloutOf(ctx context.Context, diags *diag.Diagnostics, value types.Object)
 	}
 }
 
+// AskedRollout is `rollout` for an import to find again; nil where there is none.
+func AskedRollout(ctx context.Context, diags *diag.Diagnostics, value types.Object) *release.Rollout {
+	if value.IsNull() || !WhollyKnown(ctx, value) {
+		return nil
+	}
+	r := RolloutOf(ctx, diags, value)
+	return &r
+}
+
+// RolloutValue is the way back, for an import.
+func RolloutValue(ctx context.Context, diags *diag.Diagnostics, r *release.Rollout) types.Object {
+	t := RolloutAttribute(nil, "").GetType().(types.ObjectType).AttrTypes
+	if r == nil {
+		return types.ObjectNull(t)
+	}
+	m := rolloutModel{Order: types.ListNull(types.StringType), OnFailure: TextOrNull(string(r.OnFailure))}
+	if r.MaxParallel > 0 {
+		m.MaxParallel = types.Int32Value(int32(r.MaxParallel))
+	}
+	if r.Quorum > 0 {
+		m.Quorum = types.Int32Value(int32(r.Quorum))
+	}
+	if r.Bake > 0 {
+		m.Bake = types.StringValue(DurationText(r.Bake))
+	}
+	if len(r.Order) > 0 {
+		order, more := types.ListValueFrom(ctx, types.StringType, r.Order)
+		diags.Append(more...)
+		m.Order = order
+	}
+	value, more := types.ObjectValueFrom(ctx, t, m)
+	diags.Append(more...)
+	return value
+}
+
 // MayContinue says that one cluster's failure may not end the whole, as far as
 // is known: how a change ends is then not known at plan.
 func MayContinue(ctx context.Context, value types.Object) bool {

@@ -210,6 +210,7 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 		spec.DurationBudget = budgetOf(ctx, m.DurationBudget, &diags)
 	}
 	m.setStrategy(ctx, &diags, &spec)
+	spec.Rollout = attrs.AskedRollout(ctx, &diags, m.Rollout)
 	if attrs.WhollyKnown(ctx, m.Health) {
 		spec.Health = attrs.HealthOf(ctx, &diags, m.Health)
 	}
@@ -288,6 +289,7 @@ func (m *model) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostic
 	m.Strategy = types.StringValue(string(attrs.OrDefault(spec.Strategy, release.StrategyBlueGreen)))
 	m.RollingUpdate = attrs.RollingValue(ctx, &diags, spec.Rolling)
 	m.Health = attrs.HealthValue(ctx, &diags, spec.Health)
+	m.Rollout = attrs.RolloutValue(ctx, &diags, spec.Rollout)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

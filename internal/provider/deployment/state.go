@@ -183,7 +183,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 			return true
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
-		spec.Health = workload.HealthOf(o.Workload, o.Record.Health)
+		spec.Health, spec.Rollout = workload.HealthOf(o.Workload, o.Record.Health), o.Record.Rollout
 		spec.IgnoreServices, spec.AllowSelectedBy = o.Record.IgnoreServices, o.Record.AllowSelectedBy
 		if o.Autoscaler != nil {
 			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)

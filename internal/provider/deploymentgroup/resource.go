@@ -20,6 +20,8 @@ var (
 	_ resource.ResourceWithConfigure      = (*deploymentGroupResource)(nil)
 	_ resource.ResourceWithValidateConfig = (*deploymentGroupResource)(nil)
 	_ resource.ResourceWithModifyPlan     = (*deploymentGroupResource)(nil)
+	_ resource.ResourceWithImportState    = (*deploymentGroupResource)(nil)
+	_ resource.ResourceWithIdentity       = (*deploymentGroupResource)(nil)
 )
 
 type deploymentGroupResource struct{ *session.Session }
@@ -29,6 +31,7 @@ func NewResource() resource.Resource { return &deploymentGroupResource{} }
 
 func (r *deploymentGroupResource) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_deployment_group"
+	resp.ResourceBehavior.MutableIdentity = true // a group may be renamed
 }
 
 func (r *deploymentGroupResource) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
@@ -77,12 +80,18 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
 	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity(ctx, &resp.Diagnostics))...)
 }
 
 // Read shows who really gets the traffic. It keeps what an unreachable cluster had.
 func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity(ctx, &resp.Diagnostics))...)
+	if state.imported() {
+		r.readImported(ctx, &state, resp)
+		return
+	}
 	var found []session.Looked
 	exists, readable := state.refresh(ctx, func(m *address.Model) ([]observe.Main, bool) {
 		targets, missing, ok := r.Readable(m.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
@@ -111,6 +120,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity(ctx, &resp.Diagnostics))...)
 	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
 	resp.Diagnostics.Append(more...)
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
@@ -143,6 +153,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
 	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity(ctx, &resp.Diagnostics))...)
 }
 
 // Delete removes the members' addresses, except as one half of a replacement:

@@ -84,7 +84,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 			"abandon_unreachable": attrs.AbandonAttribute(),
 			"timeouts":            attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
 
-			"id":    attrs.ComputedString("The group's name."),
+			"id":    attrs.ComputedString("The group's name. The import id is `<namespace>/<name>`, with the namespace of the members; the first one by name where they are in several."),
 			"owner": attrs.ComputedString("Token of the claim by which this state holds the members' addresses. Whoever claims one of them later makes it stale there: then this state can no longer change or remove that one."),
 			"status": attrs.ComputedString(fmt.Sprintf("How far the last promotion came. It follows from the members' statuses: `%s` when all of them are; one that failed, was cancelled or went back by itself shows. Unfinished work is planned back to `%s`, in place. All are on the page [Statuses](../guides/statuses.md).",
 				release.MainFinalized, release.MainFinalized)),

@@ -37,12 +37,14 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model
 		m.request.Owner = state.Owner.ValueString()
 		held = state.allHeld(ctx, diags)
 	}
+	asked := plan.asked(ctx, diags)
 	for name, member := range plan.members(ctx, diags) {
 		var more diag.Diagnostics
 		a := plan.address(member)
 		names := r.Resolve(a.ClusterNames(ctx, &more), &more)
 		prior, holds := held[a.ID.ValueString()]
 		promote := a.Request(ctx, "", &more)
+		promote.Asked = asked
 		if holds {
 			promote.Owner = m.request.Owner
 			promote.Planned = prior.PlannedTraffic(ctx, &more)

@@ -34,7 +34,7 @@ func bakeAttribute() schema.StringAttribute {
 		MarkdownDescription: "How long the new main deployment is watched after the traffic has moved, before anything of the old one stops, as a text like `90s` or `10m`. " +
 			"When it has fewer ready pods than it needs (all but one, and never none), when its address does not lead to them with all of its ports, when a container crashes again and again, or when containers run out of memory twice, traffic goes back to the previous one at once; the apply fails and says what was seen. " +
 			"The same deployment is then refused until `retry_token` changes. Where there is nothing to go back to, traffic stays, and the next apply bakes again. Default: not at all. " +
-			"It must fit into `timeouts`. An import does not know it." + attrs.InPlace,
+			"It must fit into `timeouts`. An import finds it as the last change had it that reached a cluster." + attrs.InPlace,
 		Validators:    []validator.String{attrs.IsDuration()},
 		PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -57,6 +58,9 @@ func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnosti
 	asked := m.Request(ctx, owner, diags)
 	if !diags.HasError() {
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
+		asked.Asked = &release.Asked{
+			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),
+		}
 	}
 	return asked
 }
@@ -73,11 +77,23 @@ func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *dia
 
 // rebuild fills an imported resource from what lives.
 func (m *model) rebuild(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) bool {
-	exists := m.Rebuild(ctx, observed, diags)
+	exists := m.Rebuild(ctx, "", observed, diags)
 	if !diags.HasError() {
+		m.rebuildAsked(ctx, observed, diags)
 		m.rebuildDNS(ctx, observed, diags)
 	}
 	return exists
+}
+
+// rebuildAsked takes over what was last asked beside the address. A provider that
+// did not remember it has left nothing.
+func (m *model) rebuildAsked(ctx context.Context, observed []observe.Main, diags *diag.Diagnostics) {
+	asked := observe.Asked(observed)
+	if asked == nil {
+		return
+	}
+	m.Bake, m.RetryToken = attrs.TextOrNull(asked.Bake), types.StringPointerValue(asked.RetryToken)
+	m.Rollout = attrs.RolloutValue(ctx, diags, asked.Rollout)
 }
 
 // imported says that only the id is known: Read must rebuild the rest.
