@@ -139,7 +139,7 @@ func (p *Plan) summarize(ctx context.Context) {
 	if to == "" || p.Watch.Unknown || !attrs.WhollyKnown(ctx, m.KeepPrevious) || !attrs.WhollyKnown(ctx, m.Clusters) || !ok || service.Name.IsUnknown() {
 		return
 	}
-	keep, diags := m.keep(ctx)
+	keep, diags := KeepOf(ctx, m.KeepPrevious)
 	p.Diags.Append(diags...)
 	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake}
 	want.Reversible = want.Bake > 0 || p.Watch.Group || len(m.Clusters.Elements()) > 1
