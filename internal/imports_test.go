@@ -41,6 +41,7 @@ var rooms = [][]string{
 	{"session"},
 	{"explain"},
 	{"attrs"},
+	{"fastpath"},
 }
 
 // beside are the directories below provider that are no rooms of it: commands, and
@@ -174,7 +175,7 @@ func roomsPointDown(s source, imported string) string {
 	case a == b:
 		return "nouns do not know each other: what two of them need goes below them"
 	}
-	return "imports point down: provider, the nouns, address, session, explain, attrs"
+	return "imports point down: provider, the nouns, address, session, explain, attrs, fastpath"
 }
 
 // roomOf is the directory below provider that a path, such as /deployment, is in.

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -85,7 +84,7 @@ const hang = 5 * time.Minute
 const enough = "40s"
 
 func newProviderServer() (tfprotov6.ProviderServer, error) {
-	return providerserver.NewProtocol6WithError(provider.NewWithTiming(timing))()
+	return provider.Timed("test", timing)
 }
 
 // lab is what an acceptance test works with: a namespace of its own on one

@@ -31,7 +31,7 @@ func TestAccAffinity(t *testing.T) {
 		return l.config(l.deployment(createFirst, `affinity = {
     node_affinity = {
       required_during_scheduling_ignored_during_execution = [{ match_expressions = [{ key = "type", operator = "In", values = ["kwok"] }] }, { match_expressions = [{ key = "kubernetes.io/hostname", operator = "Exists" }] }]
-      preferred_during_scheduling_ignored_during_execution = [{ weight = ` + weight + `, preference = { match_fields = [{ key = "metadata.name", operator = "NotIn", values = ["other"] }] } }]
+      preferred_during_scheduling_ignored_during_execution = [{ weight = `+weight+`, preference = { match_fields = [{ key = "metadata.name", operator = "NotIn", values = ["other"] }] } }]
     }
     pod_affinity = { preferred_during_scheduling_ignored_during_execution = [{ weight = 5, pod_affinity_term = { topology_key = "kubernetes.io/hostname", namespace_selector = {}, label_selector = { match_labels = { app = "cache" } } } }] }
     pod_anti_affinity = { preferred_during_scheduling_ignored_during_execution = [{ weight = 9, pod_affinity_term = { topology_key = "kubernetes.io/hostname" } }] }

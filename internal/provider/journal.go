@@ -23,14 +23,43 @@ const (
 // logged are the levels that Terraform passes on, from the least to the most.
 var logged = []string{"ERROR", "WARN", "INFO", "DEBUG", "TRACE"}
 
+// sdkLevels are the variables of the levels of what the plugin libraries log.
+var sdkLevels = []string{"TF_LOG_SDK", "TF_LOG_SDK_PROTO", "TF_LOG_SDK_FRAMEWORK"}
+
+// LogLevels are variables of the environment that must be set before the provider
+// is served. The plugin libraries take no level for all of them, so that they write
+// several lines about each attribute of each plan, and Terraform throws them away.
+func LogLevels(environment func(string) string) map[string]string {
+	levels := map[string]string{}
+	asked := askedLevel(environment)
+	switch {
+	case asked == "":
+		asked = "OFF"
+	case asked != "OFF" && !slices.Contains(logged, asked):
+		return nil // everything, as Terraform has it
+	}
+	for _, name := range sdkLevels {
+		if environment(name) == "" {
+			levels[name] = asked
+		}
+	}
+	return levels
+}
+
+// askedLevel is that of the provider's log.
+func askedLevel(environment func(string) string) string {
+	asked := environment("TF_LOG_PROVIDER")
+	if asked == "" {
+		asked = environment("TF_LOG")
+	}
+	return strings.ToUpper(asked)
+}
+
 // logsAt says that somebody reads what is written at this level. Terraform throws
 // away what nobody asked for; a provider that writes it all the same would make
 // every plan slower.
 func logsAt(level string, environment func(string) string) bool {
-	asked := strings.ToUpper(environment("TF_LOG_PROVIDER"))
-	if asked == "" {
-		asked = strings.ToUpper(environment("TF_LOG"))
-	}
+	asked := askedLevel(environment)
 	switch asked {
 	case "", "OFF":
 		return false

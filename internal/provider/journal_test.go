@@ -27,3 +27,20 @@ func TestLogIsWrittenWhereItIsRead(t *testing.T) {
 		}
 	}
 }
+
+// TestLibrariesLogWhatIsRead: what the plugin libraries write has the level that was
+// asked for, unless that of their own was.
+func TestLibrariesLogWhatIsRead(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ all, providers, sdk, want string }{
+		{"", "", "", "OFF"}, {"OFF", "", "", "OFF"}, {"TRACE", "OFF", "", "OFF"}, {"info", "", "", "INFO"}, {"", "DEBUG", "", "DEBUG"},
+		{"TRACE", "", "", "TRACE"}, {"JSON", "", "", ""}, {"1", "", "", ""}, {"", "", "TRACE", ""},
+	} {
+		levels := LogLevels(func(name string) string {
+			return map[string]string{"TF_LOG": tc.all, "TF_LOG_PROVIDER": tc.providers, "TF_LOG_SDK": tc.sdk}[name]
+		})
+		if levels["TF_LOG_SDK"] != tc.want {
+			t.Errorf("%+v: %v", tc, levels)
+		}
+	}
+}

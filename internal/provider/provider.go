@@ -3,16 +3,19 @@ package provider
 import (
 	"context"
 	"os"
+	"sync/atomic"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deployment"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deploymentgroup"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/diagnosis"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/environment"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/events"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/history"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/logs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/maindeployment"
@@ -24,22 +27,27 @@ import (
 // typeName begins the names of all resources and data sources.
 const typeName = "switchback"
 
-// New makes the provider. version is part of its user agent.
-func New(version string) func() provider.Provider { return Timed(version, rollout.DefaultTiming()) }
+// New makes the provider's server, which all that speaks to the provider speaks to.
+// version is part of its user agent.
+func New(version string) (tfprotov6.ProviderServer, error) {
+	return Timed(version, rollout.DefaultTiming())
+}
 
 // Timed is [New] with another timing of the engine.
-func Timed(version string, timing rollout.Timing) func() provider.Provider {
-	return func() provider.Provider { return &switchbackProvider{version: version, timing: timing} }
+func Timed(version string, timing rollout.Timing) (tfprotov6.ProviderServer, error) {
+	return fastpath.New(context.Background(), &switchbackProvider{version: version, timing: timing})
 }
 
 type switchbackProvider struct {
 	version string
 	timing  rollout.Timing
+	run     atomic.Pointer[session.Session]
 }
 
 var (
 	_ provider.Provider                   = (*switchbackProvider)(nil)
 	_ provider.ProviderWithValidateConfig = (*switchbackProvider)(nil)
+	_ fastpath.Provider                   = (*switchbackProvider)(nil)
 )
 
 func (p *switchbackProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -92,10 +100,19 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if !model.ServerDryRun.IsUnknown() {
 		data.DryRuns.Asks = model.ServerDryRun.ValueBoolPointer()
 	}
+	p.run.Store(data)
 	resp.ResourceData = data
 	resp.DataSourceData = data
 	resp.ListResourceData = data
 	resp.ActionData = data
+}
+
+// Configured is the run that Configure began.
+func (p *switchbackProvider) Configured() any {
+	if run := p.run.Load(); run != nil {
+		return run
+	}
+	return nil
 }
 
 func (p *switchbackProvider) Resources(context.Context) []func() resource.Resource {

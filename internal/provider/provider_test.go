@@ -64,10 +64,10 @@ func terraformValue(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 func configure(t *testing.T, config object) (*session.Clusters, diag.Diagnostics) {
 	t.Helper()
 	ctx := context.Background()
-	p := New("1.2.3")()
+	p := &switchbackProvider{version: "1.2.3"}
 	raw := tfsdk.Config{Schema: providerSchema(), Raw: terraformValue(t, providerSchema().Type().TerraformType(ctx), config)}
 	validated := &provider.ValidateConfigResponse{}
-	p.(provider.ProviderWithValidateConfig).ValidateConfig(ctx, provider.ValidateConfigRequest{Config: raw}, validated)
+	p.ValidateConfig(ctx, provider.ValidateConfigRequest{Config: raw}, validated)
 	configured := &provider.ConfigureResponse{}
 	p.Configure(ctx, provider.ConfigureRequest{Config: raw}, configured)
 	if validated.Diagnostics.HasError() && !configured.Diagnostics.HasError() {
@@ -144,7 +144,7 @@ func TestProviderSchema(t *testing.T) {
 		t.Error("exec.env is not sensitive")
 	}
 	resp := &provider.MetadataResponse{}
-	New("1.2.3")().Metadata(ctx, provider.MetadataRequest{}, resp)
+	(&switchbackProvider{version: "1.2.3"}).Metadata(ctx, provider.MetadataRequest{}, resp)
 	if resp.TypeName != "switchback" || resp.Version != "1.2.3" {
 		t.Errorf("%+v", resp)
 	}

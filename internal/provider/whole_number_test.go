@@ -4,12 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // configurable is a schema that users write values for.
@@ -22,7 +20,7 @@ type configurable struct {
 // everyConfigurable are the schemas of all that the provider has.
 func everyConfigurable(t *testing.T) []configurable {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(NewWithTiming(rollout.Timing{}))()
+	server, err := New("test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,9 @@ func TestValidateAffinity(t *testing.T) {
 		"a field":       {field(release.Requirement{Key: "spec.x", Operator: "In", Values: []string{"n"}}), node + ".match_fields[0].key", []string{"metadata.name"}},
 		"its operator":  {field(release.Requirement{Key: "metadata.name", Operator: "Exists", Values: []string{"n"}}), node + ".match_fields[0].operator", []string{"In or NotIn"}},
 		"its values":    {field(release.Requirement{Key: "metadata.name", Operator: "In", Values: []string{"n", "m"}}), node + ".match_fields[0].values", []string{"exactly one"}},
-		"an empty term": {onContent(func(c *content) { c.Affinity = &release.Affinity{Node: &release.NodeAffinity{Required: []release.NodeTerm{{}}}} }), node, []string{"no node at all"}},
+		"an empty term": {onContent(func(c *content) {
+			c.Affinity = &release.Affinity{Node: &release.NodeAffinity{Required: []release.NodeTerm{{}}}}
+		}), node, []string{"no node at all"}},
 		"a weight": {onContent(func(c *content) {
 			c.Affinity = &release.Affinity{Pod: &release.PodAffinity{Preferred: []release.PreferredPod{{Weight: 101, Term: release.PodTerm{TopologyKey: "zone"}}}}}
 		}), "affinity.pod_affinity.preferred_during_scheduling_ignored_during_execution[0].weight", []string{"1 to 100"}},

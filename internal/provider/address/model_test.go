@@ -78,7 +78,7 @@ func TestServiceSurvivesTheModel(t *testing.T) {
 
 func TestDrainHasADefault(t *testing.T) {
 	for text, want := range map[string]time.Duration{"": release.DefaultDrain, "0s": 0, "1m": time.Minute} {
-		if got := (&Model{Drain: attrs.TextOrNull(text)}).drain(); got != want {
+		if got := DrainOf(attrs.TextOrNull(text)); got != want {
 			t.Errorf("drain %q is %s, want %s", text, got, want)
 		}
 	}

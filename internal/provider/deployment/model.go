@@ -162,7 +162,6 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 	spec := release.Spec{
 		Namespace:   m.Namespace.ValueString(),
 		Environment: m.Environment.ValueString(),
-		Replicas:    1,
 		OnFailure:   release.OnFailureStop,
 		Content: release.Content{
 			Application:    m.Application.ValueString(),
@@ -200,9 +199,8 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 	if attrs.WhollyKnown(ctx, m.AllowSelectedBy) {
 		spec.AllowSelectedBy = attrs.Decode[[]string](ctx, &diags, m.AllowSelectedBy)
 	}
-	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
-		spec.Replicas = m.Replicas.ValueInt32()
-	}
+	scaled := m.scale(ctx, &diags)
+	spec.Replicas, spec.Autoscaling = scaled.Replicas, scaled.Autoscaling
 	if attrs.WhollyKnown(ctx, m.RestartTriggers) {
 		spec.RestartTriggers = attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.RestartTriggers))
 	}
@@ -215,9 +213,6 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 		spec.Health = attrs.HealthOf(ctx, &diags, m.Health)
 	}
 	spec.DesiredState = release.DesiredState(attrs.OrDefault(m.DesiredState.ValueString(), string(release.DesiredStarted)))
-	if attrs.WhollyKnown(ctx, m.Autoscaling) {
-		spec.Autoscaling = attrs.AutoscalingOf(ctx, &diags, m.Autoscaling)
-	}
 	if v := m.OnFailure.ValueString(); v != "" {
 		spec.OnFailure = release.OnFailure(v)
 	}
@@ -226,6 +221,19 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 	}
 	spec.Content = spec.Content.Normalize()
 	return spec, diags
+}
+
+// scale is how many pods the model asks for, in a spec that has nothing else. It may
+// be unknown, as what is no content.
+func (m *model) scale(ctx context.Context, diags *diag.Diagnostics) release.Spec {
+	spec := release.Spec{Replicas: 1}
+	if !m.Replicas.IsNull() && !m.Replicas.IsUnknown() {
+		spec.Replicas = m.Replicas.ValueInt32()
+	}
+	if attrs.WhollyKnown(ctx, m.Autoscaling) {
+		spec.Autoscaling = attrs.AutoscalingOf(ctx, diags, m.Autoscaling)
+	}
+	return spec
 }
 
 // newModel has a null of the right type in every field, as

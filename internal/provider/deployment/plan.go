@@ -75,6 +75,19 @@ func (p *planning) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(
 
 // inputs fills in the defaults that depend on something, and the spec.
 func (p *planning) inputs(configured session.ConfiguredClusters) {
+	if p.defaults(configured); p.resp.Diagnostics.HasError() {
+		return
+	}
+	if p.known = len(p.plan.unknownInputs(p.ctx)) == 0; p.known {
+		spec, diags := p.plan.spec(p.ctx)
+		p.diagnose(diags)
+		p.spec = spec
+	}
+}
+
+// defaults fills in the defaults that depend on something, and refuses what does not
+// fit together.
+func (p *planning) defaults(configured session.ConfiguredClusters) {
 	prior := types.SetNull(types.StringType)
 	if p.state != nil {
 		prior = p.state.Clusters
@@ -100,10 +113,6 @@ func (p *planning) inputs(configured session.ConfiguredClusters) {
 	}
 
 	p.keepPatch()
-	if p.known = len(p.plan.unknownInputs(p.ctx)) == 0; p.known {
-		p.spec, diags = p.plan.spec(p.ctx)
-		p.diagnose(diags)
-	}
 }
 
 // keepPatch keeps the prior spelling of a pod_template_patch that means the same. It
@@ -227,16 +236,20 @@ func (p *planning) update() {
 	m.Drift = attrs.NoDrift()
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
-	// What is as desired and has a reason is what an update has failed to change,
-	// or was interrupted at: the pods it asked for may be what lives, but not well.
-	goal := p.goal()
-	if !prior.Status.Equal(goal) || !prior.StatusReason.IsNull() || !prior.Drift.Equal(m.Drift) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
+	if goal := p.goal(); !prior.settled(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
 		m.Status = goal
 		p.attempt()
 	}
 	if p.rolls {
 		p.planRoll()
 	}
+}
+
+// settled says that nothing is left to be done for a state to be at its goal. What is
+// as desired and has a reason is what an update has failed to change, or was
+// interrupted at: the pods it asked for may be what lives, but not well.
+func (m *model) settled(goal types.String) bool {
+	return m.Status.Equal(goal) && m.StatusReason.IsNull() && m.Drift.Equal(attrs.NoDrift())
 }
 
 // checkHealthFits refuses a wait that is longer than the planned operation may take.
@@ -289,9 +302,15 @@ func (r *deploymentResource) planDesired(ctx context.Context, req resource.Modif
 	if resp.Diagnostics.HasError() || !attrs.Known(plan.ID) || plan.DesiredState.IsUnknown() {
 		return
 	}
-	if main := r.Planned.Stop(plan.ID.ValueString(), desiredOf(&plan) == release.DesiredStopped); main != "" {
+	if main := r.noteDesired(&plan); main != "" {
 		resp.Diagnostics.AddAttributeError(path.Root("desired_state"), session.StoppedMainSummary, session.StoppedMain(plan.ID.ValueString(), main))
 	}
+}
+
+// noteDesired notes what a plan asks for, and returns the main deployment of this run
+// that it would stop.
+func (r *deploymentResource) noteDesired(plan *model) (main string) {
+	return r.Planned.Stop(plan.ID.ValueString(), desiredOf(plan) == release.DesiredStopped)
 }
 
 // desiredOf is what the model asks for.

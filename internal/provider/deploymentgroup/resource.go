@@ -214,10 +214,15 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 	} else {
 		resp.Diagnostics.Append(resp.Plan.Get(ctx, &g)...)
 	}
-	if resp.Diagnostics.HasError() || g.Members.IsUnknown() {
-		return
+	if !resp.Diagnostics.HasError() && !g.Members.IsUnknown() {
+		r.point(ctx, &g, gone, &resp.Diagnostics)
 	}
-	for name, member := range g.members(ctx, &resp.Diagnostics) {
+}
+
+// point notes where a group's members are planned to point, or that they are planned
+// to be gone, and refuses what does not fit to what else is planned.
+func (r *deploymentGroupResource) point(ctx context.Context, g *model, gone bool, diags *diag.Diagnostics) {
+	for name, member := range g.members(ctx, diags) {
 		a := g.address(member)
 		if !attrs.Known(a.ID) {
 			continue
@@ -227,10 +232,10 @@ func (r *deploymentGroupResource) planPointers(ctx context.Context, req resource
 			to = ""
 		}
 		if r.Planned.Point(a.ID.ValueString()+" of the group "+g.Name.ValueString()+" as "+name, to) {
-			resp.Diagnostics.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, a.ID.ValueString()))
+			diags.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, a.ID.ValueString()))
 		}
 		if r.Planned.Join(a.Addresses(ctx), g.Name.ValueString(), !gone) {
-			resp.Diagnostics.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), g.Name.ValueString()))
+			diags.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), g.Name.ValueString()))
 		}
 	}
 }

@@ -133,13 +133,22 @@ func (r *mainDeploymentResource) planPointer(ctx context.Context, req resource.M
 		return
 	}
 	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() || !attrs.Known(m.ID) {
-		return
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.point(ctx, &m)...)
+	}
+}
+
+// point notes where a main deployment is planned to point, and refuses what does not
+// fit to what else is planned.
+func (r *mainDeploymentResource) point(ctx context.Context, m *model) (diags diag.Diagnostics) {
+	if !attrs.Known(m.ID) {
+		return nil
 	}
 	if r.Planned.Point(m.ID.ValueString(), m.DeploymentID.ValueString()) {
-		resp.Diagnostics.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(m.DeploymentID.ValueString(), m.ID.ValueString()))
+		diags.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(m.DeploymentID.ValueString(), m.ID.ValueString()))
 	}
 	if group := r.Planned.Stand(m.Addresses(ctx), true); group != "" {
-		resp.Diagnostics.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(m.ID.ValueString(), group))
+		diags.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(m.ID.ValueString(), group))
 	}
+	return diags
 }

@@ -12,12 +12,12 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
 
@@ -43,6 +43,8 @@ func (p planningProvider) Configure(_ context.Context, _ provider.ConfigureReque
 	resp.ResourceData = p.session
 }
 
+func (p planningProvider) Configured() any { return p.session }
+
 func (planningProvider) DataSources(context.Context) []func() datasource.DataSource { return nil }
 
 func (p planningProvider) Resources(context.Context) []func() resource.Resource { return p.resources }
@@ -55,6 +57,9 @@ type Planner struct {
 	schema   *tfprotov6.Schema
 	typ      tftypes.Object
 }
+
+// Type is that of the resource's values.
+func (p Planner) Type() tftypes.Object { return p.typ }
 
 // ClustersNamed is a run whose provider has clusters of these names. Nothing else
 // is known of them, so that nothing is asked of them.
@@ -69,13 +74,24 @@ func ClustersNamed(names ...string) *session.Session {
 // ClustersUnknown is a run in which not even the clusters' names are known.
 func ClustersUnknown() *session.Session { return session.New(session.NewClusters(true), nil) }
 
+// Provider has these resources, and nothing to configure.
+func Provider(run *session.Session, resources ...func() resource.Resource) fastpath.Provider {
+	return planningProvider{run, resources}
+}
+
 // New plans one type of the resources.
 func New(t *testing.T, typeName string, run *session.Session, resources ...func() resource.Resource) Planner {
 	t.Helper()
-	server, err := providerserver.NewProtocol6WithError(planningProvider{run, resources})()
+	server, err := fastpath.New(t.Context(), Provider(run, resources...))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return On(t, typeName, server)
+}
+
+// On plans one type of resource with a server of such a provider.
+func On(t *testing.T, typeName string, server tfprotov6.ProviderServer) Planner {
+	t.Helper()
 	schemas, err := server.GetProviderSchema(t.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -99,17 +115,27 @@ type Planned struct {
 	replace     []string
 	Diagnostics []*tfprotov6.Diagnostic
 	Private     map[string][]byte
+	Response    *tfprotov6.PlanResourceChangeResponse
 }
+
+// Value is what is planned.
+func (r Planned) Value() tftypes.Value { return r.value }
 
 // Plan plans config over a prior state, which is nil for a create.
 func (p Planner) Plan(config Obj, prior *tftypes.Value) Planned {
+	p.t.Helper()
+	return p.Answer(p.Request(config, prior, nil))
+}
+
+// Request is what Terraform asks for such a plan.
+func (p Planner) Request(config Obj, prior *tftypes.Value, private []byte) *tfprotov6.PlanResourceChangeRequest {
 	p.t.Helper()
 	c := TFValue(p.t, p.typ, config)
 	state := tftypes.NewValue(p.typ, nil)
 	if prior != nil {
 		state = *prior
 	}
-	return p.planRaw(c, state, proposed(p.t, p.schema.Block.Attributes, p.typ, c, state), nil)
+	return p.request(c, state, proposed(p.t, p.schema.Block.Attributes, p.typ, c, state), private)
 }
 
 // PlanAgain plans what is there already, with what the last plan has left in private
@@ -120,29 +146,36 @@ func (p Planner) PlanAgain(config Obj, prior *tftypes.Value, private map[string]
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return p.planRaw(TFValue(p.t, p.typ, config), *prior, *prior, text)
+	return p.Answer(p.request(TFValue(p.t, p.typ, config), *prior, *prior, text))
 }
 
 // Destroy plans that nothing is left.
 func (p Planner) Destroy(prior *tftypes.Value) Planned {
 	p.t.Helper()
 	nothing := tftypes.NewValue(p.typ, nil)
-	return p.planRaw(nothing, *prior, nothing, nil)
+	return p.Answer(p.request(nothing, *prior, nothing, nil))
 }
 
-func (p Planner) planRaw(config, prior, proposed tftypes.Value, private []byte) Planned {
+func (p Planner) request(config, prior, proposed tftypes.Value, private []byte) *tfprotov6.PlanResourceChangeRequest {
 	p.t.Helper()
-	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
-		TypeName:         p.typeName,
-		Config:           Dynamic(p.t, p.typ, config),
-		PriorState:       Dynamic(p.t, p.typ, prior),
-		ProposedNewState: Dynamic(p.t, p.typ, proposed),
-		PriorPrivate:     private,
-	})
+	req := &tfprotov6.PlanResourceChangeRequest{
+		TypeName: p.typeName, Config: Dynamic(p.t, p.typ, config), PriorState: Dynamic(p.t, p.typ, prior), PriorPrivate: private,
+	}
+	// Terraform encodes what is the same in the same way, and tftypes does not.
+	if req.ProposedNewState = req.PriorState; !proposed.Equal(prior) {
+		req.ProposedNewState = Dynamic(p.t, p.typ, proposed)
+	}
+	return req
+}
+
+// Answer is the answer to a request.
+func (p Planner) Answer(req *tfprotov6.PlanResourceChangeRequest) Planned {
+	p.t.Helper()
+	resp, err := p.server.PlanResourceChange(p.t.Context(), req)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	out := Planned{t: p.t, Diagnostics: resp.Diagnostics}
+	out := Planned{t: p.t, Diagnostics: resp.Diagnostics, Response: resp}
 	if resp.PlannedState != nil {
 		if out.value, err = resp.PlannedState.Unmarshal(p.typ); err != nil {
 			p.t.Fatal(err)
@@ -317,6 +350,15 @@ func proposed(t *testing.T, schema []*tfprotov6.SchemaAttribute, typ tftypes.Obj
 			configured[a.Name] = before[a.Name]
 		case a.NestedType != nil && a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeSingle:
 			configured[a.Name] = proposed(t, a.NestedType.Attributes, typ.AttributeTypes[a.Name].(tftypes.Object), v, before[a.Name])
+		case a.NestedType != nil && a.NestedType.Nesting == tfprotov6.SchemaObjectNestingModeMap && v.IsKnown() && !before[a.Name].IsNull():
+			of := typ.AttributeTypes[a.Name].(tftypes.Map)
+			elements, others := attributesOf(t, v), attributesOf(t, before[a.Name])
+			for key, element := range elements {
+				if other, ok := others[key]; ok {
+					elements[key] = proposed(t, a.NestedType.Attributes, of.ElementType.(tftypes.Object), element, other)
+				}
+			}
+			configured[a.Name] = tftypes.NewValue(of, elements)
 		}
 	}
 	return tftypes.NewValue(typ, configured)

@@ -15,7 +15,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider"
@@ -41,7 +40,7 @@ func main() {
 
 // load asks the provider server for everything that is documented.
 func load(ctx context.Context) (*document, error) {
-	server, err := providerserver.NewProtocol6WithError(provider.New("dev")())()
+	server, err := provider.New("dev")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -20,13 +21,21 @@ const membersKey = "members"
 // RememberMembers is for every plan but that of a destroy.
 func RememberMembers(ctx context.Context, resp *resource.ModifyPlanResponse, addresses map[string]string) {
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, nil)...)
-	text, err := json.Marshal(addresses)
+	text, err := membersMark(addresses)
 	if err != nil { // a map of strings: cannot happen
 		resp.Diagnostics.AddError("Members cannot be remembered", explain.Sentence(err.Error()))
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, membersKey, text)...)
 }
+
+// RemembersMembers says that private state has all that RememberMembers would write.
+func RemembersMembers(private map[string][]byte, addresses map[string]string) bool {
+	text, err := membersMark(addresses)
+	return err == nil && private[destroyKey] == nil && bytes.Equal(private[membersKey], text)
+}
+
+func membersMark(addresses map[string]string) ([]byte, error) { return json.Marshal(addresses) }
 
 // ReplacedMembers are the addresses, by id, that stay when a group's Delete is
 // one half of a replacement; none where it is not.
@@ -67,7 +76,7 @@ func RememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse,
 	if namespace.IsUnknown() || application.IsUnknown() {
 		return
 	}
-	text, err := json.Marshal(attrs.MainID(namespace.ValueString(), application.ValueString()))
+	text, err := applicationMark(namespace, application)
 	if err != nil { // a string: cannot happen
 		resp.Diagnostics.AddError("Application cannot be remembered", explain.Sentence(err.Error()))
 		return
@@ -75,15 +84,34 @@ func RememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse,
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, applicationKey, text)...)
 }
 
+// RemembersApplication says that private state has all that RememberApplication
+// would write.
+func RemembersApplication(private map[string][]byte, namespace, application types.String) bool {
+	text, err := applicationMark(namespace, application)
+	return err == nil && private[destroyKey] == nil && bytes.Equal(private[applicationKey], text)
+}
+
+func applicationMark(namespace, application types.String) ([]byte, error) {
+	return json.Marshal(attrs.MainID(namespace.ValueString(), application.ValueString()))
+}
+
 // RememberCompanions is for the plan of a deployment whose inputs are known.
 func RememberCompanions(ctx context.Context, resp *resource.ModifyPlanResponse, spec release.Spec) {
-	text, err := json.Marshal(spec.Companions())
+	text, err := companionsMark(spec)
 	if err != nil { // strings: cannot happen
 		resp.Diagnostics.AddError("Companions cannot be remembered", explain.Sentence(err.Error()))
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, companionsKey, text)...)
 }
+
+// RemembersCompanions says that private state has what RememberCompanions would write.
+func RemembersCompanions(private map[string][]byte, spec release.Spec) bool {
+	text, err := companionsMark(spec)
+	return err == nil && bytes.Equal(private[companionsKey], text)
+}
+
+func companionsMark(spec release.Spec) ([]byte, error) { return json.Marshal(spec.Companions()) }
 
 // PlannedCompanions are those of the other half of a replacement; none where they
 // were not known.

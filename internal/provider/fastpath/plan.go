@@ -1,0 +1,95 @@
+package fastpath
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+)
+
+// Unchanged is a plan whose proposed state is the prior one, with every default
+// that its configuration asks for.
+type Unchanged struct {
+	Config, State Object
+	Private       map[string][]byte // JSON, by key
+}
+
+// Settler is a resource that can tell that such a plan has nothing to do.
+type Settler interface {
+	resource.Resource
+
+	// Settled says that ModifyPlan would leave the plan and its private state as
+	// they are, and say nothing. It decides by what ModifyPlan decides by. What
+	// ModifyPlan remembers of a plan for other resources is remembered.
+	Settled(ctx context.Context, plan Unchanged) bool
+}
+
+// PlanResourceChange answers with what came in where nothing is to be done.
+func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
+	if resp := s.unchanged(ctx, req); resp != nil {
+		return resp, nil
+	}
+	return s.framework.PlanResourceChange(ctx, req)
+}
+
+// unchanged is the answer to a plan that changes nothing; nil where that is not
+// certain.
+func (s *server) unchanged(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) *tfprotov6.PlanResourceChangeResponse {
+	res, ok := s.configured(req.TypeName).(Settler)
+	if !ok || req.ProviderMeta != nil && !isNull(req.ProviderMeta) || req.PriorState == nil || req.ProposedNewState == nil ||
+		len(req.PriorState.MsgPack) == 0 || !bytes.Equal(req.PriorState.MsgPack, req.ProposedNewState.MsgPack) {
+		return nil
+	}
+	t := s.types[req.TypeName]
+	plan, ok := unchangedPlan(req)
+	if !ok || !t.plain() || !t.hasDefaults(plan) || !res.Settled(ctx, plan) {
+		return nil
+	}
+	resp := &tfprotov6.PlanResourceChangeResponse{PlannedState: req.ProposedNewState, PlannedPrivate: req.PriorPrivate, PlannedIdentity: req.PriorIdentity}
+	if resp.PlannedIdentity == nil && t.identifies {
+		resp.PlannedIdentity = &tfprotov6.ResourceIdentityData{IdentityData: &tfprotov6.DynamicValue{MsgPack: []byte{msgpcode.Nil}}}
+	}
+	return resp
+}
+
+func unchangedPlan(req *tfprotov6.PlanResourceChangeRequest) (plan Unchanged, ok bool) {
+	if plan.State, ok = objectOf(req.PriorState); !ok {
+		return plan, false
+	}
+	if plan.Config, ok = objectOf(req.Config); !ok || json.Unmarshal(req.PriorPrivate, &plan.Private) != nil {
+		return plan, false
+	}
+	for _, text := range plan.Private {
+		if !json.Valid(text) {
+			return plan, false // the framework has something to say of it
+		}
+	}
+	return plan, true
+}
+
+// hasDefaults says that the state has what the configuration leaves to the schema.
+func (t *resourceType) hasDefaults(plan Unchanged) bool {
+	form := t.form().AttributeTypes
+	for name, d := range t.defaults() {
+		config, err := plan.Config.value(name, form[name])
+		if err != nil {
+			return false
+		}
+		if !config.IsNull() && len(d.parts) == 0 {
+			continue
+		}
+		prior, err := plan.State.value(name, form[name])
+		if err != nil || !d.holds(config, prior) {
+			return false
+		}
+	}
+	return true
+}
+
+func isNull(v *tfprotov6.DynamicValue) bool {
+	null, err := v.IsNull()
+	return err == nil && null
+}
