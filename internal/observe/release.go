@@ -26,6 +26,7 @@ type Release struct {
 
 	Autoscaler       *autoscalingv2.HorizontalPodAutoscaler // nil: none that the record knows of
 	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
+	Files            []*corev1.ConfigMap                    // with files of its containers
 
 	Past release.Past // of its application; empty where there is none, or none that can be read
 }
@@ -67,6 +68,9 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 		}
 		o.Past = pastIn(cm)
 	}
+	if o.Files, err = filesOf(ctx, view, o.Record, id.Name); err != nil {
+		return o, err
+	}
 	if o.Workload, err = ownership.Cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
 		return o, err
 	}
@@ -92,4 +96,17 @@ func expected[T ownership.Object](ctx context.Context, view ownership.View, reco
 		return none, nil // whoever may not list them has not made one
 	}
 	return obj, err
+}
+
+// filesOf are the ConfigMaps with files of a release's containers.
+func filesOf(ctx context.Context, view ownership.View, record *release.Record, name string) ([]*corev1.ConfigMap, error) {
+	if record != nil && !record.Expects(release.CompanionFiles) {
+		return nil, nil
+	}
+	found, err := view.List(ctx, &corev1.ConfigMap{}, map[string]string{release.LabelDeployment: name, release.LabelRole: release.RoleFiles})
+	var files []*corev1.ConfigMap
+	for _, obj := range found {
+		files = append(files, obj.(*corev1.ConfigMap))
+	}
+	return files, err
 }

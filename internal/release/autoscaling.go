@@ -28,17 +28,20 @@ func (s Spec) LeastPods() int32 {
 }
 
 // Companion is an object that a release has only where it is asked for, by its
-// kind. Its name is the release's.
+// kind. Its name is the release's, or begins with it.
 type Companion string
 
 // Companions of a release's workload.
 const (
 	CompanionAutoscaler       Companion = "HorizontalPodAutoscaler"
 	CompanionDisruptionBudget Companion = "PodDisruptionBudget"
+	CompanionFiles            Companion = "ConfigMap"
 )
 
 // Companions lists every Companion.
-func Companions() []Companion { return []Companion{CompanionAutoscaler, CompanionDisruptionBudget} }
+func Companions() []Companion {
+	return []Companion{CompanionAutoscaler, CompanionDisruptionBudget, CompanionFiles}
+}
 
 // Companions are those that the release shall have. A budget for disruptions
 // would say nothing about a single pod.
@@ -49,6 +52,9 @@ func (s Spec) Companions() []Companion {
 	}
 	if s.LeastPods() > 1 {
 		asked = append(asked, CompanionDisruptionBudget)
+	}
+	if s.Content.HasFiles() {
+		asked = append(asked, CompanionFiles)
 	}
 	return asked
 }

@@ -33,7 +33,8 @@ const (
 	RoleMain     = "main"   // the application's own address
 	RoleRecord   = "record" // a release's ConfigMap
 	RolePointer  = "pointer"
-	RoleDNS      = "dns" // what external-dns makes records from
+	RoleDNS      = "dns"   // what external-dns makes records from
+	RoleFiles    = "files" // a ConfigMap with files of a release
 )
 
 // ManagedSelector selects everything that is ours.

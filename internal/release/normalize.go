@@ -116,6 +116,7 @@ func (c Container) normalize() Container {
 	c.EnvFromField = cloneMap(c.EnvFromField)
 	c.PostStart = c.PostStart.normalize()
 	c.PreStop = c.PreStop.normalize()
+	c.Files = cloneMap(c.Files)
 	return c
 }
 

@@ -33,6 +33,7 @@ func TestPodsMeanTheSame(t *testing.T) {
 		"a resolver": func(c *release.Content) { c.DNS = &release.PodDNS{Nameservers: []string{"1.1.1.1"}} },
 		"a host":     func(c *release.Content) { c.HostAliases = map[string][]string{"10.0.0.5": {"db"}} },
 		"a sleep":    func(c *release.Content) { c.Container.PreStop = &release.Handler{SleepSeconds: new(int64)} },
+		"a file":     func(c *release.Content) { c.Container.Files = map[string]string{"/etc/app": "a"} },
 		"a program":  func(c *release.Content) { c.Container.PostStart = &release.Handler{Exec: []string{"/warm"}} },
 	} {
 		other := plain

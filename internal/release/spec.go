@@ -1,5 +1,7 @@
 package release
 
+import "slices"
+
 // Spec is what the user asks for: one immutable version of an application
 // (Content) and what may change about it in place.
 type Spec struct {
@@ -105,6 +107,13 @@ type Container struct {
 	EnvFromField map[string]string `json:"envFromField,omitempty"` // name -> a field of the pod, or a resource of the container
 	PostStart    *Handler          `json:"postStart,omitempty"`
 	PreStop      *Handler          `json:"preStop,omitempty"` // nil: a sleep of some seconds
+	Files        map[string]string `json:"files,omitempty"`   // path -> text
+}
+
+// HasFiles says that a container of the release has files of its own.
+func (c Content) HasFiles() bool {
+	has := func(h Helper) bool { return len(h.Files) > 0 }
+	return len(c.Container.Files) > 0 || slices.ContainsFunc(c.InitContainers, has) || slices.ContainsFunc(c.Sidecars, has)
 }
 
 // Handler is what a container does at a moment of its life; exactly one is set.

@@ -143,7 +143,8 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 	}
 	none := d == nil
 	for _, kind := range t.spec.Companions() {
-		obj, err := e.liveCompanion(ctx, c, t.id, t.application(), kind)
+		id := release.ID{Namespace: t.id.Namespace, Name: companions[kind].render(t.spec).GetName()}
+		obj, err := e.liveCompanion(ctx, c, id, t.application(), kind)
 		if err != nil {
 			return nil, err
 		}
@@ -227,6 +228,11 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if err := e.removeUnwanted(ctx, cl); err != nil {
 		return nil, err
 	}
+	baseline := release.Baseline{}
+	needed, err := e.applyCompanions(ctx, cl, true, may, baseline)
+	if err != nil {
+		return nil, err
+	}
 	applied, taken, err := e.applyPods(ctx, cl, may)
 	if err != nil {
 		return nil, err
@@ -236,21 +242,21 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 		return nil, err
 	}
 	cl.Note(func(*release.Record) { cl.applied = applied })
-	baseline := release.Baseline{"Deployment": workload.Baseline(applied)}
+	baseline["Deployment"] = workload.Baseline(applied)
 	if t.spec.Autoscaled() {
 		delete(baseline["Deployment"], workload.ReplicasField)
 	}
 	if service != nil {
 		baseline["Service"] = workload.Baseline(service)
 	}
-	rest, err := e.applyCompanions(ctx, cl, may, baseline)
+	rest, err := e.applyCompanions(ctx, cl, false, may, baseline)
 	if err != nil {
 		return nil, err
 	}
-	if taken = slices.Concat(taken, more, rest); len(taken) > 0 && cl.adopts {
+	if taken = slices.Concat(needed, taken, more, rest); len(taken) > 0 && cl.adopts {
 		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
 	}
-	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, t.spec.Companions() })
+	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, cl.has(r) })
 	cl.phase(ctx, release.PhaseApplied)
 	cl.emit(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
 	return applied, nil
@@ -290,6 +296,7 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 // settleOn writes the good outcome on one cluster.
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
 	took, waited := cl.took(began), time.Since(began).Round(time.Millisecond)
+	e.dropFormerFiles(ctx, cl)
 	if cl.notable() {
 		e.keeper.Remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
 	}

@@ -186,7 +186,11 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 	})
 	cl.events.emit(ctx, c, applied, release.EventRolledBack, e.inRun(fmt.Sprintf("%s goes back to version %s", t.id.Name, r.version)), true)
 	cl.line(ctx, "going back", map[string]any{fieldTo: r.version})
-	return e.awaitWhole(ctx, cl, former, applied)
+	if err := e.awaitWhole(ctx, cl, former, applied); err != nil {
+		return err
+	}
+	_ = e.dropFiles(ctx, cl, workload.FilesOf(applied)) // what stays is drift, which the next apply repairs
+	return nil
 }
 
 // wholeWithin is how long the last good content may take to be whole again, in

@@ -25,7 +25,7 @@ func TestCompanionsGoWithThePods(t *testing.T) {
 		"one":                   {1, nil, nil},
 		"two":                   {2, nil, []release.Companion{release.CompanionDisruptionBudget}},
 		"autoscaled from one":   {3, scaled(1), []release.Companion{release.CompanionAutoscaler}},
-		"autoscaled from three": {1, scaled(3), release.Companions()},
+		"autoscaled from three": {1, scaled(3), []release.Companion{release.CompanionAutoscaler, release.CompanionDisruptionBudget}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := minimal()

@@ -40,7 +40,7 @@ func container(name, image string, c release.Container, security release.PodSecu
 		ReadinessProbe:  probes.readiness,
 		LivenessProbe:   probes.liveness,
 		StartupProbe:    probes.startup,
-		VolumeMounts:    volumeMounts(c.VolumeMounts),
+		VolumeMounts:    append(volumeMounts(c.VolumeMounts), fileMounts(name, c.Files)...),
 		SecurityContext: securityContext(c.SecurityContext, security),
 		Lifecycle:       lifecycle(c),
 		// The last lines of its log say why it ended, to whoever may see the pod

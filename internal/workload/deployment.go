@@ -103,6 +103,9 @@ func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.HasFiles() {
+		volumes = append(volumes, filesVolume(c, name))
+	}
 	grace := DefaultGracePeriod
 	if c.GracePeriod != nil {
 		grace = *c.GracePeriod

@@ -173,12 +173,12 @@ func isComposite(v any) bool {
 	return false
 }
 
-// mayBeSecret: people put passwords into variables, arguments and headers.
+// mayBeSecret: people put passwords into variables, arguments, headers and files.
 func mayBeSecret(path string) bool {
 	for _, part := range []string{".env[", ".args", ".command", ".httpHeaders", ".postStart", ".preStop.exec", "[" + release.AnnotationSpec + "]"} {
 		if strings.Contains(path, part) {
 			return true
 		}
 	}
-	return strings.HasSuffix(path, ".env")
+	return strings.HasSuffix(path, ".env") || path == "data" || Within(path, "data")
 }

@@ -13,11 +13,12 @@ import (
 )
 
 // SpecAnnotation is what the user typed, in their spelling, as compact JSON,
-// with every env value blanked: the values are in the containers already, and a
-// second copy of them would be one more place to leak from.
+// with every env value and every file blanked: they are in the containers and in
+// a ConfigMap already, and a second copy of them would be one more place to leak
+// from.
 func SpecAnnotation(spec release.Spec) (string, error) {
 	c := spec.Content
-	c.Container.Env = blank(c.Container.Env)
+	c.Container.Env, c.Container.Files = blank(c.Container.Env), blank(c.Container.Files)
 	c.InitContainers = blankAll(c.InitContainers)
 	c.Sidecars = blankAll(c.Sidecars)
 	b, err := json.Marshal(typedOf(spec, c))
@@ -27,37 +28,39 @@ func SpecAnnotation(spec release.Spec) (string, error) {
 func blankAll(list []release.Helper) []release.Helper {
 	list = slices.Clone(list)
 	for i := range list {
-		list[i].Env = blank(list[i].Env)
+		list[i].Env, list[i].Files = blank(list[i].Env), blank(list[i].Files)
 	}
 	return list
 }
 
-func blank(env map[string]string) map[string]string {
-	env = maps.Clone(env)
-	for name := range env {
-		env[name] = ""
+func blank(values map[string]string) map[string]string {
+	values = maps.Clone(values)
+	for name := range values {
+		values[name] = ""
 	}
-	return env
+	return values
 }
 
 // FromDeployment rebuilds the spec of a live workload: what was typed from the
-// annotation, env values from the live containers. Where the annotation is
+// annotation, env values from the live containers, and the containers' files from
+// the release's ConfigMap, which is one of files. Where the annotation is
 // missing or broken it reads the pod template backwards, without the server's
 // defaults and ours, as well as that goes.
 //
 // exact says that the rebuilt content has the hash that the workload was made
 // with, so the content is the original. It is false after a lossy rebuild and
-// where somebody changed env values on the live object.
-func FromDeployment(d *appsv1.Deployment) (spec release.Spec, exact bool, err error) {
+// where somebody changed env values on the live object, or took its files away.
+func FromDeployment(d *appsv1.Deployment, files ...*corev1.ConfigMap) (spec release.Spec, exact bool, err error) {
 	spec = release.Spec{Namespace: d.Namespace, Environment: environment(d), Replicas: StartedReplicas(d), RestartTriggers: RestartTriggers(d)}
 	hash := d.Annotations[release.AnnotationContentHash]
 	spec.Strategy, spec.Rolling = strategyOf(d)
 	spec.Health = HealthOf(d, release.Health{})
-	if c, ok := fromAnnotation(d); ok {
+	texts := textsFor(d, files)
+	if c, ok := fromAnnotation(d, texts); ok {
 		spec.Content = c
 		return spec, c.Normalize().Hash() == hash, nil
 	}
-	spec.Content, err = fromTemplate(d)
+	spec.Content, err = fromTemplate(d, texts)
 	if err != nil {
 		return release.Spec{}, false, fmt.Errorf("cannot read the workload %s/%s: %w", d.Namespace, d.Name, err)
 	}
@@ -73,7 +76,7 @@ func environment(d *appsv1.Deployment) string {
 
 // fromAnnotation takes the annotation only if it describes this workload: one
 // that was copied from another would import that one's content.
-func fromAnnotation(d *appsv1.Deployment) (release.Content, bool) {
+func fromAnnotation(d *appsv1.Deployment, texts map[string]string) (release.Content, bool) {
 	var c release.Content
 	text, ok := d.Annotations[release.AnnotationSpec]
 	if !ok || json.Unmarshal([]byte(text), &c) != nil || c.Application == "" || c.Image == "" {
@@ -84,8 +87,10 @@ func fromAnnotation(d *appsv1.Deployment) (release.Content, bool) {
 	}
 	template := d.Spec.Template.Spec
 	restore(c.Container.Env, template.Containers, c.Application)
+	restoreFiles(c.Container.Files, c.Application, texts)
 	for _, h := range slices.Concat(c.InitContainers, c.Sidecars) {
 		restore(h.Env, template.InitContainers, h.Name)
+		restoreFiles(h.Files, h.Name, texts)
 	}
 	return c, true
 }

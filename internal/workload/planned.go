@@ -21,6 +21,9 @@ func Planned(spec release.Spec) ([]Object, error) {
 	}
 	pod.Namespace, pod.GenerateName = d.Namespace, d.Name+"-"
 	objects := []Object{d, pod}
+	if files := Files(spec); files != nil {
+		objects = append(objects, files)
+	}
 	if svc := Service(spec); svc != nil {
 		objects = append(objects, svc)
 	}

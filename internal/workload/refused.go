@@ -1,7 +1,9 @@
 package workload
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +22,8 @@ func AttributeOf(spec release.Spec, kind, field string) []any {
 	switch kind {
 	case "HorizontalPodAutoscaler":
 		return path{"autoscaling"}
+	case "ConfigMap":
+		return attributeOfFiles(c)
 	case "PodDisruptionBudget":
 		return path{"replicas"}
 	case "Service":
@@ -152,8 +156,12 @@ func attributeOfContainer(at path, c release.Container, steps []string) path {
 	case steps[0] == "envFrom" && index >= 0 && index < len(c.EnvFrom):
 		return at.to("env_from", index)
 	case steps[0] == "volumeMounts":
-		if mounts := volumeMounts(c.VolumeMounts); index >= 0 && index < len(mounts) {
+		mounts, paths := volumeMounts(c.VolumeMounts), slices.Sorted(maps.Keys(c.Files))
+		if index >= 0 && index < len(mounts) {
 			return at.to("volume_mounts", Key(mounts[index].MountPath))
+		}
+		if index -= len(mounts); index >= 0 && index < len(paths) {
+			return at.to("files", Key(paths[index]))
 		}
 		return at.to("volume_mounts")
 	case steps[0] == "lifecycle" && len(steps) > 1 && steps[1] == "postStart":

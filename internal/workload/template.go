@@ -14,7 +14,8 @@ import (
 
 // fromTemplate reads a workload backwards. What the schema has no attribute for
 // (other volume types) is left out; the hash tells the caller that something was.
-func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
+// texts are what its files hold, by their keys.
+func fromTemplate(d *appsv1.Deployment, texts map[string]string) (release.Content, error) {
 	pod := d.Spec.Template.Spec
 	application := d.Labels[release.LabelApplication]
 	if application == "" {
@@ -52,6 +53,7 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 		Affinity:       fromAffinity(pod.Affinity, d.Name),
 	}
 	_, c.Container.PreStop = fromLifecycle(app.Lifecycle, true)
+	takeFiles(&c.Container, d, texts)
 	if c.ServiceAccount == "default" {
 		c.ServiceAccount = ""
 	}
@@ -61,6 +63,9 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 	for _, ref := range pod.ImagePullSecrets {
 		c.PullSecrets = append(c.PullSecrets, ref.Name)
 	}
+	if FilesOf(d) != "" {
+		delete(c.Volumes, filesVolumeName)
+	}
 	for _, t := range pod.Tolerations {
 		c.Tolerations = append(c.Tolerations, release.Toleration{
 			Key: t.Key, Operator: string(t.Operator), Value: t.Value, Effect: string(t.Effect), Seconds: t.TolerationSeconds,
@@ -68,6 +73,7 @@ func fromTemplate(d *appsv1.Deployment) (release.Content, error) {
 	}
 	for _, init := range pod.InitContainers {
 		h := release.Helper{Name: init.Name, Image: init.Image, Container: fromContainer(init, level)}
+		takeFiles(&h.Container, d, texts)
 		if init.RestartPolicy != nil && *init.RestartPolicy == corev1.ContainerRestartPolicyAlways {
 			_, h.PreStop = fromLifecycle(init.Lifecycle, true)
 			c.Sidecars = append(c.Sidecars, h)

@@ -31,6 +31,7 @@ func Validate(spec release.Spec) []Problem {
 	checkHelpers(r, c)
 	checkPorts(r, c)
 	checkVolumes(r, c.Volumes)
+	checkAllFiles(r, c)
 	checkPlacement(r, c)
 	checkMetadata(r, c)
 	checkGracePeriod(r, c)

@@ -30,6 +30,7 @@ func checkContainer(r *report, at path, c release.Container, volumes release.Vol
 	for _, mountPath := range slices.Sorted(maps.Keys(c.VolumeMounts)) {
 		checkMount(r, at.to("volume_mounts", Key(mountPath)), mountPath, c.VolumeMounts[mountPath], volumes)
 	}
+	checkOwnFiles(r, at.to("files"), c, volumes)
 	if s := c.SecurityContext; s != nil && isTrue(s.Privileged) && s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation {
 		r.add(at.to("security_context", "allow_privilege_escalation"), "Contradictory security context",
 			"A privileged container can always escalate its privileges. Remove allow_privilege_escalation = false, or privileged = true.")

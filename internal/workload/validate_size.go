@@ -58,7 +58,7 @@ func adviseSize(r *report, spec release.Spec) {
 	if size <= storeRoom {
 		return
 	}
-	content, err := json.Marshal(spec.Content)
+	content, err := json.Marshal(withoutTexts(spec.Content))
 	if err != nil {
 		return
 	}
@@ -95,6 +95,9 @@ func baselineSize(spec release.Spec) (fields, size int) {
 	objects := []Object{d}
 	if service := Service(spec); service != nil {
 		objects = append(objects, service)
+	}
+	if files := Files(spec); files != nil {
+		objects = append(objects, files)
 	}
 	for _, obj := range objects {
 		baseline := map[string]string{}

@@ -15,6 +15,7 @@ resource "switchback_deployment" "web" {
     }
     readiness_probe = { http_get = { path = "/", port = "http" } }
     volume_mounts   = { "/var/cache/nginx" = { volume = "cache" } }
+    files           = { "/etc/nginx/conf.d/gzip.conf" = "gzip on;\n" } # of this version: going back brings the former ones
   }
 
   volumes = {

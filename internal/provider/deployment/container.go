@@ -26,6 +26,7 @@ type containerModel struct {
 	EnvFromField    map[string]*string         `tfsdk:"env_from_field"`
 	PostStart       *handlerModel              `tfsdk:"post_start"`
 	PreStop         *handlerModel              `tfsdk:"pre_stop"`
+	Files           map[string]*string         `tfsdk:"files"`
 }
 
 type handlerModel struct {
@@ -154,6 +155,7 @@ func (m containerModel) content() release.Container {
 		EnvFromField:   attrs.Present(m.EnvFromField),
 		PostStart:      m.PostStart.content(),
 		PreStop:        m.PreStop.content(),
+		Files:          attrs.Present(m.Files),
 		SecretEnv: attrs.ConvertMap(m.SecretEnv, func(s secretKeyModel) release.SecretKey {
 			return release.SecretKey{Name: s.Name, Key: s.Key, Optional: value(s.Optional)}
 		}),
@@ -195,6 +197,7 @@ func newContainerModel(c release.Container) containerModel {
 		EnvFromField:   pointers(c.EnvFromField),
 		PostStart:      newHandlerModel(c.PostStart),
 		PreStop:        newHandlerModel(c.PreStop),
+		Files:          pointers(c.Files),
 		SecretEnv: modelMap(c.SecretEnv, func(s release.SecretKey) secretKeyModel {
 			return secretKeyModel{Name: s.Name, Key: s.Key, Optional: pointer(s.Optional)}
 		}),

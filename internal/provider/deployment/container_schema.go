@@ -76,6 +76,9 @@ func containerAttributes() map[string]schema.Attribute {
 		"post_start": handlerAttribute("What is done right after the container's start, beside its program. Until it has ended the container is not ready; where it fails, the container is restarted."),
 		"pre_stop": handlerAttribute(fmt.Sprintf("What is done before the container is told to end, within the grace period. Default: a sleep of %d seconds for the application and its sidecars, "+
 			"since proxies and load balancers learn later than the pod that it goes; `{ sleep_seconds = 0 }` does nothing.", workload.PreStopSeconds)),
+		"files": attrs.StringMap("Files that belong to this version: absolute path to text, such as `{ \"/etc/app/config.yaml\" = file(\"config.yaml\") }`. They are part of the content, " +
+			"and are kept in an immutable ConfigMap that goes with the deployment: one that is kept for going back keeps its own. Each is mounted read-only by itself, and hides nothing beside it. " +
+			"All files of a deployment hold 960 KiB at most. They are in state and plan: put secrets into a Secret, and mount that by `volumes` or `secret_env`. A null value leaves the file out."),
 	}
 }
 

@@ -59,7 +59,7 @@ func companionDrift(o observe.Release, spec release.Spec) []attrs.Drift {
 	if o.Record == nil {
 		return nil // which is drift itself, and says nothing of the rest
 	}
-	var drift []attrs.Drift
+	drift := filesDrift(o, spec)
 	for _, kind := range release.Companions() {
 		var live, wanted workload.Object
 		switch kind {
@@ -67,22 +67,48 @@ func companionDrift(o observe.Release, spec release.Spec) []attrs.Drift {
 			live, wanted = objectOrNil(o.Autoscaler), objectOrNil(workload.Autoscaler(spec))
 		case release.CompanionDisruptionBudget:
 			live, wanted = objectOrNil(o.DisruptionBudget), objectOrNil(workload.DisruptionBudget(spec))
+		case release.CompanionFiles:
+			continue // there may be several
 		}
-		object := string(kind) + "/" + spec.Name()
-		switch {
-		case live == nil && wanted == nil:
-		case live == nil:
-			drift = append(drift, attrs.Gone(o.Cluster, object))
-		case wanted == nil:
-			drift = append(drift, attrs.Drift{
-				Cluster: types.StringValue(o.Cluster), Object: types.StringValue(object),
-				Actual: types.StringValue("there is one, which is not asked for"), Manager: types.StringValue(release.FieldManager),
-			})
-		default:
-			drift = append(drift, attrs.FieldDrift(o.Cluster, object, workload.Drift(live, wanted, o.Record.Baseline[string(kind)], spec.IgnoreDrift))...)
-		}
+		drift = append(drift, between(o, spec, kind, spec.Name(), live, wanted)...)
 	}
 	return drift
+}
+
+// filesDrift is companionDrift for the files of containers: a change of content in
+// place that was interrupted may have left former ones.
+func filesDrift(o observe.Release, spec release.Spec) []attrs.Drift {
+	var drift []attrs.Drift
+	wanted, found := workload.Files(spec), false
+	for _, live := range o.Files {
+		want := workload.Object(nil)
+		if wanted != nil && wanted.Name == live.Name {
+			want, found = wanted, true
+		}
+		drift = append(drift, between(o, spec, release.CompanionFiles, live.Name, live, want)...)
+	}
+	if wanted != nil && !found {
+		drift = append(drift, between(o, spec, release.CompanionFiles, wanted.Name, nil, wanted)...)
+	}
+	return drift
+}
+
+// between compares a companion that lives with the one that there should be; nil is
+// none.
+func between(o observe.Release, spec release.Spec, kind release.Companion, name string, live, wanted workload.Object) []attrs.Drift {
+	object := string(kind) + "/" + name
+	switch {
+	case live == nil && wanted == nil:
+		return nil
+	case live == nil:
+		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
+	case wanted == nil:
+		return []attrs.Drift{{
+			Cluster: types.StringValue(o.Cluster), Object: types.StringValue(object),
+			Actual: types.StringValue("there is one, which is not asked for"), Manager: types.StringValue(release.FieldManager),
+		}}
+	}
+	return attrs.FieldDrift(o.Cluster, object, workload.Drift(live, wanted, o.Record.Baseline[string(kind)], spec.IgnoreDrift))
 }
 
 // objectOrNil is a nil interface for a nil pointer.

@@ -177,7 +177,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 		if len(names) > 1 {
 			continue
 		}
-		spec, _, err := workload.FromDeployment(o.Workload)
+		spec, _, err := workload.FromDeployment(o.Workload, o.Files...)
 		if err != nil {
 			diags.AddError("Deployment cannot be imported", explain.Sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
 			return true

@@ -36,6 +36,7 @@ var laterFeatures = []cluster.Feature{cluster.FeaturePromote, cluster.FeatureTer
 var companionFeatures = map[release.Companion]cluster.Feature{
 	release.CompanionAutoscaler:       cluster.FeatureAutoscale,
 	release.CompanionDisruptionBudget: cluster.FeatureDisrupt,
+	release.CompanionFiles:            cluster.FeatureDeploy, // a ConfigMap, as its record is
 }
 
 // withCompanions adds what the companions need that one of the releases asks for.
