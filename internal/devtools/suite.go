@@ -17,6 +17,7 @@ import (
 // it would show nothing new.
 var suites = map[string][]string{
 	"images":   {"tools/images"},
+	"policy":   {"tools/policy", "examples/pipeline"},
 	"opentofu": {"tools/tofu", "go.mod", "internal/devtools", "internal/testcluster/cmd/testrun"},
 }
 

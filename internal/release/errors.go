@@ -51,7 +51,7 @@ func (e *ClaimError) Error() string {
 var claimRefusals = map[ClaimStep]string{
 	ClaimRefuseTwin:      " was already created by another resource of this same run: two resources with the same content are one release. Give one of them a different `version` or `triggers` (with a `strategy` in place, a different `application`)",
 	ClaimRefuseCollision: " exists with different content whose hash begins with the same characters. Change `triggers` to get another name",
-	ClaimRefuseUnhealthy: " belongs to another Terraform state, carries traffic and is not healthy, so taking it over could make things worse. Mend it where it is managed, or give this one different `triggers`",
+	ClaimRefuseUnhealthy: " is in a Terraform state already (in this one, where a release went back), carries traffic and is not healthy, so taking it over could make things worse. Mend its pods, or give this one different `triggers`",
 }
 
 // StaleOwnerError says that somebody else has claimed what a state still holds.
