@@ -195,7 +195,10 @@ func (g *gathering) podLabels() map[string]string {
 }
 
 func (g *gathering) mounts(claim string) bool {
-	return slices.ContainsFunc(g.podSpecs(), func(spec corev1.PodSpec) bool {
+	own := slices.ContainsFunc(g.in.Pods, func(pod *corev1.Pod) bool { // a claim that is made for one pod
+		return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Ephemeral != nil && pod.Name+"-"+v.Name == claim })
+	})
+	return own || slices.ContainsFunc(g.podSpecs(), func(spec corev1.PodSpec) bool {
 		return slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool {
 			return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == claim
 		})

@@ -180,6 +180,9 @@ func normalizeVolumes(volumes VolumesByName) VolumesByName {
 			v.Secret.Items = cloneMap(v.Secret.Items)
 		}
 		v.Claim = clonePointer(v.Claim)
+		v.Projected = normalizeProjections(v.Projected)
+		v.CSI = v.CSI.normalize()
+		v.Ephemeral = v.Ephemeral.normalize()
 		volumes[name] = v
 	}
 	return volumes

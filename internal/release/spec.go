@@ -196,6 +196,10 @@ type Volume struct {
 	ConfigMap *FilesFrom   `json:"configMap,omitempty"`
 	Secret    *FilesFrom   `json:"secret,omitempty"`
 	Claim     *VolumeClaim `json:"persistentVolumeClaim,omitempty"`
+
+	Projected []Projection `json:"projected,omitempty"`
+	CSI       *CSIVolume   `json:"csi,omitempty"`
+	Ephemeral *ClaimOfPod  `json:"ephemeral,omitempty"`
 }
 
 // EmptyDir is scratch space; Medium is "" or "Memory", SizeLimit a quantity.

@@ -99,7 +99,7 @@ func podSpec(c release.Content, name string) (*corev1.PodSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	volumes, err := volumes(c.Volumes)
+	volumes, err := volumes(c.Volumes, c.Application)
 	if err != nil {
 		return nil, err
 	}

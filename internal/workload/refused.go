@@ -113,7 +113,7 @@ func attributeOfPod(c release.Content, steps []string) path {
 		index -= len(c.InitContainers)
 		return attributeOfContainer(path{"sidecars", index}, c.Sidecars[index].Container, steps[3:])
 	case at == "volumes" && index >= 0:
-		if rendered, err := volumes(c.Volumes); err == nil && index < len(rendered) {
+		if rendered, err := volumes(c.Volumes, c.Application); err == nil && index < len(rendered) {
 			return path{"volumes", Key(rendered[index].Name)}
 		}
 	case at == "tolerations" && index >= 0:

@@ -270,6 +270,12 @@ func fromVolumes(list []corev1.Volume) release.VolumesByName {
 			named[v.Name] = release.Volume{Claim: &release.VolumeClaim{
 				Name: v.PersistentVolumeClaim.ClaimName, ReadOnly: v.PersistentVolumeClaim.ReadOnly,
 			}}
+		case v.Projected != nil:
+			named[v.Name] = release.Volume{Projected: fromProjected(v.Projected)}
+		case v.CSI != nil:
+			named[v.Name] = release.Volume{CSI: fromCSI(v.CSI)}
+		case v.Ephemeral != nil:
+			named[v.Name] = release.Volume{Ephemeral: fromClaimOfPod(v.Ephemeral)}
 		}
 	}
 	return named

@@ -108,11 +108,17 @@ func checkField(r *report, at path, field string) {
 	if slices.Contains(podFields, field) || metadataField.MatchString(field) {
 		return
 	}
-	if kind, name, ok := strings.Cut(field, "."); ok && (kind == "limits" || kind == "requests") && (name == "cpu" || name == "memory" || name == "ephemeral-storage" || strings.HasPrefix(name, "hugepages-")) {
+	if isResourceField(field) {
 		return
 	}
 	r.add(at, "Unknown field", "%q is no field that a variable can be. Use one of %s; metadata.labels['KEY'] or metadata.annotations['KEY']; or limits.NAME or requests.NAME with cpu, memory, ephemeral-storage or hugepages-SIZE.",
 		field, strings.Join(podFields, ", "))
+}
+
+// isResourceField says that a field is a resource of a container that can be told.
+func isResourceField(field string) bool {
+	_, name, ok := strings.Cut(field, ".")
+	return ok && isContainerResource(field) && (name == "cpu" || name == "memory" || name == "ephemeral-storage" || strings.HasPrefix(name, "hugepages-"))
 }
 
 // checkHandler looks at what a container does after its start or before its end.

@@ -39,13 +39,21 @@ func checkVolume(r *report, at path, v release.Volume) {
 		sources = append(sources, "persistent_volume_claim")
 		checkObjectName(r, at.to("persistent_volume_claim", "claim_name"), "PersistentVolumeClaim", v.Claim.Name)
 	}
+	if len(v.Projected) > 0 {
+		sources = append(sources, "projected")
+		checkProjections(r, at.to("projected"), v.Projected)
+	}
+	if v.CSI != nil {
+		sources = append(sources, "csi")
+		checkCSI(r, at.to("csi"), *v.CSI)
+	}
+	if v.Ephemeral != nil {
+		sources = append(sources, "ephemeral")
+		checkClaimOfPod(r, at.to("ephemeral"), *v.Ephemeral)
+	}
 	if len(sources) != 1 {
-		has := "It has none."
-		if len(sources) > 1 {
-			has = "It has " + strings.Join(sources, ", ") + "."
-		}
 		r.add(at, "Not exactly one volume source",
-			"A volume comes from exactly one of empty_dir, config_map, secret and persistent_volume_claim. %s Keep one; for other kinds use pod_template_patch.", has)
+			"A volume comes from exactly one of empty_dir, config_map, secret, persistent_volume_claim, projected, csi and ephemeral. %s Keep one; for other kinds use pod_template_patch.", hasText(sources))
 	}
 }
 
@@ -64,7 +72,7 @@ func checkEmptyDir(r *report, at path, e release.EmptyDir) {
 func checkFiles(r *report, at path, kind string, f release.FilesFrom) {
 	checkObjectName(r, at.to("name"), kind, f.Name)
 	for _, key := range slices.Sorted(maps.Keys(f.Items)) {
-		if file := f.Items[key]; file == "" || strings.HasPrefix(file, "/") || slices.Contains(strings.Split(file, "/"), "..") {
+		if file := f.Items[key]; badFile(file) {
 			r.add(at.to("items", Key(key)), "Invalid file path",
 				"%q cannot be where key %q is put: the path is relative to the mount and may not contain \"..\". Use a file name such as %q.", file, key, key)
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-func volumes(declared release.VolumesByName) ([]corev1.Volume, error) {
+func volumes(declared release.VolumesByName, application string) ([]corev1.Volume, error) {
 	var list []corev1.Volume
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		source, err := volumeSource(declared[name])
+		source, err := volumeSource(declared[name], application)
 		if err != nil {
 			return nil, fmt.Errorf("volume %q: %w", name, err)
 		}
@@ -23,7 +23,7 @@ func volumes(declared release.VolumesByName) ([]corev1.Volume, error) {
 	return list, nil
 }
 
-func volumeSource(v release.Volume) (s corev1.VolumeSource, err error) {
+func volumeSource(v release.Volume, application string) (s corev1.VolumeSource, err error) {
 	switch {
 	case v.EmptyDir != nil:
 		s.EmptyDir = &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMedium(v.EmptyDir.Medium)}
@@ -48,10 +48,16 @@ func volumeSource(v release.Volume) (s corev1.VolumeSource, err error) {
 		}
 	case v.Claim != nil:
 		s.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: v.Claim.Name, ReadOnly: v.Claim.ReadOnly}
+	case len(v.Projected) > 0:
+		s.Projected = projected(v.Projected, application)
+	case v.CSI != nil:
+		s.CSI = csi(v.CSI)
+	case v.Ephemeral != nil:
+		s.Ephemeral, err = claimOfPod(v.Ephemeral)
 	default:
 		return s, fmt.Errorf("it has no source")
 	}
-	return s, nil
+	return s, err
 }
 
 func items(paths map[string]string) []corev1.KeyToPath {

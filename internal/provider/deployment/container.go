@@ -117,6 +117,10 @@ type volumeModel struct {
 	ConfigMap *filesModel    `tfsdk:"config_map"`
 	Secret    *filesModel    `tfsdk:"secret"`
 	Claim     *claimModel    `tfsdk:"persistent_volume_claim"`
+
+	Projected *projectedModel  `tfsdk:"projected"`
+	CSI       *csiModel        `tfsdk:"csi"`
+	Ephemeral *claimOfPodModel `tfsdk:"ephemeral"`
 }
 
 type emptyDirModel struct {
@@ -335,13 +339,8 @@ func volumes(models map[string]*volumeModel) release.VolumesByName {
 		if e := m.EmptyDir; e != nil {
 			v.EmptyDir = &release.EmptyDir{Medium: value(e.Medium), SizeLimit: value(e.SizeLimit)}
 		}
-		files := func(f *filesModel) *release.FilesFrom {
-			if f == nil {
-				return nil
-			}
-			return &release.FilesFrom{Name: f.Name, Items: attrs.Present(f.Items), Optional: value(f.Optional)}
-		}
-		v.ConfigMap, v.Secret = files(m.ConfigMap), files(m.Secret)
+		v.ConfigMap, v.Secret = m.ConfigMap.content(), m.Secret.content()
+		v.Projected, v.CSI, v.Ephemeral = m.Projected.content(), m.CSI.content(), m.Ephemeral.content()
 		if c := m.Claim; c != nil {
 			v.Claim = &release.VolumeClaim{Name: c.Name, ReadOnly: value(c.ReadOnly)}
 		}
@@ -355,13 +354,8 @@ func volumeModels(volumes release.VolumesByName) map[string]*volumeModel {
 		if e := v.EmptyDir; e != nil {
 			m.EmptyDir = &emptyDirModel{Medium: pointer(e.Medium), SizeLimit: pointer(e.SizeLimit)}
 		}
-		files := func(f *release.FilesFrom) *filesModel {
-			if f == nil {
-				return nil
-			}
-			return &filesModel{Name: f.Name, Items: pointers(f.Items), Optional: pointer(f.Optional)}
-		}
-		m.ConfigMap, m.Secret = files(v.ConfigMap), files(v.Secret)
+		m.ConfigMap, m.Secret = newFilesModel(v.ConfigMap), newFilesModel(v.Secret)
+		m.Projected, m.CSI, m.Ephemeral = newProjectedModel(v.Projected), newCSIModel(v.CSI), newClaimOfPodModel(v.Ephemeral)
 		if c := v.Claim; c != nil {
 			m.Claim = &claimModel{Name: c.Name, ReadOnly: pointer(c.ReadOnly)}
 		}

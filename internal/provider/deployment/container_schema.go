@@ -189,17 +189,6 @@ func securityContextAttribute() schema.SingleNestedAttribute {
 }
 
 func volumeAttributes() map[string]schema.Attribute {
-	files := func(what string) schema.SingleNestedAttribute {
-		return schema.SingleNestedAttribute{
-			Optional:            true,
-			MarkdownDescription: "The keys of a " + what + " in the same namespace, as files. Files change when the " + what + " does, without a new deployment.",
-			Attributes: map[string]schema.Attribute{
-				"name":     requiredString("Name of the " + what + "."),
-				"items":    attrs.StringMap("Only these keys: key to relative file path. Default: every key under its own name."),
-				"optional": optionalBool("Start without the files where the " + what + " does not exist. Default: `false`."),
-			},
-		}
-	}
 	return map[string]schema.Attribute{
 		"empty_dir": schema.SingleNestedAttribute{
 			Optional:            true,
@@ -209,8 +198,8 @@ func volumeAttributes() map[string]schema.Attribute {
 				"size_limit": attrs.OptionalString("Kubernetes quantity above which the pod is evicted, such as `1Gi`. Default: none."),
 			},
 		},
-		"config_map": files("ConfigMap"),
-		"secret":     files("Secret"),
+		"config_map": filesAttribute("ConfigMap"),
+		"secret":     filesAttribute("Secret"),
 		"persistent_volume_claim": schema.SingleNestedAttribute{
 			Optional:            true,
 			MarkdownDescription: "An existing PersistentVolumeClaim in the same namespace. The old and the new deployment use it at the same time: its access mode must allow that.",
@@ -219,6 +208,9 @@ func volumeAttributes() map[string]schema.Attribute {
 				"read_only":  optionalBool("Default: `false`."),
 			},
 		},
+		"projected": projectedAttribute(),
+		"csi":       csiAttribute(),
+		"ephemeral": claimOfPodAttribute(),
 	}
 }
 

@@ -56,6 +56,13 @@ func everything() release.Spec {
 				"conf": {ConfigMap: &release.FilesFrom{Name: "conf", Items: map[string]string{"a": "b"}}},
 				"keys": {Secret: &release.FilesFrom{Name: "keys", Optional: true}},
 				"data": {Claim: &release.VolumeClaim{Name: "data", ReadOnly: true}},
+				"all": {Projected: []release.Projection{
+					{ConfigMap: &release.FilesFrom{Name: "conf", Items: map[string]string{"a": "b"}}}, {Secret: &release.FilesFrom{Name: "keys"}},
+					{DownwardAPI: map[string]string{"labels": "metadata.labels"}},
+					{Token: &release.TokenFile{Path: "t", Audience: "vault", ExpirationSeconds: ptr[int64](600)}},
+				}},
+				"csi":   {CSI: &release.CSIVolume{Driver: "d", ReadOnly: true, FSType: "ext4", Attributes: map[string]string{"a": ""}, Secret: "s"}},
+				"claim": {Ephemeral: &release.ClaimOfPod{Storage: "1Gi", AccessModes: []string{"ReadWriteMany"}, StorageClass: ptr(""), Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}}},
 			},
 			ServiceAccount: "runner", PullSecrets: []string{"pull"}, NodeSelector: map[string]string{"disk": "ssd"},
 			Tolerations: []release.Toleration{{Key: "a", Value: "b", Effect: "NoExecute", Seconds: ptr[int64](0)}, {Operator: "Exists"}},

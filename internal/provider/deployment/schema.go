@@ -147,7 +147,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			},
 			"volumes": schema.MapNestedAttribute{
 				Optional:            true,
-				MarkdownDescription: "Sources of files, by the name that `volume_mounts` use. Each has exactly one of `empty_dir`, `config_map`, `secret` and `persistent_volume_claim`." + attrs.Replaces,
+				MarkdownDescription: "Sources of files, by the name that `volume_mounts` use. Each has exactly one of `empty_dir`, `config_map`, `secret`, `persistent_volume_claim`, `projected`, `csi` and `ephemeral`." + attrs.Replaces,
 				NestedObject:        schema.NestedAttributeObject{Attributes: volumeAttributes()},
 			},
 			"service_account_name": attrs.OptionalString("ServiceAccount of the pods. Default: the namespace's `default`." + attrs.Replaces),
