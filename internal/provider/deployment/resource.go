@@ -8,9 +8,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -95,47 +95,25 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 
 // Read shows what the clusters have. It keeps what an unreachable cluster had.
 func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	id, err := release.ParseID(state.ID.ValueString())
-	if err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root("id"), "Invalid deployment id", explain.Sentence(err.Error()))
-	}
-	names := state.clusterNames(ctx, &resp.Diagnostics)
-	if state.imported() {
-		names = r.Clusters.Names() // it may be on any of them
-	}
-	targets, missing, readable := r.Readable(names, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() || !readable {
-		return
-	}
-	observed := observe.Releases(ctx, targets, id)
-	for _, name := range missing {
-		observed = append(observed, observe.Release{Cluster: name, Err: r.Missing(name)})
-	}
-	for _, o := range observed {
-		if o.Err != nil && !state.imported() {
-			r.TellUnread(&resp.Diagnostics, o.Cluster, o.Err)
-		}
-	}
-	var exists bool
-	if state.imported() {
-		exists = state.rebuild(ctx, id, observed, &resp.Diagnostics)
+	found, done := fastpath.Found[*refreshed](ctx)
+	if done {
+		found.keep(ctx, resp)
 	} else {
-		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+		var state model
+		if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); resp.Diagnostics.HasError() {
+			return
+		}
+		found = r.look(ctx, state, resp.Private)
 	}
-	if !state.imported() || exists {
-		r.CompareSights(ctx, resp.Private, state.lookedAt(observed), &resp.Diagnostics)
-	}
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if !exists {
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, found.identity)...)
+	resp.Diagnostics.Append(found.diags...)
+	switch {
+	case resp.Diagnostics.HasError() || !found.read:
+	case !found.exists:
 		resp.State.RemoveResource(ctx)
-		return
+	default:
+		resp.Diagnostics.Append(resp.State.Set(ctx, &found.state)...)
 	}
-	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
 // Update changes a release in place. When it fails, the state keeps what was

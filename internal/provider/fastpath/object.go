@@ -16,7 +16,7 @@ import (
 
 // Object is an object as it is on the wire: each attribute can be read without the
 // others.
-type Object map[string]msgpack.RawMessage
+type Object map[string][]byte
 
 // objectOf splits an object. It is false for what is null, and for what is not
 // encoded as MsgPack.

@@ -3,7 +3,6 @@ package fastpath
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -14,7 +13,7 @@ import (
 // that its configuration asks for.
 type Unchanged struct {
 	Config, State Object
-	Private       map[string][]byte // JSON, by key
+	Private       Private
 }
 
 // Settler is a resource that can tell that such a plan has nothing to do.
@@ -59,15 +58,11 @@ func unchangedPlan(req *tfprotov6.PlanResourceChangeRequest) (plan Unchanged, ok
 	if plan.State, ok = objectOf(req.PriorState); !ok {
 		return plan, false
 	}
-	if plan.Config, ok = objectOf(req.Config); !ok || json.Unmarshal(req.PriorPrivate, &plan.Private) != nil {
+	if plan.Config, ok = objectOf(req.Config); !ok {
 		return plan, false
 	}
-	for _, text := range plan.Private {
-		if !json.Valid(text) {
-			return plan, false // the framework has something to say of it
-		}
-	}
-	return plan, true
+	plan.Private, ok = privateOf(req.PriorPrivate)
+	return plan, ok
 }
 
 // hasDefaults says that the state has what the configuration leaves to the schema.

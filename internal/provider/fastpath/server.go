@@ -112,3 +112,12 @@ func failed(diagnostics []*tfprotov6.Diagnostic) bool {
 	}
 	return false
 }
+
+// Framework is the framework's server below a fast one, which is configured with it:
+// for tests that compare the two.
+func Framework(fast tfprotov6.ProviderServer) tfprotov6.ProviderServer {
+	if s, ok := fast.(*server); ok {
+		return s.framework
+	}
+	return fast
+}

@@ -5,12 +5,11 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -95,37 +94,25 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 
 // Read shows who really gets the traffic. It keeps what an unreachable cluster had.
 func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	var state model
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	names := state.ClusterNames(ctx, &resp.Diagnostics)
-	if state.imported() {
-		names = r.Clusters.Names() // it may be on any of them
-	}
-	targets, missing, readable := r.Readable(names, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() || !readable {
-		return
-	}
-	observed := observe.Mains(ctx, targets, state.Namespace.ValueString(), state.Application.ValueString(), state.Service(ctx, &resp.Diagnostics).Name)
-	observed = address.Unread(r.Session, observed, missing, state.imported(), &resp.Diagnostics)
-	var exists bool
-	if state.imported() {
-		exists = state.rebuild(ctx, observed, &resp.Diagnostics)
+	found, done := fastpath.Found[*refreshed](ctx)
+	if done {
+		found.keep(ctx, resp)
 	} else {
-		exists = state.refresh(ctx, observed, &resp.Diagnostics)
+		var state model
+		if resp.Diagnostics.Append(req.State.Get(ctx, &state)...); resp.Diagnostics.HasError() {
+			return
+		}
+		found = r.look(ctx, state, resp.Private)
 	}
-	if !state.imported() || exists {
-		r.CompareSights(ctx, resp.Private, state.LookedAt(observed), &resp.Diagnostics)
-	}
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if !exists {
+	resp.Diagnostics.Append(resp.Identity.Set(ctx, found.identity)...)
+	resp.Diagnostics.Append(found.diags...)
+	switch {
+	case resp.Diagnostics.HasError() || !found.read:
+	case !found.exists:
 		resp.State.RemoveResource(ctx)
-		return
+	default:
+		resp.Diagnostics.Append(resp.State.Set(ctx, &found.state)...)
 	}
-	state.AbandonUnreachable = types.BoolValue(state.AbandonUnreachable.ValueBool()) // an import, and a state of an earlier version, have none
-	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 }
 
 // Update moves the traffic, or repairs the address. When it fails, the state

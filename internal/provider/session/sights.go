@@ -44,15 +44,15 @@ type Looked struct {
 
 func (l Looked) key() string { return l.Cluster + "/" + l.Namespace + "/" + l.Application }
 
-// keeper is the private state that something is to be kept in.
-type keeper interface {
+// Keeper is the private state that something is to be kept in.
+type Keeper interface {
 	privateState
 	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
 }
 
 // CompareSights tells, once in a run for each cluster, where a cluster is another
 // one than was last seen, or older than that, and remembers what there is now.
-func (s *Session) CompareSights(ctx context.Context, private keeper, found []Looked, diags *diag.Diagnostics) {
+func (s *Session) CompareSights(ctx context.Context, private Keeper, found []Looked, diags *diag.Diagnostics) {
 	now := sightsIn(ctx, private, diags)
 	for _, at := range found {
 		uid, there, err := s.Clusters.Connection(at.Cluster).Namespace(ctx, at.Namespace)
@@ -72,7 +72,7 @@ func (s *Session) CompareSights(ctx context.Context, private keeper, found []Loo
 }
 
 // sightsIn are those that private state has.
-func sightsIn(ctx context.Context, private keeper, diags *diag.Diagnostics) sights {
+func sightsIn(ctx context.Context, private Keeper, diags *diag.Diagnostics) sights {
 	was := sights{}
 	text, more := private.GetKey(ctx, seenKey)
 	diags.Append(more...)
@@ -83,7 +83,7 @@ func sightsIn(ctx context.Context, private keeper, diags *diag.Diagnostics) sigh
 }
 
 // keepSights remembers what there is, for the next read to compare with.
-func (s *Session) keepSights(ctx context.Context, private keeper, now sights, diags *diag.Diagnostics) {
+func (s *Session) keepSights(ctx context.Context, private Keeper, now sights, diags *diag.Diagnostics) {
 	text, err := json.Marshal(now)
 	if err != nil { // strings and times: cannot happen
 		diags.AddError("What was seen cannot be remembered", explain.Sentence(err.Error()))
@@ -144,13 +144,13 @@ func (s *Session) tellRestored(ctx context.Context, at Looked, seen release.Sigh
 
 // Remember keeps the sights after a write: what the run's watch has of the
 // histories, and the namespaces that were asked for before it.
-func (s *Session) Remember(ctx context.Context, private keeper, names []string, namespace, application string, diags *diag.Diagnostics) {
+func (s *Session) Remember(ctx context.Context, private Keeper, names []string, namespace, application string, diags *diag.Diagnostics) {
 	s.RememberAll(ctx, private, map[string][]string{attrs.MainID(namespace, application): names}, diags)
 }
 
 // RememberAll is remember for several applications: names of clusters, by
 // namespace and application.
-func (s *Session) RememberAll(ctx context.Context, private keeper, all map[string][]string, diags *diag.Diagnostics) {
+func (s *Session) RememberAll(ctx context.Context, private Keeper, all map[string][]string, diags *diag.Diagnostics) {
 	now := sightsIn(ctx, private, diags)
 	for _, at := range slices.Sorted(maps.Keys(all)) {
 		id, err := release.ParseID(at)
