@@ -67,7 +67,7 @@ func groupImportedOnBoth(t *testing.T, p *pair) {
 	config := l.config(l.application("api", "v1", on("east", "west")), l.application("web", "v1", on("east", "west")),
 		group([]string{on1("east"), on1("west"), member("web")}, on("east", "west"), `waves = [{ members = ["api-west"] }, { members = ["api-east", "web"] }]`))
 	w.apply(config)
-	before, _ := w.attributes(theGroup)
+	before := w.groupState()
 	w.do("state", "rm", theGroup)
 	p.proxy.Down(t)
 	if code, text := w.exec("import", "-input=false", "-no-color", theGroup, l.namespace+"/shop"); code == 0 || !strings.Contains(text, "unreachable") || !strings.Contains(text, "west") {
@@ -77,9 +77,7 @@ func groupImportedOnBoth(t *testing.T, p *pair) {
 	p.proxy.Up(t)
 	w.do("import", "-input=false", "-no-color", theGroup, l.namespace+"/shop")
 	w.wantNoChanges()
-	if after, _ := w.attributes(theGroup); !sameJSON(t, before, after) {
-		t.Errorf("imported was\n%v\nof\n%v", after, before)
-	}
+	wantImported(t, before, w.groupState())
 }
 
 func sameJSON(t *testing.T, a, b any) bool {

@@ -48,6 +48,7 @@ func newModel() model {
 		KeepPrevious: keep,
 		Timeouts:     timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Drift:        types.ListNull(attrs.DriftType()),
+		PlanSummary:  types.ObjectNull(summaryTypes),
 	}
 }
 
