@@ -97,9 +97,9 @@ func TestAccAutoscalerIsRepaired(t *testing.T) {
 	l.must(err)
 	repaired(driftLine{Object: ourScaler + name, Field: "spec.maxReplicas", Expected: "6", Actual: "50", Manager: somebody})
 	l.must(scalers.Delete(t.Context(), name, metav1.DeleteOptions{}))
-	repaired(driftLine{Object: ourScaler + name, Manager: "deleted; manager not recorded"})
+	repaired(driftLine{Object: ourScaler + name, Manager: unrecorded})
 	l.must(l.cluster.Client().PolicyV1().PodDisruptionBudgets(l.namespace).Delete(t.Context(), name, metav1.DeleteOptions{}))
-	repaired(driftLine{Object: "PodDisruptionBudget/" + name, Manager: "deleted; manager not recorded"})
+	repaired(driftLine{Object: "PodDisruptionBudget/" + name, Manager: unrecorded})
 	l.autoscale(name, 0) // which switches it off
 	repaired(driftLine{Object: "Deployment/" + name, Field: "spec.replicas", Expected: "at least 2", Actual: "0"})
 	l.wantPods(name, 2)

@@ -18,7 +18,7 @@ import (
 
 func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 	t.Parallel()
-	const removed, deleted = "removed; manager not recorded", "deleted; manager not recorded"
+	const removed, deleted = unrecorded, unrecorded
 	name := nameOf("v1")
 	tests := map[string]struct {
 		deployment []string
@@ -35,7 +35,7 @@ func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 		"image": {
 			change:  patchOf(name, `{"spec":{"template":{"spec":{"containers":[{"name":"api","image":"demo/api:hotfix"}]}}}}`),
 			address: theDeployment,
-			want:    driftLine{Object: "Deployment/" + name, Field: "spec.template.spec.containers[api].image", Expected: `"demo/api:v1"`, Actual: `"demo/api:hotfix"`, Manager: somebody},
+			want:    driftLine{Object: "Deployment/" + name, Field: "spec.template.spec.containers[api].image", Expected: "demo/api:v1", Actual: "demo/api:hotfix", Manager: somebody},
 		},
 		"environment variable": {
 			deployment: []string{`container = { ports = { http = 8080 }, env = { LEVEL = "info", OTHER = "x" } }`},
@@ -146,10 +146,13 @@ func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 
 // in says that a line of drift is what d wants: empty fields match anything.
 func (d driftLine) in(found driftLine) bool {
-	matches := func(want, got string) bool { return want == "" || want == got }
+	matches := func(want, got string) bool { return want == "" || want == got || want == unrecorded && got == "" }
 	return found.Cluster == "default" && matches(d.Object, found.Object) && matches(d.Field, found.Field) &&
 		matches(d.Expected, found.Expected) && matches(d.Actual, found.Actual) && matches(d.Manager, found.Manager)
 }
+
+// unrecorded is the manager of a driftLine where the API server recorded none.
+const unrecorded = "(none)"
 
 // patchOf patches a workload; no name means the namespace's only one.
 func patchOf(name, patch string) func(context.Context, *lab) error {
@@ -173,7 +176,8 @@ func TestAccPointerMovedBySomebodyElse(t *testing.T) {
 	w.apply(config)
 	l.patchService("api", `{"spec":{"selector":{"`+release.LabelDeployment+`":"`+nameOf("v2")+`"}}}`)
 	w.refresh()
-	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v2"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v2"),
+		"status_reason", fmt.Sprintf("the field manager %q moved the address from %s to %s on cluster %q", somebody, nameOf("v1"), nameOf("v2"), "default"))
 	w.apply(config).wantActions(theMain, "update")
 	l.wantMain(nameOf("v1"))
 	w.wantNoChanges()

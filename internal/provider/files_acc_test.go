@@ -63,7 +63,7 @@ func TestAccFiles(t *testing.T) {
 	pods, maps := l.wantPods(second, 1), l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
 	l.must(maps.Delete(t.Context(), cm.Name, metav1.DeleteOptions{}))
 	w.refresh()
-	if found := w.drift(theDeployment); len(found) != 1 || !(driftLine{Object: "ConfigMap/" + cm.Name, Manager: "deleted; manager not recorded"}).in(found[0]) {
+	if found := w.drift(theDeployment); len(found) != 1 || !(driftLine{Object: "ConfigMap/" + cm.Name, Manager: unrecorded}).in(found[0]) {
 		t.Errorf("drift is %+v", found)
 	}
 	w.apply(config("a: 2\n")).wantActions(theDeployment, "update")

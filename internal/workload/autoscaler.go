@@ -131,7 +131,7 @@ func SwitchedOff(d *appsv1.Deployment, spec release.Spec) *FieldDrift {
 	}
 	manager := managerOf(ReplicasField, d.GetManagedFields())
 	if manager == release.FieldManager {
-		manager = "manager not recorded" // of a zero that came through the scale subresource, nobody is
+		manager = "" // of a zero that came through the scale subresource, nobody is recorded
 	}
 	return &FieldDrift{
 		Field: ReplicasField, Expected: "at least " + strconv.Itoa(int(spec.Autoscaling.Min)), Actual: "0", Manager: manager,

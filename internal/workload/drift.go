@@ -19,26 +19,29 @@ type FieldDrift struct {
 	Field    string // spec.template.spec.containers[api].image
 	Expected string // for people; never an env value
 	Actual   string
-	Manager  string // the field manager that has it now; empty where it was removed
+	Manager  string // the field manager that has it now; empty where none is recorded
 	Removed  bool
 }
 
 // notShown stands for values that may be secret.
 const notShown = "(value not shown)"
 
-// By says who changed it. The API server does not record who removes a field.
-func (f FieldDrift) By() string {
-	if f.Removed {
+// by says who changed it. The API server does not record who removes a field.
+func (f FieldDrift) by() string {
+	switch {
+	case f.Removed:
 		return "removed; manager not recorded"
+	case f.Manager == "":
+		return "manager not recorded"
 	}
 	return f.Manager
 }
 
 func (f FieldDrift) String() string {
 	if f.Removed {
-		return fmt.Sprintf("%s: expected %s (%s)", f.Field, f.Expected, f.By())
+		return fmt.Sprintf("%s: expected %s (%s)", f.Field, f.Expected, f.by())
 	}
-	return fmt.Sprintf("%s: expected %s, is %s (changed by %s)", f.Field, f.Expected, f.Actual, f.By())
+	return fmt.Sprintf("%s: expected %s, is %s (changed by %s)", f.Field, f.Expected, f.Actual, f.by())
 }
 
 // Drift compares the live object with the baseline of our last apply. wanted is
@@ -121,6 +124,10 @@ func Ignored(path string, ignore []string) bool {
 	})
 }
 
+// ManagerOf is who has a field of an object, as [FieldDrift] says it; our own name where
+// nobody else has it.
+func ManagerOf(path string, obj Object) string { return managerOf(path, obj.GetManagedFields()) }
+
 // managerOf is who, besides our own apply, has the field now: of several the
 // one that wrote last. Nobody else means another run of ours.
 func managerOf(path string, entries []metav1.ManagedFieldsEntry) string {
@@ -145,7 +152,8 @@ func owns(entry metav1.ManagedFieldsEntry, path string) bool {
 	return found
 }
 
-// printable is a value in one short line, without what may be secret.
+// printable is a value in one short line, without what may be secret. A text is itself,
+// without quotes; an empty one would look like none.
 func printable(path string, v any) string {
 	const longest = 160
 	if mayBeSecret(path) {
@@ -159,6 +167,9 @@ func printable(path string, v any) string {
 		return notShown
 	}
 	text := []rune(string(b))
+	if s, ok := v.(string); ok && s != "" {
+		text = []rune(s)
+	}
 	if len(text) > longest {
 		return string(text[:longest-1]) + "…"
 	}

@@ -121,14 +121,14 @@ var edits = map[string]struct {
 		edit: func(b bench, d *appsv1.Deployment) {
 			b.patch(d.Name, "kubectl-set", types.StrategicMergePatchType, `{"spec":{"template":{"spec":{"containers":[{"name":"api","image":"evil:1"}]}}}}`)
 		},
-		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `"ghcr.io/acme/api:v1.4.0"`, Actual: `"evil:1"`, Manager: "kubectl-set"}},
+		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `ghcr.io/acme/api:v1.4.0`, Actual: `evil:1`, Manager: "kubectl-set"}},
 	},
 	"image twice": {
 		edit: func(b bench, d *appsv1.Deployment) {
 			b.patch(d.Name, "first", types.StrategicMergePatchType, `{"spec":{"template":{"spec":{"containers":[{"name":"api","image":"evil:1"}]}}}}`)
 			b.patch(d.Name, "second", types.StrategicMergePatchType, `{"spec":{"template":{"spec":{"containers":[{"name":"api","image":"evil:2"}]}}}}`)
 		},
-		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `"ghcr.io/acme/api:v1.4.0"`, Actual: `"evil:2"`, Manager: "second"}},
+		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `ghcr.io/acme/api:v1.4.0`, Actual: `evil:2`, Manager: "second"}},
 	},
 	"replicas through the scale subresource": {
 		edit: func(b bench, d *appsv1.Deployment) {
@@ -174,7 +174,7 @@ var edits = map[string]struct {
 		edit: func(b bench, d *appsv1.Deployment) {
 			b.patch(d.Name, "kubectl-label", types.MergePatchType, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":"Helm"}}}`)
 		},
-		want: []workload.FieldDrift{{Field: "metadata.labels[app.kubernetes.io/managed-by]", Expected: `"switchback"`, Actual: `"Helm"`, Manager: "kubectl-label"}},
+		want: []workload.FieldDrift{{Field: "metadata.labels[app.kubernetes.io/managed-by]", Expected: `switchback`, Actual: `Helm`, Manager: "kubectl-label"}},
 	},
 	"another run of ours": {
 		edit: func(b bench, d *appsv1.Deployment) {
@@ -182,7 +182,7 @@ var edits = map[string]struct {
 			other.Spec.Template.Spec.Containers[0].Image = "ghcr.io/acme/api:v9"
 			b.apply(other, release.FieldManager)
 		},
-		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `"ghcr.io/acme/api:v1.4.0"`, Actual: `"ghcr.io/acme/api:v9"`, Manager: "switchback"}},
+		want: []workload.FieldDrift{{Field: "spec.template.spec.containers[api].image", Expected: `ghcr.io/acme/api:v1.4.0`, Actual: `ghcr.io/acme/api:v9`, Manager: "switchback"}},
 	},
 	"ignored": {
 		edit: func(b bench, d *appsv1.Deployment) {
@@ -283,10 +283,10 @@ func TestServiceDriftOnARealServer(t *testing.T) {
 		got = append(got, d.String())
 	}
 	want := []string{
-		`spec.ports[8080/TCP].targetPort: expected "http", is 9999 (changed by kubectl-edit)`,
+		`spec.ports[8080/TCP].targetPort: expected http, is 9999 (changed by kubectl-edit)`,
 		`spec.ports[9090/TCP]: expected {"name":"admin","port":9090,"protocol":"TCP","targetPort":"admin"} (removed; manager not recorded)`,
 		`spec.selector: expected {"switchback.dev/deployment":"` + wanted.Name + `","switchback.dev/role":"app"}, is {"switchback.dev/deployment":"` + wanted.Name + `","switchback.dev/role":"other"} (changed by kubectl-edit)`,
-		`spec.type: expected "ClusterIP", is "NodePort" (changed by kubectl-edit)`,
+		`spec.type: expected ClusterIP, is NodePort (changed by kubectl-edit)`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("drift (-want +got):\n%s", diff)

@@ -39,7 +39,7 @@ func TestDriftOfCaptured(t *testing.T) {
 	want := []string{
 		`spec.replicas: expected 3, is 7 (changed by autoscaler)`,
 		`spec.template.spec.containers[api].env[LOG_LEVEL]: expected (value not shown) (removed; manager not recorded)`,
-		`spec.template.spec.containers[api].image: expected "ghcr.io/acme/api:v1.4.0", is "evil:2" (changed by second)`,
+		`spec.template.spec.containers[api].image: expected ghcr.io/acme/api:v1.4.0, is evil:2 (changed by second)`,
 		`spec.template.spec.initContainers[proxy]: expected (set) (removed; manager not recorded)`,
 		`spec.template.spec.tolerations: expected [{"effect":"NoExecute","key":"dedicated","tolerationSeconds":60,"value":"api"},{"operator":"Exists"}], is [{"operator":"Exists"}] (changed by kubectl-edit)`,
 	}

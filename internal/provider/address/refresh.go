@@ -9,8 +9,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -123,7 +125,7 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 		case stable && now != o.Main.Deployment:
 			// Not written down yet: a promotion does that, wherever the traffic is wanted.
 			m.Status = types.StringValue(string(release.MainFinalizing))
-			m.StatusReason = types.StringValue(fmt.Sprintf("somebody moved the address from %s to %s on cluster %q", release.OrNothing(o.Main.Deployment), now, o.Cluster))
+			m.StatusReason = types.StringValue(fmt.Sprintf("%s moved the address from %s to %s on cluster %q", whoMoved(o.Service), release.OrNothing(o.Main.Deployment), now, o.Cluster))
 			return
 		case len(o.Leftover) > 0:
 			m.Status = types.StringValue(string(release.MainFinalizing))
@@ -131,6 +133,18 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 			return
 		}
 	}
+}
+
+// whoMoved is who wrote the selector of a Service last, as the API server recorded it.
+func whoMoved(svc *corev1.Service) string {
+	if svc == nil {
+		return "somebody"
+	}
+	manager := workload.ManagerOf("spec.selector", svc)
+	if manager == "" || manager == release.FieldManager {
+		return "somebody"
+	}
+	return fmt.Sprintf("the field manager %q", mask.Redact(manager))
 }
 
 // unfinished says which promotion has not come to its end on a cluster.

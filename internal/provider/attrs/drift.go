@@ -16,7 +16,6 @@ import (
 func Gone(cluster, object string) Drift {
 	return Drift{
 		Cluster: types.StringValue(cluster), Object: types.StringValue(object),
-		Manager: types.StringValue("deleted; manager not recorded"),
 	}
 }
 
@@ -27,7 +26,7 @@ func FieldDrift(cluster, object string, drifts []workload.FieldDrift) []Drift {
 	for _, d := range drifts {
 		models = append(models, Drift{
 			Cluster: types.StringValue(cluster), Object: types.StringValue(object), Field: types.StringValue(d.Field),
-			Expected: TextOrNull(d.Expected), Actual: TextOrNull(mask.Redact(d.Actual)), Manager: types.StringValue(mask.Redact(d.By())),
+			Expected: TextOrNull(d.Expected), Actual: TextOrNull(mask.Redact(d.Actual)), Manager: TextOrNull(mask.Redact(d.Manager)),
 		})
 	}
 	return models
@@ -58,7 +57,7 @@ func DriftAttribute() schema.ListNestedAttribute {
 			"field":    computed("Path of the field."),
 			"expected": computed("The value that was applied; null where it is not recorded."),
 			"actual":   computed("The value that lives there; null where the field or the object is gone."),
-			"manager":  computed("The field manager that changed it, as the API server recorded it."),
+			"manager":  computed("The field manager that changed it, as the API server recorded it; null where it did not, as for what was removed."),
 		}},
 	}
 }
@@ -84,6 +83,5 @@ func TakenBack(cluster, object string) Drift {
 	return Drift{
 		Cluster: types.StringValue(cluster), Object: types.StringValue(object),
 		Expected: types.StringValue("held by this state's claim"), Actual: types.StringValue("held by an older claim"),
-		Manager: types.StringValue("a backup; manager not recorded"),
 	}
 }
