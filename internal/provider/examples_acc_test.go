@@ -88,11 +88,11 @@ func TestAccExamplesOfTests(t *testing.T) {
 	for _, file := range files {
 		dir := filepath.Dir(filepath.Dir(file))
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
 			w := newWorkspace(t)
 			if err := os.CopyFS(w.Dir, os.DirFS(dir)); err != nil {
 				t.Fatal(err)
 			}
-			w.useModules()
 			if text := w.do("test", "-no-color"); !strings.Contains(text, " 0 failed") {
 				t.Errorf("it says\n%s", text)
 			}
