@@ -58,6 +58,7 @@ const (
 	CauseNotStarted    Cause = "StartupProbeFailing"
 	CauseReadiness     Cause = "ReadinessProbeFailing"
 	CauseNotReady      Cause = "NotReady"
+	CauseGateCircle    Cause = "LoadBalancerReadinessGate"
 	CauseReadinessGate Cause = "ReadinessGatesNotReady"
 
 	CauseNoEndpoints      Cause = "ServiceWithoutEndpoints"
@@ -140,6 +141,7 @@ var catalogue = []Explanation{
 	{CauseNotStarted, aboutReadiness, Patient, "The container runs and has not passed its startup probe.", "give startup_probe a higher failure_threshold, or see what the application waits for"},
 	{CauseReadiness, aboutReadiness, Patient, "The container runs and does not pass its readiness probe.", "check readiness_probe's path, port and timeout, and what the application waits for"},
 	{CauseNotReady, aboutReadiness, Patient, "The container runs and is not ready.", "see what the application waits for"},
+	{CauseGateCircle, aboutReadiness, Certain, "The containers are ready, and wait for a readiness gate that a load balancer's controller sets for pods that it leads to. It leads to none of a deployment that is not main yet, and the deployment is not main before it is ready.", "take the readiness gate out of the pods (of pod_template_patch, or of what adds it, such as the namespace's label elbv2.k8s.aws/pod-readiness-gate-inject): Switchback waits until they are ready before it moves the address, and drains the former ones after it; or let a Service that the load balancer watches select them, and name it in allow_selected_by"},
 	{CauseReadinessGate, aboutReadiness, Patient, "The containers are ready, and a readiness gate is not.", "a load balancer controller usually sets these: see whether it runs and what it says"},
 
 	{CauseNoEndpoints, aboutNetwork, Patient, "A Service leads to no pod, because its selector or its port fits none.", "compare the Service's selector and target ports with the pods' labels and ports"},

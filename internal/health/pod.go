@@ -43,8 +43,8 @@ func podFindings(in Input, pod *corev1.Pod, events eventsByPod) []Finding {
 			}
 		}
 	}
-	for _, look := range []func(*corev1.Pod, eventsByPod) *Finding{schedulingFinding, mountFinding, gateFinding} {
-		if f := look(pod, events); f != nil {
+	for _, f := range []*Finding{schedulingFinding(pod, events), mountFinding(pod, events), gateFinding(in, pod)} {
+		if f != nil {
 			found = append(found, *f)
 		}
 	}

@@ -140,17 +140,3 @@ func gracePeriod(pod *corev1.Pod) time.Duration {
 	}
 	return 30 * time.Second
 }
-
-// gateFinding: all containers are ready, and something else is not.
-func gateFinding(pod *corev1.Pod, _ eventsByPod) *Finding {
-	c := condition(pod, corev1.PodReady)
-	if c == nil || c.Status == corev1.ConditionTrue || c.Reason != "ReadinessGatesNotReady" {
-		return nil
-	}
-	return &Finding{
-		Cause: CauseReadinessGate, Class: Patient, Object: aPod + pod.Name,
-		Sentence: "the pod's containers are ready, but its readiness gates are not",
-		Evidence: strings.TrimSpace(c.Message),
-		Hint:     explanation(CauseReadinessGate).Try,
-	}
-}

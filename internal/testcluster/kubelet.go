@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -269,8 +270,23 @@ func PodStatus(pod *corev1.Pod, containers map[string]corev1.ContainerStatus) co
 	condition(corev1.PodScheduled, true, "")
 	condition(corev1.PodInitialized, initialized, "ContainersNotInitialized")
 	condition(corev1.ContainersReady, ready, "ContainersNotReady")
+	if gate := unsetGate(pod); ready && gate != "" {
+		condition(corev1.PodReady, false, "ReadinessGatesNotReady")
+		status.Conditions[len(status.Conditions)-1].Message = fmt.Sprintf("corresponding condition of pod readiness gate %q does not exist.", gate)
+		return status
+	}
 	condition(corev1.PodReady, ready, "ContainersNotReady")
 	return status
+}
+
+// unsetGate is a readiness gate of a pod that nobody has set yet; empty: none.
+func unsetGate(pod *corev1.Pod) corev1.PodConditionType {
+	for _, gate := range pod.Spec.ReadinessGates {
+		if !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == gate.ConditionType }) {
+			return gate.ConditionType
+		}
+	}
+	return ""
 }
 
 // CrashLoop is a container that has ended so often with an exit code, and waits to

@@ -1,6 +1,8 @@
 package workload
 
 import (
+	"strings"
+
 	imageref "github.com/distribution/reference"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -27,8 +29,26 @@ func Advice(spec release.Spec) []Problem {
 		r.add(path{"container", "resources", "limits"}, "No memory limit",
 			"Without a memory limit one leaking pod can take down its whole node, and with it other applications. Set resources.limits.memory to what the application needs at most.")
 	}
+	adviseGate(r, spec)
 	adviseSize(r, spec)
 	return append(r.problems, StrategyAdvice(spec)...)
+}
+
+// adviseGate finds a readiness gate that waits for the address, which waits for the
+// pods. Only a patch can bring one.
+func adviseGate(r *report, spec release.Spec) {
+	template, err := podTemplate(spec.Content.Normalize(), spec.Content.Application)
+	if err != nil || len(spec.AllowSelectedBy) > 0 {
+		return // Validate says so; or another Service may lead to the pods before they are main
+	}
+	for _, gate := range template.Spec.ReadinessGates {
+		if controller, ok := release.LoadBalancerGate(string(gate.ConditionType)); ok {
+			r.add(path{"pod_template_patch"}, "Readiness gate that waits for the address",
+				"%s sets %q only for pods that its load balancer leads to, and the application's address leads to none before they are ready: they would wait for each other, and the deployment would fail. "+
+					"Take the gate out: Switchback waits until the pods are ready before it moves the address, and drains the former ones after it. Where another Service of the load balancer's selects the pods, name it in allow_selected_by.",
+				strings.ToUpper(controller[:1])+controller[1:], gate.ConditionType)
+		}
+	}
 }
 
 func adviseImage(r *report, at path, image string) {
