@@ -1,7 +1,5 @@
 package release
 
-import "slices"
-
 // Projection is one of the sources that a projected volume puts into one directory;
 // exactly one field is set.
 type Projection struct {
@@ -33,8 +31,8 @@ type CSIVolume struct {
 
 // ClaimOfPod is a PersistentVolumeClaim that is made for each pod, and ends with it.
 type ClaimOfPod struct {
-	Storage      string            `json:"storage"`                    // a quantity
-	AccessModes  []string          `json:"accessModes,omitempty"`      // none: ReadWriteOnce
+	Storage      string            `json:"storage"` // a quantity
+	AccessModes  []string          `json:"accessModes,omitempty"`
 	StorageClass *string           `json:"storageClassName,omitempty"` // nil: the cluster's default
 	Labels       map[string]string `json:"labels,omitempty"`
 	Annotations  map[string]string `json:"annotations,omitempty"`
@@ -75,8 +73,6 @@ func (c *ClaimOfPod) normalize() *ClaimOfPod {
 	n.Storage = normalizeQuantity(n.Storage)
 	n.StorageClass = clonePointer(n.StorageClass)
 	n.Labels, n.Annotations = cloneMap(n.Labels), cloneMap(n.Annotations)
-	if n.AccessModes = cloneSlice(n.AccessModes); slices.Equal(n.AccessModes, []string{"ReadWriteOnce"}) {
-		n.AccessModes = nil
-	}
+	n.AccessModes = cloneSlice(n.AccessModes)
 	return n
 }

@@ -41,7 +41,6 @@ func TestNormalizeVolumes(t *testing.T) {
 	for name, pair := range map[string][2]Volume{
 		"an hour":    {token(nil), token(new(DefaultTokenSeconds))},
 		"a size":     {claim(ClaimOfPod{Storage: "1Gi"}), claim(ClaimOfPod{Storage: "1024Mi"})},
-		"modes":      {claim(ClaimOfPod{Storage: "1"}), claim(ClaimOfPod{Storage: "1", AccessModes: []string{"ReadWriteOnce"}})},
 		"empty maps": {claim(ClaimOfPod{Storage: "1"}), claim(ClaimOfPod{Storage: "1", Labels: map[string]string{}, Annotations: map[string]string{}})},
 		"attributes": {{CSI: &CSIVolume{Driver: "d"}}, {CSI: &CSIVolume{Driver: "d", Attributes: map[string]string{}}}},
 		"items":      {{Projected: []Projection{{Secret: &FilesFrom{Name: "s"}}}}, {Projected: []Projection{{Secret: &FilesFrom{Name: "s", Items: map[string]string{}}}}}},

@@ -94,15 +94,12 @@ func claimOfPod(c *release.ClaimOfPod) (*corev1.EphemeralVolumeSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("storage %q is not a quantity: %w", c.Storage, err)
 	}
-	modes := each(c.AccessModes, func(mode string) corev1.PersistentVolumeAccessMode { return corev1.PersistentVolumeAccessMode(mode) })
-	if len(modes) == 0 {
-		modes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
-	}
 	return &corev1.EphemeralVolumeSource{VolumeClaimTemplate: &corev1.PersistentVolumeClaimTemplate{
 		ObjectMeta: metav1.ObjectMeta{Labels: c.Labels, Annotations: c.Annotations},
 		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: modes, StorageClassName: c.StorageClass,
-			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: storage}},
+			AccessModes:      each(c.AccessModes, func(mode string) corev1.PersistentVolumeAccessMode { return corev1.PersistentVolumeAccessMode(mode) }),
+			StorageClassName: c.StorageClass,
+			Resources:        corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: storage}},
 		},
 	}}, nil
 }

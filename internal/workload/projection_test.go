@@ -22,7 +22,7 @@ func storing() release.Spec {
 		}},
 		"keys":  {CSI: &release.CSIVolume{Driver: "secrets-store.csi.k8s.io", ReadOnly: true, FSType: "ext4", Attributes: map[string]string{"a": "b"}, Secret: "creds"}},
 		"tmp":   {Ephemeral: &release.ClaimOfPod{Storage: "1Gi", AccessModes: []string{"ReadWriteMany"}, StorageClass: new("fast"), Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"}}},
-		"plain": {Ephemeral: &release.ClaimOfPod{Storage: "500M"}},
+		"plain": {Ephemeral: &release.ClaimOfPod{Storage: "500M", AccessModes: []string{"ReadWriteOnce"}}},
 	}
 	return spec
 }
@@ -60,7 +60,12 @@ func TestValidateProjections(t *testing.T) {
 		return onContent(func(c *content) { c.Volumes["v"] = v })
 	}
 	sources := func(list ...release.Projection) func(*release.Spec) { return volume(release.Volume{Projected: list}) }
-	claim := func(c release.ClaimOfPod) func(*release.Spec) { return volume(release.Volume{Ephemeral: &c}) }
+	claim := func(c release.ClaimOfPod) func(*release.Spec) {
+		if c.AccessModes == nil {
+			c.AccessModes = []string{"ReadWriteOnce"}
+		}
+		return volume(release.Volume{Ephemeral: &c})
+	}
 	const source, own = `volumes["v"].projected.sources[0]`, `volumes["v"].ephemeral`
 	runChecks(t, map[string]check{
 		"two kinds":    {volume(release.Volume{EmptyDir: &release.EmptyDir{}, CSI: &release.CSIVolume{Driver: "d"}}), `volumes["v"]`, []string{"empty_dir, csi", "Keep one"}},
@@ -76,6 +81,7 @@ func TestValidateProjections(t *testing.T) {
 		"its secret":   {volume(release.Volume{CSI: &release.CSIVolume{Driver: "d", Secret: "A b"}}), `volumes["v"].csi.node_publish_secret_ref.name`, []string{"Secret"}},
 		"no size":      {claim(release.ClaimOfPod{Storage: "much"}), own + ".storage", []string{`"much"`, "1Gi"}},
 		"nothing":      {claim(release.ClaimOfPod{Storage: "0"}), own + ".storage", []string{"size"}},
+		"no mode":      {claim(release.ClaimOfPod{Storage: "1", AccessModes: []string{}}), own + ".access_modes", []string{"ReadWriteOnce"}},
 		"a mode":       {claim(release.ClaimOfPod{Storage: "1", AccessModes: []string{"Write"}}), own + ".access_modes[0]", []string{"ReadWriteOnce"}},
 		"modes":        {claim(release.ClaimOfPod{Storage: "1", AccessModes: []string{"ReadWriteOncePod", "ReadWriteOnce"}}), own + ".access_modes", []string{"one pod alone"}},
 		"a class":      {claim(release.ClaimOfPod{Storage: "1", StorageClass: new("A b")}), own + ".storage_class_name", []string{"StorageClass"}},

@@ -107,6 +107,9 @@ func checkClaimOfPod(r *report, at path, c release.ClaimOfPod) {
 	if q, err := resource.ParseQuantity(c.Storage); err != nil || q.Sign() <= 0 {
 		r.add(at.to("storage"), "Invalid quantity", "%q is not a size. Write a number with an optional unit, such as \"1Gi\".", c.Storage)
 	}
+	if len(c.AccessModes) == 0 {
+		r.add(at.to("access_modes"), "No access mode", "A claim says how its volume may be mounted. Name one of %s; [\"ReadWriteOnce\"] is what most storage has.", strings.Join(accessModes, ", "))
+	}
 	for i, mode := range c.AccessModes {
 		if !slices.Contains(accessModes, mode) {
 			r.add(at.to("access_modes", i), "Unknown access mode", "There is no access mode %q. Use one of %s.", mode, strings.Join(accessModes, ", "))

@@ -129,8 +129,13 @@ func claimOfPodAttribute() schema.SingleNestedAttribute {
 		Optional:            true,
 		MarkdownDescription: "A PersistentVolumeClaim that is made for each pod, and removed with it: scratch space of another size or kind than the node has. What must outlive a pod is in a `persistent_volume_claim`.",
 		Attributes: map[string]schema.Attribute{
-			"storage":            requiredString("Kubernetes quantity, such as `10Gi`."),
-			"access_modes":       stringList("`ReadWriteOnce`, `ReadOnlyMany`, `ReadWriteMany`, `ReadWriteOncePod`. Default: `[\"ReadWriteOnce\"]`."),
+			"storage": requiredString("Kubernetes quantity, such as `10Gi`."),
+			"access_modes": schema.ListAttribute{
+				ElementType:         types.StringType,
+				Required:            true,
+				MarkdownDescription: "How it may be mounted: `ReadWriteOnce`, as most storage can, `ReadOnlyMany`, `ReadWriteMany` or `ReadWriteOncePod`.",
+				Validators:          []validator.List{listvalidator.NoNullValues()},
+			},
 			"storage_class_name": attrs.OptionalString("StorageClass of the claims. Default: the cluster's; `\"\"` is none."),
 			"labels":             attrs.StringMap("Labels of the claims."),
 			"annotations":        attrs.StringMap("Annotations of the claims."),
