@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -46,8 +47,13 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	builtDir = dir
+	debug.SetGCPercent(seldom)
 	return testcluster.Run(m)
 }
+
+// seldom is how much the heap may grow before it is collected, as the provider has
+// it: a fifth of the tests' own work was to collect what they had just left behind.
+const seldom = 400
 
 // terraformCLI finds the CLI, or builds it, when the first test needs it. From
 // then on its environment is that of the test process, which hands it on.

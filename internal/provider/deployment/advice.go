@@ -18,15 +18,13 @@ import (
 
 // warnOfColdStarts tells at plan where the release that is going to be created
 // is retained without pods: going back to it takes as long as they take to start.
-func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || !session.Creates(req, resp) {
+func (r *deploymentResource) warnOfColdStarts(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if !session.Creates(req, resp) {
 		return
 	}
-	var plan model
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
-	quiet.Append(resp.Plan.Get(ctx, &plan)...)
 	id, err := release.ParseID(plan.ID.ValueString())
-	if err != nil || !attrs.WhollyKnown(ctx, plan.Clusters) || quiet.HasError() || desiredOf(&plan) == release.DesiredStopped {
+	if err != nil || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(plan) == release.DesiredStopped {
 		return
 	}
 	names := attrs.Decode[[]string](ctx, &quiet, plan.Clusters)
@@ -49,15 +47,13 @@ func (r *deploymentResource) warnOfColdStarts(ctx context.Context, req resource.
 // tellGoesOn tells at plan that a release to which a promotion went back stays: the
 // plan shows it as created, and a deposed object of it as destroyed, while it has all
 // traffic.
-func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || !session.Creates(req, resp) {
+func (r *deploymentResource) tellGoesOn(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if !session.Creates(req, resp) {
 		return
 	}
-	var plan model
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
-	quiet.Append(resp.Plan.Get(ctx, &plan)...)
 	id, err := release.ParseID(plan.ID.ValueString())
-	if err != nil || quiet.HasError() || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(&plan) == release.DesiredStopped {
+	if err != nil || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(plan) == release.DesiredStopped {
 		return
 	}
 	targets, _, readable := r.Readable(attrs.Decode[[]string](ctx, &quiet, plan.Clusters), &quiet)
@@ -74,15 +70,13 @@ func (r *deploymentResource) tellGoesOn(ctx context.Context, req resource.Modify
 // warnOfSelection tells at plan which Services would send traffic to the pods of
 // a release that is going to be created, before it is main. The apply refuses it:
 // until then, the Services may have changed.
-func (r *deploymentResource) warnOfSelection(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || !session.Creates(req, resp) {
+func (r *deploymentResource) warnOfSelection(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if !session.Creates(req, resp) {
 		return
 	}
-	var plan model
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
-	quiet.Append(resp.Plan.Get(ctx, &plan)...)
 	id, err := release.ParseID(plan.ID.ValueString())
-	if err != nil || quiet.HasError() || !attrs.WhollyKnown(ctx, plan.Clusters) || !attrs.WhollyKnown(ctx, plan.IgnoreServices) || !attrs.WhollyKnown(ctx, plan.AllowSelectedBy) {
+	if err != nil || !attrs.WhollyKnown(ctx, plan.Clusters) || !attrs.WhollyKnown(ctx, plan.IgnoreServices) || !attrs.WhollyKnown(ctx, plan.AllowSelectedBy) {
 		return
 	}
 	spec, more := plan.spec(ctx)

@@ -19,17 +19,15 @@ import (
 )
 
 // askServer asks the API servers about what a plan creates or changes in place.
-func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || !r.Asks() || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
+func (r *deploymentResource) askServer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if !r.Asks() || resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) {
 		return
 	}
-	var plan model
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
-	quiet.Append(resp.Plan.Get(ctx, &plan)...)
-	if quiet.HasError() || len(plan.unknownInputs(ctx)) > 0 || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(&plan) == release.DesiredStopped {
+	if len(plan.unknownInputs(ctx)) > 0 || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(plan) == release.DesiredStopped {
 		return
 	}
-	spec, objects := planned(ctx, &plan)
+	spec, objects := planned(ctx, plan)
 	creates := session.Creates(req, resp)
 	if !creates {
 		var state model
@@ -54,15 +52,11 @@ func (r *deploymentResource) askServer(ctx context.Context, req resource.ModifyP
 
 // offer notes which ports the pods of what is planned have, for the address that leads
 // to them.
-func (r *deploymentResource) offer(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() || resp.Plan.Raw.Equal(req.State.Raw) {
+func (r *deploymentResource) offer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || len(plan.unknownInputs(ctx)) > 0 || !attrs.Known(plan.ID) {
 		return
 	}
-	var plan model
-	if resp.Plan.Get(ctx, &plan).HasError() || len(plan.unknownInputs(ctx)) > 0 || !attrs.Known(plan.ID) {
-		return
-	}
-	if _, objects := planned(ctx, &plan); len(objects) > 0 {
+	if _, objects := planned(ctx, plan); len(objects) > 0 {
 		r.Planned.Offer(plan.ID.ValueString(), workload.PortNames(&objects[0].(*appsv1.Deployment).Spec.Template.Spec))
 	}
 }

@@ -18,14 +18,15 @@ import (
 
 // planDeployment is switchback_deployment's ModifyPlan. It sets every computed
 // attribute itself: the framework marks them unknown only where the proposed
-// plan already differs from the state, and then all of them.
-func planDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+// plan already differs from the state, and then all of them. It returns what is
+// planned; nil where that is nothing, or is wrong.
+func planDeployment(ctx context.Context, configured session.ConfiguredClusters, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) *model {
 	if req.Plan.Raw.IsNull() {
 		session.RememberDestroy(ctx, resp)
 		var state model
 		resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 		resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), state.what(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
-		return
+		return nil
 	}
 	p := planning{ctx: ctx, resp: resp}
 	p.diagnose(req.Config.Get(ctx, &p.config))
@@ -35,12 +36,12 @@ func planDeployment(ctx context.Context, configured session.ConfiguredClusters, 
 		p.diagnose(req.State.Get(ctx, p.state))
 	}
 	if resp.Diagnostics.HasError() {
-		return
+		return nil
 	}
 
 	p.inputs(configured)
 	if resp.Diagnostics.HasError() {
-		return
+		return nil
 	}
 	switch {
 	case p.state == nil:
@@ -57,6 +58,10 @@ func planDeployment(ctx context.Context, configured session.ConfiguredClusters, 
 	if p.known {
 		session.RememberCompanions(ctx, resp, p.spec)
 	}
+	if resp.Diagnostics.HasError() {
+		return nil
+	}
+	return &p.plan
 }
 
 // planning is one planning.
@@ -293,16 +298,11 @@ func (p *planning) warn(problems []workload.Problem) {
 
 // planDesired refuses to plan a stop of what a main deployment of this run is
 // planned to point at.
-func (r *deploymentResource) planDesired(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if r.Session == nil || resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() {
-		return
-	}
-	var plan model
-	resp.Diagnostics.Append(resp.Plan.Get(ctx, &plan)...)
+func (r *deploymentResource) planDesired(plan *model, resp *resource.ModifyPlanResponse) {
 	if resp.Diagnostics.HasError() || !attrs.Known(plan.ID) || plan.DesiredState.IsUnknown() {
 		return
 	}
-	if main := r.noteDesired(&plan); main != "" {
+	if main := r.noteDesired(plan); main != "" {
 		resp.Diagnostics.AddAttributeError(path.Root("desired_state"), session.StoppedMainSummary, session.StoppedMain(plan.ID.ValueString(), main))
 	}
 }

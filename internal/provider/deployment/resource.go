@@ -46,14 +46,17 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 }
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	planDeployment(ctx, r.Configured, req, resp)
+	plan := planDeployment(ctx, r.Configured, req, resp)
+	if r.Session == nil || plan == nil {
+		return
+	}
 	r.Contact(ctx, req, resp)
-	r.planDesired(ctx, req, resp)
-	r.warnOfColdStarts(ctx, req, resp)
-	r.warnOfSelection(ctx, req, resp)
-	r.tellGoesOn(ctx, req, resp)
-	r.offer(ctx, req, resp)
-	r.askServer(ctx, req, resp)
+	r.planDesired(plan, resp)
+	r.warnOfColdStarts(ctx, plan, req, resp)
+	r.warnOfSelection(ctx, plan, req, resp)
+	r.tellGoesOn(ctx, plan, req, resp)
+	r.offer(ctx, plan, req, resp)
+	r.askServer(ctx, plan, req, resp)
 }
 
 // Create deploys the release, or adopts it. A create that fails leaves no
