@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // data is a data source in the lab's namespace.
@@ -177,6 +179,70 @@ func TestAccDataSources(t *testing.T) {
 	l.wantNothingLeft()
 }
 
+// A group is shown as it stands, member by member: also one that a run has left in the
+// middle, and one that an earlier build has made.
+func TestAccGroupDataSource(t *testing.T) {
+	l := newLab(t)
+	proxy := l.through()
+	w := l.inProcess()
+	look := block(`data "switchback_deployment_group" "live"`, []string{fmt.Sprintf("namespace = %q", l.namespace), `name = "shop"`})
+	config := func(tag string, lines ...string) string {
+		return l.config(append([]string{l.application("api", tag), l.application("web", tag), group([]string{member("api"), member("web", `after = ["api"]`)}, apiThenWeb)}, lines...)...)
+	}
+	live := "switchback_deployment_group.live"
+	type shown struct {
+		Status  string
+		Waves   [][]string
+		Members map[string]struct {
+			Namespace, Application, Status string
+			Service                        string `json:"service_name"`
+			Deployment                     string `json:"deployment_id"`
+			Previous                       string `json:"previous_deployment_id"`
+			After                          []string
+			Split                          map[string]map[string]int
+			Strategy                       map[string]map[string]any `json:"strategy_data"`
+		}
+	}
+	w.apply(config("v1"))
+	w.apply(config("v1", look))
+	w.wantNoChanges()
+	now := read[shown](w, live)
+	api, web := now.Members["api"], now.Members["web"]
+	if now.Status != "finalized" || len(now.Members) != 2 || !slices.EqualFunc(now.Waves, [][]string{{"api"}, {"web"}}, slices.Equal) {
+		t.Errorf("%+v", now)
+	}
+	if api.Namespace != l.namespace || api.Application != "api" || api.Service != "api" || api.Deployment != l.id("api", "v1") || api.Status != "finalized" || api.After != nil ||
+		api.Split["default"][releaseOf("api", "v1")] != 100 || fmt.Sprint(api.Strategy["default"]["healthy_instances"]) != "1" {
+		t.Errorf("api: %+v", api)
+	}
+	if !slices.Equal(web.After, []string{"api"}) {
+		t.Errorf("web: %+v", web)
+	}
+
+	death := proxy.DiesAfter(1, func(r *testcluster.Request) bool {
+		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api")
+	}, func() {})
+	proxy.SetFault(death.Fault)
+	w.applyFails(config("v2"))
+	proxy.SetFault(nil)
+	other := l.inProcess()
+	other.apply(l.config(look))
+	now = read[shown](other, live)
+	if now.Status != "running" || now.Members["api"].Deployment != l.id("api", "v2") || now.Members["api"].Status != "running" || now.Members["web"].Deployment != l.id("web", "v1") {
+		t.Errorf("in the middle: %+v", now)
+	}
+	w.apply(config("v2"))
+	other.apply(l.config(look))
+	if now = read[shown](other, live); now.Status != "finalized" || now.Members["web"].Previous != l.id("web", "v1") {
+		t.Errorf("at the end: %+v", now)
+	}
+	l.forgetsAsked("api", "web")
+	other.apply(l.config(look))
+	if now = read[shown](other, live); now.Status != "finalized" || len(now.Members) != 2 || now.Waves != nil {
+		t.Errorf("of an earlier build: %+v", now)
+	}
+}
+
 // What is not there, or cannot be asked for, is said where it was asked.
 func TestAccDataSourcesThatFindNothing(t *testing.T) {
 	l := newLab(t)
@@ -187,6 +253,7 @@ func TestAccDataSourcesThatFindNothing(t *testing.T) {
 		"id and version":  {l.data("deployment", "a", `application = "api"`, `version = "v9"`, `id = "a/b-00000000"`), "Invalid Attribute Combination"},
 		"no application":  {l.data("deployment", "a", `version = "v9"`), "application"},
 		"no main":         {l.data("main_deployment", "a", `application = "api"`), "has no main deployment on any of the clusters"},
+		"no group":        {block(`data "switchback_deployment_group" "a"`, []string{fmt.Sprintf("namespace = %q", l.namespace), `name = "shop"`}), `has no member of a group "shop" on any of the clusters`},
 		"no such status":  {l.data("deployments", "a", `status = "fine"`), "fine"},
 		"no such cluster": {l.data("deployments", "a", `clusters = ["moon"]`), "moon"},
 	} {

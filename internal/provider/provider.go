@@ -122,6 +122,6 @@ func (p *switchbackProvider) Resources(context.Context) []func() resource.Resour
 func (p *switchbackProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		deployment.NewDataSource, deployment.NewListDataSource, diagnosis.NewDataSource, environment.NewDataSource, events.NewDataSource, history.NewDataSource,
-		logs.NewDataSource, maindeployment.NewDataSource,
+		logs.NewDataSource, maindeployment.NewDataSource, deploymentgroup.NewDataSource,
 	}
 }

@@ -1,0 +1,4 @@
+variable "namespace" {
+  description = "Kubernetes namespace, which must exist."
+  type        = string
+}
