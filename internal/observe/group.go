@@ -26,6 +26,17 @@ type GroupMember struct {
 	Mains                  []Main
 }
 
+// First is the first namespace of the members by name, which stands for the group.
+func (g Group) First() string {
+	first := ""
+	for _, member := range g.Members {
+		if first == "" || member.Namespace < first {
+			first = member.Namespace
+		}
+	}
+	return first
+}
+
 // GroupIn reads the members of a group that a namespace has, from the shared watch
 // caches, and then those that these say to be elsewhere.
 func GroupIn(ctx context.Context, clusters []ownership.Cluster, namespace, name string) Group {

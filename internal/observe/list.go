@@ -14,7 +14,8 @@ import (
 type Listed struct {
 	Cluster  string
 	Releases []release.ID // in no order
-	Mains    []string     // applications that have a main deployment, in no order
+	Mains    []string     // applications that have a main deployment of their own, in no order
+	Groups   []string     // those that move the others, in no order, once for each member
 	Err      error        // the cluster could not be read; the rest is empty
 }
 
@@ -44,8 +45,13 @@ func listOn(ctx context.Context, c ownership.Cluster, namespace, application str
 		case release.RoleRecord:
 			l.Releases = append(l.Releases, release.ID{Namespace: namespace, Name: cm.GetName()})
 		case release.RolePointer:
-			if main, err := ownership.MainIn(cm.(*corev1.ConfigMap).Data); main == nil && err == nil {
+			main, err := ownership.MainIn(cm.(*corev1.ConfigMap).Data)
+			if main == nil && err == nil {
 				continue // it has a history, and no address
+			}
+			if main != nil && main.Group != "" {
+				l.Groups = append(l.Groups, main.Group)
+				continue
 			}
 			l.Mains = append(l.Mains, cm.GetLabels()[release.LabelApplication])
 		}

@@ -187,6 +187,31 @@ func TestListWithoutACluster(t *testing.T) {
 	}
 }
 
+// A group is one, whatever it has for members, which are no main deployments.
+func TestListOfGroups(t *testing.T) {
+	l := newLab(t)
+	proxy := l.cluster.Proxy(t)
+	w := l.inProcess()
+	w.apply(l.config(l.application("api", "v1"), l.application("web", "v1"), l.application("other", "v1"),
+		group([]string{member("api"), member("web")}, apiThenWeb),
+		block(`resource "switchback_main_deployment" "other"`, []string{
+			`application = "other"`, fmt.Sprintf("namespace = %q", l.namespace), "deployment_id = switchback_deployment.other.id", "traffic = { service = { ports = { http = 80 } } }", `drain = "1s"`,
+		})))
+	p := l.speak()
+	whole := p.list(groupType, data{"namespace": l.namespace}, true, 0).fine().wants("shop (api, web)")
+	wantSame(t, "identity", whole.identities[0], data{"namespace": l.namespace, "name": "shop"})
+	wantSame(t, "resource", whole.resources[0], p.importBy(groupType, l.namespace+"/shop", nil).state)
+	p.list(groupType, data{"namespace": l.namespace, "application": "web"}, false, 0).fine().wants("shop (api, web)")
+	p.list(groupType, data{"namespace": l.namespace, "application": "other"}, false, 0).fine().wants()
+	p.list(mainType, data{"namespace": l.namespace}, true, 0).fine().wants("other (main is " + releaseOf("other", "v1") + ")")
+
+	proxy.Down(t)
+	p = speak(t, map[string]string{"default": l.cluster.KubeconfigPath, "west": proxy.KubeconfigPath})
+	found := p.list(groupType, data{"namespace": l.namespace}, false, 0).wants("shop (api, web)")
+	wantSays(t, found.diagnostics, tfprotov6.DiagnosticSeverityWarning, "unreachable", "west", "missing from this list")
+	wantSays(t, p.list(groupType, data{"namespace": l.namespace}, true, 0).wants().diagnostics, tfprotov6.DiagnosticSeverityError, "unreachable", "west")
+}
+
 // The same through a CLI that has queries; one that has none says so.
 func TestAccQuery(t *testing.T) {
 	l := newLab(t)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deployment"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/deploymentgroup"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/maindeployment"
 )
 
@@ -28,7 +29,7 @@ func (p *switchbackProvider) Functions(context.Context) []func() function.Functi
 
 // ListResources work from Terraform 1.14 on.
 func (p *switchbackProvider) ListResources(context.Context) []func() list.ListResource {
-	return []func() list.ListResource{deployment.NewList, maindeployment.NewList}
+	return []func() list.ListResource{deployment.NewList, maindeployment.NewList, deploymentgroup.NewList}
 }
 
 // Actions work from Terraform 1.14 on.

@@ -75,10 +75,9 @@ func (g *model) rebuild(ctx context.Context, id release.ID, found observe.Group,
 // mayImport refuses what is not one group, or not by this id.
 func mayImport(id release.ID, found observe.Group) diag.Diagnostics {
 	var diags diag.Diagnostics
-	owners, first := map[string][]string{}, id.Namespace
+	owners, first := map[string][]string{}, found.First()
 	for _, name := range slices.Sorted(maps.Keys(found.Members)) {
 		member := found.Members[name]
-		first = min(first, member.Namespace)
 		for _, o := range member.Mains {
 			owners[o.Main.Owner] = append(owners[o.Main.Owner], fmt.Sprintf("%s on cluster %q", name, o.Cluster))
 		}
@@ -93,7 +92,7 @@ func mayImport(id release.ID, found observe.Group) diag.Diagnostics {
 		diags.AddError("Group cannot be imported",
 			fmt.Sprintf("In %s, several Terraform states have a group of the name %q, or one has not finished making it: its members do not have one owner (%s). Apply the configuration that has it, or rename one of them.",
 				id.Namespace, id.Name, strings.Join(sides, "; ")))
-	case first != id.Namespace:
+	case first != "" && first != id.Namespace:
 		diags.AddError("Group has another import id",
 			fmt.Sprintf("Members of the group %q are in several namespaces, of which the first one by name stands for it. Import %s/%s.", id.Name, first, id.Name))
 	case len(found.Members) > 0 && found.Asked == nil:
