@@ -56,6 +56,9 @@ type Main struct {
 
 	// Baseline is that of the main address, as in Record.
 	Baseline map[string]string `json:"baseline,omitempty"`
+	// Protocols are those of the address's ports that are not TCP, by their names: they
+	// follow the release's.
+	Protocols map[string]string `json:"protocols,omitempty"`
 
 	DNS *DNSWritten `json:"dns,omitempty"` // nil: the application has no name of its own
 

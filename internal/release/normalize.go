@@ -117,7 +117,14 @@ func (c Container) normalize() Container {
 	c.PostStart = c.PostStart.normalize()
 	c.PreStop = c.PreStop.normalize()
 	c.Files = cloneMap(c.Files)
+	c.PortProtocols = normalizeProtocols(c.PortProtocols)
 	return c
+}
+
+func normalizeProtocols(protocols map[string]string) map[string]string {
+	protocols = maps.Clone(protocols)
+	maps.DeleteFunc(protocols, func(_, protocol string) bool { return protocol == "TCP" })
+	return cloneMap(protocols)
 }
 
 func normalizeContainers(list []Helper) []Helper {

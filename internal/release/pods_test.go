@@ -18,7 +18,7 @@ func TestPodsMeanTheSame(t *testing.T) {
 		TopologySpread: &[]release.TopologySpread{{TopologyKey: "zone"}},
 	}
 	spelled := plain
-	spelled.Container = release.Container{PreStop: get("HTTP"), EnvFromField: map[string]string{}}
+	spelled.Container = release.Container{PreStop: get("HTTP"), EnvFromField: map[string]string{}, PortProtocols: map[string]string{"http": "TCP"}}
 	spelled.HostAliases = map[string][]string{}
 	spelled.DNS = &release.PodDNS{Policy: "ClusterFirst", Options: map[string]string{}}
 	spelled.TopologySpread = &[]release.TopologySpread{{TopologyKey: "zone", MaxSkew: 1, WhenUnsatisfiable: "ScheduleAnyway"}}
@@ -33,6 +33,7 @@ func TestPodsMeanTheSame(t *testing.T) {
 		"a resolver": func(c *release.Content) { c.DNS = &release.PodDNS{Nameservers: []string{"1.1.1.1"}} },
 		"a host":     func(c *release.Content) { c.HostAliases = map[string][]string{"10.0.0.5": {"db"}} },
 		"a sleep":    func(c *release.Content) { c.Container.PreStop = &release.Handler{SleepSeconds: new(int64)} },
+		"a protocol": func(c *release.Content) { c.Container.PortProtocols = map[string]string{"http": "UDP"} },
 		"a file":     func(c *release.Content) { c.Container.Files = map[string]string{"/etc/app": "a"} },
 		"a program":  func(c *release.Content) { c.Container.PostStart = &release.Handler{Exec: []string{"/warm"}} },
 	} {

@@ -1,6 +1,9 @@
 package release
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Spec is what the user asks for: one immutable version of an application
 // (Content) and what may change about it in place.
@@ -91,7 +94,7 @@ type Helper struct {
 
 // Container is what the user says of one container.
 type Container struct {
-	Ports           map[string]int32     `json:"ports,omitempty"` // name -> number, TCP
+	Ports           map[string]int32     `json:"ports,omitempty"` // name -> number
 	Command         []string             `json:"command,omitempty"`
 	Args            []string             `json:"args,omitempty"`
 	Env             map[string]string    `json:"env,omitempty"`
@@ -108,7 +111,12 @@ type Container struct {
 	PostStart    *Handler          `json:"postStart,omitempty"`
 	PreStop      *Handler          `json:"preStop,omitempty"` // nil: a sleep of some seconds
 	Files        map[string]string `json:"files,omitempty"`   // path -> text
+
+	PortProtocols map[string]string `json:"portProtocols,omitempty"` // name of a port -> what is not TCP
 }
+
+// Protocol is that of one of the container's ports.
+func (c Container) Protocol(port string) string { return cmp.Or(c.PortProtocols[port], "TCP") }
 
 // HasFiles says that a container of the release has files of its own.
 func (c Content) HasFiles() bool {

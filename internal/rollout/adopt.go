@@ -111,10 +111,18 @@ func unresolved(svc *corev1.Service, pod *corev1.PodSpec) string {
 		if slices.Contains(have, target.String()+"/"+orTCP(port.Protocol)) {
 			continue
 		}
-		return fmt.Sprintf("the adopted Service %s/%s sends its port %d to the %s%s (%s) of the pods, but its containers declare %s. Declare that port in `container.ports`, or change the Service's targetPort",
-			svc.Namespace, svc.Name, port.Port, is, target.String(), orTCP(port.Protocol), declared)
+		return fmt.Sprintf("the adopted Service %s/%s sends its port %d to the %s%s (%s) of the pods, but its containers declare %s. Declare that port in `container.ports`%s, or change the Service's targetPort",
+			svc.Namespace, svc.Name, port.Port, is, target.String(), orTCP(port.Protocol), declared, asProtocol(port.Protocol))
 	}
 	return ""
+}
+
+// asProtocol is what else declares a port that is not TCP, for people.
+func asProtocol(p corev1.Protocol) string {
+	if orTCP(p) == string(corev1.ProtocolTCP) {
+		return ""
+	}
+	return fmt.Sprintf(" and, as %q, in `container.port_protocols`", p)
 }
 
 func orTCP(p corev1.Protocol) string {

@@ -14,21 +14,21 @@ import (
 )
 
 // TestNoPromotionIntoABlackHole: pods that are ready, and do not offer the
-// address's ports over its protocol, never get the traffic.
+// address's ports, never get the traffic.
 func TestNoPromotionIntoABlackHole(t *testing.T) {
 	t.Parallel()
 	l := application(t)
 	ctx := t.Context()
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	hole := l.desired("v3", func(spec *release.Spec) {
-		spec.Content.TemplatePatch = "spec: {containers: [{name: api, ports: [{containerPort: 8080, protocol: UDP}]}]}"
+		spec.Content.TemplatePatch = "spec: {containers: [{name: api, ports: [{$patch: replace}, {containerPort: 8080}]}]}"
 	})
 	l.names = map[string]string{"v3": hole.Name()}
 	if err := l.process(t).create(ctx, hole); err != nil {
 		t.Fatal(err)
 	}
 	var unready *release.NotReadyError
-	if err := l.process(t).promote(ctx, "v3", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `has "http", but its containers declare no ports over TCP`) {
+	if err := l.process(t).promote(ctx, "v3", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `has "http", but its containers declare no ports`) {
 		t.Errorf("promoted: %v", err)
 	}
 	// The release's own Service is what the EndpointSlices are compared with, too.

@@ -111,16 +111,22 @@ func (p *Promotion) hasPorts(pl *placement, id release.ID, d *appsv1.Deployment)
 	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
 		for _, container := range containers {
 			for _, port := range container.Ports {
-				if orTCP(port.Protocol) == string(corev1.ProtocolTCP) { // as the address has it
+				if port.Name != "" {
 					declared[port.Name] = true
 				}
 			}
 		}
 	}
+	protocols, taken := traffic.ProtocolsOf(&d.Spec.Template.Spec), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
 		if !declared[name] {
-			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s over TCP", name, oneOf(declared))}
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s. Its names are those of `container.ports`", name, oneOf(declared))}
 		}
+		socket := fmt.Sprintf("%d/%s", p.req.Service.Ports[name], orTCP(corev1.Protocol(protocols[name])))
+		if other, is := taken[socket]; is {
+			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %s for %q and for %q, and a Service has it once. Change one of the numbers, or `container.port_protocols`", socket, other, name)}
+		}
+		taken[socket] = name
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Return returns every cluster that may have been switched to where its traffic
@@ -118,6 +120,11 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
+	if applied := pl.router.Applied(); applied != nil {
+		if protocols := p.req.Service.ProtocolsIn(applied); !maps.Equal(protocols, pl.main.Protocols) {
+			pl.main.Protocols, pl.main.Baseline = protocols, workload.Baseline(applied)
+		}
+	}
 	p.disown(pl)
 	return p.write(clean, pl, entries...)
 }

@@ -102,7 +102,7 @@ func (p *Promotion) record(ctx context.Context, pl *placement) error {
 	}
 	pl.main = promotion.Moved(pl.start, pl.main, pl.cluster.Now(), time.Now())
 	if applied := pl.router.Applied(); applied != nil {
-		pl.main.Baseline = p.baseline(pl, applied)
+		pl.main.Baseline, pl.main.Protocols = p.baseline(pl, applied), p.req.Service.ProtocolsIn(applied)
 	}
 	if pl.progress.Before != nil {
 		pl.reached(promotion.Recorded)

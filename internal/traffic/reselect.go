@@ -15,7 +15,10 @@ func (s *Service) Reselect(ctx context.Context, selector map[string]string) erro
 		if err != nil || svc == nil {
 			return err
 		}
-		want := s.spec.Object("")
+		want, err := s.leadingTo(ctx, selector[release.LabelDeployment])
+		if err != nil {
+			return err
+		}
 		want.Spec.Selector = maps.Clone(selector)
 		want.UID, want.ResourceVersion = svc.UID, svc.ResourceVersion
 		err = s.cluster.Apply(ctx, want, true) // the selector is our own since then

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,7 +26,8 @@ type ServiceSpec struct {
 	// the rest of this is unset.
 	Adopt bool
 
-	Ports                 map[string]int32 // named port of the pods -> port of the Service
+	Ports                 map[string]int32  // named port of the pods -> port of the Service
+	Protocols             map[string]string // named port of the pods -> what is not TCP: not typed, it is that of the pods
 	Type                  corev1.ServiceType
 	Annotations           map[string]string
 	SessionAffinity       corev1.ServiceAffinity
@@ -63,7 +65,7 @@ func (s ServiceSpec) Object(deployment string) *corev1.Service {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Ports)) {
 		svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{
-			Name: name, Port: s.Ports[name], TargetPort: intstr.FromString(name), Protocol: corev1.ProtocolTCP,
+			Name: name, Port: s.Ports[name], TargetPort: intstr.FromString(name), Protocol: corev1.Protocol(cmp.Or(s.Protocols[name], string(corev1.ProtocolTCP))),
 		})
 	}
 	return svc
@@ -116,7 +118,10 @@ func (s *Service) apply(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		want := s.spec.Object(name)
+		want, err := s.leadingTo(ctx, name)
+		if err != nil {
+			return err
+		}
 		if live != nil {
 			want.UID, want.ResourceVersion = live.UID, live.ResourceVersion
 		}

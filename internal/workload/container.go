@@ -33,7 +33,7 @@ func container(name, image string, c release.Container, security release.PodSecu
 		Image:           image,
 		Command:         c.Command,
 		Args:            c.Args,
-		Ports:           ports(c.Ports),
+		Ports:           ports(c),
 		Env:             env(c),
 		EnvFrom:         envFrom(c.EnvFrom),
 		Resources:       corev1.ResourceRequirements{Requests: requests, Limits: limits},
@@ -74,10 +74,10 @@ func initContainers(c release.Content) ([]corev1.Container, error) {
 	return list, nil
 }
 
-func ports(declared map[string]int32) []corev1.ContainerPort {
+func ports(c release.Container) []corev1.ContainerPort {
 	var list []corev1.ContainerPort
-	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		list = append(list, corev1.ContainerPort{Name: name, ContainerPort: declared[name], Protocol: corev1.ProtocolTCP})
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+		list = append(list, corev1.ContainerPort{Name: name, ContainerPort: c.Ports[name], Protocol: corev1.Protocol(c.Protocol(name))})
 	}
 	return list
 }

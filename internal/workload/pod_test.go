@@ -15,6 +15,8 @@ func pods() release.Spec {
 	spec := minimal()
 	c := &spec.Content
 	c.Container.EnvFromField = map[string]string{"POD_IP": "status.podIP", "TEAM": "metadata.labels['team']", "MEMORY": "limits.memory"}
+	c.Container.Ports = map[string]int32{"dns": 53, "dns-tcp": 53, "sctp": 9000}
+	c.Container.PortProtocols = map[string]string{"dns": "UDP", "sctp": "SCTP"}
 	c.Container.PreStop = &release.Handler{Exec: []string{"/app", "drain"}}
 	c.Container.PostStart = &release.Handler{HTTPGet: &release.HTTPGet{Path: "/warm", Port: "8080", Headers: map[string]string{"X-Warm": "1"}}}
 	c.Sidecars = []release.Helper{{Name: "proxy", Image: "envoy:1", Container: release.Container{PreStop: &release.Handler{SleepSeconds: new(int64(9))}}}}
@@ -74,6 +76,11 @@ func TestPodsAreRendered(t *testing.T) {
 	if app.Lifecycle.PreStop.Exec == nil || app.Lifecycle.PreStop.Sleep != nil || app.Lifecycle.PostStart.HTTPGet.Path != "/warm" || proxy.Lifecycle.PreStop.Sleep.Seconds != 9 {
 		t.Errorf("the handlers are %+v and %+v", app.Lifecycle, proxy.Lifecycle)
 	}
+	for i, want := range []corev1.Protocol{"UDP", "TCP", "SCTP"} {
+		if got := workload.Service(pods()).Spec.Ports[i]; got.Protocol != want || app.Ports[i].Protocol != want || got.Name != app.Ports[i].Name {
+			t.Errorf("port %d is %+v, behind %+v", i, app.Ports[i], got)
+		}
+	}
 	for _, v := range app.Env {
 		if v.Name == "MEMORY" && v.ValueFrom.ResourceFieldRef.Resource != "limits.memory" || v.Name == "POD_IP" && v.ValueFrom.FieldRef.FieldPath != "status.podIP" {
 			t.Errorf("%+v", v)
@@ -95,6 +102,13 @@ func TestValidatePods(t *testing.T) {
 		"init container": {onContent(func(c *content) {
 			c.InitContainers = []release.Helper{{Name: "i", Image: "i", Container: release.Container{PreStop: &release.Handler{SleepSeconds: new(int64)}}}}
 		}), "init_containers[0].pre_stop", []string{"init container"}},
+		"a protocol": {onContent(func(c *content) { c.Container.PortProtocols = map[string]string{"http": "udp"} }), `container.port_protocols["http"]`, []string{`"udp"`, "SCTP"}},
+		"a protocol of nothing": {onContent(func(c *content) { c.Sidecars[0].PortProtocols = map[string]string{"dns": "UDP"} }),
+			`sidecars[0].port_protocols["dns"]`, []string{`named "dns"`, "add it to ports"}},
+		"a socket twice": {onContent(func(c *content) {
+			c.Container.Ports["dns"], c.Container.PortProtocols = 5353, map[string]string{"dns": "UDP"}
+			c.Sidecars[0].Ports, c.Sidecars[0].PortProtocols = map[string]int32{"dns": 5353}, map[string]string{"dns": "UDP"}
+		}), `sidecars[0].ports["dns"]`, []string{"for each protocol"}},
 		"a field": {onContent(func(c *content) { c.Container.EnvFromField = map[string]string{"IP": "status.ip"} }), `container.env_from_field["IP"]`, []string{"status.podIP", "limits.NAME"}},
 		"a variable twice": {onContent(func(c *content) {
 			c.Container.EnvFromField, c.Container.Env = map[string]string{"IP": "status.podIP"}, map[string]string{"IP": "1"}

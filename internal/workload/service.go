@@ -26,7 +26,7 @@ func Service(spec release.Spec) *corev1.Service {
 			Name:       port,
 			Port:       c.Container.Ports[port],
 			TargetPort: intstr.FromString(port),
-			Protocol:   corev1.ProtocolTCP,
+			Protocol:   corev1.Protocol(c.Container.Protocol(port)),
 		})
 	}
 	return &corev1.Service{

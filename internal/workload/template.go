@@ -115,6 +115,7 @@ func foreign(entries map[string]string) map[string]string {
 func fromContainer(c corev1.Container, level release.PodSecurity) release.Container {
 	r := release.Container{
 		Ports:           map[string]int32{},
+		PortProtocols:   map[string]string{},
 		Command:         c.Command,
 		Args:            c.Args,
 		Env:             map[string]string{},
@@ -129,8 +130,11 @@ func fromContainer(c corev1.Container, level release.PodSecurity) release.Contai
 	}
 	r.PostStart, r.PreStop = fromLifecycle(c.Lifecycle, false)
 	for _, p := range c.Ports {
-		if p.Name != "" && p.Protocol != corev1.ProtocolUDP && p.Protocol != corev1.ProtocolSCTP {
+		if p.Name != "" {
 			r.Ports[p.Name] = p.ContainerPort
+		}
+		if p.Name != "" && p.Protocol != "" {
+			r.PortProtocols[p.Name] = string(p.Protocol)
 		}
 	}
 	for _, v := range c.Env {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -40,19 +41,26 @@ func checkContainer(r *report, at path, c release.Container, volumes release.Vol
 // checkPorts looks at all containers that run together: they share one network
 // namespace, so only one of them can listen on a number.
 func checkPorts(r *report, c release.Content) {
-	users := map[int32]string{}
-	checkPortsOf(r, path{"container", "ports"}, c.Container.Ports, users)
+	users := map[socket]string{}
+	checkPortsOf(r, path{"container"}, c.Container, users)
 	for i, h := range c.Sidecars {
-		checkPortsOf(r, path{"sidecars", i, "ports"}, h.Ports, users)
+		checkPortsOf(r, path{"sidecars", i}, h.Container, users)
 	}
 	for i, h := range c.InitContainers {
-		checkPortsOf(r, path{"init_containers", i, "ports"}, h.Ports, map[int32]string{})
+		checkPortsOf(r, path{"init_containers", i}, h.Container, map[socket]string{})
 	}
 }
 
-func checkPortsOf(r *report, at path, ports map[string]int32, users map[int32]string) {
-	for _, name := range slices.Sorted(maps.Keys(ports)) {
-		here, n := at.to(Key(name)), ports[name]
+// socket is what only one container of a pod can listen on.
+type socket struct {
+	number   int32
+	protocol string
+}
+
+func checkPortsOf(r *report, at path, c release.Container, users map[socket]string) {
+	checkProtocols(r, at.to("port_protocols"), c)
+	for _, name := range slices.Sorted(maps.Keys(c.Ports)) {
+		here, n := at.to("ports", Key(name)), c.Ports[name]
 		if bad := validation.IsValidPortName(name); len(bad) > 0 {
 			r.add(here, "Invalid port name",
 				"%q cannot name a port: %s. Use at most 15 lower case letters, digits and \"-\", with at least one letter, for example \"http\".", name, reasons(bad))
@@ -61,12 +69,27 @@ func checkPortsOf(r *report, at path, ports map[string]int32, users map[int32]st
 			r.add(here, "Invalid port number", "Port %q is %d: it %s. Use the number the container listens on.", name, n, reasons(bad))
 			continue
 		}
-		if other, taken := users[n]; taken {
+		listens := socket{n, c.Protocol(name)}
+		if other, taken := users[listens]; taken {
 			r.add(here, "Duplicate port number",
-				"Port %q is %d, which is also %s. Containers of a pod share one network, so a number is declared once; remove one of them or change its number.", name, n, other)
+				"Port %q is %d, which is also %s. Containers of a pod share one network, so a number is declared once for each protocol; remove one of them or change its number.", name, n, other)
 			continue
 		}
-		users[n] = here.text()
+		users[listens] = here.text()
+	}
+}
+
+func checkProtocols(r *report, at path, c release.Container) {
+	for _, name := range slices.Sorted(maps.Keys(c.PortProtocols)) {
+		if _, declared := c.Ports[name]; !declared {
+			r.add(at.to(Key(name)), "Protocol of an undeclared port",
+				"No port of this container is named %q; declared: %s. Use one of these names, or add it to ports.", name, quotedList(slices.Sorted(maps.Keys(c.Ports))))
+		}
+		switch corev1.Protocol(c.PortProtocols[name]) {
+		case corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP:
+		default:
+			r.add(at.to(Key(name)), "Unknown protocol", "There is no protocol %q. Use TCP (the default), UDP or SCTP.", c.PortProtocols[name])
+		}
 	}
 }
 

@@ -165,6 +165,7 @@ func (m *Model) driftOf(o observe.Main, wanted traffic.ServiceSpec, stable bool)
 	if o.Main == nil {
 		return []attrs.Drift{attrs.Gone(o.Cluster, "ConfigMap/"+release.MainName(wanted.Application))}
 	}
+	wanted.Protocols = o.Main.Protocols
 	to := o.Main.Deployment
 	if name, ok := o.Split.Stable(); ok && stable {
 		to = name // a moved pointer shows in deployment_id

@@ -166,7 +166,7 @@ func serviceAttributes() map[string]schema.Attribute {
 			ElementType: attrs.WholeNumber32{},
 			Optional:    true,
 			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
-				"As ports are matched by name, versions may listen on different numbers. Required without `adopt`." + attrs.InPlace,
+				"As ports are matched by name, versions may listen on different numbers; the protocol is that of the container's port. Required without `adopt`." + attrs.InPlace,
 			Validators: []validator.Map{
 				mapvalidator.SizeAtLeast(1),
 				mapvalidator.NoNullValues(),

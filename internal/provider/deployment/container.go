@@ -27,6 +27,7 @@ type containerModel struct {
 	PostStart       *handlerModel              `tfsdk:"post_start"`
 	PreStop         *handlerModel              `tfsdk:"pre_stop"`
 	Files           map[string]*string         `tfsdk:"files"`
+	PortProtocols   map[string]*string         `tfsdk:"port_protocols"`
 }
 
 type handlerModel struct {
@@ -160,6 +161,7 @@ func (m containerModel) content() release.Container {
 		PostStart:      m.PostStart.content(),
 		PreStop:        m.PreStop.content(),
 		Files:          attrs.Present(m.Files),
+		PortProtocols:  attrs.Present(m.PortProtocols),
 		SecretEnv: attrs.ConvertMap(m.SecretEnv, func(s secretKeyModel) release.SecretKey {
 			return release.SecretKey{Name: s.Name, Key: s.Key, Optional: value(s.Optional)}
 		}),
@@ -202,6 +204,7 @@ func newContainerModel(c release.Container) containerModel {
 		PostStart:      newHandlerModel(c.PostStart),
 		PreStop:        newHandlerModel(c.PreStop),
 		Files:          pointers(c.Files),
+		PortProtocols:  pointers(c.PortProtocols),
 		SecretEnv: modelMap(c.SecretEnv, func(s release.SecretKey) secretKeyModel {
 			return secretKeyModel{Name: s.Name, Key: s.Key, Optional: pointer(s.Optional)}
 		}),

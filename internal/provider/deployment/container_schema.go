@@ -25,8 +25,10 @@ func containerAttributes() map[string]schema.Attribute {
 		"ports": schema.MapAttribute{
 			ElementType:         attrs.WholeNumber32{},
 			Optional:            true,
-			MarkdownDescription: "TCP ports that the container listens on: name to number (1 to 65535). Services and probes refer to them by name.",
+			MarkdownDescription: "Ports that the container listens on: name to number (1 to 65535). Services and probes refer to them by name.",
 		},
+		"port_protocols": attrs.StringMap("Protocols of those of `ports` that are not TCP: name to `UDP` or `SCTP`, such as `{ dns = \"UDP\" }`. " +
+			"Two ports may have one number where their protocols differ. The deployment's Service and the application's address have the protocol of the port that they lead to."),
 		"command": stringList("Replaces the image's entrypoint."),
 		"args":    stringList("Replaces the image's default arguments."),
 		"env":     attrs.StringMap("Environment variables. Values are stored in state: put secrets in `secret_env`. A null value leaves the variable out."),

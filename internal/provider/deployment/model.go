@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -9,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -375,14 +377,18 @@ type identity struct {
 	id, name, serviceName, internalURL types.String
 }
 
-func identityOf(namespace, name string, ports map[string]int32) identity {
+func identityOf(namespace, name string, c release.Container) identity {
 	i := identity{
 		id:   types.StringValue(release.ID{Namespace: namespace, Name: name}.String()),
 		name: types.StringValue(name),
 	}
-	if len(ports) > 0 {
+	if len(c.Ports) > 0 {
 		i.serviceName = types.StringValue(name)
-		i.internalURL = types.StringValue(attrs.ServiceURL(name, namespace, ports))
+	}
+	web := maps.Clone(c.Ports)
+	maps.DeleteFunc(web, func(port string, _ int32) bool { return c.Protocol(port) != string(corev1.ProtocolTCP) })
+	if len(web) > 0 {
+		i.internalURL = types.StringValue(attrs.ServiceURL(name, namespace, web))
 	}
 	return i
 }
@@ -390,7 +396,7 @@ func identityOf(namespace, name string, ports map[string]int32) identity {
 // setIdentity sets id, name, content_hash, service_name and internal_url of a
 // release whose full content hash is known: an import takes the record's.
 func (m *model) setIdentity(spec release.Spec, hash string) {
-	i := identityOf(spec.Namespace, spec.NameFor(hash), spec.Content.Container.Ports)
+	i := identityOf(spec.Namespace, spec.NameFor(hash), spec.Content.Container)
 	m.ContentHash = types.StringValue(hash)
 	m.ID, m.Name, m.ServiceName, m.InternalURL = i.id, i.name, i.serviceName, i.internalURL
 }

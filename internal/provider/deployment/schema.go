@@ -186,7 +186,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
 			"content_hash": attrs.ComputedString("SHA-256 of the content, in hexadecimal. Known at plan when the content is."),
 			"service_name": attrs.ComputedString("Name of the deployment's own Service, which reaches this version and no other; null without `container.ports`."),
-			"internal_url": attrs.ComputedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without `container.ports`."),
+			"internal_url": attrs.ComputedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without a TCP port in `container.ports`."),
 			"created_at":   attrs.ComputedString("When it was first created, in RFC 3339."),
 			"created_by":   attrs.ComputedString("Who first created it, as far as is known."),
 			"status": attrs.ComputedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster, `%s` when it has no pods on any. "+
