@@ -50,7 +50,7 @@ func (s Spec) Companions() []Companion {
 	if s.Autoscaling != nil {
 		asked = append(asked, CompanionAutoscaler)
 	}
-	if s.LeastPods() > 1 {
+	if s.LeastPods() > 1 && !s.Disruption.Off() {
 		asked = append(asked, CompanionDisruptionBudget)
 	}
 	if s.Content.HasFiles() {

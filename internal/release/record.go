@@ -64,6 +64,9 @@ type Record struct {
 	// AllowSelectedBy are the Services that may select its pods before it is main.
 	AllowSelectedBy []string `json:"allowSelectedBy,omitempty"`
 
+	// Disruption is what its user says of the budget for disruptions, for an import.
+	Disruption *Disruption `json:"disruptionBudget,omitempty"`
+
 	// Nameless says that its pods do not carry LabelName, because somebody else
 	// selects by it. It is decided when the release is created, and kept.
 	Nameless bool `json:"nameless,omitempty"`

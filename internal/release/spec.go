@@ -24,7 +24,8 @@ type Spec struct {
 
 	DurationBudget DurationBudget // when to warn of how long it took
 
-	Rollout *Rollout // as it was typed, for an import; nil: not set
+	Rollout    *Rollout    // as it was typed, for an import; nil: not set
+	Disruption *Disruption // nil: a budget for one pod at a time, where there are several
 
 	Strategy Strategy // empty means StrategyBlueGreen
 	Rolling  Rolling  // of StrategyRolling

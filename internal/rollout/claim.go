@@ -121,6 +121,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Rollout:    t.spec.Rollout,
 
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
+		Disruption: t.spec.Disruption,
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
@@ -225,7 +226,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
 			r.Rollout = t.spec.Rollout
-			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
+			r.IgnoreServices, r.AllowSelectedBy, r.Disruption = t.spec.IgnoreServices, t.spec.AllowSelectedBy, t.spec.Disruption
 			r.Expect(t.spec.Companions()...)
 			r.CancelRequested = ""
 			cl.underWay(r, release.PhaseResumed)

@@ -25,6 +25,9 @@ func AttributeOf(spec release.Spec, kind, field string) []any {
 	case "ConfigMap":
 		return attributeOfFiles(c)
 	case "PodDisruptionBudget":
+		if spec.Disruption != nil {
+			return path{"disruption_budget"}
+		}
 		return path{"replicas"}
 	case "Service":
 		return path{"container", "ports"}

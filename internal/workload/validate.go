@@ -25,6 +25,7 @@ func Validate(spec release.Spec) []Problem {
 	c := spec.Content
 	checkIdentity(r, spec)
 	checkStrategy(r, spec)
+	checkDisruption(r, path{"disruption_budget"}, spec.Disruption)
 	checkHealth(r, path{"health"}, spec.Health)
 	checkImage(r, path{"image"}, c.Image)
 	checkContainer(r, path{"container"}, c.Container, c.Volumes)

@@ -47,7 +47,8 @@ type model struct {
 	RollingUpdate types.Object `tfsdk:"rolling_update"`
 	Health        types.Object `tfsdk:"health"`
 
-	DurationBudget types.Object `tfsdk:"duration_budget"`
+	DurationBudget   types.Object `tfsdk:"duration_budget"`
+	DisruptionBudget types.Object `tfsdk:"disruption_budget"`
 
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
@@ -209,6 +210,9 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 	if attrs.WhollyKnown(ctx, m.DurationBudget) {
 		spec.DurationBudget = budgetOf(ctx, m.DurationBudget, &diags)
 	}
+	if attrs.WhollyKnown(ctx, m.DisruptionBudget) {
+		spec.Disruption = attrs.Decode[*disruptionModel](ctx, &diags, m.DisruptionBudget).disruption()
+	}
 	m.setStrategy(ctx, &diags, &spec)
 	spec.Rollout = attrs.AskedRollout(ctx, &diags, m.Rollout)
 	if attrs.WhollyKnown(ctx, m.Health) {
@@ -259,6 +263,7 @@ func newModel() model {
 		Health:           object("health"),
 		Rollout:          object("rollout"),
 		DurationBudget:   object("duration_budget"),
+		DisruptionBudget: object("disruption_budget"),
 		ClusterStatus:    attrs.NoClusterStatus(),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
@@ -300,6 +305,7 @@ func (m *model) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostic
 	m.RollingUpdate = attrs.RollingValue(ctx, &diags, spec.Rolling)
 	m.Health = attrs.HealthValue(ctx, &diags, spec.Health)
 	m.Rollout = attrs.RolloutValue(ctx, &diags, spec.Rollout)
+	m.DisruptionBudget = e.disruption(spec.Disruption)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

@@ -82,10 +82,11 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				Computed:   true,
 				Default:    int32default.StaticInt32(1),
 				MarkdownDescription: "Number of pods on each cluster while it is started, at least 1. Default: 1. With two or more (or `autoscaling.min` of two or more), " +
-					"a PodDisruptionBudget lets nodes be drained one pod at a time." + attrs.InPlace,
+					"a PodDisruptionBudget lets nodes be drained one pod at a time: see `disruption_budget`." + attrs.InPlace,
 				Validators: []validator.Int32{int32validator.AtLeast(1)},
 			},
-			"autoscaling": attrs.AutoscalingAttribute(),
+			"autoscaling":       attrs.AutoscalingAttribute(),
+			"disruption_budget": disruptionAttribute(),
 			"clusters": attrs.ClustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
 				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
 			"rollout":             attrs.RolloutAttribute(rolloutMeaning, "How long the clusters that are done are watched before the next ones are changed: a container that crashes, or pods that do not stay ready, are a failure there. It is part of the time that `timeouts` give."),

@@ -184,7 +184,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 		}
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
 		spec.Health, spec.Rollout = workload.HealthOf(o.Workload, o.Record.Health), o.Record.Rollout
-		spec.IgnoreServices, spec.AllowSelectedBy = o.Record.IgnoreServices, o.Record.AllowSelectedBy
+		spec.IgnoreServices, spec.AllowSelectedBy, spec.Disruption = o.Record.IgnoreServices, o.Record.AllowSelectedBy, o.Record.Disruption
 		if o.Autoscaler != nil {
 			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)
 		}
