@@ -90,7 +90,12 @@ func (e *Engine) applyCounted(ctx context.Context, c Cluster, t target, restart 
 		}
 		return want, nil
 	}
-	return apply(ctx, c, t, "Deployment", render, may)
+	displaced, err := displace(ctx, c, t, may)
+	if err != nil {
+		return nil, displaced, err
+	}
+	d, taken, err := apply(ctx, c, t, "Deployment", render, may)
+	return d, append(displaced, taken...), err
 }
 
 // applyService applies the release's own Service; nil where it has no ports.
@@ -110,7 +115,8 @@ func (e *Engine) applyService(ctx context.Context, cl *claim, may takeBack) (*co
 }
 
 // apply looks, writes with what it saw as precondition, and looks again when
-// the object has moved on meanwhile. What is on its way out is awaited first.
+// the object has moved on meanwhile. What is on its way out is awaited first. Where
+// nothing is rendered, nothing is written.
 func apply[T any, P interface {
 	*T
 	comparable
@@ -123,7 +129,7 @@ func apply[T any, P interface {
 			return nil, nil, err
 		}
 		want, err := render(live)
-		if err != nil {
+		if err != nil || want == nil {
 			return nil, nil, err
 		}
 		if live != nil {

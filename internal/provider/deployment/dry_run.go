@@ -41,6 +41,10 @@ func (r *deploymentResource) askServer(ctx context.Context, plan *model, req res
 	}
 	r.Ask(ctx, r.without(ctx, clusters, spec, creates), session.Asking{
 		What: "deployment", Objects: objects, Creates: creates, MayGoOn: attrs.MayContinue(ctx, plan.Rollout),
+		// The apply takes it from whoever has set it.
+		Mended: func(field string) bool {
+			return field == workload.RollingUpdateField && spec.Strategy == release.StrategyRecreate
+		},
 		At: func(obj rollout.Object, field string) path.Path {
 			if field == "" {
 				return path.Empty()

@@ -14,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 var (
@@ -183,7 +184,7 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *mod
 	unready, changed := map[string]error{}, session.ToDeploy(was, spec)
 	l := r.Leave(ctx, drop, session.ToTerminate(release.ID{Namespace: was.Namespace, Name: was.Name()}, was), plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool(), diags)
 	return rollout.UpdateRequest{
-		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: state.takeBack(ctx, plan, diags), Restart: restart,
+		Spec: spec, Owner: state.Owner.ValueString(), TakeBack: append(state.takeBack(ctx, plan, diags), workload.Changed(was, spec)...), Restart: restart,
 		Keep:    r.ReadyFor(ctx, over, on.work, changed, unready, diags),
 		Rejoin:  r.ReadyFor(ctx, over, on.rejoin, changed, unready, diags),
 		Add:     r.ReadyFor(ctx, over, add, session.ToDeploy(spec), unready, diags),

@@ -24,6 +24,9 @@ type Asking struct {
 	// At is the attribute that a field of an object comes from. An empty field is
 	// the object as a whole.
 	At func(obj rollout.Object, field string) path.Path
+	// Mended says that the apply puts right what is said of a field, which no dry run
+	// can; nil: of none.
+	Mended func(field string) bool
 }
 
 // Asks says that the API servers are to be asked.
@@ -71,6 +74,9 @@ func (a *answers) add(reply Reply) {
 	fields, text := reply.Says()
 	if refusal == Refused && len(fields) > 0 {
 		for _, f := range fields {
+			if a.Mended != nil && a.Mended(f.Field) {
+				continue
+			}
 			a.note(answer{refusal, a.At(reply.Object, f.Field), nameOf(reply.Object), f.Field + ": " + f.Message, []string{reply.Cluster}})
 		}
 		return
