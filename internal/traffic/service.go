@@ -33,6 +33,13 @@ type ServiceSpec struct {
 	SessionAffinity       corev1.ServiceAffinity
 	LoadBalancerClass     string
 	ExternalTrafficPolicy corev1.ServiceExternalTrafficPolicy
+
+	AppProtocols        map[string]string // named port -> what is spoken there
+	NodePorts           map[string]int32  // named port -> port of the nodes
+	SourceRanges        []string          // CIDRs from which a load balancer is reached
+	IPFamilies          []corev1.IPFamily
+	IPFamilyPolicy      corev1.IPFamilyPolicy
+	TrafficDistribution string
 }
 
 // Object is the Service that sends everything to one release. Its targets are
@@ -58,6 +65,11 @@ func (s ServiceSpec) Object(deployment string) *corev1.Service {
 			Selector:              release.Selector(deployment),
 			SessionAffinity:       s.SessionAffinity,
 			ExternalTrafficPolicy: s.ExternalTrafficPolicy,
+
+			LoadBalancerSourceRanges: slices.Clone(s.SourceRanges),
+			IPFamilies:               slices.Clone(s.IPFamilies),
+			IPFamilyPolicy:           unlessEmpty(s.IPFamilyPolicy),
+			TrafficDistribution:      unlessEmpty(s.TrafficDistribution),
 		},
 	}
 	if s.LoadBalancerClass != "" {
@@ -66,6 +78,7 @@ func (s ServiceSpec) Object(deployment string) *corev1.Service {
 	for _, name := range slices.Sorted(maps.Keys(s.Ports)) {
 		svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{
 			Name: name, Port: s.Ports[name], TargetPort: intstr.FromString(name), Protocol: corev1.Protocol(cmp.Or(s.Protocols[name], string(corev1.ProtocolTCP))),
+			AppProtocol: unlessEmpty(s.AppProtocols[name]), NodePort: s.NodePorts[name],
 		})
 	}
 	return svc
@@ -73,6 +86,14 @@ func (s ServiceSpec) Object(deployment string) *corev1.Service {
 
 // Same says that both are one address, wherever it leads.
 func (s ServiceSpec) Same(other ServiceSpec) bool { return reflect.DeepEqual(s, other) }
+
+// unlessEmpty is unset for what nobody typed: we own no field that nobody asked for.
+func unlessEmpty[T ~string](text T) *T {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
 
 // Service routes by the selector of the application's main Service: the whole
 // traffic goes to one release, in one write.

@@ -182,6 +182,11 @@ var serviceFields = []struct{ field, attribute string }{
 	{"spec.sessionAffinity", "session_affinity"},
 	{"spec.loadBalancerClass", "load_balancer_class"},
 	{"spec.externalTrafficPolicy", "external_traffic_policy"},
+	{"spec.loadBalancerSourceRanges", "load_balancer_source_ranges"},
+	{"spec.ipFamilies", "ip_families"},
+	{"spec.clusterIPs", "ip_families"},
+	{"spec.ipFamilyPolicy", "ip_family_policy"},
+	{"spec.trafficDistribution", "traffic_distribution"},
 	{"metadata.annotations", "annotations"},
 	{"metadata.name", "name"},
 }

@@ -26,6 +26,7 @@ func (m *Model) Check(ctx context.Context, place explain.Place) diag.Diagnostics
 		diags.AddAttributeError(place.At(attrs.ServicePath.AtName("load_balancer_class")), "Load balancer class without a load balancer",
 			fmt.Sprintf("The Service's type is %s. Set `type = %q`, or remove `load_balancer_class`.", is, serviceLoadBalancer))
 	}
+	diags.Append(s.checkOptions(ctx, place, is)...)
 	if attrs.Known(s.ExternalTrafficPolicy) && is == serviceClusterIP {
 		diags.AddAttributeError(place.At(attrs.ServicePath.AtName("external_traffic_policy")), "External traffic policy without external traffic",
 			fmt.Sprintf("The Service's type is %s, which is not reached from outside. Set `type` to %s or %s, or remove `external_traffic_policy`.", is, serviceNodePort, serviceLoadBalancer))
@@ -61,6 +62,12 @@ func (s ServiceModel) checkAdopt(place explain.Place) diag.Diagnostics {
 		{"session_affinity", !s.SessionAffinity.IsNull()},
 		{"load_balancer_class", !s.LoadBalancerClass.IsNull()},
 		{"external_traffic_policy", !s.ExternalTrafficPolicy.IsNull()},
+		{"app_protocols", !s.AppProtocols.IsNull()},
+		{"node_ports", !s.NodePorts.IsNull()},
+		{"load_balancer_source_ranges", !s.SourceRanges.IsNull()},
+		{"ip_family_policy", !s.IPFamilyPolicy.IsNull()},
+		{"ip_families", !s.IPFamilies.IsNull()},
+		{"traffic_distribution", !s.TrafficDistribution.IsNull()},
 	} {
 		if a.set {
 			diags.AddAttributeError(place.At(attrs.ServicePath.AtName(a.name)), "Adopted Service keeps its own "+a.name,

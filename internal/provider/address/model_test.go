@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -36,6 +37,8 @@ func TestServiceSurvivesTheModel(t *testing.T) {
 		"everything": {
 			Name: "web", Ports: map[string]int32{"http": 80, "admin": 81}, Type: "LoadBalancer", Annotations: map[string]string{"a": ""},
 			SessionAffinity: "ClientIP", LoadBalancerClass: "x", ExternalTrafficPolicy: "Local",
+			AppProtocols: map[string]string{"http": "http"}, NodePorts: map[string]int32{"admin": 30001}, SourceRanges: []string{"10.0.0.0/8", "::/0"},
+			IPFamilies: []corev1.IPFamily{"IPv6", "IPv4"}, IPFamilyPolicy: "RequireDualStack", TrafficDistribution: "PreferClose",
 		},
 		"defaults": {Name: "api", Ports: map[string]int32{"http": 80}, Type: "ClusterIP", SessionAffinity: "None"},
 	}

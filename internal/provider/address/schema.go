@@ -3,11 +3,8 @@ package address
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int32default"
@@ -142,66 +139,6 @@ const (
 	policyCluster       = "Cluster"
 	policyLocal         = "Local"
 )
-
-var portName = regexp.MustCompile(`^[a-z0-9]([a-z0-9]|-[a-z0-9])*$`)
-
-func serviceAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"name": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			MarkdownDescription: "Name of the Service: a DNS-1035 label. Default: the application's name. A change makes the new Service before the old one is removed." + attrs.InPlace,
-			Validators: []validator.String{
-				stringvalidator.LengthBetween(1, 63),
-				stringvalidator.RegexMatches(attrs.DNS1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
-			},
-		},
-		"adopt": schema.BoolAttribute{
-			Optional: true,
-			MarkdownDescription: "`true`: the Service exists and stays somebody else's. Only its `spec.selector` is handed to Switchback; its ports, type, labels and annotations are never changed, and none of the other attributes but `name` can be set. " +
-				"Destroying the main deployment gives the selector back, if what the Service selected before has a ready pod; otherwise it stays as it is, with a warning. " +
-				"Neither this nor `name` can change while a Service is adopted.",
-		},
-		"ports": schema.MapAttribute{
-			ElementType: attrs.WholeNumber32{},
-			Optional:    true,
-			MarkdownDescription: "Name of one of the deployment's `container.ports` to the number that the Service listens on (1 to 65535). " +
-				"As ports are matched by name, versions may listen on different numbers; the protocol is that of the container's port. Required without `adopt`." + attrs.InPlace,
-			Validators: []validator.Map{
-				mapvalidator.SizeAtLeast(1),
-				mapvalidator.NoNullValues(),
-				mapvalidator.ValueInt32sAre(int32validator.Between(1, 65535)),
-				mapvalidator.KeysAre(
-					stringvalidator.LengthBetween(1, 15),
-					stringvalidator.RegexMatches(portName, "must be a port name: lower case letters, digits and single -"),
-				),
-			},
-		},
-		"type": schema.StringAttribute{
-			Optional: true,
-			Computed: true,
-			Default:  stringdefault.StaticString(serviceClusterIP),
-			MarkdownDescription: "`ClusterIP` (default), `NodePort` or `LoadBalancer`. Headless and `ExternalName` Services are refused: " +
-				"their clients find pods by DNS, which nobody can switch at a known moment." + attrs.InPlace,
-			Validators: []validator.String{serviceTypeValidator{}},
-		},
-		"annotations": attrs.StringMap("Annotations of the Service, such as those for a cloud's load balancer." + attrs.InPlace),
-		"session_affinity": schema.StringAttribute{
-			Optional:            true,
-			Computed:            true,
-			Default:             stringdefault.StaticString(affinityNone),
-			MarkdownDescription: "`None` (default), or `ClientIP`: one client's connections go to one pod as long as it is selected." + attrs.InPlace,
-			Validators:          []validator.String{stringvalidator.OneOf(affinityNone, "ClientIP")},
-		},
-		"load_balancer_class": attrs.OptionalString("With type `LoadBalancer`: which implementation serves it. Kubernetes allows no change while the Service is a `LoadBalancer`. Default: the cluster's."),
-		"external_traffic_policy": schema.StringAttribute{
-			Optional: true,
-			MarkdownDescription: "With type `NodePort` or `LoadBalancer`: `Cluster` (Kubernetes' default), or `Local`, which keeps clients' addresses and sends traffic only to nodes that have a pod; " +
-				"a load balancer needs its own time to notice that pods have moved to other nodes." + attrs.InPlace,
-			Validators: []validator.String{stringvalidator.OneOf(policyCluster, policyLocal)},
-		},
-	}
-}
 
 // serviceTypeValidator accepts the types whose address a selector can switch,
 // and says of the others why not.

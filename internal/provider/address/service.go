@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -31,6 +32,12 @@ type ServiceModel struct {
 	SessionAffinity       types.String `tfsdk:"session_affinity"`
 	LoadBalancerClass     types.String `tfsdk:"load_balancer_class"`
 	ExternalTrafficPolicy types.String `tfsdk:"external_traffic_policy"`
+	AppProtocols          types.Map    `tfsdk:"app_protocols"`
+	NodePorts             types.Map    `tfsdk:"node_ports"`
+	SourceRanges          types.List   `tfsdk:"load_balancer_source_ranges"`
+	IPFamilyPolicy        types.String `tfsdk:"ip_family_policy"`
+	IPFamilies            types.List   `tfsdk:"ip_families"`
+	TrafficDistribution   types.String `tfsdk:"traffic_distribution"`
 }
 
 // MayBalance says that the Service has, or may turn out to have, a load balancer. Of
@@ -92,6 +99,12 @@ func (m *Model) Service(ctx context.Context, diags *diag.Diagnostics) traffic.Se
 	spec.SessionAffinity = corev1.ServiceAffinity(attrs.OrDefault(s.SessionAffinity.ValueString(), affinityNone))
 	spec.LoadBalancerClass = s.LoadBalancerClass.ValueString()
 	spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicy(s.ExternalTrafficPolicy.ValueString())
+	spec.AppProtocols = attrs.Present(attrs.Decode[map[string]*string](ctx, diags, s.AppProtocols))
+	spec.NodePorts = attrs.Present(attrs.Decode[map[string]*int32](ctx, diags, s.NodePorts))
+	spec.SourceRanges = attrs.Decode[[]string](ctx, diags, s.SourceRanges)
+	spec.IPFamilies = attrs.Decode[[]corev1.IPFamily](ctx, diags, s.IPFamilies)
+	spec.IPFamilyPolicy = corev1.IPFamilyPolicy(s.IPFamilyPolicy.ValueString())
+	spec.TrafficDistribution = s.TrafficDistribution.ValueString()
 	return spec
 }
 
@@ -101,23 +114,43 @@ func (m *Model) setService(ctx context.Context, s traffic.ServiceSpec) diag.Diag
 	if s.Adopt {
 		return m.setServiceModel(ctx, adoptedService(types.StringValue(s.Name)))
 	}
-	ports, diags := types.MapValueFrom(ctx, attrs.WholeNumber32{}, s.Ports)
-	annotations := types.MapNull(types.StringType)
-	if len(s.Annotations) > 0 {
-		a, more := types.MapValueFrom(ctx, types.StringType, s.Annotations)
-		diags.Append(more...)
-		annotations = a
-	}
+	var diags diag.Diagnostics
 	diags.Append(m.setServiceModel(ctx, ServiceModel{
 		Name:                  types.StringValue(s.Name),
-		Ports:                 ports,
+		Ports:                 mapOf(ctx, &diags, attrs.WholeNumber32{}, s.Ports),
 		Type:                  types.StringValue(attrs.OrDefault(string(s.Type), serviceClusterIP)),
-		Annotations:           annotations,
+		Annotations:           mapOf(ctx, &diags, types.StringType, s.Annotations),
 		SessionAffinity:       types.StringValue(attrs.OrDefault(string(s.SessionAffinity), affinityNone)),
 		LoadBalancerClass:     attrs.TextOrNull(s.LoadBalancerClass),
 		ExternalTrafficPolicy: attrs.TextOrNull(string(s.ExternalTrafficPolicy)),
+		AppProtocols:          mapOf(ctx, &diags, types.StringType, s.AppProtocols),
+		NodePorts:             mapOf(ctx, &diags, attrs.WholeNumber32{}, s.NodePorts),
+		SourceRanges:          listOf(ctx, &diags, s.SourceRanges),
+		IPFamilyPolicy:        attrs.TextOrNull(string(s.IPFamilyPolicy)),
+		IPFamilies:            listOf(ctx, &diags, s.IPFamilies),
+		TrafficDistribution:   attrs.TextOrNull(s.TrafficDistribution),
 	})...)
 	return diags
+}
+
+// mapOf is null where there is nothing in it.
+func mapOf[T any](ctx context.Context, diags *diag.Diagnostics, element attr.Type, of map[string]T) types.Map {
+	if len(of) == 0 {
+		return types.MapNull(element)
+	}
+	value, more := types.MapValueFrom(ctx, element, of)
+	diags.Append(more...)
+	return value
+}
+
+// listOf is null where there is nothing in it.
+func listOf[T ~string](ctx context.Context, diags *diag.Diagnostics, of []T) types.List {
+	if len(of) == 0 {
+		return types.ListNull(types.StringType)
+	}
+	value, more := types.ListValueFrom(ctx, types.StringType, of)
+	diags.Append(more...)
+	return value
 }
 
 // adoptedService is `traffic.service` of a Service that is not ours: nothing is
@@ -126,6 +159,8 @@ func adoptedService(name types.String) ServiceModel {
 	return ServiceModel{
 		Name: name, Adopt: types.BoolValue(true),
 		Ports: types.MapNull(attrs.WholeNumber32{}), Annotations: types.MapNull(types.StringType),
+		AppProtocols: types.MapNull(types.StringType), NodePorts: types.MapNull(attrs.WholeNumber32{}),
+		SourceRanges: types.ListNull(types.StringType), IPFamilies: types.ListNull(types.StringType),
 	}
 }
 
@@ -176,8 +211,28 @@ func ServiceOf(namespace, application string, o observe.Main) traffic.ServiceSpe
 			s.Annotations[name] = value
 		}
 	}
+	if baseline["spec.loadBalancerSourceRanges"] != "" {
+		s.SourceRanges = svc.Spec.LoadBalancerSourceRanges
+	}
+	if baseline["spec.ipFamilies"] != "" {
+		s.IPFamilies = svc.Spec.IPFamilies
+	}
+	if policy := svc.Spec.IPFamilyPolicy; policy != nil && baseline["spec.ipFamilyPolicy"] != "" {
+		s.IPFamilyPolicy = *policy
+	}
+	if distribution := svc.Spec.TrafficDistribution; distribution != nil && baseline["spec.trafficDistribution"] != "" {
+		s.TrafficDistribution = *distribution
+	}
+	s.AppProtocols, s.NodePorts = map[string]string{}, map[string]int32{}
 	for _, port := range svc.Spec.Ports {
 		s.Ports[port.Name] = port.Port
+		at := fmt.Sprintf("spec.ports[%d/%s]", port.Port, port.Protocol)
+		if port.AppProtocol != nil && baseline[at+".appProtocol"] != "" {
+			s.AppProtocols[port.Name] = *port.AppProtocol
+		}
+		if baseline[at+".nodePort"] != "" {
+			s.NodePorts[port.Name] = port.NodePort
+		}
 	}
 	return s
 }
