@@ -16,14 +16,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
-// dryRunTimeout is how long a plan waits for an answer: webhooks and policies are
-// asked, too.
-const dryRunTimeout = 5 * time.Second
-
-// DryCreate asks the API server what it says to the create of obj, which it does not do.
-// What it warns of comes back besides the error; see [RefusalOf] for that.
-func (c *Cluster) DryCreate(ctx context.Context, obj Object) (warnings []string, err error) {
-	return c.dryRun(ctx, obj, func(res resource) (*rest.Request, error) {
+// DryCreate asks the API server what it says to the create of obj, which it does not do,
+// and waits for so long. What it warns of comes back besides the error; see [RefusalOf]
+// for that.
+func (c *Cluster) DryCreate(ctx context.Context, obj Object, patience time.Duration) (warnings []string, err error) {
+	return c.dryRun(ctx, obj, patience, func(res resource) (*rest.Request, error) {
 		return c.request("POST", res, obj.GetNamespace(), "").
 			VersionedParams(&metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager}, parameterCodec).Body(obj), nil
 	})
@@ -31,8 +28,8 @@ func (c *Cluster) DryCreate(ctx context.Context, obj Object) (warnings []string,
 
 // DryApply asks it what it says to an apply of obj. Who has which field is the apply's to
 // say.
-func (c *Cluster) DryApply(ctx context.Context, obj Object) (warnings []string, err error) {
-	return c.dryRun(ctx, obj, func(res resource) (*rest.Request, error) {
+func (c *Cluster) DryApply(ctx context.Context, obj Object, patience time.Duration) (warnings []string, err error) {
+	return c.dryRun(ctx, obj, patience, func(res resource) (*rest.Request, error) {
 		body, err := applyBody(res, obj)
 		force := true
 		return c.request("PATCH", res, obj.GetNamespace(), obj.GetName()).
@@ -42,7 +39,7 @@ func (c *Cluster) DryApply(ctx context.Context, obj Object) (warnings []string, 
 }
 
 // dryRun asks once: whoever only wants to know does not wait for a server that fails.
-func (c *Cluster) dryRun(ctx context.Context, obj Object, ask func(resource) (*rest.Request, error)) ([]string, error) {
+func (c *Cluster) dryRun(ctx context.Context, obj Object, patience time.Duration, ask func(resource) (*rest.Request, error)) ([]string, error) {
 	res, err := resourceOf(obj)
 	if err != nil {
 		return nil, err
@@ -50,7 +47,7 @@ func (c *Cluster) dryRun(ctx context.Context, obj Object, ask func(resource) (*r
 	if err := c.Check(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dryRunTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	request, err := ask(res)
 	if err != nil {
@@ -58,7 +55,7 @@ func (c *Cluster) dryRun(ctx context.Context, obj Object, ask func(resource) (*r
 	}
 	heard := &warningList{}
 	err = request.WarningHandler(heard).Do(ctx).Error()
-	err = c.wrap(call{"dry-run", res, obj.GetNamespace(), obj.GetName(), dryRunTimeout}, err)
+	err = c.wrap(call{"dry-run", res, obj.GetNamespace(), obj.GetName(), patience}, err)
 	quiet(obj, err)
 	warnings := heard.all()
 	for i := range warnings {

@@ -14,6 +14,15 @@ func addressed(d, service data) data {
 	return changed(d, data{"traffic": data{"service": changed(ours, service)}})
 }
 
+// serviceOf makes a Service of somebody else's.
+func (l *lab) serviceOf(name string, selector map[string]string) {
+	l.t.Helper()
+	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(l.t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{Selector: selector, Ports: []corev1.ServicePort{{Port: 80}}},
+	}, metav1.CreateOptions{})
+	l.must(err)
+}
+
 func (l *lab) service(name string, labels map[string]string) {
 	l.t.Helper()
 	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(l.t.Context(), &corev1.Service{

@@ -44,7 +44,7 @@ func (a Ahead) Look(ctx context.Context) {
 	if quiet.HasError() || to == "" || len(clusters) == 0 {
 		return
 	}
-	look, cancel := context.WithTimeout(ctx, session.LookPatience)
+	look, cancel := a.Session.Looking(ctx)
 	defer cancel()
 	if a.checkPorts(look, clusters, want, to); a.Diags.HasError() {
 		return

@@ -32,7 +32,7 @@ func (r *deploymentResource) warnOfColdStarts(ctx context.Context, plan *model, 
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	for _, standing := range observe.Records(ctx, targets, id) {
 		if standing.Record.Cold() {
@@ -60,7 +60,7 @@ func (r *deploymentResource) tellGoesOn(ctx context.Context, plan *model, req re
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	for _, name := range observe.CameBack(ctx, targets, id, plan.Application.ValueString()) {
 		resp.Diagnostics.AddWarning(rollout.GoesOnSummary, rollout.GoesOnDetail(name, id))
@@ -86,7 +86,7 @@ func (r *deploymentResource) warnOfSelection(ctx context.Context, plan *model, r
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	for _, found := range r.Engine.Selections(ctx, targets, spec) {
 		if len(found.Selecting) > 0 {

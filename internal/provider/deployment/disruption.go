@@ -73,7 +73,7 @@ func (r *deploymentResource) warnOfBudgets(ctx context.Context, plan *model, req
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	for _, found := range r.Engine.OtherBudgets(ctx, targets, spec) {
 		resp.Diagnostics.AddAttributeWarning(path.Root("disruption_budget"), "Two PodDisruptionBudgets would block every drain",

@@ -92,7 +92,7 @@ func (r *deploymentResource) without(ctx context.Context, clusters []rollout.Clu
 	if !creates {
 		return clusters
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	runs := map[string]bool{}
 	for _, on := range observe.Records(ctx, clusters, release.ID{Namespace: spec.Namespace, Name: spec.NameFor(spec.Content.Hash())}) {

@@ -10,7 +10,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -33,7 +32,7 @@ func (r *mainDeploymentResource) warnOfRefusal(ctx context.Context, req resource
 	if quiet.HasError() || !readable {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, session.LookPatience)
+	ctx, cancel := r.Looking(ctx)
 	defer cancel()
 	for _, o := range observe.Mains(ctx, targets, plan.Namespace.ValueString(), plan.Application.ValueString(), "") {
 		now, _ := o.Split.Stable()

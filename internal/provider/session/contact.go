@@ -42,8 +42,17 @@ func (s *Session) Contact(ctx context.Context, req resource.ModifyPlanRequest, r
 	}
 }
 
-// LookPatience is how long a plan waits for what it only wants to tell.
-const LookPatience = 2 * time.Second
+// How long a plan waits for what it only wants to tell, and for an API server's answer
+// to a dry run: webhooks and policies are asked, too.
+const (
+	lookPatience = 2 * time.Second
+	askPatience  = 5 * time.Second
+)
+
+// Looking is for what a plan only wants to tell.
+func (s *Session) Looking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.Engine.PatienceFor(lookPatience))
+}
 
 // Creates says that a plan makes something that is not there.
 func Creates(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) bool {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,7 +80,7 @@ func (s *Session) DryRun(ctx context.Context, clusters []rollout.Cluster, object
 	for i, c := range clusters {
 		for j, obj := range objects {
 			wg.Go(func() {
-				replies[i*len(objects)+j] = s.DryRuns.ask(ctx, s.Clusters.Connection(c.Name()), c.Name(), obj, creates)
+				replies[i*len(objects)+j] = s.DryRuns.ask(ctx, s.Engine.PatienceFor(askPatience), s.Clusters.Connection(c.Name()), c.Name(), obj, creates)
 			})
 		}
 	}
@@ -87,7 +88,7 @@ func (s *Session) DryRun(ctx context.Context, clusters []rollout.Cluster, object
 	return replies
 }
 
-func (d *DryRuns) ask(ctx context.Context, connection *cluster.Cluster, name string, obj rollout.Object, creates bool) Reply {
+func (d *DryRuns) ask(ctx context.Context, patience time.Duration, connection *cluster.Cluster, name string, obj rollout.Object, creates bool) Reply {
 	text, err := json.Marshal(obj)
 	if err != nil {
 		return Reply{Cluster: name, Object: obj, Err: err}
@@ -101,7 +102,7 @@ func (d *DryRuns) ask(ctx context.Context, connection *cluster.Cluster, name str
 			if creates || obj.GetName() == "" {
 				ask = connection.DryCreate
 			}
-			warnings, err := ask(ctx, obj)
+			warnings, err := ask(ctx, obj, patience)
 			return Reply{name, obj, warnings, err}
 		})
 		if d.replies == nil {

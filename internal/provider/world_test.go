@@ -1,0 +1,173 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// planning is what Terraform remembers of a plan, and what was said beside it.
+type planning struct {
+	Planned  data
+	Private  string
+	Replaces []string
+	said     string
+}
+
+// plans plans a change of an object.
+func (p *protocol) plans(typeName string, config data, prior object) planning {
+	p.t.Helper()
+	typ := p.resourceType(typeName)
+	proposed := config
+	if prior.state != nil {
+		proposed = changed(prior.state, config)
+	}
+	resp, err := p.server.PlanResourceChange(p.t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: typeName, Config: p.pack(typ, config), PriorState: p.packed(typ, prior.state), ProposedNewState: p.pack(typ, proposed), PriorPrivate: prior.private,
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.fine(resp.Diagnostics)
+	plan := planning{Planned: p.unpack(typ, resp.PlannedState), Private: string(resp.PlannedPrivate), said: said(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning)}
+	for _, at := range resp.RequiresReplace {
+		plan.Replaces = append(plan.Replaces, at.String())
+	}
+	return plan
+}
+
+// world is what there is before a plan.
+type world struct {
+	l         *lab
+	p         *protocol
+	made, led object // a deployment, and a main deployment
+}
+
+// lead makes an address that leads to the first version.
+func (w *world) lead() {
+	w.l.t.Helper()
+	w.led = w.p.change(w.l.t.Context(), mainType, w.l.mainData(), nil)
+	w.p.fine(w.led.diagnostics)
+}
+
+// named has a name across clusters, whose records are known when the addresses are.
+func named(d data) data {
+	return changed(d, data{"dns": data{"name": "api.example.com", "policy": "simple", "endpoints": false}})
+}
+
+func (l *lab) budget() {
+	l.t.Helper()
+	_, err := l.cluster.Client().PolicyV1().PodDisruptionBudgets(l.namespace).Create(l.t.Context(), &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Name: "theirs"},
+		Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{release.LabelApplication: "api"}}},
+	}, metav1.CreateOptions{})
+	l.must(err)
+}
+
+// breach writes down that a release did not pass its bake.
+func (l *lab) breach(name string) {
+	l.t.Helper()
+	maps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := maps.Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
+	l.must(err)
+	var main map[string]any
+	l.must(json.Unmarshal([]byte(cm.Data[release.MainKey]), &main))
+	main["breach"] = data{"to": name, "reason": "it crashed"}
+	text, err := json.Marshal(main)
+	l.must(err)
+	cm.Data[release.MainKey] = string(text)
+	_, err = maps.Update(l.t.Context(), cm, metav1.UpdateOptions{})
+	l.must(err)
+}
+
+// TestTheWorldChangesBetweenPlanAndApply: Terraform plans again before it applies, and
+// refuses a plan that has become another one. So whatever a plan looks at may only
+// change what it says.
+func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
+	t.Parallel()
+	balanced := data{"type": "LoadBalancer", "load_balancer_class": "example.com/none"}
+	adopting := data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}
+	deployment := func(tag string, changes data) func(world) (string, data, object) {
+		return func(w world) (string, data, object) {
+			return deploymentType, changed(w.l.deploymentData(tag), changes), object{}
+		}
+	}
+	address := func(service data) func(world) (string, data, object) {
+		return func(w world) (string, data, object) { return mainType, addressed(w.l.mainData(), service), object{} }
+	}
+	settings := func(changes, service data) func(world) (string, data, object) {
+		return func(w world) (string, data, object) {
+			return mainType, addressed(changed(w.l.mainData(), changes), service), w.led
+		}
+	}
+	for name, tt := range map[string]struct {
+		begin func(*world)
+		plan  func(world) (string, data, object)
+		then  func(world)
+		same  bool // nothing else is said, either
+	}{
+		"nothing":                                {plan: deployment("v2", nil), then: func(world) {}, same: true},
+		"a policy warns":                         {plan: deployment("v2", data{"pod_security": "none"}), then: func(w world) { w.l.labelled(map[string]string{"pod-security.kubernetes.io/warn": "restricted"}) }},
+		"a Service selects the pods":             {plan: deployment("v2", nil), then: func(w world) { w.l.serviceOf("web", map[string]string{"app.kubernetes.io/name": "api"}) }},
+		"a budget counts the pods":               {plan: deployment("v2", data{"replicas": 2}), then: func(w world) { w.l.budget() }},
+		"the API server is away":                 {plan: deployment("v2", nil), then: func(world) {}, same: true},
+		"what is planned is made by another run": {plan: deployment("v2", nil), then: func(w world) { w.p.change(w.l.t.Context(), deploymentType, w.l.deploymentData("v2"), nil) }, same: true},
+		"what is planned has lost its pods": {plan: deployment("v1", nil), same: true, then: func(w world) {
+			w.l.must(w.l.cluster.Client().AppsV1().Deployments(w.l.namespace).Delete(w.l.t.Context(), nameOf("v1"), metav1.DeleteOptions{}))
+		}},
+		"a Service comes":                     {plan: address(nil), then: func(w world) { w.l.service("api", nil) }},
+		"a Service to adopt comes":            {plan: address(adopting), then: func(w world) { w.l.service("api", nil) }},
+		"somebody else takes the application": {plan: address(nil), then: func(w world) { w.p.change(w.l.t.Context(), mainType, w.l.mainData(), nil) }},
+		"the address is moved by hand": {
+			begin: (*world).lead, plan: settings(data{"keep_previous": data{"count": 2}}, nil), same: true,
+			then: func(w world) {
+				w.l.patchService("api", `{"spec":{"selector":{"`+release.LabelDeployment+`":"`+nameOf("v2")+`"}}}`)
+			},
+		},
+		"the version fails elsewhere": {
+			begin: (*world).lead, plan: func(w world) (string, data, object) {
+				return mainType, changed(w.l.mainData(), data{"deployment_id": w.l.namespace + "/" + nameOf("v2")}), w.led
+			},
+			then: func(w world) { w.l.breach(nameOf("v2")) },
+		},
+		"the load balancer gets another address": {
+			begin: func(w *world) {
+				w.led = w.p.change(w.l.t.Context(), mainType, named(addressed(w.l.mainData(), balanced)), nil)
+				w.l.balanced("203.0.113.10")
+			},
+			plan: func(w world) (string, data, object) {
+				return mainType, named(addressed(changed(w.l.mainData(), data{"keep_previous": data{"count": 2}}), balanced)), w.led
+			},
+			then: func(w world) { w.l.balanced("203.0.113.99") }, same: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t)
+			w := world{l: l, p: l.speak()}
+			w.made = w.p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
+			w.p.fine(w.made.diagnostics)
+			if tt.begin != nil {
+				tt.begin(&w)
+			}
+			proxy := l.cluster.Proxy(t)
+			typ, config, prior := tt.plan(w)
+			before := l.speakThrough(proxy).plans(typ, config, prior)
+			if name == "the API server is away" {
+				proxy.Down(t)
+			}
+			tt.then(w)
+			after := l.speakThrough(proxy).plans(typ, config, prior)
+			wantSame(t, "what is planned", after.Planned, before.Planned)
+			wantSame(t, "what is remembered of it", after.Private, before.Private)
+			wantSame(t, "what forces a replacement", after.Replaces, before.Replaces)
+			if (after.said == before.said) != tt.same {
+				t.Errorf("it says before:\n%s\nand after:\n%s", before.said, after.said)
+			}
+		})
+	}
+}
