@@ -42,7 +42,7 @@ func TestGuideToDefaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, value := range u {
-			if empty, isMap := value.(map[string]any); value != nil && !(isMap && len(empty) == 0) && !slices.Contains(typed, name) {
+			if empty, isMap := value.(map[string]any); value != nil && (!isMap || len(empty) > 0) && !slices.Contains(typed, name) {
 				fields[name] = true
 			}
 		}

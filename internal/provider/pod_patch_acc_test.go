@@ -53,7 +53,7 @@ func TestAccPatchByMeaning(t *testing.T) {
 	}
 	w.wantNoChanges()
 	r := w.apply(config(typed, "v1"))
-	r.wantPlanned(theMain, "deployment_id", first["id"])
+	r.wantPlanned(theDeployment, "id", first["id"])
 	if !slices.Equal(r.actions[theDeployment], []string{"replace"}) {
 		t.Errorf("going back is planned as %v", r.actions)
 	}

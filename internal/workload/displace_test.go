@@ -30,8 +30,8 @@ func TestDisplacing(t *testing.T) {
 				t.Fatal(err)
 			}
 			live.ManagedFields = []metav1.ManagedFieldsEntry{
-				{Manager: release.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(kind)}},
-				{Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(tt.fields)}},
+				{Manager: release.FieldManager, Operation: metav1.ManagedFieldsOperationApply, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(kind)},
+				{Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(tt.fields)},
 			}
 			got, err := workload.Displacing(live)
 			if err != nil || (got != nil) != tt.want {
