@@ -6,7 +6,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // Unchanged is a plan whose proposed state is the prior one, with every default
@@ -26,9 +25,13 @@ type Settler interface {
 	Settled(ctx context.Context, plan Unchanged) bool
 }
 
-// PlanResourceChange answers with what came in where nothing is to be done.
+// PlanResourceChange answers with what came in where nothing is to be done, and lets
+// the resource plan what is.
 func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
 	if resp := s.unchanged(ctx, req); resp != nil {
+		return resp, nil
+	}
+	if resp := s.planned(ctx, req); resp != nil {
 		return resp, nil
 	}
 	return s.framework.PlanResourceChange(ctx, req)
@@ -47,11 +50,7 @@ func (s *server) unchanged(ctx context.Context, req *tfprotov6.PlanResourceChang
 	if !ok || !t.plain() || !t.hasDefaults(plan) || !res.Settled(ctx, plan) {
 		return nil
 	}
-	resp := &tfprotov6.PlanResourceChangeResponse{PlannedState: req.ProposedNewState, PlannedPrivate: req.PriorPrivate, PlannedIdentity: req.PriorIdentity}
-	if resp.PlannedIdentity == nil && t.identifies {
-		resp.PlannedIdentity = &tfprotov6.ResourceIdentityData{IdentityData: &tfprotov6.DynamicValue{MsgPack: []byte{msgpcode.Nil}}}
-	}
-	return resp
+	return &tfprotov6.PlanResourceChangeResponse{PlannedState: req.ProposedNewState, PlannedPrivate: req.PriorPrivate, PlannedIdentity: t.identity(req.PriorIdentity)}
 }
 
 func unchangedPlan(req *tfprotov6.PlanResourceChangeRequest) (plan Unchanged, ok bool) {
@@ -68,16 +67,19 @@ func unchangedPlan(req *tfprotov6.PlanResourceChangeRequest) (plan Unchanged, ok
 // hasDefaults says that the state has what the configuration leaves to the schema.
 func (t *resourceType) hasDefaults(plan Unchanged) bool {
 	form := t.form().AttributeTypes
-	for name, d := range t.defaults() {
+	for name, part := range t.shape().parts {
+		if !part.defaults {
+			continue
+		}
 		config, err := plan.Config.value(name, form[name])
 		if err != nil {
 			return false
 		}
-		if !config.IsNull() && len(d.parts) == 0 {
+		if !config.IsNull() && len(part.parts) == 0 {
 			continue
 		}
 		prior, err := plan.State.value(name, form[name])
-		if err != nil || !d.holds(config, prior) {
+		if err != nil || !part.holds(config, prior) {
 			return false
 		}
 	}

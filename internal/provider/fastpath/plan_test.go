@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"pgregory.net/rapid"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 )
@@ -104,7 +105,15 @@ func TestFastPlanIsTheFrameworks(t *testing.T) {
 		if rapid.IntRange(0, 2).Draw(rt, "changed") == 2 {
 			now = k.odd.draw(rt, "odd change", k.usual.draw(rt, "change", config, 2), 2)
 		}
-		req := p.fast.Request(now, &state, privateOf(rt, made))
+		private := privateOf(rt, made)
+		req := p.fast.Request(now, &state, private)
+		switch rapid.IntRange(0, 9).Draw(rt, "what") {
+		case 8:
+			req = p.fast.Request(now, nil, private)
+		case 9:
+			null := plantest.Dynamic(t, p.fast.Type(), tftypes.NewValue(p.fast.Type(), nil))
+			req.Config, req.ProposedNewState = null, null
+		}
 		if k.typeName == "switchback_deployment" && rapid.Bool().Draw(rt, "identity") {
 			of := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"namespace": tftypes.String, "name": tftypes.String}}
 			req.PriorIdentity = &tfprotov6.ResourceIdentityData{IdentityData: plantest.Dynamic(t, of, plantest.TFValue(t, of, obj{"namespace": "shop", "name": "api"}))}
@@ -195,11 +204,16 @@ func privateOf(t *rapid.T, made plantest.Planned) []byte {
 	return text
 }
 
-// TestUnchangedPlansAreFast: what most users have, which is why there is a fast way.
-func TestUnchangedPlansAreFast(t *testing.T) {
+// TestFrameworkIsNotAsked: what most users have is why there are fast ways.
+func TestFrameworkIsNotAsked(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds() {
-		p := newPair(t, k.typeName, runs["one cluster"])
+		fastRun, slowRun := runs["one cluster"](), runs["one cluster"]()
+		server, asked, err := fastpath.NewCounting(t.Context(), plantest.Provider(fastRun, resources...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := pair{plantest.On(t, k.typeName, server), plantest.On(t, k.typeName, slowServer(t, slowRun)), fastRun, slowRun}
 		made := plantest.On(t, k.typeName, slowServer(t, runs["one cluster"]())).Plan(k.base, nil).OK()
 		state := stateOf(t, k, made, nil)
 		private, err := json.Marshal(made.Private)
@@ -207,11 +221,20 @@ func TestUnchangedPlansAreFast(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !p.ask(t, p.fast.Request(k.base, &state, private)) {
-			t.Errorf("the framework was asked about a %s that does not change", k.typeName)
+			t.Errorf("a %s that does not change is planned anew", k.typeName)
 		}
-		drifted := stateOf(t, k, made, obj{"drift": drifts[2]})
-		if p.ask(t, p.fast.Request(k.base, &drifted, private)) {
-			t.Errorf("the framework was not asked about a %s that has drifted", k.typeName)
+		for _, drifted := range []any{drifts[2], nil} {
+			state := stateOf(t, k, made, obj{"drift": drifted})
+			if p.ask(t, p.fast.Request(k.base, &state, private)) {
+				t.Errorf("a %s with the drift %v is taken for one that does not change", k.typeName, drifted)
+			}
+		}
+		p.ask(t, p.fast.Request(k.base, nil, nil))
+		p.fast.Validate(k.base)
+		p.fast.Validate(k.base)
+		p.fast.Destroy(&state)
+		if asked.Plans > 0 || asked.Validations > 1 {
+			t.Errorf("the framework was asked for %d plans of a %s, and %d times whether it is valid", asked.Plans, k.typeName, asked.Validations)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type resourceType struct {
 	identifies bool
 	schema     func() schema.Schema
 	form       func() tftypes.Object
-	defaults   func() map[string]*defaulted
+	shape      func() *shape
 	plain      func() bool // nothing in it is write-only, a block, or of an unknown kind
 }
 
@@ -39,8 +39,8 @@ func typeOf(res resource.Resource) *resourceType {
 	t.form = sync.OnceValue(func() tftypes.Object {
 		return t.schema().Type().TerraformType(context.Background()).(tftypes.Object)
 	})
-	all := sync.OnceValues(func() (map[string]*defaulted, bool) { return defaultsOf(t.schema().Attributes) })
-	t.defaults = func() map[string]*defaulted { d, _ := all(); return d }
+	all := sync.OnceValues(func() (*shape, bool) { return objectShape(t.schema().Attributes) })
+	t.shape = func() *shape { s, _ := all(); return s }
 	t.plain = sync.OnceValue(func() bool {
 		_, known := all()
 		return known && len(t.schema().Blocks) == 0

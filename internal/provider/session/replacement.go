@@ -64,6 +64,11 @@ const (
 	companionsKey  = "companions"
 )
 
+// PlanKeys are what a plan may leave in private state.
+func (s *Session) PlanKeys() []string {
+	return []string{destroyKey, applicationKey, companionsKey, membersKey}
+}
+
 // RememberDestroy is for a plan to destroy.
 func RememberDestroy(ctx context.Context, resp *resource.ModifyPlanResponse) {
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, destroyKey, []byte("true"))...)
