@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -51,7 +50,6 @@ func main() {
 	if wait {
 		opts = append(opts, tf6server.WithManagedDebug())
 	}
-	collectSeldom()
 	for name, level := range provider.LogLevels(os.Getenv) {
 		if err := os.Setenv(name, level); err != nil {
 			log.Fatal(err)
@@ -60,19 +58,6 @@ func main() {
 	err = tf6server.Serve("registry.terraform.io/switchback-dev/switchback", func() tfprotov6.ProviderServer { return server }, opts...)
 	if err != nil {
 		log.Fatal(err)
-	}
-}
-
-// garbage is how much a heap may grow before it is collected, in percent of what
-// lives in it. The process lives for one command, and what lives is small: about
-// 10 KB a deployment. With Go's 100, a fifth of a plan's work was to collect what
-// the next call leaves behind again.
-const garbage = 400
-
-// collectSeldom sets that, unless GOGC says otherwise.
-func collectSeldom() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
 	}
 }
 

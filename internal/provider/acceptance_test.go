@@ -51,8 +51,9 @@ func run(m *testing.M) int {
 	return testcluster.Run(m)
 }
 
-// seldom is how much the heap may grow before it is collected, as the provider has
-// it: a fifth of the tests' own work was to collect what they had just left behind.
+// seldom is how much the heap may grow before it is collected, in percent of what
+// lives in it: a fifth of the tests' own work was to collect what they had just left
+// behind. A provider leaves that as it is: it must do with little memory.
 const seldom = 400
 
 // terraformCLI finds the CLI, or builds it, when the first test needs it. From

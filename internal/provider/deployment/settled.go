@@ -35,9 +35,7 @@ func (r *deploymentResource) Settled(ctx context.Context, u fastpath.Unchanged) 
 	if len(p.resp.Diagnostics) > 0 || !fastpath.Same(&p.plan, &state) {
 		return false
 	}
-	if spec := state.scale(ctx, &p.resp.Diagnostics); !session.RemembersCompanions(u.Private, spec) {
-		return false
-	}
-	return session.RemembersApplication(u.Private, state.Namespace, state.Application) &&
+	return session.MarkApplication(u.Private, state.Namespace, state.Application) &&
+		session.MarkCompanions(u.Private, state.scale(ctx, &p.resp.Diagnostics)) &&
 		(!attrs.Known(state.ID) || r.noteDesired(&state) == "")
 }

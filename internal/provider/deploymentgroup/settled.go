@@ -23,7 +23,7 @@ func (r *deploymentGroupResource) Settled(ctx context.Context, u fastpath.Unchan
 		return false
 	}
 	p.members()
-	if len(p.resp.Diagnostics) > 0 || !fastpath.Same(&p.plan, &state) || !session.RemembersMembers(u.Private, p.addresses) {
+	if len(p.resp.Diagnostics) > 0 || !fastpath.Same(&p.plan, &state) || !session.MarkMembers(u.Private, p.addresses) {
 		return false
 	}
 	r.point(ctx, &state, false, &p.resp.Diagnostics)

@@ -19,9 +19,9 @@ type Unchanged struct {
 type Settler interface {
 	resource.Resource
 
-	// Settled says that ModifyPlan would leave the plan and its private state as
-	// they are, and say nothing. It decides by what ModifyPlan decides by. What
-	// ModifyPlan remembers of a plan for other resources is remembered.
+	// Settled says that ModifyPlan would leave the plan as it is, and say nothing. It
+	// decides by what ModifyPlan decides by, and leaves in private state, and for
+	// other resources of the run, what ModifyPlan leaves there.
 	Settled(ctx context.Context, plan Unchanged) bool
 }
 
@@ -50,7 +50,11 @@ func (s *server) unchanged(ctx context.Context, req *tfprotov6.PlanResourceChang
 	if !ok || !t.plain() || !t.hasDefaults(plan) || !res.Settled(ctx, plan) {
 		return nil
 	}
-	return &tfprotov6.PlanResourceChangeResponse{PlannedState: req.ProposedNewState, PlannedPrivate: req.PriorPrivate, PlannedIdentity: t.identity(req.PriorIdentity)}
+	private, err := plan.Private.bytes()
+	if err != nil {
+		return nil
+	}
+	return &tfprotov6.PlanResourceChangeResponse{PlannedState: req.ProposedNewState, PlannedPrivate: private, PlannedIdentity: t.identity(req.PriorIdentity)}
 }
 
 func unchangedPlan(req *tfprotov6.PlanResourceChangeRequest) (plan Unchanged, ok bool) {

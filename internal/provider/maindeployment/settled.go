@@ -23,7 +23,7 @@ func (r *mainDeploymentResource) Settled(ctx context.Context, u fastpath.Unchang
 		return false
 	}
 	p.mayEndOtherwise()
-	if !fastpath.Same(&p.plan, &state) || !session.RemembersApplication(u.Private, state.Namespace, state.Application) {
+	if !fastpath.Same(&p.plan, &state) || !session.MarkApplication(u.Private, state.Namespace, state.Application) {
 		return false
 	}
 	dns := dnsPlanning{r: r, ctx: ctx, diags: &p.resp.Diagnostics, plan: state, state: &state}

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 
@@ -29,10 +28,12 @@ func RememberMembers(ctx context.Context, resp *resource.ModifyPlanResponse, add
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, membersKey, text)...)
 }
 
-// RemembersMembers says that private state has all that RememberMembers would write.
-func RemembersMembers(private map[string][]byte, addresses map[string]string) bool {
+// MarkMembers writes into private state what RememberMembers does.
+func MarkMembers(private map[string][]byte, addresses map[string]string) (ok bool) {
 	text, err := membersMark(addresses)
-	return err == nil && private[destroyKey] == nil && bytes.Equal(private[membersKey], text)
+	delete(private, destroyKey)
+	private[membersKey] = text
+	return err == nil
 }
 
 func membersMark(addresses map[string]string) ([]byte, error) { return json.Marshal(addresses) }
@@ -89,11 +90,13 @@ func RememberApplication(ctx context.Context, resp *resource.ModifyPlanResponse,
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, applicationKey, text)...)
 }
 
-// RemembersApplication says that private state has all that RememberApplication
-// would write.
-func RemembersApplication(private map[string][]byte, namespace, application types.String) bool {
+// MarkApplication writes into private state what RememberApplication does, where both
+// are known.
+func MarkApplication(private map[string][]byte, namespace, application types.String) (ok bool) {
 	text, err := applicationMark(namespace, application)
-	return err == nil && private[destroyKey] == nil && bytes.Equal(private[applicationKey], text)
+	delete(private, destroyKey)
+	private[applicationKey] = text
+	return err == nil
 }
 
 func applicationMark(namespace, application types.String) ([]byte, error) {
@@ -110,10 +113,11 @@ func RememberCompanions(ctx context.Context, resp *resource.ModifyPlanResponse, 
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, companionsKey, text)...)
 }
 
-// RemembersCompanions says that private state has what RememberCompanions would write.
-func RemembersCompanions(private map[string][]byte, spec release.Spec) bool {
+// MarkCompanions writes into private state what RememberCompanions does.
+func MarkCompanions(private map[string][]byte, spec release.Spec) (ok bool) {
 	text, err := companionsMark(spec)
-	return err == nil && bytes.Equal(private[companionsKey], text)
+	private[companionsKey] = text
+	return err == nil
 }
 
 func companionsMark(spec release.Spec) ([]byte, error) { return json.Marshal(spec.Companions()) }
