@@ -43,8 +43,9 @@ func (s *shape) holds(config, prior tftypes.Value) bool {
 			}
 		}
 		return true
+	case set: // which element is which cannot be told
 	}
-	return false // which element of a set is which cannot be told
+	return false
 }
 
 // partsHold is holds of an object's attributes.

@@ -25,9 +25,10 @@ type Provider interface {
 // it that plugin-go has in interfaces of their own as long as they are new. A
 // wrapper that does not embed them loses them without a word.
 type framework interface {
-	tfprotov6.ProviderServerWithListResource
-	tfprotov6.ProviderServerWithActions
-	tfprotov6.ProviderServerWithStateStores
+	tfprotov6.ProviderServer
+	tfprotov6.ListResourceServer
+	tfprotov6.ActionServer
+	tfprotov6.StateStoreServer
 }
 
 // server is the framework's server, with shorter ways.
@@ -65,8 +66,8 @@ func (s *server) instances(ctx context.Context) map[string]resource.Resource {
 	var of provider.MetadataResponse
 	s.provider.Metadata(ctx, provider.MetadataRequest{}, &of)
 	all := map[string]resource.Resource{}
-	for _, make := range s.provider.Resources(ctx) {
-		res := make()
+	for _, newResource := range s.provider.Resources(ctx) {
+		res := newResource()
 		var named resource.MetadataResponse
 		res.Metadata(ctx, resource.MetadataRequest{ProviderTypeName: of.TypeName}, &named)
 		all[named.TypeName] = res

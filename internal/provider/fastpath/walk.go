@@ -141,6 +141,7 @@ func (p place) below(at path.Path) path.Path {
 		return at.AtListIndex(p.index)
 	case mapping:
 		return at.AtMapKey(p.key)
+	case single, set:
 	}
 	return at
 }
@@ -172,6 +173,7 @@ func elementsOf(v tftypes.Value, in nesting) (elements, bool) {
 		for key, item := range items {
 			e.all[place{key: key, in: mapping}] = item
 		}
+	case set:
 	}
 	return e, in != set
 }
@@ -191,6 +193,7 @@ func (e elements) value(typ tftypes.Type) tftypes.Value {
 			items[at.key] = item
 		}
 		return tftypes.NewValue(typ, items)
+	case single, set:
 	}
 	return e.all[place{}]
 }
