@@ -89,6 +89,7 @@ func (m *member) skip() {
 
 func (e *Engine) begin(req Request) *run {
 	r := &run{req: req, owner: req.Owner, members: map[string]*member{}}
+	move := moveOf(req.Members)
 	if r.owner == "" {
 		var clusters []rollout.Cluster
 		for _, member := range req.Members {
@@ -103,10 +104,19 @@ func (e *Engine) begin(req Request) *run {
 		}
 	}
 	for name, asked := range req.Members {
-		asked.Member, asked.Bake = rollout.Member{Group: req.Name, Name: name, Token: r.owner}, bakes[name]
+		asked.Member, asked.Bake = rollout.Member{Group: req.Name, Name: name, Move: move, Token: r.owner}, bakes[name]
 		r.members[name] = &member{Promotion: e.rollout.NewPromotion(asked)}
 	}
 	return r
+}
+
+// moveOf names what is asked of all members together.
+func moveOf(members map[string]rollout.PromoteRequest) string {
+	to := map[string]string{}
+	for name, asked := range members {
+		to[name] = asked.To
+	}
+	return release.MoveOf(to)
 }
 
 // promote is the whole of it, under the Leases.

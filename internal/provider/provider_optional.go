@@ -34,5 +34,8 @@ func (p *switchbackProvider) ListResources(context.Context) []func() list.ListRe
 
 // Actions work from Terraform 1.14 on.
 func (p *switchbackProvider) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{deployment.NewRestartAction, deployment.NewStopAction, deployment.NewStartAction, maindeployment.NewRollbackAction, deployment.NewCancelAction}
+	return []func() action.Action{
+		deployment.NewRestartAction, deployment.NewStopAction, deployment.NewStartAction, deployment.NewCancelAction,
+		maindeployment.NewRollbackAction, deploymentgroup.NewRollbackAction, deploymentgroup.NewCancelAction,
+	}
 }

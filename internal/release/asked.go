@@ -31,6 +31,7 @@ type GroupAsked struct {
 // its own is said here; the values are the application's.
 type MemberAsked struct {
 	ID          string   `json:"id"` // namespace/application
+	To          string   `json:"to,omitempty"` // the release
 	After       []string `json:"after,omitempty"`
 	OwnClusters bool     `json:"ownClusters,omitempty"`
 	OwnKeep     bool     `json:"ownKeep,omitempty"`

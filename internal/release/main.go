@@ -38,6 +38,10 @@ type Main struct {
 	// Adopted is set where the main address is somebody else's Service.
 	Adopted *Adoption `json:"adopted,omitempty"`
 
+	// Move is the move of its group that made Deployment main: see MoveOf. Empty where
+	// it was moved by itself.
+	Move string `json:"move,omitempty"`
+
 	// Left is since when each of Previous has not been main, by the API server's
 	// clock. One that is missing was written by a provider that did not note it.
 	Left map[string]time.Time `json:"left,omitempty"`

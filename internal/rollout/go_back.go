@@ -22,11 +22,18 @@ type GoBackRequest struct {
 // GoBack makes a former release main again. Whoever holds the Lease for a promotion
 // away from it is asked to let it be.
 func (e *Engine) GoBack(ctx context.Context, req GoBackRequest) (Promoted, error) {
+	p := e.NewWayBack(req)
+	p.AskBack(ctx)
+	return p.whole(ctx)
+}
+
+// NewWayBack prepares to go back, for who takes several applications back as one. It
+// reads nothing.
+func (e *Engine) NewWayBack(req GoBackRequest) *Promotion {
 	req.TakeBack = true // what lives stays as it is, but for where it leads
 	p := e.NewPromotion(req.PromoteRequest)
 	p.was = req.Was
-	p.askBack(ctx)
-	return p.whole(ctx)
+	return p
 }
 
 // asDecided refuses to go back where somebody has moved main since that was decided:

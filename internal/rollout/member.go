@@ -15,6 +15,7 @@ import (
 type Member struct {
 	Group string // its name
 	Name  string // what the group calls the promotion
+	Move  string // what the group asks for together: see release.MoveOf
 	Token string // the group's, for what it claims anew; empty: a new one
 }
 

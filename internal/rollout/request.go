@@ -19,9 +19,9 @@ import (
 // watch, takes the traffic back to web-1, and lets go of the Lease, which the action
 // waits for. Where that run is dead, the Lease expires, and the action goes back itself.
 
-// askBack asks, wherever a promotion away from the requested release may still go back,
+// AskBack asks, wherever a promotion away from the requested release may still go back,
 // whoever is at it to do so. It is best effort: who goes back waits for the Lease next.
-func (p *Promotion) askBack(ctx context.Context) {
+func (p *Promotion) AskBack(ctx context.Context) {
 	_, _ = fleet.All(p.reached(), func(c Cluster) (struct{}, error) { return struct{}{}, p.askBackOn(ctx, c) })
 }
 

@@ -101,6 +101,9 @@ func (p *Promotion) record(ctx context.Context, pl *placement) error {
 		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, from))
 	}
 	pl.main = promotion.Moved(pl.start, pl.main, pl.cluster.Now(), time.Now())
+	if pl.moves() {
+		pl.main.Move = p.req.Member.Move
+	}
 	if applied := pl.router.Applied(); applied != nil {
 		pl.main.Baseline, pl.main.Protocols = p.baseline(pl, applied), p.req.Service.ProtocolsIn(applied)
 	}

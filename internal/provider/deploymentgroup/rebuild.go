@@ -30,7 +30,7 @@ func (g *model) asked(ctx context.Context, diags *diag.Diagnostics) *release.Ask
 		a := g.address(member)
 		after, _ := member.after(ctx, diags)
 		all.Members[name] = release.MemberAsked{
-			ID: a.ID.ValueString(), After: after,
+			ID: a.ID.ValueString(), To: releaseOf(member.DeploymentID), After: after,
 			OwnClusters: !member.Clusters.IsNull(), OwnKeep: !member.KeepPrevious.IsNull(), OwnDrain: !member.Drain.IsNull(),
 		}
 	}
@@ -40,6 +40,12 @@ func (g *model) asked(ctx context.Context, diags *diag.Diagnostics) *release.Ask
 		})
 	}
 	return &release.Asked{RetryToken: g.RetryToken.ValueStringPointer(), Group: &all}
+}
+
+// releaseOf is the release's name in an id that validation has checked.
+func releaseOf(deploymentID types.String) string {
+	id, _ := release.ParseID(deploymentID.ValueString())
+	return id.Name
 }
 
 // rebuild fills an imported group from what lives. It says whether there is anything

@@ -43,16 +43,31 @@ func GroupError(diags *diag.Diagnostics, err error) {
 // addErrorsOfGroup is GroupError, with something more to be known of each member's
 // errors; the name is empty for those of no member.
 func addErrorsOfGroup(diags *diag.Diagnostics, err error, as func(member string, one error) error) {
+	if failed := addErrorsOfMembers(diags, err, as); failed != nil {
+		diags.AddAttributeError(path.Root("status"), "Deployment group did not move as a whole",
+			Sentence(failed.Where())+"\n\nThe state says the same. The next apply goes on from there.")
+	}
+}
+
+// GroupBackError tells why an action has not taken a group back. It changes no state.
+func GroupBackError(diags *diag.Diagnostics, err error) {
+	if failed := addErrorsOfMembers(diags, err, func(_ string, one error) error { return one }); failed != nil {
+		diags.AddError("Deployment group did not go back as a whole", Sentence(failed.Where())+"\n\nThe next plan says the same.")
+	}
+}
+
+// addErrorsOfMembers adds what each member has failed with. It is nil where no group
+// has failed, but something that is about none of its members.
+func addErrorsOfMembers(diags *diag.Diagnostics, err error, as func(member string, one error) error) *group.Error {
 	var failed *group.Error
 	if !errors.As(err, &failed) {
 		addErrors(diags, Place{}, err, func(one error) error { return as("", one) })
-		return
+		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(failed.Failed)) {
 		addErrors(diags, Member(name), failed.Failed[name], func(one error) error { return as(name, one) })
 	}
-	diags.AddAttributeError(path.Root("status"), "Deployment group did not move as a whole",
-		Sentence(failed.Where())+"\n\nThe state says the same. The next apply goes on from there.")
+	return failed
 }
 
 // Notices tells what should be known although all went well. Routine ones

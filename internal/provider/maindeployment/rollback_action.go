@@ -3,7 +3,6 @@ package maindeployment
 import (
 	"context"
 	"fmt"
-	"reflect"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
@@ -114,7 +113,7 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 		return
 	}
 	back.Progress = lines.Say
-	if err := now.warm(ctx, back.PromoteRequest); err != nil {
+	if err := address.Warm(ctx, a.Engine, back.PromoteRequest); err != nil {
 		now.Fail(err)
 		return
 	}
@@ -130,59 +129,37 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 // goingBack is one invocation.
 type goingBack struct{ session.Invocation }
 
-// warm starts the deployment to go back to, where it was stopped meanwhile.
-func (a goingBack) warm(ctx context.Context, promote rollout.PromoteRequest) error {
-	id := release.ID{Namespace: promote.Service.Namespace, Name: promote.To}
-	cold := rollout.ActionRequest{ID: id, Progress: promote.Progress}
-	for i, o := range observe.Releases(ctx, promote.Clusters, id) {
-		if o.Record != nil && o.Record.Status == release.StatusStopped {
-			cold.Clusters = append(cold.Clusters, promote.Clusters[i])
-		}
-	}
-	if len(cold.Clusters) == 0 {
-		return nil
-	}
-	_, err := a.Engine.Start(ctx, cold)
-	return err
-}
-
 // rollback asks for what lives, with another deployment behind it.
 func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.GoBackRequest {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
 	clusters, named := a.ClustersOf(ctx, config.Clusters)
-	req := rollout.GoBackRequest{Was: map[string]string{}}
-	var standings []release.MainOn
+	id := attrs.MainID(namespace, application)
+	var there []observe.Main
 	for _, o := range observe.Mains(ctx, clusters, namespace, application, "") {
 		switch {
 		case o.Err != nil:
 			a.Fail(o.Err)
-			continue
 		case o.Main == nil && !named:
-			continue
 		case o.Main == nil || o.Service == nil:
-			a.missing(o, attrs.MainID(namespace, application))
-			continue
+			a.missing(o, id)
+		default:
+			there = append(there, o)
 		}
-		spec := address.ServiceOf(namespace, application, o)
-		if len(standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
-			a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
-				fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
-					"Name in `clusters` those to go back on together, and invoke the action again for the others.", attrs.MainID(namespace, application), o.Cluster, standings[0].Cluster))
-			continue
-		}
-		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
-		req.Was[o.Cluster] = o.Main.Deployment
-		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
-		standing.Traffic, _ = o.Split.Stable()
-		standings = append(standings, standing)
 	}
-	if len(standings) == 0 && !a.Diags().HasError() {
-		a.missing(observe.Main{}, attrs.MainID(namespace, application))
+	living := address.LivingOf(namespace, application, there)
+	req := living.Request
+	for _, cluster := range living.Unlike {
+		a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
+			fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
+				"Name in `clusters` those to go back on together, and invoke the action again for the others.", id, cluster, living.Standings[0].Cluster))
+	}
+	if len(living.Standings) == 0 && !a.Diags().HasError() {
+		a.missing(observe.Main{}, id)
 	}
 	if a.Diags().HasError() {
 		return req
 	}
-	req.To = a.rollbackTo(config.DeploymentID, attrs.MainID(namespace, application), standings)
+	req.To = a.rollbackTo(config.DeploymentID, id, living.Standings)
 	for _, c := range clusters {
 		if _, ok := req.Was[c.Name()]; ok {
 			req.Clusters = append(req.Clusters, c)
