@@ -30,7 +30,7 @@ type GroupAsked struct {
 // MemberAsked is what a configuration says of one member. Whether it has values of
 // its own is said here; the values are the application's.
 type MemberAsked struct {
-	ID          string   `json:"id"` // namespace/application
+	ID          string   `json:"id"`           // namespace/application
 	To          string   `json:"to,omitempty"` // the release
 	After       []string `json:"after,omitempty"`
 	OwnClusters bool     `json:"ownClusters,omitempty"`

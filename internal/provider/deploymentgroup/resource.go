@@ -50,6 +50,7 @@ func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.M
 	planDeploymentGroup(ctx, r.Configured, req, resp)
 	r.contactMembers(ctx, req, resp)
 	r.planPointers(ctx, req, resp)
+	r.warnOfRefusals(ctx, req, resp)
 	r.lookAhead(ctx, req, resp)
 }
 
