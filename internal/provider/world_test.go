@@ -55,11 +55,6 @@ func (w *world) lead() {
 	w.p.fine(w.led.diagnostics)
 }
 
-// named has a name across clusters, whose records are known when the addresses are.
-func named(d data) data {
-	return changed(d, data{"dns": data{"name": "api.example.com", "policy": "simple", "endpoints": false}})
-}
-
 func (l *lab) budget() {
 	l.t.Helper()
 	_, err := l.cluster.Client().PolicyV1().PodDisruptionBudgets(l.namespace).Create(l.t.Context(), &policyv1.PodDisruptionBudget{
@@ -90,7 +85,6 @@ func (l *lab) breach(name string) {
 // change what it says.
 func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 	t.Parallel()
-	balanced := data{"type": "LoadBalancer", "load_balancer_class": "example.com/none"}
 	adopting := data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}
 	deployment := func(tag string, changes data) func(world) (string, data, object) {
 		return func(w world) (string, data, object) {
@@ -134,16 +128,6 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 				return mainType, changed(w.l.mainData(), data{"deployment_id": w.l.namespace + "/" + nameOf("v2")}), w.led
 			},
 			then: func(w world) { w.l.breach(nameOf("v2")) },
-		},
-		"the load balancer gets another address": {
-			begin: func(w *world) {
-				w.led = w.p.change(w.l.t.Context(), mainType, named(addressed(w.l.mainData(), balanced)), nil)
-				w.l.balanced("203.0.113.10")
-			},
-			plan: func(w world) (string, data, object) {
-				return mainType, named(addressed(changed(w.l.mainData(), data{"keep_previous": data{"count": 2}}), balanced)), w.led
-			},
-			then: func(w world) { w.l.balanced("203.0.113.99") }, same: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
