@@ -55,6 +55,11 @@ func (w *world) lead() {
 	w.p.fine(w.led.diagnostics)
 }
 
+// named has a name across clusters, whose records are known when the addresses are.
+func named(d data, weight int) data {
+	return changed(d, data{"dns": data{"name": "api.example.com", "policy": "weighted", "endpoints": false, "weights": data{"default": weight}}})
+}
+
 func (l *lab) budget() {
 	l.t.Helper()
 	_, err := l.cluster.Client().PolicyV1().PodDisruptionBudgets(l.namespace).Create(l.t.Context(), &policyv1.PodDisruptionBudget{
@@ -85,6 +90,7 @@ func (l *lab) breach(name string) {
 // change what it says.
 func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 	t.Parallel()
+	balanced := data{"type": "LoadBalancer", "load_balancer_class": "example.com/none"}
 	adopting := data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}
 	deployment := func(tag string, changes data) func(world) (string, data, object) {
 		return func(w world) (string, data, object) {
@@ -128,6 +134,17 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 				return mainType, changed(w.l.mainData(), data{"deployment_id": w.l.namespace + "/" + nameOf("v2")}), w.led
 			},
 			then: func(w world) { w.l.breach(nameOf("v2")) },
+		},
+		"the load balancer gets another address": {
+			begin: func(w *world) {
+				w.l.balances("203.0.113.10")
+				w.led = w.p.change(w.l.t.Context(), mainType, named(addressed(w.l.mainData(), balanced), 1), nil)
+				w.p.fine(w.led.diagnostics)
+			},
+			plan: func(w world) (string, data, object) {
+				return mainType, named(addressed(w.l.mainData(), balanced), 2), w.led
+			},
+			then: func(w world) { w.l.balanced("203.0.113.99") }, same: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -137,7 +137,7 @@ func TestImportOfForeign(t *testing.T) {
 	want := release.Spec{Replicas: 1, Content: release.Content{
 		Application: "web", Version: "1.27", Image: "nginx:1.27", PodSecurity: release.PodSecurityNone,
 		Container: release.Container{
-			Ports: map[string]int32{"http": 8080}, EnvFromField: map[string]string{"NODE": "spec.nodeName"}, PreStop: &release.Handler{SleepSeconds: new(int64)},
+			Ports: map[string]int32{"http": 8080, "dns": 53}, PortProtocols: map[string]string{"dns": "UDP"}, EnvFromField: map[string]string{"NODE": "spec.nodeName"}, PreStop: &release.Handler{SleepSeconds: new(int64)},
 		},
 		TopologySpread: &[]release.TopologySpread{},
 	}}

@@ -93,7 +93,7 @@ func DNSRecordsAttribute() schema.ListNestedAttribute {
 	return schema.ListNestedAttribute{
 		Computed: true,
 		MarkdownDescription: "The records of `dns`, for `aws_route53_record` and the like: by cluster and type; empty without `dns`. " +
-			"Known at plan where all addresses are. After a refresh they follow the load balancers' addresses; while one has none, or its cluster cannot be read, its last record stays.",
+			"Known at plan where the last refresh knew all addresses; with `simple`, where `targets` names them all. After a refresh they follow the load balancers' addresses; while one has none, or its cluster cannot be read, its last record stays.",
 		NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 			"cluster":         ComputedString("Name of the cluster; null for the one record that all have together with `simple`."),
 			"name":            ComputedString("The DNS name."),

@@ -9,11 +9,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // addProblems puts what does not fit together on the attributes that it is
@@ -68,7 +66,7 @@ func (r *mainDeploymentResource) planDNS(ctx context.Context, req resource.Modif
 	if resp.Diagnostics.HasError() || req.Plan.Raw.IsNull() {
 		return
 	}
-	p := dnsPlanning{r: r, ctx: ctx, diags: &resp.Diagnostics}
+	p := dnsPlanning{ctx: ctx, diags: &resp.Diagnostics}
 	p.diags.Append(resp.Plan.Get(ctx, &p.plan)...)
 	if !req.State.Raw.IsNull() {
 		p.state = new(model)
@@ -82,7 +80,6 @@ func (r *mainDeploymentResource) planDNS(ctx context.Context, req resource.Modif
 
 // dnsPlanning is one planning of a name across clusters.
 type dnsPlanning struct {
-	r     *mainDeploymentResource
 	ctx   context.Context
 	diags *diag.Diagnostics
 	plan  model
@@ -132,28 +129,28 @@ func (p *dnsPlanning) sameAddress() bool {
 	return p.plan.ID.Equal(p.state.ID) && p.plan.Traffic.Equal(p.state.Traffic)
 }
 
-// addresses are those that the clusters' load balancers have now, where all have
-// one and keep it. They come from the caches that the refresh has filled.
+// addresses are those that the last records lead to on each cluster, as a refresh has
+// found them: a plan does not look by itself, because Terraform plans again before it
+// applies, and refuses what has become another plan. The one record that all clusters
+// have together does not tell which address is whose.
 func (p *dnsPlanning) addresses(dns release.DNSPlan) (map[string][]string, bool) {
-	if p.state == nil || p.r.Session == nil || !p.sameAddress() {
+	if p.state == nil || !p.sameAddress() {
 		return nil, false
 	}
-	var unread diag.Diagnostics // what cannot be read is known after the apply
-	targets, missing, readable := p.r.Readable(dns.Clusters, &unread)
-	if !readable || len(missing) > 0 {
-		return nil, false
+	was := p.state.dns(p.ctx, p.diags)
+	before, addresses := map[string][]string{}, map[string][]string{}
+	for _, r := range attrs.DNSRecordsOf(p.ctx, p.state.DNSRecords, p.diags) {
+		before[r.Cluster] = append(before[r.Cluster], r.Values...)
 	}
-	service := p.plan.Service(p.ctx, p.diags)
-	addresses := map[string][]string{}
-	for _, o := range observe.Mains(p.ctx, targets, dns.Namespace, dns.Application, service.Name) {
-		found := traffic.Addresses(o.Service)
-		if given := dns.Targets[o.Cluster]; len(given) > 0 {
-			found = given
-		}
-		if len(found) == 0 {
+	for _, cluster := range dns.Clusters {
+		switch given := dns.Targets[cluster]; {
+		case len(given) > 0:
+			addresses[cluster] = given
+		case was == nil || len(was.Targets[cluster]) > 0 || len(before[cluster]) == 0:
 			return nil, false
+		default:
+			addresses[cluster] = before[cluster]
 		}
-		addresses[o.Cluster] = found
 	}
 	return addresses, true
 }

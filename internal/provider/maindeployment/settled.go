@@ -26,6 +26,6 @@ func (r *mainDeploymentResource) Settled(ctx context.Context, u fastpath.Unchang
 	if !fastpath.Same(&p.plan, &state) || !session.MarkApplication(u.Private, state.Namespace, state.Application) {
 		return false
 	}
-	dns := dnsPlanning{r: r, ctx: ctx, diags: &p.resp.Diagnostics, plan: state, state: &state}
+	dns := dnsPlanning{ctx: ctx, diags: &p.resp.Diagnostics, plan: state, state: &state}
 	return dns.records().Equal(state.DNSRecords) && len(p.resp.Diagnostics) == 0 && len(r.point(ctx, &state)) == 0
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/fastpath"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // Obj is a configuration, or a part of one.
@@ -68,11 +69,13 @@ func ClustersNamed(names ...string) *session.Session {
 	for _, name := range names {
 		clusters.Add(session.Settings{Unknown: []string{""}, Config: cluster.Config{Name: name}}, "test")
 	}
-	return session.New(clusters, nil)
+	return session.New(clusters, rollout.New(rollout.DefaultTiming()))
 }
 
 // ClustersUnknown is a run in which not even the clusters' names are known.
-func ClustersUnknown() *session.Session { return session.New(session.NewClusters(true), nil) }
+func ClustersUnknown() *session.Session {
+	return session.New(session.NewClusters(true), rollout.New(rollout.DefaultTiming()))
+}
 
 // Provider has these resources, and nothing to configure.
 func Provider(run *session.Session, resources ...func() resource.Resource) fastpath.Provider {
