@@ -36,31 +36,33 @@ func TestPlanOfAnAddress(t *testing.T) {
 	t.Parallel()
 	const failure, warning = tfprotov6.DiagnosticSeverityError, tfprotov6.DiagnosticSeverityWarning
 	for name, tt := range map[string]struct {
-		begin   func(*lab, *protocol)
+		begin   func(*lab, *protocol, data)
 		service data
 		at      tfprotov6.DiagnosticSeverity
 		says    []string // none: nothing
 	}{
 		"well":                    {},
-		"a port that nobody has":  {service: data{"ports": data{"https": 443}}, at: failure, says: []string{`AttributeName("ports")`, `ElementKeyString("https")`, "declare only http", "container.ports"}},
+		"a port that nobody has":  {service: data{"ports": data{"https": 443}}, at: failure, says: []string{`AttributeName("ports")`, `ElementKeyString("https")`, "declare only admin, http", "container.ports"}},
+		"two ports that are one":  {service: data{"ports": data{"http": 80, "admin": 80}}, at: failure, says: []string{`ElementKeyString("http")`, `80/TCP for "admin" and for "http"`}},
 		"what the server refuses": {service: data{"annotations": data{"not a key": "x"}}, at: failure, says: []string{`AttributeName("annotations")`, "server_dry_run = false"}},
-		"somebody else's":         {begin: func(l *lab, _ *protocol) { l.service("api", nil) }, at: warning, says: []string{"will be refused", "traffic.service.adopt = true"}},
-		"another application's": {begin: func(l *lab, _ *protocol) {
+		"somebody else's":         {begin: func(l *lab, _ *protocol, _ data) { l.service("api", nil) }, at: warning, says: []string{"will be refused", "traffic.service.adopt = true"}},
+		"another application's": {begin: func(l *lab, _ *protocol, _ data) {
 			l.service("api", map[string]string{"app.kubernetes.io/managed-by": "switchback", "switchback.dev/application": "web"})
 		}, at: warning, says: []string{"belongs to the application", "traffic.service.name"}},
-		"an adoption":               {begin: func(l *lab, _ *protocol) { l.service("api", nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
+		"an adoption":               {begin: func(l *lab, _ *protocol, _ data) { l.service("api", nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
 		"an adoption of nothing":    {service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service to adopt is not there"}},
-		"a main deployment's there": {begin: func(l *lab, p *protocol) { p.change(l.t.Context(), mainType, l.mainData(), nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
+		"a main deployment's there": {begin: func(l *lab, p *protocol, main data) { p.change(l.t.Context(), mainType, main, nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)
 			p := l.speak()
-			made := p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
+			made := p.change(t.Context(), deploymentType, changed(l.deploymentData("v1"), data{"container": data{"ports": data{"http": 8080, "admin": 9090}}}), nil)
 			p.fine(made.diagnostics)
+			main := changed(l.mainData(), data{"deployment_id": made.state["id"]})
 			if tt.begin != nil {
-				tt.begin(l, p)
+				tt.begin(l, p, main)
 			}
-			config := addressed(l.mainData(), tt.service)
+			config := addressed(main, tt.service)
 			// What this run has planned itself, and what is there of another run.
 			for _, run := range []*protocol{p, l.speak()} {
 				plan := run.planOf(mainType, config)

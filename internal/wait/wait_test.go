@@ -3,6 +3,7 @@ package wait_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,26 +49,26 @@ func TestFor(t *testing.T) {
 func TestUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, asked := &changes{next: make(chan struct{})}, 0
+		c, count := &changes{next: make(chan struct{})}, new(atomic.Int32) // what time alone wakes up is not ordered after what has read it
 		ended := make(chan error)
 		go func() {
 			ended <- wait.Until(t.Context(), c, func() (bool, time.Duration, error) {
-				asked++
-				return asked == 4, map[int]time.Duration{2: time.Hour}[asked], nil
+				asked := count.Add(1)
+				return asked == 4, map[int32]time.Duration{2: time.Hour}[asked], nil
 			})
 		}()
 		synctest.Wait()
-		if asked != 1 {
+		if asked := count.Load(); asked != 1 {
 			t.Errorf("asked %d times before anything has changed", asked)
 		}
 		c.happen()
 		synctest.Wait()
-		if asked != 2 {
+		if asked := count.Load(); asked != 2 {
 			t.Errorf("asked %d times after one change", asked)
 		}
 		<-time.After(time.Hour)
 		synctest.Wait()
-		if asked != 3 {
+		if asked := count.Load(); asked != 3 {
 			t.Errorf("asked %d times after the time that it asked for", asked)
 		}
 		c.happen()

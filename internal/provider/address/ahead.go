@@ -46,8 +46,11 @@ func (a Ahead) Look(ctx context.Context) {
 	}
 	look, cancel := a.Session.Looking(ctx)
 	defer cancel()
-	if a.checkPorts(look, clusters, want, to); a.Diags.HasError() {
-		return
+	if pod := a.pod(look, clusters, want.Namespace, to); pod != nil {
+		want.Protocols = traffic.ProtocolsOf(pod)
+		if a.checkPorts(want, pod); a.Diags.HasError() {
+			return
+		}
 	}
 	if a.Prior == nil {
 		if taken := a.tellWhatIsThere(look, clusters, want, to); taken {
@@ -57,32 +60,42 @@ func (a Ahead) Look(ctx context.Context) {
 	a.ask(ctx, clusters, want, to)
 }
 
-// checkPorts refuses a port of the Service that no container of the release has: where
-// this run plans the release, or else where a cluster has it.
-func (a Ahead) checkPorts(ctx context.Context, clusters []rollout.Cluster, want traffic.ServiceSpec, to string) {
-	have, planned := a.Session.Planned.Ports(a.Planned.DeploymentID.ValueString())
-	if !planned {
-		for _, o := range observe.Releases(ctx, clusters, release.ID{Namespace: want.Namespace, Name: to}) {
-			if o.Workload != nil {
-				have, planned = workload.PortNames(&o.Workload.Spec.Template.Spec), true
-				break
-			}
+// pod is one of the release's: as this run plans it, or else as a cluster has it; nil
+// where neither does.
+func (a Ahead) pod(ctx context.Context, clusters []rollout.Cluster, namespace, to string) *corev1.PodSpec {
+	if planned := a.Session.Planned.Pod(a.Planned.DeploymentID.ValueString()); planned != nil {
+		return planned
+	}
+	for _, o := range observe.Releases(ctx, clusters, release.ID{Namespace: namespace, Name: to}) {
+		if o.Workload != nil {
+			return &o.Workload.Spec.Template.Spec
 		}
 	}
-	if !planned {
-		return
-	}
+	return nil
+}
+
+// checkPorts refuses a port of the Service that no container of the pods has, and two
+// that would be one.
+func (a Ahead) checkPorts(want traffic.ServiceSpec, pod *corev1.PodSpec) {
+	have, taken := workload.PortNames(pod), map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(want.Ports)) {
-		if slices.Contains(have, name) {
+		at := a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(name))
+		if !slices.Contains(have, name) {
+			declare := "declare no port with a name"
+			if len(have) > 0 {
+				declare = "declare only " + strings.Join(have, ", ")
+			}
+			a.Diags.AddAttributeError(at, "Port is none of the deployment's",
+				fmt.Sprintf("The Service's port %d goes to the port that is named %q in the pods, but the containers of %s %s. The address would lead nowhere. "+
+					"Name one of those, or declare the port in `container.ports`.", want.Ports[name], name, a.Planned.DeploymentID.ValueString(), declare))
 			continue
 		}
-		declare := "declare no port with a name"
-		if len(have) > 0 {
-			declare = "declare only " + strings.Join(have, ", ")
+		socket := fmt.Sprintf("%d/%s", want.Ports[name], attrs.OrDefault(want.Protocols[name], string(corev1.ProtocolTCP)))
+		if other, twice := taken[socket]; twice {
+			a.Diags.AddAttributeError(at, "Two ports of the Service are one",
+				fmt.Sprintf("traffic.service.ports has %s for %q and for %q, and a Service has it once. Change one of the numbers, or `container.port_protocols`.", socket, other, name))
 		}
-		a.Diags.AddAttributeError(a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(name)), "Port is none of the deployment's",
-			fmt.Sprintf("The Service's port %d goes to the port that is named %q in the pods, but the containers of %s %s. The address would lead nowhere. "+
-				"Name one of those, or declare the port in `container.ports`.", want.Ports[name], name, a.Planned.DeploymentID.ValueString(), declare))
+		taken[socket] = name
 	}
 }
 
@@ -164,6 +177,7 @@ func (a Ahead) ask(ctx context.Context, clusters []rollout.Cluster, want traffic
 	if !creates {
 		var quiet diag.Diagnostics
 		was := a.Prior.Service(ctx, &quiet)
+		was.Protocols = want.Protocols // they are the pods'
 		if quiet.HasError() || was.Same(want) {
 			return
 		}

@@ -54,14 +54,13 @@ func (r *deploymentResource) askServer(ctx context.Context, plan *model, req res
 	}, &resp.Diagnostics)
 }
 
-// offer notes which ports the pods of what is planned have, for the address that leads
-// to them.
+// offer notes what the pods of what is planned are, for the address that leads to them.
 func (r *deploymentResource) offer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || len(plan.unknownInputs(ctx)) > 0 || !attrs.Known(plan.ID) {
 		return
 	}
 	if _, objects := planned(ctx, plan); len(objects) > 0 {
-		r.Planned.Offer(plan.ID.ValueString(), workload.PortNames(&objects[0].(*appsv1.Deployment).Spec.Template.Spec))
+		r.Planned.Offer(plan.ID.ValueString(), &objects[0].(*appsv1.Deployment).Spec.Template.Spec)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -13,16 +15,16 @@ import (
 // planned elsewhere is found at apply.
 type Intents struct {
 	mu      sync.Mutex
-	stopped map[string]bool     // ids of deployments
-	mains   map[string]string   // id of a main deployment -> id of the deployment it points at
-	ports   map[string][]string // names of its containers' ports, by id of a deployment
+	stopped map[string]bool            // ids of deployments
+	mains   map[string]string          // id of a main deployment -> id of the deployment it points at
+	pods    map[string]*corev1.PodSpec // by id of a deployment
 
 	alone  map[string]bool            // addresses of main deployments that stay
 	groups map[string]map[string]bool // addresses of groups' members -> names of the groups
 }
 
 func newIntents() *Intents {
-	return &Intents{stopped: map[string]bool{}, mains: map[string]string{}, ports: map[string][]string{}, alone: map[string]bool{}, groups: map[string]map[string]bool{}}
+	return &Intents{stopped: map[string]bool{}, mains: map[string]string{}, pods: map[string]*corev1.PodSpec{}, alone: map[string]bool{}, groups: map[string]map[string]bool{}}
 }
 
 // Stop notes whether a deployment is planned to be stopped, and returns the
@@ -43,20 +45,19 @@ func (i *Intents) Stop(id string, stopped bool) (main string) {
 	return ""
 }
 
-// Offer notes which ports the pods of a deployment are planned to have, by their names.
-func (i *Intents) Offer(id string, ports []string) {
+// Offer notes what the pods of a deployment are planned to be.
+func (i *Intents) Offer(id string, pod *corev1.PodSpec) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.ports[id] = ports
+	i.pods[id] = pod
 }
 
-// Ports are those that a deployment is planned to have, and false where this run plans
-// no change of it.
-func (i *Intents) Ports(id string) ([]string, bool) {
+// Pod is what those of a deployment are planned to be; nil where this run plans no
+// change of it.
+func (i *Intents) Pod(id string) *corev1.PodSpec {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	ports, planned := i.ports[id]
-	return ports, planned
+	return i.pods[id]
 }
 
 // Point notes where a main deployment is planned to point, and says whether
