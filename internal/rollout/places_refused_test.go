@@ -251,7 +251,7 @@ var nodePlaces = map[string]place{
 			}}}}
 		}),
 		cause: health.CauseUnschedulable, class: health.Patient,
-		tells: []string{"pods that an affinity rule is about", "podAffinity or podAntiAffinity"},
+		tells: []string{"pods that an affinity rule is about", "pod_affinity or pod_anti_affinity"},
 	},
 	"unschedulable-spread": {
 		edit: edits(func(pod *corev1.PodSpec) {
