@@ -93,7 +93,8 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 	if o.Main == nil {
 		return o, nil
 	}
-	return o, o.others(ctx, view, application)
+	err = o.others(ctx, view, application)
+	return o, err
 }
 
 // others fills in the application's other releases. A record that cannot be read is

@@ -23,10 +23,11 @@ func (l *lab) serviceOf(name string, selector map[string]string) {
 	l.must(err)
 }
 
-func (l *lab) service(name string, labels map[string]string) {
+// service makes one of somebody else's under the name of the address.
+func (l *lab) service(labels map[string]string) {
 	l.t.Helper()
 	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(l.t.Context(), &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "old"}, Ports: []corev1.ServicePort{{Port: 80}}},
+		ObjectMeta: metav1.ObjectMeta{Name: "api", Labels: labels}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "old"}, Ports: []corev1.ServicePort{{Port: 80}}},
 	}, metav1.CreateOptions{})
 	l.must(err)
 }
@@ -45,11 +46,11 @@ func TestPlanOfAnAddress(t *testing.T) {
 		"a port that nobody has":  {service: data{"ports": data{"https": 443}}, at: failure, says: []string{`AttributeName("ports")`, `ElementKeyString("https")`, "declare only admin, http", "container.ports"}},
 		"two ports that are one":  {service: data{"ports": data{"http": 80, "admin": 80}}, at: failure, says: []string{`ElementKeyString("http")`, `80/TCP for "admin" and for "http"`}},
 		"what the server refuses": {service: data{"annotations": data{"not a key": "x"}}, at: failure, says: []string{`AttributeName("annotations")`, "server_dry_run = false"}},
-		"somebody else's":         {begin: func(l *lab, _ *protocol, _ data) { l.service("api", nil) }, at: warning, says: []string{"will be refused", "traffic.service.adopt = true"}},
+		"somebody else's":         {begin: func(l *lab, _ *protocol, _ data) { l.service(nil) }, at: warning, says: []string{"will be refused", "traffic.service.adopt = true"}},
 		"another application's": {begin: func(l *lab, _ *protocol, _ data) {
-			l.service("api", map[string]string{"app.kubernetes.io/managed-by": "switchback", "switchback.dev/application": "web"})
+			l.service(map[string]string{"app.kubernetes.io/managed-by": "switchback", "switchback.dev/application": "web"})
 		}, at: warning, says: []string{"belongs to the application", "traffic.service.name"}},
-		"an adoption":               {begin: func(l *lab, _ *protocol, _ data) { l.service("api", nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
+		"an adoption":               {begin: func(l *lab, _ *protocol, _ data) { l.service(nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
 		"an adoption of nothing":    {service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service to adopt is not there"}},
 		"a main deployment's there": {begin: func(l *lab, p *protocol, main data) { p.change(l.t.Context(), mainType, main, nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
 	} {

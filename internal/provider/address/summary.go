@@ -32,18 +32,7 @@ var stayMeaning = map[release.StayState]string{
 	release.StayFailed:  "what a create that failed has left, until the next promotion",
 }
 
-// summaryModel is `plan_summary`.
-type summaryModel struct {
-	Action  types.String `tfsdk:"action"`
-	From    types.String `tfsdk:"from"`
-	To      types.String `tfsdk:"to"`
-	Warm    types.Bool   `tfsdk:"warm"`
-	Steps   types.List   `tfsdk:"steps"`
-	Keeps   types.List   `tfsdk:"keeps"`
-	Removes types.List   `tfsdk:"removes"`
-	Text    types.String `tfsdk:"text"`
-}
-
+// summaryTypes are the attributes of plan_summary.
 var summaryTypes = map[string]attr.Type{
 	"action": types.StringType, "from": types.StringType, "to": types.StringType, "warm": types.BoolType,
 	"steps": types.ListType{ElemType: types.StringType}, "keeps": types.ListType{ElemType: types.StringType},
