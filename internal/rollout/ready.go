@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
@@ -107,33 +103,8 @@ func (p *Promotion) hasPorts(pl *placement, id release.ID, d *appsv1.Deployment)
 		}
 		return nil
 	}
-	declared := map[string]bool{}
-	for _, containers := range [][]corev1.Container{d.Spec.Template.Spec.Containers, d.Spec.Template.Spec.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				if port.Name != "" {
-					declared[port.Name] = true
-				}
-			}
-		}
-	}
-	protocols, taken := traffic.ProtocolsOf(&d.Spec.Template.Spec), map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(p.req.Service.Ports)) {
-		if !declared[name] {
-			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %q, but its containers declare %s. Its names are those of `container.ports`", name, oneOf(declared))}
-		}
-		socket := fmt.Sprintf("%d/%s", p.req.Service.Ports[name], orTCP(corev1.Protocol(protocols[name])))
-		if other, is := taken[socket]; is {
-			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("traffic.service.ports has %s for %q and for %q, and a Service has it once. Change one of the numbers, or `container.port_protocols`", socket, other, name)}
-		}
-		taken[socket] = name
+	if faults := p.req.Service.PortFaults(&d.Spec.Template.Spec); len(faults) > 0 {
+		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: faults[0].Reason}
 	}
 	return nil
-}
-
-func oneOf(names map[string]bool) string {
-	if len(names) == 0 {
-		return "no ports"
-	}
-	return "only " + strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 }

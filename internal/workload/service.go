@@ -39,17 +39,3 @@ func Service(spec release.Spec) *corev1.Service {
 		},
 	}
 }
-
-// PortNames are the names of the ports that a pod's containers declare.
-func PortNames(pod *corev1.PodSpec) (names []string) {
-	for _, containers := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				if port.Name != "" {
-					names = append(names, port.Name)
-				}
-			}
-		}
-	}
-	return names
-}

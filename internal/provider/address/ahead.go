@@ -3,13 +3,13 @@ package address
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
@@ -18,7 +18,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Ahead tells, at plan, what an apply of an address would meet on its clusters. It only
@@ -74,28 +73,11 @@ func (a Ahead) pod(ctx context.Context, clusters []rollout.Cluster, namespace, t
 	return nil
 }
 
-// checkPorts refuses a port of the Service that no container of the pods has, and two
-// that would be one.
+// checkPorts refuses what the promotion would refuse of the Service's ports.
 func (a Ahead) checkPorts(want traffic.ServiceSpec, pod *corev1.PodSpec) {
-	have, taken := workload.PortNames(pod), map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(want.Ports)) {
-		at := a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(name))
-		if !slices.Contains(have, name) {
-			declare := "declare no port with a name"
-			if len(have) > 0 {
-				declare = "declare only " + strings.Join(have, ", ")
-			}
-			a.Diags.AddAttributeError(at, "Port is none of the deployment's",
-				fmt.Sprintf("The Service's port %d goes to the port that is named %q in the pods, but the containers of %s %s. The address would lead nowhere. "+
-					"Name one of those, or declare the port in `container.ports`.", want.Ports[name], name, a.Planned.DeploymentID.ValueString(), declare))
-			continue
-		}
-		socket := fmt.Sprintf("%d/%s", want.Ports[name], attrs.OrDefault(want.Protocols[name], string(corev1.ProtocolTCP)))
-		if other, twice := taken[socket]; twice {
-			a.Diags.AddAttributeError(at, "Two ports of the Service are one",
-				fmt.Sprintf("traffic.service.ports has %s for %q and for %q, and a Service has it once. Change one of the numbers, or `container.port_protocols`.", socket, other, name))
-		}
-		taken[socket] = name
+	for _, fault := range want.PortFaults(pod) {
+		a.Diags.AddAttributeError(a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(fault.Name)), "Port does not fit the deployment",
+			fmt.Sprintf("The deployment %s cannot have this address: %s.", a.Planned.DeploymentID.ValueString(), fault.Reason))
 	}
 }
 
@@ -152,7 +134,7 @@ func (a Ahead) tellAdoption(cluster string, svc *corev1.Service, want traffic.Se
 	case !traffic.SelectsOurs(svc, want.Application) && len(svc.Spec.Selector) > 0:
 		a.Diags.AddAttributeWarning(at, "Service will be adopted",
 			fmt.Sprintf("On cluster %q, the Service %s/%s selects %s. The apply hands its spec.selector over, leads it to %s once that is ready, and changes nothing else of it. Destroying the main deployment gives the selector back.",
-				cluster, want.Namespace, want.Name, selectorText(svc.Spec.Selector), to))
+				cluster, want.Namespace, want.Name, labels.Set(svc.Spec.Selector), to))
 	}
 }
 
@@ -213,13 +195,4 @@ func attributeOf(field string) path.Path {
 		}
 	}
 	return attrs.ServicePath
-}
-
-// selectorText is a selector as kubectl takes it.
-func selectorText(labels map[string]string) string {
-	var pairs []string
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		pairs = append(pairs, key+"="+labels[key])
-	}
-	return strings.Join(pairs, ",")
 }

@@ -152,13 +152,6 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 
 // summary is `plan_summary` of an outlook.
 func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
-	list := func(texts []string) types.List {
-		values := make([]attr.Value, len(texts))
-		for i, text := range texts {
-			values[i] = types.StringValue(text)
-		}
-		return types.ListValueMust(types.StringType, values)
-	}
 	ids := func(names []string) []string {
 		all := make([]string, len(names))
 		for i, name := range names {
@@ -176,7 +169,7 @@ func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
 	}
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
 		"action": types.StringValue(string(o.Action)), "from": from, "to": m.deployment(o.To), "warm": types.BoolValue(o.Warm),
-		"steps": list(steps), "keeps": list(keeps), "removes": list(removes),
+		"steps": attrs.Texts(steps), "keeps": attrs.Texts(keeps), "removes": attrs.Texts(removes),
 		"text": types.StringValue(summaryText(o, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
 	})
 }

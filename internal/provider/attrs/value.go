@@ -65,3 +65,12 @@ func TimeOrNull(t time.Time) types.String {
 
 // Known says that a value is configured and not unknown.
 func Known(s types.String) bool { return !s.IsNull() && !s.IsUnknown() }
+
+// Texts is a list of texts.
+func Texts(texts []string) types.List {
+	values := make([]attr.Value, len(texts))
+	for i, text := range texts {
+		values[i] = types.StringValue(text)
+	}
+	return types.ListValueMust(types.StringType, values)
+}

@@ -18,16 +18,24 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
-// askServer asks the API servers about what a plan creates or changes in place.
-func (r *deploymentResource) askServer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if !r.Asks() || resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) {
-		return
-	}
-	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
-	if len(plan.unknownInputs(ctx)) > 0 || !attrs.WhollyKnown(ctx, plan.Clusters) || desiredOf(plan) == release.DesiredStopped {
+// offer notes what the pods of a plan that changes something are, for the address that
+// leads to them, and asks the API servers about its objects.
+func (r *deploymentResource) offer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || len(plan.unknownInputs(ctx)) > 0 {
 		return
 	}
 	spec, objects := planned(ctx, plan)
+	if len(objects) > 0 && attrs.Known(plan.ID) {
+		r.Planned.Offer(plan.ID.ValueString(), &objects[0].(*appsv1.Deployment).Spec.Template.Spec)
+	}
+	if r.Asks() && attrs.WhollyKnown(ctx, plan.Clusters) && desiredOf(plan) != release.DesiredStopped {
+		r.askServer(ctx, plan, spec, objects, req, resp)
+	}
+}
+
+// askServer asks the API servers about what a plan creates or changes in place.
+func (r *deploymentResource) askServer(ctx context.Context, plan *model, spec release.Spec, objects []rollout.Object, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
 	creates := session.Creates(req, resp)
 	if !creates {
 		var state model
@@ -52,16 +60,6 @@ func (r *deploymentResource) askServer(ctx context.Context, plan *model, req res
 			return attributePath(ctx, resp.Plan.Schema, workload.AttributeOf(spec, obj.GetObjectKind().GroupVersionKind().Kind, field))
 		},
 	}, &resp.Diagnostics)
-}
-
-// offer notes what the pods of what is planned are, for the address that leads to them.
-func (r *deploymentResource) offer(ctx context.Context, plan *model, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	if resp.Diagnostics.HasError() || resp.Plan.Raw.Equal(req.State.Raw) || len(plan.unknownInputs(ctx)) > 0 || !attrs.Known(plan.ID) {
-		return
-	}
-	if _, objects := planned(ctx, plan); len(objects) > 0 {
-		r.Planned.Offer(plan.ID.ValueString(), &objects[0].(*appsv1.Deployment).Spec.Template.Spec)
-	}
 }
 
 // planned are the spec of a plan and its objects; none where it cannot be rendered.

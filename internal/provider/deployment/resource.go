@@ -58,7 +58,6 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 	r.warnOfBudgets(ctx, plan, req, resp)
 	r.tellGoesOn(ctx, plan, req, resp)
 	r.offer(ctx, plan, req, resp)
-	r.askServer(ctx, plan, req, resp)
 }
 
 // Create deploys the release, or adopts it. A create that fails leaves no

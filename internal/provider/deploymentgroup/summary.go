@@ -89,19 +89,12 @@ func (p *planning) leaving(members map[string]memberModel) []string {
 }
 
 func summaryOf(waves [][]string, stays, leaves []string) types.Object {
-	list := func(names []string) types.List {
-		values := make([]attr.Value, len(names))
-		for i, name := range names {
-			values[i] = types.StringValue(name)
-		}
-		return types.ListValueMust(types.StringType, values)
-	}
 	lists := make([]attr.Value, len(waves))
 	for i, wave := range waves {
-		lists[i] = list(wave)
+		lists[i] = attrs.Texts(wave)
 	}
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
-		"waves": types.ListValueMust(types.ListType{ElemType: types.StringType}, lists), "stays": list(stays), "leaves": list(leaves),
+		"waves": types.ListValueMust(types.ListType{ElemType: types.StringType}, lists), "stays": attrs.Texts(stays), "leaves": attrs.Texts(leaves),
 		"text": types.StringValue(summaryText(waves, stays, leaves)),
 	})
 }
