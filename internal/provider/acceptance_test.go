@@ -363,6 +363,17 @@ func (l *lab) setReady(name string, ready corev1.ConditionStatus) {
 	}
 }
 
+// untilReady waits until the Deployment of a release tells of so many ready pods.
+func (l *lab) untilReady(name string, pods int32) {
+	l.t.Helper()
+	testcluster.Eventually(l.t, hang, fmt.Sprintf("%s to have %d ready pods", name, pods), func() error {
+		if n := l.workload(name).Status.ReadyReplicas; n != pods {
+			return fmt.Errorf("it has %d", n)
+		}
+		return nil
+	})
+}
+
 // watchMain watches the pods behind the application's address from now on.
 func (l *lab) watchMain() *testcluster.MainWatch {
 	l.t.Helper()

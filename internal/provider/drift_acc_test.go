@@ -292,6 +292,7 @@ func TestAccFlappingPodsAreNotInTheState(t *testing.T) {
 	w.refresh()
 	before := resourcesOf(w.stateText())
 	l.setReady(nameOf("v1"), corev1.ConditionFalse)
+	l.untilReady(nameOf("v1"), 0)
 	w.wantNoChanges()
 	w.refresh()
 	l.must(l.cluster.Client().CoreV1().Pods(l.namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
