@@ -28,12 +28,23 @@ type Release struct {
 	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
 	Files            []*corev1.ConfigMap                    // with files of its containers
 
+	Stopped bool // its application is
+
 	Past release.Past // of its application; empty where there is none, or none that can be read
 }
 
 // Exists says whether anything is left of the release.
 func (o Release) Exists() bool {
 	return o.Record != nil || o.Workload != nil || o.Service != nil
+}
+
+// Reason is why the release's status is what it is; empty where there is nothing to
+// say. That its application was stopped is none any more once that is started, or gone.
+func (o Release) Reason() string {
+	if o.Record.WithMain && !o.Stopped && o.Record.Reason == release.ReasonWithMain {
+		return ""
+	}
+	return o.Record.Reason
 }
 
 // Releases reads a release on every cluster from the shared watch caches. It
@@ -48,6 +59,16 @@ func Releases(ctx context.Context, clusters []ownership.Cluster, id release.ID) 
 		return o, nil
 	})
 	return all
+}
+
+// stoppedIn says that an application's ConfigMap tells of an application that is
+// stopped.
+func stoppedIn(cm *corev1.ConfigMap) bool {
+	if cm == nil {
+		return false
+	}
+	main, err := ownership.MainIn(cm.Data)
+	return err == nil && main.Stopped()
 }
 
 func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Release, err error) {
@@ -67,6 +88,7 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 			return o, err
 		}
 		o.Past = pastIn(cm)
+		o.Stopped = o.Record != nil && o.Record.WithMain && stoppedIn(cm)
 	}
 	if o.Files, err = filesOf(ctx, view, o.Record, id.Name); err != nil {
 		return o, err

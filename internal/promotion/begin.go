@@ -13,6 +13,7 @@ type Want struct {
 	Service    string        // the name of the application's address
 	Bake       time.Duration // how long the release is analysed with the traffic on it; 0: not at all
 	Reversible bool          // what has moved may be taken back until the commit
+	Stopped    bool          // the application shall have no pods
 	RetryToken string        // where it has changed, a release that was taken back is tried again
 
 	// Retraces says that it goes back without a configuration: it takes what lives as
@@ -64,6 +65,8 @@ type Start struct {
 	Course   Course
 	Stage    Stage        // of an earlier run that this one goes on with
 	There    bool         // all of the traffic is where it is wanted
+	Idle     bool         // no pods are needed behind the address
+	Wakes    bool         // the application was stopped, and shall not be any more
 	Refused  bool         // the release did not pass its bake, and nobody has said to try it again
 	Main     release.Main // to work on
 	Before   release.Main // what going back makes of it
@@ -76,14 +79,22 @@ type Start struct {
 // Plan lists the steps of a promotion. Next passes over those that have nothing to do
 // on a cluster.
 func Plan(w Want) []release.Step {
-	steps := []release.Step{{Kind: release.StepReady}, {Kind: release.StepShift, Weight: 100}}
+	var steps []release.Step
+	if !w.Stopped {
+		steps = append(steps, release.Step{Kind: release.StepStart})
+	}
+	steps = append(steps, release.Step{Kind: release.StepReady}, release.Step{Kind: release.StepShift, Weight: 100})
 	if w.Bake > 0 {
 		steps = append(steps, release.Step{Kind: release.StepAnalyse, For: w.Bake})
 	}
 	if w.Reversible {
 		steps = append(steps, release.Step{Kind: release.StepCommit})
 	}
-	return append(steps, release.Step{Kind: release.StepRename}, release.Step{Kind: release.StepCollect})
+	steps = append(steps, release.Step{Kind: release.StepRename})
+	if w.Stopped {
+		steps = append(steps, release.Step{Kind: release.StepStop})
+	}
+	return append(steps, release.Step{Kind: release.StepCollect})
 }
 
 // Begin finds out where a promotion stands on a cluster before its first step.
@@ -110,6 +121,8 @@ func Begin(w Want, seen Seen) Start {
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()
 	}
+	s.Idle = w.Stopped && (m.Stopped() || s.There && !s.Course.Moves())
+	s.Wakes = !w.Stopped && m.Stopped()
 	s.Refused = !w.Retraces && (s.Course == Returns || !s.There) && m.Breach.Refuses(w.To, w.RetryToken)
 	return s
 }

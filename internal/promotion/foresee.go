@@ -17,11 +17,13 @@ const (
 	ActionReturn  Action = "return"  // the traffic moves back to a former main
 	ActionFinish  Action = "finish"  // what a former promotion has left open is brought to its end
 	ActionChange  Action = "change"  // the traffic stays; the address or its settings change
+	ActionStop    Action = "stop"    // the application's pods go; the address stays
+	ActionStart   Action = "start"   // the application gets its pods back
 )
 
 // Actions lists every Action.
 func Actions() []Action {
-	return []Action{ActionCreate, ActionPromote, ActionReturn, ActionFinish, ActionChange}
+	return []Action{ActionCreate, ActionPromote, ActionReturn, ActionFinish, ActionChange, ActionStop, ActionStart}
 }
 
 // Known is what a former state knows of an application.
@@ -29,6 +31,7 @@ type Known struct {
 	From    string         // who had all of the traffic; empty: nobody, or several
 	Service string         // the address's name; empty: it is not there yet
 	Settled bool           // no promotion was open
+	Stopped bool           // the application was
 	Stays   []release.Stay // what was there beside main
 }
 
@@ -47,8 +50,11 @@ type Outlook struct {
 // it will collect.
 func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	o := Outlook{From: k.From, To: w.To, Action: actionOf(w, k)}
-	o.Warm = w.To == k.From || slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.State == release.StayStarted })
+	o.Warm = !k.Stopped && w.To == k.From || slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.State == release.StayStarted })
 	seen := Seen{Main: release.Main{Deployment: k.From, Service: k.Service}, Address: k.Service != "", Planned: k.From}
+	if k.Stopped {
+		seen.Main.State = release.DesiredStopped
+	}
 	if k.From != "" {
 		seen.Split = release.Split{k.From: 100}
 	}
@@ -73,6 +79,10 @@ func actionOf(w Want, k Known) Action {
 	switch {
 	case k.Service == "":
 		return ActionCreate
+	case k.Stopped && !w.Stopped:
+		return ActionStart
+	case w.Stopped && !k.Stopped:
+		return ActionStop
 	case k.From == w.To && k.Settled:
 		return ActionChange
 	case k.From == w.To:

@@ -71,15 +71,17 @@ func Next(s Start, p *release.Progress, o Outcome) Decision {
 // applies says that a step has something to do on the cluster.
 func applies(s Start, p *release.Progress, step release.Step) bool {
 	switch step.Kind {
+	case release.StepStart:
+		return s.Wakes
 	case release.StepReady:
 		return !s.There // going nowhere needs no more than what serves now
 	case release.StepAnalyse:
-		return s.Course.Moves()
+		return s.Course.Moves() && !s.Idle
 	case release.StepCommit:
 		return p.Before != nil
 	case release.StepRename:
 		return p.Renames != ""
-	case release.StepShift, release.StepCollect: // a shift makes the address what is asked for, too
+	case release.StepShift, release.StepStop, release.StepCollect: // a shift makes the address what is asked for, too
 	}
 	return true
 }
@@ -89,7 +91,7 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 // watch it.
 func failed(s Start, step release.Step, o Outcome) Decision {
 	switch step.Kind {
-	case release.StepReady: // this run has moved nothing
+	case release.StepStart, release.StepReady: // this run has moved nothing
 		if s.Course == Resumes && o != Interrupted {
 			return Return // else one cluster would keep what another one cannot get
 		}
@@ -99,7 +101,7 @@ func failed(s Start, step release.Step, o Outcome) Decision {
 		if o == Breached || o == Asked {
 			return Return
 		}
-	case release.StepCommit, release.StepRename, release.StepCollect:
+	case release.StepCommit, release.StepRename, release.StepStop, release.StepCollect:
 	}
 	return Halt
 }

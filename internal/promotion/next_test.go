@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -81,10 +82,19 @@ func TestWhatDidNotPassIsRefused(t *testing.T) {
 	again.RetryToken, byHand.Retraces = "2", true
 	for want, decision := range map[promotion.Want]promotion.Decision{baking: promotion.Refuse, again: promotion.Do, byHand: promotion.Do} {
 		s := promotion.Begin(want, seen)
-		if got := promotion.Next(s, &s.Progress, promotion.Pending); got != decision {
+		if got := firstOf(&s); got != decision {
 			t.Errorf("%+v: %s, want %s", want, got, decision)
 		}
 	}
+}
+
+// firstOf is the first decision that does not pass over a step.
+func firstOf(s *promotion.Start) promotion.Decision {
+	decision := promotion.Next(*s, &s.Progress, promotion.Pending)
+	for ; decision == promotion.Skip; decision = promotion.Next(*s, &s.Progress, promotion.Pending) {
+		s.Progress.At++
+	}
+	return decision
 }
 
 // TestStrongest: where clusters stand or fall together, one that goes back takes all
@@ -151,12 +161,53 @@ func TestPlanHasWhatTheRequestAsksFor(t *testing.T) {
 		}
 		return all
 	}
-	if got := len(kinds(baking)); got != len(release.StepKinds()) {
-		t.Errorf("%v", kinds(baking))
+	stopping := baking
+	stopping.Stopped = true
+	for _, kind := range release.StepKinds() {
+		in, inStopping := slices.Contains(kinds(baking), kind), slices.Contains(kinds(stopping), kind)
+		if in != (kind != release.StepStop) || inStopping != (kind != release.StepStart) {
+			t.Errorf("%s: in %v %t, in %v %t", kind, kinds(baking), in, kinds(stopping), inStopping)
+		}
 	}
 	for _, kind := range kinds(promotion.Want{To: "v2"}) {
 		if kind == release.StepAnalyse || kind == release.StepCommit {
 			t.Errorf("a plan without a bake has %s", kind)
+		}
+	}
+}
+
+// TestStoppedApplication: pods are asked for only where there shall be some, and a stop
+// asks nothing of pods that go.
+func TestStoppedApplication(t *testing.T) {
+	asleep := func(seen promotion.Seen) promotion.Seen {
+		seen.Main.State = release.DesiredStopped
+		return seen
+	}
+	moved := promotion.Seen{Main: release.Main{Deployment: "v2", Service: "api"}, Split: release.Split{"v2": 100}, Address: true}
+	stop, start := promotion.Want{To: "v2", Service: "api", Bake: time.Minute, Stopped: true}, promotion.Want{To: "v2", Service: "api", Bake: time.Minute}
+	for name, tt := range map[string]struct {
+		want  promotion.Want
+		seen  promotion.Seen
+		steps []release.StepKind
+	}{
+		"a stop":                    {stop, moved, []release.StepKind{release.StepShift, release.StepStop, release.StepCollect}},
+		"a stop of what is stopped": {stop, asleep(moved), []release.StepKind{release.StepShift, release.StepStop, release.StepCollect}},
+		"a bump and a stop":         {stop, onV1, []release.StepKind{release.StepReady, release.StepShift, release.StepAnalyse, release.StepStop, release.StepCollect}},
+		"a bump while stopped":      {stop, asleep(onV1), []release.StepKind{release.StepReady, release.StepShift, release.StepStop, release.StepCollect}},
+		"a start":                   {start, asleep(moved), []release.StepKind{release.StepStart, release.StepShift, release.StepCollect}},
+		"a bump and a start":        {start, asleep(onV1), []release.StepKind{release.StepStart, release.StepReady, release.StepShift, release.StepAnalyse, release.StepCollect}},
+	} {
+		s := promotion.Begin(tt.want, tt.seen)
+		var steps []release.StepKind
+		for firstOf(&s) == promotion.Do {
+			steps = append(steps, s.Progress.Step().Kind)
+			s.Progress.At++
+		}
+		if !slices.Equal(steps, tt.steps) {
+			t.Errorf("%s: %v, want %v", name, steps, tt.steps)
+		}
+		if idle := tt.want.Stopped && !slices.Contains(steps, release.StepAnalyse); s.Idle != idle {
+			t.Errorf("%s: idle %t, want %t", name, s.Idle, idle)
 		}
 	}
 }

@@ -40,6 +40,10 @@ func (s Status) Up() bool { return s == StatusStarted || s == StatusDegraded || 
 // to. A stopped one starts its pods first.
 func (s Status) Finished() bool { return s.Up() || s == StatusStopped }
 
+// ReasonWithMain is why a release has no pods that shall have some: nothing is left to
+// be done for it.
+const ReasonWithMain = "its application is stopped: `desired_state` of the main deployment says so"
+
 // RunningReplicas is how many pods the workload is asked for.
 func (s Spec) RunningReplicas() int32 {
 	if s.DesiredState == DesiredStopped {

@@ -117,7 +117,12 @@ type ApplicationState struct {
 // Status is how the application is: its worst part decides.
 func (a ApplicationState) Status() EnvironmentStatus {
 	var parts []EnvironmentStatus
+	stopped := slices.ContainsFunc(a.Releases, func(m ApplicationMember) bool { return m.Main && m.Status == StatusStopped })
 	for _, status := range a.Main {
+		if stopped && status == MainFinalized {
+			parts = append(parts, EnvironmentStopped) // its address leads to it, as it shall
+			continue
+		}
 		parts = append(parts, status.Environment())
 	}
 	for _, member := range a.Releases {

@@ -188,3 +188,13 @@ type NewerSchemaError struct {
 func (e *NewerSchemaError) Error() string {
 	return fmt.Sprintf("its %s was written by a newer provider (schema %d, this one knows %d): upgrade the provider", e.Key, e.Schema, e.Known)
 }
+
+// ApplicationStoppedError is a change of a release whose application was stopped after
+// the change was planned.
+type ApplicationStoppedError struct {
+	ID ID
+}
+
+func (e *ApplicationStoppedError) Error() string {
+	return fmt.Sprintf("%s has no pods: its application was stopped after this change was planned", e.ID)
+}

@@ -50,6 +50,9 @@ type Main struct {
 	// promotion: somebody had moved the traffic away from them meanwhile.
 	Spared []string `json:"spared,omitempty"`
 
+	// State is whether the application shall have pods; empty: started.
+	State DesiredState `json:"state,omitempty"`
+
 	KeepCount int           `json:"keepCount"`
 	KeepTTL   time.Duration `json:"keepTTL,omitempty"`   // 0: for ever
 	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
@@ -101,6 +104,10 @@ func (m *Main) Names(name string) bool {
 	p := m.Progress
 	return m.Deployment == name || p != nil && (p.To == name || p.From == name && p.Open())
 }
+
+// Stopped says that the application is: its address stays, and none of its releases
+// has pods.
+func (m *Main) Stopped() bool { return m != nil && m.State == DesiredStopped }
 
 // Promoted is m after its address has moved to name.
 func (m Main) Promoted(name string) Main {

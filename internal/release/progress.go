@@ -21,17 +21,19 @@ type StepKind string
 
 // The kinds of steps, in the order in which a promotion has them.
 const (
+	StepStart   StepKind = "start"   // the release gets the pods back that it had before its application was stopped
 	StepReady   StepKind = "ready"   // the release can take the traffic
 	StepShift   StepKind = "shift"   // so many percent of the traffic go to it
 	StepAnalyse StepKind = "analyse" // it does its work with that traffic for a while
 	StepCommit  StepKind = "commit"  // from here on nothing goes back
 	StepRename  StepKind = "rename"  // the address' former name drains, and goes
+	StepStop    StepKind = "stop"    // the application's pods go; its address stays
 	StepCollect StepKind = "collect" // what nobody needs any more drains, and goes
 )
 
 // StepKinds lists every StepKind.
 func StepKinds() []StepKind {
-	return []StepKind{StepReady, StepShift, StepAnalyse, StepCommit, StepRename, StepCollect}
+	return []StepKind{StepStart, StepReady, StepShift, StepAnalyse, StepCommit, StepRename, StepStop, StepCollect}
 }
 
 // Step is one of a promotion's steps.

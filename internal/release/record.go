@@ -67,6 +67,10 @@ type Record struct {
 	// Disruption is what its user says of the budget for disruptions, for an import.
 	Disruption *Disruption `json:"disruptionBudget,omitempty"`
 
+	// WithMain says that it has no pods because its application is stopped: it is
+	// started again together with that.
+	WithMain bool `json:"stoppedWithMain,omitempty"`
+
 	// Nameless says that its pods do not carry LabelName, because somebody else
 	// selects by it. It is decided when the release is created, and kept.
 	Nameless bool `json:"nameless,omitempty"`
@@ -91,6 +95,14 @@ const (
 
 // RecordKey is the key of the JSON in a record's ConfigMap.
 const RecordKey = "record.json"
+
+// Desired is the state that the release was last asked for by itself.
+func (r *Record) Desired() DesiredState {
+	if r.WithMain {
+		return DesiredStarted
+	}
+	return r.Status.Desired()
+}
 
 // Busy says that some process is, or was when it died, at work on the release.
 func (r *Record) Busy() bool { return r.Run != "" }

@@ -84,7 +84,7 @@ type Collection struct {
 	Remove []string // in nobody's state, and not kept
 	Retain []string // condemned before, kept now
 	Stop   []string // kept, or among Retain, without pods
-	Start  []string // kept, or among Retain, with pods again
+	Start  []string // kept, or among Retain, with pods again; or its application was stopped, and is not any more
 }
 
 // Collect sorts an application's releases after a promotion, or after its main
@@ -102,6 +102,9 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 		keep := slices.Contains(kept, name) && r.keepable()
 		switch r.Custody {
 		case CustodyOwned:
+			if r.WithMain && !main.Stopped() {
+				c.Start = append(c.Start, name)
+			}
 			continue
 		case CustodyAbandoned, CustodyTerminating:
 			keep = false
@@ -117,6 +120,7 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 		switch {
 		case !keep:
 			c.Remove = append(c.Remove, name)
+		case running && !r.Status.Up() && main.Stopped():
 		case running && !r.Status.Up():
 			c.Start = append(c.Start, name)
 		case !running && r.Status != StatusStopped:

@@ -69,6 +69,8 @@ func upcoming(pl *placement) (release.Progress, promotion.Decision) {
 // perform does one step on some clusters.
 func (p *Promotion) perform(ctx context.Context, step release.Step, due []*placement) error {
 	switch step.Kind {
+	case release.StepStart:
+		return p.startAgain(ctx, due)
 	case release.StepReady:
 		return p.ready(ctx, due)
 	case release.StepShift:
@@ -79,6 +81,8 @@ func (p *Promotion) perform(ctx context.Context, step release.Step, due []*place
 		return p.toEnd(ctx, due, p.commit)
 	case release.StepRename:
 		return p.toEnd(ctx, due, p.removeRenamed)
+	case release.StepStop:
+		return p.stop(ctx, due)
 	case release.StepCollect:
 		return p.collect(ctx, due)
 	}

@@ -22,6 +22,8 @@ type target struct {
 	hash string
 	id   release.ID
 
+	withMain bool // it is to be stopped because its application is
+
 	remains bool              // there is something of the release, but no record that says what
 	avoided map[string]string // Services because of which its pods go without LabelName
 	decided bool              // its spec says whether its pods carry LabelName; else what is there does
@@ -30,6 +32,15 @@ type target struct {
 func newTarget(spec release.Spec) target {
 	hash := spec.Content.Hash()
 	return target{spec: spec, hash: hash, id: release.ID{Namespace: spec.Namespace, Name: spec.NameFor(hash)}}
+}
+
+// reason is why a release that is as it shall be has no pods; empty where it was not
+// asked for any, or has them.
+func (t target) reason() string {
+	if t.withMain {
+		return release.ReasonWithMain
+	}
+	return ""
 }
 
 func (t target) application() string { return t.spec.Content.Application }
@@ -121,7 +132,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Rollout:    t.spec.Rollout,
 
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
-		Disruption: t.spec.Disruption,
+		Disruption: t.spec.Disruption, WithMain: t.withMain,
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
@@ -225,7 +236,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			}
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
-			r.Rollout = t.spec.Rollout
+			r.Rollout, r.WithMain = t.spec.Rollout, t.withMain
 			r.IgnoreServices, r.AllowSelectedBy, r.Disruption = t.spec.IgnoreServices, t.spec.AllowSelectedBy, t.spec.Disruption
 			r.Expect(t.spec.Companions()...)
 			r.CancelRequested = ""

@@ -65,8 +65,8 @@ func (e *Engine) Deploy(ctx context.Context, clusters []Cluster, spec release.Sp
 // is owned any more: the error says why, the record remembers it as abandoned,
 // and OnFailure decides what keeps running.
 func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, error) {
-	t, owner, began := newTarget(req.Spec), ownership.NewOwner(req.Clusters), time.Now()
-	done := Deployed{ID: t.id, Owner: owner, Status: req.Spec.DesiredState.Goal()}
+	t, owner, began := e.whileStopped(ctx, req.Clusters, newTarget(req.Spec)), ownership.NewOwner(req.Clusters), time.Now()
+	done := Deployed{ID: t.id, Owner: owner, Status: t.spec.DesiredState.Goal(), Reason: t.reason()}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
@@ -115,6 +115,9 @@ func (e *Engine) DeployOver(ctx context.Context, req DeployRequest) (Deployed, e
 	s.letGo(whole)
 	done.Notices = append(done.Notices, notCleanedUp(s.unclean)...)
 	done.Notices = append(done.Notices, tellRolledBack(claims)...)
+	if t.withMain {
+		done.Notices = append(done.Notices, startsNothing(t.id, t.application()))
+	}
 	done.conclude(s)
 	return done, nil
 }
@@ -305,7 +308,7 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 		if r.Custody == release.CustodyClaimed {
 			r.Custody = release.CustodyOwned
 		}
-		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), ""
+		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason()
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
 		r.Durations, r.Waited = took, waited
 	})

@@ -138,6 +138,18 @@ func (p *process) promoteKeeping(ctx context.Context, version string, keep relea
 	return done, err
 }
 
+// halt stops the application, which leads to a version, or starts it again.
+func (p *process) halt(ctx context.Context, version string, stopped bool) error {
+	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
+		Service: p.service(), To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, Stopped: stopped,
+	})
+	p.main = done.Owner
+	if err == nil && done.Status != release.MainFinalized {
+		err = fmt.Errorf("it ended as %s", done.Status)
+	}
+	return err
+}
+
 func (p *process) terminate(ctx context.Context, version string) error {
 	notices, err := p.engine.Terminate(ctx, rollout.TerminateRequest{
 		ID: release.ID{Namespace: p.namespace, Name: p.name(version)}, Application: "api", Owner: p.owners[version], Clusters: p.on,

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -37,6 +38,9 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 	cl, err := ownership.Take(ctx, e.keeper, c, req.ID, application, func(seen ownership.Seen) (*claim, error) {
 		record := seen.Record
 		if err := mayAct(c, req, action, record); err != nil {
+			return nil, err
+		}
+		if err := e.mayStart(ctx, c, req, action, application); err != nil {
 			return nil, err
 		}
 		if record.Busy() && !seen.HolderDead {
@@ -93,6 +97,18 @@ func mayAct(c Cluster, req ActionRequest, action release.Action, record *release
 		return notDone(c, req, action, "its creation is not finished, and no Terraform state has it: wait for the run that creates it, or apply its configuration again")
 	}
 	return nil
+}
+
+// mayStart refuses to start what was stopped together with its application.
+func (e *Engine) mayStart(ctx context.Context, c Cluster, req ActionRequest, action release.Action, application string) error {
+	if action != release.ActionStart {
+		return nil
+	}
+	main, _, err := ownership.LiveMain(ctx, c, req.ID.Namespace, application)
+	if err == nil && main.Stopped() {
+		err = notDone(c, req, action, fmt.Sprintf("its application is stopped: set desired_state = %q on the switchback_main_deployment of %s", release.DesiredStarted, application))
+	}
+	return err
 }
 
 func notDone(c Cluster, req ActionRequest, action release.Action, why string) error {

@@ -22,6 +22,7 @@ type killedVerb struct {
 	writes int            // that do has
 	status release.Status // of v2 then
 	on     string         // the version that it is about; empty: v2
+	whole  bool           // it is about the whole application: main's pods go and come
 }
 
 func killedVerbs() []killedVerb {
@@ -38,6 +39,9 @@ func killedVerbs() []killedVerb {
 	create := func(ctx context.Context, p *process) error {
 		return p.create(ctx, p.desired("v3", stopped))
 	}
+	application := func(stopped bool) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error { return p.halt(ctx, "v1", stopped) }
+	}
 	return []killedVerb{
 		{name: "stop", do: stop, writes: 9, status: release.StatusStopped},
 		{name: "stop as an update", writes: 10, do: update(stopped, false), status: release.StatusStopped},
@@ -47,6 +51,8 @@ func killedVerbs() []killedVerb {
 		{name: "restart of main", writes: 4, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, on: "v1"},
 		{name: "restart as an update", writes: 5, do: update(triggered("rotated"), true), status: release.StatusStarted},
 		{name: "create stopped", writes: 5, do: create, status: release.StatusStopped, on: "v3"},
+		{name: "stop the application", writes: 16, do: application(true), status: release.StatusStopped, on: "v1", whole: true},
+		{name: "start the application", writes: 12, before: application(true), do: application(false), status: release.StatusStarted, on: "v1", whole: true},
 		{name: "cancel", writes: 9, before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
 	}
 }
@@ -106,6 +112,9 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (hit bool) {
 	}
 	told := len(l.history())
 	remembered := func(most int) {
+		if v.whole {
+			return // each of its releases has lines of its own
+		}
 		if _, lines := l.added(told); len(lines) < 1 || len(lines) > most || strings.HasSuffix(lines[0], "failed") || strings.HasSuffix(lines[0], "cancelled") {
 			t.Errorf("the history has %q of it", lines)
 		}
@@ -152,10 +161,17 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (hit bool) {
 			t.Errorf("%s is gone: %v", name, l.objects())
 		}
 	}
-	if n := fewest(); n < 1 {
-		t.Error("at some moment no pod of main was ready")
+	if v.whole {
+		l.stands("v2", v.status, pods)
+		if main := l.pointer(); main.Stopped() != (v.status == release.StatusStopped) || main.Progress != nil || main.Deployment != l.name("v1") {
+			t.Errorf("the pointer says %+v", main)
+		}
+	} else {
+		if n := fewest(); n < 1 {
+			t.Error("at some moment no pod of main was ready")
+		}
+		main.NeverEmpty(t)
 	}
-	main.NeverEmpty(t)
 	l.statuses.allowed(l)
 	return true
 }

@@ -75,6 +75,25 @@ func cancelled(id release.ID, by *release.CancelledError, undone, parked bool) N
 	}
 }
 
+// startsNothing tells of a release that was made, or changed, while its application is
+// stopped.
+func startsNothing(id release.ID, application string) Notice {
+	return Notice{
+		Summary: "Application is stopped",
+		Detail: fmt.Sprintf("%s is there, without pods: the main deployment of %s/%s is stopped. "+
+			"Its pods start when that has `desired_state = \"started\"` again.", id, id.Namespace, application),
+	}
+}
+
+// runsOn tells of a release that somebody is at work on while its application stops.
+func runsOn(c Cluster, id release.ID, holder string) Notice {
+	return Notice{
+		Summary: "Deployment was left running",
+		Detail: fmt.Sprintf("The application is stopped now, but %s on cluster %q is being worked on by %s, and may have pods. "+
+			"Apply its `switchback_deployment` again when that has come to its end.", id, c.Name(), holder),
+	}
+}
+
 // condemned tells of a release that is in no state any more, and stays. Only what
 // the pointer names is free as soon as that moves; without a main deployment, nobody
 // comes to remove it.

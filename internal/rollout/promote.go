@@ -32,6 +32,9 @@ type PromoteRequest struct {
 	// back, before anything of the old side goes. 0: not at all.
 	Bake time.Duration
 
+	// Stopped says that the application shall have no pods: its address stays.
+	Stopped bool
+
 	// RetryToken, where it has changed, lets a release be tried again that did not
 	// pass its bake.
 	RetryToken string

@@ -101,7 +101,7 @@ func (p *Promotion) reached() []Cluster {
 func (p *Promotion) want() promotion.Want {
 	return promotion.Want{
 		To: p.req.To, Service: p.req.Service.Name, Bake: p.req.Bake, Reversible: p.req.reversible(), RetryToken: p.req.RetryToken,
-		Retraces: p.was != nil,
+		Stopped: p.req.Stopped, Retraces: p.was != nil,
 	}
 }
 
@@ -137,7 +137,14 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if err := p.asDecided(pl); err != nil {
 		return nil, err
 	}
-	pl.start = promotion.Begin(p.want(), seen)
+	want := p.want()
+	if p.was != nil {
+		want.Stopped = main.Stopped() // nobody asks for anything else
+	}
+	pl.start = promotion.Begin(want, seen)
+	if pl.start.Idle {
+		pl.router.Empty()
+	}
 	pl.progress, pl.stage, pl.main = pl.start.Progress, pl.start.Stage, pl.start.Main
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))

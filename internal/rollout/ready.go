@@ -38,6 +38,9 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	}
 	pl.named(record.Version)
 	pl.version, pl.health = record.Version, record.Health
+	if pl.start.Idle {
+		return p.existsOn(ctx, pl, id, record)
+	}
 	if record.Status.Desired() == release.DesiredStopped {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: fmt.Sprintf("it is stopped (its status is %q): set desired_state = %q on its switchback_deployment", record.Status, release.DesiredStarted)}
 	}
@@ -46,16 +49,10 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it " + refused.Why()}
 	}
 	if record.Custody == release.CustodyTerminating {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being removed"}
+		return beingRemoved(c, id)
 	}
-	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
+	d, err := p.workloadOn(ctx, pl, id)
 	if err != nil {
-		return err
-	}
-	if d == nil || d.DeletionTimestamp != nil {
-		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
-	}
-	if err := p.hasPorts(pl, id, d); err != nil {
 		return err
 	}
 	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
@@ -79,6 +76,31 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: reason}
 	}
 	return err
+}
+
+// existsOn asks of a release that nothing is to run of only that it is there.
+func (p *Promotion) existsOn(ctx context.Context, pl *placement, id release.ID, record *release.Record) error {
+	if record.Custody == release.CustodyTerminating {
+		return beingRemoved(pl.cluster, id)
+	}
+	_, err := p.workloadOn(ctx, pl, id)
+	return err
+}
+
+func beingRemoved(c Cluster, id release.ID) error {
+	return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being removed"}
+}
+
+// workloadOn is the release's workload, to which the address's ports lead.
+func (p *Promotion) workloadOn(ctx context.Context, pl *placement, id release.ID) (*appsv1.Deployment, error) {
+	d, err := p.engine.liveWorkload(ctx, pl.cluster, id, p.req.Service.Application)
+	if err != nil {
+		return nil, err
+	}
+	if d == nil || d.DeletionTimestamp != nil {
+		return nil, &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Reason: "its Deployment " + id.Name + " is gone. Apply its switchback_deployment again"}
+	}
+	return d, p.hasPorts(pl, id, d)
 }
 
 // lackingPorts are the ports of a release's own Service that lead nowhere in pods

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -71,14 +72,34 @@ func (e *Engine) retainStopped(ctx context.Context, c Cluster, application strin
 	if why := e.mayRemove(ctx, c, application, d); why.pods != "" {
 		return &release.CarriesError{Cluster: c.Name(), ID: id, Why: why.pods, Main: why.pointed, Route: why.route}
 	}
-	cl := e.claimOf(c, application, live, record)
-	t, err := e.targetOf(ctx, c, d, record, application, release.DesiredStopped)
+	cl, err := e.claimKept(ctx, c, application, live, record, d, release.DesiredStopped)
 	if err != nil {
 		return err
 	}
+	return e.stopHeld(ctx, cl, retained)
+}
+
+// claimKept is a claim on a release by those who decide on what lives.
+func (e *Engine) claimKept(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record, d *appsv1.Deployment, desired release.DesiredState) (*claim, error) {
+	cl := e.claimOf(c, application, live, record)
+	t, err := e.targetOf(ctx, c, d, record, application, desired)
+	if err != nil {
+		return nil, err
+	}
 	cl.aim(t)
 	cl.does = release.OperationStop
-	if err := e.begin(ctx, cl, release.StatusStopping); err != nil {
+	if desired == release.DesiredStarted {
+		cl.does = release.OperationStart
+	}
+	return cl, nil
+}
+
+// stopHeld scales a release to zero, and returns when its pods are gone. Callers hold
+// the Lease, and have made sure that it may have none. as says what else its record
+// tells from the beginning.
+func (e *Engine) stopHeld(ctx context.Context, cl *claim, as func(*release.Record)) error {
+	c, id, application := cl.cluster, cl.target.id, cl.target.application()
+	if err := e.begin(ctx, cl, release.StatusStopping, as); err != nil {
 		return err
 	}
 	// Since the record says stopping, nobody makes it main any more.
@@ -104,7 +125,11 @@ func (e *Engine) retainStopped(ctx context.Context, c Cluster, application strin
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
-		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStopped })
+		return cl.finish(ctx, func(r *release.Record) {
+			if r.Status = release.StatusStopped; r.WithMain {
+				r.Reason = release.ReasonWithMain
+			}
+		})
 	}
 	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
@@ -123,16 +148,65 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	if err != nil || d == nil {
 		return err
 	}
-	cl := e.claimOf(c, application, live, record)
-	t, err := e.targetOf(ctx, c, d, record, application, release.DesiredStarted)
+	cl, err := e.claimKept(ctx, c, application, live, record, d, release.DesiredStarted)
 	if err != nil {
 		return err
 	}
-	cl.aim(t)
-	cl.does = release.OperationStart
-	if err := e.begin(ctx, cl, release.StatusStarting); err != nil {
+	as := retained
+	if record.Custody == release.CustodyOwned {
+		as = func(*release.Record) {} // it was stopped with its application, and stays in its state
+	}
+	if err := e.begin(ctx, cl, release.StatusStarting, as); err != nil {
 		return err
 	}
+	if err = e.comesUp(ctx, cl); err == nil || ownership.Lost(ctx, err) != nil {
+		return err
+	}
+	clean, cancel := e.keeper.Cleanup(ctx)
+	defer cancel()
+	cl.Strictly()
+	scaledDown := e.stopIdleHeld(clean, cl)
+	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
+		r.Status, r.Reason = release.StatusStopping, reasonOf(err)
+	}))
+}
+
+// startWithMain starts what was stopped with its application. Where it does not become
+// healthy, it is stopped again, as it was.
+func (e *Engine) startWithMain(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+	d, err := e.liveWorkload(ctx, c, release.ID{Namespace: live.Namespace, Name: live.Name}, application)
+	if err != nil || d == nil {
+		return err
+	}
+	cl, err := e.claimKept(ctx, c, application, live, record, d, release.DesiredStarted)
+	if err != nil {
+		return err
+	}
+	if err := e.begin(ctx, cl, release.StatusStarting, func(*release.Record) {}); err != nil {
+		return err
+	}
+	if err = e.comesUp(ctx, cl); err == nil || ownership.Lost(ctx, err) != nil {
+		return err
+	}
+	clean, cancel := e.keeper.Cleanup(ctx)
+	defer cancel()
+	cl.Strictly()
+	stopped, undone := e.targetOf(clean, c, d, cl.Record(), application, release.DesiredStopped)
+	if undone == nil {
+		cl.aim(stopped)
+		_, undone = e.rescale(clean, cl)
+	}
+	return errors.Join(err, undone, cl.finish(clean, func(r *release.Record) {
+		r.Status, r.Reason = release.StatusStopped, release.ReasonWithMain
+	}))
+}
+
+// retained is what a record tells of what is in nobody's state.
+func retained(r *release.Record) { r.Custody = release.CustodyRetained }
+
+// comesUp gives a release its pods back, and returns when it is healthy. Where it
+// does not become that, the claim is held still.
+func (e *Engine) comesUp(ctx context.Context, cl *claim) error {
 	cl.measureFrom(ctx)
 	bound, unbind := cl.Bound(ctx)
 	defer unbind()
@@ -147,15 +221,9 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
-		return cl.finish(ctx, func(r *release.Record) { r.Status = release.StatusStarted })
+		return cl.finish(ctx, func(r *release.Record) { r.Status, r.WithMain = release.StatusStarted, false })
 	}
-	clean, cancel := e.keeper.Cleanup(ctx)
-	defer cancel()
-	cl.Strictly()
-	scaledDown := e.stopIdleHeld(clean, cl)
-	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
-		r.Status, r.Reason = release.StatusStopping, reasonOf(err)
-	}))
+	return err
 }
 
 // rememberKept is the history's line of what was stopped or started because it is
@@ -166,12 +234,12 @@ func (cl *claim) rememberKept(ctx context.Context, err error) {
 	cl.engine.keeper.Remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, err))
 }
 
-// begin writes down that a release is retained and what is done to it now, if
-// its record is as it was seen.
-func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status) error {
+// begin writes down what is done to a release now, if its record is as it was seen.
+func (e *Engine) begin(ctx context.Context, cl *claim, status release.Status, as func(*release.Record)) error {
 	cl.unplanned = true
 	cl.Note(func(r *release.Record) {
-		r.Custody, r.Status, r.Reason = release.CustodyRetained, status, ""
+		as(r)
+		r.Status, r.Reason = status, ""
 		r.CancelRequested, r.Entry = "", entryOf(cl.Before)
 		r.Phases = []release.Phase{{Name: release.PhaseName(status), At: time.Now().UTC()}}
 	})

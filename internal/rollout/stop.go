@@ -132,6 +132,11 @@ func (e *Engine) mayHalt(ctx context.Context, cl *claim) error {
 	if err != nil || d == nil {
 		return err
 	}
+	if t.withMain {
+		if main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application()); err != nil || main.Stopped() {
+			return err
+		}
+	}
 	if why := e.mayRemove(ctx, c, t.application(), d); why.pods != "" {
 		return &release.CarriesError{Cluster: c.Name(), ID: t.id, Why: why.pods, Main: why.pointed, Route: why.route}
 	}

@@ -50,8 +50,8 @@ type UpdateRequest struct {
 // A failure that changed nothing leaves Deployed.Status empty. One of the
 // clusters that were to be left alone comes with Deployed.Reached.
 func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error) {
-	t, began := newTarget(req.Spec), time.Now()
-	done := Deployed{ID: t.id, Owner: req.Owner, Status: req.Spec.DesiredState.Goal()}
+	t, began := e.whileStopped(ctx, slices.Concat(req.Keep, req.Rejoin, req.Add), newTarget(req.Spec)), time.Now()
+	done := Deployed{ID: t.id, Owner: req.Owner, Status: t.spec.DesiredState.Goal(), Reason: t.reason()}
 	whole := ctx
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
@@ -61,7 +61,7 @@ func (e *Engine) Update(ctx context.Context, req UpdateRequest) (Deployed, error
 	for _, cl := range s.claims() {
 		cl.AbortBy(abort)
 	}
-	if err == nil && req.Restart {
+	if err == nil && req.Restart && !t.withMain {
 		err = s.markRestarting(ctx)
 	}
 	if err == nil {

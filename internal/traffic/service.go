@@ -103,6 +103,7 @@ type Service struct {
 	spec    ServiceSpec
 	force   bool
 
+	empty    bool            // nothing is behind it: the switch has arrived when it is written
 	anyPorts bool            // pods alone decide whether the switch has arrived
 	applied  string          // the release our last write sent everything to
 	reply    *corev1.Service // the API server's reply to it
@@ -128,6 +129,9 @@ func (s *Service) Shift(ctx context.Context, want release.Split) (bool, error) {
 			return false, err
 		}
 		s.applied = name
+	}
+	if s.empty {
+		return true, nil
 	}
 	return s.settled(ctx, name)
 }
@@ -163,6 +167,9 @@ func (s *Service) apply(ctx context.Context, name string) error {
 // end: neither that the release lacks ports that are new, nor that somebody has
 // taken fields of the Service since.
 func (s *Service) Returns() { s.anyPorts, s.force = true, true }
+
+// Empty says that no pods are waited for behind the address: its release is stopped.
+func (s *Service) Empty() { s.empty = true }
 
 // Applied is the API server's reply to the last write; nil before the first.
 func (s *Service) Applied() *corev1.Service { return s.reply }

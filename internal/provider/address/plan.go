@@ -20,6 +20,8 @@ type Plan struct {
 	Config, Planned Model
 	Prior           *Model // nil: nothing there yet
 	Watch           Watch
+	Stopped         bool // the application shall have no pods
+	WasStopped      bool // nor has it
 	Diags           *diag.Diagnostics
 }
 

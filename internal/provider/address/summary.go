@@ -3,6 +3,7 @@ package address
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ var actionMeaning = map[promotion.Action]string{
 	promotion.ActionReturn:  "the traffic moves back to a former main deployment",
 	promotion.ActionFinish:  "a promotion that was left open is brought to its end",
 	promotion.ActionChange:  "the traffic stays; the address or what is kept changes",
+	promotion.ActionStop:    "the application's pods go; the address stays",
+	promotion.ActionStart:   "the application gets its pods back",
 }
 
 // stayMeaning documents retained[].state.
@@ -130,10 +133,11 @@ func (p *Plan) summarize(ctx context.Context) {
 	}
 	keep, diags := KeepOf(ctx, m.KeepPrevious)
 	p.Diags.Append(diags...)
-	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake}
+	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake, Stopped: p.Stopped}
 	want.Reversible = want.Bake > 0 || p.Watch.Group || len(m.Clusters.Elements()) > 1
 	if p.Prior != nil {
 		known = p.Prior.known(ctx, p.Diags)
+		known.Stopped = p.WasStopped
 	}
 	m.PlanSummary = m.summary(promotion.Foresee(want, known, keep), keep)
 }
@@ -170,33 +174,49 @@ func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
 		"action": types.StringValue(string(o.Action)), "from": from, "to": m.deployment(o.To), "warm": types.BoolValue(o.Warm),
 		"steps": attrs.Texts(steps), "keeps": attrs.Texts(keeps), "removes": attrs.Texts(removes),
-		"text": types.StringValue(summaryText(o, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
+		"text": types.StringValue(summaryText(outlook{o}, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
 	})
 }
 
+// outlook is what a promotion will do, to be told.
+type outlook struct{ promotion.Outlook }
+
+// pods says when the traffic moves.
+func (o outlook) pods() string {
+	stops := slices.ContainsFunc(o.Steps, func(step release.Step) bool { return step.Kind == release.StepStop })
+	switch {
+	case stops:
+		return " without pods: the application is stopped"
+	case o.Warm:
+		return " whose pods run already"
+	default:
+		return " once its pods are ready"
+	}
+}
+
 // summaryText says it in a few sentences.
-func summaryText(o promotion.Outlook, from, to string, keeps, removes []string, ttl time.Duration) string {
+func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.Duration) string {
 	var text []string
 	say := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
-	pods := "once its pods are ready"
-	if o.Warm {
-		pods = "whose pods run already"
-	}
 	whence := ""
-	if from != "" {
+	if from != "" && from != to {
 		whence = " from " + from
 	}
 	switch o.Action {
 	case promotion.ActionCreate:
-		say("Makes the address, which leads to %s %s.", to, pods)
+		say("Makes the address, which leads to %s%s.", to, o.pods())
 	case promotion.ActionPromote:
-		say("Moves the traffic%s to %s, %s.", whence, to, pods)
+		say("Moves the traffic%s to %s,%s.", whence, to, o.pods())
 	case promotion.ActionReturn:
-		say("Moves the traffic%s back to %s, %s.", whence, to, pods)
+		say("Moves the traffic%s back to %s,%s.", whence, to, o.pods())
 	case promotion.ActionFinish:
 		say("Finishes what was left open of the move to %s.", to)
 	case promotion.ActionChange:
 		say("The traffic stays with %s.", to)
+	case promotion.ActionStop:
+		say("Stops the application: its pods go, and its address stays, which leads to %s.", to)
+	case promotion.ActionStart:
+		say("Starts the application again: the traffic goes%s to %s once its pods are ready.", whence, to)
 	}
 	for _, step := range o.Steps {
 		if step.Kind == release.StepAnalyse {

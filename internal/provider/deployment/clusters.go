@@ -97,7 +97,7 @@ func (m *model) refreshStatus(ctx context.Context, observed []observe.Release, d
 		was, had := prior[o.Cluster]
 		switch {
 		case o.Err == nil && o.Record != nil && was.Status != attrs.StatusPending:
-			now[o.Cluster] = attrs.ClusterStatus{Status: string(o.Record.Status), Message: o.Record.Reason}
+			now[o.Cluster] = attrs.ClusterStatus{Status: string(o.Record.Status), Message: o.Reason()}
 			scaled = scaled || m.refreshReplicas(o)
 		case had:
 			now[o.Cluster] = was
@@ -141,10 +141,11 @@ func (p *planning) checkBakesFit() {
 	}
 }
 
-// mayEndOtherwise plans the status as unknown where the rollout may end without
-// some clusters, and something is going to be done.
+// mayEndOtherwise plans the status as unknown where something is going to be done, and
+// the rollout may end without some clusters, or the application was stopped: it may be
+// started by then.
 func (p *planning) mayEndOtherwise(prior tftypes.Value) {
-	if p.state == nil || prior.IsNull() || !attrs.MayContinue(p.ctx, p.plan.Rollout) {
+	if p.state == nil || prior.IsNull() || !attrs.MayContinue(p.ctx, p.plan.Rollout) && p.state.StatusReason.ValueString() != release.ReasonWithMain {
 		return
 	}
 	if !p.plan.ClusterStatus.IsUnknown() && !asks(p.resp.Plan.Raw, prior) {

@@ -241,7 +241,7 @@ func (p *planning) update() {
 	m.Drift = attrs.NoDrift()
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
-	if goal := p.goal(); !prior.settled(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
+	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
 		m.Status = goal
 		p.attempt()
 	}
@@ -255,6 +255,13 @@ func (p *planning) update() {
 // interrupted at: the pods it asked for may be what lives, but not well.
 func (m *model) settled(goal types.String) bool {
 	return m.Status.Equal(goal) && m.StatusReason.IsNull() && m.Drift.Equal(attrs.NoDrift())
+}
+
+// stoppedWithMain says that a state is as it shall be without pods, because its
+// application is stopped.
+func (m *model) stoppedWithMain(goal types.String) bool {
+	return goal.ValueString() == string(release.StatusStarted) && m.Status.ValueString() == string(release.StatusStopped) &&
+		m.StatusReason.ValueString() == release.ReasonWithMain && m.Drift.Equal(attrs.NoDrift())
 }
 
 // checkHealthFits refuses a wait that is longer than the planned operation may take.

@@ -155,7 +155,12 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	l.TellFailed(&resp.Diagnostics)
 	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
+	stopped := plan.plannedStarted() && done.Reason == release.ReasonWithMain
 	plan.setUpdated(done, &state)
+	if stopped {
+		plan.StatusReason = types.StringValue(done.Reason)
+		explain.Error(&resp.Diagnostics, &release.ApplicationStoppedError{ID: done.ID})
+	}
 	if len(l.Failed) > 0 || err != nil {
 		plan.setLeft(ctx, l.Failed, done.Left, &state, &resp.Diagnostics)
 	}

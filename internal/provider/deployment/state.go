@@ -44,6 +44,9 @@ func (m *model) setFailed(done rollout.Deployed) {
 	m.setWritten(done.Clusters)
 }
 
+// plannedStarted says that the plan counts on pods.
+func (m *model) plannedStarted() bool { return m.Status.ValueString() == string(release.StatusStarted) }
+
 // setUpdated writes what an update learned, where the plan left room for it.
 func (m *model) setUpdated(done rollout.Deployed, state *model) {
 	m.Owner, m.CreatedAt, m.CreatedBy = state.Owner, state.CreatedAt, state.CreatedBy
@@ -182,7 +185,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 			diags.AddError("Deployment cannot be imported", explain.Sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
 			return true
 		}
-		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Status.Desired()
+		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Desired()
 		spec.Health, spec.Rollout = workload.HealthOf(o.Workload, o.Record.Health), o.Record.Rollout
 		spec.IgnoreServices, spec.AllowSelectedBy, spec.Disruption = o.Record.IgnoreServices, o.Record.AllowSelectedBy, o.Record.Disruption
 		if o.Autoscaler != nil {
@@ -191,7 +194,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 		diags.Append(m.fromSpec(ctx, spec)...)
 		m.setIdentity(spec, o.Record.Hash)
 		m.setDeployed(rollout.Deployed{
-			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Record.Reason,
+			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Reason(),
 			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy,
 		})
 	}

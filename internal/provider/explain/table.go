@@ -55,13 +55,15 @@ var explanations = []explanation{
 		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
 	rule("Deployment carries traffic and was not stopped", func(e *release.CarriesError) string {
 		if e.Main {
-			return "Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\"."
+			return "Nothing was changed there. Move the main deployment to another one first, in an apply of its own, or set desired_state = \"started\". To stop the application as a whole, set desired_state on its switchback_main_deployment."
 		}
 		if e.Route != "" {
 			return fmt.Sprintf("Nothing was changed there. Let the %s lead to the application's main Service instead, which always leads to the main deployment; or set desired_state = \"started\".", e.Route)
 		}
 		return "Nothing was changed there. Let what sends traffic there lead elsewhere first; name a Service that is no traffic in `ignore_services`; or set desired_state = \"started\"."
 	}, path.Root("desired_state")),
+	rule("Application was stopped", always[*release.ApplicationStoppedError](
+		"The change is written down. Its pods start when the main deployment has desired_state = \"started\" again, and the next plan shows nothing to be done until then."), path.Root("desired_state")),
 	rule("Deployment would get traffic before it is main", always[*release.SelectedError](
 		"Nothing was changed. Let such a Service select something else, or change `labels`. Where it is meant to reach this deployment, name it in `allow_selected_by`; "+
 			"where it is no traffic, in `ignore_services`. To make it the application's own address, adopt it: the guide \"Moving an existing Deployment in\" says how."), path.Root("allow_selected_by")),

@@ -22,6 +22,8 @@ import (
 type model struct {
 	address.Model
 
+	DesiredState types.String `tfsdk:"desired_state"`
+
 	Bake     types.String   `tfsdk:"bake"`
 	Rollout  types.Object   `tfsdk:"rollout"`
 	DNS      types.Object   `tfsdk:"dns"`
@@ -57,6 +59,7 @@ func (m *model) bakes() time.Duration {
 func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	asked := m.Request(ctx, owner, diags)
 	if !diags.HasError() {
+		asked.Stopped = m.stopped()
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
 		asked.Asked = &release.Asked{
 			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),
@@ -72,6 +75,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *dia
 		return false
 	}
 	m.Refresh(ctx, observed, m.refreshDNS(ctx, observed, diags), diags)
+	m.refreshState(observed)
 	return true
 }
 
@@ -80,6 +84,7 @@ func (m *model) rebuild(ctx context.Context, observed []observe.Main, diags *dia
 	exists := m.Rebuild(ctx, "", observed, diags)
 	if !diags.HasError() {
 		m.rebuildAsked(ctx, observed, diags)
+		m.refreshState(observed)
 		m.rebuildDNS(ctx, observed, diags)
 	}
 	return exists

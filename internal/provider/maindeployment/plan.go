@@ -65,7 +65,8 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.plan.Clusters = a.Planned.Clusters
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
 	p.checkBake()
-	a.Watch = address.Watch{Bake: p.plan.bakes(), Unknown: p.plan.Bake.IsUnknown()}
+	a.Watch = address.Watch{Bake: p.plan.bakes(), Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown()}
+	a.Stopped, a.WasStopped = p.plan.stopped(), p.state != nil && p.state.stopped()
 	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
 		return
 	}
@@ -77,7 +78,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 		a.Create(p.ctx) // the schema says that these force a replacement
 	default:
 		a.KeepAdoption(p.ctx)
-		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS))
+		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped)
 		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
 	}
 }

@@ -122,5 +122,5 @@ const StoppedMainSummary = "Main deployment would be stopped"
 // StoppedMain says which.
 func StoppedMain(id, main string) string {
 	return fmt.Sprintf("The deployment %s has desired_state = %q, and the main deployment %s points at it: its address would lead nowhere. "+
-		"Set desired_state = %q, or let the main deployment point at another one first, in an apply of its own.", id, release.DesiredStopped, main, release.DesiredStarted)
+		"Set desired_state = %q, or let the main deployment point at another one first, in an apply of its own. To stop the application as a whole, set desired_state on the main deployment instead.", id, release.DesiredStopped, main, release.DesiredStarted)
 }

@@ -1,0 +1,195 @@
+package provider_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// An application is stopped as a whole, by its address, and started again by one apply.
+func TestAccApplicationIsStopped(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(tag, state string, lines ...string) string {
+		main := []string{}
+		if state != "" {
+			main = append(main, state)
+		}
+		return l.config(l.deployment(append(lines, image(tag), replicas(2), createFirst)...), l.main(main...))
+	}
+	w.apply(config("v1", ""))
+	w.apply(config("v2", "")) // v1 is retained, with pods
+	l.wantPods(nameOf("v1"), 2)
+	address := l.address().UID
+
+	w.apply(config("v2", stopped)).wantActions(theMain, "update")
+	l.wantPods(nameOf("v1"), 0)
+	l.wantPods(nameOf("v2"), 0)
+	l.wantMain(nameOf("v2"))
+	w.wantState(theMain, "status", "finalized", "desired_state", "stopped", "split", map[string]any{"default": map[string]any{nameOf("v2"): 100}})
+	w.wantNoChanges() // the deployment has reached its goal
+	w.refresh()
+	w.wantState(theDeployment, "status", "stopped", "desired_state", "started", "status_reason", release.ReasonWithMain, "replicas", 2)
+	w.wantNoChanges()
+
+	// Pods that somebody starts are drift, which goes.
+	l.patchWorkload(nameOf("v2"), `{"spec":{"replicas":1}}`)
+	l.eventuallyPods(nameOf("v2"), 1)
+	w.apply(config("v2", stopped)).wantActions(theDeployment, "update")
+	l.wantPods(nameOf("v2"), 0)
+	w.wantNoChanges()
+
+	// What changes in place changes without pods; a bump starts nothing, and says so.
+	w.apply(config("v2", stopped, `environment = "night"`)).wantActions(theDeployment, "update")
+	l.wantPods(nameOf("v2"), 0)
+	w.wantNoChanges()
+	w.apply(config("v3", stopped)).warns("Application is stopped", nameOf("v3"), `desired_state = "started"`)
+	l.wantPods(nameOf("v3"), 0)
+	l.wantMain(nameOf("v3"))
+	w.wantState(theDeployment, "status", "stopped", "status_reason", release.ReasonWithMain)
+	w.wantNoChanges()
+
+	// One apply starts it: main, and what is kept with pods.
+	w.apply(config("v3", "")).wantActions(theMain, "update")
+	l.wantPods(nameOf("v3"), 2)
+	l.wantPods(nameOf("v2"), 2)
+	l.wantMain(nameOf("v3"))
+	w.refresh()
+	w.wantState(theDeployment, "status", "started", "status_reason", nil)
+	w.wantState(theMain, "status", "finalized", "desired_state", nil)
+	w.wantNoChanges()
+	if l.address().UID != address {
+		t.Error("the address is another one")
+	}
+
+	// A bump and a start at once.
+	w.apply(config("v3", stopped))
+	w.apply(config("v4", ""))
+	l.wantPods(nameOf("v4"), 2)
+	l.wantMain(nameOf("v4"))
+	w.refresh()
+	w.wantState(theDeployment, "status", "started")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// The plan says what a stop means, and a start.
+func TestAccPlanOfAStop(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(tag string, lines ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(lines...))
+	}
+	planned := func(config string, want map[string]any) {
+		t.Helper()
+		w.write(config)
+		w.plan().wantSummary(theMain, want)
+		w.apply(config)
+	}
+	w.apply(config("v1"))
+	planned(config("v1", stopped), map[string]any{
+		"action": "stop", "warm": true, "steps": []any{"shift 100%", "stop", "collect"}, "text": "Stops the application: its pods go, and its address stays",
+	})
+	planned(config("v2", stopped), map[string]any{
+		"action": "promote", "warm": false, "steps": []any{"ready", "shift 100%", "stop", "collect"}, "text": "without pods: the application is stopped",
+	})
+	planned(config("v2"), map[string]any{
+		"action": "start", "warm": false, "steps": []any{"start", "shift 100%", "collect"}, "text": nameOf("v2") + " once its pods are ready",
+	})
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// Broken pods are no reason to keep them, and what is stopped is created, imported and
+// destroyed like anything else.
+func TestAccStoppedApplicationComesAndGoes(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := l.config(l.deployment(createFirst), l.main(stopped))
+	w.apply(config)
+	l.wantPods(nameOf("v1"), 0)
+	w.wantState(theMain, "desired_state", "stopped", "status", "finalized")
+	w.refresh()
+	w.wantNoChanges()
+
+	w.do("state", "rm", theDeployment, theMain)
+	w.do("import", "-input=false", "-no-color", theDeployment, l.namespace+"/"+nameOf("v1"))
+	w.do("import", "-input=false", "-no-color", theMain, l.namespace+"/api")
+	w.wantState(theMain, "desired_state", "stopped")
+	w.wantState(theDeployment, "desired_state", "started", "status", "stopped")
+
+	w.apply(l.config(l.deployment(createFirst), l.main()))
+	l.wantPods(nameOf("v1"), 1)
+	l.setReady(nameOf("v1"), corev1.ConditionFalse)
+	l.untilReady(nameOf("v1"), 0)
+	w.apply(config)
+	l.wantPods(nameOf("v1"), 0)
+
+	// Without its address it is no stopped application any more.
+	w.apply(l.config(l.deployment(createFirst)))
+	w.apply(l.config(l.deployment(createFirst)))
+	l.wantPods(nameOf("v1"), 1)
+	w.wantState(theDeployment, "status", "started")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// A start that fails leaves the application as it was: stopped.
+func TestAccApplicationDoesNotStart(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(lines ...string) string {
+		return l.config(l.deployment(createFirst, replicas(2)), l.main(append(lines, `timeouts = { update = "5m" }`)...))
+	}
+	w.apply(config())
+	w.apply(config(stopped))
+	l.forbidPods()
+	w.applyFails(config()).tells("Deployment failed to start", nameOf("v1"))
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "desired_state", "stopped")
+	if d := l.workload(nameOf("v1")); *d.Spec.Replicas != 0 {
+		t.Errorf("it is asked for %d pods", *d.Spec.Replicas)
+	}
+	w.plan().wantActions(theMain, "update")
+	l.must(l.cluster.Client().CoreV1().ResourceQuotas(l.namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
+	w.apply(config())
+	l.wantPods(nameOf("v1"), 2)
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// Who plans to change pods, and finds the application stopped by then, is told.
+func TestAccStoppedMeanwhile(t *testing.T) {
+	l := newLab(t)
+	w, other := l.inProcess().throughCLI(), l.inProcess()
+	config := func(n int) string { return l.config(l.deployment(replicas(n))) }
+	w.apply(config(1))
+	main := func(lines ...string) string { return l.config(l.main(append(lines, l.pointAt(nameOf("v1")))...)) }
+	other.apply(main())
+	w.write(config(2))
+	w.do("plan", "-input=false", "-out=plan")
+	other.apply(main(stopped))
+	failed := w.run("apply", "-json", "-input=false", "-no-color", "plan")
+	if !failed.failed {
+		t.Error("it did not fail")
+	}
+	failed.tells("Application was stopped", nameOf("v1"), `desired_state = "started"`)
+	w.wantState(theDeployment, "status", "stopped", "replicas", 2)
+	w.wantNoChanges()
+
+	// And the reverse: it is started by then.
+	w.write(config(3))
+	w.do("plan", "-input=false", "-out=plan")
+	other.apply(main())
+	w.do("apply", "-input=false", "-no-color", "plan")
+	l.wantPods(nameOf("v1"), 3)
+	w.wantNoChanges()
+	other.destroy()
+	w.destroy()
+	l.wantNothingLeft()
+}

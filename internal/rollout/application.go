@@ -1,0 +1,134 @@
+package rollout
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// An application is stopped as a whole, and started again: its address stays where it
+// leads. Its pointer says that it is stopped, which nobody else does anything about;
+// the record of each release that had pods says that it had them.
+
+// whileStopped is the target where the application is stopped on any of the clusters:
+// then it has no pods, and is as it shall be. A pointer that cannot be read stops
+// nothing: whoever works on that cluster says what is wrong there.
+func (e *Engine) whileStopped(ctx context.Context, clusters []Cluster, t target) target {
+	if t.spec.DesiredState == release.DesiredStopped {
+		return t
+	}
+	stopped, _ := fleet.All(clusters, func(c Cluster) (bool, error) {
+		main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
+		return main.Stopped(), err
+	})
+	if t.withMain = slices.Contains(stopped, true); t.withMain {
+		t.spec.DesiredState = release.DesiredStopped
+	}
+	return t
+}
+
+// stop takes the pods of all of the application's releases, and returns when they are
+// gone.
+func (p *Promotion) stop(ctx context.Context, due []*placement) error {
+	p.req.say("stopping %s", p.address())
+	return p.toEnd(ctx, due, p.stopOn)
+}
+
+// stopOn does that on one cluster. The pointer says so first: nobody starts any of them
+// from then on.
+func (p *Promotion) stopOn(ctx context.Context, pl *placement) error {
+	pl.main.State = release.DesiredStopped
+	if err := p.save(ctx, pl, pl.progress); err != nil {
+		return err
+	}
+	found, err := ownership.RecordsOf(ctx, pl.cluster, p.req.Service.Namespace, p.req.Service.Application)
+	if err != nil {
+		return err
+	}
+	for _, cm := range found.Unread {
+		p.notice(recordUnread(pl.cluster, cm))
+	}
+	var names []string
+	for name, record := range found.Read {
+		if record.Status != release.StatusStopped && record.Custody != release.CustodyTerminating {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	_, err = fleet.All(names, func(name string) (struct{}, error) {
+		return struct{}{}, p.stopRelease(ctx, pl, found, name)
+	})
+	return err
+}
+
+// stopRelease stops one release of an application that is being stopped. What somebody
+// alive is at work on is theirs: they see that it is stopped, or are told of.
+func (p *Promotion) stopRelease(ctx context.Context, pl *placement, found ownership.Records, name string) error {
+	e, c, id := p.engine, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: name}
+	live, record := found.Live[name], found.Read[name]
+	working, err := e.keeper.Working(ctx, c, live, record)
+	if err != nil {
+		return err
+	}
+	if working {
+		p.notice(runsOn(c, id, record.Holder))
+		return nil
+	}
+	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
+	if err != nil || d == nil {
+		return err
+	}
+	cl, err := e.claimKept(ctx, c, p.req.Service.Application, live, record, d, release.DesiredStopped)
+	if err != nil {
+		return err
+	}
+	err = e.stopHeld(ctx, cl, func(r *release.Record) { r.WithMain = true })
+	if release.ReadAgain(err) || apierrors.IsNotFound(err) {
+		return nil // claimed or removed since we looked
+	}
+	return err
+}
+
+// startAgain gives the release its pods back that were taken when the application was
+// stopped, on every cluster, and returns when it is healthy there.
+func (p *Promotion) startAgain(ctx context.Context, due []*placement) error {
+	p.done.Status = release.MainWaiting
+	err := p.on(ctx, due, func(pl *placement) error { return p.startOn(ctx, pl) })
+	if err != nil {
+		p.done.Status = release.MainFailed
+		p.neverBegan(ctx, err)
+	}
+	return err
+}
+
+// startOn does that on one cluster. The pointer says that the application is started
+// when its pods are there: a run that is killed before that begins anew.
+func (p *Promotion) startOn(ctx context.Context, pl *placement) error {
+	e, c, id := p.engine, pl.cluster, p.id()
+	live, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return err
+	}
+	if record != nil && record.WithMain && !record.Status.Up() {
+		working, err := e.keeper.Working(ctx, c, live, record)
+		if err == nil && working {
+			err = &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being worked on by " + record.Holder + ". Apply again when that has come to its end"}
+		}
+		if err != nil {
+			return err
+		}
+		p.req.say("%s: starting %s again", c.Name(), p.req.To)
+		if err := e.startWithMain(ctx, c, p.req.Service.Application, live, record); err != nil {
+			return err
+		}
+	}
+	pl.main.State = ""
+	next := pl.progress
+	next.At++
+	return p.save(ctx, pl, next)
+}
