@@ -137,18 +137,6 @@ func TestAccForgottenStateIsAdopted(t *testing.T) {
 	l.wantNothingLeft()
 }
 
-func TestAccTwinsAreTold(t *testing.T) {
-	l := newLab(t)
-	w := l.inProcess()
-	both := l.config(l.deploymentNamed("one"), l.deploymentNamed("two"))
-	w.applyFails(both).tells("Deployment cannot be claimed", "triggers", nameOf("v1"))
-	l.wantPods(nameOf("v1"), 1)
-	w.apply(l.config(l.deploymentNamed("one"), l.deploymentNamed("two", `triggers = { twin = "2" }`)))
-	w.wantNoChanges()
-	w.destroy()
-	l.wantNothingLeft()
-}
-
 func TestAccForeignObjectsAreRefused(t *testing.T) {
 	t.Parallel()
 	helm := metav1.ObjectMeta{Labels: map[string]string{release.LabelManagedBy: "Helm"}}

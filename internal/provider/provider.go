@@ -42,6 +42,11 @@ type switchbackProvider struct {
 	version string
 	timing  rollout.Timing
 	run     atomic.Pointer[session.Session]
+
+	// validated says that a Configure which comes next is for one walk: core validates
+	// before each. What a file of tests declares is configured once for all of the
+	// file's walks, and not validated (terraform test, since 1.13).
+	validated atomic.Bool
 }
 
 var (
@@ -61,6 +66,7 @@ func (p *switchbackProvider) Schema(_ context.Context, _ provider.SchemaRequest,
 
 func (p *switchbackProvider) ValidateConfig(ctx context.Context, req provider.ValidateConfigRequest, resp *provider.ValidateConfigResponse) {
 	var model providerModel
+	p.validated.Store(true)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &model)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(model.conflicts()...)
@@ -97,6 +103,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 		engine.Journal(journal{})
 	}
 	data := session.New(clusters, engine)
+	data.Holders.OneWalk = p.validated.Swap(false)
 	if !model.ServerDryRun.IsUnknown() {
 		data.DryRuns.Asks = model.ServerDryRun.ValueBoolPointer()
 	}

@@ -110,7 +110,8 @@ func (c Core) Run(ctx context.Context, dir string, args ...string) (code int, pr
 	return code, strings.Join(r.printed, "\n"), nil
 }
 
-// connect starts a provider for a walk, and configures it.
+// connect starts a provider for a walk. It validates what it configures it with, each
+// time.
 func (r *run) connect(ctx context.Context) (err error) {
 	if r.server, err = r.core.Serve(); err != nil {
 		return err
@@ -134,14 +135,14 @@ func (r *run) connect(ctx context.Context) (err error) {
 		return errTold
 	}
 	packed := pack(config, typeOf(r.schemas.Provider.ValueType()))
+	valid, err := r.server.ValidateProviderConfig(ctx, &tfprotov6.ValidateProviderConfigRequest{Config: packed})
+	if err != nil {
+		return err
+	}
+	if r.tell(fmt.Sprintf("provider[%q]", r.core.Address), valid.Diagnostics) {
+		return errTold
+	}
 	if r.validating {
-		resp, err := r.server.ValidateProviderConfig(ctx, &tfprotov6.ValidateProviderConfigRequest{Config: packed})
-		if err != nil {
-			return err
-		}
-		if r.tell(fmt.Sprintf("provider[%q]", r.core.Address), resp.Diagnostics) {
-			return errTold
-		}
 		return nil
 	}
 	resp, err := r.server.ConfigureProvider(ctx, &tfprotov6.ConfigureProviderRequest{TerraformVersion: r.head.TerraformVersion, Config: packed})

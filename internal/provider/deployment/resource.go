@@ -47,9 +47,13 @@ func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.Va
 }
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	second := session.SecondHalf(ctx, req)
 	plan := planDeployment(ctx, r.Configured, req, resp)
 	if r.Session == nil || plan == nil {
 		return
+	}
+	if !second { // the first half has said whose it is
+		r.tellTwin(ctx, plan, req, resp)
 	}
 	r.Contact(ctx, req, resp)
 	r.planDesired(plan, resp)

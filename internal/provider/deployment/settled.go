@@ -15,7 +15,7 @@ import (
 var decisive = []string{
 	"namespace", "application", "image", "version", "strategy", "replicas", "autoscaling", "desired_state",
 	"clusters", "rollout", "health", "timeouts", "abandon_unreachable",
-	"id", "status", "status_reason", "drift", "cluster_status", "durations",
+	"id", "owner", "status", "status_reason", "drift", "cluster_status", "durations",
 }
 
 var _ fastpath.Settler = (*deploymentResource)(nil)
@@ -37,5 +37,6 @@ func (r *deploymentResource) Settled(ctx context.Context, u fastpath.Unchanged) 
 	}
 	return session.MarkApplication(u.Private, state.Namespace, state.Application) &&
 		session.MarkCompanions(u.Private, state.scale(ctx, &p.resp.Diagnostics)) &&
-		(!attrs.Known(state.ID) || r.noteDesired(&state) == "")
+		(!attrs.Known(state.ID) || r.noteDesired(&state) == "") &&
+		r.hold(ctx, &state, &state) == session.NoTwin
 }

@@ -138,6 +138,16 @@ type privateState interface {
 	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
 }
 
+// SecondHalf says that a plan of something new is the second one of a replacement: it
+// comes with what the first one has left in private state. Ask before it is written to.
+func SecondHalf(ctx context.Context, req resource.ModifyPlanRequest) bool {
+	if !req.State.Raw.IsNull() || req.Private == nil {
+		return false
+	}
+	first, diags := req.Private.GetKey(ctx, applicationKey)
+	return first != nil && !diags.HasError()
+}
+
 // HalfOfReplacement says that a Delete is one half of the replacement of the
 // same application. It is false where the plan's marks are lost, as they are
 // for a tainted object that is replaced.

@@ -23,13 +23,14 @@ type Session struct {
 	Clusters *Clusters
 	Engine   *rollout.Engine
 	Planned  *Intents
+	Holders  *Holders
 	Told     *Once
 	DryRuns  *DryRuns
 }
 
 // New begins a run.
 func New(clusters *Clusters, engine *rollout.Engine) *Session {
-	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Told: newOnce(), DryRuns: &DryRuns{}}
+	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Holders: &Holders{}, Told: newOnce(), DryRuns: &DryRuns{}}
 }
 
 // Of reads what Configure was given; nil before the provider is
