@@ -3,20 +3,25 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Apply is a server-side apply as field manager "switchback", which fills obj
 // from the reply. uid and resourceVersion, where set on obj, are preconditions.
-// Without force, fields of other managers are an *ApplyConflictError.
+// Without force, fields of other managers are an *ApplyConflictError. They are so also
+// where an apply would leave them, and the API server does not take them beside ours.
 func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
 	res, err := resourceOf(obj)
 	if err != nil {
@@ -26,7 +31,58 @@ func (c *Cluster) Apply(ctx context.Context, obj Object, force bool) error {
 	if err != nil {
 		return err
 	}
+	err = c.applyAs(ctx, fieldManager, res, obj, body, force)
+	if apierrors.IsInvalid(err) && obj.GetResourceVersion() != "" {
+		return c.applyPast(ctx, res, obj, force, err)
+	}
+	return err
+}
+
+// applyPast applies over what is in the way of obj, if that is why the API server finds
+// it invalid: it lets us have that first, so that the apply removes it, and puts ours in
+// its place, in one write.
+func (c *Cluster) applyPast(ctx context.Context, res resource, obj Object, force bool, invalid error) error {
+	live := fresh(obj).(Object)
+	if err := c.Get(ctx, obj.GetNamespace(), obj.GetName(), live); err != nil {
+		return invalid
+	}
+	blockers := workload.Blockers(live, obj)
+	k := call{"apply", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	switch {
+	case len(blockers) == 0:
+		return invalid
+	case !force:
+		return &ApplyConflictError{c.name, k.object(), workload.Conflicts(blockers), blocked(invalid, blockers)}
+	case live.GetUID() != obj.GetUID() || live.GetResourceVersion() != obj.GetResourceVersion():
+		return c.wrap(k, apierrors.NewConflict(schema.GroupResource{Group: res.gv.Group, Resource: res.plural}, k.name, invalid))
+	}
+	seized, err := workload.Seized(live, res.gv.String(), blockers)
+	if err != nil {
+		return err
+	}
+	if err := c.Update(ctx, seized); err != nil {
+		return err
+	}
+	obj.SetResourceVersion(seized.GetResourceVersion())
+	body, err := applyBody(res, obj)
+	if err != nil {
+		return err
+	}
 	return c.applyAs(ctx, fieldManager, res, obj, body, force)
+}
+
+// blocked is a refusal as the API server words it where it finds that others have a
+// field.
+func blocked(invalid error, blockers []workload.Blocker) error {
+	status := &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusConflict, Reason: metav1.StatusReasonConflict, Message: invalid.Error(), Details: &metav1.StatusDetails{},
+	}}
+	for _, conflict := range workload.Conflicts(blockers) {
+		status.ErrStatus.Details.Causes = append(status.ErrStatus.Details.Causes, metav1.StatusCause{
+			Type: metav1.CauseTypeFieldManagerConflict, Field: conflict.Field, Message: fmt.Sprintf("conflict with %q", conflict.Manager),
+		})
+	}
+	return status
 }
 
 // applyAs is an apply of the body by any field manager; obj says what is meant.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -196,8 +197,9 @@ func (c *Cluster) sameLive(ctx context.Context, k call, obj Object) (Object, boo
 //
 // Of a ConfigMap the labels, annotations and data are written, by a patch: so
 // that a role needs "patch", which applying needs anyway, and not "update". Of a
-// Service only who manages its fields is written, in the same way: we apply our
-// own, and of somebody else's there is nothing to write but that we let go.
+// Service and a Deployment only who manages their fields is written, in the same
+// way: what is ours we apply, and of the rest there is nothing to write but that
+// we take it or let it go.
 func (c *Cluster) Update(ctx context.Context, obj Object) (err error) {
 	res, err := resourceOf(obj)
 	if err != nil {
@@ -256,8 +258,8 @@ func patchOf(obj Object) []patchOp {
 			{"add", "/metadata/annotations", orEmpty(o.Annotations)},
 			{"add", "/data", orEmpty(o.Data)},
 		}
-	case *corev1.Service:
-		ops = []patchOp{{"replace", "/metadata/managedFields", o.ManagedFields}}
+	case *corev1.Service, *appsv1.Deployment:
+		ops = []patchOp{{"add", "/metadata/managedFields", obj.GetManagedFields()}}
 	default:
 		return nil
 	}

@@ -32,7 +32,7 @@ func service(namespace, name string) *corev1.Service {
 	}
 }
 
-func workload(namespace string) *appsv1.Deployment {
+func aWorkload(namespace string) *appsv1.Deployment {
 	const name = "api"
 	labels := func() map[string]string { return map[string]string{deploymentLabel: name} }
 	replicas := int32(1)
@@ -54,7 +54,7 @@ func workload(namespace string) *appsv1.Deployment {
 
 func TestApplyBodySaysOnlyWhatIsSet(t *testing.T) {
 	t.Parallel()
-	d := workload("shop")
+	d := aWorkload("shop")
 	d.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "x"}}
 	d.Generation, d.UID, d.ResourceVersion = 3, "u", "7"
 	d.Status.Replicas = 1
@@ -83,7 +83,7 @@ func TestApply(t *testing.T) {
 	t.Parallel()
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	ctx := t.Context()
-	d := workload(w.namespace)
+	d := aWorkload(w.namespace)
 	d.Annotations = map[string]string{"a": "1"}
 	if err := w.Apply(ctx, d, false); err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestApply(t *testing.T) {
 		t.Errorf("not filled from the reply: %v", d)
 	}
 	uid := d.UID
-	again := workload(w.namespace)
+	again := aWorkload(w.namespace)
 	if err := w.Apply(ctx, again, false); err != nil {
 		t.Fatal(err)
 	}
@@ -100,16 +100,16 @@ func TestApply(t *testing.T) {
 		t.Errorf("an annotation that was left out is still there: %v", again.Annotations)
 	}
 	// A precondition that does not hold any more.
-	other := workload(w.namespace)
+	other := aWorkload(w.namespace)
 	other.UID = "00000000-0000-0000-0000-000000000000"
 	var replaced interface{ Replaced() bool }
 	if err := w.Apply(ctx, other, false); !errors.As(err, &replaced) || !apierrors.IsConflict(err) {
 		t.Errorf("want ReplacedError, got %v", err)
 	}
-	stale := workload(w.namespace)
+	stale := aWorkload(w.namespace)
 	stale.ResourceVersion = d.ResourceVersion
 	stale.Labels["x"] = "y"
-	bump := workload(w.namespace)
+	bump := aWorkload(w.namespace)
 	bump.Labels["x"] = "z"
 	if err := w.Apply(ctx, bump, false); err != nil {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestApplyConflictNamesManagerAndField(t *testing.T) {
 	t.Parallel()
 	w := wire(t, testcluster.Shared(t).Namespace(t))
 	ctx := t.Context()
-	if err := w.Apply(ctx, workload(w.namespace), false); err != nil {
+	if err := w.Apply(ctx, aWorkload(w.namespace), false); err != nil {
 		t.Fatal(err)
 	}
 	_, err := w.direct.AppsV1().Deployments(w.namespace).Patch(ctx, "api", "application/merge-patch+json",
@@ -186,7 +186,7 @@ func TestApplyConflictNamesManagerAndField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine := workload(w.namespace)
+	mine := aWorkload(w.namespace)
 	w.proxy.Reset()
 	err = w.Apply(ctx, mine, false)
 	var conflict *ApplyConflictError

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // DryCreate asks the API server what it says to the create of obj, which it does not do,
@@ -27,15 +28,24 @@ func (c *Cluster) DryCreate(ctx context.Context, obj Object, patience time.Durat
 }
 
 // DryApply asks it what it says to an apply of obj. Who has which field is the apply's to
-// say.
+// say, and what is in its way is the apply's to remove: nothing is said of either.
 func (c *Cluster) DryApply(ctx context.Context, obj Object, patience time.Duration) (warnings []string, err error) {
-	return c.dryRun(ctx, obj, patience, func(res resource) (*rest.Request, error) {
+	warnings, err = c.dryRun(ctx, obj, patience, func(res resource) (*rest.Request, error) {
 		body, err := applyBody(res, obj)
 		force := true
 		return c.request("PATCH", res, obj.GetNamespace(), obj.GetName()).
 			SetHeader("Content-Type", string(types.ApplyYAMLPatchType)).
 			VersionedParams(&metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager, Force: &force}, parameterCodec).Body(body), err
 	})
+	if apierrors.IsInvalid(err) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		live := fresh(obj).(Object)
+		if c.Get(ctx, obj.GetNamespace(), obj.GetName(), live) == nil && len(workload.Blockers(live, obj)) > 0 {
+			return warnings, nil
+		}
+	}
+	return warnings, err
 }
 
 // dryRun asks once: whoever only wants to know does not wait for a server that fails.

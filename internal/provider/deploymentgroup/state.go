@@ -48,7 +48,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model
 		if holds {
 			promote.Owner = m.request.Owner
 			promote.Planned = prior.PlannedTraffic(ctx, &more)
-			promote.TakeBack = !a.DeploymentID.Equal(prior.DeploymentID) || len(state.Drift.Elements()) > 0
+			promote.TakeBack = !a.DeploymentID.Equal(prior.DeploymentID) || !a.Traffic.Equal(prior.Traffic) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
 			promote.Clusters = r.Targets(ctx, names, session.ToPromote(promote.Service, false), &more)
