@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
@@ -43,6 +44,10 @@ type Finding struct {
 	Of        int     // how many; both zero where it is not about pods
 	LogsOf    *PodRef // whose log shows more; nil: none does
 	Log       string  // the end of that log; empty where it was not read
+
+	// Patience is how long a certain one must last, where that is longer than the grace
+	// of its release; usually 0.
+	Patience time.Duration `json:",omitempty"`
 }
 
 // aPod begins the Object of a finding about a pod.

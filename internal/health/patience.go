@@ -7,7 +7,13 @@ import (
 
 // Place is where something is wrong: a container of one object, or the object
 // itself.
-type Place struct{ Object, Container string }
+type Place struct {
+	Object, Container string
+
+	// Patience is how long it must last there at least, however short the grace is: a
+	// finding's own.
+	Patience time.Duration
+}
 
 // certainPlaces are where waiting does not help, before findings of several pods
 // become one.
@@ -15,7 +21,7 @@ func certainPlaces(found []Finding) []Place {
 	var places []Place
 	for _, f := range found {
 		f = plainer(f, found)
-		if p := (Place{f.Object, f.Container}); f.Class == Certain && !slices.Contains(places, p) {
+		if p := (Place{f.Object, f.Container, f.Patience}); f.Class == Certain && !slices.Contains(places, p) {
 			places = append(places, p)
 		}
 	}
@@ -23,7 +29,8 @@ func certainPlaces(found []Finding) []Place {
 }
 
 // Patience tells a failure from a moment's trouble: what is certain must have been
-// so for a grace, without a break, at one place. What it is called may change
+// so for a grace, without a break, at one place; for longer where its finding asks for
+// that. What it is called may change
 // meanwhile: a kubelet says ErrImagePull and ImagePullBackOff in turn, and a
 // registry words its refusal anew each time. The zero value begins with the first
 // Judge.
@@ -32,7 +39,7 @@ type Patience struct {
 }
 
 // Judge says whether a verdict ends the wait: at once where something has
-// repeated itself, and once something has been certain for the grace. left is
+// repeated itself, and once something has been certain for its time. left is
 // after how long to ask again, as long as nothing changes; 0 where only a change
 // can tell.
 func (p *Patience) Judge(v Verdict, grace time.Duration, now time.Time) (over bool, left time.Duration) {
@@ -43,10 +50,11 @@ func (p *Patience) Judge(v Verdict, grace time.Duration, now time.Time) (over bo
 			began = now
 		}
 		since[at] = began
-		if rest := grace - now.Sub(began); left == 0 || rest < left {
+		rest := max(grace, at.Patience) - now.Sub(began)
+		if left == 0 || rest < left {
 			left = rest
 		}
-		over = over || now.Sub(began) >= grace
+		over = over || rest <= 0
 	}
 	p.since = since
 	repeated := v.State == Failed && slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Class == Repeated })

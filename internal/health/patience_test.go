@@ -9,7 +9,7 @@ import (
 
 func TestPatience(t *testing.T) {
 	const grace = 10 * time.Second
-	a, b := Place{"pod a", "api"}, Place{"pod b", "api"}
+	a, b, slow := Place{"pod a", "api", 0}, Place{"pod b", "api", 0}, Place{"pod a", "api", 30 * time.Second}
 	type look struct {
 		at       int // seconds
 		certain  []Place
@@ -23,6 +23,9 @@ func TestPatience(t *testing.T) {
 		"one after another": {{0, []Place{a}, false, false, 10}, {8, []Place{a, b}, false, false, 2}, {9, []Place{b}, false, false, 9}, {17, []Place{b}, false, false, 1}, {18, []Place{b}, false, true, 0}},
 		"repeated":          {{0, nil, true, true, 0}},
 		"repeated beside":   {{0, []Place{a}, true, true, 0}},
+		"one that is slow":  {{0, []Place{slow}, false, false, 30}, {29, []Place{slow}, false, false, 1}, {30, []Place{slow}, false, true, 0}},
+		"a slow one first":  {{0, []Place{slow}, false, false, 30}, {5, []Place{slow, b}, false, false, 10}, {6, []Place{slow}, false, false, 24}},
+		"slow, then sure":   {{0, []Place{slow}, false, false, 30}, {20, []Place{a}, false, false, 10}, {30, []Place{a}, false, true, 0}},
 		"nothing":           {{0, nil, false, false, 0}, {100, nil, false, false, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,10 +49,10 @@ func TestPatience(t *testing.T) {
 }
 
 // Whatever comes and goes: it is over exactly where some place has been certain
-// at every look for the grace.
+// at every look for the grace, or for its own time where that is longer.
 func TestPatienceNeedsTheWholeGrace(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		places := []Place{{"pod a", "api"}, {"pod a", "proxy"}, {"pod b", "api"}, {"workload w", ""}}
+		places := []Place{{"pod a", "api", 0}, {"pod a", "proxy", 15 * time.Second}, {"pod b", "api", 0}, {"workload w", "", time.Second}}
 		grace := time.Duration(rapid.IntRange(0, 20).Draw(t, "grace")) * time.Second
 		now, since := time.Now(), map[Place]time.Time{}
 		var p Patience
@@ -62,7 +65,7 @@ func TestPatienceNeedsTheWholeGrace(t *testing.T) {
 				if began, ok := since[at]; ok {
 					still[at] = began
 				}
-				want = want || now.Sub(still[at]) >= grace
+				want = want || now.Sub(still[at]) >= max(grace, at.Patience)
 			}
 			since = still
 			state := Progressing
