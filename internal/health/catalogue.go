@@ -54,12 +54,13 @@ const (
 	CausePodFailed    Cause = "PodFailed"
 	CauseTerminating  Cause = "TerminatingStuck"
 
-	CauseInitRunning   Cause = "InitContainerRunning"
-	CauseNotStarted    Cause = "StartupProbeFailing"
-	CauseReadiness     Cause = "ReadinessProbeFailing"
-	CauseNotReady      Cause = "NotReady"
-	CauseGateCircle    Cause = "LoadBalancerReadinessGate"
-	CauseReadinessGate Cause = "ReadinessGatesNotReady"
+	CauseInitRunning       Cause = "InitContainerRunning"
+	CauseNotStarted        Cause = "StartupProbeFailing"
+	CauseReadiness         Cause = "ReadinessProbeFailing"
+	CauseReadinessRejected Cause = "ReadinessProbeRejected"
+	CauseNotReady          Cause = "NotReady"
+	CauseGateCircle        Cause = "LoadBalancerReadinessGate"
+	CauseReadinessGate     Cause = "ReadinessGatesNotReady"
 
 	CauseNoEndpoints      Cause = "ServiceWithoutEndpoints"
 	CauseRouteNotAccepted Cause = "HTTPRouteNotAccepted"
@@ -139,6 +140,7 @@ var catalogue = []Explanation{
 
 	{CauseInitRunning, aboutReadiness, Patient, "An init container has not ended yet.", "the application starts when it has ended with exit code 0; its log says what it waits for"},
 	{CauseNotStarted, aboutReadiness, Patient, "The container runs and has not passed its startup probe.", "give startup_probe a higher failure_threshold, or see what the application waits for"},
+	{CauseReadinessRejected, aboutReadiness, Certain, "The application answers its readiness probe with nothing but the same rejection (400, 401, 403, 404, 405, 406, 410; a gRPC health service that is not there) since it listens: the probe asks for what is not there. Gives up when the events have shown that for a minute, or for the probe's failure_threshold where that is longer, and it has lasted for as long again; with a probe every second or two after six minutes, because Kubernetes drops the events between.", "correct readiness_probe's path, port or scheme; an application that has its paths only a while after it listens needs a startup_probe, or a longer health.fail_fast_grace"},
 	{CauseReadiness, aboutReadiness, Patient, "The container runs and does not pass its readiness probe.", "check readiness_probe's path, port and timeout, and what the application waits for"},
 	{CauseNotReady, aboutReadiness, Patient, "The container runs and is not ready.", "see what the application waits for"},
 	{CauseGateCircle, aboutReadiness, Certain, "The containers are ready, and wait for a readiness gate that a load balancer's controller sets for pods that it leads to. It leads to none of a deployment that is not main yet, and the deployment is not main before it is ready.", "take the readiness gate out of the pods (of pod_template_patch, or of what adds it, such as the namespace's label elbv2.k8s.aws/pod-readiness-gate-inject): Switchback waits until they are ready before it moves the address, and drains the former ones after it; or let a Service that the load balancer watches select them, and name it in allow_selected_by"},

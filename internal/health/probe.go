@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// probeFinding: the container runs but is not ready. Patient: starting takes
-// what it takes.
+// probeFinding: the container runs but is not ready. Patient, unless its readiness
+// probe asks for what is not there: starting takes what it takes.
 func probeFinding(s subject) *Finding {
 	if s.status.State.Running == nil || s.status.Ready {
 		return nil
@@ -30,6 +30,9 @@ func (s subject) probing() *Finding {
 			hint = t.try + "; " + hint
 		}
 		return s.finding(CauseNotStarted, Patient, s.ranFor(failed)+" and has not passed its startup_probe"+said(t), quote(failed), hint)
+	}
+	if f := s.rejectedFinding(); f != nil {
+		return f
 	}
 	if failed := s.probeEvent("readiness"); failed != nil || s.spec.ReadinessProbe != nil {
 		t := find(probeTroubles, messageOf(failed))
