@@ -18,6 +18,9 @@ func aroundFindings(in Input, pods []*corev1.Pod) []Finding {
 // are all right, so that none of it is more than a warning.
 func healthyFindings(in Input, pods []*corev1.Pod) []Finding {
 	found := besideFindings(in, pods)
+	if in.Workload != nil {
+		found = append(found, othersFindings(in)...)
+	}
 	for i := range found {
 		found[i].Class = Warning
 	}

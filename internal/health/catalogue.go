@@ -8,6 +8,9 @@ type Cause string
 
 // Causes. The table below has what each means.
 const (
+	CausePaused Cause = "DeploymentPaused"
+	CauseScaled Cause = "ScaledByOthers"
+
 	CauseNoServiceAccount     Cause = "ServiceAccountNotFound"
 	CauseQuota                Cause = "QuotaExceeded"
 	CauseLimitRange           Cause = "LimitRangeViolated"
@@ -80,6 +83,7 @@ type Explanation struct {
 
 // Headings of the table.
 const (
+	aboutOthers     = "What others did to the Deployment"
 	aboutAdmission  = "Pods that the cluster refuses"
 	aboutImages     = "Images"
 	aboutContainers = "Containers"
@@ -92,6 +96,9 @@ const (
 // catalogue explains every cause, those that lead to others first: findings of
 // one class are shown in this order. The documentation's table is made of it.
 var catalogue = []Explanation{
+	{CausePaused, aboutOthers, Certain, "Somebody has paused the Deployment (`kubectl rollout pause`), so that Kubernetes makes no pods of its present template.", "ask who paused it, and let it go on with `kubectl rollout resume`"},
+	{CauseScaled, aboutOthers, Certain, "Somebody else, such as an autoscaler that is not Switchback's or `kubectl scale`, asks for fewer pods than the release waits for. None at all fail it once that has lasted for `health.fail_fast_grace`, fewer once it has lasted for a minute, too. More pods than it asks for are waited for, and are a warning.", "see that nothing else scales it, or leave the number to what does: by the attribute autoscaling, or by ignore_drift = [\"spec.replicas\"]"},
+
 	{CauseNoServiceAccount, aboutAdmission, Certain, "The pods' ServiceAccount does not exist.", "create the ServiceAccount, or correct service_account_name"},
 	{CauseQuota, aboutAdmission, Certain, "A ResourceQuota of the namespace has no room for the pods.", "free some of the quota or raise it, ask for fewer replicas or smaller resources; two versions side by side need room for both"},
 	{CauseLimitRange, aboutAdmission, Certain, "A LimitRange of the namespace forbids what the containers ask for.", "set resources within what the LimitRange allows"},
@@ -140,7 +147,7 @@ var catalogue = []Explanation{
 
 	{CauseInitRunning, aboutReadiness, Patient, "An init container has not ended yet.", "the application starts when it has ended with exit code 0; its log says what it waits for"},
 	{CauseNotStarted, aboutReadiness, Patient, "The container runs and has not passed its startup probe.", "give startup_probe a higher failure_threshold, or see what the application waits for"},
-	{CauseReadinessRejected, aboutReadiness, Certain, "The application answers its readiness probe with nothing but the same rejection (400, 401, 403, 404, 405, 406, 410; a gRPC health service that is not there) since it listens: the probe asks for what is not there. Gives up when the events have shown that for a minute, or for the probe's failure_threshold where that is longer, and it has lasted for as long again; with a probe every second or two after six minutes, because Kubernetes drops the events between.", "correct readiness_probe's path, port or scheme; an application that has its paths only a while after it listens needs a startup_probe, or a longer health.fail_fast_grace"},
+	{CauseReadinessRejected, aboutReadiness, Certain, "The application answers its readiness probe with nothing but the same rejection (400, 401, 403, 404, 405, 406, 410; a gRPC health service that is not there) since it listens: the probe asks for what is not there. Gives up after about two minutes of it, or after the probe's failure_threshold × period_seconds where that is longer; later where the application did not listen at first, because Kubernetes tells only some 20 failed probes of a pod, and then one in five minutes. What was ready once, or gave any other answer, is waited for.", "correct readiness_probe's path, port or scheme; an application that has its paths only a while after it listens needs a startup_probe, or a longer health.fail_fast_grace"},
 	{CauseReadiness, aboutReadiness, Patient, "The container runs and does not pass its readiness probe.", "check readiness_probe's path, port and timeout, and what the application waits for"},
 	{CauseNotReady, aboutReadiness, Patient, "The container runs and is not ready.", "see what the application waits for"},
 	{CauseGateCircle, aboutReadiness, Certain, "The containers are ready, and wait for a readiness gate that a load balancer's controller sets for pods that it leads to. It leads to none of a deployment that is not main yet, and the deployment is not main before it is ready.", "take the readiness gate out of the pods (of pod_template_patch, or of what adds it, such as the namespace's label elbv2.k8s.aws/pod-readiness-gate-inject): Switchback waits until they are ready before it moves the address, and drains the former ones after it; or let a Service that the load balancer watches select them, and name it in allow_selected_by"},

@@ -22,7 +22,9 @@ import (
 type Input struct {
 	// Workload is nil where nothing is known but pods: then all of them count, and
 	// WantReplicas does not.
-	Workload     *appsv1.Deployment
+	Workload *appsv1.Deployment
+	// WantReplicas is how many pods were asked for. Where the Workload asks for another
+	// number, somebody else has changed it since.
 	WantReplicas int32
 	// Generation is that of the API server's reply to our own write: what was
 	// observed of an older one says nothing about ours. A watch may lag behind.
@@ -107,7 +109,7 @@ func Compute(in Input) Verdict {
 		return computePods(in)
 	}
 	status := in.Workload.Status
-	v := Verdict{State: Progressing, Want: in.WantReplicas}
+	v := Verdict{State: Progressing, Want: in.want()}
 	if status.ObservedGeneration < max(in.Workload.Generation, in.Generation) {
 		return v // all that is known is about an older spec
 	}
@@ -116,10 +118,13 @@ func Compute(in Input) Verdict {
 	if status.Replicas > status.UpdatedReplicas && len(pods) > 0 { // of the old ones, some may be available, too
 		v.Ready = min(v.Ready, readyPods(pods))
 	}
-	if len(old) == 0 && complete(status, in.WantReplicas) {
+	if len(old) == 0 && in.has() >= in.WantReplicas && complete(status, v.Want) {
 		v.State = Healthy
 		v.tell(in, pods, healthyFindings(in, pods))
 		return v
+	}
+	if noPodsYet(in) {
+		pods = nil
 	}
 	v.explain(in, pods, rolloutFindings(in))
 	return v

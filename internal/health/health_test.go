@@ -47,8 +47,12 @@ func fixture(t *testing.T, file string) health.Input {
 			in.Pods = append(in.Pods, decode[corev1.Pod](t, part))
 		case "Event":
 			in.Events = append(in.Events, decode[corev1.Event](t, part))
-		case "Observation": // no object: when the others were read
-			in.Now = decode[observation](t, part).Now.Time
+		case "Observation": // no object: when the others were read, and how many pods were asked for
+			o := decode[observation](t, part)
+			in.Now = o.Now.Time
+			if o.Asked > 0 {
+				in.WantReplicas = o.Asked
+			}
 		default:
 			if !around(t, &in.Around, kind.Kind, part) {
 				t.Fatalf("%s: what is a %q?", file, kind.Kind)
@@ -86,10 +90,12 @@ func around(t *testing.T, a *health.Around, kind, text string) bool {
 	return true
 }
 
-// observation is not of the cluster: it says when its objects were read.
+// observation is not of the cluster: it says when its objects were read, and how many
+// pods were asked for where somebody has asked for others since.
 type observation struct {
-	Kind string      `json:"kind"`
-	Now  metav1.Time `json:"now"`
+	Kind  string      `json:"kind"`
+	Now   metav1.Time `json:"now"`
+	Asked int32       `json:"asked"`
 }
 
 func decode[T any](t *testing.T, text string) *T {
@@ -205,9 +211,10 @@ func TestStaleObservations(t *testing.T) {
 }
 
 func TestHealthyNeedsEveryNumber(t *testing.T) {
+	asked := func(in *health.Input, n int32) { in.WantReplicas, in.Workload.Spec.Replicas = n, &n }
 	for name, change := range map[string]func(*health.Input){
-		"more wanted":     func(in *health.Input) { in.WantReplicas = 4 },
-		"fewer wanted":    func(in *health.Input) { in.WantReplicas = 2 },
+		"more wanted":     func(in *health.Input) { asked(in, 4) },
+		"fewer wanted":    func(in *health.Input) { asked(in, 2) },
 		"not all updated": func(in *health.Input) { in.Workload.Status.UpdatedReplicas = 2 },
 		"one too many":    func(in *health.Input) { in.Workload.Status.Replicas = 4 },
 		"not all ready":   func(in *health.Input) { in.Workload.Status.ReadyReplicas = 2 },

@@ -35,6 +35,8 @@ func certainPlaces(found []Finding) []Place {
 // registry words its refusal anew each time. The zero value begins with the first
 // Judge.
 type Patience struct {
+	Most time.Duration // that a place may ask for; 0: as it says
+
 	since map[Place]time.Time
 }
 
@@ -50,7 +52,11 @@ func (p *Patience) Judge(v Verdict, grace time.Duration, now time.Time) (over bo
 			began = now
 		}
 		since[at] = began
-		rest := max(grace, at.Patience) - now.Sub(began)
+		own := at.Patience
+		if p.Most > 0 {
+			own = min(own, p.Most)
+		}
+		rest := max(grace, own) - now.Sub(began)
 		if left == 0 || rest < left {
 			left = rest
 		}

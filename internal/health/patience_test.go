@@ -48,6 +48,20 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// What a place asks for may be bounded; the grace is not.
+func TestPatienceHasALimit(t *testing.T) {
+	v, start := Verdict{State: Failed, Certain: []Place{{"pod a", "api", time.Hour}}}, time.Now()
+	for grace, want := range map[time.Duration]time.Duration{time.Second: 3 * time.Second, 10 * time.Second: 10 * time.Second} {
+		p := Patience{Most: 3 * time.Second}
+		if over, left := p.Judge(v, grace, start); over || left != want {
+			t.Errorf("with a grace of %s: %v, %s", grace, over, left)
+		}
+		if over, _ := p.Judge(v, grace, start.Add(want)); !over {
+			t.Errorf("with a grace of %s it is not over", grace)
+		}
+	}
+}
+
 // Whatever comes and goes: it is over exactly where some place has been certain
 // at every look for the grace, or for its own time where that is longer.
 func TestPatienceNeedsTheWholeGrace(t *testing.T) {

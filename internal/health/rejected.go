@@ -13,11 +13,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// rejectedFor is how long the events must show the same rejection, from the first to
-// the last, and how long it must then last without another answer. A kubelet tells no
-// more than about 20 failed probes of a pod at once, and then one in five minutes: with
-// a period of 3 seconds or more that is enough to be told of within two minutes.
-const rejectedFor = time.Minute
+// A rejection is sure once it was told three times within ten seconds or more, and once
+// it has lasted for two minutes in all. A kubelet tells no more than about 20 failed
+// probes of a pod, and then one in five minutes: with a probe every two seconds it falls
+// silent after 40 seconds. So what it has told must be the same, and the container must
+// stay as it is for the rest of the time: another answer that is told, a restart or a
+// success end it.
+const (
+	rejectedTimes = 3
+	rejectedSeen  = 10 * time.Second
+	rejectedLasts = 2*time.Minute - rejectedSeen
+)
 
 // rejection is what a kubelet says of an application that is up, and has nothing for
 // the probe. What an application says while it is busy or starting (429, 5xx,
@@ -48,16 +54,15 @@ func (s subject) rejectedFinding() *Finding {
 	if r == nil {
 		return nil
 	}
-	needs := max(rejectedFor, time.Duration(cmp.Or(p.FailureThreshold, 3)*cmp.Or(p.PeriodSeconds, 10))*time.Second)
 	class := Patient
-	if r.last.Sub(r.first) >= needs && r.times >= cmp.Or(p.FailureThreshold, 3) {
+	if r.last.Sub(r.first) >= rejectedSeen && r.times >= rejectedTimes {
 		class = Certain
 	}
 	t := find(probeTroubles, r.newest.Message)
 	f := s.finding(CauseReadinessRejected, class,
 		fmt.Sprintf("%s and does not pass its readiness_probe (%s): %s, and has given no other answer", s.ranFor(r.newest), s.asks(p), t.says), quote(r.newest),
 		t.try+"; an application that has this only a while after it listens needs a startup_probe, or a longer health.fail_fast_grace")
-	f.Patience = needs
+	f.Patience = max(rejectedLasts, time.Duration(cmp.Or(p.FailureThreshold, 3)*cmp.Or(p.PeriodSeconds, 10))*time.Second)
 	return f
 }
 

@@ -15,18 +15,18 @@ import (
 const answers404 = "Readiness probe failed: HTTP probe failed with statuscode: 404"
 
 // rejecting is a release whose only container runs since noon, and answers its
-// readiness probe 404 from 10 s to 70 s after that.
+// readiness probe 404 from 10 s to 20 s after that.
 func rejecting() health.Input {
 	in := pulling("ghcr.io/acme/api:v1", "")
 	pod := in.Pods[0]
 	pod.Spec.Containers[0].Ports = []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}
 	pod.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
 		ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromString("http")}},
-		PeriodSeconds: 10, FailureThreshold: 3,
+		PeriodSeconds: 2, FailureThreshold: 15,
 	}
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon)}}
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.ContainersReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(noon.Add(-3 * time.Second))}}
-	in.Events = []*corev1.Event{probeFailed(pod, answers404, 10, 70, 7)}
+	in.Events = []*corev1.Event{probeFailed(pod, answers404, 10, 20, 6)}
 	return in
 }
 
@@ -50,18 +50,14 @@ func TestAProbeThatIsRejected(t *testing.T) {
 		change func(in *health.Input)
 		want   string
 	}{
-		"a minute of 404":            {func(*health.Input) {}, sure},
-		"less than a minute":         {func(in *health.Input) { in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(69 * time.Second)) }, not},
-		"a probe every second":       {func(in *health.Input) { *in.Events[0] = *probeFailed(in.Pods[0], answers404, 1, 21, 21) }, not},
-		"and its event 5 minutes on": {func(in *health.Input) { *in.Events[0] = *probeFailed(in.Pods[0], answers404, 1, 301, 301) }, sure},
-		"a probe with more patience": {func(in *health.Input) { probe(in).FailureThreshold = 30 }, not},
-		"a probe that is slow":       {func(in *health.Input) { probe(in).PeriodSeconds = 60 }, not},
-		"two answers":                {func(in *health.Input) { in.Events[0].Count = 2 }, not},
-		"it listened late":           {func(in *health.Input) { says(in, refused, 1, 9, 2) }, sure},
-		"it listens no more":         {func(in *health.Input) { says(in, refused, 1, 75, 3) }, other},
-		"it was busy once":           {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "503", 1), 5, 5, 1) }, other},
-		"it answered 403 once":       {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "403", 1), 80, 80, 1) }, other},
-		"events that were combined":  {func(in *health.Input) { says(in, "(combined from similar events): "+answers404, 80, 80, 1) }, other},
+		"ten seconds of 404":        {func(*health.Input) {}, sure},
+		"less than that":            {func(in *health.Input) { in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(19 * time.Second)) }, not},
+		"two answers":               {func(in *health.Input) { in.Events[0].Count = 2 }, not},
+		"it listened late":          {func(in *health.Input) { says(in, refused, 1, 9, 2) }, sure},
+		"it listens no more":        {func(in *health.Input) { says(in, refused, 1, 15, 3) }, other},
+		"it was busy once":          {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "503", 1), 5, 5, 1) }, other},
+		"it answered 403 once":      {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "403", 1), 80, 80, 1) }, other},
+		"events that were combined": {func(in *health.Input) { says(in, "(combined from similar events): "+answers404, 80, 80, 1) }, other},
 		"the kubelet was restarted": {func(in *health.Input) {
 			in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(20 * time.Second))
 			says(in, answers404, 60, 70, 2)
@@ -106,7 +102,7 @@ func TestAProbeThatIsRejected(t *testing.T) {
 		if is != tc.want || (is == sure) != (v.State == health.Failed) {
 			t.Errorf("%s: it is %s: %s %+v", name, is, v.State, got)
 		}
-		if is == sure && (len(v.Certain) != 1 || v.Certain[0].Patience != time.Minute) {
+		if is == sure && (len(v.Certain) != 1 || v.Certain[0].Patience != 110*time.Second) {
 			t.Errorf("%s: its patience is %v", name, v.Certain)
 		}
 	}
@@ -117,7 +113,7 @@ func TestWhatARejectedProbeAsks(t *testing.T) {
 	in := rejecting()
 	finding := func() health.Finding { return health.Compute(in).Findings[0] }
 	probe := in.Pods[0].Spec.Containers[0].ReadinessProbe
-	want := `container "api" has been running for 1m10s and does not pass its readiness_probe (GET /readyz on port http, which is 8080): it answers 404, and has given no other answer`
+	want := `container "api" has been running for 20s and does not pass its readiness_probe (GET /readyz on port http, which is 8080): it answers 404, and has given no other answer`
 	if got := finding(); got.Sentence != want || !strings.HasPrefix(got.Hint, "correct the probe's path") || !strings.Contains(got.Hint, "startup_probe") || got.LogsOf == nil {
 		t.Errorf("got %+v", got)
 	}
@@ -141,7 +137,14 @@ func TestWhatARejectedProbeAsks(t *testing.T) {
 	if got := finding(); !strings.Contains(got.Sentence, "(gRPC service shop.Cart on port 9090): it does not know this gRPC service") || !strings.Contains(got.Hint, "correct the probe's service") {
 		t.Errorf("got %+v", got)
 	}
-	probe.FailureThreshold, probe.PeriodSeconds = 1, 60
+	for _, tc := range []struct {
+		threshold, period int32
+		want              time.Duration
+	}{{0, 0, 110 * time.Second}, {15, 2, 110 * time.Second}, {30, 10, 5 * time.Minute}, {0, 60, 3 * time.Minute}, {12, 0, 2 * time.Minute}} {
+		if probe.FailureThreshold, probe.PeriodSeconds = tc.threshold, tc.period; finding().Patience != tc.want {
+			t.Errorf("%+v: its patience is %s", tc, finding().Patience)
+		}
+	}
 	in.Pods[0].Status.ContainerStatuses[0].RestartCount = 1
 	if got := finding().Cause; got == health.CauseReadinessRejected {
 		t.Error("one that was restarted is judged by its earlier run")

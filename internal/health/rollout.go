@@ -10,7 +10,7 @@ import (
 // rolloutFindings: what the workload itself and its ReplicaSet say, where there
 // may be no pod to look at.
 func rolloutFindings(in Input) []Finding {
-	var found []Finding
+	found := othersFindings(in)
 	if message, class := refused(in); message != "" {
 		found = append(found, refusalFinding(in, message, class))
 	}

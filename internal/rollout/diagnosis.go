@@ -34,9 +34,7 @@ func (e *Engine) diagnose(ctx context.Context, c Cluster, t target, applied *app
 		return a
 	}
 	a.in.Generation = max(a.in.Generation, applied.Generation)
-	if t.spec.Autoscaling == nil {
-		a.in.WantReplicas = deref(applied.Spec.Replicas)
-	}
+	a.in.WantReplicas = t.awaited(applied, a.in.Workload)
 	a.in.Limits = health.LimitsOf(t.spec.Health)
 	a.verdict = health.Compute(a.in)
 	return a

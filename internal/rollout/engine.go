@@ -21,7 +21,8 @@ type Timing struct {
 	Cleanup time.Duration // what may still be done after the context has ended
 	Poll    time.Duration // between looks at a Lease that somebody else holds; 0: a second
 
-	Listen time.Duration // how long a release may take before warnings about it are listened to; 0: as usual
+	Listen  time.Duration // how long a release may take before warnings about it are listened to; 0: as usual
+	Longest time.Duration // the most that a cause may ask for beyond Grace; 0: as each says
 
 	// Patience is the least that may be spent on each thing that only explains or
 	// remembers: the history, Events, how long things took. 0: as each says.

@@ -16,6 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // StartError says why a release did not become healthy, in the words of what
@@ -137,10 +138,7 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 	if err != nil || d == nil || d.UID != applied.UID {
 		return in, err
 	}
-	in.Workload = d
-	if t.spec.Autoscaling != nil && d.Generation >= applied.Generation {
-		in.WantReplicas = max(1, deref(d.Spec.Replicas)) // as the autoscaler has it by now
-	}
+	in.Workload, in.WantReplicas = d, t.awaited(applied, d)
 	labels := map[string]string{release.LabelDeployment: t.id.Name}
 	pods, _ := view.List(ctx, &corev1.Pod{}, labels)
 	for _, pod := range pods {
@@ -151,6 +149,24 @@ func (e *Engine) evidence(ctx context.Context, view View, t target, applied *app
 		in.ReplicaSets = append(in.ReplicaSets, set.(*appsv1.ReplicaSet))
 	}
 	return in, nil
+}
+
+// awaited is how many pods a release is waited for: as many as were asked for, or, where
+// others decide on the number, as many as these want by now. That is never none, unless
+// there was none before.
+func (t target) awaited(applied, live *appsv1.Deployment) int32 {
+	asked, now := deref(applied.Spec.Replicas), deref(live.Spec.Replicas)
+	switch {
+	case live.Generation < applied.Generation: // the watch is behind
+		return asked
+	case t.spec.Autoscaling != nil:
+		return max(1, now)
+	case !workload.Ignored(workload.ReplicasField, t.spec.IgnoreDrift):
+		return asked
+	case asked == 0:
+		return now
+	}
+	return max(1, now)
 }
 
 // startError joins the last verdict with everything around the release's pods and

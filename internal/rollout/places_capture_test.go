@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,12 +29,15 @@ type keptObject interface {
 }
 
 // keep writes a captured file: the objects as they are, without managed fields
-// and with a namespace that is the same in every run.
-func (s *scene) keep(t *testing.T, in health.Input, as string) {
+// and with a namespace that is the same in every run. Who has the workload's fields is
+// kept where the workload is what others have changed.
+func (s *scene) keep(t *testing.T, in health.Input, as string, asked int32) {
 	t.Helper()
 	var documents []string
 	add := func(version, kind string, o keptObject) {
-		o.SetManagedFields(nil)
+		if kind != "Deployment" || asked == 0 {
+			o.SetManagedFields(nil)
+		}
 		o.GetObjectKind().SetGroupVersionKind(schema.FromAPIVersionAndKind(version, kind))
 		text, err := yaml.Marshal(o)
 		if err != nil {
@@ -57,7 +61,11 @@ func (s *scene) keep(t *testing.T, in health.Input, as string) {
 	if in.Around.Disruption != nil {
 		add("policy/v1", "PodDisruptionBudget", in.Around.Disruption)
 	}
-	documents = append(documents, "kind: Observation\nnow: "+in.Now.UTC().Format(time.RFC3339)+"\n")
+	observation := "kind: Observation\nnow: " + in.Now.UTC().Format(time.RFC3339) + "\n"
+	if asked > 0 {
+		observation += fmt.Sprintf("asked: %d\n", asked)
+	}
+	documents = append(documents, observation)
 	text := strings.ReplaceAll(strings.Join(documents, "---\n"), s.namespace, "shop")
 	if err := os.WriteFile(filepath.Join(capturedDir, as+".yaml"), []byte(text), 0o644); err != nil { //nolint:gosec // it is source code
 		t.Fatal(err)

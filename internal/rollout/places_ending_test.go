@@ -100,16 +100,22 @@ func oneAtATime(t *testing.T, s *scene, d *appsv1.Deployment) {
 // change has the workload want other pods.
 func (s *scene) change(t *testing.T) {
 	t.Helper()
-	patch := []byte(`{"spec":{"template":{"metadata":{"annotations":{"changed":"yes"}}}}}`)
-	if _, err := s.Client().AppsV1().Deployments(s.namespace).Patch(t.Context(), workloadName, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	s.edited(t)
 	testcluster.Eventually(t, testcluster.Hang, "the pod to be deleted", func() error {
 		if pod := s.pod(t); pod.DeletionTimestamp == nil {
 			return context.DeadlineExceeded
 		}
 		return nil
 	})
+}
+
+// edited gives the workload another template.
+func (s *scene) edited(t *testing.T) {
+	t.Helper()
+	patch := []byte(`{"spec":{"template":{"metadata":{"annotations":{"changed":"yes"}}}}}`)
+	if _, err := s.Client().AppsV1().Deployments(s.namespace).Patch(t.Context(), workloadName, types.StrategicMergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // starts says of a pod what a kubelet says of one that is ready.

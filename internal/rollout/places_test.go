@@ -32,6 +32,7 @@ type place struct {
 	tells   []string // by the finding
 	healthy bool     // all the same
 	second  bool     // what follows from it is told first
+	asked   int32    // how many pods are waited for; 0: as many as the workload asks for
 }
 
 // scene is a namespace for one workload, and what reads it for a verdict.
@@ -48,7 +49,7 @@ const workloadName = "web"
 // TestPlaces lets everything go wrong that only a control plane is needed for.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	for _, table := range []map[string]place{refusedPlaces, nodePlaces, claimPlaces, endingPlaces, trafficPlaces} {
+	for _, table := range []map[string]place{refusedPlaces, nodePlaces, claimPlaces, endingPlaces, trafficPlaces, othersPlaces} {
 		for name, p := range table {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -85,10 +86,13 @@ func (p place) run(t *testing.T, name string) {
 		if err != nil {
 			return err
 		}
+		if p.asked > 0 {
+			in.WantReplicas = p.asked
+		}
 		return p.judge(health.Compute(in))
 	})
 	if *capture {
-		s.keep(t, in, name)
+		s.keep(t, in, name, p.asked)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -72,6 +73,8 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 		reason := fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)
 		if lacking := lackingPorts(view, d); lacking != "" {
 			reason += ": pods that are ready do not offer port " + lacking
+		} else if changed := health.Changed(d, int32(want)); changed != "" {
+			reason += ": " + changed
 		}
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: reason}
 	}

@@ -50,6 +50,7 @@ func (e *Engine) waitFor(c Cluster, t target, applied *appsv1.Deployment) *waiti
 	return &waiting{
 		engine: e, cluster: c, target: t, applied: applied, view: c.View(t.id.Namespace),
 		grace: t.spec.Health.Grace(e.timing.Grace), began: time.Now(),
+		patience: health.Patience{Most: e.timing.Longest},
 	}
 }
 

@@ -28,7 +28,7 @@ func HealthAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "When the pods count as healthy, and when waiting for them ends. The causes and their classes are on the page [Troubleshooting](../guides/troubleshooting.md)." + InPlace,
 		Attributes: map[string]schema.Attribute{
 			"progress_deadline": deadline,
-			"fail_fast_grace": duration("How long a cause that is certain not to heal by itself, such as an image that is not there, must last until it is a failure: registries and admission have moments. `0s`: not at all. " +
+			"fail_fast_grace": duration("How long a cause that is certain not to heal by itself, such as an image that is not there, must last until it is a failure: registries and admission have moments. `0s`: not at all. Some causes have a longer time of their own, such as a readiness probe that is answered 404; the longer of the two counts. " +
 				"Default: `" + release.DurationText(release.DefaultFailFastGrace) + "`."),
 			"crash_limit": schema.Int32Attribute{
 				CustomType:          WholeNumber32{},

@@ -46,7 +46,7 @@ Traffic: unchanged, 100 % on api-0b8e4d27.
 
 var classMeaning = map[health.Class]string{
 	health.Certain: fmt.Sprintf("Waiting does not help. The apply fails once the cause has lasted for `health.fail_fast_grace` (%s unless you say otherwise), "+
-		"so that a moment's trouble does not fail a release.", release.DefaultFailFastGrace),
+		"so that a moment's trouble does not fail a release. A cause that needs longer to be sure says so below.", release.DefaultFailFastGrace),
 	health.Repeated: fmt.Sprintf("It has happened so often that it will go on. The apply fails at once: at `health.crash_limit` restarts of one container (%d), or at the second kill for memory.",
 		release.DefaultCrashLimit),
 	health.Patient: "It may heal by itself. The apply waits to `health.progress_deadline`, or to the operation's timeout where there is none, and then says what it waited for.",
