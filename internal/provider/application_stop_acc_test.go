@@ -193,3 +193,60 @@ func TestAccStoppedMeanwhile(t *testing.T) {
 	w.destroy()
 	l.wantNothingLeft()
 }
+
+// A group stops and starts its members' applications, but not while it is on its way.
+func TestAccGroupIsStopped(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	pods := func(tag string, n int) {
+		t.Helper()
+		l.wantPods(releaseOf("api", tag), n)
+		l.wantPods(releaseOf("web", tag), n)
+	}
+	w.apply(l.both("v1", "v1"))
+	w.apply(l.both("v1", "v1", stopped)).wantActions(theGroup, "update")
+	pods("v1", 0)
+	w.wantState(theGroup, "status", "finalized", "desired_state", "stopped")
+	w.refresh()
+	w.wantNoChanges()
+
+	// A bump while stopped moves the addresses, and starts and watches nothing.
+	w.apply(l.both("v2", "v2", stopped, `waves = [{ members = ["api"] }, { members = ["web"], bake = "5m" }]`)).warns("Application is stopped")
+	pods("v2", 0)
+	l.wantAddress("api", "v2")
+	l.wantAddress("web", "v2")
+	w.wantNoChanges()
+	w.apply(l.both("v2", "v2"))
+	pods("v2", 1)
+	w.refresh()
+	w.wantState(theGroup, "status", "finalized", "desired_state", nil)
+	w.wantNoChanges()
+
+	// What an earlier run has left open comes to its end first.
+	l.reopen("api")
+	w.refresh()
+	w.tryApply(l.both("v2", "v2", stopped)).tells("Group is on its way", `"shop"`)
+	pods("v2", 1)
+	w.apply(l.both("v2", "v2"))
+	w.apply(l.both("v2", "v2", stopped))
+	pods("v2", 0)
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// reopen makes an application's pointer what a run leaves that is killed in its collection.
+func (l *lab) reopen(application string) {
+	l.t.Helper()
+	maps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := maps.Get(l.t.Context(), release.MainName(application), metav1.GetOptions{})
+	l.must(err)
+	main, err := release.ParseMain(cm.Data)
+	l.must(err)
+	steps := []release.Step{{Kind: release.StepReady}, {Kind: release.StepShift, Weight: 100}, {Kind: release.StepCollect}}
+	main.Progress = &release.Progress{From: main.Deployment, To: main.Deployment, Steps: steps, At: 2, Direction: release.DirectionForward}
+	pointer, err := main.Marshal()
+	l.must(err)
+	cm.Data = release.WithPointer(cm.Data, pointer)
+	_, err = maps.Update(l.t.Context(), cm, metav1.UpdateOptions{})
+	l.must(err)
+}

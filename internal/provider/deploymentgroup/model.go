@@ -25,6 +25,7 @@ type model struct {
 	Clusters     types.Set      `tfsdk:"clusters"`
 	Waves        types.List     `tfsdk:"waves"`
 	Failure      types.Object   `tfsdk:"failure"`
+	DesiredState types.String   `tfsdk:"desired_state"`
 	KeepPrevious types.Object   `tfsdk:"keep_previous"`
 	Drain        types.String   `tfsdk:"drain"`
 	RetryToken   types.String   `tfsdk:"retry_token"`

@@ -131,8 +131,22 @@ func (p *planning) group() {
 		g.Owner, g.Status, g.StatusReason = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	} else {
 		g.Owner, g.Status, g.StatusReason = p.state.Owner, p.state.Status, p.state.StatusReason
+		p.checkStop()
 	}
 	p.clusters()
+}
+
+// checkStop refuses to stop a group that is on its way: what has moved could not be
+// watched any more, nor go back.
+func (p *planning) checkStop() {
+	if !address.Stopped(p.plan.DesiredState) || address.Stopped(p.state.DesiredState) {
+		return
+	}
+	if release.MainStatus(p.state.Status.ValueString()).Kind() == release.KindTransient {
+		p.resp.Diagnostics.AddAttributeError(path.Root("desired_state"), "Group is on its way",
+			fmt.Sprintf("The group %q is %s: %s. Let it come to its end, or go back, with the desired_state that it had; then stop it, in an apply of its own.",
+				p.plan.Name.ValueString(), p.state.Status.ValueString(), attrs.OrDefault(p.state.StatusReason.ValueString(), "its last move has not come to its end")))
+	}
 }
 
 // clusters plans the group's default, which is needed only where a member has
@@ -201,6 +215,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 	}
 	var diags diag.Diagnostics
 	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags, Watch: p.watch(name)}
+	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
 	if a.ChooseClusters(p.configured) {
 		a.Identify(p.ctx)
 	}
@@ -211,7 +226,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 		a.Create(p.ctx)
 	default:
 		a.KeepAdoption(p.ctx)
-		if a.Update(p.ctx, false); a.Planned.StatusReason.IsNull() {
+		if a.Update(p.ctx, p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped); a.Planned.StatusReason.IsNull() {
 			a.Planned.Status = own
 		}
 	}
@@ -221,7 +236,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 
 // watch is how the member's wave is watched.
 func (p *planning) watch(name string) address.Watch {
-	w := address.Watch{Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves)}
+	w := address.Watch{Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves) || p.plan.DesiredState.IsUnknown()}
 	if w.Unknown {
 		return w
 	}

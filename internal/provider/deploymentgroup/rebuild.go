@@ -62,6 +62,7 @@ func (g *model) rebuild(ctx context.Context, id release.ID, found observe.Group,
 		a := address.New()
 		a.Namespace, a.Application = types.StringValue(member.Namespace), types.StringValue(member.Application)
 		a.ID = types.StringValue(attrs.MainID(member.Namespace, member.Application))
+		g.DesiredState = address.StateOf(g.DesiredState, member.Mains)
 		if a.Rebuild(ctx, found.Name, member.Mains, diags) { // else an interrupted run has not made it yet
 			built[name] = a
 		}

@@ -78,6 +78,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 					},
 				},
 			},
+			"desired_state":       address.DesiredStateAttribute("the members' applications"),
 			"keep_previous":       address.KeepPreviousAttribute(),
 			"drain":               address.DrainAttribute(),
 			"retry_token":         address.RetryTokenAttribute(),

@@ -44,7 +44,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model
 		names := r.Resolve(a.ClusterNames(ctx, &more), &more)
 		prior, holds := held[a.ID.ValueString()]
 		promote := a.Request(ctx, "", &more)
-		promote.Asked = asked
+		promote.Asked, promote.Stopped = asked, address.Stopped(plan.DesiredState)
 		if holds {
 			promote.Owner = m.request.Owner
 			promote.Planned = prior.PlannedTraffic(ctx, &more)
@@ -191,6 +191,7 @@ func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]obs
 			continue
 		}
 		a.Refresh(ctx, observed, address.LeftEndpoints(observed), diags)
+		g.DesiredState = address.StateOf(g.DesiredState, observed)
 		wentBack := !a.DeploymentID.Equal(member.DeploymentID) && a.DeploymentID.Equal(member.PreviousDeploymentID)
 		if wentBack && a.StatusReason.IsNull() {
 			a.Status = types.StringValue(string(release.MainRolledBack))

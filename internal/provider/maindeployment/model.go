@@ -59,7 +59,7 @@ func (m *model) bakes() time.Duration {
 func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnostics) rollout.PromoteRequest {
 	asked := m.Request(ctx, owner, diags)
 	if !diags.HasError() {
-		asked.Stopped = m.stopped()
+		asked.Stopped = address.Stopped(m.DesiredState)
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
 		asked.Asked = &release.Asked{
 			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),
@@ -75,7 +75,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *dia
 		return false
 	}
 	m.Refresh(ctx, observed, m.refreshDNS(ctx, observed, diags), diags)
-	m.refreshState(observed)
+	m.DesiredState = address.StateOf(m.DesiredState, observed)
 	return true
 }
 
@@ -84,7 +84,7 @@ func (m *model) rebuild(ctx context.Context, observed []observe.Main, diags *dia
 	exists := m.Rebuild(ctx, "", observed, diags)
 	if !diags.HasError() {
 		m.rebuildAsked(ctx, observed, diags)
-		m.refreshState(observed)
+		m.DesiredState = address.StateOf(m.DesiredState, observed)
 		m.rebuildDNS(ctx, observed, diags)
 	}
 	return exists

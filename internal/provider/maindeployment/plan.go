@@ -66,7 +66,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
 	p.checkBake()
 	a.Watch = address.Watch{Bake: p.plan.bakes(), Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown()}
-	a.Stopped, a.WasStopped = p.plan.stopped(), p.state != nil && p.state.stopped()
+	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
 	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
 		return
 	}

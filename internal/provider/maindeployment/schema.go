@@ -38,7 +38,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				MarkdownDescription: "The deployment that gets the traffic: `id` of a `switchback_deployment` of the same application and namespace. " +
 					"After a refresh it is the one that has all the traffic, whoever moved it." + attrs.InPlace,
 			},
-			"desired_state": desiredStateAttribute(),
+			"desired_state": address.DesiredStateAttribute("the application"),
 			"traffic":       address.TrafficAttribute(),
 			"clusters":      attrs.ClustersAttribute("Names of the clusters that have the address, of those in the provider's configuration."),
 			"keep_previous": address.KeepPreviousAttribute(),
