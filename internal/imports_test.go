@@ -46,7 +46,7 @@ var rooms = [][]string{
 
 // beside are the directories below provider that are no rooms of it: commands, and
 // what only tests use.
-var beside = []string{"coretest", "guidepages", "plantest", "schemajson"}
+var beside = []string{"coretest", "floor", "guidepages", "plantest", "schemajson"}
 
 // pure are the packages that compute and do nothing else: no I/O, no clock
 // that ticks in a context, no process.

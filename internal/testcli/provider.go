@@ -50,9 +50,9 @@ var Released = []string{"-trimpath", "-ldflags", "-s -w"}
 // idsEnv names the file in which provider processes write their ids.
 const idsEnv = "SWITCHBACK_TEST_PROVIDERS"
 
-// Build builds the provider into a directory. The CLI starts it through a script
-// that writes its process id down and becomes it: that is how an [Execution]
-// finds the process. What is slow is done here, not in a test: the CLI, too, is
+// Build builds the provider into a directory. The CLI starts it, as it does the
+// others, through a script that writes its process id down and becomes it: that is
+// how an [Execution] finds the process. What is slow is done here, not in a test: the CLI, too, is
 // there afterwards.
 func Build(ctx context.Context, dir string, o Options) (Provider, error) {
 	root, err := devtools.Root()
@@ -71,12 +71,14 @@ func Build(ctx context.Context, dir string, o Options) (Provider, error) {
 			return Provider{}, fmt.Errorf("build the provider: %w\n%s", err, output)
 		}
 	}
-	script := fmt.Sprintf("#!/bin/sh\necho $$ >>\"$%s\"\nexec '%s' \"$@\"\n", idsEnv, program)
-	if err := os.WriteFile(filepath.Join(dir, "terraform-provider-switchback"), []byte(script), 0o700); err != nil {
-		return Provider{}, err
+	programs := maps.Clone(o.Others)
+	if programs == nil {
+		programs = map[string]string{}
 	}
-	for address, program := range o.Others {
-		if err := os.Symlink(program, filepath.Join(dir, "terraform-provider-"+path.Base(address))); err != nil {
+	programs[addresses[0]] = program
+	for address, program := range programs {
+		script := fmt.Sprintf("#!/bin/sh\necho $$ >>\"$%s\"\nexec '%s' \"$@\"\n", idsEnv, program)
+		if err := os.WriteFile(filepath.Join(dir, "terraform-provider-"+path.Base(address)), []byte(script), 0o700); err != nil {
 			return Provider{}, err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type Proxy struct {
 	tls       *tls.Config
 	admin     *httputil.ReverseProxy
 	anyone    *httputil.ReverseProxy
+	bytes     atomic.Int64
 
 	mu       sync.Mutex
 	listener *trackingListener // nil while down
@@ -115,11 +117,16 @@ func (p *Proxy) Writes() []Request {
 	return writes
 }
 
+// Bytes are what has gone over the wire, both ways, encrypted, since the start or
+// the last [Proxy.Reset].
+func (p *Proxy) Bytes() int64 { return p.bytes.Load() }
+
 // Reset forgets the requests; counting starts again at 1.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests, p.writes = nil, 0
+	p.bytes.Store(0)
 }
 
 // SetFault decides what happens to each request: n is its index since the last
@@ -182,7 +189,7 @@ func (p *Proxy) listen() error {
 	if err != nil {
 		return err
 	}
-	p.listener = &trackingListener{Listener: listener, open: map[net.Conn]struct{}{}}
+	p.listener = &trackingListener{Listener: listener, bytes: &p.bytes, open: map[net.Conn]struct{}{}}
 	server := &http.Server{
 		Handler:           http.HandlerFunc(p.serve),
 		ErrorLog:          log.New(io.Discard, "", 0), // dropped connections are what it is for

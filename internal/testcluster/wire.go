@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // drop resets the connection that a request came on. Nothing of a reply may
@@ -38,6 +39,7 @@ func resetConn(conn net.Conn) {
 // http.Server would forget.
 type trackingListener struct {
 	net.Listener
+	bytes *atomic.Int64 // both ways
 
 	mu   sync.Mutex
 	open map[net.Conn]struct{} // nil once shut
@@ -75,6 +77,20 @@ func (l *trackingListener) shut() error {
 type trackedConn struct {
 	net.Conn
 	listener *trackingListener
+}
+
+// Read counts what comes.
+func (c *trackedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.listener.bytes.Add(int64(n))
+	return n, err
+}
+
+// Write counts what goes.
+func (c *trackedConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.listener.bytes.Add(int64(n))
+	return n, err
 }
 
 // Close closes the connection and forgets it.

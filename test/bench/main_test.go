@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	here.machine = machine() // before anything that we do ourselves
+	here.machine = bench.ThisMachine() // before anything that we do ourselves
 	dir, err := os.MkdirTemp("", "bench-")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
@@ -57,21 +55,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return testnode.Run(m)
-}
-
-// machine is what the system tells; zeros where it does not.
-func machine() bench.Machine {
-	m := bench.Machine{Processors: runtime.NumCPU()}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		_, _ = fmt.Sscan(string(text), &m.Load)
-	}
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		_, rest, _ := strings.Cut(string(text), "MemTotal:")
-		var kib int
-		_, _ = fmt.Sscan(rest, &kib)
-		m.Memory = (kib + 1<<19) >> 20
-	}
-	return m
 }
 
 // build makes the providers as they are released.

@@ -47,12 +47,7 @@ func (r Result) Tables() string {
 
 func (r Result) writeMachine(b *strings.Builder) {
 	fmt.Fprintf(b, "Measured with %s and Kubernetes %s on one machine with %d processors and %d GB, which is the node, the control plane and the\n"+
-		"CLI's machine at once. ", r.CLI, r.Kubernetes, r.Machine.Processors, r.Machine.Memory)
-	if share := r.Machine.Load / float64(max(1, r.Machine.Processors)); share > 0.25 {
-		fmt.Fprintf(b, "It was busy with other work, too: its load was %.1f before the measurement began.\n", r.Machine.Load)
-	} else {
-		b.WriteString("It did nothing else.\n")
-	}
+		"CLI's machine at once. %s\n", r.CLI, r.Kubernetes, r.Machine.Processors, r.Machine.Memory, r.Machine.Busy())
 }
 
 func (r Result) writeOurs(b *strings.Builder) {

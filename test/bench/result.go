@@ -24,13 +24,6 @@ type Result struct {
 	Failures   []Failure `json:"failures"`
 }
 
-// Machine is where it was measured.
-type Machine struct {
-	Processors int     `json:"processors"`
-	Memory     int     `json:"memory_gb"`
-	Load       float64 `json:"load"` // before it began, over one minute
-}
-
 // Failure is one thing that goes wrong, and what the providers made of it.
 type Failure struct {
 	Name   string    `json:"name"`

@@ -201,7 +201,7 @@ func (l *load) draw(t testing.TB, name, title string, answers []answer, marks []
 	for _, name := range names {
 		for n := range last { // the last one is not full
 			at := (time.Duration(n) * bucket).Seconds()
-			_ = table.Write([]string{"rate", fmt.Sprintf("%.1f", at), name, fmt.Sprintf("%.0f", float64(counts[name][n])/bucket.Seconds())})
+			_ = table.Write([]string{"point", fmt.Sprintf("%.1f", at), name, fmt.Sprintf("%.0f", float64(counts[name][n])/bucket.Seconds())})
 		}
 	}
 	for _, m := range marks {

@@ -45,7 +45,7 @@ func TestScale(t *testing.T) {
 	}
 	f.row("plan without changes", median(everywhere))
 	f.row("the same, on one cluster only", median(here))
-	ratio := median(everywhere).wall.Seconds() / median(here).wall.Seconds()
+	ratio := median(everywhere).Wall.Seconds() / median(here).Wall.Seconds()
 
 	f.row("version bump", all.apply("v2"))
 	f.row("the same, on one cluster only", one.apply("v2"))
@@ -222,9 +222,9 @@ func (f *fleet) row(what string, u used) {
 	if most := slices.Max(counts); most != slices.Min(counts) {
 		requests += fmt.Sprintf(" – %d", most)
 	}
-	fmt.Fprintf(f.table, "%s\t%.2f\t%.2f\t%s\t%d\t%s\t%s\t%d\t\n", what, u.wall.Seconds(), u.cpu.Seconds(), requests, u.writes,
-		megabytes(u.providerPeak), megabytes(u.cliPeak), u.warnings)
-	f.t.Logf("%s: %s", what, u.wall.Round(time.Millisecond))
+	fmt.Fprintf(f.table, "%s\t%.2f\t%.2f\t%s\t%d\t%s\t%s\t%d\t\n", what, u.Wall.Seconds(), u.CPU.Seconds(), requests, u.writes,
+		megabytes(u.ProviderPeak), megabytes(u.CLIPeak), u.warnings)
+	f.t.Logf("%s: %s", what, u.Wall.Round(time.Millisecond))
 	if u.warnings > 0 {
 		_, first, _ := strings.Cut(strings.ReplaceAll(u.output, "Warning: Provider development overrides", ""), "Warning: ")
 		f.t.Logf("the first warning: %.300s", first)
@@ -233,7 +233,7 @@ func (f *fleet) row(what string, u used) {
 
 // median is the one of middle length.
 func median(all []used) used {
-	return slices.SortedFunc(slices.Values(all), func(a, b used) int { return int(a.wall - b.wall) })[len(all)/2]
+	return slices.SortedFunc(slices.Values(all), func(a, b used) int { return int(a.Wall - b.Wall) })[len(all)/2]
 }
 
 func megabytes(bytes int64) string {

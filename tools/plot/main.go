@@ -1,12 +1,12 @@
-// Command plot draws what a load test saw: requests a second over time, a line
-// for each kind of answer, and what happened when.
+// Command plot draws lines: what a load test saw over time, and what happened when;
+// or, on logarithmic axes, what a benchmark measured.
 //
-//	plot -title TEXT -out FILE.svg   comma-separated values on standard input
+//	plot -title TEXT -x TEXT -y TEXT [-log] -out FILE.svg   comma-separated values on standard input
 //
 // Each record is one of
 //
-//	rate,SECONDS,NAME,REQUESTS-PER-SECOND
-//	mark,SECONDS,TEXT
+//	point,X,NAME OF THE LINE,Y
+//	mark,X,TEXT
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
 	"os"
 	"strconv"
 
@@ -34,20 +35,29 @@ const (
 
 func main() {
 	title := flag.String("title", "", "what is drawn")
+	x := flag.String("x", "seconds", "what the horizontal axis is")
+	y := flag.String("y", "answers a second", "what the vertical axis is")
+	logarithmic := flag.Bool("log", false, "axes are logarithmic")
 	out := flag.String("out", "", "the `file` to write")
 	flag.Parse()
-	if err := run(os.Stdin, *title, *out); err != nil {
+	if err := run(os.Stdin, look{*title, *x, *y, *logarithmic}, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "plot:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in io.Reader, title, out string) error {
+// look is what a plot has beside its lines.
+type look struct {
+	title, x, y string
+	logarithmic bool
+}
+
+func run(in io.Reader, l look, out string) error {
 	d, err := parse(in)
 	if err != nil {
 		return err
 	}
-	p, err := d.plot(title)
+	p, err := d.plot(l)
 	if err != nil {
 		return err
 	}
@@ -104,8 +114,8 @@ func (d *data) add(record []string) error {
 	case record[0] == "mark":
 		d.marks = append(d.marks, mark{at, record[2]})
 		return nil
-	case record[0] == "rate" && len(record) == 4:
-		rate, err := strconv.ParseFloat(record[3], 64)
+	case record[0] == "point" && len(record) == 4:
+		value, err := strconv.ParseFloat(record[3], 64)
 		if err != nil {
 			return err
 		}
@@ -113,10 +123,10 @@ func (d *data) add(record []string) error {
 		if _, ok := d.lines[name]; !ok {
 			d.names = append(d.names, name)
 		}
-		d.lines[name] = append(d.lines[name], plotter.XY{X: at, Y: rate})
+		d.lines[name] = append(d.lines[name], plotter.XY{X: at, Y: value})
 		return nil
 	default:
-		return errors.New("neither a rate nor a mark")
+		return errors.New("neither a point nor a mark")
 	}
 }
 
@@ -129,11 +139,9 @@ var colors = []color.Color{
 	color.RGBA{A: 0xff},
 }
 
-func (d *data) plot(title string) (*plot.Plot, error) {
+func (d *data) plot(l look) (*plot.Plot, error) {
 	p := plot.New()
-	p.Title.Text = title
-	p.X.Label.Text = "seconds"
-	p.Y.Label.Text = "answers a second"
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = l.title, l.x, l.y
 	p.Legend.Top, p.Legend.Left = true, false
 	p.Add(plotter.NewGrid())
 	top := 0.0
@@ -150,6 +158,15 @@ func (d *data) plot(title string) (*plot.Plot, error) {
 			top = max(top, point.Y)
 		}
 	}
+	if l.logarithmic {
+		p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
+		p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
+		p.Legend.Left = true
+		// Whole decades, of which there is always one.
+		p.X.Min, p.X.Max = decades(p.X.Min, p.X.Max)
+		p.Y.Min, p.Y.Max = decades(p.Y.Min, p.Y.Max)
+		return p, nil
+	}
 	// Room for what happened, above the lines, and for the legend beside them.
 	p.Y.Min, p.Y.Max = 0, max(1, top*1.4)
 	p.X.Max *= 1.25
@@ -160,6 +177,12 @@ func (d *data) plot(title string) (*plot.Plot, error) {
 		}
 	}
 	return p, nil
+}
+
+// decades are the powers of ten around what is drawn.
+func decades(least, most float64) (from, to float64) {
+	from = math.Pow(10, math.Floor(math.Log10(least)))
+	return from, max(from*10, math.Pow(10, math.Ceil(math.Log10(most))))
 }
 
 // seconds has a tick every five seconds.
