@@ -29,7 +29,7 @@ import (
 type Subject struct {
 	Namespace string
 	Workload  string // a Deployment's name; empty: Selector says which pods
-	Selector  string // of pods; only without Workload
+	Selector  string // of pods; with Workload, where its own is known before: then nothing waits for it to be read
 }
 
 // Unread is what would have explained more, but could not be read.
@@ -42,20 +42,36 @@ type Unread struct {
 // workload must be readable; of the rest, what is forbidden or fails is named.
 func Gather(ctx context.Context, c Cluster, s Subject) (health.Input, []Unread, error) {
 	g := &gathering{ctx: ctx, cluster: c, subject: s, selector: s.Selector}
-	if s.Workload != "" {
-		g.in.Workload = &appsv1.Deployment{}
-		if err := c.Get(ctx, s.Namespace, s.Workload, g.in.Workload); err != nil {
-			return health.Input{}, nil, err
+	var failed error
+	find := func() { failed = g.find() }
+	switch {
+	case s.Workload == "":
+		find = func() {}
+	case s.Selector == "":
+		if find(); failed != nil {
+			return health.Input{}, nil, failed
 		}
 		g.selector = metav1.FormatLabelSelector(g.in.Workload.Spec.Selector)
-		g.in.WantReplicas, g.in.Generation = 1, g.in.Workload.Generation
-		if n := g.in.Workload.Spec.Replicas; n != nil {
-			g.in.WantReplicas = *n
-		}
+		find = func() {}
 	}
-	g.read()
+	if g.read(find); failed != nil {
+		return health.Input{}, nil, failed
+	}
 	g.in.Now = c.Now()
 	return g.in, g.unread, nil
+}
+
+// find reads the workload.
+func (g *gathering) find() error {
+	d := &appsv1.Deployment{}
+	if err := g.cluster.Get(g.ctx, g.subject.Namespace, g.subject.Workload, d); err != nil {
+		return err
+	}
+	g.in.Workload, g.in.WantReplicas, g.in.Generation = d, 1, d.Generation
+	if n := d.Spec.Replicas; n != nil {
+		g.in.WantReplicas = *n
+	}
+	return nil
 }
 
 // gathering is one call of Gather under way.
@@ -71,9 +87,9 @@ type gathering struct {
 	unread []Unread
 }
 
-// read lists everything, and keeps what has to do with the workload. A namespace
-// may be full of strangers' objects.
-func (g *gathering) read() {
+// read lists everything, beside what finds the workload, and keeps what has to do with
+// that. A namespace may be full of strangers' objects.
+func (g *gathering) read(find func()) {
 	var (
 		events      []*corev1.Event
 		endpoints   []*discoveryv1.EndpointSlice
@@ -84,6 +100,7 @@ func (g *gathering) read() {
 	in, around := &g.in, &g.in.Around
 	var wg sync.WaitGroup
 	for _, list := range []func(){
+		find,
 		func() { in.Pods = listed[corev1.Pod](g, "pods", g.selector, &corev1.PodList{}) },
 		func() {
 			in.ReplicaSets = listed[appsv1.ReplicaSet](g, "replicasets", g.selector, &appsv1.ReplicaSetList{})

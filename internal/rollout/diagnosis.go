@@ -6,9 +6,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // evidencePatience is how long a failure may take to be explained: its wait is
@@ -26,7 +28,9 @@ type diagnosis struct {
 // diagnose looks at the release live, with everything around it.
 func (e *Engine) diagnose(ctx context.Context, c Cluster, t target, applied *appsv1.Deployment) *diagnosis {
 	a := &diagnosis{}
-	a.in, a.unread, a.err = diagnose.Gather(ctx, c, diagnose.Subject{Namespace: t.id.Namespace, Workload: t.id.Name})
+	a.in, a.unread, a.err = diagnose.Gather(ctx, c, diagnose.Subject{
+		Namespace: t.id.Namespace, Workload: t.id.Name, Selector: labels.SelectorFromSet(release.Selector(t.id.Name)).String(),
+	})
 	if a.err == nil && a.in.Workload.UID != applied.UID {
 		a.err = errVanished
 	}

@@ -273,6 +273,7 @@ func (p *Proxy) ended(request *Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.watches, request)
+	request.Ended = time.Now()
 }
 
 func (p *Proxy) status(request *Request, code int) {

@@ -3,6 +3,7 @@ package testcluster
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,20 @@ type Request struct {
 	UserAgent  string
 	Body       []byte // as sent, of everything but reads
 	Time       time.Time
-	Status     int // of the reply; 0 while, or if, there is none
+	Status     int       // of the reply; 0 while, or if, there is none
+	Ended      time.Time // zero while it goes on
+}
+
+// InARow is how many requests followed each other, at most: each began when another had
+// ended. Whoever sent them has waited so often, if all of them take longer than what
+// else there is to do (see [Delay]).
+func InARow(requests []Request) (row []Request) {
+	for _, next := range slices.SortedStableFunc(slices.Values(requests), func(a, b Request) int { return a.Ended.Compare(b.Ended) }) {
+		if !next.Ended.IsZero() && (len(row) == 0 || !next.Time.Before(row[len(row)-1].Ended)) {
+			row = append(row, next)
+		}
+	}
+	return row
 }
 
 // Write tells whether the request changes something in the cluster: not a

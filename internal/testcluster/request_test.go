@@ -40,3 +40,27 @@ func TestRenewal(t *testing.T) {
 		}
 	}
 }
+
+func TestInARow(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
+	request := func(path string, from, to int) Request { return Request{Path: path, Time: at(from), Ended: at(to)} }
+	for name, tt := range map[string]struct {
+		requests []Request
+		want     string
+	}{
+		"none":                 {nil, ""},
+		"one after the other":  {[]Request{request("a", 1, 2), request("b", 2, 3), request("c", 5, 6)}, "abc"},
+		"some at once":         {[]Request{request("a", 1, 3), request("b", 1, 4), request("c", 4, 6), request("d", 5, 7)}, "ac"},
+		"one beside all":       {[]Request{request("a", 1, 9), request("b", 2, 3), request("c", 4, 5)}, "bc"},
+		"one that goes on yet": {[]Request{{Path: "a", Time: at(1)}, request("b", 2, 3)}, "b"},
+	} {
+		got := ""
+		for _, r := range InARow(tt.requests) {
+			got += r.Path
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
+		}
+	}
+}

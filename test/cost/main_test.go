@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	most        = flag.Int("n", 100, "measures 1, 10, 100, … resources, up to so many")
+	most        = flag.Int("resources", 100, "measures 1, 10, 100, … resources, up to so many")
 	plans       = flag.Int("plans", 3, "how often a plan is measured")
 	limit       = flag.Duration("limit", 10*time.Minute, "how long a command may take")
 	far         = flag.Duration("far", 100*time.Millisecond, "how much longer a request takes to a cluster that is far away")

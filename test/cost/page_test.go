@@ -12,9 +12,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/test/cost"
 )
 
-// run is one whose times are so many milliseconds, of which the provider had a
+// took is a run whose times are so many milliseconds, of which the provider had a
 // quarter of the processors'.
-func run(wall, cpu, requests int) *cost.Run {
+func took(wall, cpu, requests int) *cost.Run {
 	ms := func(n int) bench.Duration { return bench.Duration(time.Duration(n) * time.Millisecond) }
 	return &cost.Run{
 		Wall: ms(wall), CPU: ms(cpu), ProviderCPU: ms(cpu / 4), CLIPeak: int64(wall) << 20, ProviderPeak: 50 << 20,
@@ -35,14 +35,14 @@ func result() cost.Result {
 	}
 	// The machine is slower from run to run: ratios do not see it.
 	for at, slow := range []int{1, 2, 4} {
-		r.Add(plan(cost.Null, 10, false), run(100*slow, 200*slow, 0))
-		r.Add(plan(cost.Logicless, 10, false), run(150*slow, 300*slow, 0))
-		r.Add(plan(cost.Ours, 10, false), run(300*slow+at, 800*slow, 4))
-		r.Add(plan(cost.Ours, 10, true), run(700*slow, 800*slow, 4))
-		r.Add(plan(cost.Theirs, 10, false), run(900*slow, 1600*slow, 40))
+		r.Add(plan(cost.Null, 10, false), took(100*slow, 200*slow, 0))
+		r.Add(plan(cost.Logicless, 10, false), took(150*slow, 300*slow, 0))
+		r.Add(plan(cost.Ours, 10, false), took(300*slow+at, 800*slow, 4))
+		r.Add(plan(cost.Ours, 10, true), took(700*slow, 800*slow, 4))
+		r.Add(plan(cost.Theirs, 10, false), took(900*slow, 1600*slow, 40))
 	}
-	r.Add(cost.Case{Provider: cost.Ours, What: cost.Create, N: 10}, run(2000, 4000, 95))
-	r.Add(cost.Case{Provider: cost.Theirs, What: cost.Create, N: 10}, run(4000, 4000, 120))
+	r.Add(cost.Case{Provider: cost.Ours, What: cost.Create, N: 10}, took(2000, 4000, 95))
+	r.Add(cost.Case{Provider: cost.Theirs, What: cost.Create, N: 10}, took(4000, 4000, 120))
 	r.Add(cost.Case{Provider: cost.Theirs, What: cost.Bump, N: 10, Far: true}, nil)
 	return r
 }
@@ -94,7 +94,7 @@ func TestPlotsHaveOnlyWhatIsThere(t *testing.T) {
 func TestWhatMetItsLimitIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	r, c := cost.Result{}, cost.Case{Provider: cost.Ours, What: cost.Create, N: 1}
-	r.Add(c, run(1, 1, 1))
+	r.Add(c, took(1, 1, 1))
 	if r.Of(c) == nil || r.Over(c) {
 		t.Error("what was measured is not there")
 	}
