@@ -37,60 +37,67 @@ func probeFailed(pod *corev1.Pod, message string, from, to time.Duration, times 
 	return e
 }
 
+const refused = `Readiness probe failed: Get "http://10.0.1.51:8080/readyz": dial tcp 10.0.1.51:8080: connect: connection refused`
+
+const sure, not, other = "certain", "patient", "not suspected"
+
+func probe(in *health.Input) *corev1.Probe { return in.Pods[0].Spec.Containers[0].ReadinessProbe }
+
+func says(in *health.Input, message string, from, to time.Duration, times int32) {
+	in.Events = append(in.Events, probeFailed(in.Pods[0], message, from, to, times))
+}
+
+// rejections are what may be told of a probe, and how sure that is.
+var rejections = map[string]struct {
+	change func(in *health.Input)
+	want   string
+}{
+	"ten seconds of 404":        {func(*health.Input) {}, sure},
+	"less than that":            {func(in *health.Input) { in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(19 * time.Second)) }, not},
+	"two answers":               {func(in *health.Input) { in.Events[0].Count = 2 }, not},
+	"it listened late":          {func(in *health.Input) { says(in, refused, 1, 9, 2) }, sure},
+	"it listens no more":        {func(in *health.Input) { says(in, refused, 1, 15, 3) }, other},
+	"it was busy once":          {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "503", 1), 5, 5, 1) }, other},
+	"it answered 403 once":      {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "403", 1), 80, 80, 1) }, other},
+	"events that were combined": {func(in *health.Input) { says(in, "(combined from similar events): "+answers404, 80, 80, 1) }, other},
+	"the kubelet was restarted": {func(in *health.Input) {
+		in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(20 * time.Second))
+		says(in, answers404, 60, 70, 2)
+	}, sure},
+	"liveness beside it": {func(in *health.Input) {
+		says(in, "Liveness probe failed: HTTP probe failed with statuscode: 500", 30, 60, 2)
+	}, sure},
+	"it is too busy (429)":         {func(in *health.Input) { in.Events[0].Message = strings.Replace(answers404, "404", "429", 1) }, other},
+	"it says that it is not well":  {func(in *health.Input) { in.Events[0].Message = strings.Replace(answers404, "404", "503", 1) }, other},
+	"nothing is told":              {func(in *health.Input) { in.Events = nil }, other},
+	"a command that says the same": {func(in *health.Input) { probe(in).HTTPGet, probe(in).Exec = nil, &corev1.ExecAction{} }, other},
+	"a gRPC service": {func(in *health.Input) {
+		probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090, Service: new("shop.Cart")}
+		in.Events[0].Message = "Readiness probe failed: error: health rpc probe failed: rpc error: code = NotFound desc = unknown service"
+	}, sure},
+	"no gRPC health at all": {func(in *health.Input) {
+		probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090}
+		in.Events[0].Message = "Readiness probe failed: error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service grpc.health.v1.Health"
+	}, sure},
+	"gRPC that is not well": {func(in *health.Input) {
+		probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090}
+		in.Events[0].Message = `Readiness probe failed: service unhealthy (responded with "NOT_SERVING")`
+	}, other},
+	"it was ready once": {func(in *health.Input) {
+		in.Pods[0].Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(time.Second))
+	}, other},
+	"another pod is ready": {func(in *health.Input) { in.Pods = append(in.Pods, peer(in.Pods[0], time.Second)) }, other},
+	"a pod of another template is": {func(in *health.Input) {
+		ready := peer(in.Pods[0], time.Second)
+		ready.Labels = map[string]string{"pod-template-hash": "5d9f"}
+		in.Pods = append(in.Pods, ready)
+	}, sure},
+}
+
 // TestAProbeThatIsRejected is sure only where nothing else was ever seen, for long
 // enough; where something else was, it is not even suspected.
 func TestAProbeThatIsRejected(t *testing.T) {
-	const refused = `Readiness probe failed: Get "http://10.0.1.51:8080/readyz": dial tcp 10.0.1.51:8080: connect: connection refused`
-	probe := func(in *health.Input) *corev1.Probe { return in.Pods[0].Spec.Containers[0].ReadinessProbe }
-	says := func(in *health.Input, message string, from, to time.Duration, times int32) {
-		in.Events = append(in.Events, probeFailed(in.Pods[0], message, from, to, times))
-	}
-	const sure, not, other = "certain", "patient", "not suspected"
-	for name, tc := range map[string]struct {
-		change func(in *health.Input)
-		want   string
-	}{
-		"ten seconds of 404":        {func(*health.Input) {}, sure},
-		"less than that":            {func(in *health.Input) { in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(19 * time.Second)) }, not},
-		"two answers":               {func(in *health.Input) { in.Events[0].Count = 2 }, not},
-		"it listened late":          {func(in *health.Input) { says(in, refused, 1, 9, 2) }, sure},
-		"it listens no more":        {func(in *health.Input) { says(in, refused, 1, 15, 3) }, other},
-		"it was busy once":          {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "503", 1), 5, 5, 1) }, other},
-		"it answered 403 once":      {func(in *health.Input) { says(in, strings.Replace(answers404, "404", "403", 1), 80, 80, 1) }, other},
-		"events that were combined": {func(in *health.Input) { says(in, "(combined from similar events): "+answers404, 80, 80, 1) }, other},
-		"the kubelet was restarted": {func(in *health.Input) {
-			in.Events[0].LastTimestamp = metav1.NewTime(noon.Add(20 * time.Second))
-			says(in, answers404, 60, 70, 2)
-		}, sure},
-		"liveness beside it": {func(in *health.Input) {
-			says(in, "Liveness probe failed: HTTP probe failed with statuscode: 500", 30, 60, 2)
-		}, sure},
-		"it is too busy (429)":         {func(in *health.Input) { in.Events[0].Message = strings.Replace(answers404, "404", "429", 1) }, other},
-		"it says that it is not well":  {func(in *health.Input) { in.Events[0].Message = strings.Replace(answers404, "404", "503", 1) }, other},
-		"nothing is told":              {func(in *health.Input) { in.Events = nil }, other},
-		"a command that says the same": {func(in *health.Input) { probe(in).HTTPGet, probe(in).Exec = nil, &corev1.ExecAction{} }, other},
-		"a gRPC service": {func(in *health.Input) {
-			probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090, Service: new("shop.Cart")}
-			in.Events[0].Message = "Readiness probe failed: error: health rpc probe failed: rpc error: code = NotFound desc = unknown service"
-		}, sure},
-		"no gRPC health at all": {func(in *health.Input) {
-			probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090}
-			in.Events[0].Message = "Readiness probe failed: error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service grpc.health.v1.Health"
-		}, sure},
-		"gRPC that is not well": {func(in *health.Input) {
-			probe(in).HTTPGet, probe(in).GRPC = nil, &corev1.GRPCAction{Port: 9090}
-			in.Events[0].Message = `Readiness probe failed: service unhealthy (responded with "NOT_SERVING")`
-		}, other},
-		"it was ready once": {func(in *health.Input) {
-			in.Pods[0].Status.Conditions[0].LastTransitionTime = metav1.NewTime(noon.Add(time.Second))
-		}, other},
-		"another pod is ready": {func(in *health.Input) { in.Pods = append(in.Pods, peer(in.Pods[0], time.Second)) }, other},
-		"a pod of another template is": {func(in *health.Input) {
-			ready := peer(in.Pods[0], time.Second)
-			ready.Labels = map[string]string{"pod-template-hash": "5d9f"}
-			in.Pods = append(in.Pods, ready)
-		}, sure},
-	} {
+	for name, tc := range rejections {
 		in := rejecting()
 		tc.change(&in)
 		v := health.Compute(in)
