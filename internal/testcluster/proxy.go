@@ -370,6 +370,7 @@ func (p *Proxy) connectUpstream() error {
 			FlushInterval:  -1, // a watch's events must not wait for one another
 			ErrorLog:       log.New(io.Discard, "", 0),
 			Transport:      transport,
+			BufferPool:     copies,
 			ModifyResponse: p.replied,
 			ErrorHandler: func(_ http.ResponseWriter, r *http.Request, _ error) {
 				under := r.Context().Value(passingKey{}).(*passing)

@@ -104,3 +104,18 @@ func (c *trackedConn) forget() {
 	defer c.listener.mu.Unlock()
 	delete(c.listener.open, c)
 }
+
+// copyBuffers are what replies are copied through. A new one for each reply is
+// most of the memory that a request takes, and the race detector clears its own
+// notes of all of it, too.
+type copyBuffers struct{ pool sync.Pool }
+
+type copyBuffer [32 << 10]byte
+
+var copies = &copyBuffers{sync.Pool{New: func() any { return new(copyBuffer) }}}
+
+// Get returns a buffer for [copyBuffers.Put].
+func (b *copyBuffers) Get() []byte { return b.pool.Get().(*copyBuffer)[:] }
+
+// Put takes a buffer back.
+func (b *copyBuffers) Put(used []byte) { b.pool.Put((*copyBuffer)(used)) }
