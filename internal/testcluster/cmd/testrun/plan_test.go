@@ -76,6 +76,22 @@ func TestPointsRunWithoutTheRaceDetector(t *testing.T) {
 	}
 }
 
+// TestRacedProgramsEndSoon: only they have settings of the race detector, and whoever
+// has others keeps them.
+func TestRacedProgramsEndSoon(t *testing.T) {
+	t.Setenv("GORACE", "")
+	if got := (part{race: true}).env(); !slices.Equal(got, []string{"GORACE=atexit_sleep_ms=100"}) {
+		t.Errorf("with the race detector: %q", got)
+	}
+	if got := (part{}).env(); got != nil {
+		t.Errorf("without: %q", got)
+	}
+	t.Setenv("GORACE", "halt_on_error=1")
+	if got := (part{race: true}).env(); got != nil {
+		t.Errorf("over settings of the caller's own: %q", got)
+	}
+}
+
 // TestNamedTestsExist: a test that was renamed would run with no OpenTofu, or with the
 // race detector, and nobody would notice.
 func TestNamedTestsExist(t *testing.T) {
