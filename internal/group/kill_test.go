@@ -164,8 +164,9 @@ func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 	})
 }
 
-// Every fault that passes, at every request: nobody may notice.
-func TestGroupSurvivesFaults(t *testing.T) {
+// TestGroupSurvivesOneFaultAtEveryRequest: whatever fault passes, at whatever
+// request, nobody may notice.
+func TestGroupSurvivesOneFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	const apart = 9
 	for name, faults := range map[string][]testcluster.Fault{

@@ -11,10 +11,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// killedAfterEveryWrite kills a process that goes over the clusters, in the
-// middle of b; c refuses. Another one ends where an undisturbed one would have.
-func killedAfterEveryWrite(t *testing.T, clusters []*testcluster.Cluster) {
+// TestRolloutKilledAfterEveryWrite kills a process that goes over three clusters, in
+// the middle of b; c refuses. Another one ends where an undisturbed one would have.
+func TestRolloutKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
+	clusters := testcluster.Clusters(t, 3)
 	testcluster.EveryDeath(t, 8, func(t *testing.T, k int) bool { return killedOver(t, clusters, k) })
 }
 

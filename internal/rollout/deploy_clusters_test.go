@@ -42,7 +42,6 @@ func TestRollout(t *testing.T) {
 		"nothing to do, but no longer ours":               settledElsewhere,
 	}
 	t.Run("on a, b and c", func(t *testing.T) {
-		t.Run("killed after every write", func(t *testing.T) { killedAfterEveryWrite(t, clusters) })
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -27,6 +27,7 @@ type faulty struct {
 	n       int
 	repeats map[string]int
 	hit     []string
+	told    int // of these, those that wrote an Event
 }
 
 func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
@@ -34,6 +35,7 @@ func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
 	defer f.mu.Unlock()
 	what := r.Method + " " + r.Path
 	if tells(r) && f.k%2 == 1 {
+		f.told++
 		return f.hits(what)
 	}
 	if !f.counts(r) || tells(r) {

@@ -44,7 +44,6 @@ func TestTwoClusters(t *testing.T) {
 			})
 		}
 	})
-	t.Run("killed", func(t *testing.T) { t.Parallel(); killedOnTwoClusters(t, west) })
 	t.Run("a holder that was away", func(t *testing.T) { t.Parallel(); away(t, west) })
 }
 
@@ -238,9 +237,11 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 	}
 }
 
-// killedOnTwoClusters kills a promotion after each of its writes, and lets another
-// run go on with it, go back, or go elsewhere.
-func killedOnTwoClusters(t *testing.T, west *testcluster.Cluster) {
+// TestTwoClustersKilledAfterEveryWrite kills a promotion after each of its writes, and
+// lets another run go on with it, go back, or go elsewhere.
+func TestTwoClustersKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	west := testcluster.Clusters(t, 2)[1]
 	testcluster.EveryDeath(t, 12, func(t *testing.T, k int) bool {
 		w := onTwoClusters(t, west)
 		what, n := "", 0
