@@ -29,6 +29,8 @@ var (
 	farLives    = flag.Int("far-lives", 10, "up to so many resources are created and changed on one that is far away")
 	parallelism = flag.Int("parallelism", 20, "-parallelism of applies")
 	others      = flag.Bool("others", true, "measures hashicorp/kubernetes, too, whose provider is built")
+	theirPlans  = flag.Int("their-plans", 1, "how often a plan of hashicorp/kubernetes is measured, which takes long")
+	from        = flag.String("from", "", "measures nothing, and makes page and plots of this file")
 	page        = flag.String("page", "", "also writes the documentation's page to this file")
 	plots       = flag.String("plots", "artifacts", "the directory for the plots")
 	results     = flag.String("results", "artifacts/cost.json", "the file for what was measured")
@@ -51,6 +53,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if *from != "" {
+		return m.Run()
+	}
 	here.machine = bench.ThisMachine() // before anything that we do ourselves
 	dir, err := os.MkdirTemp("", "cost-")
 	if err == nil {

@@ -106,12 +106,12 @@ func (r Result) writeRatios(b *strings.Builder) {
 
 func (r Result) writeFarPlans(b *strings.Builder) {
 	fmt.Fprintf(b, "\n### On a cluster that is far away\n\nThe same where every request takes %s longer.\n\n"+
-		"| resources | provider | seconds | more than nearby | requests |\n| --- | --- | --- | --- | --- |\n", release.DurationText(time.Duration(r.Far)))
+		"| resources | provider | seconds | nearby | requests |\n| --- | --- | --- | --- | --- |\n", release.DurationText(time.Duration(r.Far)))
 	for _, n := range r.Sizes() {
 		for _, p := range Names {
 			far, near := r.Of(Case{p.Provider, Nothing, n, true}), r.Of(Case{p.Provider, Nothing, n, false})
 			if far != nil && near != nil && Figure(far, requests) > 0 {
-				fmt.Fprintf(b, "| %d | %s | %s | %s | %d |\n", n, p.Text, seconds(Figure(far, wall)), seconds(Figure(far, wall)-Figure(near, wall)), Figure(far, requests))
+				fmt.Fprintf(b, "| %d | %s | %s | %s | %d |\n", n, p.Text, seconds(Figure(far, wall)), seconds(Figure(near, wall)), Figure(far, requests))
 			}
 		}
 	}

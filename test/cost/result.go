@@ -157,6 +157,15 @@ func (r Result) Write(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // anybody may read it
 }
 
+// Read reads what was written to a file.
+func Read(path string) (r Result, err error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	return r, err
+}
+
 // Add adds a run of a case; nil: it has reached the limit.
 func (r *Result) Add(c Case, run *Run) {
 	at := slices.IndexFunc(r.Rows, func(row Row) bool { return row.Case == c })
