@@ -40,11 +40,17 @@ func (o Release) Exists() bool {
 
 // Reason is why the release's status is what it is; empty where there is nothing to
 // say. That its application was stopped is none any more once that is started, or gone.
+// It is one, too, where a run that stopped or started the application was cut off: that
+// leaves the release in the middle, and without a reason.
 func (o Release) Reason() string {
-	if o.Record.WithMain && !o.Stopped && o.Record.Reason == release.ReasonWithMain {
+	switch reason := o.Record.Reason; {
+	case o.Stopped && reason == "":
+		return release.ReasonWithMain
+	case o.Record.WithMain && !o.Stopped && reason == release.ReasonWithMain:
 		return ""
+	default:
+		return reason
 	}
-	return o.Record.Reason
 }
 
 // Releases reads a release on every cluster from the shared watch caches. It

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -163,6 +164,46 @@ func TestAccApplicationDoesNotStart(t *testing.T) {
 	l.wantNothingLeft()
 }
 
+// A run that is cut off while it stops an application, or starts it, leaves releases in
+// the middle. That is no news to the next apply, which goes on with either, in one go.
+func TestAccStopOfAnApplicationIsCutOff(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(lines ...string) string {
+		return l.config(l.deployment(createFirst, replicas(2)), l.main(lines...))
+	}
+	cutOff := func(status release.Status, pods int) {
+		t.Helper()
+		l.editRecord(nameOf("v1"), func(r *release.Record) { r.Status, r.Reason = status, "" })
+		if pods > 0 {
+			l.patchWorkload(nameOf("v1"), fmt.Sprintf(`{"spec":{"replicas":%d}}`, pods))
+		}
+		w.refresh()
+		w.wantState(theDeployment, "status", string(status), "status_reason", release.ReasonWithMain)
+	}
+	w.apply(config())
+	for _, at := range []struct {
+		status release.Status
+		pods   int
+	}{{release.StatusStopping, 0}, {release.StatusStarting, 2}} {
+		w.apply(config(stopped))
+		cutOff(at.status, at.pods)
+		w.apply(config(stopped))
+		l.wantPods(nameOf("v1"), 0)
+		w.wantState(theDeployment, "status", "stopped", "status_reason", release.ReasonWithMain)
+		w.wantNoChanges()
+
+		cutOff(at.status, at.pods)
+		w.apply(config())
+		l.wantPods(nameOf("v1"), 2)
+		w.refresh()
+		w.wantState(theDeployment, "status", "started", "status_reason", nil)
+		w.wantNoChanges()
+	}
+	w.destroy()
+	l.wantNothingLeft()
+}
+
 // Who plans to change pods, and finds the application stopped by then, is told.
 func TestAccStoppedMeanwhile(t *testing.T) {
 	l := newLab(t)
@@ -178,7 +219,7 @@ func TestAccStoppedMeanwhile(t *testing.T) {
 	if !failed.failed {
 		t.Error("it did not fail")
 	}
-	failed.tells("Application was stopped", nameOf("v1"), `desired_state = "started"`)
+	failed.tells("Application was stopped", "Deployment "+l.namespace+"/"+nameOf("v1"), `desired_state = "started"`)
 	w.wantState(theDeployment, "status", "stopped", "replicas", 2)
 	w.wantNoChanges()
 

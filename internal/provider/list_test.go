@@ -149,12 +149,20 @@ func TestList(t *testing.T) {
 // terminating makes a record look like that of a removal that was killed.
 func (l *lab) terminating(name string) {
 	l.t.Helper()
+	l.editRecord(name, func(r *release.Record) {
+		r.Custody, r.Status = release.CustodyTerminating, release.StatusTerminating
+	})
+}
+
+// editRecord changes what is written down of a release.
+func (l *lab) editRecord(name string, edit func(*release.Record)) {
+	l.t.Helper()
 	client := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
 	cm, err := client.Get(l.t.Context(), name, metav1.GetOptions{})
 	l.must(err)
 	record, err := release.ParseRecord(cm.Data)
 	l.must(err)
-	record.Custody, record.Status = release.CustodyTerminating, release.StatusTerminating
+	edit(record)
 	cm.Data, err = record.Marshal()
 	l.must(err)
 	_, err = client.Update(l.t.Context(), cm, metav1.UpdateOptions{})

@@ -196,5 +196,5 @@ type ApplicationStoppedError struct {
 }
 
 func (e *ApplicationStoppedError) Error() string {
-	return fmt.Sprintf("%s has no pods: its application was stopped after this change was planned", e.ID)
+	return fmt.Sprintf("deployment %s has no pods: its application was stopped after this change was planned", e.ID)
 }
