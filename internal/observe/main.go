@@ -2,7 +2,9 @@ package observe
 
 import (
 	"context"
+	"errors"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -18,7 +20,8 @@ type Main struct {
 	Cluster  string
 	Main     *release.Main   // nil: none
 	Service  *corev1.Service // nil: none
-	Split    release.Split   // who really gets the traffic
+	Split    release.Split   // whom the address leads to
+	Astray   bool            // it leads to what is no release of the application
 	Leftover []string        // condemned releases that a finished promotion would have collected
 	Stays    []release.Stay  // what is there beside it
 	Err      error
@@ -27,6 +30,15 @@ type Main struct {
 
 	Endpoint    *externaldns.DNSEndpoint // nil: none that the application's memory knows of
 	EndpointErr error                    // its kind may not be read; who does not look at it need not care
+}
+
+// Traffic is who gets the traffic: nobody where the address leads to what is no release,
+// such as a typo in its selector.
+func (o Main) Traffic() release.Split {
+	if o.Astray {
+		return release.Split{}
+	}
+	return o.Split
 }
 
 // Exists says whether anything is left of the address.
@@ -114,6 +126,10 @@ func (o *Main) others(ctx context.Context, view ownership.View, application stri
 	main := *o.Main
 	if name, ok := o.Split.Stable(); ok {
 		main = main.Promoted(name) // whoever moved it
+		if records[name] == nil {
+			d, lost := ownership.Cached(ctx, view, &appsv1.Deployment{}, name)
+			o.Astray, err = d == nil && lost == nil, errors.Join(err, lost)
+		}
 	}
 	o.Stays = release.Stays(main, records)
 	return err

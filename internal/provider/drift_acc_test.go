@@ -184,6 +184,34 @@ func TestAccPointerMovedBySomebodyElse(t *testing.T) {
 	watch.Check(t, drain)
 }
 
+// TestAccAddressLedAstray: a typo in the address's selector is no deployment. The plan of
+// the repair neither keeps it nor removes for it what is there for going back, and the
+// apply does what the plan says.
+func TestAccAddressLedAstray(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(`drain = "0s"`))
+	}
+	id := func(tag string) string { return l.namespace + "/" + nameOf(tag) }
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	l.patchService("api", `{"spec":{"selector":{"`+release.LabelDeployment+`":"api-typo"}}}`)
+	w.refresh()
+	w.wantState(theMain, "deployment_id", l.namespace+"/api-typo", "split", map[string]any{"default": map[string]any{}},
+		"status_reason", fmt.Sprintf("the field manager %q moved the address from %s to api-typo on cluster %q, which is no deployment of the application: nobody gets the traffic", somebody, nameOf("v2"), "default"))
+	w.apply(config("v2")).wantSummary(theMain, map[string]any{
+		"action": "return", "from": nil, "to": id("v2"), "warm": true, "keeps": []any{id("v1")}, "removes": []any{},
+		"text": "Moves the traffic back to " + id("v2") + ", whose pods run already. Keeps " + id("v1") + " for going back.",
+	})
+	l.wantMain(nameOf("v2"))
+	l.wantReleases(nameOf("v1"), nameOf("v2"))
+	w.wantState(theMain, "previous_deployment_id", id("v1"))
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
 func TestAccIgnoredDriftIsLeftAlone(t *testing.T) {
 	l := newLab(t)
 	w := l.inProcess()

@@ -31,18 +31,18 @@ func Exists(observed []observe.Main) bool {
 // split show the disagreement. named is what is other than it should be of the
 // name across clusters.
 func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []attrs.Drift, diags *diag.Diagnostics) {
-	drift, splits := []attrs.Drift{}, map[string]release.Split{}
+	drift, splits, carried := []attrs.Drift{}, map[string]release.Split{}, map[string]release.Split{}
 	prior, stable := splitOf(ctx, m.Split, diags), map[string]bool{}
 	wanted := m.Service(ctx, diags)
 	for _, o := range observed {
 		if o.Err != nil {
-			splits[o.Cluster] = prior[o.Cluster] // nothing was concluded from the silence
+			splits[o.Cluster], carried[o.Cluster] = prior[o.Cluster], prior[o.Cluster] // nothing was concluded from the silence
 			continue
 		}
 		if wanted.Adopt {
 			m.setAdoptedURL(o.Service)
 		}
-		splits[o.Cluster] = o.Split
+		splits[o.Cluster], carried[o.Cluster] = o.Split, o.Traffic()
 		name, ok := o.Split.Stable()
 		if ok {
 			stable[name] = true
@@ -59,7 +59,7 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 	}
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
-	m.Split = SplitValue(splits)
+	m.Split = SplitValue(carried)
 	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
 	m.Drift = list
@@ -125,7 +125,7 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 		case stable && now != o.Main.Deployment:
 			// Not written down yet: a promotion does that, wherever the traffic is wanted.
 			m.Status = types.StringValue(string(release.MainFinalizing))
-			m.StatusReason = types.StringValue(fmt.Sprintf("%s moved the address from %s to %s on cluster %q", whoMoved(o.Service), release.OrNothing(o.Main.Deployment), now, o.Cluster))
+			m.StatusReason = types.StringValue(moved(o, now))
 			return
 		case len(o.Leftover) > 0:
 			m.Status = types.StringValue(string(release.MainFinalizing))
@@ -133,6 +133,15 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 			return
 		}
 	}
+}
+
+// moved says who led the address to now, and from where.
+func moved(o observe.Main, now string) string {
+	text := fmt.Sprintf("%s moved the address from %s to %s on cluster %q", whoMoved(o.Service), release.OrNothing(o.Main.Deployment), now, o.Cluster)
+	if o.Astray {
+		text += ", which is no deployment of the application: nobody gets the traffic"
+	}
+	return text
 }
 
 // whoMoved is who wrote the selector of a Service last, as the API server recorded it.
