@@ -172,7 +172,7 @@ func checkGracePeriod(r *report, c release.Content) {
 	}
 	if floor := sleep + drain; seconds <= floor {
 		r.add(at, "Grace period too short",
-			"%d s is too short. A pod goes on serving for %d s after it was told to end, and requests may take another %d s to drain: the period must be longer than both together. "+
+			"termination_grace_period_seconds: %d s is too short. A pod goes on serving for %d s after it was told to end, and requests may take another %d s to drain: the period must be longer than both together. "+
 				"Use at least %d%s.", seconds, sleep, drain, floor+1, orDefault)
 	}
 }
@@ -344,7 +344,7 @@ func checkPatchedPorts(r *report, before, after *corev1.PodTemplateSpec) {
 	r.add(path{"pod_template_patch"}, "Pod template patch replaces a port",
 		"It takes away %s. A Service finds its ports by name and protocol, so that the application's address would lead nowhere. "+
 			"Ports merge by their number alone, whatever the protocol: a second port on a number that is declared replaces the declared one. "+
-			"Give the port another number; or declare the port here, with its name, protocol and number, beside the other one, below `$patch: replace`.",
+			"Give the port another number; or declare it without a patch, with `ports` and `port_protocols`, where two ports may have one number. What stands below `$patch: replace` is all there is: name every declared port in it.",
 		strings.Join(lost, "; "))
 }
 
