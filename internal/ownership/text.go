@@ -35,6 +35,14 @@ func MainIn(data map[string]string) (*release.Main, error) {
 	return main, err
 }
 
+// UnreadableError is a ConfigMap of ours that holds something else than what we wrote.
+type UnreadableError struct{ Err error }
+
+func (e *UnreadableError) Error() string { return e.Err.Error() }
+
+// Unwrap is what is wrong with it.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
 // Unreadable says which ConfigMap could not be read, and what heals it.
 func Unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	err = fmt.Errorf("the ConfigMap %s/%s on cluster %q: %w", cm.Namespace, cm.Name, c.Name(), err)
@@ -46,7 +54,7 @@ func Unreadable(c Cluster, cm *corev1.ConfigMap, err error) error {
 	if cm.Labels[release.LabelRole] == release.RolePointer {
 		anew = "what is retained is then taken for what was main before, and the history begins anew"
 	}
-	return fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: %s.\n  kubectl --namespace %s delete configmap %s", err, anew, cm.Namespace, cm.Name)
+	return &UnreadableError{Err: fmt.Errorf("%w. Write into it what it was, or delete it, and apply again: %s.\n  kubectl --namespace %s delete configmap %s", err, anew, cm.Namespace, cm.Name)}
 }
 
 // HistoryIn is the history in a ConfigMap's data.

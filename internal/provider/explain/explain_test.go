@@ -128,6 +128,14 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestARecordThatCannotBeReadIsNamed, not told as just any failure.
+func TestARecordThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	if summary, _, _ := explain.Of(&ownership.UnreadableError{Err: errors.New("its record.json cannot be read")}); summary != "Record cannot be read" {
+		t.Error(summary)
+	}
+}
+
 // TestARouteIsNotToBeIgnored: what an Ingress leads to is real traffic, so that it is
 // to lead elsewhere.
 func TestARouteIsNotToBeIgnored(t *testing.T) {

@@ -160,6 +160,7 @@ var explanations = []explanation{
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
 	rule("Object does not go away", always[*release.StuckError](
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
+	rule("Record cannot be read", always[*ownership.UnreadableError](""), path.Empty()),
 	rule("Application is locked", always[*ownership.LockedError](
 		"Another run is changing it. Wait for it to end; a Lease whose holder died is taken over by itself."), path.Empty()),
 	rule("Nothing like that is there", always[*diagnose.AbsentError](
