@@ -15,15 +15,15 @@ import (
 )
 
 // writes is an entry of a workload's managed fields, of a manager that wrote a field of
-// the spec at a minute after noon.
-func writes(manager, subresource, field string, after time.Duration) metav1.ManagedFieldsEntry {
+// the spec so many minutes after noon.
+func writes(manager, subresource, field string, minutes int) metav1.ManagedFieldsEntry {
 	operation := metav1.ManagedFieldsOperationUpdate
 	if manager == "switchback" {
 		operation = metav1.ManagedFieldsOperationApply
 	}
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: operation, Subresource: subresource, APIVersion: "apps/v1", FieldsType: "FieldsV1",
-		FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(`{"f:spec":{"f:%s":{}}}`, field)), Time: new(metav1.NewTime(noon.Add(after * time.Minute))),
+		FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(`{"f:spec":{"f:%s":{}}}`, field)), Time: new(metav1.NewTime(noon.Add(time.Duration(minutes) * time.Minute))),
 	}
 }
 

@@ -30,11 +30,15 @@ func rejecting() health.Input {
 	return in
 }
 
-// probeFailed is an event of a probe that failed so often between two moments after noon.
-func probeFailed(pod *corev1.Pod, message string, from, to time.Duration, times int32) *corev1.Event {
+// probeFailed is an event of a probe that failed so often between two seconds after noon.
+func probeFailed(pod *corev1.Pod, message string, from, to int, times int32) *corev1.Event {
 	e := podEvent(pod, "Unhealthy", message)
-	e.FirstTimestamp, e.LastTimestamp, e.Count = metav1.NewTime(noon.Add(from*time.Second)), metav1.NewTime(noon.Add(to*time.Second)), times
+	e.FirstTimestamp, e.LastTimestamp, e.Count = secondsPast(from), secondsPast(to), times
 	return e
+}
+
+func secondsPast(seconds int) metav1.Time {
+	return metav1.NewTime(noon.Add(time.Duration(seconds) * time.Second))
 }
 
 const refused = `Readiness probe failed: Get "http://10.0.1.51:8080/readyz": dial tcp 10.0.1.51:8080: connect: connection refused`
@@ -43,7 +47,7 @@ const sure, not, other = "certain", "patient", "not suspected"
 
 func probe(in *health.Input) *corev1.Probe { return in.Pods[0].Spec.Containers[0].ReadinessProbe }
 
-func says(in *health.Input, message string, from, to time.Duration, times int32) {
+func says(in *health.Input, message string, from, to int, times int32) {
 	in.Events = append(in.Events, probeFailed(in.Pods[0], message, from, to, times))
 }
 

@@ -363,11 +363,11 @@ func (l *lab) setReady(name string, ready corev1.ConditionStatus) {
 	}
 }
 
-// untilReady waits until the Deployment of a release tells of so many ready pods.
-func (l *lab) untilReady(name string, pods int32) {
+// untilNoneReady waits until the Deployment of a release tells of no ready pods.
+func (l *lab) untilNoneReady(name string) {
 	l.t.Helper()
-	testcluster.Eventually(l.t, hang, fmt.Sprintf("%s to have %d ready pods", name, pods), func() error {
-		if n := l.workload(name).Status.ReadyReplicas; n != pods {
+	testcluster.Eventually(l.t, hang, name+" to have no ready pods", func() error {
+		if n := l.workload(name).Status.ReadyReplicas; n > 0 {
 			return fmt.Errorf("it has %d", n)
 		}
 		return nil

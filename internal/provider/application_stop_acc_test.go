@@ -126,7 +126,7 @@ func TestAccStoppedApplicationComesAndGoes(t *testing.T) {
 	w.apply(l.config(l.deployment(createFirst), l.main()))
 	l.wantPods(nameOf("v1"), 1)
 	l.setReady(nameOf("v1"), corev1.ConditionFalse)
-	l.untilReady(nameOf("v1"), 0)
+	l.untilNoneReady(nameOf("v1"))
 	w.apply(config)
 	l.wantPods(nameOf("v1"), 0)
 
@@ -200,6 +200,30 @@ func TestAccStopOfAnApplicationIsCutOff(t *testing.T) {
 		w.wantState(theDeployment, "status", "started", "status_reason", nil)
 		w.wantNoChanges()
 	}
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// What is stopped by itself may be wanted again while its application is stopped: it
+// starts with that.
+func TestAccWantedAgainWhileItsApplicationIsStopped(t *testing.T) {
+	l := newLab(t)
+	w, other := l.inProcess(), l.inProcess()
+	main := func(lines ...string) string { return l.config(l.deployment(image("v2")), l.main(lines...)) }
+	w.apply(l.config(l.deployment(stopped)))
+	other.apply(main(stopped))
+	w.wantState(theDeployment, "status", "stopped", "status_reason", nil)
+
+	w.apply(l.config(l.deployment()))
+	w.wantState(theDeployment, "status", "stopped", "status_reason", release.ReasonWithMain)
+	l.wantPods(nameOf("v1"), 0)
+	w.wantNoChanges()
+	other.apply(main())
+	l.wantPods(nameOf("v1"), 1)
+	w.refresh()
+	w.wantState(theDeployment, "status", "started", "status_reason", nil)
+	w.wantNoChanges()
+	other.destroy()
 	w.destroy()
 	l.wantNothingLeft()
 }

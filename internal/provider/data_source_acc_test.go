@@ -156,7 +156,7 @@ func TestAccDataSources(t *testing.T) {
 
 	// What fluctuates shows here, and nowhere in the resources' state.
 	l.setReady(nameOf("v2"), "False")
-	l.untilReady(nameOf("v2"), 0)
+	l.untilNoneReady(nameOf("v2"))
 	w.apply(config("v2", looks...))
 	if got := read[shownReleases](w, "switchback_deployments.waiting").Deployments; len(got) != 1 || got[0].Name != nameOf("v2") || !strings.Contains(got[0].StatusReason, "0 of 1 pods") {
 		t.Errorf("degraded: %+v", got)

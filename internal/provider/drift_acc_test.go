@@ -320,7 +320,7 @@ func TestAccFlappingPodsAreNotInTheState(t *testing.T) {
 	w.refresh()
 	before := resourcesOf(w.stateText())
 	l.setReady(nameOf("v1"), corev1.ConditionFalse)
-	l.untilReady(nameOf("v1"), 0)
+	l.untilNoneReady(nameOf("v1"))
 	w.wantNoChanges()
 	w.refresh()
 	l.must(l.cluster.Client().CoreV1().Pods(l.namespace).DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))

@@ -93,7 +93,7 @@ func TestAccEnvironment(t *testing.T) {
 	want("batch, after that", batch, "stopped; worker stopped  [default] 0")
 
 	l.setReady(nameOf("v1"), corev1.ConditionFalse)
-	l.untilReady(nameOf("v1"), 0)
+	l.untilNoneReady(nameOf("v1"))
 	all, _, _ = look(append(api, worker)...)
 	want("all, without ready pods", all, "degraded; api degraded v1 [default] 0; worker stopped  [default] 0", "start_error", "0 of 1 pods")
 	l.setReady(nameOf("v1"), corev1.ConditionTrue)

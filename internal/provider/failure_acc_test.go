@@ -200,7 +200,7 @@ func TestAccMainDoesNotMoveToPodsThatAreNotReady(t *testing.T) {
 	}
 	w.apply(config("v1"))
 	l.setReady(nameOf("v2"), corev1.ConditionFalse)
-	l.untilReady(nameOf("v2"), 0)
+	l.untilNoneReady(nameOf("v2"))
 	w.applyFails(config("v2")).tells("Deployment cannot become main", nameOf("v2"), "0 of its 1 pods are ready", "Traffic was not touched")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"))

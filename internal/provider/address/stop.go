@@ -20,7 +20,7 @@ func DesiredStateAttribute(whose string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
 		MarkdownDescription: "Whether " + whose + " shall have pods, for example not at night: " + attrs.EnumText(release.DesiredStates(), meaning) + ". " +
-			"A deployment that is created or changed while its application is stopped gets no pods, with a warning; its `status` is `stopped`, and its plan is empty. " +
+			"A deployment that is created or changed while its application is stopped gets no pods, and a warning says so of one that is created; its `status` is `stopped`, and its plan is empty. " +
 			"Started again, the main deployment gets the pods back that it had, and the apply returns when they are healthy. Default: `started`." + attrs.InPlace,
 		Validators: []validator.String{attrs.OneOf(release.DesiredStates())},
 	}

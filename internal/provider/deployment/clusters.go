@@ -143,9 +143,15 @@ func (p *planning) checkBakesFit() {
 
 // mayEndOtherwise plans the status as unknown where something is going to be done, and
 // the rollout may end without some clusters, or the application was stopped: it may be
-// started by then.
+// started by then. Of what is stopped by itself, the state does not tell whether its
+// application is stopped as well.
 func (p *planning) mayEndOtherwise(prior tftypes.Value) {
-	if p.state == nil || prior.IsNull() || !attrs.MayContinue(p.ctx, p.plan.Rollout) && p.state.StatusReason.ValueString() != release.ReasonWithMain {
+	if p.state == nil || prior.IsNull() {
+		return
+	}
+	withMain := p.state.StatusReason.ValueString() == release.ReasonWithMain ||
+		desiredOf(p.state) == release.DesiredStopped && desiredOf(&p.plan) == release.DesiredStarted
+	if !withMain && !attrs.MayContinue(p.ctx, p.plan.Rollout) {
 		return
 	}
 	if !p.plan.ClusterStatus.IsUnknown() && !asks(p.resp.Plan.Raw, prior) {
