@@ -22,14 +22,36 @@ func (e *Engine) whileStopped(ctx context.Context, clusters []Cluster, t target)
 	if t.spec.DesiredState == release.DesiredStopped {
 		return t
 	}
-	stopped, _ := fleet.All(clusters, func(c Cluster) (bool, error) {
+	type pointer struct {
+		of   string
+		main *release.Main
+		err  error
+	}
+	all, _ := fleet.All(clusters, func(c Cluster) (pointer, error) {
 		main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
-		return main.Stopped(), err
+		return pointer{c.Name(), main, err}, nil
 	})
-	if t.withMain = slices.Contains(stopped, true); t.withMain {
+	t.mains = map[string]*release.Main{}
+	for _, one := range all {
+		if one.err == nil {
+			t.mains[one.of] = one.main
+			t.withMain = t.withMain || one.main.Stopped()
+		}
+	}
+	if t.withMain {
 		t.spec.DesiredState = release.DesiredStopped
 	}
 	return t
+}
+
+// mainAtFirst is the application's pointer as it was when the operation began. Nothing
+// that could hurt is decided by it.
+func mainAtFirst(ctx context.Context, c Cluster, t target) (*release.Main, error) {
+	if main, known := t.mains[c.Name()]; known {
+		return main, nil
+	}
+	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
+	return main, err
 }
 
 // stop takes the pods of all of the application's releases, and returns when they are

@@ -125,7 +125,7 @@ func (e *Engine) handOver(ctx context.Context, cl *claim) error {
 // has now, whose traffic it is about to take.
 func (e *Engine) startCount(ctx context.Context, cl *claim, asked int32) (int32, error) {
 	c, t := cl.cluster, cl.target
-	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
+	main, err := mainAtFirst(ctx, c, t)
 	if err != nil {
 		return 0, err
 	}

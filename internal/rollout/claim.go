@@ -22,7 +22,8 @@ type target struct {
 	hash string
 	id   release.ID
 
-	withMain bool // it is to be stopped because its application is
+	withMain bool                     // it is to be stopped because its application is
+	mains    map[string]*release.Main // by cluster: see mainAtFirst
 
 	remains bool              // there is something of the release, but no record that says what
 	avoided map[string]string // Services because of which its pods go without LabelName

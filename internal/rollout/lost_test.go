@@ -217,7 +217,7 @@ func TestAddressThatWasThereStaysOnTheWayBack(t *testing.T) {
 		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") {
 			switched.Store(true)
 		}
-		if switched.Load() && r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/api-switchback") && strings.Contains(string(r.Body), `\"at\":2`) {
+		if switched.Load() && r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/configmaps/api-switchback") && strings.Contains(string(r.Body), `\"at\":3`) {
 			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "no more writes")
 		}
 		return testcluster.Fault{}

@@ -70,9 +70,11 @@ func (l *life) rejects(pod corev1.Pod) {
 		})
 }
 
-// misled is a release whose readiness probe asks for what is not there.
+// misled is a release whose readiness probe asks for what is not there. Its pods run,
+// and nothing else is wrong with them.
 func (l *life) misled() release.Spec {
-	spec := l.failing(1, release.Health{LogTail: new(int32(0)), FailFastGrace: new(time.Duration(0))})
+	spec := l.spec("v1", "demo/unready-api")
+	spec.Replicas, spec.Health = 1, release.Health{LogTail: new(int32(0)), FailFastGrace: new(time.Duration(0))}
 	spec.Content.Container.ReadinessProbe = &release.Probe{HTTPGet: &release.HTTPGet{Path: "/readyz", Port: "http"}}
 	return spec
 }
