@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,15 +72,19 @@ func takenVerbs() []takenVerb {
 	}
 	served := func(t *testing.T) *life { return inPlace(t).life }
 	one := release.Keep{Count: 1}
-	var all []takenVerb
+	var all, whole []takenVerb
 	for _, v := range killedVerbs() {
 		taken := takenVerb{killedVerb: v, alike: true, asks: v.name == "cancel"}
+		if v.whole {
+			whole = append(whole, taken) // the place of a verb says how it is taken over
+			continue
+		}
 		if v.on == "" {
 			taken.other = terminate("v2")
 		}
 		all = append(all, taken)
 	}
-	return append(all, []takenVerb{
+	return slices.Concat(all, []takenVerb{
 		{killedVerb: killedVerb{name: "create", do: create("v3", nil), on: "v3"}, other: create("v3", stopped)},
 		{killedVerb: killedVerb{name: "create that fails", do: create("v3", broken), on: "v3"}, fails: true},
 		{killedVerb: killedVerb{name: "resume", before: interrupted, do: update(nil), on: "v3"}, other: create("v3", nil)},
@@ -95,7 +100,7 @@ func takenVerbs() []takenVerb {
 		{killedVerb: killedVerb{name: "promote and collect", before: condemned, do: promote("v2", release.Keep{})}, moves: true, other: promote("v1", one)},
 		{killedVerb: killedVerb{name: "promote and park", before: condemned, do: promote("v2", release.Keep{Count: 1, State: release.DesiredStopped})}, moves: true, other: promote("v1", one)},
 		{killedVerb: killedVerb{name: "remove the address", do: func(ctx context.Context, p *process) error { return p.unmain(ctx) }}, moves: true, other: promote("v2", one)},
-	}...)
+	}, whole)
 }
 
 // TestWhoHasLostAtEveryWriteStops puts a process to sleep at each of its writes: its
