@@ -143,11 +143,14 @@ func (k *Keeper) renew(ctx context.Context, t *tenure, s Scope, lease *coordinat
 	}
 }
 
-// letGo frees the Lease, or removes it with the last of the application. As it was last
-// written it is most often still: only a conflict has it read again. Where that fails,
-// it expires.
+// letGo frees the Lease, or removes it with the last of the application. Where
+// that fails, it expires.
 func letGo(ctx context.Context, c Cluster, lease *coordinationv1.Lease, last bool) {
-	for live := lease.DeepCopy(); ; {
+	for {
+		live := &coordinationv1.Lease{}
+		if c.Get(ctx, lease.Namespace, lease.Name, live) != nil || holderOf(live) != holderOf(lease) {
+			return
+		}
 		var err error
 		if last {
 			err = c.Delete(ctx, live, metav1.DeletePropagationBackground)
@@ -157,10 +160,6 @@ func letGo(ctx context.Context, c Cluster, lease *coordinationv1.Lease, last boo
 			err = c.Update(ctx, live)
 		}
 		if !release.ReadAgain(err) {
-			return
-		}
-		live = &coordinationv1.Lease{}
-		if c.Get(ctx, lease.Namespace, lease.Name, live) != nil || holderOf(live) != holderOf(lease) {
 			return
 		}
 	}

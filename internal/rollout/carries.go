@@ -16,7 +16,6 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -38,10 +37,7 @@ func keepAll(why string) reach { return reach{pods: why, objects: why} }
 // be told is an error, and callers that would hurt must treat that as carrying.
 // Ingresses and routes that may not be read are told of, once, and block nobody.
 func (e *Engine) carries(ctx context.Context, c Cluster, application string, d *appsv1.Deployment) (reach, error) {
-	services, listed := &corev1.ServiceList{}, make(chan error, 1)
-	go func() { listed <- c.List(ctx, d.Namespace, "", services) }() // who has failed waits for each of them
 	main, _, err := ownership.LiveMain(ctx, c, d.Namespace, application)
-	unlisted := <-listed
 	if err != nil {
 		return reach{}, err
 	}
@@ -53,11 +49,8 @@ func (e *Engine) carries(ctx context.Context, c Cluster, application string, d *
 		r.pointed = true
 		return r, nil
 	}
-	if unlisted != nil {
-		return reach{}, unlisted
-	}
 	q := &inquiry{engine: e, cluster: c, application: application, main: main, workload: d}
-	return q.ask(ctx, services)
+	return q.ask(ctx)
 }
 
 // inquiry is one question whether traffic goes to a release that is not main.
@@ -79,8 +72,11 @@ type readiness struct {
 	unknown bool // pods may not be listed
 }
 
-func (q *inquiry) ask(ctx context.Context, services *corev1.ServiceList) (reach, error) {
-	d := q.workload
+func (q *inquiry) ask(ctx context.Context) (reach, error) {
+	d, services := q.workload, &corev1.ServiceList{}
+	if err := q.cluster.List(ctx, d.Namespace, "", services); err != nil {
+		return reach{}, err
+	}
 	routed := map[string]bool{} // Services that carry nothing unless a route leads to them; true: its own
 	for i := range services.Items {
 		svc := &services.Items[i]
@@ -143,12 +139,12 @@ func (q *inquiry) byService(ctx context.Context, svc *corev1.Service) (string, e
 // byRoutes asks what Ingresses and routes lead to.
 func (q *inquiry) byRoutes(ctx context.Context, services map[string]bool) (reach, error) {
 	var waits reach // why the release must stay although its pods may go
-	all, err := fleet.All(routeKinds, func(kind routeKind) ([]Object, error) { return q.routes(ctx, kind) })
-	if err != nil {
-		return reach{}, err
-	}
-	for i, kind := range routeKinds {
-		for _, route := range all[i] {
+	for _, kind := range routeKinds {
+		found, err := q.routes(ctx, kind)
+		if err != nil {
+			return reach{}, err
+		}
+		for _, route := range found {
 			for _, to := range traffic.Backends(route) {
 				own, leads := services[to.Service]
 				if !leads {

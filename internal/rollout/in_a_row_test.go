@@ -18,7 +18,7 @@ import (
 // has failed until its create returns the error, by what becomes of it: each is waited
 // for. On a cluster without the Gateway API four of them ask whether it has that.
 var mostInARow = map[release.OnFailure]int{
-	release.OnFailureKeep: 17, release.OnFailureStop: 20, release.OnFailureTerminate: 30,
+	release.OnFailureKeep: 19, release.OnFailureStop: 22, release.OnFailureTerminate: 35,
 }
 
 // TestAFailureTakesFewRequestsInARow: what is asked at once is waited for once.
