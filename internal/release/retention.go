@@ -116,11 +116,10 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 			}
 		case CustodyRetained:
 		}
-		running := main.Keep().State == DesiredStarted
+		running := main.Keep().State == DesiredStarted && !main.Stopped()
 		switch {
 		case !keep:
 			c.Remove = append(c.Remove, name)
-		case running && !r.Status.Up() && main.Stopped():
 		case running && !r.Status.Up():
 			c.Start = append(c.Start, name)
 		case !running && r.Status != StatusStopped:

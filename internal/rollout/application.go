@@ -110,8 +110,12 @@ func (p *Promotion) stopRelease(ctx context.Context, pl *placement, found owners
 		return err
 	}
 	err = e.stopHeld(ctx, cl, func(r *release.Record) { r.WithMain = true })
-	if release.ReadAgain(err) || apierrors.IsNotFound(err) {
-		return nil // claimed or removed since we looked
+	switch {
+	case apierrors.IsNotFound(err): // removed since we looked
+		return nil
+	case release.ReadAgain(err): // claimed since
+		p.notice(runsOn(c, id, "another run"))
+		return nil
 	}
 	return err
 }

@@ -302,7 +302,7 @@ func notStopped(c Cluster, name, why string) Notice {
 
 func notStarted(c Cluster, name, why string) Notice {
 	return Notice{
-		Summary: "A retained deployment does not run",
-		Detail:  fmt.Sprintf("keep_previous.state asks for %s on cluster %q to run, but it did not start: %s. Going back to it would be a cold start, if it starts then. The next promotion tries again.", name, c.Name(), why),
+		Summary: "A deployment beside main does not run",
+		Detail:  fmt.Sprintf("%s on cluster %q shall run, but it did not start: %s. Going back to it would be a cold start, if it starts then. The next promotion tries again.", name, c.Name(), why),
 	}
 }

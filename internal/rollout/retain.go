@@ -140,21 +140,47 @@ func (e *Engine) stopHeld(ctx context.Context, cl *claim, as func(*release.Recor
 	}))
 }
 
-// retainStarted starts a retained release again and returns when it is healthy. Where it
-// does not become that, it is asked to scale down again. Callers hold the Lease.
+// retainStarted starts a release again that is kept, or was stopped with its
+// application, and returns when it is healthy. Where it does not become that, it is
+// asked to scale down again. Callers hold the Lease.
 func (e *Engine) retainStarted(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
-	id := release.ID{Namespace: live.Namespace, Name: live.Name}
-	d, err := e.liveWorkload(ctx, c, id, application)
+	as := retained
+	if record.Custody == release.CustodyOwned {
+		as = unchanged // it was stopped with its application, and stays in its state
+	}
+	return e.startHeld(ctx, c, application, live, record, as, func(clean context.Context, cl *claim, _ *appsv1.Deployment, err error) error {
+		scaledDown := e.stopIdleHeld(clean, cl)
+		return errors.Join(scaledDown, cl.finish(clean, func(r *release.Record) {
+			r.Status, r.Reason = release.StatusStopping, reasonOf(err)
+		}))
+	})
+}
+
+// startWithMain starts what was stopped with its application. Where it does not become
+// healthy, it is stopped again, as it was. Callers hold the Lease.
+func (e *Engine) startWithMain(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+	return e.startHeld(ctx, c, application, live, record, unchanged, func(clean context.Context, cl *claim, d *appsv1.Deployment, _ error) error {
+		stopped, undone := e.targetOf(clean, c, d, cl.Record(), application, release.DesiredStopped)
+		if undone == nil {
+			cl.aim(stopped)
+			_, undone = e.rescale(clean, cl)
+		}
+		return errors.Join(undone, cl.finish(clean, func(r *release.Record) {
+			r.Status, r.Reason = release.StatusStopped, release.ReasonWithMain
+		}))
+	})
+}
+
+// startHeld gives a release its pods back. as says what else its record tells from the
+// beginning, and undo puts it in order where it does not become healthy.
+func (e *Engine) startHeld(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record, as func(*release.Record), undo func(context.Context, *claim, *appsv1.Deployment, error) error) error {
+	d, err := e.liveWorkload(ctx, c, release.ID{Namespace: live.Namespace, Name: live.Name}, application)
 	if err != nil || d == nil {
 		return err
 	}
 	cl, err := e.claimKept(ctx, c, application, live, record, d, release.DesiredStarted)
 	if err != nil {
 		return err
-	}
-	as := retained
-	if record.Custody == release.CustodyOwned {
-		as = func(*release.Record) {} // it was stopped with its application, and stays in its state
 	}
 	if err := e.begin(ctx, cl, release.StatusStarting, as); err != nil {
 		return err
@@ -165,41 +191,11 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	clean, cancel := e.keeper.Cleanup(ctx)
 	defer cancel()
 	cl.Strictly()
-	scaledDown := e.stopIdleHeld(clean, cl)
-	return errors.Join(err, scaledDown, cl.finish(clean, func(r *release.Record) {
-		r.Status, r.Reason = release.StatusStopping, reasonOf(err)
-	}))
+	return errors.Join(err, undo(clean, cl, d, err))
 }
 
-// startWithMain starts what was stopped with its application. Where it does not become
-// healthy, it is stopped again, as it was.
-func (e *Engine) startWithMain(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
-	d, err := e.liveWorkload(ctx, c, release.ID{Namespace: live.Namespace, Name: live.Name}, application)
-	if err != nil || d == nil {
-		return err
-	}
-	cl, err := e.claimKept(ctx, c, application, live, record, d, release.DesiredStarted)
-	if err != nil {
-		return err
-	}
-	if err := e.begin(ctx, cl, release.StatusStarting, func(*release.Record) {}); err != nil {
-		return err
-	}
-	if err = e.comesUp(ctx, cl); err == nil || ownership.Lost(ctx, err) != nil {
-		return err
-	}
-	clean, cancel := e.keeper.Cleanup(ctx)
-	defer cancel()
-	cl.Strictly()
-	stopped, undone := e.targetOf(clean, c, d, cl.Record(), application, release.DesiredStopped)
-	if undone == nil {
-		cl.aim(stopped)
-		_, undone = e.rescale(clean, cl)
-	}
-	return errors.Join(err, undone, cl.finish(clean, func(r *release.Record) {
-		r.Status, r.Reason = release.StatusStopped, release.ReasonWithMain
-	}))
-}
+// unchanged is what a record tells that begins with nothing else.
+func unchanged(*release.Record) {}
 
 // retained is what a record tells of what is in nobody's state.
 func retained(r *release.Record) { r.Custody = release.CustodyRetained }
