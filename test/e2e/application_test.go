@@ -78,7 +78,7 @@ func TestApplicationFailsAsAsked(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			beside(t, light)
 			run(t, c, namespace, tc.name, tc.image, tc.edit)
 			testcluster.Eventually(t, testcluster.Hang, "the failure", func() error {
 				status, err := container(t, c, namespace, tc.name)

@@ -14,7 +14,7 @@ import (
 // TestNoRequestGoesIntoABlackHole asks for a version whose pods would be ready and
 // offer the address's port over UDP: the plan refuses it, and no request fails.
 func TestNoRequestGoesIntoABlackHole(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	v1 := config{version: "v1", keep: 1}
 	w.mustApply(v1)
@@ -42,7 +42,7 @@ func TestNoRequestGoesIntoABlackHole(t *testing.T) {
 // TestBakeEndsWhereTheAddressLeadsNowhere lets somebody break the address while a
 // version bakes, whose pods are all well: v1 answers again.
 func TestBakeEndsWhereTheAddressLeadsNowhere(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	v1 := config{version: "v1", keep: 1, drain: "1s"}
 	w.mustApply(v1)
@@ -71,7 +71,7 @@ func TestBakeEndsWhereTheAddressLeadsNowhere(t *testing.T) {
 // TestAnOldPodThatEndsSlowly is kept from ending while its version is replaced in
 // place, under load: the new version stays, and a warning names the pod.
 func TestAnOldPodThatEndsSlowly(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	const rolling = "  strategy = \"rolling\"\n  timeouts = { update = \"1m\" }"
 	v1, v2 := config{version: "v1", deployment: rolling}, config{version: "v2", deployment: rolling}

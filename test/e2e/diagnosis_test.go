@@ -19,7 +19,7 @@ import (
 // TestDiagnosis looks at a release that crashes, and at one that runs, through the
 // data sources: real kubelets rotate, refuse and forget logs in their own way.
 func TestDiagnosis(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	runs := config{application: "api", version: "v2", replicas: 1, noMain: true}
 	w.mustApply(runs)

@@ -263,7 +263,7 @@ func TestFailure(t *testing.T) {
 	}
 	for _, tc := range slices.Concat(failures, failuresOfPlaces) {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			beside(t, light)
 			tc.run(t, c)
 		})
 	}
@@ -386,7 +386,7 @@ func (w *workspace) enforceRestricted(t *testing.T) {
 // have it any more, also not by the name by which it was there before.
 // https://kubernetes.io/docs/concepts/containers/images/#ensureimagepullcredentialverification
 func TestPullSecret(t *testing.T) {
-	t.Parallel()
+	beside(t, ownOne)
 	c := testnode.Start(t, testnode.Options{})
 	for _, kind := range []string{"private", "basic"} {
 		image, err := c.Push(t.Context(), testnode.AppImage("v2"), kind+"/app:1.0")
@@ -409,7 +409,7 @@ func TestPullSecret(t *testing.T) {
 
 // TestInvalidImageNameIsFoundByThePlan needs no pod to fail.
 func TestInvalidImageNameIsFoundByThePlan(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	for image, tells := range map[string]string{
 		"registry.example/Shop/app:1.0": "try registry.example/shop/app:1.0",
@@ -437,7 +437,7 @@ func TestReadyBetweenTwoCrashes(t *testing.T) {
 		"recovers":      {map[string][]byte{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+			beside(t, light)
 			w := newWorkspace(t, newNamespace(t))
 			first := config{version: "v1", replicas: 1, drain: "1s"}
 			w.mustApply(first)

@@ -140,7 +140,7 @@ func (w *twins) answersWith(x *execution, url, version string) {
 // it is watched, one more than it can do without: everything goes back. Then an API server is killed between the
 // waves: the group goes on when it is back. No request is lost in either.
 func TestGroupMovesAsOne(t *testing.T) {
-	t.Parallel()
+	beside(t, 2*ownOne)
 	w := newTwins(t, "group")
 	if _, err := w.applyGroup("v1", "2s").wait(); err != nil {
 		t.Fatal(err)

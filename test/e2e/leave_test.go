@@ -28,7 +28,7 @@ const withoutPreStop = `  pod_template_patch = <<-EOT
 // told to end (workload.PreStopSeconds) is for that. What happens without the
 // pause is told, not asserted: it is a race.
 func TestPodsThatLeaveTakeNoRequestAlong(t *testing.T) {
-	t.Parallel()
+	beside(t, loaded)
 	w := newWorkspace(t, newNamespace(t))
 	with, without := config{version: "v1", replicas: 3}, config{version: "v1", replicas: 3, deployment: withoutPreStop}
 	w.mustApply(with)

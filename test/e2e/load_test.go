@@ -200,7 +200,7 @@ func TestLoadNoticesWhatIsLost(t *testing.T) {
 // alive are closed by the pods that end; what a client makes of that is said at
 // keepAlive.do.)
 func TestRequestsUnderWayOutliveTheirRelease(t *testing.T) {
-	t.Parallel()
+	beside(t, loaded)
 	w := newWorkspace(t, newNamespace(t))
 	v1, v2 := config{version: "v1", drain: "1s"}, config{version: "v2", drain: "1s"}
 	w.mustApply(v1)

@@ -57,7 +57,7 @@ func TestRegistry(t *testing.T) {
 		{"broken", names["broken/other:1.0"], nil, "500 Internal Server Error"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
+			beside(t, light)
 			always := func(spec *corev1.PodSpec) { spec.Containers[0].ImagePullPolicy = corev1.PullAlways }
 			run(t, c, namespace, tc.name, tc.image, append(tc.edit, always)...)
 			testcluster.Eventually(t, testcluster.Hang, "the pull's end", func() error {

@@ -27,7 +27,7 @@ const outage = 6 * time.Second
 // TestPartsOfTheNodeGoAndComeBack takes parts of a node away while a version is
 // released under load, and brings them back.
 func TestPartsOfTheNodeGoAndComeBack(t *testing.T) {
-	t.Parallel()
+	beside(t, ownOne)
 	c := testnode.Start(t, testnode.Options{})
 	t.Run("kube-proxy", func(t *testing.T) { kubeProxyIsAway(t, c) })
 	t.Run("node", func(t *testing.T) { nodeReboots(t, c) })
@@ -102,7 +102,7 @@ func kubeProxyIsAway(t *testing.T, c *testnode.Cluster) {
 // (client-go's reflector: 0.8 s, doubled up to 30 s, and as much again by
 // jitter; an outage less than two minutes ago counts on).
 func TestAPIServerGoesAndComesBack(t *testing.T) {
-	t.Parallel()
+	beside(t, ownOne)
 	c := testnode.Start(t, testnode.Options{})
 	w := workspaceOn(t, c, "api-server")
 	w.useAccount(t)

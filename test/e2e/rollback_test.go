@@ -126,7 +126,7 @@ func TestWayBack(t *testing.T) {
 // TestWayBackToAStoppedRelease goes back to a release whose pods have to start
 // again: the plan says so, and no request is lost either.
 func TestWayBackToAStoppedRelease(t *testing.T) {
-	t.Parallel()
+	beside(t, loaded)
 	back := goBack(t, `, state = "stopped"`, func(w *workspace, first string) {
 		if pods := w.podsOf(first); len(pods) > 0 {
 			t.Errorf("v1 is retained with %d pods", len(pods))

@@ -18,7 +18,7 @@ import (
 // TestStockImage runs an image as public ones are, with the provider's
 // defaults: it starts as root, writes where it likes and listens on port 80.
 func TestStockImage(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	c := config{version: "1", image: testnode.StockImage, replicas: 1, port: 80, probe: "/"}
 	w.mustApply(c)
@@ -31,7 +31,7 @@ func TestStockImage(t *testing.T) {
 // TestRestrictedNamespace is in a namespace that enforces the strictest of the
 // Pod Security Standards, from its first deployment on.
 func TestRestrictedNamespace(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	w.enforceRestricted(t)
 
@@ -70,7 +70,7 @@ func TestRestrictedNamespace(t *testing.T) {
 // TestDurations: where the time of a release went, on a real node: one image has
 // to be pulled, of another name, and the other one is there.
 func TestDurations(t *testing.T) {
-	t.Parallel()
+	beside(t, light)
 	w := newWorkspace(t, newNamespace(t))
 	w.mustApply(config{version: "v1", replicas: 1})
 	if d := w.durations(); d.Queue == nil || d.Startup == nil || d.ImagePull != nil || d.Total == nil || *d.Total <= 0 {
