@@ -25,7 +25,7 @@ func TestViewSelectsStrangers(t *testing.T) {
 	c.Legacy(t, w.namespace, "api", "demo/legacy:v0")
 	deadline := time.After(testcluster.Hang)
 	for {
-		changed := v.Changed()
+		changed := v.Changes("").Changed()
 		found, err := v.Select(t.Context(), like, selector, "")
 		if err != nil {
 			t.Fatal(err)

@@ -58,21 +58,23 @@ func (c *Cluster) wrote(obj Object, err error) {
 	view.mu.Lock()
 	k := view.kinds[kindKey{reflect.TypeOf(obj), selector{labels: managedSelector}}]
 	view.mu.Unlock()
-	if k != nil && k.learn(obj) {
-		view.broadcast()
+	if k != nil {
+		k.learn(obj)
 	}
 }
 
 // learn stores what was written, unless the watch has come as far already: then
 // it has brought it, or what became of it.
-func (k *kindView) learn(written Object) bool {
+func (k *kindView) learn(written Object) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if !k.everSaw || !later(written.GetResourceVersion(), k.seen) {
-		return false
+		k.mu.Unlock()
+		return
 	}
-	k.put(written.DeepCopyObject().(Object))
-	return true
+	old, now := k.objects[written.GetName()], written.DeepCopyObject().(Object)
+	k.put(now)
+	k.mu.Unlock()
+	k.changed(old, now)
 }
 
 // later says that a resourceVersion comes after another one, of the same kind.
@@ -107,7 +109,7 @@ func (k *kindView) Update(obj any) error {
 	k.put(o)
 	k.mu.Unlock()
 	if !same(old, o) {
-		k.v.broadcast()
+		k.changed(old, o)
 	}
 	return nil
 }
@@ -129,7 +131,7 @@ func (k *kindView) Delete(obj any) error {
 	k.drop(old)
 	k.mu.Unlock()
 	if old != nil {
-		k.v.broadcast()
+		k.changed(old, nil)
 	}
 	return nil
 }

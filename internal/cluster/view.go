@@ -3,24 +3,29 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
+	backoff "k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 const (
-	managedLabel    = "app.kubernetes.io/managed-by"
-	managedBy       = "switchback"
-	managedSelector = managedLabel + "=" + managedBy
-	deploymentLabel = "switchback.dev/deployment"
+	managedLabel     = "app.kubernetes.io/managed-by"
+	managedBy        = "switchback"
+	managedSelector  = managedLabel + "=" + managedBy
+	deploymentLabel  = "switchback.dev/deployment"
+	applicationLabel = "switchback.dev/application"
 
 	// pollEvery is how often a kind is listed that may be listed but not
 	// watched, while somebody waits.
@@ -40,8 +45,7 @@ type View struct {
 
 	mu      sync.Mutex
 	kinds   map[kindKey]*kindView
-	changed chan struct{}
-	waited  bool // somebody took changed since it was last closed
+	waiting map[string]chan struct{} // who waits for a change, by application; empty: of anything
 }
 
 // kindKey is what one LIST and WATCH is about.
@@ -60,32 +64,58 @@ func (c *Cluster) View(namespace string) *View {
 	defer c.mu.Unlock()
 	v := c.views[namespace]
 	if v == nil {
-		v = &View{c: c, namespace: namespace, kinds: map[kindKey]*kindView{}, changed: make(chan struct{})}
+		v = &View{c: c, namespace: namespace, kinds: map[kindKey]*kindView{}, waiting: map[string]chan struct{}{}}
 		c.views[namespace] = v
 	}
 	return v
 }
 
-// Changed is closed at the next change of anything in the view. Take it before
-// reading, wait on it after.
-func (v *View) Changed() <-chan struct{} {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.waited = true
-	return v.changed
+// Changes are those that may matter to an application: of its own objects, of
+// those of none, and of what Select selects. No application: all changes.
+func (v *View) Changes(application string) wait.Changes { return changes{v, application} }
+
+type changes struct {
+	view        *View
+	application string
 }
 
-func (v *View) broadcast() {
+// Changed is closed at the next of the changes.
+func (c changes) Changed() <-chan struct{} {
+	c.view.mu.Lock()
+	defer c.view.mu.Unlock()
+	changed := c.view.waiting[c.application]
+	if changed == nil {
+		changed = make(chan struct{})
+		c.view.waiting[c.application] = changed
+	}
+	return changed
+}
+
+// broadcast wakes who waits for a change that is about objects, or all.
+func (v *View) broadcast(about ...Object) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	close(v.changed)
-	v.changed, v.waited = make(chan struct{}), false
+	woken := []string{""}
+	for _, o := range about {
+		if o != nil {
+			woken = append(woken, o.GetLabels()[applicationLabel])
+		}
+	}
+	if len(woken) == 1 || slices.Contains(woken[1:], "") { // it may be anybody's
+		woken = slices.Collect(maps.Keys(v.waiting))
+	}
+	for _, application := range woken {
+		if changed := v.waiting[application]; changed != nil {
+			close(changed)
+			delete(v.waiting, application)
+		}
+	}
 }
 
 func (v *View) awaited() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.waited
+	return len(v.waiting) > 0
 }
 
 // Get returns nil where there is no such object. The result is shared: it must
@@ -228,7 +258,7 @@ func (k *kindView) run(ctx context.Context) {
 	}
 	r := cache.NewReflectorWithOptions(watcher, k.like, k, cache.ReflectorOptions{
 		Name:    "switchback",
-		Backoff: &wait.Backoff{Duration: firstDelay, Factor: 2, Jitter: 0.5, Steps: 7, Cap: maxDelay},
+		Backoff: &backoff.Backoff{Duration: firstDelay, Factor: 2, Jitter: 0.5, Steps: 7, Cap: maxDelay},
 	})
 	for n := 0; ; n++ {
 		refused, unlisted = nil, nil
@@ -378,6 +408,16 @@ func (k *kindView) fail(err error) {
 	k.release()
 	k.mu.Unlock()
 	k.v.broadcast() // who waits for a change must learn that none will come
+}
+
+// changed wakes who waits for a change of an object, of which these are the former
+// and the present one. What only Select sees has labels that mean nothing here.
+func (k *kindView) changed(former, now Object) {
+	if k.selector.labels != managedSelector {
+		k.v.broadcast()
+		return
+	}
+	k.v.broadcast(former, now)
 }
 
 // release lets those go on who wait for a LIST. k.mu is held.

@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,7 +27,7 @@ func awaitView(t *testing.T, v *View, like Object, name string, present bool) ti
 	defer cancel()
 	start := time.Now()
 	for {
-		changed := v.Changed()
+		changed := v.Changes("").Changed()
 		o, err := v.Get(ctx, like, name)
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +109,7 @@ func TestViewFollows(t *testing.T) {
 	awaitView(t, v, like, "a", true)
 
 	// The index follows a changed label.
-	changed := v.Changed()
+	changed := v.Changes("").Changed()
 	m.Labels[deploymentLabel] = "b"
 	if err := w.Update(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -334,13 +336,71 @@ func TestStoreIsNotSetBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k := &kindView{v: &View{changed: make(chan struct{})}, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
+			k := &kindView{v: &View{waiting: map[string]chan struct{}{}}, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
 			if err := k.Replace(nil, "5"); err != nil {
 				t.Fatal(err)
 			}
 			c.news(k)
 			if got := stored(k); got != c.want {
 				t.Errorf("it has version %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestChangesOfAnApplication: who waits for one application is woken by what may
+// matter to it, and by nothing else.
+func TestChangesOfAnApplication(t *testing.T) {
+	t.Parallel()
+	of := func(application, version string) Object {
+		m := configMap("n", "a", "k", "v")
+		m.ResourceVersion = version
+		if application != "" {
+			m.Labels[applicationLabel] = application
+		}
+		return m
+	}
+	ours, selected := selector{labels: managedSelector}, selector{labels: "app=shop"}
+	for name, c := range map[string]struct {
+		of     selector
+		change func(k *kindView)
+		woken  string
+	}{
+		"changed":                   {ours, func(k *kindView) { _ = k.Update(of("web", "6")) }, "web, all"},
+		"what this run wrote":       {ours, func(k *kindView) { k.learn(of("web", "6")) }, "web, all"},
+		"what is known already":     {ours, func(k *kindView) { _ = k.Update(of("web", "5")) }, ""},
+		"one that goes":             {ours, func(k *kindView) { _ = k.Delete(of("web", "6")) }, "web, all"},
+		"given to another one":      {ours, func(k *kindView) { _ = k.Update(of("shop", "6")) }, "shop, web, all"},
+		"of no application":         {ours, func(k *kindView) { _ = k.Update(of("", "6")) }, "shop, web, all"},
+		"a list":                    {ours, func(k *kindView) { _ = k.Replace(nil, "6") }, "shop, web, all"},
+		"no list":                   {ours, func(k *kindView) { k.fail(errors.New("refused")) }, "shop, web, all"},
+		"somebody else's, selected": {selected, func(k *kindView) { _ = k.Update(of("web", "6")) }, "shop, web, all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := &View{waiting: map[string]chan struct{}{}}
+			k := &kindView{v: v, selector: c.of, objects: map[string]Object{}, byDeployment: map[string]map[string]Object{}}
+			if err := k.Replace(nil, "4"); err != nil {
+				t.Fatal(err)
+			}
+			if err := k.Update(of("web", "5")); err != nil {
+				t.Fatal(err)
+			}
+			waiting := map[string]<-chan struct{}{}
+			for _, application := range []string{"shop", "web", ""} {
+				waiting[application] = v.Changes(application).Changed()
+			}
+			c.change(k)
+			var woken []string
+			for _, application := range []string{"shop", "web", ""} {
+				select {
+				case <-waiting[application]:
+					woken = append(woken, cmp.Or(application, "all"))
+				default:
+				}
+			}
+			if got := strings.Join(woken, ", "); got != c.woken {
+				t.Errorf("woken are those who wait for %q, want %q", got, c.woken)
 			}
 		})
 	}

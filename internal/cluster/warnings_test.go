@@ -44,7 +44,7 @@ func TestViewSelectsByFields(t *testing.T) {
 	if got := reasons(); got != "[First]" {
 		t.Fatalf("it selects %s", got)
 	}
-	changed := v.Changed()
+	changed := v.Changes("").Changed()
 	write(corev1.EventTypeNormal, "Started")
 	write(corev1.EventTypeWarning, "Second")
 	select {

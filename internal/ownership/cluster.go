@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // Object is any Kubernetes object of the typed API.
@@ -70,9 +71,9 @@ type View interface {
 	// Select returns the objects of like's kind that a label selector and a field
 	// selector select, ours or not, from a watch of their own.
 	Select(ctx context.Context, like Object, labels, fields string) ([]Object, error)
-	// Changed is closed at the next change of anything in the view. Take it
-	// before reading, wait on it after.
-	Changed() <-chan struct{}
+	// Changes are those that may matter to an application: of its own objects, of
+	// those of none, and of what Select selects. No application: all changes.
+	Changes(application string) wait.Changes
 }
 
 // Announcer says what happens to whoever watches the cluster. Best effort: it never

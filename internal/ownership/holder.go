@@ -40,7 +40,7 @@ func (k *Keeper) Working(ctx context.Context, c Cluster, live *corev1.ConfigMap,
 func (k *Keeper) watchHolder(ctx context.Context, c Cluster, seen *corev1.ConfigMap) error {
 	expires := time.Now().Add(k.timing.Expiry)
 	view := c.View(seen.Namespace)
-	return wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	return wait.Until(ctx, view.Changes(seen.Labels[release.LabelApplication]), func() (bool, time.Duration, error) {
 		obj, err := view.Get(ctx, &corev1.ConfigMap{}, seen.Name)
 		if err != nil {
 			return false, 0, err

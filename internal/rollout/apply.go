@@ -167,7 +167,7 @@ func apply[T any, P interface {
 // holds it where that does not happen in time.
 func awaitGone(ctx context.Context, c Cluster, obj Object, kind string) error {
 	view := c.View(obj.GetNamespace())
-	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view.Changes(""), func() (bool, time.Duration, error) {
 		cached, err := view.Get(ctx, obj, obj.GetName())
 		if err != nil {
 			return false, 0, err

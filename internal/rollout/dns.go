@@ -246,7 +246,7 @@ func (e *Engine) hasAddress(ctx context.Context, c Cluster, req DNSRequest) erro
 			return observe.Service(ctx, c, req.Service.Namespace, req.Service.Name)
 		}
 	}
-	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view.Changes(req.Service.Application), func() (bool, time.Duration, error) {
 		svc, err := look()
 		return len(traffic.Addresses(svc)) > 0, again, err
 	})

@@ -63,7 +63,7 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	defer cancel()
 	err := router.Restore(waiting)
 	if err == nil {
-		err = wait.Until(waiting, c.View(svc.Namespace), func() (bool, time.Duration, error) {
+		err = wait.Until(waiting, c.View(svc.Namespace).Changes(""), func() (bool, time.Duration, error) {
 			back, err := router.Restored(waiting, left, overlap)
 			return back, 0, err
 		})

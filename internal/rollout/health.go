@@ -120,7 +120,7 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	ctx, cancel := withinProgressDeadline(ctx, t.spec.Health)
 	defer cancel()
 	w := e.waitFor(c, t, applied)
-	err := wait.Until(ctx, w.view, func() (bool, time.Duration, error) { return w.look(ctx) })
+	err := wait.Until(ctx, w.view.Changes(t.application()), func() (bool, time.Duration, error) { return w.look(ctx) })
 	if err == nil || ownership.CalledOff(ctx) {
 		return err
 	}

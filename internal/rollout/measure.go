@@ -72,7 +72,7 @@ func (e *Engine) measure(ctx context.Context, cl *claim, applied *appsv1.Deploym
 	var in health.Input
 	soon, stop := context.WithTimeout(ctx, patience/podsPart)
 	defer stop()
-	_ = wait.Until(soon, view, func() (bool, time.Duration, error) {
+	_ = wait.Until(soon, view.Changes(cl.target.application()), func() (bool, time.Duration, error) {
 		now, err := e.evidence(soon, view, cl.target, applied)
 		if err == nil && now.Workload != nil {
 			in = now

@@ -61,7 +61,7 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	defer cancel()
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
-	err = wait.Until(waiting, view, func() (bool, time.Duration, error) {
+	err = wait.Until(waiting, view.Changes(p.req.Service.Application), func() (bool, time.Duration, error) {
 		if now, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && release.Newer(now, d) {
 			d, want = now, max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}

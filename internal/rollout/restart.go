@@ -108,7 +108,7 @@ func (e *Engine) awaitNoneEnding(ctx context.Context, cl *claim) error {
 	view := c.View(id.Namespace)
 	var left []string
 	var unread unlisted
-	err := wait.Until(waiting, view, func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, view.Changes(cl.target.application()), func() (bool, time.Duration, error) {
 		pods, err := view.List(waiting, &corev1.Pod{}, map[string]string{release.LabelDeployment: id.Name})
 		if err != nil && waiting.Err() != nil {
 			return false, 0, err

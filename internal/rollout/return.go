@@ -174,7 +174,7 @@ func (p *Promotion) switchBack(ctx context.Context, pl *placement) (moved bool, 
 		return false, nil
 	}
 	pl.router.Returns()
-	err = p.engine.ensure(ctx, pl, release.Split{from: 100}, p.req.Service.Namespace)
+	err = p.ensure(ctx, pl, release.Split{from: 100})
 	if err == nil {
 		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, p.req.To))
 	}

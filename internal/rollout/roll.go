@@ -210,7 +210,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 	defer cancel()
 	view := cl.cluster.View(former.id.Namespace)
 	var verdict health.Verdict
-	err := wait.Until(waiting, view, func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, view.Changes(former.application()), func() (bool, time.Duration, error) {
 		in, err := e.evidence(waiting, view, former, applied)
 		if err != nil || in.Workload == nil {
 			return false, 0, err

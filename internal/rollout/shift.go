@@ -51,7 +51,7 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 	from := release.OrNothing(pl.from())
 	p.req.say("%s: moving traffic from %s to %s", pl.cluster.Name(), from, p.req.To)
 	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", from, p.req.To))
-	err := p.engine.ensure(ctx, pl, want, p.req.Service.Namespace)
+	err := p.ensure(ctx, pl, want)
 	if pl.router.Applied() != nil || !p.refused(ctx, pl, err) {
 		pl.reached(promotion.Shifted)
 	}
@@ -80,11 +80,12 @@ func (p *Promotion) refused(ctx context.Context, pl *placement, err error) bool 
 }
 
 // ensure makes the address what is wanted, and waits until the data plane has it.
-func (e *Engine) ensure(ctx context.Context, pl *placement, want release.Split, namespace string) error {
+func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Split) error {
+	e, service := p.engine, p.req.Service
 	to, _ := want.Stable()
 	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
 	defer cancel()
-	err := wait.Until(waiting, pl.cluster.View(namespace), func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, pl.cluster.View(service.Namespace).Changes(service.Application), func() (bool, time.Duration, error) {
 		settled, err := pl.router.Shift(waiting, want)
 		return settled, 0, err
 	})

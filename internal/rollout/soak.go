@@ -15,10 +15,10 @@ import (
 // soak watches what works, for d. look sees at every change whether it is ill: that
 // ends it with errFailed where it lasts longer than the grace, since a probe may fail
 // once. An error of look ends it at once.
-func (e *Engine) soak(ctx context.Context, view View, d time.Duration, look func() (ill bool, err error)) error {
+func (e *Engine) soak(ctx context.Context, changes wait.Changes, d time.Duration, look func() (ill bool, err error)) error {
 	began := time.Now()
 	var since time.Time // it is ill
-	return wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	return wait.Until(ctx, changes, func() (bool, time.Duration, error) {
 		ill, err := look()
 		switch {
 		case err != nil:
@@ -55,7 +55,7 @@ func (e *Engine) staysHealthy(ctx context.Context, cl *claim, bake time.Duration
 	c, t, applied := cl.cluster, cl.target, cl.applied
 	view, restarts := c.View(t.id.Namespace), cl.restarts
 	var verdict health.Verdict
-	err := e.soak(ctx, view, bake, func() (ill bool, err error) {
+	err := e.soak(ctx, view.Changes(t.application()), bake, func() (ill bool, err error) {
 		in, err := e.evidence(ctx, view, t, applied)
 		if err != nil {
 			return false, err

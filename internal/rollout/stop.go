@@ -256,7 +256,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 	view := c.View(t.id.Namespace)
 	var left []string
 	var unread unlisted
-	err := wait.Until(ctx, view, func() (bool, time.Duration, error) {
+	err := wait.Until(ctx, view.Changes(t.application()), func() (bool, time.Duration, error) {
 		d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, t.id.Name)
 		if err != nil {
 			return false, 0, err
