@@ -13,7 +13,7 @@ import (
 // release something on the shared cluster and wait for it.
 const (
 	light  = 1
-	loaded = 2 // hundreds of requests a second
+	loaded = 4 // hundreds of requests a second, of which none may fail
 	ownOne = 2 // a control plane, a kubelet and a containerd of its own
 )
 
