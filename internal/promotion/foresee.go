@@ -40,6 +40,7 @@ type Known struct {
 type Outlook struct {
 	Action   Action
 	From, To string
+	Renames  string         // the address's former name, which goes; empty: none
 	Warm     bool           // the pods of To run already
 	Steps    []release.Step // those that have something to do
 	Keeps    []string       // what stays for going back, newest first
@@ -59,6 +60,7 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 		seen.Split = release.Split{k.From: 100}
 	}
 	start := Begin(w, seen)
+	o.Renames = start.Progress.Renames
 	for _, step := range start.Progress.Steps {
 		if applies(start, &start.Progress, step) {
 			o.Steps = append(o.Steps, step)

@@ -80,7 +80,7 @@ func TestForesee(t *testing.T) {
 		},
 		"the address gets another name": {
 			to: "web-2", service: "shop", keep: 1, known: known(started("web-1")),
-			want:  promotion.Outlook{Action: promotion.ActionChange, Warm: true, Keeps: []string{"web-1"}},
+			want:  promotion.Outlook{Action: promotion.ActionChange, Renames: "web", Warm: true, Keeps: []string{"web-1"}},
 			steps: "shift 100%, rename, collect",
 		},
 		"what was left open": {
@@ -97,7 +97,7 @@ func TestForesee(t *testing.T) {
 			tt.want.To, tt.want.From = tt.to, tt.known.From
 			want := promotion.Want{To: tt.to, Service: tt.service, Bake: tt.bake, Reversible: tt.reversible}
 			got := promotion.Foresee(want, tt.known, release.Keep{Count: tt.keep, TTL: time.Nanosecond})
-			if got.Action != tt.want.Action || got.From != tt.want.From || got.To != tt.want.To || got.Warm != tt.want.Warm {
+			if got.Action != tt.want.Action || got.From != tt.want.From || got.To != tt.want.To || got.Renames != tt.want.Renames || got.Warm != tt.want.Warm {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 			if !slices.Equal(got.Keeps, tt.want.Keeps) || !slices.Equal(got.Removes, tt.want.Removes) {

@@ -225,6 +225,7 @@ func TestAccMainServiceIsRenamedBeforeTheOldOneGoes(t *testing.T) {
 	next := l.cluster.WatchMain(t, l.namespace, "web")
 	r := w.apply(l.config(l.deployment(), l.main(`traffic = { service = { name = "web", ports = { http = 8080 } } }`)))
 	r.wantActions(theMain, "update")
+	r.warns("Address gets another name", `before "api" is removed`)
 	next.Check(t, drain)
 	w.wantState(theMain, "url", "http://web."+l.namespace+".svc:8080", "status", "finalized")
 	w.wantNoChanges()

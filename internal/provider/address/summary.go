@@ -139,7 +139,13 @@ func (p *Plan) summarize(ctx context.Context) {
 		known = p.Prior.known(ctx, p.Diags)
 		known.Stopped = p.WasStopped
 	}
-	m.PlanSummary = m.summary(promotion.Foresee(want, known, keep), keep)
+	outlook := promotion.Foresee(want, known, keep)
+	m.PlanSummary = m.summary(outlook, keep)
+	if outlook.Renames != "" {
+		p.Diags.AddAttributeWarning(p.Place.At(attrs.ServicePath.AtName("name")), "Address gets another name",
+			fmt.Sprintf("The Service %q leads to the main deployment before %q is removed, after the drain. Whatever calls the former name, or has an address of it, fails from then on: "+
+				"change its callers first, or keep the name. With a load balancer, the new Service gets another one.", want.Service, outlook.Renames))
+	}
 }
 
 // known is what a state knows of the application.
@@ -222,6 +228,9 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 		if step.Kind == release.StepAnalyse {
 			say("Watches it with the traffic for %s, and goes back if it fails.", attrs.DurationText(step.For))
 		}
+	}
+	if o.Renames != "" {
+		say("Removes the Service %s, the address's former name.", o.Renames)
 	}
 	if len(keeps) > 0 {
 		say("Keeps %s for going back.", strings.Join(keeps, ", "))
