@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,7 +43,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server, err := provider.Timed(version, timed)
+	server, err := provider.Timed(context.Background(), version, timed)
 	if err != nil {
 		log.Fatal(err)
 	}

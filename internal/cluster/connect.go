@@ -61,10 +61,15 @@ func (c *Cluster) Host() string { return c.host }
 // context, or attributes.
 func (c *Cluster) Source() string { return c.source }
 
-// Close ends watches and connections.
+// endOfWatches is a time in which the streams of watches that were ended are gone. A
+// connection that still has one is not idle.
+const endOfWatches = time.Second
+
+// Close ends watches, and connections as soon as nothing goes over them any more.
 func (c *Cluster) Close() {
 	c.stop()
 	c.transport.CloseIdleConnections()
+	time.AfterFunc(endOfWatches, c.transport.CloseIdleConnections)
 }
 
 // New checks cfg and prepares the connection. Errors are *ConfigError.

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -90,8 +91,11 @@ const hang = 5 * time.Minute
 // all of it: as `timeouts`, where it is told with the timeout what was seen.
 const enough = "40s"
 
-func newProviderServer() (tfprotov6.ProviderServer, error) {
-	return provider.Timed("test", timing)
+// newProviderServer is a provider that ends with ctx, as its process would: what it
+// watches would go on until all tests have ended, and everything that happens in a
+// namespace would be told to all the providers that have ever looked at it.
+func newProviderServer(ctx context.Context) (tfprotov6.ProviderServer, error) {
+	return provider.Timed(ctx, "test", timing)
 }
 
 // lab is what an acceptance test works with: a namespace of its own on one

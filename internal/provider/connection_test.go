@@ -85,7 +85,7 @@ func edited(t *testing.T, path, old, replacement string) string {
 // configured configures a provider, and tells what that said.
 func configured(t *testing.T, config data) (*protocol, []*tfprotov6.Diagnostic) {
 	t.Helper()
-	server, err := newProviderServer()
+	server, err := newProviderServer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

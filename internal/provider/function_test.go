@@ -11,7 +11,7 @@ import (
 // call calls a function of the provider's as Terraform does.
 func call(t *testing.T, name string, arguments ...string) (*tftypes.Value, *tfprotov6.FunctionError) {
 	t.Helper()
-	server, err := newProviderServer()
+	server, err := newProviderServer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

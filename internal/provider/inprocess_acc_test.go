@@ -229,3 +229,26 @@ func crossed(t *testing.T, byCLI, inProcess *workspace) {
 		t.Errorf("of the state that a CLI wrote, it plans what is marked by -, coretest what is marked by +\n%s", diff)
 	}
 }
+
+// TestNothingIsWatchedAfterACommand: a command in this process leaves no watch behind,
+// as one of a CLI's does not, nor does one of a CLI that this process serves.
+func TestNothingIsWatchedAfterACommand(t *testing.T) {
+	l := newLab(t)
+	proxy := l.cluster.Proxy(t)
+	l.provider = connection(proxy.KubeconfigPath)
+	w := l.inProcess()
+	for name, w := range map[string]*workspace{"coretest": w, "a CLI": w.throughCLI()} {
+		proxy.Reset()
+		w.apply(l.config(l.deployment()))
+		w.wantNoChanges()
+		if !slices.ContainsFunc(proxy.Requests(), func(r testcluster.Request) bool { return r.Watch() }) {
+			t.Errorf("%s watched nothing: this test tests nothing", name)
+		}
+		testcluster.Eventually(t, hang, name+"'s watches to end", func() error {
+			if n := proxy.OpenWatches(); n > 0 {
+				return fmt.Errorf("%d are open", n)
+			}
+			return nil
+		})
+	}
+}

@@ -42,7 +42,7 @@ func speak(t *testing.T, kubeconfigs map[string]string) *protocol {
 // speakWith starts a provider with a configuration.
 func speakWith(t *testing.T, config data) *protocol {
 	t.Helper()
-	server, err := newProviderServer()
+	server, err := newProviderServer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

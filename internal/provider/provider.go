@@ -30,15 +30,18 @@ const typeName = "switchback"
 // New makes the provider's server, which all that speaks to the provider speaks to.
 // version is part of its user agent.
 func New(version string) (tfprotov6.ProviderServer, error) {
-	return Timed(version, rollout.DefaultTiming())
+	return Timed(context.Background(), version, rollout.DefaultTiming())
 }
 
-// Timed is [New] with another timing of the engine.
-func Timed(version string, timing rollout.Timing) (tfprotov6.ProviderServer, error) {
-	return fastpath.New(context.Background(), &switchbackProvider{version: version, timing: timing})
+// Timed is [New] with another timing of the engine, and for a process that goes on
+// when the provider has done its work: its connections, and the watches that go over
+// them, end with ctx.
+func Timed(ctx context.Context, version string, timing rollout.Timing) (tfprotov6.ProviderServer, error) {
+	return fastpath.New(ctx, &switchbackProvider{life: ctx, version: version, timing: timing})
 }
 
 type switchbackProvider struct {
+	life    context.Context // of its connections
 	version string
 	timing  rollout.Timing
 	run     atomic.Pointer[session.Session]
@@ -98,6 +101,7 @@ func (p *switchbackProvider) Configure(ctx context.Context, req provider.Configu
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	context.AfterFunc(p.life, clusters.Close)
 	engine := rollout.New(p.timing).In(release.RunOf(os.Getenv))
 	if logsAt("INFO", os.Getenv) {
 		engine.Journal(journal{})

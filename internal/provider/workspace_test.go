@@ -192,7 +192,7 @@ func (w *workspace) execInterrupted(now func(), args ...string) (int, string) {
 // serve starts a provider for one command and returns what tells the CLI where
 // it is.
 func (w *workspace) serve(ctx context.Context) (string, error) {
-	server, err := newProviderServer()
+	server, err := newProviderServer(ctx)
 	if err != nil {
 		return "", err
 	}

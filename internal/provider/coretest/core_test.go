@@ -113,7 +113,7 @@ func run(t *testing.T, dir, config string, args ...string) (int, string, error) 
 	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	core := coretest.Core{Address: "registry.terraform.io/hashicorp/test", Serve: func() (tfprotov6.ProviderServer, error) {
+	core := coretest.Core{Address: "registry.terraform.io/hashicorp/test", Serve: func(context.Context) (tfprotov6.ProviderServer, error) {
 		return providerserver.NewProtocol6WithError(liar{})()
 	}}
 	return core.Run(t.Context(), dir, append(args, "-json")...)

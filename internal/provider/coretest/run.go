@@ -21,8 +21,8 @@ type Core struct {
 	// Address is the provider's, as states have it: host/namespace/type.
 	Address string
 	// Serve starts the provider. Each walk has one of its own, as with a CLI, which
-	// starts a process for each.
-	Serve func() (tfprotov6.ProviderServer, error)
+	// starts a process for each. ctx ends with the walk, as that process does.
+	Serve func(ctx context.Context) (tfprotov6.ProviderServer, error)
 }
 
 // run is one command.
@@ -37,6 +37,7 @@ type run struct {
 	replace     []string // instances that -replace names
 
 	server     tfprotov6.ProviderServer
+	end        context.CancelFunc // of the server; nil before the first
 	schemas    *tfprotov6.GetProviderSchemaResponse
 	identities *tfprotov6.GetResourceIdentitySchemasResponse
 
@@ -113,7 +114,12 @@ func (c Core) Run(ctx context.Context, dir string, args ...string) (code int, pr
 // connect starts a provider for a walk. It validates what it configures it with, each
 // time.
 func (r *run) connect(ctx context.Context) (err error) {
-	if r.server, err = r.core.Serve(); err != nil {
+	if r.end != nil {
+		r.end()
+	}
+	life, end := context.WithCancel(ctx)
+	r.end = end
+	if r.server, err = r.core.Serve(life); err != nil {
 		return err
 	}
 	if r.schemas == nil {

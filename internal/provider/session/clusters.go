@@ -93,6 +93,15 @@ func ConfigDiagnostic(s *Settings, fault *cluster.ConfigError) diag.Diagnostic {
 	return diag.NewAttributeErrorDiagnostic(at, fault.Summary, detail)
 }
 
+// Close ends all connections. Nothing can be asked afterwards.
+func (c *Clusters) Close() {
+	for _, one := range c.byName {
+		if one != nil {
+			one.Close()
+		}
+	}
+}
+
 // Names are the configured clusters, sorted; none where not even their names
 // are known yet.
 func (c *Clusters) Names() []string { return slices.Sorted(maps.Keys(c.byName)) }
