@@ -74,8 +74,10 @@ var terraformCLI = sync.OnceValues(func() (devtools.CLI, error) {
 
 // timing makes failures certain sooner than users want it. What a busy machine
 // may need longer for than an idle one has so much time that only a hang uses it up.
+// A heartbeat is a write for each release and for each Lease that is held, as long as
+// a verb takes.
 var timing = rollout.Timing{
-	Beat:    500 * time.Millisecond,
+	Beat:    2 * time.Second,
 	Expiry:  20 * time.Second,
 	Grace:   time.Second,
 	Settle:  time.Minute,
