@@ -41,7 +41,7 @@ func (l *lab) workspace() *workspace { return newWorkspace(l.t) }
 var builtDir string
 
 var built = sync.OnceValues(func() (testcli.Provider, error) {
-	return testcli.Build(context.Background(), builtDir, testcli.Options{Flags: []string{"-ldflags", "-X main.timing=patience=20s"}}) // as timing has it
+	return testcli.Build(context.Background(), builtDir, testcli.Options{Flags: []string{"-ldflags", "-s -w -X main.timing=patience=20s"}}) // as timing has it
 })
 
 // useProgram makes the workspace run the provider as users do: as a program of

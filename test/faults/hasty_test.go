@@ -28,6 +28,6 @@ func (w *workspace) hasty() *workspace {
 // provider's.
 var hastyProvider = sync.OnceValues(func() (testcli.Provider, error) {
 	return testcli.Build(context.Background(), filepath.Join(programs, "hasty"), testcli.Options{
-		Flags: []string{"-ldflags", "-X 'main.timing=" + haste + "'"},
+		Flags: []string{"-ldflags", "-s -w -X 'main.timing=" + haste + "'"},
 	})
 })

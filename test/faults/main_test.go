@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()
 		programs = dir
-		built, err = testcli.Build(context.Background(), filepath.Join(dir, "released"), testcli.Options{})
+		built, err = testcli.Build(context.Background(), filepath.Join(dir, "released"), testcli.Options{Flags: []string{"-ldflags", "-s -w"}})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
