@@ -2,6 +2,8 @@ package group_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,9 +11,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -26,18 +31,109 @@ func counts(r *testcluster.Request) bool {
 // with all addresses on one side.
 func TestGroupKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for next, writes := range map[string]int{"forward": 12, "back": 12, "fails": 12, "forward from a way back": 5, "back from a way back": 5} {
-		t.Run(next, func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, writes, func(t *testing.T, k int) bool { return killedAt(t, k, next) })
-		})
+	ways := []testcluster.Cut{
+		{Name: "forward", Writes: 12}, {Name: "back", Writes: 12}, {Name: "fails", Writes: 12},
+		{Name: "forward from a way back", Writes: 5}, {Name: "back from a way back", Writes: 5},
+	}
+	testcluster.EveryDeathInLives(t, 6, ways, begin, func(t *testing.T, s *killedShop, i, k int) bool {
+		s.again(t)
+		return s.killedAt(t, k, ways[i].Name)
+	})
+}
+
+// killedShop is one in which one process after the other is killed.
+type killedShop struct {
+	*shop
+	check func()
+	begun map[string]string
+	used  bool
+}
+
+func begin(t *testing.T) *killedShop {
+	t.Helper()
+	s := open(t, "api", "web")
+	return &killedShop{shop: s, check: s.watch(), begun: s.scene()}
+}
+
+// again brings a shop back to what open has left, with what the pointers remember,
+// and fails the test unless everything is as it was.
+func (s *killedShop) again(t *testing.T) {
+	t.Helper()
+	above := s.t
+	s.t = t
+	t.Cleanup(func() { s.t = above })
+	if !s.used {
+		s.used = true
+		return
+	}
+	if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
+		t.Fatal(err)
+	}
+	s.proxy.Reset()
+	ctx, deployments, configMaps := t.Context(), s.cluster.Client().AppsV1().Deployments(s.namespace), s.cluster.Client().CoreV1().ConfigMaps(s.namespace)
+	for _, application := range s.applications {
+		pointer, err := configMaps.Get(ctx, release.MainName(application), metav1.GetOptions{})
+		if err == nil {
+			pointer.Data = map[string]string{}
+			err = json.Unmarshal([]byte(s.begun["data of "+pointer.Name]), &pointer.Data)
+		}
+		if err == nil {
+			_, err = configMaps.Update(ctx, pointer, metav1.UpdateOptions{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, version := range []string{"v1", "v2"} { // labels for kubectl come with the first move
+			patch := fmt.Sprintf(`{"metadata":{"labels":{%q:null,%q:null}}}`, release.LabelCustody, release.LabelStatus)
+			if _, err := deployments.Patch(ctx, s.name(application, version), types.MergePatchType, []byte(patch), metav1.PatchOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if diff := cmp.Diff(s.begun, s.scene()); diff != "" {
+		t.Fatalf("it is not as it was:\n%s", diff)
 	}
 }
 
-func killedAt(t *testing.T, k int, next string) (hit bool) {
+// scene is everything of a shop but its pods.
+func (s *shop) scene() map[string]string {
+	s.t.Helper()
+	client, ctx, options := s.cluster.Client(), s.t.Context(), metav1.ListOptions{LabelSelector: release.ManagedSelector}
+	deployments, err1 := client.AppsV1().Deployments(s.namespace).List(ctx, options)
+	services, err2 := client.CoreV1().Services(s.namespace).List(ctx, options)
+	configMaps, err3 := client.CoreV1().ConfigMaps(s.namespace).List(ctx, options)
+	leases, err4 := client.CoordinationV1().Leases(s.namespace).List(ctx, options)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		s.t.Fatal(err)
+	}
+	found := map[string]string{}
+	put := func(what string, content any) {
+		text, err := json.Marshal(content)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		found[what] = string(text)
+	}
+	for _, d := range deployments.Items {
+		put("labels of Deployment "+d.Name, d.Labels)
+		put("annotations of Deployment "+d.Name, d.Annotations)
+		put("Deployment "+d.Name, d.Spec)
+	}
+	for _, svc := range services.Items {
+		put("Service "+svc.Name, []any{svc.Labels, svc.Annotations, svc.Spec})
+	}
+	for _, cm := range configMaps.Items {
+		put("data of "+cm.Name, cm.Data)
+		put("ConfigMap "+cm.Name, []any{cm.Labels, cm.Annotations})
+	}
+	for _, lease := range leases.Items {
+		put("Lease "+lease.Name, lease.Spec.HolderIdentity)
+	}
+	return found
+}
+
+func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 	t.Helper()
-	s := open(t, "api", "web")
-	check := s.watch()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	next, retreats := strings.CutSuffix(next, " from a way back")
@@ -110,7 +206,7 @@ func killedAt(t *testing.T, k int, next string) (hit bool) {
 			}
 		}
 	}
-	check()
+	s.check()
 	return true
 }
 
