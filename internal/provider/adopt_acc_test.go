@@ -246,6 +246,29 @@ func TestAccAdoptionIsRefused(t *testing.T) {
 	l.wantNothingLeft()
 }
 
+// A port of the Service that no container of the version has is told at plan: of the
+// first version, and of a later one that lacks it. Where Services may not be read, the
+// apply tells.
+func TestAccAdoptedServiceLeadsNowhere(t *testing.T) {
+	l := newLab(t)
+	l.legacy()
+	w, watch := l.inProcess(), l.watchMain()
+	config := func(tag, port string) string {
+		return l.config(l.deployment(image(tag), `container = { ports = { `+port+` = 8080 } }`, createFirst), l.main(adopting))
+	}
+	const nowhere = "Adopted Service leads nowhere"
+	w.write(config("v1", "web"))
+	w.plan().warns(nowhere, "will be refused for the deployment "+l.namespace+"/api-", `On cluster "default", the adopted Service `+l.namespace+"/api sends its port 80 to the port named http (TCP) of the pods, "+
+		"but its containers declare only web/TCP (8080/TCP)", "Declare that port in `container.ports`, or change the Service's targetPort")
+	w.apply(config("v1", "http")).silent(nowhere)
+	w.write(config("v2", "web"))
+	w.plan().warns(nowhere)
+	w.applyFails(config("v2", "web")).tells("sends its port 80 to the port named http (TCP)")
+	w.apply(config("v1", "http")).silent(nowhere)
+	l.wantMain(nameOf("v1"))
+	watch.Check(t, drain)
+}
+
 // An adoption that is known only at apply, as from another resource.
 func TestAccAdoptionKnownAtApply(t *testing.T) {
 	l := newLab(t)

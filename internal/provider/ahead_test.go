@@ -36,6 +36,13 @@ func (l *lab) service(labels map[string]string) {
 func TestPlanOfAnAddress(t *testing.T) {
 	t.Parallel()
 	const failure, warning = tfprotov6.DiagnosticSeverityError, tfprotov6.DiagnosticSeverityWarning
+	adopting := data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}
+	sending := func(port string) func(*lab, *protocol, data) {
+		return func(l *lab, _ *protocol, _ data) {
+			l.service(nil)
+			l.patchService("api", `{"spec":{"ports":[{"$patch":"replace"},`+port+`]}}`)
+		}
+	}
 	for name, tt := range map[string]struct {
 		begin   func(*lab, *protocol, data)
 		service data
@@ -50,9 +57,14 @@ func TestPlanOfAnAddress(t *testing.T) {
 		"another application's": {begin: func(l *lab, _ *protocol, _ data) {
 			l.service(map[string]string{"app.kubernetes.io/managed-by": "switchback", "switchback.dev/application": "web"})
 		}, at: warning, says: []string{"belongs to the application", "traffic.service.name"}},
-		"an adoption":               {begin: func(l *lab, _ *protocol, _ data) { l.service(nil) }, service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
-		"an adoption of nothing":    {service: data{"adopt": true, "ports": nil, "type": nil, "session_affinity": nil}, at: warning, says: []string{"Service to adopt is not there"}},
-		"a main deployment's there": {begin: func(l *lab, p *protocol, main data) { p.change(l.t.Context(), mainType, main, nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
+		"an adoption":            {begin: func(l *lab, _ *protocol, _ data) { l.service(nil) }, service: adopting, at: warning, says: []string{"Service will be adopted", "selects app=old", "gives the selector back"}},
+		"an adoption of nothing": {service: adopting, at: warning, says: []string{"Service to adopt is not there"}},
+		"an adoption of a name that nobody has": {begin: sending(`{"port":80,"targetPort":"web"}`), service: adopting, at: warning, says: []string{
+			"Adopted Service leads nowhere", `AttributeName("adopt")`, "sends its port 80 to the port named web (TCP) of the pods", "declare only", "http/TCP (8080/TCP)", "will be refused", "targetPort",
+		}},
+		"an adoption of a number that nobody has":   {begin: sending(`{"port":80,"targetPort":3000}`), service: adopting, at: warning, says: []string{"Adopted Service leads nowhere", "to the port 3000 (TCP)"}},
+		"an adoption of a protocol that nobody has": {begin: sending(`{"port":80,"targetPort":"http","protocol":"UDP"}`), service: adopting, at: warning, says: []string{"Adopted Service leads nowhere", "named http (UDP)", "as \"UDP\", in `container.port_protocols`"}},
+		"a main deployment's there":                 {begin: func(l *lab, p *protocol, main data) { p.change(l.t.Context(), mainType, main, nil) }, at: warning, says: []string{"Main deployment is there already", "takes it over", "terraform import"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t)

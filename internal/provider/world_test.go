@@ -120,8 +120,14 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 		"what is planned has lost its pods": {plan: deployment("v1", nil), same: true, then: func(w world) {
 			w.l.must(w.l.cluster.Client().AppsV1().Deployments(w.l.namespace).Delete(w.l.t.Context(), nameOf("v1"), metav1.DeleteOptions{}))
 		}},
-		"a Service comes":                     {plan: address(nil), then: func(w world) { w.l.service(nil) }},
-		"a Service to adopt comes":            {plan: address(adopting), then: func(w world) { w.l.service(nil) }},
+		"a Service comes":          {plan: address(nil), then: func(w world) { w.l.service(nil) }},
+		"a Service to adopt comes": {plan: address(adopting), then: func(w world) { w.l.service(nil) }},
+		"a Service to adopt gets another port": {
+			begin: func(w *world) { w.l.service(nil) }, plan: address(adopting),
+			then: func(w world) {
+				w.l.patchService("api", `{"spec":{"ports":[{"$patch":"replace"},{"port":80,"targetPort":"http"}]}}`)
+			},
+		},
 		"somebody else takes the application": {plan: address(nil), then: func(w world) { w.p.change(w.l.t.Context(), mainType, w.l.mainData(), nil) }},
 		"the address is moved by hand": {
 			begin: (*world).lead, plan: settings(data{"keep_previous": data{"count": 2}}, nil), same: true,

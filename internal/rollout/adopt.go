@@ -3,11 +3,8 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -66,68 +63,4 @@ func (p *Promotion) unclaimed(ctx context.Context, c Cluster, svc *corev1.Servic
 		}
 	}
 	return nil
-}
-
-// ports are what a pod's containers declare, each with its protocol.
-type ports struct{ names, numbers []string }
-
-func portsOf(pod *corev1.PodSpec) ports {
-	var p ports
-	for _, containers := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				p.names = append(p.names, port.Name+"/"+orTCP(port.Protocol))
-				p.numbers = append(p.numbers, fmt.Sprintf("%d/%s", port.ContainerPort, orTCP(port.Protocol)))
-			}
-		}
-	}
-	return p
-}
-
-func (p ports) String() string {
-	if len(p.names) == 0 {
-		return "no ports"
-	}
-	var all []string
-	for i := range p.names {
-		all = append(all, fmt.Sprintf("%s (%s)", p.names[i], p.numbers[i]))
-	}
-	return "only " + strings.Join(all, ", ")
-}
-
-// unresolved is the first port of an adopted Service that leads nowhere in the
-// release's pods, as the end of a sentence; empty where there is none. The
-// Service's ports are not ours to change.
-func unresolved(svc *corev1.Service, pod *corev1.PodSpec) string {
-	declared := portsOf(pod)
-	for _, port := range svc.Spec.Ports {
-		target, have, is := port.TargetPort, declared.numbers, "port "
-		if target == intstr.FromInt32(0) {
-			target = intstr.FromInt32(port.Port)
-		}
-		if target.Type == intstr.String {
-			have, is = declared.names, "port named "
-		}
-		if slices.Contains(have, target.String()+"/"+orTCP(port.Protocol)) {
-			continue
-		}
-		return fmt.Sprintf("the adopted Service %s/%s sends its port %d to the %s%s (%s) of the pods, but its containers declare %s. Declare that port in `container.ports`%s, or change the Service's targetPort",
-			svc.Namespace, svc.Name, port.Port, is, target.String(), orTCP(port.Protocol), declared, asProtocol(port.Protocol))
-	}
-	return ""
-}
-
-// asProtocol is what else declares a port that is not TCP, for people.
-func asProtocol(p corev1.Protocol) string {
-	if orTCP(p) == string(corev1.ProtocolTCP) {
-		return ""
-	}
-	return fmt.Sprintf(" and, as %q, in `container.port_protocols`", p)
-}
-
-func orTCP(p corev1.Protocol) string {
-	if p == "" {
-		return string(corev1.ProtocolTCP)
-	}
-	return string(p)
 }

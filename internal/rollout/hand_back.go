@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
@@ -79,15 +78,6 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	return fmt.Errorf("the adopted Service %s/%s on cluster %q could not be handed back and still selects %s: %w", svc.Namespace, svc.Name, c.Name(), left, err)
 }
 
-// reachable says whether a Service that is handed back would find its named
-// ports in a pod. Numbers need not be declared.
-func reachable(svc *corev1.Service, pod *corev1.PodSpec) bool {
-	names := portsOf(pod).names
-	return !slices.ContainsFunc(svc.Spec.Ports, func(port corev1.ServicePort) bool {
-		return port.TargetPort.Type == intstr.String && !slices.Contains(names, port.TargetPort.StrVal+"/"+orTCP(port.Protocol))
-	})
-}
-
 // mixes says why a Service that is handed back would send traffic to old and new
 // pods at once: its former selector selects those of releases, ours, that do not
 // allow it to. Empty where all do.
@@ -129,7 +119,7 @@ func (e *Engine) readyOf(ctx context.Context, c Cluster, svc *corev1.Service, kn
 			}
 			continue
 		}
-		ready = ready || pod.DeletionTimestamp == nil && reachable(svc, &pod.Spec) && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		ready = ready || pod.DeletionTimestamp == nil && traffic.Named(svc, &pod.Spec) && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 		})
 	}

@@ -123,7 +123,7 @@ func lackingPorts(view View, d *appsv1.Deployment) string {
 func (p *Promotion) hasPorts(pl *placement, id release.ID, d *appsv1.Deployment) error {
 	c := pl.cluster
 	if p.req.Service.Adopt {
-		if why := unresolved(pl.found.Service, &d.Spec.Template.Spec); why != "" {
+		if why := traffic.Unresolved(pl.found.Service, &d.Spec.Template.Spec); why != "" {
 			return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: why}
 		}
 		return nil

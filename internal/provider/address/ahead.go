@@ -45,11 +45,15 @@ func (a Ahead) Look(ctx context.Context) {
 	}
 	look, cancel := a.Session.Looking(ctx)
 	defer cancel()
-	if pod := a.pod(look, clusters, want.Namespace, to); pod != nil {
+	pod := a.pod(look, clusters, want.Namespace, to)
+	if pod != nil {
 		want.Protocols = traffic.ProtocolsOf(pod)
 		if a.checkPorts(want, pod); a.Diags.HasError() {
 			return
 		}
+	}
+	if want.Adopt && pod != nil {
+		a.tellUnresolved(look, clusters, want, pod)
 	}
 	if a.Prior == nil {
 		if taken := a.tellWhatIsThere(look, clusters, want, to); taken {
@@ -78,6 +82,21 @@ func (a Ahead) checkPorts(want traffic.ServiceSpec, pod *corev1.PodSpec) {
 	for _, fault := range want.PortFaults(pod) {
 		a.Diags.AddAttributeError(a.Place.At(attrs.ServicePath.AtName("ports").AtMapKey(fault.Name)), "Port does not fit the deployment",
 			fmt.Sprintf("The deployment %s cannot have this address: %s.", a.Planned.DeploymentID.ValueString(), fault.Reason))
+	}
+}
+
+// tellUnresolved tells that an adopted Service has a port that leads nowhere in the
+// release's pods. Its ports are somebody else's, who may change them before the apply.
+func (a Ahead) tellUnresolved(ctx context.Context, clusters []rollout.Cluster, want traffic.ServiceSpec, pod *corev1.PodSpec) {
+	for _, c := range clusters {
+		svc, err := observe.AnyService(ctx, c, want.Namespace, want.Name)
+		if err != nil || svc == nil {
+			continue // it cannot be told, or is told elsewhere
+		}
+		if why := traffic.Unresolved(svc, pod); why != "" {
+			a.Diags.AddAttributeWarning(a.Place.At(attrs.ServicePath.AtName("adopt")), "Adopted Service leads nowhere",
+				fmt.Sprintf("The apply of this plan will be refused for the deployment %s. On cluster %q, %s.", a.Planned.DeploymentID.ValueString(), c.Name(), why))
+		}
 	}
 }
 
