@@ -44,6 +44,20 @@ func (c *Cluster) Check(ctx context.Context) error {
 	})
 }
 
+// Admits says that the API server lets nobody in particular read what every apply in a
+// namespace reads first: a *NoCredentialError. It asks only where the connection has no
+// credential. That the server tells its version to anybody says nothing of that.
+func (c *Cluster) Admits(ctx context.Context, namespace string) error {
+	if !c.nobody {
+		return nil
+	}
+	var none *NoCredentialError
+	if err := c.Get(ctx, namespace, "switchback", &corev1.ConfigMap{}); errors.As(err, &none) {
+		return err
+	}
+	return nil
+}
+
 // share runs fn once for all who ask before its outcome is known. fn's context
 // ends when none of them waits any more.
 func (c *Cluster) share(ctx context.Context, key string, known func() (bool, error), fn func(context.Context) error) error {

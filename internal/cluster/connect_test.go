@@ -330,10 +330,19 @@ func TestWithoutACredential(t *testing.T) {
 	if !errors.As(err, &none) || !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "there is no credential in this connection (kubeconfig ") || !strings.Contains(err.Error(), "system:anonymous") {
 		t.Errorf("forbidden: %v", err)
 	}
+	if err := connect(t, bare).Check(t.Context()); err != nil {
+		t.Errorf("anybody may ask for the version: %v", err)
+	}
+	if err := connect(t, bare).Admits(t.Context(), w.namespace); !errors.As(err, &none) {
+		t.Errorf("nobody is let in: %v", err)
+	}
 	named := bare
 	named.Token = testcluster.Shared(t).RestrictedToken(t, w.namespace, nil)
 	if err := connect(t, named).Get(t.Context(), w.namespace, "x", &corev1.ConfigMap{}); !apierrors.IsForbidden(err) || errors.As(err, &none) {
 		t.Errorf("somebody: %v", err)
+	}
+	if err := connect(t, named).Admits(t.Context(), w.namespace); err != nil {
+		t.Errorf("somebody is not asked: %v", err)
 	}
 	answers := func(code int, reason metav1.StatusReason, message string) {
 		w.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Reject(code, reason, message) })

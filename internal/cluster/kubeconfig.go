@@ -49,18 +49,24 @@ func (cfg *Config) load() (*clientcmdapi.Config, string, error) {
 	if name := cfg.contextName(merged); name != "" {
 		words += fmt.Sprintf(", context %q", name)
 	}
-	if names := cfg.spelledOut(); len(names) > 0 {
-		words += ", with " + strings.Join(names, " and ")
-	}
-	return merged, words, firstOf(cfg.checkNames(merged, source))
+	return merged, words + with(cfg.spelledOut()), firstOf(cfg.checkNames(merged, source))
 }
 
 // sourceWithoutFile says where a connection comes from that has no kubeconfig.
 func (cfg *Config) sourceWithoutFile() string {
+	host := "attribute host"
 	if variable := cfg.variables["host"]; variable != "" {
-		return "environment variable " + variable
+		host = "environment variable " + variable
 	}
-	return "attribute host"
+	return host + with(cfg.spelledOut()[1:]) // the first one is the host
+}
+
+// with is what else a connection comes from, as the end of a sentence has it.
+func with(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return ", with " + strings.Join(names, " and ")
 }
 
 var errNotRegular = errors.New("it is no regular file")

@@ -246,8 +246,8 @@ func (cfg *Config) user() *clientcmdapi.AuthInfo {
 	return user
 }
 
-// spelledOut names what is laid over a kubeconfig's host and user: the attribute,
-// or the variable that it came from.
+// spelledOut names what is laid over a kubeconfig's host and user, the host first: the
+// attribute, or the variable that it came from.
 func (cfg *Config) spelledOut() []string {
 	var names []string
 	for _, s := range settings {

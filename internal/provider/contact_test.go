@@ -22,6 +22,7 @@ func TestPlanOfACreateUsesTheConnection(t *testing.T) {
 		says       string // empty: the plan goes on
 	}{
 		"wrong token":      {data{"host": a.host, "cluster_ca_certificate": a.authority, "token": "nonsense"}, "Credential is not accepted"},
+		"no credential":    {data{"host": a.host, "cluster_ca_certificate": a.authority}, "No credential in this connection"},
 		"wrong authority":  {data{"host": a.host, "token": a.token}, "No trusted connection"},
 		"wrong cluster":    {data{"config_path": a.cluster.KubeconfigPath, "expected_uid": "another"}, "Wrong cluster"},
 		"wrong plugin":     {data{"host": a.host, "cluster_ca_certificate": a.authority, "exec": data{"api_version": "client.authentication.k8s.io/v1", "command": "false"}}, `exec plugin "/`},

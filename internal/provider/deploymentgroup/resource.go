@@ -242,7 +242,7 @@ func (r *deploymentGroupResource) point(ctx context.Context, g *model, gone bool
 }
 
 // contactMembers is contact for a group, whose members may have clusters of their
-// own.
+// own, and namespaces: whether nobody is let in there is told of their deployments.
 func (r *deploymentGroupResource) contactMembers(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if r.Session == nil || !session.Creates(req, resp) {
 		return
@@ -263,6 +263,6 @@ func (r *deploymentGroupResource) contactMembers(ctx context.Context, req resour
 		}
 	}
 	if !quiet.HasError() {
-		resp.Diagnostics.Append(r.ContactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), false)...)
+		resp.Diagnostics.Append(r.ContactAll(ctx, slices.Compact(slices.Sorted(slices.Values(names))), "", false)...)
 	}
 }

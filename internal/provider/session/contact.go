@@ -32,13 +32,15 @@ func (s *Session) Contact(ctx context.Context, req resource.ModifyPlanRequest, r
 	}
 	var (
 		names types.Set
+		in    types.String
 		over  types.Object
 		quiet diag.Diagnostics // whatever is wrong here is told elsewhere
 	)
 	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("clusters"), &names)...)
+	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("namespace"), &in)...)
 	quiet.Append(resp.Plan.GetAttribute(ctx, path.Root("rollout"), &over)...)
 	if !quiet.HasError() && attrs.WhollyKnown(ctx, names) {
-		resp.Diagnostics.Append(s.ContactAll(ctx, attrs.Decode[[]string](ctx, &quiet, names), attrs.MayContinue(ctx, over))...)
+		resp.Diagnostics.Append(s.ContactAll(ctx, attrs.Decode[[]string](ctx, &quiet, names), in.ValueString(), attrs.MayContinue(ctx, over))...)
 	}
 }
 
@@ -59,10 +61,11 @@ func Creates(req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) 
 	return !resp.Diagnostics.HasError() && !req.Plan.Raw.IsNull() && (req.State.Raw.IsNull() || len(resp.RequiresReplace) > 0)
 }
 
-// ContactAll tells what cannot work, as an error unless the others may go on.
-func (s *Session) ContactAll(ctx context.Context, names []string, mayGoOn bool) (diags diag.Diagnostics) {
+// ContactAll tells what cannot work in a namespace, as an error unless the others may go
+// on. An empty namespace is not known yet.
+func (s *Session) ContactAll(ctx context.Context, names []string, namespace string, mayGoOn bool) (diags diag.Diagnostics) {
 	clusters := s.Reachable(names)
-	for i, err := range s.unusable(ctx, clusters) {
+	for i, err := range s.unusable(ctx, clusters, namespace) {
 		switch {
 		case err == nil:
 		case mayGoOn:
@@ -78,12 +81,17 @@ func (s *Session) ContactAll(ctx context.Context, names []string, mayGoOn bool) 
 
 // unusable says of each cluster why a connection to it cannot work; nil where it
 // does, and where that cannot be told now.
-func (s *Session) unusable(ctx context.Context, clusters []rollout.Cluster) []error {
+func (s *Session) unusable(ctx context.Context, clusters []rollout.Cluster, namespace string) []error {
 	errs := make([]error, len(clusters))
 	var wg sync.WaitGroup
 	for i, c := range clusters {
 		wg.Go(func() {
-			if err := s.Clusters.Connection(c.Name()).Check(ctx); lasting(err) {
+			connection := s.Clusters.Connection(c.Name())
+			err := connection.Check(ctx)
+			if err == nil && namespace != "" {
+				err = connection.Admits(ctx, namespace)
+			}
+			if lasting(err) {
 				errs[i] = err
 			}
 		})
@@ -96,10 +104,11 @@ func (s *Session) unusable(ctx context.Context, clusters []rollout.Cluster) []er
 func lasting(err error) bool {
 	var (
 		credential *cluster.CredentialError
+		none       *cluster.NoCredentialError
 		untrusted  *cluster.TLSError
 		unusable   *cluster.UnusableError
 		wrong      *cluster.WrongClusterError
 		old        *cluster.TooOldError
 	)
-	return errors.As(err, &credential) || errors.As(err, &untrusted) || errors.As(err, &unusable) || errors.As(err, &wrong) || errors.As(err, &old)
+	return errors.As(err, &credential) || errors.As(err, &none) || errors.As(err, &untrusted) || errors.As(err, &unusable) || errors.As(err, &wrong) || errors.As(err, &old)
 }
