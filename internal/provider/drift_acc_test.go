@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -64,6 +66,45 @@ func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 			},
 			address: theMain,
 			want:    driftLine{Object: "Service/api", Manager: somebody},
+		},
+		"port added to main": {
+			change: func(_ context.Context, l *lab) error {
+				l.patchService("api", `{"spec":{"ports":[{"name":"admin","port":81,"targetPort":9090}]}}`)
+				return nil
+			},
+			address: theMain,
+			want: driftLine{
+				Object: "Service/api", Field: "spec.ports[81/TCP]", Expected: "", Manager: somebody,
+				Actual: `{"name":"admin","port":81,"protocol":"TCP","targetPort":9090}`,
+			},
+		},
+		"number of a port of main": {
+			change: func(ctx context.Context, l *lab) error {
+				_, err := l.cluster.Client().CoreV1().Services(l.namespace).Patch(ctx, "api", types.JSONPatchType,
+					[]byte(`[{"op":"replace","path":"/spec/ports/0/port","value":81}]`), metav1.PatchOptions{FieldManager: somebody})
+				return err
+			},
+			address: theMain,
+			want:    driftLine{Object: "Service/api", Field: "spec.ports[81/TCP]", Manager: somebody},
+		},
+		"port added to the release's Service": {
+			change: func(_ context.Context, l *lab) error {
+				l.patchService(name, `{"spec":{"ports":[{"name":"admin","port":81,"targetPort":9090}]}}`)
+				return nil
+			},
+			address: theDeployment,
+			want:    driftLine{Object: "Service/" + name, Field: "spec.ports[81/TCP]", Manager: somebody},
+		},
+		"scaled to zero": {
+			change: func(ctx context.Context, l *lab) error {
+				scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: l.namespace}}
+				_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).UpdateScale(ctx, name, scale, metav1.UpdateOptions{FieldManager: somebody})
+				l.eventuallyPods(name, 0)
+				return err
+			},
+			address:  theDeployment,
+			want:     driftLine{Object: "Deployment/" + name, Field: "spec.replicas", Expected: "1", Actual: "0", Manager: unrecorded},
+			restarts: true,
 		},
 		"selector of main": {
 			change: func(_ context.Context, l *lab) error {
@@ -142,6 +183,36 @@ func TestAccDriftIsToldAndRepairedInPlace(t *testing.T) {
 			l.wantNothingLeft()
 		})
 	}
+}
+
+// TestAccAddedPortIsNobodysConfiguration: an import leaves it out, and going back by the
+// action, which knows no configuration, leaves it where it is. A plan shows it, and its
+// apply removes it.
+func TestAccAddedPortIsNobodysConfiguration(t *testing.T) {
+	l := newLab(t)
+	w, watch := l.inProcess(), l.watchMain()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(1)))
+	}
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	l.patchService("api", `{"spec":{"ports":[{"name":"admin","port":81,"targetPort":9090}]}}`)
+	w.do("state", "rm", theMain)
+	w.do("import", "-input=false", "-no-color", theMain, l.namespace+"/api")
+	w.refresh()
+	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Field: "spec.ports[81/TCP]", Manager: somebody}).in(found[0]) {
+		t.Errorf("drift is %+v", found)
+	}
+	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine("is back on " + nameOf("v1"))
+	if ports := l.address().Spec.Ports; len(ports) != 2 {
+		t.Errorf("the ports are %+v", ports)
+	}
+	w.apply(config("v1"))
+	if ports := l.address().Spec.Ports; len(ports) != 1 || ports[0].Port != 80 {
+		t.Errorf("the ports are %+v", ports)
+	}
+	w.wantNoChanges()
+	watch.Check(t, drain)
 }
 
 // in says that a line of drift is what d wants: empty fields match anything.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -142,6 +143,14 @@ func apply[T any, P interface {
 			want.SetUID(live.GetUID())
 			want.SetResourceVersion(live.GetResourceVersion())
 		}
+		var removed []release.FieldConflict
+		if live != nil {
+			if removed, err = seizeAdded(ctx, c, live, want, t.spec.IgnoreDrift, may); release.ReadAgain(err) && ctx.Err() == nil {
+				continue
+			} else if err != nil {
+				return nil, nil, err
+			}
+		}
 		err = c.Apply(ctx, want, false)
 		conflicts := release.FieldConflicts(err)
 		if ignored := within(conflicts, t.spec.IgnoreDrift); len(ignored) > 0 {
@@ -159,8 +168,29 @@ func apply[T any, P interface {
 		if release.ReadAgain(err) && ctx.Err() == nil {
 			continue
 		}
-		return want, taken, err
+		return want, append(removed, taken...), err
 	}
+}
+
+// seizeAdded gives the ports that somebody has added to a Service to our own manager, so
+// that the apply of want, which follows, removes them. Each may be ignored, or not be ours
+// to take. want gets the version that this leaves.
+func seizeAdded(ctx context.Context, c Cluster, live, want Object, ignore []string, may takeBack) ([]release.FieldConflict, error) {
+	added := slices.DeleteFunc(workload.Added(live, want), func(b workload.Blocker) bool {
+		return workload.Ignored(workload.FieldPath(b.Wanted.Field), ignore) || may == nil || !may([]release.FieldConflict{b.Wanted})
+	})
+	if len(added) == 0 {
+		return nil, nil
+	}
+	seized, err := workload.Seized(live, "v1", added)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Update(ctx, seized); err != nil {
+		return nil, err
+	}
+	want.SetResourceVersion(seized.GetResourceVersion())
+	return workload.Conflicts(added), nil
 }
 
 // awaitGone waits until an object that is being deleted is gone, and says what

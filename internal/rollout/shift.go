@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
@@ -15,6 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // shift moves so many percent of the traffic, batch after batch, and watches the
@@ -51,6 +53,9 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 	from := release.OrNothing(pl.from())
 	p.req.say("%s: moving traffic from %s to %s", pl.cluster.Name(), from, p.req.To)
 	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", from, p.req.To))
+	if err := p.clear(ctx, pl); err != nil {
+		return err
+	}
 	err := p.ensure(ctx, pl, want)
 	if pl.router.Applied() != nil || !p.refused(ctx, pl, err) {
 		pl.reached(promotion.Shifted)
@@ -60,6 +65,26 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 	}
 	pl.split = want
 	return nil
+}
+
+// clear takes the ports that somebody has added to the address, so that the switch, which
+// names ours, removes them. Where the plan has not shown them they stay, and on a way back
+// that has no configuration what lives does.
+func (p *Promotion) clear(ctx context.Context, pl *placement) error {
+	want := p.req.Service.Object(p.req.To)
+	if !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
+		return nil
+	}
+	c := p.engine.keeper.StrictlyUnder(pl.cluster, want.Namespace, p.req.Service.Application)
+	for {
+		live, err := ownership.Look(ctx, c, want.Namespace, want.Name, p.req.Service.Application, &corev1.Service{}, "Service")
+		if err != nil || live == nil {
+			return err
+		}
+		if _, err = seizeAdded(ctx, c, live, want, nil, everything); !release.ReadAgain(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // refused says that a switch has touched nothing: it was answered with no, and

@@ -129,11 +129,16 @@ func SwitchedOff(d *appsv1.Deployment, spec release.Spec) *FieldDrift {
 	if spec.Autoscaling == nil || spec.DesiredState == release.DesiredStopped || d.Spec.Replicas == nil || *d.Spec.Replicas > 0 || Ignored(ReplicasField, spec.IgnoreDrift) {
 		return nil
 	}
-	manager := managerOf(ReplicasField, d.GetManagedFields())
-	if manager == release.FieldManager {
-		manager = "" // of a zero that came through the scale subresource, nobody is recorded
-	}
 	return &FieldDrift{
-		Field: ReplicasField, Expected: "at least " + strconv.Itoa(int(spec.Autoscaling.Min)), Actual: "0", Manager: manager,
+		Field: ReplicasField, Expected: "at least " + strconv.Itoa(int(spec.Autoscaling.Min)), Actual: "0", Manager: scaler(d),
 	}
+}
+
+// scaler is who has scaled a workload to zero. Of a zero that came through the scale
+// subresource nobody is recorded, and it was not us.
+func scaler(d Object) string {
+	if manager := managerOf(ReplicasField, d.GetManagedFields()); manager != release.FieldManager {
+		return manager
+	}
+	return ""
 }

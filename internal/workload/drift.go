@@ -21,6 +21,7 @@ type FieldDrift struct {
 	Actual   string
 	Manager  string // the field manager that has it now; empty where none is recorded
 	Removed  bool
+	Added    bool // beside what is ours
 }
 
 // notShown stands for values that may be secret.
@@ -41,6 +42,9 @@ func (f FieldDrift) String() string {
 	if f.Removed {
 		return fmt.Sprintf("%s: expected %s (%s)", f.Field, f.Expected, f.by())
 	}
+	if f.Added {
+		return fmt.Sprintf("%s: expected none, is %s (added by %s)", f.Field, f.Actual, f.by())
+	}
 	return fmt.Sprintf("%s: expected %s, is %s (changed by %s)", f.Field, f.Expected, f.Actual, f.by())
 }
 
@@ -49,7 +53,8 @@ func (f FieldDrift) String() string {
 // equals it needs no repair, whatever the baseline says. ignore lists paths to
 // leave alone, each with everything under it.
 //
-// A field that somebody else owns now but left at our value is no drift.
+// A field that somebody else owns now but left at our value is no drift. A port that
+// somebody has added to a Service is.
 func Drift(live, wanted Object, baseline map[string]string, ignore []string) []FieldDrift {
 	liveFields, wantedFields := values(live), values(wanted)
 	var drifts []FieldDrift
@@ -73,6 +78,9 @@ func Drift(live, wanted Object, baseline map[string]string, ignore []string) []F
 			want, asked = wantedFields[d.Field]
 		} else {
 			d.Manager = managerOf(path, live.GetManagedFields())
+			if path == ReplicasField && is == int64(0) {
+				d.Manager = scaler(live)
+			}
 			d.Actual = printable(path, is)
 		}
 		if asked {
@@ -82,6 +90,9 @@ func Drift(live, wanted Object, baseline map[string]string, ignore []string) []F
 			seen[d.Field] = true
 			drifts = append(drifts, d)
 		}
+	}
+	if listsPorts(wanted) {
+		drifts = append(drifts, addedDrift(live, liveFields, wantedFields, baseline, ignore)...)
 	}
 	return drifts
 }

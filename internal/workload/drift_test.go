@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
@@ -134,6 +136,48 @@ func TestDriftOfUnwanted(t *testing.T) {
 	got := workload.Drift(live, wanted, baseline, nil)
 	if len(got) != 1 || got[0].Expected != "" || got[0].Actual != "(value not shown)" {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestDriftOfAddedPorts: a port that somebody has put beside ours is drift, as long as
+// somebody is recorded. What a cloud gives our ports is not.
+func TestDriftOfAddedPorts(t *testing.T) {
+	t.Parallel()
+	const ours = `{"f:spec":{"f:ports":{"k:{\"port\":80,\"protocol\":\"TCP\"}":{".":{},"f:name":{},"f:port":{}}}}}`
+	const added = `{"f:spec":{"f:ports":{"k:{\"port\":81,\"protocol\":\"TCP\"}":{".":{},"f:name":{},"f:port":{}}}}}`
+	http := corev1.ServicePort{Name: "http", Port: 80, Protocol: "TCP"}
+	more := corev1.ServicePort{Name: "more", Port: 81, Protocol: "TCP", TargetPort: intstr.FromInt32(9090), NodePort: 30081}
+	applied := portsService(http)
+	applied.ManagedFields = []metav1.ManagedFieldsEntry{has("switchback", metav1.ManagedFieldsOperationApply, ours)}
+	baseline := workload.Baseline(applied)
+	for name, c := range map[string]struct {
+		entry  metav1.ManagedFieldsEntry
+		wanted *corev1.Service
+		ignore []string
+		want   string
+	}{
+		"by somebody":              {has("kubectl-edit", metav1.ManagedFieldsOperationUpdate, added), portsService(http), nil, `spec.ports[81/TCP]: expected none, is {"name":"more","nodePort":30081,"port":81,"protocol":"TCP","targetPort":9090} (added by kubectl-edit)`},
+		"by ourselves, unasked":    {has("switchback", metav1.ManagedFieldsOperationApply, added), portsService(http), nil, `spec.ports[81/TCP]: expected none, is {"name":"more","nodePort":30081,"port":81,"protocol":"TCP","targetPort":9090} (added by switchback)`},
+		"by nobody recorded":       {has("kubectl-edit", metav1.ManagedFieldsOperationUpdate, `{}`), portsService(http), nil, ""},
+		"asked for":                {has("kubectl-edit", metav1.ManagedFieldsOperationUpdate, added), portsService(http, more), nil, ""},
+		"ignored":                  {has("kubectl-edit", metav1.ManagedFieldsOperationUpdate, added), portsService(http), []string{"spec.ports"}, ""},
+		"of somebody else's ports": {has("kubectl-edit", metav1.ManagedFieldsOperationUpdate, added), portsService(), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			given := http
+			given.NodePort = 30080
+			live := portsService(given, more)
+			live.Spec.HealthCheckNodePort = 30082
+			live.ManagedFields = append([]metav1.ManagedFieldsEntry{c.entry}, applied.ManagedFields...)
+			found := ""
+			for _, d := range workload.Drift(live, c.wanted, baseline, c.ignore) {
+				found += d.String()
+			}
+			if found != c.want {
+				t.Errorf("drift is %q, want %q", found, c.want)
+			}
+		})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // trafficModel is one level with framework values, so that planning can fill
@@ -224,9 +225,13 @@ func ServiceOf(namespace, application string, o observe.Main) traffic.ServiceSpe
 		s.TrafficDistribution = *distribution
 	}
 	s.AppProtocols, s.NodePorts = map[string]string{}, map[string]int32{}
+	known := workload.HasPorts(baseline)
 	for _, port := range svc.Spec.Ports {
-		s.Ports[port.Name] = port.Port
 		at := fmt.Sprintf("spec.ports[%d/%s]", port.Port, port.Protocol)
+		if known && !workload.HasPort(baseline, at) {
+			continue // somebody has added it
+		}
+		s.Ports[port.Name] = port.Port
 		if port.AppProtocol != nil && baseline[at+".appProtocol"] != "" {
 			s.AppProtocols[port.Name] = *port.AppProtocol
 		}

@@ -55,7 +55,7 @@ func DriftAttribute() schema.ListNestedAttribute {
 			"cluster":  computed("Name of the cluster."),
 			"object":   computed("Kind and name of the object, such as `Service/api`."),
 			"field":    computed("Path of the field."),
-			"expected": computed("The value that was applied; null where it is not recorded."),
+			"expected": computed("The value that was applied; null where it is not recorded, and of what somebody has added."),
 			"actual":   computed("The value that lives there; null where the field or the object is gone."),
 			"manager":  computed("The field manager that changed it, as the API server recorded it; null where it did not, as for what was removed."),
 		}},
