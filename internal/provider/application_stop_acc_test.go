@@ -1,13 +1,18 @@
 package provider_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // An application is stopped as a whole, by its address, and started again by one apply.
@@ -68,7 +73,7 @@ func TestAccApplicationIsStopped(t *testing.T) {
 
 	// A bump and a start at once.
 	w.apply(config("v3", stopped))
-	w.apply(config("v4", ""))
+	w.apply(config("v4", "")).warns("where this same apply starts it, they start with it")
 	l.wantPods(nameOf("v4"), 2)
 	l.wantMain(nameOf("v4"))
 	w.refresh()
@@ -76,6 +81,37 @@ func TestAccApplicationIsStopped(t *testing.T) {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
+}
+
+// A Ctrl-C in a stop, and in a start, is told as that, and the next apply goes on.
+func TestAccStopIsInterrupted(t *testing.T) {
+	l := newLab(t)
+	proxy := l.cluster.Proxy(t)
+	p := l.speakThrough(proxy)
+	made := p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
+	p.fine(made.diagnostics)
+	main := p.change(t.Context(), mainType, l.mainData(), nil)
+	p.fine(main.diagnostics)
+	for _, state := range []string{"stopped", "started"} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+			if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/deployments/"+nameOf("v1")) {
+				return testcluster.Fault{}.AfterReply(interrupt)
+			}
+			return testcluster.Fault{}
+		})
+		config := changed(l.mainData(), data{"desired_state": state})
+		cut := p.change(ctx, mainType, config, main.state)
+		interrupt()
+		wantSays(t, cut.diagnostics, tfprotov6.DiagnosticSeverityError, "Operation was interrupted", "it was interrupted")
+		if text := said(cut.diagnostics, tfprotov6.DiagnosticSeverityError); strings.Contains(text, "context canceled") {
+			t.Errorf("%s: it says %s", state, text)
+		}
+		proxy.Reset()
+		main = p.change(t.Context(), mainType, config, cut.state)
+		p.fine(main.diagnostics)
+	}
+	l.wantPods(nameOf("v1"), 1)
 }
 
 // The plan says what a stop means, and a start.

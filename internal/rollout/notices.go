@@ -81,7 +81,7 @@ func startsNothing(id release.ID, application string) Notice {
 	return Notice{
 		Summary: "Application is stopped",
 		Detail: fmt.Sprintf("%s is there, without pods: the main deployment of %s/%s is stopped. "+
-			"Its pods start when that has `desired_state = \"started\"` again.", id, id.Namespace, application),
+			"Its pods start when that has `desired_state = \"started\"` again; where this same apply starts it, they start with it.", id, id.Namespace, application),
 	}
 }
 

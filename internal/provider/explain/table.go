@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
@@ -215,14 +216,23 @@ func (x explanation) only(sentinel error) explanation {
 func Of(err error) (summary, detail string, at path.Path) {
 	for _, row := range slices.Concat(creations, explanations) {
 		if summary, next, at, ok := row(err); ok {
-			detail := Sentence(err.Error())
+			detail := Sentence(said(err))
 			if next != "" {
 				detail += "\n\n" + next
 			}
 			return summary, detail, at
 		}
 	}
-	return "Operation failed", Sentence(err.Error()), path.Empty()
+	return "Operation failed", Sentence(said(err)), path.Empty()
+}
+
+// said is what an error says. Of a Ctrl-C, Go says "context canceled".
+func said(err error) string {
+	text := err.Error()
+	if before, ended := strings.CutSuffix(text, context.Canceled.Error()); ended && errors.Is(err, context.Canceled) {
+		return before + "it was interrupted"
+	}
+	return text
 }
 
 // missingKind says how a cluster learns what a DNSEndpoint is.
