@@ -16,6 +16,25 @@ func strategy(s release.Strategy) string { return `strategy = "` + string(s) + `
 // inPlaceName is the name of the application's deployment in place.
 var inPlaceName = release.Spec{Strategy: release.StrategyRolling, Content: release.Content{Application: "api"}}.Name()
 
+// TestAccPausedDeploymentIsToldAtPlan, where the plan replaces its pods, and only there.
+func TestAccPausedDeploymentIsToldAtPlan(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(lines ...string) string {
+		return l.config(l.deployment(append(lines, strategy(release.StrategyRolling))...))
+	}
+	const paused = "Deployment is paused"
+	w.apply(config())
+	l.patchWorkload(inPlaceName, `{"spec":{"paused":true}}`)
+	w.write(config(image("v2")))
+	w.plan().warns(paused, `On cluster "default", the Deployment `+l.namespace+"/"+inPlaceName+" is paused by the field manager \""+somebody+"\"",
+		"kubectl --namespace "+l.namespace+" rollout resume deployment/"+inPlaceName)
+	w.write(config(replicas(2)))
+	w.plan().silent(paused)
+	l.patchWorkload(inPlaceName, `{"spec":{"paused":null}}`)
+	w.apply(config(image("v2"))).silent(paused)
+}
+
 // TestAccRolling bumps a version in place: the address is not touched.
 func TestAccRolling(t *testing.T) {
 	l := newLab(t)

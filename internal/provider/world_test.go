@@ -129,6 +129,16 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 			},
 		},
 		"somebody else takes the application": {plan: address(nil), then: func(w world) { w.p.change(w.l.t.Context(), mainType, w.l.mainData(), nil) }},
+		"somebody pauses the Deployment": {
+			begin: func(w *world) {
+				w.led = w.p.change(w.l.t.Context(), deploymentType, changed(w.l.deploymentData("v1"), data{"strategy": "rolling"}), nil)
+				w.p.fine(w.led.diagnostics)
+			},
+			plan: func(w world) (string, data, object) {
+				return deploymentType, changed(w.l.deploymentData("v2"), data{"strategy": "rolling"}), w.led
+			},
+			then: func(w world) { w.l.patchWorkload(inPlaceName, `{"spec":{"paused":true}}`) },
+		},
 		"the address is moved by hand": {
 			begin: (*world).lead, plan: settings(data{"keep_previous": data{"count": 2}}, nil), same: true,
 			then: func(w world) {

@@ -60,6 +60,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 	r.warnOfColdStarts(ctx, plan, req, resp)
 	r.warnOfSelection(ctx, plan, req, resp)
 	r.warnOfBudgets(ctx, plan, req, resp)
+	r.warnOfPause(ctx, plan, req, resp)
 	r.tellGoesOn(ctx, plan, req, resp)
 	r.offer(ctx, plan, req, resp)
 }
