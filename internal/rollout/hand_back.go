@@ -72,7 +72,7 @@ func (e *Engine) restore(ctx context.Context, c Cluster, router *traffic.Service
 	}
 	clean, stop := e.keeper.Cleanup(ctx)
 	defer stop()
-	if _, again := router.Shift(clean, release.Split{left: 100}); again != nil {
+	if _, _, again := router.Shift(clean, release.Split{left: 100}); again != nil {
 		err = errors.Join(err, fmt.Errorf("going back to %s failed too: %w", left, again))
 	}
 	return fmt.Errorf("the adopted Service %s/%s on cluster %q could not be handed back and still selects %s: %w", svc.Namespace, svc.Name, c.Name(), left, err)

@@ -111,8 +111,7 @@ func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Spli
 	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
 	defer cancel()
 	err := wait.Until(waiting, pl.cluster.View(service.Namespace).Changes(service.Application), func() (bool, time.Duration, error) {
-		settled, err := pl.router.Shift(waiting, want)
-		return settled, 0, err
+		return pl.router.Shift(waiting, want)
 	})
 	if err != nil {
 		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, pl.cluster.Name(), err)

@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,10 +15,11 @@ import (
 type Router interface {
 	// Look reads the address live: never our memory of it.
 	Look(ctx context.Context) (Observed, error)
-	// Shift makes the split what is wanted. It is level-triggered: call it again
-	// after every change in the cluster until it says settled, which it does only
-	// when the data plane has the split.
-	Shift(ctx context.Context, want release.Split) (settled bool, err error)
+	// Shift makes the split what is wanted, percents of releases that make a hundred.
+	// It is level-triggered: call it again after every change in the cluster, and
+	// after a while where it says so, until it says settled, which it does only when
+	// the data plane has the split.
+	Shift(ctx context.Context, want release.Split) (settled bool, again time.Duration, err error)
 	// Remove takes the address away. What is gone already is a success.
 	Remove(ctx context.Context) error
 }

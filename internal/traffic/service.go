@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -119,21 +120,22 @@ func NewService(cluster Cluster, view View, spec ServiceSpec, force bool) *Servi
 }
 
 // Shift implements Router. A Service can send everything to one release only.
-func (s *Service) Shift(ctx context.Context, want release.Split) (bool, error) {
+func (s *Service) Shift(ctx context.Context, want release.Split) (bool, time.Duration, error) {
 	name, ok := want.Stable()
 	if !ok {
-		return false, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %v", want)
+		return false, 0, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %v", want)
 	}
 	if s.applied != name {
 		if err := s.apply(ctx, name); err != nil {
-			return false, err
+			return false, 0, err
 		}
 		s.applied = name
 	}
 	if s.empty {
-		return true, nil
+		return true, 0, nil
 	}
-	return s.settled(ctx, name)
+	settled, err := s.settled(ctx, name)
+	return settled, 0, err
 }
 
 // apply looks before it writes, and writes with what it saw as precondition.

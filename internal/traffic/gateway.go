@@ -1,0 +1,185 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Gateway routes by the weights of a route of the Gateway API, which lead to the
+// releases' own Services. The route is patched, and never made anew: without it,
+// its hostname answers 404.
+type Gateway struct {
+	cluster Cluster
+	view    View
+	spec    RouteSpec
+	force   bool
+
+	written  release.Split // what our last write asked for
+	reply    Object        // the API server's reply to it
+	since    time.Time     // when all parents were first seen to have accepted it; zero: not yet
+	awaiting string        // what the last Shift has waited for
+}
+
+// NewGateway routes through a route. force takes fields over that the plan has shown
+// to be somebody else's.
+func NewGateway(cluster Cluster, view View, spec RouteSpec, force bool) *Gateway {
+	return &Gateway{cluster: cluster, view: view, spec: spec, force: force}
+}
+
+// Shift implements Router. Nobody gets a share before one of its pods is ready on the
+// route's port. It has settled when all parents have accepted what was written, and
+// the data plane has had its time to do it.
+func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Duration, error) {
+	if !maps.Equal(g.written, want) {
+		ready, err := g.ready(ctx, want)
+		if err != nil || !ready {
+			return false, 0, err
+		}
+		if err := g.write(ctx, want); err != nil {
+			return false, 0, err
+		}
+	}
+	route, err := g.watched(ctx)
+	if err != nil {
+		return false, 0, err
+	}
+	if route == nil || release.Newer(g.reply, route) {
+		g.awaiting = "the watch of the route"
+		return false, 0, nil
+	}
+	if !maps.Equal(RouteSplit(route), want) { // somebody has changed it since
+		g.written = nil
+		return g.Shift(ctx, want)
+	}
+	if g.awaiting = Unaccepted(route); g.awaiting != "" {
+		g.since = time.Time{}
+		return false, 0, nil
+	}
+	if g.since.IsZero() {
+		g.since = time.Now()
+	}
+	left := g.spec.Settle - time.Since(g.since)
+	return left <= 0, max(left, 0), nil
+}
+
+// Awaiting is what a Shift that has not settled waits for, as a sentence ends; empty
+// where it does not wait.
+func (g *Gateway) Awaiting() string { return g.awaiting }
+
+// ready says that everybody who is to get something has a pod that is ready for it.
+func (g *Gateway) ready(ctx context.Context, want release.Split) (bool, error) {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		pods, err := Endpoints(ctx, g.view, name, []Port{{Name: g.spec.Port, Protocol: corev1.ProtocolTCP}})
+		if err != nil {
+			return false, err
+		}
+		if !slices.Contains(slices.Collect(maps.Values(pods)), true) {
+			g.awaiting = fmt.Sprintf("a pod of %s that is ready on its port %q", name, g.spec.Port)
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// write looks before it writes, and writes with what it saw as precondition.
+func (g *Gateway) write(ctx context.Context, split release.Split) error {
+	ports, err := g.ports(ctx, split)
+	if err != nil {
+		return err
+	}
+	for {
+		live, err := g.live(ctx)
+		if err != nil {
+			return err
+		}
+		want := g.spec.Object(split, ports)
+		if live != nil {
+			want.SetUID(live.GetUID())
+			want.SetResourceVersion(live.GetResourceVersion())
+		}
+		err = g.cluster.Apply(ctx, want, g.force)
+		if err == nil {
+			g.written, g.reply, g.since = maps.Clone(split), want, time.Time{}
+			return nil
+		}
+		if !release.ReadAgain(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// ports are the ports of the releases' own Services: versions may listen on different
+// numbers.
+func (g *Gateway) ports(ctx context.Context, split release.Split) (map[string]int32, error) {
+	ports := map[string]int32{}
+	for name := range split {
+		svc := &corev1.Service{}
+		if err := g.cluster.Get(ctx, g.spec.Namespace, name, svc); err != nil && !apierrors.IsNotFound(err) {
+			return nil, err
+		}
+		i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == g.spec.Port })
+		if i < 0 {
+			return nil, fmt.Errorf("the Service %s/%s on cluster %q has no port %q, to which the %s leads", g.spec.Namespace, name, g.cluster.Name(), g.spec.Port, g.spec.Kind)
+		}
+		ports[name] = svc.Spec.Ports[i].Port
+	}
+	return ports, nil
+}
+
+// live is the route; nil where there is none, and an error where it is not ours.
+func (g *Gateway) live(ctx context.Context) (Object, error) {
+	route := g.spec.empty()
+	err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return route, release.Foreign(g.cluster.Name(), string(g.spec.Kind), route, g.spec.Application)
+}
+
+// watched is the route as a watch has it; nil where there is none.
+func (g *Gateway) watched(ctx context.Context) (Object, error) {
+	found, err := g.view.List(ctx, g.spec.empty(), map[string]string{release.LabelApplication: g.spec.Application})
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(found, func(o Object) bool { return o.GetName() == g.spec.Name })
+	if i < 0 {
+		return nil, nil
+	}
+	return found[i], nil
+}
+
+// Look implements Router.
+func (g *Gateway) Look(ctx context.Context) (Observed, error) {
+	route, err := g.live(ctx)
+	if err != nil || route == nil {
+		return Observed{Split: release.Split{}}, err
+	}
+	return Observed{Split: RouteSplit(route)}, nil
+}
+
+// Remove implements Router.
+func (g *Gateway) Remove(ctx context.Context) error {
+	for {
+		route, err := g.live(ctx)
+		if err != nil || route == nil {
+			return err
+		}
+		err = g.cluster.Delete(ctx, route, metav1.DeletePropagationBackground)
+		if !release.ReadAgain(err) {
+			return err
+		}
+	}
+}
