@@ -63,8 +63,8 @@ func terraformValue(t *testing.T, typ tftypes.Type, v any) tftypes.Value {
 // configure runs ValidateConfig and Configure.
 func configure(t *testing.T, config object) (*session.Clusters, diag.Diagnostics) {
 	t.Helper()
-	ctx := context.Background()
-	p := &switchbackProvider{version: "1.2.3"}
+	ctx := t.Context()
+	p := &switchbackProvider{life: ctx, version: "1.2.3"}
 	raw := tfsdk.Config{Schema: providerSchema(), Raw: terraformValue(t, providerSchema().Type().TerraformType(ctx), config)}
 	validated := &provider.ValidateConfigResponse{}
 	p.ValidateConfig(ctx, provider.ValidateConfigRequest{Config: raw}, validated)
