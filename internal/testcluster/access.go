@@ -126,29 +126,32 @@ func (c *Cluster) RestrictedToken(t testing.TB, namespace string, rules []rbacv1
 }
 
 // waitUntilAllowed waits until the authorizer knows the rules: it learns of
-// them from a watch, a moment after they were made.
+// them from a watch, a moment after they were made. They are one object, so that who
+// knows one of them knows all.
 func (c *Cluster) waitUntilAllowed(t testing.TB, user, namespace string, rules []rbacv1.PolicyRule) {
 	t.Helper()
-	for _, rule := range rules {
-		if len(rule.Verbs) == 0 || len(rule.Resources) == 0 || len(rule.APIGroups) == 0 {
-			continue
-		}
-		resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
-		attributes := &authorizationv1.ResourceAttributes{
-			Namespace: namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: resource, Subresource: subresource,
-		}
-		if len(rule.ResourceNames) > 0 {
-			attributes.Name = rule.ResourceNames[0]
-		}
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: attributes}}
-		Eventually(t, Hang, "the authorizer to know the rules of "+user, func() error {
-			answer, err := c.client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
-			if err == nil && !answer.Status.Allowed {
-				err = fmt.Errorf("%s %s is not allowed yet", attributes.Verb, rule.Resources[0])
-			}
-			return err
-		})
+	i := slices.IndexFunc(rules, func(r rbacv1.PolicyRule) bool {
+		return len(r.Verbs) > 0 && len(r.Resources) > 0 && len(r.APIGroups) > 0
+	})
+	if i < 0 {
+		return
 	}
+	rule := rules[i]
+	resource, subresource, _ := strings.Cut(rule.Resources[0], "/")
+	attributes := &authorizationv1.ResourceAttributes{
+		Namespace: namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: resource, Subresource: subresource,
+	}
+	if len(rule.ResourceNames) > 0 {
+		attributes.Name = rule.ResourceNames[0]
+	}
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: attributes}}
+	Eventually(t, Hang, "the authorizer to know the rules of "+user, func() error {
+		answer, err := c.client.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+		if err == nil && !answer.Status.Allowed {
+			err = fmt.Errorf("%s %s is not allowed yet", attributes.Verb, rule.Resources[0])
+		}
+		return err
+	})
 }
 
 // The clean-ups only keep a shared cluster small: that one of them fails, on a
