@@ -32,8 +32,8 @@ func counts(r *testcluster.Request) bool {
 func TestGroupKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	ways := []testcluster.Cut{
-		{Name: "forward", Writes: 12}, {Name: "back", Writes: 12}, {Name: "fails", Writes: 12},
-		{Name: "forward from a way back", Writes: 5}, {Name: "back from a way back", Writes: 5},
+		{Name: "forward", Writes: 14}, {Name: "back", Writes: 14}, {Name: "fails", Writes: 14},
+		{Name: "forward from a way back", Writes: 6}, {Name: "back from a way back", Writes: 6},
 	}
 	testcluster.EveryDeathInLives(t, 6, ways, begin, func(t *testing.T, s *killedShop, i, k int) bool {
 		s.again(t)
