@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,14 @@ type killedVerb struct {
 	status release.Status // of v2 then
 	on     string         // the version that it is about; empty: v2
 	whole  bool           // it is about the whole application: main's pods go and come
+
+	from string                                // what before leads to; empty: nowhere
+	to   string                                // what do leads to
+	back func(context.Context, *process) error // from there to v1 as main and v2 beside it; nil: there is no way
 }
+
+// about is the version that it is about.
+func (v killedVerb) about() string { return cmp.Or(v.on, "v2") }
 
 func killedVerbs() []killedVerb {
 	act := func(verb func(*rollout.Engine, context.Context, rollout.ActionRequest) (rollout.Deployed, error), version string) func(context.Context, *process) error {
@@ -42,18 +50,26 @@ func killedVerbs() []killedVerb {
 	application := func(stopped bool) func(context.Context, *process) error {
 		return func(ctx context.Context, p *process) error { return p.halt(ctx, "v1", stopped) }
 	}
+	start := act((*rollout.Engine).Start, "v2")
+	anew := func(ctx context.Context, p *process) error { // the pods' template remembers a restart
+		return errors.Join(p.terminate(ctx, "v2"), p.create(ctx, p.desired("v2", nil)))
+	}
+	without := func(ctx context.Context, p *process) error {
+		p.owners["v3"] = p.record("v3").Owner
+		return p.terminate(ctx, "v3")
+	}
 	return []killedVerb{
-		{name: "stop", do: stop, writes: 9, status: release.StatusStopped},
-		{name: "stop as an update", writes: 10, do: update(stopped, false), status: release.StatusStopped},
-		{name: "start", writes: 4, before: stop, do: act((*rollout.Engine).Start, "v2"), status: release.StatusStarted},
-		{name: "start as an update", writes: 5, before: stop, do: update(nil, false), status: release.StatusStarted},
-		{name: "restart", writes: 4, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted},
-		{name: "restart of main", writes: 4, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, on: "v1"},
-		{name: "restart as an update", writes: 5, do: update(triggered("rotated"), true), status: release.StatusStarted},
-		{name: "create stopped", writes: 5, do: create, status: release.StatusStopped, on: "v3"},
-		{name: "stop the application", writes: 16, do: application(true), status: release.StatusStopped, on: "v1", whole: true},
-		{name: "start the application", writes: 12, before: application(true), do: application(false), status: release.StatusStarted, on: "v1", whole: true},
-		{name: "cancel", writes: 9, before: interruptedStart, do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3"},
+		{name: "stop", do: stop, writes: 10, status: release.StatusStopped, to: "stopped", back: start},
+		{name: "stop as an update", writes: 12, do: update(stopped, false), status: release.StatusStopped, to: "stopped", back: start},
+		{name: "start", writes: 5, before: stop, from: "stopped", do: start, status: release.StatusStarted},
+		{name: "start as an update", writes: 6, before: stop, from: "stopped", do: update(nil, false), status: release.StatusStarted},
+		{name: "restart", writes: 5, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, to: "restarted", back: anew},
+		{name: "restart of main", writes: 5, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, on: "v1", to: "restarted main"},
+		{name: "restart as an update", writes: 6, do: update(triggered("rotated"), true), status: release.StatusStarted, to: "restarted", back: anew},
+		{name: "create stopped", writes: 6, do: create, status: release.StatusStopped, on: "v3", to: "created", back: without},
+		{name: "stop the application", writes: 22, do: application(true), status: release.StatusStopped, on: "v1", whole: true, to: "no pods", back: application(false)},
+		{name: "start the application", writes: 17, before: application(true), from: "no pods", do: application(false), status: release.StatusStarted, on: "v1", whole: true},
+		{name: "cancel", writes: 10, before: interruptedStart, from: "interrupted", do: act((*rollout.Engine).Cancel, "v3"), status: release.StatusCancelled, on: "v3", to: "cancelled", back: without},
 	}
 }
 
@@ -84,31 +100,92 @@ func interruptedStart(ctx context.Context, p *process) error {
 // undisturbed one would have; main is never touched.
 func TestVerbsKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
+	all := map[string]killedVerb{}
 	for _, v := range killedVerbs() {
-		t.Run(v.name, func(t *testing.T) {
+		all[v.name] = v
+	}
+	for _, together := range []struct {
+		lives int
+		names []string
+	}{
+		{2, []string{"stop", "start"}},
+		{3, []string{"stop as an update", "start as an update"}},
+		{2, []string{"restart", "restart as an update"}},
+		{6, []string{"restart of main"}},
+		{3, []string{"create stopped", "cancel"}},
+		{5, []string{"stop the application", "start the application"}},
+	} {
+		var verbs []killedVerb
+		for _, name := range together.names {
+			verbs = append(verbs, all[name])
+			delete(all, name)
+		}
+		t.Run(strings.Join(together.names, " and "), func(t *testing.T) {
 			t.Parallel()
-			version := v.on
-			if version == "" {
-				version = "v2"
-			}
-			testcluster.EveryDeath(t, v.writes, func(t *testing.T, k int) bool { return killedAt(t, v, version, k) })
+			killedInLives(t, together.lives, verbs, nil)
 		})
+	}
+	for name := range all {
+		t.Errorf("nobody kills %q", name)
 	}
 }
 
-func killedAt(t *testing.T, v killedVerb, version string, k int) (hit bool) {
+// killedInLives kills each of the verbs after each of its writes, in so many lives,
+// each of which first goes through before; nil: nothing.
+func killedInLives(t *testing.T, lives int, verbs []killedVerb, before func(context.Context, *process) error) {
 	t.Helper()
-	l := single(t)
-	pods := 0
+	var cuts []testcluster.Cut
+	for _, v := range verbs {
+		cuts = append(cuts, testcluster.Cut{Name: v.name, Writes: v.writes})
+	}
+	places := &places{}
+	begin := func(t *testing.T) *killedLife {
+		l := &killedLife{life: single(t)}
+		if before != nil {
+			must(t, before(t.Context(), l.process(t)))
+		}
+		l.begun = l.beginning()
+		l.address, l.fewest = l.cluster.WatchMain(t, l.namespace, "api"), l.watchReady("v1")
+		return l
+	}
+	testcluster.EveryDeathInLives(t, lives, cuts, begin, func(t *testing.T, l *killedLife, i, k int) bool {
+		v := verbs[i]
+		l.in(t)
+		// Labels for kubectl may be older than their record where a process was killed
+		// between the two: then what it left is not where another one begins.
+		there := v.from != "" && v.from == l.last.to && places.are(l.life, v.from)
+		if !there && l.last.name != "" {
+			if l.last.to != "" {
+				must(t, l.last.back(t.Context(), l.process(t)))
+			}
+			l.again(l.begun)
+		}
+		if !there {
+			places.same(t, l.life, "")
+		}
+		if !there && v.from != "" {
+			must(t, v.before(t.Context(), l.process(t)))
+			places.same(t, l.life, v.from)
+		}
+		l.last = v
+		return l.killedAt(t, v, k)
+	})
+}
+
+// killedLife is one in which one verb after the other is killed.
+type killedLife struct {
+	*life
+	address *testcluster.MainWatch
+	fewest  func() int
+	begun   beginning
+	last    killedVerb // zero: none has been killed in it
+}
+
+func (l *killedLife) killedAt(t *testing.T, v killedVerb, k int) (hit bool) {
+	t.Helper()
+	version, pods := v.about(), 0
 	if v.status == release.StatusStarted {
 		pods = 1
-	}
-	main := l.cluster.WatchMain(t, l.namespace, "api")
-	fewest := l.watchReady("v1")
-	if v.before != nil {
-		if err := v.before(t.Context(), l.process(t)); err != nil {
-			t.Fatal(err)
-		}
 	}
 	told := len(l.history())
 	remembered := func(most int) {
@@ -167,12 +244,12 @@ func killedAt(t *testing.T, v killedVerb, version string, k int) (hit bool) {
 			t.Errorf("the pointer says %+v", main)
 		}
 	} else {
-		if n := fewest(); n < 1 {
+		if n := l.fewest(); n < 1 {
 			t.Error("at some moment no pod of main was ready")
 		}
-		main.NeverEmpty(t)
+		l.address.NeverEmpty(t)
 	}
-	l.statuses.allowed(l)
+	l.statuses.allowed(l.life)
 	return true
 }
 

@@ -23,12 +23,18 @@ import (
 // transitions are the changes of status that a namespace's records have seen,
 // in their order, as "from → to". What is not there has no status.
 type transitions struct {
-	watch       watch.Interface
-	marker      string
-	done        chan struct{}
+	watch  watch.Interface
+	marker string      // what the names of markers begin with
+	asked  int         // how often it was asked for what was seen
+	told   chan judged // so far, at each marker; closed where the watch has ended
+	broke  string      // why it has ended
+}
+
+// judged is what was seen.
+type judged struct {
 	deployments []string
 	mains       []string
-	refused     []string // those that the tables do not allow
+	refused     []string // what the tables do not allow, since it was told of last
 }
 
 // watchStatuses follows every write of every record from now on: a watch
@@ -40,23 +46,28 @@ func (l *life) watchStatuses() *transitions {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(w.Stop)
-	seen := &transitions{watch: w, marker: "marker-" + ownership.NewToken(), done: make(chan struct{})}
-	go seen.follow()
-	return seen
+	s := &transitions{watch: w, marker: "marker-" + ownership.NewToken(), told: make(chan judged, 1)}
+	go s.follow()
+	return s
 }
 
 func (s *transitions) follow() {
-	defer close(s.done)
+	defer close(s.told)
+	var seen judged
 	records, found := map[string]*release.Record{}, map[string]*release.Record{}
 	mains := map[string]*release.Main{}
 	for event := range s.watch.ResultChan() {
 		cm, ok := event.Object.(*corev1.ConfigMap)
 		switch {
 		case !ok:
-			s.refused = append(s.refused, fmt.Sprintf("the watch broke: %v", event.Object))
+			s.broke = fmt.Sprintf("the watch broke: %v", event.Object)
 			return
-		case cm.Name == s.marker:
-			return
+		case strings.HasPrefix(cm.Name, s.marker):
+			if event.Type == watch.Added {
+				s.told <- seen
+				seen.refused = nil
+			}
+			continue
 		}
 		if record, err := release.ParseRecord(cm.Data); err == nil {
 			last := records[cm.Name]
@@ -67,22 +78,22 @@ func (s *transitions) follow() {
 			if event.Type == watch.Deleted {
 				records[cm.Name] = nil
 			}
-			s.record(cm.Name, found[cm.Name], last, records[cm.Name])
+			seen.record(cm.Name, found[cm.Name], last, records[cm.Name])
 		}
 		if main, err := release.MainOf(cm.Data); err == nil {
 			if event.Type == watch.Deleted {
 				main = nil
 			}
-			s.main(mains[cm.Name], main)
+			seen.main(mains[cm.Name], main)
 			mains[cm.Name] = main
 		}
 	}
-	s.refused = append(s.refused, "what came after the watch ended")
+	s.broke = "the watch has ended"
 }
 
 // record judges one write of a release's record. A claim that comes to nothing
 // puts back what it has found.
-func (s *transitions) record(name string, found, last, next *release.Record) {
+func (s *judged) record(name string, found, last, next *release.Record) {
 	from, to := release.Status(""), release.StatusTerminated
 	if last != nil {
 		from = last.Status
@@ -109,7 +120,7 @@ func (s *transitions) record(name string, found, last, next *release.Record) {
 
 // main judges one write of an application's ConfigMap. What a promotion does
 // while nothing is written down can only be passed through.
-func (s *transitions) main(last, next *release.Main) {
+func (s *judged) main(last, next *release.Main) {
 	from, to := written(last), written(next)
 	if from == to {
 		return
@@ -151,30 +162,36 @@ func orNone[S ~string](s S) S {
 	return s
 }
 
-// allowed ends the watch, and makes sure that the tables allow everything seen.
-func (s *transitions) allowed(l *life) {
+// allowed makes sure that the tables allow everything seen so far, and returns it.
+func (s *transitions) allowed(l *life) judged {
 	l.t.Helper()
-	marker := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: l.namespace, Name: s.marker}}
+	s.asked++
+	marker := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: l.namespace, Name: fmt.Sprintf("%s-%d", s.marker, s.asked)}}
 	if _, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Create(l.t.Context(), marker, metav1.CreateOptions{}); err != nil {
 		l.t.Fatal(err)
 	}
 	timer := time.NewTimer(testcluster.Hang)
 	defer timer.Stop()
 	select {
-	case <-s.done:
+	case seen, ok := <-s.told:
+		if !ok {
+			l.t.Fatal(s.broke)
+		}
+		for _, change := range seen.refused {
+			l.t.Errorf("the table does not allow %s", change)
+		}
+		return seen
 	case <-timer.C:
-		l.t.Fatal("the watch has not come to its end")
+		l.t.Fatal("the watch has not come to the marker")
 	}
-	for _, change := range s.refused {
-		l.t.Errorf("the table does not allow %s", change)
-	}
+	return judged{}
 }
 
 // check is allowed, and makes sure that what was expected was seen.
 func (s *transitions) check(l *life, deployments, mains []string) {
 	l.t.Helper()
-	s.allowed(l)
-	for what, lists := range map[string][2][]string{"deployments": {deployments, s.deployments}, "main": {mains, s.mains}} {
+	seen := s.allowed(l)
+	for what, lists := range map[string][2][]string{"deployments": {deployments, seen.deployments}, "main": {mains, seen.mains}} {
 		if want, got := strings.Join(lists[0], "\n  "), strings.Join(lists[1], "\n  "); want != got {
 			l.t.Errorf("%s went through\n  %s\nwant\n  %s", what, got, want)
 		}

@@ -329,8 +329,8 @@ func (l *life) remembered() *release.Main {
 	return main
 }
 
-// The promotions of killedAt's before: v2 was main, and is retained, or only
-// not main any more.
+// retained is an application whose v2 was main, and is retained, or only not main
+// any more.
 func retained(keep release.Keep, terminated bool) func(context.Context, *process) error {
 	return func(ctx context.Context, p *process) error {
 		_, err1 := p.promoteKeeping(ctx, "v2", keep)
@@ -350,17 +350,15 @@ func TestRetentionKilledAfterEveryWrite(t *testing.T) {
 			return err
 		}
 	}
-	for _, v := range []killedVerb{
-		{name: "retain stopped", writes: 8, before: retained(oneStopped, false), status: release.StatusStopped,
-			do: func(ctx context.Context, p *process) error { return p.terminate(ctx, "v2") }},
-		{name: "stop what is retained", writes: 12, before: retained(oneStarted, true), do: keep(oneStopped), status: release.StatusStopped},
-		{name: "start what is retained", writes: 10, before: retained(oneStopped, true), do: keep(oneStarted), status: release.StatusStarted},
-	} {
-		t.Run(v.name, func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, v.writes, func(t *testing.T, k int) bool { return killedAt(t, v, "v2", k) })
-		})
-	}
+	terminate := func(ctx context.Context, p *process) error { return p.terminate(ctx, "v2") }
+	back := func(ctx context.Context, p *process) error { return p.create(ctx, p.desired("v2", nil)) } // somebody's state has it again
+	killedInLives(t, 6, []killedVerb{
+		{name: "retain stopped", writes: 9, do: terminate, status: release.StatusStopped, to: "stopped", back: back},
+		{name: "start what is retained", writes: 11, from: "stopped", before: terminate, do: keep(oneStarted), status: release.StatusStarted, to: "started", back: back},
+		{name: "stop what is retained", writes: 13, from: "started", before: func(ctx context.Context, p *process) error {
+			return errors.Join(terminate(ctx, p), keep(oneStarted)(ctx, p))
+		}, do: keep(oneStopped), status: release.StatusStopped, to: "stopped", back: back},
+	}, retained(oneStopped, false))
 }
 
 // A lost reply, and a conflict, happen to the k-th write of each way of retaining
