@@ -10,16 +10,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// killedStep is one step of a life that goes on also where a process is killed
-// in it.
-type killedStep struct {
-	name string
-	do   func(context.Context, *process) error
-	spec func(*life) release.Spec // what stands then; nil: nothing
-
-	writes int // that it has
-}
-
 // autoscaledLife is what can become of a release with an autoscaler.
 func autoscaledLife() []killedStep {
 	return []killedStep{
@@ -80,65 +70,30 @@ func (l *life) leaves(after string, spec func(*life) release.Spec) {
 // never gone below what it is on either side.
 func TestKilledAfterEveryWriteWithAutoscaling(t *testing.T) {
 	t.Parallel()
-	for i, killed := range autoscaledLife() {
-		t.Run(killed.name, func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, killed.writes, func(t *testing.T, k int) bool { return killAt(t, i, k, i) })
-		})
-	}
-	// The user has changed their mind: what was begun is undone.
-	t.Run("not to the autoscaler after all", func(t *testing.T) {
-		t.Parallel()
-		testcluster.EveryDeath(t, autoscaledLife()[2].writes, func(t *testing.T, k int) bool { return killAt(t, 2, k, 1) })
-	})
-}
-
-// killAt kills the i-th step of the life after its k-th write, goes on with the
-// then-th, and says whether there were that many writes.
-func killAt(t *testing.T, i, k, then int) bool {
-	t.Helper()
-	l := newLife(t, testcluster.Shared(t))
 	steps := autoscaledLife()
-	for _, step := range steps[:i] {
-		must(t, step.do(t.Context(), l.process(t)))
-	}
-	last, was := l.killAfter(k, steps[i])
-	if !was {
-		return false
-	}
-	t.Logf("killed after write %d: %s", k, last)
-	var c *counts
-	least := int32(0)
-	if i > 0 && steps[then].spec != nil {
-		c, least = l.watchCounts("v1"), 1
-	}
-	if err := steps[then].do(t.Context(), l.process(t)); err != nil {
-		t.Fatalf("after write %d: %v\n%s", k, err, l.log())
-	}
-	l.leaves(steps[then].name, steps[then].spec)
-	if c != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if slices.Min(c.asked) < least || slices.Min(c.ready) < least {
-			t.Errorf("after write %d it was asked to have %v pods, and had %v", k, c.asked, c.ready)
-		}
-	}
-	return true
-}
-
-// killAfter ends a process after the k-th write of a step, and says which that
-// was, if there were that many.
-func (l *life) killAfter(k int, step killedStep) (last string, was bool) {
-	l.t.Helper()
-	ctx, kill := context.WithCancel(l.t.Context())
-	defer kill()
-	l.proxy.Reset()
-	death := l.proxy.DiesAfter(k, ownWrite, kill)
-	l.proxy.SetFault(death.Fault)
-	err := step.do(ctx, l.process(l.t))
-	l.proxy.SetFault(nil)
-	if last, was = death.Last(); !was {
-		must(l.t, err)
-	}
-	return last, was
+	round{
+		steps: steps,
+		kills: []killedIn{
+			{steps[0].name, 0, []int{0}, 0},
+			{steps[1].name, 1, []int{1}, 0},
+			{"not to the autoscaler after all", 2, []int{1}, 0}, // the user has changed their mind: what was begun is undone
+			{steps[2].name, 2, []int{2}, 0},
+			{steps[3].name, 3, []int{3}, 0},
+		},
+		begin:  func(t *testing.T) *life { return newLife(t, testcluster.Shared(t)) },
+		stands: func(l *life, done killedStep) { l.t.Helper(); l.leaves(done.name, done.spec) },
+		watch: func(l *life, k killedIn) func() {
+			if k.step == 0 || steps[k.then[0]].spec == nil {
+				return func() {}
+			}
+			c := l.watchCounts("v1")
+			return func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if slices.Min(c.asked) < 1 || slices.Min(c.ready) < 1 {
+					l.t.Errorf("it was asked to have %v pods, and had %v", c.asked, c.ready)
+				}
+			}
+		},
+	}.killed(t, 5)
 }

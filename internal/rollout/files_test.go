@@ -38,24 +38,18 @@ func filedLife() []killedStep {
 // finds its way from there, and nothing but the files that are mounted is left.
 func TestFilesKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for i, killed := range filedLife() {
-		t.Run(killed.name, func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, killed.writes, func(t *testing.T, k int) bool {
-				l := newLife(t, testcluster.Shared(t))
-				l.names = map[string]string{"v1": l.filed("").Name()}
-				for _, step := range filedLife()[:i] {
-					must(t, step.do(t.Context(), l.process(t)))
-				}
-				last, was := l.killAfter(k, killed)
-				if err := killed.do(t.Context(), l.process(t)); was && err != nil {
-					t.Fatalf("after write %d, %s: %v\n%s", k, last, err, l.log())
-				}
-				l.wantFiles(killed.spec)
-				return was
-			})
-		})
-	}
+	steps := filedLife()
+	round{
+		steps: steps,
+		kills: []killedIn{{steps[0].name, 0, []int{0}, 0}, {steps[1].name, 1, []int{1}, 0}, {steps[2].name, 2, []int{2}, 0}},
+		begin: func(t *testing.T) *life {
+			l := newLife(t, testcluster.Shared(t))
+			l.names = map[string]string{"v1": l.filed("").Name()}
+			return l
+		},
+		stands: func(l *life, done killedStep) { l.t.Helper(); l.wantFiles(done.spec) },
+		twice:  true,
+	}.killed(t, 3)
 }
 
 // wantFiles fails the test unless the files are those of what stands, and no others.
