@@ -237,7 +237,7 @@ func (s *shop) passed() bool {
 // TestGroupCreateKilledAfterEveryWrite kills a create, which leaves no state.
 func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	testcluster.EveryDeath(t, 12, func(t *testing.T, k int) bool {
+	testcluster.EveryDeath(t, 14, func(t *testing.T, k int) bool {
 		s := newShop(t, "api", "web")
 		p := s.process()
 		p.deploy("api", "v1")

@@ -178,7 +178,7 @@ func stopAndStart() []killedStep {
 		{"create", create, start, 4},
 		{"stop", acting((*rollout.Engine).Stop), stop, 9},
 		{"start", acting((*rollout.Engine).Start), start, 5},
-		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop, 15},
+		{"stop as an update", func(ctx context.Context, p *process) error { return p.change(ctx, stop(p.life)) }, stop, 17},
 		{"start as an update", func(ctx context.Context, p *process) error { return p.change(ctx, start(p.life)) }, start, 8},
 	}
 }

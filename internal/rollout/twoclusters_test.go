@@ -242,7 +242,7 @@ func deadHolder(t *testing.T, w *everywhere, version string) {
 func TestTwoClustersKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	west := testcluster.Clusters(t, 2)[1]
-	testcluster.EveryDeath(t, 12, func(t *testing.T, k int) bool {
+	testcluster.EveryDeath(t, 14, func(t *testing.T, k int) bool {
 		w := onTwoClusters(t, west)
 		what, n := "", 0
 		first, ctx, dead := w.dying(t, faultyTiming(), func(where string, r *testcluster.Request) bool {
