@@ -385,7 +385,7 @@ func TestAdoptionRollsForward(t *testing.T) {
 func TestRollKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	good := func(s *service) release.Spec { return s.rolling("v2", nil) }
-	cases := []struct {
+	for _, next := range []struct {
 		name   string
 		asked  func(*service) release.Spec // of the process that is killed
 		do     func(*service) release.Spec
@@ -397,50 +397,32 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 		{name: "reverted", asked: good, do: func(s *service) release.Spec { return s.rolling("v1", nil) }, stands: "v1", writes: 6},
 		{name: "another one", asked: good, do: func(s *service) release.Spec { return s.rolling("v3", broken) }, fails: true, writes: 6},
 		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }, do: good, stands: "v2", writes: 12},
+	} {
+		t.Run(next.name, func(t *testing.T) {
+			t.Parallel()
+			testcluster.EveryDeath(t, next.writes, func(t *testing.T, k int) bool {
+				s := inPlace(t)
+				what, hit := s.killedRolling(t, next.asked(s), k)
+				t.Logf("killed after %s", what)
+				was := s.record("v1").Version
+				err := s.process(t).update(t.Context(), next.do(s), false)
+				if (err != nil) != next.fails {
+					t.Fatalf("after %s: %v", what, err)
+				}
+				if !next.fails {
+					s.runs(next.stands, next.do(s))
+				} else {
+					s.runs(was, s.rolling(was, nil))
+				}
+				if n := s.fewest(); n < 2 {
+					t.Errorf("at some moment only %d of 2 pods were ready", n)
+				}
+				s.address.NeverEmpty(t)
+				s.statuses.allowed(s.life)
+				return hit
+			})
+		})
 	}
-	var cuts []testcluster.Cut
-	for _, next := range cases {
-		cuts = append(cuts, testcluster.Cut{Name: next.name, Writes: next.writes})
-	}
-	places := &places{}
-	type rolled struct {
-		*service
-		begun  beginning
-		before bool // another one was at it
-	}
-	begin := func(t *testing.T) *rolled {
-		s := inPlace(t)
-		return &rolled{service: s, begun: s.beginning()}
-	}
-	testcluster.EveryDeathInLives(t, 5, cuts, begin, func(t *testing.T, s *rolled, i, k int) bool {
-		next := cases[i]
-		s.in(t)
-		if s.before {
-			must(t, s.process(t).update(t.Context(), s.rolling("v1", nil), false))
-			s.runs("v1", s.rolling("v1", nil))
-			s.again(s.begun)
-		}
-		s.before = true
-		places.same(t, s.life, "")
-		what, hit := s.killedRolling(t, next.asked(s.service), k)
-		t.Logf("killed after %s", what)
-		was := s.record("v1").Version
-		err := s.process(t).update(t.Context(), next.do(s.service), false)
-		if (err != nil) != next.fails {
-			t.Fatalf("after %s: %v", what, err)
-		}
-		if !next.fails {
-			s.runs(next.stands, next.do(s.service))
-		} else {
-			s.runs(was, s.rolling(was, nil))
-		}
-		if n := s.fewest(); n < 2 {
-			t.Errorf("at some moment only %d of 2 pods were ready", n)
-		}
-		s.address.NeverEmpty(t)
-		s.statuses.allowed(s.life)
-		return hit
-	})
 }
 
 // killedRolling kills a process when its kth write is done.
@@ -448,7 +430,6 @@ func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what st
 	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
-	s.proxy.Reset()
 	death := s.proxy.DiesAfter(k, func(r *testcluster.Request) bool { return r.Write() && r.Method != http.MethodPost }, kill)
 	s.proxy.SetFault(death.Fault)
 	err := s.process(t).update(ctx, spec, false)
