@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// settling is how long after an outage a refusal is not believed. An API server
-// that has just started answers before it has read its roles: 403, to everybody
-// but its administrators.
+// settling is how long after an outage a refusal, or an error of the server's, is not
+// believed. An API server that has just started answers before it has read its roles:
+// 403, to everybody but its administrators; and before it knows its address ranges:
+// 500, "range is full", to whoever makes a Service.
 const settling = 10 * time.Second
 
 // outage is what all requests to a cluster have learnt together about its being

@@ -133,6 +133,32 @@ func TestRefusalsAfterAnOutageAreNotBelieved(t *testing.T) {
 	})
 }
 
+// Nor can it do everything: it makes no Service before it knows its address ranges. The
+// outage itself is no part of the time that such an error is given.
+func TestServerErrorsAfterAnOutageAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	w := wire(t, testcluster.Shared(t).Namespace(t))
+	if err := w.Create(t.Context(), configMap(w.namespace, "x")); err != nil {
+		t.Fatal(err)
+	}
+	var failed atomic.Int32
+	w.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if !r.Write() || failed.Load() == 3 {
+			return testcluster.Fault{}
+		}
+		failed.Add(1)
+		return testcluster.Reject(http.StatusInternalServerError, metav1.StatusReasonInternalError, "failed to allocate a serviceIP: range is full")
+	})
+	w.proxy.Down(t)
+	time.AfterFunc(internalErrorPatience+time.Second, func() { w.proxy.Up(t) })
+	if err := w.Create(t.Context(), configMap(w.namespace, "y")); err != nil {
+		t.Error(err)
+	}
+	if n := failed.Load(); n != 3 {
+		t.Errorf("the server has failed %d times", n)
+	}
+}
+
 // What is still refused when the cluster has settled is an answer.
 func TestARefusalThatStaysIsReported(t *testing.T) {
 	t.Parallel()

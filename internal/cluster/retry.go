@@ -236,19 +236,20 @@ func (c *Cluster) patience(ctx context.Context, start time.Time, at *attempt, er
 	if deadline, ok := ctx.Deadline(); ok {
 		whole = max(deadline.Sub(start), 0) + time.Hour // the operation's own timeout decides
 	}
+	settled := c.outage.settled().Sub(start)
 	switch code, status := answer(err); {
 	case isCredential(err), !at.sent, code == 0 && !network(at, err):
 		return 0
 	case code == http.StatusForbidden:
-		return min(whole, c.outage.settled().Sub(start))
+		return min(whole, settled)
 	case code == http.StatusTooManyRequests:
 		return whole
 	case code == http.StatusNotImplemented, code == http.StatusHTTPVersionNotSupported:
 		return 0
 	case code == http.StatusInternalServerError && at.retryAfter == 0 && status.Status().Reason == metav1.StatusReasonInternalError:
-		return min(whole, internalErrorPatience)
+		return min(whole, max(internalErrorPatience, settled))
 	case code == http.StatusInternalServerError && at.retryAfter == 0 && status.Status().Reason == metav1.StatusReasonUnknown:
-		return min(whole, serverErrorPatience)
+		return min(whole, max(serverErrorPatience, settled))
 	case code >= http.StatusInternalServerError:
 		return whole
 	case code != 0:
