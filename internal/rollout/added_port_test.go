@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -19,7 +20,7 @@ import (
 func TestAddedPortGoesWhateverHappens(t *testing.T) {
 	t.Parallel()
 	seizes := func(r *testcluster.Request) bool {
-		return r.Method == http.MethodPut && strings.HasSuffix(r.Path, "/services/api")
+		return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/api") && bytes.HasPrefix(r.Body, []byte("[")) // not an apply
 	}
 	for name, fault := range map[string]testcluster.Fault{
 		"nothing": {}, "a lost reply": testcluster.LostReply(), "a conflict": testcluster.Conflict(), "a reset": testcluster.ConnectionReset(), "a kill": {},
