@@ -14,13 +14,9 @@ import (
 type declared struct{ names, numbers []string }
 
 func declaredBy(pod *corev1.PodSpec) (d declared) {
-	for _, containers := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				d.names = append(d.names, port.Name+"/"+orTCP(port.Protocol))
-				d.numbers = append(d.numbers, fmt.Sprintf("%d/%s", port.ContainerPort, orTCP(port.Protocol)))
-			}
-		}
+	for _, port := range containerPorts(pod) {
+		d.names = append(d.names, port.Name+"/"+orTCP(port.Protocol))
+		d.numbers = append(d.numbers, fmt.Sprintf("%d/%s", port.ContainerPort, orTCP(port.Protocol)))
 	}
 	return d
 }

@@ -39,11 +39,9 @@ func declaredIn(pod *corev1.PodSpec) numbers {
 		if pod == nil {
 			return 0
 		}
-		for _, container := range slices.Concat(pod.Containers, pod.InitContainers) {
-			for _, port := range container.Ports {
-				if port.Name == name && cmp.Or(port.Protocol, corev1.ProtocolTCP) == protocol {
-					return port.ContainerPort
-				}
+		for _, port := range containerPorts(pod) {
+			if port.Name == name && cmp.Or(port.Protocol, corev1.ProtocolTCP) == protocol {
+				return port.ContainerPort
 			}
 		}
 		return 0

@@ -44,15 +44,19 @@ func (s ServiceSpec) PortFaults(pod *corev1.PodSpec) (faults []PortFault) {
 
 // declaredPorts are the names of the ports that a pod's containers declare, each once.
 func declaredPorts(pod *corev1.PodSpec) (names []string) {
-	for _, containers := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				if port.Name != "" {
-					names = append(names, port.Name)
-				}
-			}
+	for _, port := range containerPorts(pod) {
+		if port.Name != "" {
+			names = append(names, port.Name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// containerPorts are all ports that a pod's containers declare.
+func containerPorts(pod *corev1.PodSpec) (ports []corev1.ContainerPort) {
+	for _, container := range slices.Concat(pod.Containers, pod.InitContainers) {
+		ports = append(ports, container.Ports...)
+	}
+	return ports
 }

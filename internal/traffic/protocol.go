@@ -68,15 +68,11 @@ func (s *Service) workload(ctx context.Context, name string) (*appsv1.Deployment
 // one name, the first counts, as for a Service.
 func ProtocolsOf(pod *corev1.PodSpec) map[string]string {
 	found, seen := map[string]string{}, map[string]bool{}
-	for _, containers := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
-		for _, container := range containers {
-			for _, port := range container.Ports {
-				if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP && !seen[port.Name] {
-					found[port.Name] = string(port.Protocol)
-				}
-				seen[port.Name] = true
-			}
+	for _, port := range containerPorts(pod) {
+		if port.Protocol != "" && port.Protocol != corev1.ProtocolTCP && !seen[port.Name] {
+			found[port.Name] = string(port.Protocol)
 		}
+		seen[port.Name] = true
 	}
 	return found
 }

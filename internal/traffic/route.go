@@ -121,19 +121,11 @@ func weightsOf(route Object) (rules [][]gatewayv1.BackendRef) {
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
 		for _, rule := range r.Spec.Rules {
-			refs := make([]gatewayv1.BackendRef, len(rule.BackendRefs))
-			for i, ref := range rule.BackendRefs {
-				refs[i] = ref.BackendRef
-			}
-			rules = append(rules, refs)
+			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.HTTPBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.GRPCRoute:
 		for _, rule := range r.Spec.Rules {
-			refs := make([]gatewayv1.BackendRef, len(rule.BackendRefs))
-			for i, ref := range rule.BackendRefs {
-				refs[i] = ref.BackendRef
-			}
-			rules = append(rules, refs)
+			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.GRPCBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.TCPRoute:
 		for _, rule := range r.Spec.Rules {
@@ -141,6 +133,14 @@ func weightsOf(route Object) (rules [][]gatewayv1.BackendRef) {
 		}
 	}
 	return rules
+}
+
+func refsOf[T any](backends []T, ref func(T) gatewayv1.BackendRef) []gatewayv1.BackendRef {
+	refs := make([]gatewayv1.BackendRef, len(backends))
+	for i, backend := range backends {
+		refs[i] = ref(backend)
+	}
+	return refs
 }
 
 // RouteSplit reads who gets which percent of a route's traffic. What is not exactly
