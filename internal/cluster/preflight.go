@@ -30,7 +30,10 @@ const (
 	FeatureDisrupt   Feature = "disrupt"   // where a release has several pods
 	FeaturePromote   Feature = "promote"
 	FeatureAdopt     Feature = "adopt"
-	FeatureDNS       Feature = "dns" // where external-dns is asked for records
+	FeatureDNS       Feature = "dns"        // where external-dns is asked for records
+	FeatureHTTPRoute Feature = "http_route" // where an address has one
+	FeatureGRPCRoute Feature = "grpc_route"
+	FeatureTCPRoute  Feature = "tcp_route"
 	FeatureTerminate Feature = "terminate"
 	FeatureLock      Feature = "lock"
 	FeatureDiagnose  Feature = "diagnose" // optional
@@ -76,6 +79,15 @@ var table = []struct {
 	}},
 	{FeatureDNS, false, []Rule{
 		{externaldns.GroupVersion.Group, []string{externaldns.Plural}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	}},
+	{FeatureHTTPRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"httproutes"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	}},
+	{FeatureGRPCRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"grpcroutes"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	}},
+	{FeatureTCPRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"tcproutes"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
 	}},
 	{FeatureTerminate, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"delete"}},

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
@@ -20,6 +21,8 @@ type Main struct {
 	Cluster  string
 	Main     *release.Main   // nil: none
 	Service  *corev1.Service // nil: none
+	Route    traffic.Object  // of the Gateway API; nil: none
+	Waits    string          // in which pause a promotion is, and what ends it; empty: in none that lasts
 	Split    release.Split   // whom the address leads to
 	Astray   bool            // it leads to what is no release of the application
 	Leftover []string        // condemned releases that a finished promotion would have collected
@@ -42,7 +45,7 @@ func (o Main) Traffic() release.Split {
 }
 
 // Exists says whether anything is left of the address.
-func (o Main) Exists() bool { return o.Main != nil || o.Service != nil }
+func (o Main) Exists() bool { return o.Main != nil || o.Service != nil || o.Route != nil }
 
 // Asked is what was last asked of an address, on whichever cluster that is newest; nil
 // where nothing is remembered of it.
@@ -84,6 +87,11 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 		if service == "" && o.Main != nil {
 			service = o.Main.Service
 		}
+		if o.Main != nil && o.Main.Progress != nil {
+			if o.Main.Progress.Waits(c.Now(), release.RequestIn(cm.Data)) {
+				o.Waits = release.PauseText(c.Name(), namespace, application, o.Main.Progress)
+			}
+		}
 	}
 	if service == "" {
 		service = application
@@ -104,6 +112,12 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 	o.Split = traffic.SplitOf(o.Service)
 	if o.Main == nil {
 		return o, nil
+	}
+	if o.Route, err = routeOf(ctx, view, o.Main); err != nil {
+		return o, err
+	}
+	if o.Route != nil {
+		o.Split = traffic.RouteSplit(o.Route)
 	}
 	err = o.others(ctx, view, application)
 	return o, err
@@ -147,6 +161,39 @@ func adoptedBy(ctx context.Context, c ownership.Cluster, main *release.Main, nam
 	default:
 		return Service(ctx, c, namespace, service)
 	}
+}
+
+// routeOf is the address's route, if it has one: nobody else has to list its kind, nor
+// to be allowed to.
+func routeOf(ctx context.Context, view ownership.View, main *release.Main) (traffic.Object, error) {
+	if main.Route == nil {
+		return nil, nil
+	}
+	var route traffic.Object
+	var err error
+	switch traffic.RouteKind(main.Route.Kind) {
+	case traffic.HTTPRoute:
+		route, err = found(ownership.Cached(ctx, view, &gatewayv1.HTTPRoute{}, main.Route.Name))
+	case traffic.GRPCRoute:
+		route, err = found(ownership.Cached(ctx, view, &gatewayv1.GRPCRoute{}, main.Route.Name))
+	case traffic.TCPRoute:
+		route, err = found(ownership.Cached(ctx, view, &gatewayv1.TCPRoute{}, main.Route.Name))
+	}
+	if apierrors.IsNotFound(err) { // the kind itself is gone, and every object with it
+		return nil, nil
+	}
+	return route, err
+}
+
+// found is an object as an interface; nil where there is none.
+func found[T any, P interface {
+	*T
+	traffic.Object
+}](object P, err error) (traffic.Object, error) {
+	if object == nil {
+		return nil, err
+	}
+	return object, err
 }
 
 // endpointOf is the object, if there may be one: nobody else has to list its

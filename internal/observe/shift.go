@@ -31,7 +31,10 @@ func ShiftOf(ctx context.Context, c ownership.Cluster, namespace string, o Main)
 		return s, nil
 	}
 	s.Switched = o.Split[s.To]
-	s.Step = s.Desired - s.Switched // a Service moves all at once
+	s.Step = s.Desired - s.Switched
+	if o.Main != nil && o.Main.Progress != nil {
+		s.Step = o.Main.Progress.Next() - s.Switched
+	}
 	d, err := ownership.Cached(ctx, c.View(namespace), &appsv1.Deployment{}, s.To)
 	if err != nil || d == nil {
 		return s, err

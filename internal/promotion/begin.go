@@ -9,12 +9,14 @@ import (
 
 // Want is what a promotion is for. It is the same on all of its clusters.
 type Want struct {
-	To         string        // the release that shall be main
-	Service    string        // the name of the application's address
-	Bake       time.Duration // how long the release is analysed with the traffic on it; 0: not at all
-	Reversible bool          // what has moved may be taken back until the commit
-	Stopped    bool          // the application shall have no pods
-	RetryToken string        // where it has changed, a release that was taken back is tried again
+	To         string         // the release that shall be main
+	Service    string         // the name of the application's address
+	Bake       time.Duration  // how long the release is analysed with the traffic on it; 0: not at all
+	Reversible bool           // what has moved may be taken back until the commit
+	Stopped    bool           // the application shall have no pods
+	Canary     release.Canary // how the traffic moves where it can be shared
+	Route      *release.Route // the route that shares it; nil: the address moves all at once
+	RetryToken string         // where it has changed, a release that was taken back is tried again
 
 	// Retraces says that it goes back without a configuration: it takes what lives as
 	// it is, and goes on with nothing that was cut off.
@@ -29,6 +31,8 @@ type Seen struct {
 	Stray   bool          // who gets the traffic is no release of the application
 	Kept    []string      // retained releases, where nothing is remembered; newest first
 	Planned string        // who had the traffic when this was planned; as Main says where nobody knows
+	Bare    bool          // who has the traffic has no pod that is ready for it: nothing is to be protected
+	Resumed bool          // somebody lets a promotion that is paused go on
 }
 
 // Course is what a promotion has to do with the traffic of one cluster.
@@ -71,7 +75,12 @@ type Start struct {
 	Main     release.Main // to work on
 	Before   release.Main // what going back makes of it
 
-	Unproven string   // was main without having passed its bake: it takes no former main's place
+	Unproven string // was main without having passed its bake: it takes no former main's place
+	Shares   bool   // the traffic moves by shares
+	Restores bool   // who had it before gets all of it again, first
+	Resumes  int    // the step, by its place, before which no share or pause is done once more
+	Passed   int    // the pause, by its place, that is over; 0: none
+
 	Spared   []string // former mains that stay, although somebody has moved the traffic away from them
 	Overrode string   // who had the traffic when this was planned, and does not any more
 }
@@ -83,7 +92,11 @@ func Plan(w Want) []release.Step {
 	if !w.Stopped {
 		steps = append(steps, release.Step{Kind: release.StepStart})
 	}
-	steps = append(steps, release.Step{Kind: release.StepReady}, release.Step{Kind: release.StepShift, Weight: 100})
+	if w.Route != nil {
+		steps = append(steps, release.Step{Kind: release.StepRestore})
+	}
+	steps = append(steps, release.Step{Kind: release.StepReady})
+	steps = append(steps, w.shares()...)
 	if w.Bake > 0 {
 		steps = append(steps, release.Step{Kind: release.StepAnalyse, For: w.Bake})
 	}
@@ -95,6 +108,30 @@ func Plan(w Want) []release.Step {
 		steps = append(steps, release.Step{Kind: release.StepStop})
 	}
 	return append(steps, release.Step{Kind: release.StepCollect})
+}
+
+// shares are the steps by which the release gets all of the traffic.
+func (w Want) shares() (steps []release.Step) {
+	all := release.CanaryStep{Weight: 100}
+	canary := w.Canary.Steps
+	if n := len(canary); n > 0 && canary[n-1].Weight == 100 {
+		canary, all = canary[:n-1], canary[n-1]
+	}
+	held := false
+	hold := func(weight int) {
+		if most := w.Canary.MaxWeight; most > 0 && weight > most && !held {
+			held = true
+			steps = append(steps, release.Step{Kind: release.StepPause, Gate: release.GateMaxWeight})
+		}
+	}
+	for _, step := range append(slices.Clone(canary), all) {
+		hold(step.Weight)
+		steps = append(steps, release.Step{Kind: release.StepShift, Weight: step.Weight, Needs: step.Replicas})
+		if step.Pause > 0 || step.Gate != "" {
+			steps = append(steps, release.Step{Kind: release.StepPause, For: step.Pause, Gate: step.Gate})
+		}
+	}
+	return steps
 }
 
 // Begin finds out where a promotion stands on a cluster before its first step.
@@ -118,6 +155,7 @@ func Begin(w Want, seen Seen) Start {
 	s.rename(w)
 	s.spare(w, seen)
 	s.goOn(w)
+	s.share(w, seen)
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()
 	}
@@ -138,6 +176,15 @@ func (s *Start) rename(w Want) {
 	}
 	if s.Progress.Renames == w.Service {
 		s.Progress.Renames = ""
+	}
+	if open := s.Main.Progress; open != nil {
+		s.Progress.Leaves = open.Leaves
+	}
+	if was := s.Main.Route; was != nil && (w.Route == nil || *was != *w.Route) {
+		s.Progress.Leaves = was
+	}
+	if left := s.Progress.Leaves; left != nil && w.Route != nil && *left == *w.Route {
+		s.Progress.Leaves = nil
 	}
 }
 
@@ -195,6 +242,49 @@ func (s *Start) resume(open *release.Progress) {
 	}
 	if open.From != "" {
 		s.Progress.From = open.From
+	}
+}
+
+// share finds out whether the traffic moves by shares, and with which of them a promotion
+// goes on that was paused or cut off. A way back takes one step.
+func (s *Start) share(w Want, seen Seen) {
+	from := s.Progress.From
+	if w.Route == nil || !s.Course.Moves() || s.Course == Returns || from == "" || from == w.To {
+		return
+	}
+	s.Shares = !seen.Bare && !slices.Contains(s.Before.Previous, w.To)
+	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil {
+		s.resumeShare(w, seen, open)
+	}
+	s.Restores = !s.There && s.Resumes == 0 && seen.Split[from] != 100
+}
+
+// resumeShare goes on where one has come to its end in a pause, or where what was cut
+// off is to go on. Otherwise the traffic is restored first. Where its steps are other
+// ones by now, it goes on with the first that gives no less than the release has.
+func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
+	share, step := open.Weight(open.At), open.Step()
+	if step.Kind == release.StepShift {
+		share = max(share, seen.Split[w.To]) // it was cut off there
+	}
+	if s.There {
+		share = 100
+	} else if share == 0 || !open.Paused && w.Canary.OnAbandon != release.AbandonHold {
+		return
+	}
+	steps := s.Progress.Steps
+	at := slices.IndexFunc(steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= share })
+	s.Resumes, s.Stage = at, max(s.Stage, Shifted)
+	switch passed := seen.Resumed || step.Gate == release.GateMaxWeight; {
+	case steps[at].Weight > share:
+		if steps[at-1].Gate == release.GateMaxWeight {
+			s.Resumes-- // it is not to have more
+		}
+	case open.Paused:
+		s.Progress.Since = open.Since
+		if passed && at+1 < len(steps) && steps[at+1].Kind == release.StepPause && steps[at+1].Gate != release.GateMaxWeight {
+			s.Passed = at + 1
+		}
 	}
 }
 

@@ -33,6 +33,9 @@ type Known struct {
 	Settled bool           // no promotion was open
 	Stopped bool           // the application was
 	Stays   []release.Stay // what was there beside main
+	Route   *release.Route // nil: the address had none
+	Shares  release.Split  // who had which share of the traffic, where a promotion is open; nil: From has all
+	Paused  bool           // that one was
 }
 
 // Outlook is what a promotion will do, as far as that follows from what is wanted and
@@ -59,6 +62,14 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	if k.From != "" {
 		seen.Split = release.Split{k.From: 100}
 	}
+	if seen.Main.Route = k.Route; w.Route != nil {
+		for _, stay := range k.Stays {
+			if stay.State != release.StayFailed && stay.Name != k.From {
+				seen.Main.Previous = append(seen.Main.Previous, stay.Name)
+			}
+		}
+	}
+	k.goOn(w, &seen)
 	start := Begin(w, seen)
 	o.Renames = start.Progress.Renames
 	for _, step := range start.Progress.Steps {
@@ -74,6 +85,20 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	}
 	o.Removes = release.Collect(main, records, time.Time{}).Remove
 	return o
+}
+
+// goOn foresees how a promotion goes on of which a share has moved.
+func (k Known) goOn(w Want, seen *Seen) {
+	if len(k.Shares) < 2 || w.Route == nil {
+		return
+	}
+	seen.Split = k.Shares
+	if w.To == k.From {
+		return
+	}
+	seen.Main.Previous = slices.DeleteFunc(seen.Main.Previous, func(name string) bool { return name == w.To })
+	seen.Main.Progress = &release.Progress{From: k.From, To: w.To, Paused: k.Paused, Direction: release.DirectionForward, Before: seen.Main.AsBefore(), Steps: Plan(w)}
+	seen.Main.Progress.At = 1 + slices.IndexFunc(seen.Main.Progress.Steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= k.Shares[w.To] })
 }
 
 func actionOf(w Want, k Known) Action {

@@ -73,15 +73,21 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 	switch step.Kind {
 	case release.StepStart:
 		return s.Wakes
+	case release.StepRestore:
+		return s.Restores
 	case release.StepReady:
 		return !s.There // going nowhere needs no more than what serves now
+	case release.StepPause:
+		return s.Shares && !s.Idle && p.At >= s.Resumes && p.At != s.Passed
 	case release.StepAnalyse:
 		return s.Course.Moves() && !s.Idle
 	case release.StepCommit:
 		return p.Before != nil
 	case release.StepRename:
-		return p.Renames != ""
-	case release.StepShift, release.StepStop, release.StepCollect: // a shift makes the address what is asked for, too
+		return p.Renames != "" || p.Leaves != nil
+	case release.StepShift: // the last one makes the address what is asked for, too
+		return step.Weight == 100 || s.Shares && !s.There && p.At >= s.Resumes
+	case release.StepStop, release.StepCollect:
 	}
 	return true
 }
@@ -91,11 +97,11 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 // watch it.
 func failed(s Start, step release.Step, o Outcome) Decision {
 	switch step.Kind {
-	case release.StepStart, release.StepReady: // this run has moved nothing
+	case release.StepStart, release.StepRestore, release.StepReady: // this run has moved nothing
 		if s.Course == Resumes && o != Interrupted {
 			return Return // else one cluster would keep what another one cannot get
 		}
-	case release.StepShift:
+	case release.StepShift, release.StepPause: // whatever it is: nobody watches the release any more
 		return Return
 	case release.StepAnalyse:
 		if o == Breached || o == Asked {

@@ -80,10 +80,12 @@ func TestWhatDidNotPassIsRefused(t *testing.T) {
 	seen.Main.Breach = &release.Breach{From: "v1", To: "v2", RetryToken: "1"}
 	again, byHand := baking, baking
 	again.RetryToken, byHand.Retraces = "2", true
-	for want, decision := range map[promotion.Want]promotion.Decision{baking: promotion.Refuse, again: promotion.Do, byHand: promotion.Do} {
-		s := promotion.Begin(want, seen)
-		if got := firstOf(&s); got != decision {
-			t.Errorf("%+v: %s, want %s", want, got, decision)
+	for decision, wants := range map[promotion.Decision][]promotion.Want{promotion.Refuse: {baking}, promotion.Do: {again, byHand}} {
+		for _, want := range wants {
+			s := promotion.Begin(want, seen)
+			if got := firstOf(&s); got != decision {
+				t.Errorf("%+v: %s, want %s", want, got, decision)
+			}
 		}
 	}
 }
@@ -163,7 +165,16 @@ func TestPlanHasWhatTheRequestAsksFor(t *testing.T) {
 	}
 	stopping := baking
 	stopping.Stopped = true
+	shared := map[release.StepKind]bool{release.StepRestore: true, release.StepPause: true}
+	byShares := baking
+	byShares.Route, byShares.Canary = new(release.Route), release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: time.Minute}}}
 	for _, kind := range release.StepKinds() {
+		if shared[kind] {
+			if slices.Contains(kinds(baking), kind) || !slices.Contains(kinds(byShares), kind) {
+				t.Errorf("%s: in %v and in %v", kind, kinds(baking), kinds(byShares))
+			}
+			continue
+		}
 		in, inStopping := slices.Contains(kinds(baking), kind), slices.Contains(kinds(stopping), kind)
 		if in != (kind != release.StepStop) || inStopping != (kind != release.StepStart) {
 			t.Errorf("%s: in %v %t, in %v %t", kind, kinds(baking), in, kinds(stopping), inStopping)

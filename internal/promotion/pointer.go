@@ -39,6 +39,7 @@ func Moved(s Start, m release.Main, now, at time.Time) release.Main {
 func Restored(s Start, m release.Main, now time.Time) release.Main {
 	before, from := s.Before, s.Progress.From
 	m.Deployment, m.Previous, m.Left, m.PromotedAt, m.Move = before.Deployment, before.Previous, before.Left, before.PromotedAt, before.Move
+	m.Route, m.RouteBaseline = before.Route, before.RouteBaseline
 	if m.State = before.State; before.Service != "" {
 		m = m.Keeping(before.Keep())
 		m.Drain, m.Asked = before.Drain, before.Asked

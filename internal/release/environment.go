@@ -77,7 +77,7 @@ func (s MainStatus) Environment() EnvironmentStatus {
 	switch s {
 	case MainApprovalDenied, MainFailed:
 		return EnvironmentFailed
-	case MainAwaitingApproval, MainCancelled, MainRolledBack:
+	case MainAwaitingApproval, MainPaused, MainCancelled, MainRolledBack:
 		return EnvironmentWaiting
 	case MainWaiting, MainRunning, MainFinalizing, MainCancelling, MainRollingBack:
 		return EnvironmentWorking

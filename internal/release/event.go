@@ -27,6 +27,7 @@ const (
 	EventSwitching   EventReason = "Switching"
 	EventPromoted    EventReason = "Promoted"
 	EventBaking      EventReason = "Baking"
+	EventPaused      EventReason = "Paused"
 	EventWaveMoved   EventReason = "WaveMoved"
 	EventDrained     EventReason = "Drained"
 	EventRetained    EventReason = "Retained"
@@ -81,6 +82,7 @@ var eventTable = slices.Concat([]EventMeaning{
 	{EventWaveStarted, onAddress, "", "A wave of a deployment group begins, of which this address is part."},
 	{EventSwitching, onAddress, "", "Traffic begins to move to another deployment, which is ready."},
 	{EventPromoted, onAddress, "", "Traffic has moved, and that is written down."},
+	{EventPaused, onAddress, "", "A share of the traffic goes to the new deployment until somebody lets the promotion go on, or a later run does."},
 	{EventBaking, onAddress, "", "The new deployment is being watched with traffic on it, and may still be taken back."},
 	{EventWaveMoved, onAddress, "", "All members of a wave have moved, and have baked."},
 	{EventDrained, onWorkload, "", "The drain has passed since traffic left it: it may be stopped or removed."},

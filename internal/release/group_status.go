@@ -40,7 +40,9 @@ func GroupStatus(members ...MainStatus) MainStatus {
 		return MainFinalized
 	case all(members, func(s MainStatus) bool { return s == MainFinalized || s == MainFinalizing }):
 		return MainFinalizing
-	case !waits, has(MainRunning), has(MainFinalizing):
+	case all(members, func(s MainStatus) bool { return s == MainPaused }):
+		return MainPaused
+	case !waits, has(MainRunning), has(MainFinalizing), has(MainPaused):
 		return MainRunning // some have moved, and others have not
 	case has(MainAwaitingApproval):
 		return MainAwaitingApproval
@@ -53,7 +55,7 @@ func GroupStatus(members ...MainStatus) MainStatus {
 // moved at some time.
 func (s MainStatus) Begun() bool {
 	switch s {
-	case MainRunning, MainFinalizing, MainFinalized, MainCancelling, MainCancelled, MainRollingBack, MainRolledBack:
+	case MainRunning, MainPaused, MainFinalizing, MainFinalized, MainCancelling, MainCancelled, MainRollingBack, MainRolledBack:
 		return true
 	case MainAwaitingApproval, MainApprovalDenied, MainWaiting, MainFailed:
 	}

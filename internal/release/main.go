@@ -35,6 +35,10 @@ type Main struct {
 	Deployment string   `json:"deployment"`         // release that is main
 	Previous   []string `json:"previous,omitempty"` // mains before it, newest first
 	Service    string   `json:"service"`            // the main address
+	// Route is the route that leads to the application's releases; nil: there is none.
+	Route *Route `json:"route,omitempty"`
+	// RouteBaseline is that of the route, as in Record.
+	RouteBaseline map[string]string `json:"routeBaseline,omitempty"`
 	// Adopted is set where the main address is somebody else's Service.
 	Adopted *Adoption `json:"adopted,omitempty"`
 
@@ -84,6 +88,7 @@ const (
 	MainApprovalDenied   MainStatus = "approval_denied"
 	MainWaiting          MainStatus = "waiting_for_instances"
 	MainRunning          MainStatus = "running"
+	MainPaused           MainStatus = "paused"
 	MainFinalizing       MainStatus = "finalizing"
 	MainFinalized        MainStatus = "finalized"
 	MainCancelling       MainStatus = "cancelling"

@@ -43,9 +43,15 @@ var mains = Lifecycle[MainStatus]{
 	{
 		Status: MainRunning, Kind: KindTransient,
 		Meaning:   "Traffic is moving.",
-		Next:      []MainStatus{MainFinalizing, MainWaiting, MainCancelling, MainRollingBack},
+		Next:      []MainStatus{MainPaused, MainFinalizing, MainWaiting, MainCancelling, MainRollingBack},
 		Allowed:   []Action{ActionMarkMain, ActionCancel, ActionRollBack, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{VocabularyPromotions: "RUNNING"},
+	},
+	{
+		Status: MainPaused, Kind: KindSettled,
+		Meaning: "A share of the traffic goes to the new deployment, and stays until somebody lets the promotion go on: see `status_reason`. Nobody watches meanwhile.",
+		Next:    []MainStatus{MainRunning, MainFinalizing, MainWaiting, MainRollingBack},
+		Allowed: []Action{ActionMarkMain, ActionRollBack, ActionTerminate},
 	},
 	{
 		Status: MainFinalizing, Kind: KindTransient,

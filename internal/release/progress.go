@@ -13,8 +13,12 @@ import (
 // that is not over.
 const ProgressKey = "progress.json"
 
-// ProgressSchema is the version of Progress's JSON form.
-const ProgressSchema = 1
+// Schemas of Progress's JSON form. The second one has shares of the traffic and pauses:
+// who does not know those would take them for done.
+const (
+	ProgressSchema       = 1
+	ProgressSchemaShares = 2
+)
 
 // StepKind is what a step of a promotion does.
 type StepKind string
@@ -22,8 +26,10 @@ type StepKind string
 // The kinds of steps, in the order in which a promotion has them.
 const (
 	StepStart   StepKind = "start"   // the release gets the pods back that it had before its application was stopped
+	StepRestore StepKind = "restore" // who had the traffic before has all of it again, and what was tried drains
 	StepReady   StepKind = "ready"   // the release can take the traffic
 	StepShift   StepKind = "shift"   // so many percent of the traffic go to it
+	StepPause   StepKind = "pause"   // it does its work with that share for a while, or until somebody lets it go on
 	StepAnalyse StepKind = "analyse" // it does its work with that traffic for a while
 	StepCommit  StepKind = "commit"  // from here on nothing goes back
 	StepRename  StepKind = "rename"  // the address' former name drains, and goes
@@ -33,14 +39,16 @@ const (
 
 // StepKinds lists every StepKind.
 func StepKinds() []StepKind {
-	return []StepKind{StepStart, StepReady, StepShift, StepAnalyse, StepCommit, StepRename, StepStop, StepCollect}
+	return []StepKind{StepStart, StepRestore, StepReady, StepShift, StepPause, StepAnalyse, StepCommit, StepRename, StepStop, StepCollect}
 }
 
 // Step is one of a promotion's steps.
 type Step struct {
 	Kind   StepKind      `json:"kind"`
 	Weight int           `json:"weight,omitempty"` // percent, of a shift
-	For    time.Duration `json:"for,omitempty"`    // of an analysis
+	For    time.Duration `json:"for,omitempty"`    // of an analysis or a pause
+	Gate   Gate          `json:"gate,omitempty"`   // who ends a pause; empty: time alone
+	Needs  int           `json:"needs,omitempty"`  // ready pods for a shift; 0: its share of the other side's
 }
 
 // String is the step as people read it.
@@ -48,6 +56,10 @@ func (s Step) String() string {
 	switch {
 	case s.Weight > 0:
 		return fmt.Sprintf("%s %d%%", s.Kind, s.Weight)
+	case s.Gate != "" && s.For > 0:
+		return fmt.Sprintf("%s %s, %s", s.Kind, DurationText(s.For), s.Gate)
+	case s.Gate != "":
+		return fmt.Sprintf("%s %s", s.Kind, s.Gate)
 	case s.For > 0:
 		return fmt.Sprintf("%s %s", s.Kind, DurationText(s.For))
 	default:
@@ -86,6 +98,15 @@ type Progress struct {
 	Made    bool   `json:"made,omitempty"`
 	Renames string `json:"renames,omitempty"`
 
+	// Leaves is a former route of the address, which goes at the end; nil where there
+	// is none.
+	Leaves *Route `json:"leaves,omitempty"`
+
+	// Paused says that the run has come to its end in a pause, which the next one goes on
+	// with. Since is when the pause began, by the API server's clock; zero: it has not.
+	Paused bool      `json:"paused,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+
 	// Before is main as it was, for as long as the promotion may be taken back after
 	// the pointer has moved: until it is committed. Nil: not beyond the shift.
 	Before *Main `json:"before,omitempty"`
@@ -97,6 +118,34 @@ func (p *Progress) Step() Step {
 		return Step{}
 	}
 	return p.Steps[p.At]
+}
+
+// Weight is the percentage that the shifts before step at have given to the release.
+func (p *Progress) Weight(at int) (percent int) {
+	for _, step := range p.Steps[:min(at, len(p.Steps))] {
+		if step.Kind == StepShift {
+			percent = step.Weight
+		}
+	}
+	return percent
+}
+
+// Next is the percentage that the next shift gives to the release, or the one that is
+// being done; 100 where none follows.
+func (p *Progress) Next() int {
+	for _, step := range p.Steps[min(p.At, len(p.Steps)):] {
+		if step.Kind == StepShift {
+			return step.Weight
+		}
+	}
+	return 100
+}
+
+// shares says that the traffic is shared for a while.
+func (p *Progress) shares() bool {
+	return p.Leaves != nil || slices.ContainsFunc(p.Steps, func(s Step) bool {
+		return s.Kind == StepPause || s.Kind == StepRestore || s.Kind == StepShift && s.Weight < 100
+	})
 }
 
 // Until is the number of steps up to the last one of a kind; 0 where there is none.
@@ -124,6 +173,8 @@ func (p *Progress) Status() MainStatus {
 		return MainRollingBack
 	case p.Direction == DirectionNone:
 		return MainFailed
+	case p.Paused:
+		return MainPaused
 	case p.Shifted():
 		return MainFinalizing
 	}
@@ -178,7 +229,9 @@ func (m *Main) Marshal() (map[string]string, error) {
 		return data, err
 	}
 	progress := *m.Progress
-	progress.Schema = ProgressSchema
+	if progress.Schema = ProgressSchema; progress.shares() {
+		progress.Schema = ProgressSchemaShares
+	}
 	open, err := marshal(ProgressKey, &progress)
 	if err != nil {
 		return nil, err
@@ -197,7 +250,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchema, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaShares, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

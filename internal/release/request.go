@@ -14,23 +14,61 @@ const RequestKey = "request.json"
 // RequestKind is what is asked for.
 type RequestKind string
 
-// RequestReturn asks for a promotion to be taken back. Whoever does not know a kind
-// leaves it alone.
-const RequestReturn RequestKind = "return"
+// What may be asked for. Whoever does not know a kind leaves it alone.
+const (
+	RequestReturn RequestKind = "return" // take the promotion back
+	RequestResume RequestKind = "resume" // go on from the pause that it is in
+)
 
 // Request asks whoever promotes for something.
 type Request struct {
 	Kind RequestKind `json:"kind"`
 	From string      `json:"from"` // the promotion's
 	To   string      `json:"to"`
-	By   string      `json:"by,omitempty"` // who asks; empty: not known
-	At   time.Time   `json:"at"`           // by the API server's clock
+	Step int         `json:"step,omitempty"` // the pause that a resume ends, by its place in the list of steps
+	By   string      `json:"by,omitempty"`   // who asks; empty: not known
+	At   time.Time   `json:"at,omitzero"`    // by the API server's clock
 }
 
 // Asks says that something is asked of a promotion: one to the same release, from the
 // same.
 func (r *Request) Asks(kind RequestKind, p *Progress) bool {
-	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To
+	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At)
+}
+
+// Resuming is the request that ends the pause in which a promotion is.
+func Resuming(p *Progress) Request {
+	return Request{Kind: RequestResume, From: p.From, To: p.To, Step: p.At}
+}
+
+// Waits says that a promotion is in a pause that is not over: by the API server's clock,
+// and by what is asked for.
+func (p *Progress) Waits(now time.Time, r *Request) bool {
+	step := p.Step()
+	switch {
+	case !p.Paused || step.Kind != StepPause || r.Asks(RequestResume, p):
+		return false
+	case step.Gate != "":
+		return true
+	default:
+		return now.Before(p.Since.Add(step.For))
+	}
+}
+
+// PauseText says, on one line, in which pause a promotion of an application is, and what
+// ends it.
+func PauseText(cluster, namespace, application string, p *Progress) string {
+	step := p.Step()
+	has := fmt.Sprintf("%s has %d %% of the traffic", p.To, p.Weight(p.At))
+	switch step.Gate {
+	case GateMaxWeight:
+		return has + ": it gets more when canary.max_weight is raised"
+	case GateManual:
+		request, _ := json.Marshal(Resuming(p))
+		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
+		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, then apply again", has, MainName(application), namespace, patch, cluster)
+	}
+	return fmt.Sprintf("%s. Its pause ends at %s: the next apply after that goes on", has, p.Since.Add(step.For).UTC().Format(time.RFC3339))
 }
 
 // RequestIn is what an application's ConfigMap asks for; nil where that is nothing, or

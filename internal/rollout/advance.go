@@ -71,10 +71,14 @@ func (p *Promotion) perform(ctx context.Context, step release.Step, due []*place
 	switch step.Kind {
 	case release.StepStart:
 		return p.startAgain(ctx, due)
+	case release.StepRestore:
+		return p.restore(ctx, due)
 	case release.StepReady:
 		return p.ready(ctx, due)
 	case release.StepShift:
-		return p.shift(ctx, due, step.Weight)
+		return p.shift(ctx, due, step)
+	case release.StepPause:
+		return p.pause(ctx, due, step)
 	case release.StepAnalyse:
 		return p.analyse(ctx, due, step.For)
 	case release.StepCommit:
@@ -181,7 +185,7 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 	}
 	pl.main.Group, pl.main.Member = p.belongs(pl)
 	pl.main = pl.main.Keeping(p.req.Keep)
-	pl.main.Service, pl.main.Drain = p.req.Service.Name, p.req.Drain
+	pl.main.Service, pl.main.Route, pl.main.Drain = p.req.Service.Name, p.req.route(), p.req.Drain
 	if p.was == nil { // going back asks for what lives
 		pl.main.Asked = p.req.Asked.Noted(pl.cluster.Now())
 	}

@@ -27,6 +27,7 @@ type BakeError struct {
 	Seen    string        // what ended the bake
 	After   time.Duration // since it began, of
 	Bake    time.Duration
+	Share   int // percent of the traffic that it had
 	Verdict health.Verdict
 	Unread  []diagnose.Unread // what would have explained more
 	Traffic string            // what became of it; empty before that
@@ -41,13 +42,20 @@ func (e *BakeError) Stays() bool { return e.Traffic == trafficStays }
 
 // Summary is one line.
 func (e *BakeError) Summary() string {
+	if e.Share < 100 {
+		return fmt.Sprintf("with %d %% of the traffic, it failed on cluster %q: %s", e.Share, e.Cluster, e.Seen)
+	}
 	return fmt.Sprintf("the bake failed on cluster %q: %s", e.Cluster, e.Seen)
 }
 
 func (e *BakeError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.",
-		e.ID, e.Version, e.Cluster, e.After.Round(100*time.Millisecond), e.Bake, e.Seen)
+	after := e.After.Round(100 * time.Millisecond)
+	if e.Share < 100 {
+		fmt.Fprintf(&b, "Deployment %s (version %s) had had %d %% of the traffic on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, e.Share, e.Cluster, after, e.Bake, e.Seen)
+	} else {
+		fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.", e.ID, e.Version, e.Cluster, after, e.Bake, e.Seen)
+	}
 	b.WriteString(health.Text(e.Verdict.Findings))
 	diagnose.WriteUnread(&b, e.ID.Namespace, e.Unread)
 	if e.Traffic != "" {
@@ -85,7 +93,7 @@ const bakeEvidencePatience = 2 * time.Second
 // run is killed between two clusters, or two members of a group, and the next one
 // cannot go on.
 func (r PromoteRequest) reversible() bool {
-	return r.Bake > 0 || r.Member.Group != "" || len(r.Clusters) > 1
+	return r.Route != nil || r.Bake > 0 || r.Member.Group != "" || len(r.Clusters) > 1
 }
 
 // analyse watches, for so long, the release with the traffic on it, and ends early with
@@ -224,6 +232,9 @@ func (p *Promotion) baking(ctx context.Context, pl *placement) (in health.Input,
 // strays says that the address does not lead to pods that are ready; empty where it
 // does. It takes as many of them as the release needs, on all of its ports.
 func (p *Promotion) strays(ctx context.Context, pl *placement, in health.Input, ready int32) (string, error) {
+	if pl.route != nil {
+		return pl.route.Astray(ctx, pl.split)
+	}
 	own, err := traffic.Endpoints(ctx, pl.cluster.View(p.req.Service.Namespace), p.req.To, nil)
 	if err != nil {
 		return "", err
@@ -272,7 +283,7 @@ func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.P
 
 // breach joins what was seen with everything around the release's pods.
 func (p *Promotion) breach(ctx context.Context, pl *placement, in health.Input, seen string, after, of time.Duration) *BakeError {
-	failure := &BakeError{Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
+	failure := &BakeError{Share: pl.share(p.req.To), Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
 		failure.Version = pl.version
 		return failure

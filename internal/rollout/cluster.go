@@ -21,6 +21,11 @@ func (e *Engine) router(c Cluster, service traffic.ServiceSpec, force bool) *tra
 	return traffic.NewService(e.keeper.StrictlyUnder(c, service.Namespace, service.Application), c.View(service.Namespace), service, force)
 }
 
+// gateway routes through a route of the Gateway API.
+func (e *Engine) gateway(c Cluster, route traffic.RouteSpec, force bool) *traffic.Gateway {
+	return traffic.NewGateway(e.keeper.StrictlyUnder(c, route.Namespace, route.Application), c.View(route.Namespace), route, force)
+}
+
 func deref[T any](p *T) T {
 	if p == nil {
 		var zero T

@@ -9,8 +9,11 @@ import (
 )
 
 // commit writes down that the promotion does not go back any more: the old side is
-// free.
+// free. The Service follows the route then.
 func (p *Promotion) commit(ctx context.Context, pl *placement) error {
+	if err := p.follow(ctx, pl); err != nil {
+		return err
+	}
 	next := pl.progress
 	next.At++
 	next.Before = nil
@@ -22,10 +25,19 @@ func (p *Promotion) commit(ctx context.Context, pl *placement) error {
 	return nil
 }
 
-// removeRenamed removes the address's former name after the drain.
+// removeRenamed removes the address's former name, and its former route, after the
+// drain.
 func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 	if err := wait.For(ctx, p.req.Drain); err != nil {
 		return err
+	}
+	if left := pl.progress.Leaves; left != nil {
+		if err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left); err != nil {
+			return err
+		}
+	}
+	if pl.progress.Renames == "" {
+		return nil
 	}
 	old := p.req.Service
 	old.Name = pl.progress.Renames

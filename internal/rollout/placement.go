@@ -12,6 +12,7 @@ import (
 type placement struct {
 	cluster Cluster
 	router  *traffic.Service
+	route   *traffic.Gateway // nil: the address has no route
 
 	seen  release.Main     // the pointer, as it was found
 	found traffic.Observed // the address, as it was found

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,9 +17,11 @@ import (
 // PromoteRequest makes a release the main deployment of its application.
 type PromoteRequest struct {
 	Service  traffic.ServiceSpec
-	To       string // the release's name
-	Owner    string // the state's token; empty for a new main_deployment
-	Member   Member // of a group; empty: a main deployment of its own
+	Route    *traffic.RouteSpec // nil: the address has no route
+	Canary   release.Canary     // how its traffic moves; without a route, all at once
+	To       string             // the release's name
+	Owner    string             // the state's token; empty for a new main_deployment
+	Member   Member             // of a group; empty: a main deployment of its own
 	Keep     release.Keep
 	Drain    time.Duration
 	Clusters []Cluster
@@ -118,6 +121,9 @@ func (p *Promotion) run(ctx context.Context) error {
 		return err
 	}
 	err := p.Advance(ctx, "")
+	if errors.Is(err, errPaused) {
+		return p.paused(ctx)
+	}
 	if err != nil && p.follows(ctx, err) == promotion.Return {
 		return p.Return(ctx, err)
 	}

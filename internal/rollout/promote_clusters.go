@@ -63,7 +63,7 @@ func going(placements []*placement) []*placement {
 
 // see is who gets the traffic on a cluster on which something went wrong.
 func (p *Promotion) see(ctx context.Context, pl *placement) {
-	now, _ := pl.router.Look(ctx)
+	now, _ := pl.look(ctx)
 	pl.split = now.Split // nil where it cannot be seen
 }
 

@@ -101,18 +101,21 @@ func (p *Promotion) reached() []Cluster {
 func (p *Promotion) want() promotion.Want {
 	return promotion.Want{
 		To: p.req.To, Service: p.req.Service.Name, Bake: p.req.Bake, Reversible: p.req.reversible(), RetryToken: p.req.RetryToken,
-		Stopped: p.req.Stopped, Retraces: p.was != nil,
+		Stopped: p.req.Stopped, Retraces: p.was != nil, Canary: p.req.Canary, Route: p.req.route(),
 	}
 }
 
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	e, req := p.engine, p.req
 	pl := &placement{cluster: e.keeper.Under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
+	if req.Route != nil {
+		pl.route = e.gateway(c, *req.Route, req.TakeBack)
+	}
 	main, live, err := ownership.LiveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 	if err != nil {
 		return nil, err
 	}
-	if pl.found, err = pl.router.Look(ctx); err != nil {
+	if pl.found, err = pl.look(ctx); err != nil {
 		return nil, err
 	}
 	split := pl.found.Split
@@ -127,7 +130,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if err := p.adopt(ctx, pl); err != nil {
 		return nil, err
 	}
-	seen := promotion.Seen{Main: pl.main, Split: split, Address: pl.found.Service != nil, Kept: kept, Planned: main.Deployment}
+	seen := promotion.Seen{Main: pl.main, Split: split, Address: pl.found.Exists(), Kept: kept, Planned: main.Deployment}
 	if planned, ok := req.Planned[c.Name()]; ok {
 		seen.Planned = planned
 	}
@@ -135,6 +138,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 		return nil, err
 	}
 	if err := p.asDecided(pl); err != nil {
+		return nil, err
+	}
+	if err := p.seeShares(ctx, pl, &seen); err != nil {
 		return nil, err
 	}
 	want := p.want()

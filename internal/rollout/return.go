@@ -85,7 +85,7 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 	}
 	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns
 	p.noteBreach(pl, cause)
-	if recorded && !returns {
+	if (recorded || pl.start.Shares) && !returns {
 		back := pl.progress
 		back.Direction = release.DirectionBack
 		var changed *release.PointerChangedError
@@ -120,6 +120,9 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
+	if pl.main.Route != nil && pl.route != nil && pl.route.Applied() != nil {
+		pl.main.RouteBaseline = workload.Baseline(pl.route.Applied())
+	}
 	if applied := pl.router.Applied(); applied != nil {
 		if protocols := p.req.Service.ProtocolsIn(applied); !maps.Equal(protocols, pl.main.Protocols) {
 			pl.main.Protocols, pl.main.Baseline = protocols, workload.Baseline(applied)
@@ -156,6 +159,9 @@ func (p *Promotion) switchBack(ctx context.Context, pl *placement) (moved bool, 
 	from := pl.from()
 	if pl.stage < promotion.Shifted || pl.start.There && (!pl.moves() || from == p.req.To) {
 		return false, nil
+	}
+	if pl.route != nil {
+		return p.routeBack(ctx, pl)
 	}
 	switch {
 	case from != "" && pl.progress.Renames == "":

@@ -23,15 +23,15 @@ import (
 // release between two batches for as long as the rollout says. Within a batch, each
 // part is done on all clusters before the next one, so that a failure is found with
 // as little moved as possible.
-func (p *Promotion) shift(ctx context.Context, due []*placement, weight int) error {
+func (p *Promotion) shift(ctx context.Context, due []*placement, step release.Step) error {
 	p.done.Status = release.MainRunning
-	want := release.Split{p.req.To: weight}
 	batches := fleet.Batches(p.req.Rollout, due, func(pl *placement) string { return pl.cluster.Name() })
 	for i, batch := range batches {
 		for _, do := range []func(*placement) error{
 			func(pl *placement) error { return p.save(ctx, pl, pl.progress) },
-			func(pl *placement) error { return p.switchTo(ctx, pl, want) },
-			func(pl *placement) error { return p.record(ctx, pl) },
+			func(pl *placement) error { return p.enough(ctx, pl, step) },
+			func(pl *placement) error { return p.switchTo(ctx, pl, pl.sharing(p.req.To, step.Weight)) },
+			func(pl *placement) error { return p.record(ctx, pl, step) },
 		} {
 			if err := p.on(ctx, going(batch), do); err != nil {
 				return err
@@ -44,20 +44,26 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, weight int) err
 			return err
 		}
 	}
-	p.moved(ctx)
+	if step.Weight == 100 {
+		p.moved(ctx)
+	}
 	return nil
 }
 
 // switchTo moves the address and returns when the data plane has it.
 func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Split) error {
 	from := release.OrNothing(pl.from())
-	p.req.say("%s: moving traffic from %s to %s", pl.cluster.Name(), from, p.req.To)
-	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("traffic moves from %s to %s", from, p.req.To))
+	what := "traffic"
+	if share := want[p.req.To]; share < 100 {
+		what = fmt.Sprintf("%d %% of the traffic", share)
+	}
+	p.req.say("%s: moving %s from %s to %s", pl.cluster.Name(), what, from, p.req.To)
+	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("%s moves from %s to %s", what, from, p.req.To))
 	if err := p.clear(ctx, pl); err != nil {
 		return err
 	}
 	err := p.ensure(ctx, pl, want)
-	if pl.router.Applied() != nil || !p.refused(ctx, pl, err) {
+	if pl.wrote() || !p.refused(ctx, pl, err) {
 		pl.reached(promotion.Shifted)
 	}
 	if err != nil {
@@ -72,7 +78,7 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 // that has no configuration what lives does.
 func (p *Promotion) clear(ctx context.Context, pl *placement) error {
 	want := p.req.Service.Object(p.req.To)
-	if !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
+	if !p.moves(pl) || !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
 		return nil
 	}
 	c := p.engine.keeper.StrictlyUnder(pl.cluster, want.Namespace, p.req.Service.Application)
@@ -100,27 +106,53 @@ func (p *Promotion) refused(ctx context.Context, pl *placement, err error) bool 
 	if code := status.Status().Code; code < http.StatusBadRequest || code >= http.StatusInternalServerError {
 		return false
 	}
-	now, err := pl.router.Look(ctx) // an earlier attempt may have come through
+	now, err := pl.look(ctx) // an earlier attempt may have come through
 	return err == nil && now.Leads(pl.found)
 }
 
 // ensure makes the address what is wanted, and waits until the data plane has it.
 func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Split) error {
-	e, service := p.engine, p.req.Service
+	if pl.route != nil {
+		if err := p.ensureRoute(ctx, pl, want); err != nil {
+			return err
+		}
+	}
+	if !p.moves(pl) {
+		return nil
+	}
+	return p.ensureService(ctx, pl, want)
+}
+
+// ensureService is ensure for the Service alone.
+func (p *Promotion) ensureService(ctx context.Context, pl *placement, want release.Split) error {
 	to, _ := want.Stable()
-	waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle, fmt.Errorf("the endpoints of the main Service did not follow within %s", e.timing.Settle))
-	defer cancel()
-	err := wait.Until(waiting, pl.cluster.View(service.Namespace).Changes(service.Application), func() (bool, time.Duration, error) {
-		return pl.router.Shift(waiting, want)
-	})
+	err := p.settle(ctx, pl, "the endpoints of the main Service", func(ctx context.Context) (bool, time.Duration, error) { return pl.router.Shift(ctx, want) })
 	if err != nil {
 		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, pl.cluster.Name(), err)
 	}
 	return nil
 }
 
-// record writes down that the address has moved.
-func (p *Promotion) record(ctx context.Context, pl *placement) error {
+// settle calls shift until the data plane has what it writes. What has to follow the
+// write has its time from the first answer on: until then, there was nothing to follow.
+func (p *Promotion) settle(ctx context.Context, pl *placement, what string, shift func(context.Context) (bool, time.Duration, error)) error {
+	if settled, _, err := shift(ctx); settled || err != nil {
+		return err
+	}
+	limit := p.engine.timing.Settle
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s did not follow within %s", what, limit))
+	defer cancel()
+	return wait.Until(waiting, pl.cluster.View(p.req.Service.Namespace).Changes(p.req.Service.Application), func() (bool, time.Duration, error) { return shift(waiting) })
+}
+
+// record writes down that the address has moved, or how much of the traffic has.
+func (p *Promotion) record(ctx context.Context, pl *placement, step release.Step) error {
+	p.noteRoute(pl)
+	if step.Weight < 100 {
+		next := pl.progress
+		next.At++
+		return p.save(ctx, pl, next)
+	}
 	from, to := pl.from(), p.req.To
 	if from != "" && from != to {
 		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, from))
@@ -129,15 +161,20 @@ func (p *Promotion) record(ctx context.Context, pl *placement) error {
 	if pl.moves() {
 		pl.main.Move = p.req.Member.Move
 	}
-	if applied := pl.router.Applied(); applied != nil {
-		pl.main.Baseline, pl.main.Protocols = p.baseline(pl, applied), p.req.Service.ProtocolsIn(applied)
-	}
+	p.noteService(pl)
 	if pl.progress.Before != nil {
 		pl.reached(promotion.Recorded)
 	}
 	next := pl.progress
 	next.At++
 	return p.save(ctx, pl, next, p.outcome(ctx, pl, nil)...)
+}
+
+// noteService notes on main what its Service is to be.
+func (p *Promotion) noteService(pl *placement) {
+	if applied := pl.router.Applied(); applied != nil {
+		pl.main.Baseline, pl.main.Protocols = p.baseline(pl, applied), p.req.Service.ProtocolsIn(applied)
+	}
 }
 
 // moved notes that traffic is where it was asked to be.

@@ -84,6 +84,9 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if err != nil {
 		return nil, err
 	}
+	if err := end.removeRoutes(ctx); err != nil {
+		return nil, err
+	}
 	for _, step := range promotion.End(seen) {
 		if err := end.perform(ctx, step); err != nil {
 			return end.notices, err
@@ -118,6 +121,27 @@ func (end *ending) look(ctx context.Context) (promotion.Ending, error) {
 	end.router.Adopt(known, false)
 	err := end.lookBack(ctx, service, known, &seen)
 	return seen, err
+}
+
+// removeRoutes takes the address's routes away, first: what they lead to is there until
+// the end.
+func (end *ending) removeRoutes(ctx context.Context) error {
+	if end.main == nil || end.req.Replaced {
+		return nil
+	}
+	routes := []*release.Route{end.main.Route}
+	if open := end.main.Progress; open != nil {
+		routes = append(routes, open.Leaves)
+	}
+	for _, route := range routes {
+		if route == nil {
+			continue
+		}
+		if err := end.engine.removeRoute(ctx, end.cluster, end.req.Service, *route); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // perform does one step.

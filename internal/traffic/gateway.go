@@ -23,6 +23,7 @@ type Gateway struct {
 	spec    RouteSpec
 	force   bool
 
+	returns  bool          // nothing may keep it from its end
 	written  release.Split // what our last write asked for
 	reply    Object        // the API server's reply to it
 	since    time.Time     // when all parents were first seen to have accepted it; zero: not yet
@@ -40,8 +41,7 @@ func NewGateway(cluster Cluster, view View, spec RouteSpec, force bool) *Gateway
 // the data plane has had its time to do it.
 func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Duration, error) {
 	if !maps.Equal(g.written, want) {
-		ready, err := g.ready(ctx, want)
-		if err != nil || !ready {
+		if ready, err := g.ready(ctx, want); !g.returns && (err != nil || !ready) {
 			return false, 0, err
 		}
 		if err := g.write(ctx, want); err != nil {
@@ -70,6 +70,13 @@ func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Dur
 	left := g.spec.Settle - time.Since(g.since)
 	return left <= 0, max(left, 0), nil
 }
+
+// Returns says that what follows is a way back, which nothing may keep from its end:
+// neither pods that are not ready, nor that somebody has taken fields of the route since.
+func (g *Gateway) Returns() { g.returns, g.force = true, true }
+
+// Applied is the API server's reply to the last write; nil before the first.
+func (g *Gateway) Applied() Object { return g.reply }
 
 // Awaiting is what a Shift that has not settled waits for, as a sentence ends; empty
 // where it does not wait.
@@ -167,7 +174,22 @@ func (g *Gateway) Look(ctx context.Context) (Observed, error) {
 	if err != nil || route == nil {
 		return Observed{Split: release.Split{}}, err
 	}
-	return Observed{Split: RouteSplit(route)}, nil
+	return Observed{Split: RouteSplit(route), Route: route}, nil
+}
+
+// Astray says why a route does not do what was asked of it, as a watch has it; empty
+// where it does.
+func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error) {
+	route, err := g.watched(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case route == nil:
+		return fmt.Sprintf("its %s %s/%s was gone", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
+	case release.Newer(g.reply, route), maps.Equal(RouteSplit(route), want):
+		return "", nil
+	}
+	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, RouteSplit(route)), nil
 }
 
 // Remove implements Router.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -48,6 +49,39 @@ type RouteSpec struct {
 	Settle time.Duration
 }
 
+// Ref names the route.
+func (s RouteSpec) Ref() release.Route { return release.Route{Kind: string(s.Kind), Name: s.Name} }
+
+// Annotations of a route, by which it can be told again what was asked for.
+const (
+	annotationPort   = release.Prefix + "port"
+	annotationSettle = release.Prefix + "settle"
+)
+
+// Same says that both are one route, wherever it leads.
+func (s RouteSpec) Same(other RouteSpec) bool { return reflect.DeepEqual(s, other) }
+
+// RouteSpecOf is what a user would have written to get a route of ours as it lives.
+func RouteSpecOf(application string, route Object) RouteSpec {
+	s := RouteSpec{Namespace: route.GetNamespace(), Application: application, Name: route.GetName(), Port: route.GetAnnotations()[annotationPort]}
+	s.Settle, _ = time.ParseDuration(route.GetAnnotations()[annotationSettle])
+	switch r := route.(type) {
+	case *gatewayv1.HTTPRoute:
+		s.Kind, s.Parents, s.Hostnames = HTTPRoute, r.Spec.ParentRefs, r.Spec.Hostnames
+		for _, rule := range r.Spec.Rules[:min(1, len(r.Spec.Rules))] {
+			s.HTTPMatches, s.HTTPFilters = rule.Matches, rule.Filters
+		}
+	case *gatewayv1.GRPCRoute:
+		s.Kind, s.Parents, s.Hostnames = GRPCRoute, r.Spec.ParentRefs, r.Spec.Hostnames
+		for _, rule := range r.Spec.Rules[:min(1, len(r.Spec.Rules))] {
+			s.GRPCMatches, s.GRPCFilters = rule.Matches, rule.Filters
+		}
+	case *gatewayv1.TCPRoute:
+		s.Kind, s.Parents = TCPRoute, r.Spec.ParentRefs
+	}
+	return s
+}
+
 // ruleName is the name of the rule that has the weights.
 const ruleName = "switchback"
 
@@ -62,6 +96,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 			release.LabelApplication: s.Application,
 			release.LabelRole:        release.RoleMain,
 		},
+		Annotations: map[string]string{annotationPort: s.Port, annotationSettle: s.Settle.String()},
 	}
 	var refs []gatewayv1.BackendRef
 	for _, name := range slices.Sorted(maps.Keys(split)) {
@@ -167,6 +202,19 @@ func RouteSplit(route Object) release.Split {
 		return release.Split{}
 	}
 	return percents(weights, sum)
+}
+
+// RoutePorts are the ports of the Services to which a route leads, by their names.
+func RoutePorts(route Object) map[string]int32 {
+	ports := map[string]int32{}
+	for _, rule := range weightsOf(route) {
+		for _, ref := range rule {
+			if ref.Port != nil {
+				ports[string(ref.Name)] = *ref.Port
+			}
+		}
+	}
+	return ports
 }
 
 // percents are shares of a sum as whole percents that make a hundred: those with the

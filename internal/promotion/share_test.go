@@ -1,0 +1,120 @@
+package promotion_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+var byShares = promotion.Want{
+	To: "v2", Service: "api", Reversible: true, Route: &release.Route{Kind: "HTTPRoute", Name: "api"},
+	Canary: release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: time.Minute}, {Weight: 50, Gate: release.GateManual}}},
+}
+
+// done are the steps that a promotion does from where it begins.
+func done(s promotion.Start) string {
+	var steps []string
+	p := s.Progress
+	for ; p.Step().Kind != ""; p.At++ {
+		if promotion.Next(s, &p, promotion.Pending) == promotion.Do {
+			steps = append(steps, p.Step().String())
+		}
+	}
+	return strings.Join(steps, ", ")
+}
+
+// open is what a run has left that has given v2 a share, at such a step of byShares.
+func openAt(share int, paused bool, kind release.StepKind, nth int) promotion.Seen {
+	steps := promotion.Plan(byShares)
+	at := -1
+	for i, step := range steps {
+		if step.Kind != kind {
+			continue
+		}
+		if at, nth = i, nth-1; nth < 0 {
+			break
+		}
+	}
+	main := release.Main{Deployment: "v1", Service: "api", Route: byShares.Route}
+	before := main
+	main.Progress = &release.Progress{From: "v1", To: "v2", Steps: steps, At: at, Direction: release.DirectionForward, Before: &before, Paused: paused, Since: time.Unix(1, 0)}
+	seen := promotion.Seen{Main: main, Split: release.Split{"v1": 100 - share, "v2": share}, Address: true, Planned: "v1"}
+	if share == 100 {
+		seen.Split = release.Split{"v2": 100}
+	}
+	return seen
+}
+
+// TestShares: what a promotion by shares does, from wherever it begins.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	onV1 := promotion.Seen{Main: release.Main{Deployment: "v1", Service: "api", Route: byShares.Route}, Split: release.Split{"v1": 100}, Address: true, Planned: "v1"}
+	bare, former := onV1, onV1
+	bare.Bare = true
+	former.Main.Previous = []string{"v2"}
+	resumed := openAt(50, true, release.StepPause, 1)
+	resumed.Resumed = true
+	hold, held, raised, other := byShares, byShares, byShares, byShares
+	hold.Canary.OnAbandon = release.AbandonHold
+	held.Canary.MaxWeight, raised.Canary.MaxWeight = 10, 50
+	other.Canary.Steps = []release.CanaryStep{{Weight: 20}, {Weight: 60, Pause: time.Minute}}
+	third, back := byShares, byShares
+	third.To, back.To = "v3", "v1"
+	byHand := openAt(10, true, release.StepPause, 0)
+	byHand.Split = release.Split{"v1": 60, "v2": 40}
+	const all = "ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, collect"
+	for name, tt := range map[string]struct {
+		want promotion.Want
+		seen promotion.Seen
+		does string
+	}{
+		"from the beginning":                       {byShares, onV1, all},
+		"the first release":                        {byShares, promotion.Seen{Split: release.Split{}}, "ready, shift 100%, commit, collect"},
+		"nothing to protect":                       {byShares, bare, "ready, shift 100%, commit, collect"},
+		"back to a former main":                    {byShares, former, "ready, shift 100%, commit, collect"},
+		"killed in a pause":                        {byShares, openAt(10, false, release.StepPause, 0), "restore, " + all},
+		"killed in a pause, and goes on":           {hold, openAt(10, false, release.StepPause, 0), all},
+		"killed while it moved, and goes on":       {hold, openAt(50, false, release.StepShift, 1), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"paused":                                   {byShares, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"paused, and somebody has changed weights": {byShares, byHand, all},
+		"resumed":                                  {byShares, resumed, "ready, shift 50%, shift 100%, commit, collect"},
+		"held":                                     {held, onV1, "ready, shift 10%, pause 1m, pause max_weight, shift 50%, pause manual, shift 100%, commit, collect"},
+		"held, and raised":                         {raised, openAt(10, true, release.StepPause, 0), "ready, shift 10%, pause 1m, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
+		"other steps":                              {other, openAt(50, true, release.StepPause, 1), "ready, shift 60%, pause 1m, shift 100%, commit, collect"},
+		"a third version":                          {third, openAt(50, true, release.StepPause, 1), "restore, " + all},
+		"back to the stable side":                  {back, openAt(50, true, release.StepPause, 1), "ready, shift 100%, commit, collect"},
+		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := done(promotion.Begin(tt.want, tt.seen)); got != tt.does {
+				t.Errorf("it does %s\nwant    %s", got, tt.does)
+			}
+		})
+	}
+}
+
+// TestATimedPauseKeepsItsTime: what has been waited counts, as long as the share stays.
+func TestATimedPauseKeepsItsTime(t *testing.T) {
+	t.Parallel()
+	if s := promotion.Begin(byShares, openAt(10, true, release.StepPause, 0)); s.Progress.Since != time.Unix(1, 0) {
+		t.Errorf("it began at %s", s.Progress.Since)
+	}
+	if s := promotion.Begin(byShares, openAt(10, false, release.StepPause, 0)); !s.Progress.Since.IsZero() {
+		t.Errorf("one that begins anew began at %s", s.Progress.Since)
+	}
+}
+
+// TestAnyFailureOfAShareGoesBack at once.
+func TestAnyFailureOfAShareGoesBack(t *testing.T) {
+	t.Parallel()
+	s, p := at(t, byShares, promotion.Seen{Main: release.Main{Deployment: "v1"}, Split: release.Split{"v1": 100}, Address: true}, release.StepPause)
+	for _, outcome := range []promotion.Outcome{promotion.Failed, promotion.Interrupted, promotion.Breached, promotion.Asked, promotion.Unwatched} {
+		if got := promotion.Next(s, p, outcome); got != promotion.Return {
+			t.Errorf("%s: %s", outcome, got)
+		}
+	}
+}

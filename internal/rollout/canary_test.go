@@ -1,0 +1,421 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// withRoutes is a cluster of its own that knows the Gateway API, which no other one of
+// these tests expects.
+func withRoutes(t *testing.T) *testcluster.Cluster {
+	t.Helper()
+	c := testcluster.Start(t)
+	c.Routes(t, "httproutes")
+	return c
+}
+
+func (l *life) route() *traffic.RouteSpec {
+	return &traffic.RouteSpec{
+		Namespace: l.namespace, Application: "api", Name: "api", Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
+		Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},
+	}
+}
+
+// sharing promotes by shares. seen is told of each line of progress.
+func (p *process) sharing(ctx context.Context, version string, canary release.Canary, seen func(string)) (rollout.Promoted, error) {
+	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: canary, To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, Progress: seen,
+	})
+	if done.Owner != "" {
+		p.main = done.Owner
+	}
+	return done, err
+}
+
+func steps(shares ...int) (c release.Canary) {
+	for _, share := range shares {
+		c.Steps = append(c.Steps, release.CanaryStep{Weight: share, Pause: 50 * time.Millisecond})
+	}
+	return c
+}
+
+// look is the address as a Read sees it.
+func (p *process) look() observe.Main {
+	p.t.Helper()
+	o := observe.Mains(p.t.Context(), []ownership.Cluster{p.on[0]}, p.namespace, "api", "api")[0]
+	must(p.t, o.Err)
+	return o
+}
+
+// writtenShares reads which weights of a version have been written to the route.
+func (l *life) writtenShares(version string) (percents []int) {
+	l.t.Helper()
+	for _, r := range l.proxy.Writes() {
+		if !strings.Contains(r.Path, "/httproutes/") || r.Status/100 != 2 || !strings.Contains(string(r.Body), `"backendRefs"`) {
+			continue
+		}
+		percent := shareIn(l.t, r.Body, l.name(version))
+		if n := len(percents); n == 0 || percents[n-1] != percent {
+			percents = append(percents, percent)
+		}
+	}
+	return percents
+}
+
+// onRoute is a life with v1 behind a route and a Service, and v2 beside it.
+func onRoute(t *testing.T, c *testcluster.Cluster) (*life, *process) {
+	t.Helper()
+	l := newLife(t, c)
+	c.DataPlane(t, l.namespace, "httproutes")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"))
+	done, err := p.sharing(t.Context(), "v1", steps(10, 50), nil)
+	if must(t, err); done.Status != release.MainFinalized {
+		t.Fatalf("the first release ends as %s", done.Status)
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	return l, p
+}
+
+func (l *life) wantSplit(p *process, want release.Split) {
+	l.t.Helper()
+	testcluster.Eventually(l.t, testcluster.Hang, "the split", func() error {
+		if got := p.look().Split; !maps.Equal(got, want) {
+			return errors.New(cmpText(got, want))
+		}
+		return nil
+	})
+}
+
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	c := withRoutes(t)
+	for name, test := range map[string]func(*testing.T, *testcluster.Cluster){
+		"moves by shares":           movesByShares,
+		"goes back from a share":    goesBackFromShare,
+		"is paused, and goes on":    isPausedAndGoesOn,
+		"is held at its most":       isHeldAtItsMost,
+		"a third version":           aThirdVersion,
+		"back in one step":          backInOneStep,
+		"a killed one begins anew":  killedBeginsAnew,
+		"a killed one goes on":      killedGoesOn,
+		"a Service gets a route":    serviceGetsRoute,
+		"a route goes":              routeGoes,
+		"too few pods":              tooFewPods,
+		"nobody accepts":            nobodyAccepts,
+		"is called off":             isCalledOff,
+		"the address is taken away": addressIsTakenAway,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, c)
+		})
+	}
+}
+
+func movesByShares(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	l.proxy.Reset()
+	var services []string // that the main Service leads to at each share
+	done, err := p.sharing(t.Context(), "v2", steps(10, 50), func(line string) {
+		if strings.Contains(line, "moving") {
+			services = append(services, l.address().Spec.Selector[release.LabelDeployment])
+		}
+	})
+	if must(t, err); done.Status != release.MainFinalized || !done.Moved {
+		t.Errorf("it ends as %s", done.Status)
+	}
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{10, 50, 100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+	if v1 := l.name("v1"); !slices.Equal(services, []string{v1, v1, v1}) {
+		t.Errorf("ahead of the shares, the Service led to %q", services)
+	}
+	l.wantSplit(p, release.Split{l.name("v2"): 100})
+	if now := l.address().Spec.Selector[release.LabelDeployment]; now != l.name("v2") {
+		t.Errorf("the Service leads to %s", now)
+	}
+	l.wantMain("v2", "v1")
+}
+
+func goesBackFromShare(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}
+	done, err := p.sharing(t.Context(), "v2", canary, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.failReady()
+		}
+	})
+	var breach *rollout.BakeError
+	if !errors.As(err, &breach) || breach.Share != 10 || done.Status != release.MainRolledBack || done.Moved {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	if text := err.Error(); !strings.Contains(text, "had had 10 % of the traffic") || !strings.Contains(text, "Traffic: back where it was") {
+		t.Errorf("it says %s", text)
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+	_, err = p.sharing(t.Context(), "v2", canary, nil)
+	var refused *release.TakenBackError
+	if !errors.As(err, &refused) {
+		t.Errorf("the next run says %v", err)
+	}
+}
+
+func isPausedAndGoesOn(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Gate: release.GateManual}, {Weight: 50, Gate: release.GateManual}}}
+	v1, v2 := l.name("v1"), l.name("v2")
+	for i, share := range []int{10, 50} {
+		for range 2 { // as often as nobody has said anything
+			done, err := p.sharing(t.Context(), "v2", canary, nil)
+			if must(t, err); done.Status != release.MainPaused || done.Moved || !strings.Contains(done.Reason, "kubectl patch configmap api-switchback") {
+				t.Fatalf("%d: it ends as %s, %s", i, done.Status, done.Reason)
+			}
+			l.wantSplit(p, release.Split{v1: 100 - share, v2: share})
+			p = l.process(t) // on another machine
+		}
+		l.pointerWaits(p, true)
+		l.resume(p)
+		l.pointerWaits(p, false)
+	}
+	done, err := p.sharing(t.Context(), "v2", canary, nil)
+	if must(t, err); done.Status != release.MainFinalized {
+		t.Fatalf("it ends as %s, %s", done.Status, done.Reason)
+	}
+	l.wantSplit(p, release.Split{v2: 100})
+	l.wantMain("v2", "v1")
+}
+
+func isHeldAtItsMost(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	canary := steps(10, 50)
+	for _, most := range []int{10, 10, 50} {
+		canary.MaxWeight = most
+		done, err := p.sharing(t.Context(), "v2", canary, nil)
+		if must(t, err); done.Status != release.MainPaused || !strings.Contains(done.Reason, "canary.max_weight") {
+			t.Fatalf("it ends as %s, %s", done.Status, done.Reason)
+		}
+		l.wantSplit(p, release.Split{l.name("v1"): 100 - most, l.name("v2"): most})
+	}
+	canary.MaxWeight = 0
+	_, err := p.sharing(t.Context(), "v2", canary, nil)
+	must(t, err)
+	l.wantSplit(p, release.Split{l.name("v2"): 100})
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{0, 10, 50, 100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+}
+
+// aThirdVersion begins when the first has all of the traffic again.
+func aThirdVersion(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	must(t, p.deploy(t.Context(), "v3"))
+	held := steps(50)
+	held.MaxWeight = 50
+	_, err := p.sharing(t.Context(), "v2", held, nil)
+	must(t, err)
+	l.proxy.Reset()
+	_, err = p.sharing(t.Context(), "v3", steps(20), nil)
+	must(t, err)
+	if v2, v3 := l.writtenShares("v2"), l.writtenShares("v3"); !slices.Equal(v2, []int{0}) || !slices.Equal(v3, []int{0, 20, 100}) {
+		t.Errorf("v2 had the shares %v, v3 %v", v2, v3)
+	}
+	l.wantMain("v3", "v1")
+}
+
+// backInOneStep: neither the stable side of a promotion that is paused, nor a former main
+// deployment, is tried by shares.
+func backInOneStep(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	held := steps(50)
+	held.MaxWeight = 50
+	_, err := p.sharing(t.Context(), "v2", held, nil)
+	must(t, err)
+	l.proxy.Reset()
+	done, err := p.sharing(t.Context(), "v1", held, nil)
+	if must(t, err); done.Status != release.MainFinalized {
+		t.Errorf("it ends as %s, %s", done.Status, done.Reason)
+	}
+	if got := l.writtenShares("v1"); !slices.Equal(got, []int{100}) {
+		t.Errorf("v1 had the shares %v", got)
+	}
+	l.wantMain("v1")
+	_, err = p.sharing(t.Context(), "v2", release.Canary{}, nil)
+	must(t, err)
+	l.wantMain("v2", "v1")
+	l.proxy.Reset()
+	_, err = p.sharing(t.Context(), "v1", held, nil)
+	must(t, err)
+	if got := l.writtenShares("v1"); !slices.Equal(got, []int{100}) {
+		t.Errorf("back from v2, v1 had the shares %v", got)
+	}
+	l.wantMain("v1", "v2")
+}
+
+// killedInPause leaves a promotion to v2 behind with half of the traffic.
+func (l *life) killedInPause(t *testing.T, p *process) {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	_, err := p.sharing(ctx, "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10}, {Weight: 50, Pause: longBake}}}, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.ConnectionReset() })
+			kill()
+		}
+	})
+	if err == nil {
+		t.Fatal("it was not killed")
+	}
+	l.proxy.SetFault(nil)
+}
+
+func killedBeginsAnew(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	l.killedInPause(t, p)
+	p = l.process(t)
+	l.wantSplit(p, release.Split{l.name("v1"): 50, l.name("v2"): 50})
+	l.proxy.Reset()
+	_, err := p.sharing(t.Context(), "v2", steps(10, 50), nil)
+	must(t, err)
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{0, 10, 50, 100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+	l.wantMain("v2", "v1")
+}
+
+func killedGoesOn(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	l.killedInPause(t, p)
+	p = l.process(t)
+	l.proxy.Reset()
+	canary := steps(10, 50)
+	canary.OnAbandon = release.AbandonHold
+	_, err := p.sharing(t.Context(), "v2", canary, nil)
+	must(t, err)
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{50, 100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+	l.wantMain("v2", "v1")
+}
+
+func serviceGetsRoute(t *testing.T, c *testcluster.Cluster) {
+	l := newLife(t, c)
+	c.DataPlane(t, l.namespace, "httproutes")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"), p.promote(t.Context(), "v1", 1))
+	if got := p.look(); got.Route != nil {
+		t.Fatal("there is a route")
+	}
+	_, err := p.sharing(t.Context(), "v1", steps(10), nil)
+	must(t, err)
+	testcluster.Eventually(t, testcluster.Hang, "a route", func() error {
+		if p.look().Route == nil {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+}
+
+// routeGoes: where it is not asked for any more, it goes when the Service leads to the
+// same.
+func routeGoes(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	must(t, p.promote(t.Context(), "v1", 1))
+	testcluster.Eventually(t, testcluster.Hang, "no route", func() error {
+		if p.look().Route != nil {
+			return errors.New("it is there")
+		}
+		return nil
+	})
+	l.wantMain("v1")
+	if now := l.address().Spec.Selector[release.LabelDeployment]; now != l.name("v1") {
+		t.Errorf("the Service leads to %s", now)
+	}
+}
+
+func tooFewPods(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10}, {Weight: 50, Replicas: 2}}}
+	done, err := p.sharing(t.Context(), "v2", canary, nil)
+	var refused *release.NotReadyError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "1 of its pods are ready, and 50 % of the traffic takes 2") || done.Status != release.MainRolledBack {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+}
+
+func nobodyAccepts(t *testing.T, c *testcluster.Cluster) {
+	l := newLife(t, c)
+	plane := c.DataPlane(t, l.namespace, "httproutes")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"))
+	_, err := p.sharing(t.Context(), "v1", release.Canary{}, nil)
+	must(t, err)
+	plane.Say(t, func(route map[string]any) []map[string]any {
+		return []map[string]any{testcluster.Condition(route, "Accepted", false, "NotAllowedByListeners", "no listener takes it")}
+	})
+	_, err = p.sharing(t.Context(), "v2", steps(10), nil)
+	if err == nil || !strings.Contains(err.Error(), "NotAllowedByListeners: no listener takes it") {
+		t.Fatalf("it says %v", err)
+	}
+	if o := p.look(); o.Main == nil || o.Main.Deployment != l.name("v1") {
+		t.Errorf("main is %+v", o.Main)
+	}
+	plane.Say(t, testcluster.Accepting)
+	_, err = p.sharing(t.Context(), "v1", steps(10), nil)
+	must(t, err)
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+}
+
+func isCalledOff(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	_, err := p.sharing(ctx, "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			interrupt()
+		}
+	})
+	if err == nil {
+		t.Fatal("it succeeds")
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+}
+
+func addressIsTakenAway(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	held := steps(50)
+	held.MaxWeight = 50
+	_, err := p.sharing(t.Context(), "v2", held, nil)
+	must(t, err)
+	_, err = p.engine.Unmain(t.Context(), rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
+	must(t, err)
+	testcluster.Eventually(t, testcluster.Hang, "nothing of the address", func() error {
+		if o := p.look(); o.Exists() {
+			return errors.New("something is there")
+		}
+		return nil
+	})
+	l.wantNo("the route", &gatewayv1.HTTPRoute{}, "api")
+	l.wantNo("the Service", &corev1.Service{}, "api")
+}

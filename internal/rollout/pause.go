@@ -1,0 +1,76 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// errPaused ends a run in a pause that it does not outlast. The promotion stays open.
+var errPaused = errors.New("the promotion is paused")
+
+// pauseMargin is what a run needs of its time after a pause.
+const pauseMargin = 30 * time.Second
+
+// pause watches the release with its share of the traffic, for as long as the step says.
+// Where somebody has to say that it may go on, or the run's time does not last, the run
+// ends there.
+func (p *Promotion) pause(ctx context.Context, due []*placement, step release.Step) error {
+	left := time.Duration(0)
+	for _, pl := range due {
+		if pl.progress.Since.IsZero() {
+			pl.progress.Since = pl.cluster.Now().UTC()
+		}
+		left = max(left, pl.progress.Since.Add(step.For).Sub(pl.cluster.Now()))
+	}
+	if end, limited := ctx.Deadline(); limited && time.Until(end) < left+pauseMargin && left > 0 {
+		return p.halt(ctx, due)
+	}
+	if err := p.watchAll(ctx, due, max(left, time.Nanosecond)); err != nil {
+		return err
+	}
+	if step.Gate != "" {
+		return p.halt(ctx, due)
+	}
+	for _, pl := range due {
+		pl.progress.Since = time.Time{}
+	}
+	return nil
+}
+
+// halt writes down that the run ends in a pause.
+func (p *Promotion) halt(ctx context.Context, due []*placement) error {
+	_, err := fleet.All(due, func(pl *placement) (struct{}, error) {
+		next := pl.progress
+		next.Paused = true
+		return struct{}{}, p.save(ctx, pl, next)
+	})
+	if err != nil {
+		return err
+	}
+	return errPaused
+}
+
+// paused is what a run that has ended in a pause says.
+func (p *Promotion) paused(ctx context.Context) error {
+	p.done.Status, p.done.Moved = release.MainPaused, false
+	first := p.active()[0]
+	p.done.PromotedAt = first.main.PromotedAt
+	if len(first.main.Previous) > 0 {
+		p.done.Previous = first.main.Previous[0]
+	}
+	p.done.Service = first.found.Service
+	p.done.Reason = release.PauseText(first.cluster.Name(), p.req.Service.Namespace, p.req.Service.Application, &first.progress)
+	for _, pl := range p.active() {
+		if pl.split == nil {
+			p.see(ctx, pl)
+		}
+		p.step(ctx, pl, release.EventPaused, fmt.Sprintf("%s has %d %% of the traffic, and is paused", p.req.To, pl.share(p.req.To)))
+		pl.events.end(ctx)
+	}
+	return nil
+}

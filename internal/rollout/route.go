@@ -1,0 +1,234 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// An address may have a route of the Gateway API beside its Service. The route shares
+// the traffic. The Service moves as a whole, when the promotion does not go back any
+// more.
+
+// route names the route that is asked for; nil: there is to be none.
+func (r PromoteRequest) route() *release.Route {
+	if r.Route == nil {
+		return nil
+	}
+	return new(r.Route.Ref())
+}
+
+// look reads the address live. Where there is a route, it says who gets the traffic.
+func (pl *placement) look(ctx context.Context) (traffic.Observed, error) {
+	found, err := pl.router.Look(ctx)
+	if err != nil || pl.route == nil {
+		return found, err
+	}
+	routed, err := pl.route.Look(ctx)
+	if err != nil {
+		return traffic.Observed{}, err
+	}
+	if found.Route = routed.Route; found.Route != nil {
+		found.Split = routed.Split
+	}
+	return found, nil
+}
+
+// wrote says that the address has been written.
+func (pl *placement) wrote() bool {
+	return pl.router.Applied() != nil || pl.route != nil && pl.route.Applied() != nil
+}
+
+// sharing is the split in which a release has so many percent, and who had the traffic
+// has the rest.
+func (pl *placement) sharing(to string, percent int) release.Split {
+	from := pl.from()
+	if percent == 100 || from == "" || from == to {
+		return release.Split{to: 100}
+	}
+	return release.Split{from: 100 - percent, to: percent}
+}
+
+// share is the percentage that a release has, as last seen.
+func (pl *placement) share(of string) int {
+	if pl.split == nil {
+		return 100
+	}
+	return pl.split[of]
+}
+
+// moves says that the Service moves together with the route: where nothing goes back
+// from it, it does not wait for the commit.
+func (p *Promotion) moves(pl *placement) bool {
+	from := pl.from()
+	return pl.route == nil || !pl.moves() || from == "" || from == p.req.To
+}
+
+// seeShares fills in what a promotion by shares has to know of a cluster.
+func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotion.Seen) error {
+	if pl.route == nil {
+		return nil
+	}
+	if open := pl.main.Progress; open != nil && pl.live != nil {
+		seen.Resumed = release.RequestIn(pl.live.Data).Asks(release.RequestResume, open)
+	}
+	if pl.main.Deployment == "" || pl.main.Deployment == p.req.To {
+		return nil
+	}
+	d, err := p.engine.liveWorkload(ctx, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: pl.main.Deployment}, p.req.Service.Application)
+	if err != nil {
+		return err
+	}
+	seen.Bare = d == nil || d.Status.ReadyReplicas == 0
+	return nil
+}
+
+// ensureRoute makes the route share the traffic as wanted, and waits until those who
+// serve it have accepted that.
+func (p *Promotion) ensureRoute(ctx context.Context, pl *placement, want release.Split) error {
+	what := p.req.Route.Ref().String()
+	err := p.settle(ctx, pl, "the data plane behind the "+what, func(ctx context.Context) (bool, time.Duration, error) { return pl.route.Shift(ctx, want) })
+	if err == nil {
+		return nil
+	}
+	if awaits := pl.route.Awaiting(); awaits != "" {
+		err = fmt.Errorf("%w. What it waited for: %s", err, awaits)
+	}
+	return fmt.Errorf("the %s/%s on cluster %q could not be made to lead to %v: %w", what, p.req.Service.Namespace, pl.cluster.Name(), want, err)
+}
+
+// follow moves the Service to where the route leads.
+func (p *Promotion) follow(ctx context.Context, pl *placement) error {
+	if p.moves(pl) {
+		return nil
+	}
+	if err := p.ensureService(ctx, pl, release.Split{p.req.To: 100}); err != nil {
+		return err
+	}
+	p.noteService(pl)
+	return nil
+}
+
+// noteRoute notes on main what its route is to be.
+func (p *Promotion) noteRoute(pl *placement) {
+	switch {
+	case pl.route == nil:
+		pl.main.RouteBaseline = nil
+	case pl.route.Applied() != nil:
+		pl.main.RouteBaseline = workload.Baseline(pl.route.Applied())
+	}
+}
+
+// routeBack returns the route, and the Service where it has followed, to who had the
+// traffic, and says whether any moved by that.
+func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, err error) {
+	from := pl.from()
+	if from == "" {
+		if !pl.progress.Made {
+			return false, nil
+		}
+		if err := pl.route.Remove(ctx); err != nil {
+			return false, err
+		}
+		return false, pl.router.Remove(ctx)
+	}
+	seen, err := pl.look(ctx)
+	if err != nil {
+		return false, err
+	}
+	back := release.Split{from: 100}
+	if seen.Route != nil && seen.Split[from] != 100 {
+		moved = true
+		pl.route.Returns()
+		if err := p.ensureRoute(ctx, pl, back); err != nil {
+			return true, err
+		}
+	}
+	if traffic.SplitOf(seen.Service)[p.req.To] == 100 {
+		moved = true
+		pl.router.Returns()
+		if err := p.ensureService(ctx, pl, back); err != nil {
+			return true, err
+		}
+	}
+	if before := pl.start.Before.Route; before == nil || *before != p.req.Route.Ref() {
+		if err := pl.route.Remove(ctx); err != nil { // it was not there before
+			return moved, err
+		}
+	}
+	if moved {
+		p.engine.trafficLeft(ownership.Key(pl.cluster, p.req.Service.Namespace, p.req.To))
+	}
+	return moved, nil
+}
+
+// removeRoute removes an application's route.
+func (e *Engine) removeRoute(ctx context.Context, c Cluster, service traffic.ServiceSpec, route release.Route) error {
+	spec := traffic.RouteSpec{Namespace: service.Namespace, Application: service.Application, Name: route.Name, Kind: traffic.RouteKind(route.Kind)}
+	err := e.gateway(c, spec, false).Remove(ctx)
+	if apierrors.IsNotFound(err) {
+		return nil // with its kind
+	}
+	return err
+}
+
+// restore gives who had the traffic all of it again, before something else is tried,
+// and lets what was tried drain.
+func (p *Promotion) restore(ctx context.Context, due []*placement) error {
+	p.done.Status = release.MainRunning
+	return p.on(ctx, due, func(pl *placement) error {
+		p.req.say("%s: moving all of the traffic back to %s first", pl.cluster.Name(), pl.from())
+		if err := p.save(ctx, pl, pl.progress); err != nil {
+			return err
+		}
+		pl.reached(promotion.Shifted)
+		back := release.Split{pl.from(): 100}
+		if err := p.ensureRoute(ctx, pl, back); err != nil {
+			return err
+		}
+		pl.split = back
+		return wait.For(ctx, p.req.Drain)
+	})
+}
+
+// enough waits until the release has the pods that a share of the traffic takes: so
+// many as serve it on the other side.
+func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step) error {
+	if step.Weight == 100 || pl.route == nil {
+		return nil
+	}
+	view, id, need, ready := pl.cluster.View(p.req.Service.Namespace), p.id(), step.Needs, 0
+	waiting, cancel := context.WithTimeout(ctx, p.engine.timing.Settle)
+	defer cancel()
+	err := wait.Until(waiting, view.Changes(p.req.Service.Application), func() (bool, time.Duration, error) {
+		if step.Needs == 0 {
+			stable, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, pl.from())
+			if err != nil || stable == nil {
+				return false, 0, err
+			}
+			need = (step.Weight*int(deref(stable.Spec.Replicas)) + 99) / 100
+		}
+		d, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, id.Name)
+		if err != nil || d == nil {
+			return false, 0, err
+		}
+		behind, err := readyBehind(waiting, view, d)
+		ready = int(behind)
+		return ready >= need, 0, err
+	})
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Reason: fmt.Sprintf(
+			"%d of its pods are ready, and %d %% of the traffic takes %d, as many as serve it now. Raise `replicas` of its switchback_deployment, or say how many it takes in canary.steps[].replicas", ready, step.Weight, need)}
+	}
+	return err
+}
