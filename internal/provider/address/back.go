@@ -22,12 +22,12 @@ func LivingOf(namespace, application string, there []observe.Main) Living {
 	l := Living{Request: rollout.GoBackRequest{Was: map[string]string{}}}
 	req := &l.Request
 	for _, o := range there {
-		spec := ServiceOf(namespace, application, o)
-		if len(l.Standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
+		spec, route := ServiceOf(namespace, application, o), RouteOf(application, o.Route)
+		if len(l.Standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || !reflect.DeepEqual(route, req.Route) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
 			l.Unlike = append(l.Unlike, o.Cluster)
 			continue
 		}
-		req.Service, req.Owner, req.Keep, req.Drain = spec, o.Main.Owner, o.Main.Keep(), o.Main.Drain
+		req.Service, req.Route, req.Owner, req.Keep, req.Drain = spec, route, o.Main.Owner, o.Main.Keep(), o.Main.Drain
 		req.Was[o.Cluster] = o.Main.Deployment
 		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
 		standing.Traffic, _ = o.Split.Stable()

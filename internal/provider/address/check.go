@@ -18,6 +18,7 @@ func (m *Model) Check(ctx context.Context, place explain.Place) diag.Diagnostics
 		return diags
 	}
 	diags.Append(s.checkAdopt(place)...)
+	diags.Append(m.checkGateway(ctx, place, s)...)
 	if s.Adopt.ValueBool() || s.Type.IsUnknown() {
 		return diags
 	}

@@ -91,16 +91,32 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
 	m.Retained, m.PlanSummary, m.Drift = prior.Retained, prior.PlanSummary, attrs.NoDrift()
 
-	moves := !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
+	moves := p.goesOn() || !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !prior.Settled()
 	if moves || also || !m.KeepPrevious.Equal(prior.KeepPrevious) || !m.Drain.Equal(prior.Drain) {
 		m.Status, m.StatusReason, m.ClusterStatus = types.StringValue(string(release.MainFinalized)), types.StringUnknown(), attrs.UnknownClusterStatus()
+		if p.mayPause() {
+			m.Status = types.StringUnknown()
+		}
 		m.Retained = types.ListUnknown(stayType)
 		p.summarize(ctx)
 	}
 	if moves {
 		p.move()
 	}
+}
+
+// goesOn says that a promotion that is paused may go on by what has changed of its steps.
+func (p *Plan) goesOn() bool { return p.isPaused() && p.Watch.Changed }
+
+// isPaused says that a promotion is.
+func (p *Plan) isPaused() bool {
+	return p.Prior != nil && p.Prior.Status.ValueString() == string(release.MainPaused)
+}
+
+// mayPause says that the apply may end in a pause: then its status is not known.
+func (p *Plan) mayPause() bool {
+	return p.isPaused() || p.Watch.Unknown || len(p.Watch.Canary.Steps) > 0 || p.Watch.Canary.MaxWeight > 0
 }
 
 // move plans that traffic may move. Where it comes from is seen at apply:

@@ -33,7 +33,7 @@ func Exists(observed []observe.Main) bool {
 func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []attrs.Drift, diags *diag.Diagnostics) {
 	drift, splits, carried := []attrs.Drift{}, map[string]release.Split{}, map[string]release.Split{}
 	prior, stable := splitOf(ctx, m.Split, diags), map[string]bool{}
-	wanted := m.Service(ctx, diags)
+	wanted, route := m.Service(ctx, diags), m.Route(ctx, diags)
 	for _, o := range observed {
 		if o.Err != nil {
 			splits[o.Cluster], carried[o.Cluster] = prior[o.Cluster], prior[o.Cluster] // nothing was concluded from the silence
@@ -48,6 +48,7 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 			stable[name] = true
 		}
 		drift = append(drift, m.driftOf(o, wanted, ok)...)
+		drift = append(drift, routeDrift(o, route)...)
 	}
 	drift = append(drift, named...)
 	if len(stable) == 1 && !hasMissing(splits) {
@@ -56,6 +57,8 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 		m.refreshPrevious(observed[0], name)
 	} else if len(stable) > 1 {
 		drift = append(drift, disagreement(splits)...)
+	} else if to := promoting(observed); to != "" {
+		m.DeploymentID = m.deployment(to)
 	}
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
@@ -117,6 +120,9 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 		case o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionNone && o.Main.Breach != nil:
 			m.Status = types.StringValue(string(release.MainFailed))
 			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
+			return
+		case o.Main.Progress != nil && o.Main.Progress.Paused:
+			m.Status, m.StatusReason = pauseOf(o)
 			return
 		case o.Main.Progress != nil:
 			m.Status = types.StringValue(string(o.Main.Progress.Status()))
@@ -269,6 +275,11 @@ func (m *Model) rebuildFrom(ctx context.Context, o observe.Main, name string, di
 	}
 	service := ServiceOf(m.Namespace.ValueString(), m.Application.ValueString(), o)
 	diags.Append(m.setService(ctx, service)...)
+	typed, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{
+		Service: m.Traffic.Attributes()["service"].(types.Object), Gateway: gatewayOf(ctx, RouteOf(service.Application, o.Route), diags),
+	})
+	diags.Append(more...)
+	m.Traffic = typed
 	if service.Adopt {
 		m.setAdoptedURL(o.Service)
 	} else {

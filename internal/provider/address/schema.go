@@ -43,6 +43,7 @@ func TrafficAttribute() schema.SingleNestedAttribute {
 				MarkdownDescription: "The application's address is a Kubernetes Service whose selector moves from one deployment to the next, all at once." + attrs.InPlace,
 				Attributes:          serviceAttributes(),
 			},
+			"gateway": gatewayAttribute(),
 		},
 	}
 }

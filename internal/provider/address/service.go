@@ -20,6 +20,7 @@ import (
 // in the Service's name while other parts are unknown.
 type trafficModel struct {
 	Service types.Object `tfsdk:"service"`
+	Gateway types.Object `tfsdk:"gateway"`
 }
 
 // ServiceModel is `traffic.service`, the application's own Service, of which parts
@@ -70,13 +71,14 @@ func (m *Model) ServiceModel(ctx context.Context) (ServiceModel, bool, diag.Diag
 	return service, !diags.HasError(), diags
 }
 
-// setServiceModel writes `traffic.service`.
+// setServiceModel writes `traffic.service`, and leaves the rest.
 func (m *Model) setServiceModel(ctx context.Context, s ServiceModel) diag.Diagnostics {
+	gateway := m.gateway(ctx)
 	service, diags := types.ObjectValueFrom(ctx, serviceTypes(), s)
 	if diags.HasError() {
 		return diags
 	}
-	typed, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{Service: service})
+	typed, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{Service: service, Gateway: gateway})
 	diags.Append(more...)
 	m.Traffic = typed
 	return diags

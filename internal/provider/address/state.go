@@ -23,7 +23,7 @@ func (m *Model) Request(ctx context.Context, owner string, diags *diag.Diagnosti
 		return rollout.PromoteRequest{}
 	}
 	return rollout.PromoteRequest{
-		Service: m.Service(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: DrainOf(m.Drain),
+		Service: m.Service(ctx, diags), Route: m.Route(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: DrainOf(m.Drain),
 		RetryToken: m.RetryToken.ValueString(), Unready: map[string]error{},
 	}
 }

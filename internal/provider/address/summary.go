@@ -118,6 +118,8 @@ func nameOf(id types.String) string {
 // Watch is how a promotion watches what has moved.
 type Watch struct {
 	Bake    time.Duration
+	Canary  release.Canary
+	Changed bool // the canary has
 	Group   bool // with others: what has moved may be taken back until all have
 	Unknown bool
 }
@@ -133,8 +135,13 @@ func (p *Plan) summarize(ctx context.Context) {
 	}
 	keep, diags := KeepOf(ctx, m.KeepPrevious)
 	p.Diags.Append(diags...)
-	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake, Stopped: p.Stopped}
-	want.Reversible = want.Bake > 0 || p.Watch.Group || len(m.Clusters.Elements()) > 1
+	want := promotion.Want{To: to, Service: service.Name.ValueString(), Bake: p.Watch.Bake, Stopped: p.Stopped, Canary: p.Watch.Canary}
+	if route := m.Route(ctx, p.Diags); route != nil {
+		want.Route = new(route.Ref())
+	} else if !m.gateway(ctx).IsNull() {
+		return // not known yet
+	}
+	want.Reversible = want.Route != nil || want.Bake > 0 || p.Watch.Group || len(m.Clusters.Elements()) > 1
 	if p.Prior != nil {
 		known = p.Prior.known(ctx, p.Diags)
 		known.Stopped = p.WasStopped
@@ -150,14 +157,35 @@ func (p *Plan) summarize(ctx context.Context) {
 
 // known is what a state knows of the application.
 func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Known {
-	k := promotion.Known{Service: m.Service(ctx, diags).Name, Settled: m.Settled(), Stays: m.stays(ctx, diags)}
+	k := known{Service: m.Service(ctx, diags).Name, Settled: m.Settled(), Stays: m.stays(ctx, diags)}
 	on := map[string]bool{}
 	for _, split := range splitOf(ctx, m.Split, diags) {
 		name, _ := split.Stable()
 		on[name] = true
 	}
 	k.From = Agreed(on)
-	return k
+	if route := m.Route(ctx, diags); route != nil {
+		k.Route = new(route.Ref())
+	}
+	for _, split := range splitOf(ctx, m.Split, diags) {
+		if len(split) == 2 && k.From == "" {
+			k.share(split, nameOf(m.DeploymentID), m.Status.ValueString() == string(release.MainPaused))
+		}
+	}
+	return promotion.Known(k)
+}
+
+// known is what a state knows, while that is found out.
+type known promotion.Known
+
+// share notes that two share the traffic: the one that is being tried, and the other.
+func (k *known) share(split release.Split, tried string, paused bool) {
+	for name := range split {
+		if name != tried {
+			k.From = name
+		}
+	}
+	k.Shares, k.Paused, k.Settled = split, paused, false
 }
 
 // summary is `plan_summary` of an outlook.
@@ -224,10 +252,26 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	case promotion.ActionStart:
 		say("Starts the application again: the traffic goes%s to %s once its pods are ready.", whence, to)
 	}
+	var shares []string
+	pauses, gated := time.Duration(0), false
 	for _, step := range o.Steps {
-		if step.Kind == release.StepAnalyse {
+		switch {
+		case step.Kind == release.StepRestore:
+			say("Gives all of the traffic back to %s first.", from)
+		case step.Kind == release.StepShift && step.Weight < 100:
+			shares = append(shares, fmt.Sprintf("%d %%", step.Weight))
+		case step.Kind == release.StepPause:
+			pauses += step.For
+			gated = gated || step.Gate != ""
+		case step.Kind == release.StepAnalyse:
 			say("Watches it with the traffic for %s, and goes back if it fails.", attrs.DurationText(step.For))
 		}
+	}
+	if len(shares) > 0 {
+		say("It gets %s of it first, with pauses of %s in all, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "), attrs.DurationText(pauses))
+	}
+	if gated {
+		say("Somebody has to let it go on in between: until then, it is paused.")
 	}
 	if o.Renames != "" {
 		say("Removes the Service %s, the address's former name.", o.Renames)

@@ -159,7 +159,7 @@ func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(
 				request.Clusters = append(request.Clusters, c)
 			}
 		}
-		request.Clusters = a.Allowed(ctx, request.Clusters, session.ToPromote(request.Service, false))
+		request.Clusters = a.Allowed(ctx, request.Clusters, session.ToPromote(request.Service, false).And(request.Route))
 		back.Members[name] = request
 	}
 	return back

@@ -51,7 +51,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model
 			promote.TakeBack = !a.DeploymentID.Equal(prior.DeploymentID) || !a.Traffic.Equal(prior.Traffic) || len(state.Drift.Elements()) > 0
 		}
 		if !more.HasError() {
-			promote.Clusters = r.Targets(ctx, names, session.ToPromote(promote.Service, false), &more)
+			promote.Clusters = r.Targets(ctx, names, session.ToPromote(promote.Service, false).And(promote.Route), &more)
 		}
 		a.Clusters = attrs.ClusterSet(ctx, names, &more)
 		m.request.Members[name], m.planned[name], m.names[name] = promote, a, names

@@ -42,7 +42,7 @@ func bakeAttribute() schema.StringAttribute {
 
 // mainGoverning are the attributes of a main deployment that say how traffic is
 // moved: where only they differ, nothing moves.
-var mainGoverning = append(slices.Clone(attrs.Governing), "bake", "retry_token")
+var mainGoverning = append(slices.Clone(attrs.Governing), "bake", "canary", "retry_token")
 
 // checkBake says where a promotion could never come to its end in the time that
 // it has. What is not known yet passes.

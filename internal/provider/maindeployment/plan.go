@@ -65,7 +65,10 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.plan.Clusters = a.Planned.Clusters
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
 	p.checkBake()
-	a.Watch = address.Watch{Bake: p.plan.bakes(), Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown()}
+	a.Watch = address.Watch{
+		Bake: p.plan.bakes(), Canary: p.plan.canary(p.ctx, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
+		Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
+	}
 	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
 	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
 		return
@@ -78,6 +81,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 		a.Create(p.ctx) // the schema says that these force a replacement
 	default:
 		a.KeepAdoption(p.ctx)
+		a.KeepRoute(p.ctx)
 		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped)
 		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
 	}
@@ -93,6 +97,7 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 		return
 	}
 	resp.Diagnostics.Append(m.Check(ctx, explain.Place{})...)
+	resp.Diagnostics.Append(m.checkCanary(ctx)...)
 }
 
 // checkMainLeft refuses to plan a destroy on clusters that the provider does not

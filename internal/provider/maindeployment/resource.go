@@ -70,7 +70,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	ctx, cancel := session.Within(ctx, limit, "timeouts.create")
 	defer cancel()
 	promote := plan.request(ctx, "", &resp.Diagnostics)
-	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS()).And(promote.Route), promote.Unready, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -122,7 +122,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx))
 	resp.Diagnostics.Append(more...)
 	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	_, _, drop := session.Changes(state.ClusterNames(ctx, &resp.Diagnostics), names)
@@ -138,7 +138,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	promote := plan.request(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.Planned = state.PlannedTraffic(ctx, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || !plan.Traffic.Equal(state.Traffic) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()).And(promote.Route), promote.Unready, &resp.Diagnostics)
 	dropped := r.leave(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done

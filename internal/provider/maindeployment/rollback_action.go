@@ -165,7 +165,7 @@ func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.G
 			req.Clusters = append(req.Clusters, c)
 		}
 	}
-	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false))
+	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false).And(req.Route))
 	return req
 }
 

@@ -117,6 +117,19 @@ func ToPromote(service traffic.ServiceSpec, named bool) Need {
 	return Need{namespace: service.Namespace, application: service.Application, features: features}
 }
 
+// routeFeatures are what an address's route takes.
+var routeFeatures = map[traffic.RouteKind]cluster.Feature{
+	traffic.HTTPRoute: cluster.FeatureHTTPRoute, traffic.GRPCRoute: cluster.FeatureGRPCRoute, traffic.TCPRoute: cluster.FeatureTCPRoute,
+}
+
+// And adds the route of an address; nil where it has none.
+func (n Need) And(route *traffic.RouteSpec) Need {
+	if route != nil {
+		n.features = append(slices.Clone(n.features), routeFeatures[route.Kind])
+	}
+	return n
+}
+
 // ToWithdraw is for taking an application's address away.
 func ToWithdraw(service traffic.ServiceSpec, named bool) Need {
 	n := ToPromote(service, named)

@@ -1,0 +1,64 @@
+package address
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// What a Read shows of traffic that is shared.
+
+// promoting is to which release a promotion is open that shares the traffic, on all of
+// the clusters on which there is one; empty where there is none.
+func promoting(observed []observe.Main) string {
+	to := map[string]bool{}
+	for _, o := range observed {
+		if o.Main != nil && o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionForward && len(o.Split) > 1 {
+			to[o.Main.Progress.To] = true
+		}
+	}
+	return Agreed(to)
+}
+
+// pauseOf is the status of a promotion that is paused: due where its pause is over.
+func pauseOf(o observe.Main) (status, reason types.String) {
+	p := o.Main.Progress
+	if o.Waits != "" {
+		return types.StringValue(string(release.MainPaused)), types.StringValue(o.Waits)
+	}
+	return types.StringValue(string(release.MainRunning)), types.StringValue(fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q is over: it goes on", p.From, p.To, o.Cluster))
+}
+
+// routeDrift is what others changed of the route on one cluster.
+func routeDrift(o observe.Main, wanted *traffic.RouteSpec) []attrs.Drift {
+	if wanted == nil || o.Main == nil || o.Main.Route == nil || *o.Main.Route != wanted.Ref() {
+		return nil // it is not made yet: the plan shows that
+	}
+	object := fmt.Sprintf("%s/%s", wanted.Kind, wanted.Name)
+	if o.Route == nil {
+		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
+	}
+	return attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Route, wanted.Object(sharing(o), traffic.RoutePorts(o.Route)), o.Main.RouteBaseline, nil))
+}
+
+// sharing is the split that an address should have, as it is written down.
+func sharing(o observe.Main) release.Split {
+	p := o.Main.Progress
+	if p == nil || p.From == "" || p.From == p.To {
+		return release.Split{o.Main.Deployment: 100}
+	}
+	switch weight := p.Weight(p.At); weight {
+	case 0:
+		return release.Split{p.From: 100}
+	case 100:
+		return release.Split{p.To: 100}
+	default:
+		return release.Split{p.From: 100 - weight, p.To: weight}
+	}
+}

@@ -1,0 +1,165 @@
+package maindeployment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// canaryModel is `canary` where it is known.
+type canaryModel struct {
+	Steps     []stepModel `tfsdk:"steps"`
+	MaxWeight *int32      `tfsdk:"max_weight"`
+	OnAbandon *string     `tfsdk:"on_abandon"`
+}
+
+type stepModel struct {
+	Weight   *int32  `tfsdk:"weight"`
+	Pause    *string `tfsdk:"pause"`
+	Gate     *string `tfsdk:"gate"`
+	Replicas *int32  `tfsdk:"replicas"`
+}
+
+var (
+	gateMeaning = map[release.Gate]string{
+		release.GateManual: "the apply ends with the status `" + string(release.MainPaused) + "`, which is a success; `status_reason` says how to let it go on, and the apply after that does",
+	}
+	abandonMeaning = map[release.AbandonPolicy]string{
+		release.AbandonStable: "all of the traffic goes back first, and the steps begin anew",
+		release.AbandonHold:   "it goes on with the share that it has",
+	}
+)
+
+func canaryAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "The traffic moves to a new deployment by shares of it that grow. It needs `traffic.gateway`. After each share it is watched as with `bake`; when it fails, when a step cannot be done in time, or when the apply is interrupted, all of the traffic goes back at once, and the apply fails. " +
+			"The first deployment, and a way back to a former main deployment, take one step: see `plan_summary`." + attrs.InPlace,
+		Attributes: map[string]schema.Attribute{
+			"steps": schema.ListNestedAttribute{
+				Required:            true,
+				MarkdownDescription: "The shares, in the order in which they grow. The end is 100 %, whether it is one of them or not.",
+				Validators:          []validator.List{listvalidator.SizeBetween(1, 20)},
+				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+					"weight": schema.Int32Attribute{
+						CustomType: attrs.WholeNumber32{}, Required: true,
+						MarkdownDescription: "Percent of the traffic that goes to the new deployment: 1 to 100.",
+						Validators:          []validator.Int32{int32validator.Between(1, 100)},
+					},
+					"pause": schema.StringAttribute{
+						Optional: true,
+						MarkdownDescription: "How long it is watched with that share before the next one, as a text like `90s` or `10m`. A pause that does not fit into the rest of `timeouts.update` ends the apply with the status `" +
+							string(release.MainPaused) + "`, which is a success: an apply after its end goes on. Default: not at all.",
+						Validators:    []validator.String{attrs.IsPositiveDuration()},
+						PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
+					},
+					"gate": schema.StringAttribute{
+						Optional:            true,
+						MarkdownDescription: "Who has to say, after the pause, that it may go on: " + attrs.EnumText(release.Gates(), gateMeaning) + ". Default: nobody.",
+						Validators:          []validator.String{attrs.OneOf(release.Gates())},
+					},
+					"replicas": schema.Int32Attribute{
+						CustomType: attrs.WholeNumber32{}, Optional: true,
+						MarkdownDescription: "How many of its pods must be ready for that share. Default: the share of those that the former deployment has, rounded up.",
+						Validators:          []validator.Int32{int32validator.AtLeast(1)},
+					},
+				}},
+			},
+			"max_weight": schema.Int32Attribute{
+				CustomType: attrs.WholeNumber32{}, Optional: true,
+				MarkdownDescription: "The most that the new deployment gets for now, in percent. With it, the apply ends with the status `" + string(release.MainPaused) + "`, and goes on when it is raised. Default: 100.",
+				Validators:          []validator.Int32{int32validator.Between(1, 100)},
+			},
+			"on_abandon": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "What the next apply does about a promotion whose run was killed: " + attrs.EnumText(release.AbandonPolicies(), abandonMeaning) + ". Default: `" + string(release.AbandonStable) + "`.",
+				Validators:          []validator.String{attrs.OneOf(release.AbandonPolicies())},
+			},
+		},
+	}
+}
+
+func canaryTypes() map[string]attr.Type {
+	return mainDeploymentTypes()["canary"].(types.ObjectType).AttrTypes
+}
+
+// canary is the attribute; the zero value where there is none, or it is not known.
+func (m *model) canary(ctx context.Context, diags *diag.Diagnostics) (c release.Canary) {
+	if m.Canary.IsNull() || !attrs.WhollyKnown(ctx, m.Canary) {
+		return c
+	}
+	typed := attrs.Decode[canaryModel](ctx, diags, m.Canary)
+	for _, s := range typed.Steps {
+		step := release.CanaryStep{Weight: whole(s.Weight), Replicas: whole(s.Replicas)}
+		if s.Pause != nil {
+			step.Pause, _ = time.ParseDuration(*s.Pause)
+		}
+		if s.Gate != nil {
+			step.Gate = release.Gate(*s.Gate)
+		}
+		c.Steps = append(c.Steps, step)
+	}
+	if c.MaxWeight = whole(typed.MaxWeight); c.MaxWeight == 100 {
+		c.MaxWeight = 0
+	}
+	if typed.OnAbandon != nil {
+		c.OnAbandon = release.AbandonPolicy(*typed.OnAbandon)
+	}
+	return c
+}
+
+func whole(number *int32) int {
+	if number == nil {
+		return 0
+	}
+	return int(*number)
+}
+
+// pauses is how long its pauses take together.
+func (m *model) pauses(ctx context.Context) time.Duration {
+	var diags diag.Diagnostics
+	var sum time.Duration
+	for _, step := range m.canary(ctx, &diags).Steps {
+		sum += step.Pause
+	}
+	return sum
+}
+
+// checkCanary says what of `canary` cannot be meant.
+func (m *model) checkCanary(ctx context.Context) diag.Diagnostics {
+	var diags diag.Diagnostics
+	at := path.Root("canary")
+	if m.Canary.IsNull() || m.Canary.IsUnknown() {
+		return diags
+	}
+	if !m.Traffic.IsUnknown() && !m.MayRoute(ctx) {
+		diags.AddAttributeError(at, "Nothing can share the traffic",
+			"`traffic` has a Service alone, which leads to one deployment at a time. Add `traffic.gateway`, a route that can share it, or remove `canary`; `bake` watches a deployment that has all of the traffic.")
+	}
+	if !attrs.WhollyKnown(ctx, m.Canary) {
+		return diags
+	}
+	before := 0
+	c := m.canary(ctx, &diags)
+	for i, step := range c.Steps {
+		if step.Weight <= before {
+			diags.AddAttributeError(at.AtName("steps").AtListIndex(i).AtName("weight"), "Shares do not grow",
+				fmt.Sprintf("%d %% follows %d %%. Each step must give the new deployment more than the one before.", step.Weight, before))
+		}
+		before = step.Weight
+	}
+	return diags
+}
