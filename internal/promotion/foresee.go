@@ -72,8 +72,9 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	k.goOn(w, &seen)
 	start := Begin(w, seen)
 	o.Renames = start.Progress.Renames
-	for _, step := range start.Progress.Steps {
-		if applies(start, &start.Progress, step) {
+	progress := start.Progress
+	for ; progress.Step().Kind != ""; progress.At++ {
+		if step := progress.Step(); applies(start, &progress, step) {
 			o.Steps = append(o.Steps, step)
 		}
 	}

@@ -175,14 +175,16 @@ func (m matchModel) grpc() gatewayv1.GRPCRouteMatch {
 
 // gatewayOf is `traffic.gateway` as a user would have it who leaves out defaults: for
 // import.
-func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, diags *diag.Diagnostics) types.Object {
+func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]int32, diags *diag.Diagnostics) types.Object {
 	if spec == nil {
 		return types.ObjectNull(gatewayTypes())
 	}
 	g := gatewayModel{
-		Port:       &spec.Port,
 		ParentRefs: attrs.ConvertList(spec.Parents, parentOf),
 		Hostnames:  attrs.ConvertList(spec.Hostnames, func(name gatewayv1.Hostname) string { return string(name) }),
+	}
+	if _, known := ports[spec.Port]; !known || len(ports) > 1 {
+		g.Port = &spec.Port
 	}
 	if spec.Kind != traffic.HTTPRoute {
 		g.Kind = new(string(spec.Kind))

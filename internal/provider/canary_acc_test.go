@@ -1,0 +1,270 @@
+package provider_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// onGateway is a lab on a cluster that knows the Gateway API, with a data plane that
+// accepts whatever is asked of it.
+func onGateway(t *testing.T, c *testcluster.Cluster, plurals ...string) *lab {
+	t.Helper()
+	t.Parallel()
+	l := labOn(t, c)
+	for _, plural := range append(plurals, "httproutes") {
+		l.cluster.DataPlane(t, l.namespace, plural)
+	}
+	return l
+}
+
+// routed is `traffic` with a route.
+func routed(lines ...string) string {
+	return fmt.Sprintf("traffic = {\n    service = { ports = { http = 80 } }\n    gateway = {\n      parent_refs = [{ name = \"public\", namespace = \"gateway\" }]\n      hostnames = [\"api.example.com\"]\n      settle = \"0s\"\n      %s\n    }\n  }", strings.Join(lines, "\n      "))
+}
+
+// canaryOf is `canary` with these steps, and what stands beside them.
+func canaryOf(steps string, lines ...string) string {
+	return fmt.Sprintf("canary = {\n    steps = [%s]\n    %s\n  }", steps, strings.Join(lines, "\n    "))
+}
+
+// shares is `split` of one cluster.
+func shares(of ...any) map[string]any {
+	split := map[string]any{}
+	for i := 0; i < len(of); i += 2 {
+		split[of[i].(string)] = of[i+1]
+	}
+	return map[string]any{"default": split}
+}
+
+func TestAccCanary(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t)
+	c.Routes(t, "httproutes", "grpcroutes", "tcproutes")
+	for name, test := range map[string]func(*lab){
+		"by shares":             (*lab).canaryByShares,
+		"that fails":            (*lab).canaryThatFails,
+		"with a gate":           (*lab).canaryWithGate,
+		"with a limit":          (*lab).canaryWithLimit,
+		"with a long pause":     (*lab).canaryWithLongPause,
+		"of a weight by hand":   (*lab).canaryByHand,
+		"of other kinds":        (*lab).routesOfOtherKinds,
+		"a route comes, goes":   (*lab).routeComesAndGoes,
+		"a route is taken over": (*lab).routeOfSomebodyElse,
+		"a route is imported":   (*lab).routeIsImported,
+	} {
+		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
+	}
+}
+
+func (l *lab) canaryByShares() {
+	w := l.inProcess()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), replicas(2), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, pause = "1s" }, { weight = 50, pause = "1s" }`)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1"))
+	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
+	w.wantNoChanges()
+	w.write(config("v2"))
+	w.plan().wantSummary(theMain, map[string]any{
+		"action": "promote", "steps": []any{"ready", "shift 10%", "pause 1s", "shift 50%", "pause 1s", "shift 100%", "commit", "collect"},
+		"text": "It gets 10 %, 50 % of it first, with pauses of 2s in all",
+	})
+	w.apply(config("v2"))
+	w.wantState(theMain, "split", shares(v2, 100), "status", "finalized", "deployment_id", l.namespace+"/"+v2, "previous_deployment_id", l.namespace+"/"+v1)
+	w.wantNoChanges()
+	w.apply(config("v1"))
+	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// canaryThatFails gives its share back, and is not tried again unasked.
+func (l *lab) canaryThatFails() {
+	w := l.inProcess()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), replicas(3), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, pause = "9m" }`)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1"))
+	failed := l.whenShare(v2, 10, func() { l.failTwo(v2) })
+	w.applyFails(config("v2")).tells("had had 10 % of the traffic", "1 of its 3 pods were ready", "Traffic: back where it was", "`retry_token`")
+	failed()
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+v1, "status", "rolled_back", "split", shares(v1, 100))
+	w.applyFails(config("v2")).tells("Deployment was taken back before")
+	w.apply(config("v1"))
+	w.wantNoChanges()
+}
+
+// whenShare does something once a release has a share of the traffic.
+func (l *lab) whenShare(name string, percent int, do func()) (done func()) {
+	l.t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		testcluster.Eventually(l.t, hang, "the share of "+name, func() error {
+			if got := l.routeSplit("httproutes")[name]; got != percent {
+				return fmt.Errorf("it has %d", got)
+			}
+			return nil
+		})
+		do()
+	}()
+	return func() { <-ended }
+}
+
+func (l *lab) canaryWithGate() {
+	w := l.inProcess()
+	config := func(tag string, lines ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(append([]string{routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)}, lines...)...))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+	state, _ := w.attributes(theMain)
+	reason, _ := state["status_reason"].(string)
+	if !strings.Contains(reason, "kubectl patch configmap api-switchback --namespace "+l.namespace) {
+		l.t.Fatalf("status_reason is %q", reason)
+	}
+	_, patch, _ := strings.Cut(reason, "--patch '")
+	patch, _, _ = strings.Cut(patch, "'")
+	_, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Patch(l.t.Context(), "api-switchback", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	l.must(err)
+	w.refresh()
+	w.wantState(theMain, "status", "running")
+	w.apply(config("v2"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+	w.apply(config("v3"))
+	w.wantState(theMain, "status", "paused", "split", shares(v2, 90, nameOf("v3"), 10))
+	w.apply(config("v2")) // back, in one step
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+}
+
+func (l *lab) canaryWithLimit() {
+	w := l.inProcess()
+	config := func(tag, limit string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10 }, { weight = 50 }`, limit)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", "max_weight = 10"))
+	w.apply(config("v2", "max_weight = 10"))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+	w.apply(config("v2", "max_weight = 50")).wantActions(theMain, "update")
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 50, v2, 50))
+	w.wantNoChanges()
+	w.apply(config("v2", ""))
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+}
+
+// canaryWithLongPause ends the apply, since the pause does not fit into its time; its
+// end makes the next plan one that goes on.
+func (l *lab) canaryWithLongPause() {
+	w := l.inProcess()
+	config := func(tag, pause string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(fmt.Sprintf(`{ weight = 10, pause = %q }`, pause)), `timeouts = { update = "1m" }`))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", "1h"))
+	w.apply(config("v2", "1h"))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+	w.apply(config("v2", "1s")) // what has been waited counts
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+}
+
+// canaryByHand: weights that somebody has changed are drift, and are put right.
+func (l *lab) canaryByHand() {
+	w := l.inProcess()
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	next := strings.ReplaceAll(config, "demo/api:v1", "demo/api:v2")
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config)
+	w.apply(next)
+	port := 8080
+	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":%d,"weight":70},{"name":%q,"port":%d,"weight":30}]}]}}`, v1, port, v2, port))
+	w.refresh()
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 70, v2, 30))
+	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
+		l.t.Errorf("drift is %+v", found)
+	}
+	w.apply(next)
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+}
+
+func (l *lab) routesOfOtherKinds() {
+	for kind, lines := range map[string][]string{
+		"GRPCRoute": {`kind = "GRPCRoute"`, `matches = [{ grpc = { service = "shop.v1.Orders" }, headers = [{ name = "x-team", value = "shop" }] }]`},
+		"HTTPRoute": {`matches = [{ path = { value = "/v1" }, method = "GET", headers = [{ name = "x-team", value = "a.*", type = "RegularExpression" }], query_params = [{ name = "a", value = "b" }] }]`},
+		"TCPRoute":  {`kind = "TCPRoute"`, `name = "plain"`},
+	} {
+		l.t.Run(kind, func(t *testing.T) {
+			l := onGateway(t, l.cluster, "grpcroutes", "tcproutes")
+			w := l.inProcess()
+			config := func(tag string) string {
+				main := l.main(routed(lines...), keepPrevious(1), canaryOf(`{ weight = 25, pause = "1s" }`))
+				if kind == "TCPRoute" {
+					main = strings.ReplaceAll(main, `hostnames = ["api.example.com"]`, "")
+				}
+				return l.config(l.deployment(image(tag), createFirst), main)
+			}
+			w.apply(config("v1"))
+			w.wantNoChanges()
+			w.apply(config("v2"))
+			w.wantState(theMain, "status", "finalized", "split", shares(nameOf("v2"), 100))
+			w.wantNoChanges()
+			w.destroy()
+			l.wantNothingLeft()
+		})
+	}
+}
+
+func (l *lab) routeComesAndGoes() {
+	w := l.inProcess()
+	config := func(traffic string) string { return l.config(l.deployment(image("v1"), createFirst), l.main(traffic)) }
+	w.apply(config(exposed("")))
+	w.apply(config(routed())).wantActions(theMain, "update")
+	w.wantNoChanges()
+	if l.routeSplit("httproutes")[nameOf("v1")] != 100 {
+		l.t.Error("the route does not lead to v1")
+	}
+	w.apply(config(routed(`name = "shop"`)))
+	w.wantNoChanges()
+	w.apply(config(exposed("")))
+	w.wantNoChanges()
+	if left := l.routes("httproutes"); len(left) > 0 {
+		l.t.Errorf("left are %v", left)
+	}
+}
+
+// routeOfSomebodyElse is left alone.
+func (l *lab) routeOfSomebodyElse() {
+	w := l.inProcess()
+	l.makeRoute("httproutes", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}]}}`)
+	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("HTTPRoute", "api")
+}
+
+func (l *lab) routeIsImported() {
+	w := l.inProcess()
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`)))
+	w.apply(config)
+	imported := l.inProcess()
+	imported.write(config)
+	imported.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
+	imported.do("import", theMain, l.namespace+"/api")
+	imported.wantNoChanges()
+}

@@ -1,0 +1,53 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+func (l *lab) routesPath(plural string) string {
+	return fmt.Sprintf("/apis/gateway.networking.k8s.io/v1/namespaces/%s/%s", l.namespace, plural)
+}
+
+// routes are the names of a kind's routes.
+func (l *lab) routes(plural string) (names []string) {
+	l.t.Helper()
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath(plural)).SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	l.must(err)
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	l.must(json.Unmarshal(text, &list))
+	for _, item := range list.Items {
+		names = append(names, item.Metadata.Name)
+	}
+	return names
+}
+
+// routeSplit is who gets what of the HTTPRoute "api"; nil where there is none.
+func (l *lab) routeSplit(plural string) release.Split {
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath(plural), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	route := &gatewayv1.HTTPRoute{}
+	if err != nil || json.Unmarshal(text, route) != nil {
+		return nil
+	}
+	return traffic.RouteSplit(route)
+}
+
+// patchRoute is what somebody does to the route "api".
+func (l *lab) patchRoute(plural, patch string) {
+	l.t.Helper()
+	l.must(l.cluster.Client().Discovery().RESTClient().Patch(types.MergePatchType).AbsPath(l.routesPath(plural), "api").Param("fieldManager", somebody).Body([]byte(patch)).Do(l.t.Context()).Error())
+}
+
+// makeRoute makes somebody else's route.
+func (l *lab) makeRoute(plural, object string) {
+	l.t.Helper()
+	l.must(l.cluster.Client().Discovery().RESTClient().Post().AbsPath(l.routesPath(plural)).SetHeader("Content-Type", "application/json").Body([]byte(object)).Do(l.t.Context()).Error())
+}
