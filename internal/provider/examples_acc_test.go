@@ -22,7 +22,7 @@ const examples = "../../examples"
 func TestAccExamples(t *testing.T) {
 	for _, dir := range exampleDirs(t) {
 		t.Run(dir, func(t *testing.T) {
-			l := newLab(t)
+			l := labFor(t, dir)
 			w := l.workspace()
 			l.must(os.CopyFS(w.Dir, os.DirFS(filepath.Join(examples, dir))))
 			if !declaresProvider(t, w.Dir) {
@@ -43,6 +43,8 @@ func TestAccExamples(t *testing.T) {
 				l.cluster.Legacy(t, l.namespace, "orders", "demo/legacy:v0")
 				w.Env = append(w.Env, "TF_VAR_bake=1s")
 				w.useModules()
+			case "canary":
+				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			}
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
 				return
@@ -63,6 +65,17 @@ func TestAccExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// labFor is a lab for an example: with a gateway, where it needs one.
+func labFor(t *testing.T, example string) *lab {
+	t.Helper()
+	if example != "canary" {
+		return newLab(t)
+	}
+	c := testcluster.Start(t)
+	c.Routes(t, "httproutes")
+	return onGateway(t, c)
 }
 
 // useModules moves the workspace's configuration to beside a copy of the modules,

@@ -56,7 +56,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 				Required:            true,
 				MarkdownDescription: "Who serves the route: Gateways, or the Services of a mesh. A change of the traffic has arrived when all of them have accepted it." + attrs.InPlace,
 				Validators:          []validator.List{listvalidator.SizeBetween(1, 32)},
-				NestedObject:        schema.NestedAttributeObject{Attributes: parentAttributes()},
+				NestedObject:        schema.NestedAttributeObject{Attributes: parentAttributes(), Validators: []validator.Object{attrs.Requires("name")}},
 			},
 			"hostnames": schema.ListAttribute{
 				ElementType:         types.StringType,
@@ -83,7 +83,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 
 func parentAttributes() map[string]schema.Attribute {
 	return map[string]schema.Attribute{
-		"name":         schema.StringAttribute{Required: true, MarkdownDescription: "Its name.", Validators: []validator.String{stringvalidator.LengthBetween(1, 253)}},
+		"name":         schema.StringAttribute{Optional: true, MarkdownDescription: "Its name. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 253)}},
 		"namespace":    schema.StringAttribute{Optional: true, MarkdownDescription: "Its namespace. Default: that of the application.", Validators: attrs.NamespaceName()},
 		"kind":         schema.StringAttribute{Optional: true, MarkdownDescription: "`Gateway` (default), or `Service` for a mesh.", Validators: []validator.String{stringvalidator.OneOf("Gateway", "Service")}},
 		"section_name": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of one of its listeners. Default: all that take the route.", Validators: []validator.String{stringvalidator.LengthBetween(1, 253)}},
@@ -101,18 +101,18 @@ func matchAttributes() map[string]schema.Attribute {
 	named := func(what string) schema.ListNestedAttribute {
 		return schema.ListNestedAttribute{
 			Optional: true, MarkdownDescription: what + ", all of which must apply.", Validators: []validator.List{listvalidator.SizeBetween(1, 16)},
-			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-				"name":  schema.StringAttribute{Required: true, MarkdownDescription: "Its name.", Validators: []validator.String{stringvalidator.LengthBetween(1, 256)}},
-				"value": schema.StringAttribute{Required: true, MarkdownDescription: "Its value.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
+			NestedObject: schema.NestedAttributeObject{Validators: []validator.Object{attrs.Requires("name", "value")}, Attributes: map[string]schema.Attribute{
+				"name":  schema.StringAttribute{Optional: true, MarkdownDescription: "Its name. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 256)}},
+				"value": schema.StringAttribute{Optional: true, MarkdownDescription: "Its value. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
 				"type":  kind(matchTypes, "Exact"),
 			}},
 		}
 	}
 	return map[string]schema.Attribute{
 		"path": schema.SingleNestedAttribute{
-			Optional: true, MarkdownDescription: "Path of the request, of an `HTTPRoute`.",
+			Optional: true, MarkdownDescription: "Path of the request, of an `HTTPRoute`.", Validators: []validator.Object{attrs.Requires("value")},
 			Attributes: map[string]schema.Attribute{
-				"value": schema.StringAttribute{Required: true, MarkdownDescription: "The path, such as `/v1`.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
+				"value": schema.StringAttribute{Optional: true, MarkdownDescription: "The path, such as `/v1`. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
 				"type":  kind(pathTypes, "PathPrefix"),
 			},
 		},

@@ -53,10 +53,10 @@ func canaryAttribute() schema.SingleNestedAttribute {
 				Required:            true,
 				MarkdownDescription: "The shares, in the order in which they grow. The end is 100 %, whether it is one of them or not.",
 				Validators:          []validator.List{listvalidator.SizeBetween(1, 20)},
-				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				NestedObject: schema.NestedAttributeObject{Validators: []validator.Object{attrs.Requires("weight")}, Attributes: map[string]schema.Attribute{
 					"weight": schema.Int32Attribute{
-						CustomType: attrs.WholeNumber32{}, Required: true,
-						MarkdownDescription: "Percent of the traffic that goes to the new deployment: 1 to 100.",
+						CustomType: attrs.WholeNumber32{}, Optional: true,
+						MarkdownDescription: "Percent of the traffic that goes to the new deployment: 1 to 100. Required.",
 						Validators:          []validator.Int32{int32validator.Between(1, 100)},
 					},
 					"pause": schema.StringAttribute{
