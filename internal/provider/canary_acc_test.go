@@ -45,7 +45,7 @@ func shares(of ...any) map[string]any {
 func TestAccCanary(t *testing.T) {
 	t.Parallel()
 	c := testcluster.Start(t)
-	c.Routes(t, "httproutes", "grpcroutes", "tcproutes")
+	c.Routes(t, "httproutes", "grpcroutes", "tcproutes", "gateways", "gatewayclasses")
 	for name, test := range map[string]func(*lab){
 		"by shares":             (*lab).canaryByShares,
 		"that fails":            (*lab).canaryThatFails,
@@ -57,6 +57,7 @@ func TestAccCanary(t *testing.T) {
 		"a route comes, goes":   (*lab).routeComesAndGoes,
 		"a route is taken over": (*lab).routeOfSomebodyElse,
 		"a route is imported":   (*lab).routeIsImported,
+		"a Gateway that is not": (*lab).gatewayThatDoesNotServe,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
@@ -267,4 +268,47 @@ func (l *lab) routeIsImported() {
 	imported.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
 	imported.do("import", theMain, l.namespace+"/api")
 	imported.wantNoChanges()
+}
+
+// gatewayThatDoesNotServe: what the Gateway says is told at plan.
+func (l *lab) gatewayThatDoesNotServe() {
+	l.t.Helper()
+	api := "/apis/gateway.networking.k8s.io/v1"
+	l.makeAt(api+"/gatewayclasses", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass","metadata":{"name":%q},"spec":{"controllerName":"example.com/none"}}`, l.namespace))
+	l.makeAt(api+"/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"mine"},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,"protocol":"HTTP","hostname":"*.example.org"}]}}`, l.namespace))
+	w := l.inProcess()
+	here := strings.ReplaceAll(routed(), `name = "public", namespace = "gateway"`, `name = "mine"`)
+	w.applyFails(l.config(l.deployment(), l.main(here))).tells("Gateway does not serve the route", "listener for any of these host names", "*.example.org")
+	w.write(l.config(l.deployment(), l.main(routed())))
+	w.plan().warns("Gateway is not there", "gateway/public")
+	w.write(l.config(l.deployment(), l.main(strings.ReplaceAll(here, "api.example.com", "api.example.org"))))
+	w.plan().silent("Gateway")
+}
+
+// TestAccCanaryIsAsked: what cannot be meant is an error of the plan, on its attribute.
+func TestAccCanaryIsAsked(t *testing.T) {
+	l := newLab(t) // which does not know the Gateway API
+	w := l.inProcess()
+	steps := `{ weight = 10 }`
+	for _, tt := range []struct {
+		main  []string
+		tells []string
+	}{
+		{[]string{canaryOf(steps)}, []string{"Nothing can share the traffic", "traffic.gateway"}},
+		{[]string{routed(), canaryOf(`{ weight = 10 }, { weight = 10 }`)}, []string{"Shares do not grow", "10 % follows 10 %"}},
+		{[]string{routed(), canaryOf(`{ weight = 101 }`)}, []string{"101"}},
+		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"Attribute is missing", "`weight`"}},
+		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration"}},
+		{[]string{routed(), canaryOf(`{ weight = 10, gate = "me" }`)}, []string{"manual"}},
+		{[]string{routed(`port = "web"`)}, []string{"No such port", `"web"`}},
+		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
+		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
+		{[]string{strings.ReplaceAll(routed(), "api.example.com", "10.0.0.1")}, []string{"Invalid host name"}},
+		{[]string{strings.ReplaceAll(routed(), `name = "public", `, "")}, []string{"Attribute is missing", "`name`"}},
+	} {
+		w.applyFails(l.config(l.deployment(), l.main(tt.main...))).tells(tt.tells...)
+	}
+	w.write(l.config(l.deployment(), l.main(routed())))
+	w.plan().warns("Cluster does not know the route's kind", "HTTPRoute")
+	l.wantNothingLeft()
 }

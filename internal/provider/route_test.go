@@ -49,5 +49,11 @@ func (l *lab) patchRoute(plural, patch string) {
 // makeRoute makes somebody else's route.
 func (l *lab) makeRoute(plural, object string) {
 	l.t.Helper()
-	l.must(l.cluster.Client().Discovery().RESTClient().Post().AbsPath(l.routesPath(plural)).SetHeader("Content-Type", "application/json").Body([]byte(object)).Do(l.t.Context()).Error())
+	l.makeAt(l.routesPath(plural), object)
+}
+
+// makeAt makes an object at its place in the API.
+func (l *lab) makeAt(at, object string) {
+	l.t.Helper()
+	l.must(l.cluster.Client().Discovery().RESTClient().Post().AbsPath(at).SetHeader("Content-Type", "application/json").Body([]byte(object)).Do(l.t.Context()).Error())
 }

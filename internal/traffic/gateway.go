@@ -118,6 +118,9 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 			g.written, g.reply, g.since = maps.Clone(split), want, time.Time{}
 			return nil
 		}
+		if apierrors.IsNotFound(err) && live == nil {
+			return fmt.Errorf("the cluster %q does not know the kind %s: install the CustomResourceDefinitions of the Gateway API: %w", g.cluster.Name(), g.spec.Kind, err)
+		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
 			return err
 		}
@@ -144,7 +147,7 @@ func (g *Gateway) ports(ctx context.Context, split release.Split) (map[string]in
 
 // live is the route; nil where there is none, and an error where it is not ours.
 func (g *Gateway) live(ctx context.Context) (Object, error) {
-	route := g.spec.empty()
+	route := g.spec.Empty()
 	err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -157,7 +160,7 @@ func (g *Gateway) live(ctx context.Context) (Object, error) {
 
 // watched is the route as a watch has it; nil where there is none.
 func (g *Gateway) watched(ctx context.Context) (Object, error) {
-	found, err := g.view.List(ctx, g.spec.empty(), map[string]string{release.LabelApplication: g.spec.Application})
+	found, err := g.view.List(ctx, g.spec.Empty(), map[string]string{release.LabelApplication: g.spec.Application})
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,11 @@ func (s ServiceSpec) PortFaults(pod *corev1.PodSpec) (faults []PortFault) {
 	return faults
 }
 
+// Declares says that a pod's containers declare a port of that name.
+func Declares(pod *corev1.PodSpec, name string) bool {
+	return slices.Contains(declaredPorts(pod), name)
+}
+
 // declaredPorts are the names of the ports that a pod's containers declare, each once.
 func declaredPorts(pod *corev1.PodSpec) (names []string) {
 	for _, port := range containerPorts(pod) {

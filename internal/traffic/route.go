@@ -9,6 +9,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -126,8 +127,8 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 	return &gatewayv1.HTTPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: []gatewayv1.HTTPRouteRule{rule}}}
 }
 
-// empty is an object of the route's kind with nothing in it.
-func (s RouteSpec) empty() Object {
+// Empty is an object of the route's kind with nothing in it.
+func (s RouteSpec) Empty() Object {
 	switch s.Kind {
 	case GRPCRoute:
 		return &gatewayv1.GRPCRoute{}
@@ -136,6 +137,18 @@ func (s RouteSpec) empty() Object {
 	case HTTPRoute:
 	}
 	return &gatewayv1.HTTPRoute{}
+}
+
+// EmptyList is a list of the route's kind with nothing in it.
+func (s RouteSpec) EmptyList() runtime.Object {
+	switch s.Kind {
+	case GRPCRoute:
+		return &gatewayv1.GRPCRouteList{}
+	case TCPRoute:
+		return &gatewayv1.TCPRouteList{}
+	case HTTPRoute:
+	}
+	return &gatewayv1.HTTPRouteList{}
 }
 
 // parentsOf are whom a route asks to be served by, and what they say of it.

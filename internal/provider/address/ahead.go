@@ -52,6 +52,11 @@ func (a Ahead) Look(ctx context.Context) {
 			return
 		}
 	}
+	if route := m.Route(ctx, &quiet); route != nil {
+		if a.lookAtRoute(look, clusters, *route, pod); a.Diags.HasError() {
+			return
+		}
+	}
 	if want.Adopt && pod != nil {
 		a.tellUnresolved(look, clusters, want, pod)
 	}

@@ -1,0 +1,90 @@
+package rollout_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// killedShares is a promotion by shares from v1 to v2 that is killed, and what follows.
+type killedShares struct {
+	fails     bool // v2 does not do its work with half of the traffic
+	onAbandon release.AbandonPolicy
+	next      string // what the next run asks for
+	writes    int
+}
+
+// TestSharesKilledAfterEveryWrite kills a promotion by shares when a write is done that
+// it does not know of. Whatever the next run asks for, it ends where an undisturbed one
+// would have, with nothing left of the other.
+func TestSharesKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	c := withRoutes(t)
+	for name, of := range map[string]killedShares{
+		"and done again":         {next: "v2", writes: 12},
+		"and gone on with":       {next: "v2", onAbandon: release.AbandonHold, writes: 12},
+		"and reverted":           {next: "v1", writes: 12},
+		"where it fails":         {next: "v2", fails: true, writes: 9},
+		"where it fails, and on": {next: "v1", fails: true, writes: 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testcluster.EveryDeath(t, of.writes, func(t *testing.T, k int) bool { return sharesKilledAt(t, c, of, k) })
+		})
+	}
+}
+
+func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int) (hit bool) {
+	t.Helper()
+	l, p := onRoute(t, c)
+	main := l.cluster.WatchMain(t, l.namespace, "api")
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	l.proxy.Reset()
+	death := l.proxy.DiesAfter(k, ownWrite, kill)
+	l.proxy.SetFault(death.Fault)
+	canary := steps(10, 50)
+	canary.OnAbandon = of.onAbandon
+	watches := 0
+	fail := func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			if watches++; watches == 2 {
+				l.allReady("v2", "False")
+			}
+		}
+	}
+	if of.fails {
+		canary.Steps[1].Pause = longBake
+	} else {
+		fail = nil
+	}
+	_, err := p.sharing(ctx, "v2", canary, fail)
+	l.proxy.SetFault(nil)
+	what, dead := death.Last()
+	p = l.process(t)
+	if dead || of.next == "v1" {
+		_, err = p.sharing(t.Context(), of.next, canary, nil)
+	}
+	switch {
+	case of.fails && of.next == "v2":
+		if err == nil {
+			t.Fatalf("after %q, it succeeds", what)
+		}
+		l.wantMain("v1")
+		l.wantSplit(p, release.Split{l.name("v1"): 100})
+	case err != nil:
+		t.Fatalf("after %q: %v\n%s", what, err, l.log())
+	case of.next == "v1":
+		l.wantMain("v1")
+		l.wantSplit(p, release.Split{l.name("v1"): 100})
+	default:
+		l.wantMain("v2", "v1")
+		l.wantSplit(p, release.Split{l.name("v2"): 100})
+	}
+	main.NeverEmpty(t)
+	t.Logf("killed after %q", what)
+	return dead
+}

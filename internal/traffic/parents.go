@@ -1,0 +1,187 @@
+package traffic
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Parent is a Gateway that is asked to serve a route, as it is.
+type Parent struct {
+	Ref       gatewayv1.ParentReference
+	Gateway   *gatewayv1.Gateway
+	Class     *gatewayv1.GatewayClass // nil: it is not there, or may not be read
+	Namespace *corev1.Namespace       // the route's; nil: it may not be read
+}
+
+// RouteFault is why a Gateway would not serve a route, or why that cannot be told.
+type RouteFault struct {
+	Field  string // of RouteSpec: parents, hostnames or matches
+	Doubt  bool   // it cannot be told
+	Reason string // sentences
+}
+
+// Faults are what a Gateway has against a route.
+func (p Parent) Faults(s RouteSpec) (faults []RouteFault) {
+	of := fmt.Sprintf("Gateway %s/%s", p.Gateway.Namespace, p.Gateway.Name)
+	fault := func(field, format string, args ...any) {
+		faults = append(faults, RouteFault{Field: field, Reason: fmt.Sprintf("The "+of+" "+format, args...)})
+	}
+	if p.Class != nil && meta(p.Class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted)) == metav1.ConditionFalse {
+		fault("parents", "has the class %s, which its controller does not accept: nobody serves it.", p.Class.Name)
+	}
+	named := p.listeners()
+	switch {
+	case len(named) == 0:
+		fault("parents", "has no listener that is meant. Its listeners are %s.", listenersText(p.Gateway.Spec.Listeners))
+		return faults
+	}
+	fitting := slices.DeleteFunc(slices.Clone(named), func(l gatewayv1.Listener) bool { return !takesKind(l, s.Kind) })
+	if len(fitting) == 0 {
+		fault("parents", "has no listener for a %s. Its listeners are %s.", s.Kind, listenersText(named))
+		return faults
+	}
+	open := slices.DeleteFunc(slices.Clone(fitting), func(l gatewayv1.Listener) bool { return !p.takesNamespace(l, s.Namespace) })
+	if len(open) == 0 {
+		fault("parents", "takes no routes of the namespace %s. Whoever manages it allows that by `allowedRoutes.namespaces` of a listener.", s.Namespace)
+		return faults
+	}
+	if len(s.Hostnames) > 0 && !slices.ContainsFunc(open, func(l gatewayv1.Listener) bool { return takesHostname(l, s.Hostnames) }) {
+		fault("hostnames", "has no listener for any of these host names. Its listeners are %s.", listenersText(open))
+	}
+	return append(faults, p.unsupported(s)...)
+}
+
+func meta(conditions []metav1.Condition, kind string) metav1.ConditionStatus {
+	for _, c := range conditions {
+		if c.Type == kind {
+			return c.Status
+		}
+	}
+	return metav1.ConditionUnknown
+}
+
+// listeners are those that are meant.
+func (p Parent) listeners() (all []gatewayv1.Listener) {
+	for _, l := range p.Gateway.Spec.Listeners {
+		if p.Ref.SectionName != nil && *p.Ref.SectionName != l.Name || p.Ref.Port != nil && *p.Ref.Port != l.Port {
+			continue
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// takesKind says that a listener takes routes of a kind: by what it says, or by what it
+// speaks.
+func takesKind(l gatewayv1.Listener, kind RouteKind) bool {
+	if l.AllowedRoutes != nil && len(l.AllowedRoutes.Kinds) > 0 {
+		return slices.ContainsFunc(l.AllowedRoutes.Kinds, func(k gatewayv1.RouteGroupKind) bool { return string(k.Kind) == string(kind) })
+	}
+	switch l.Protocol {
+	case gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType:
+		return kind != TCPRoute
+	case gatewayv1.TCPProtocolType, gatewayv1.TLSProtocolType:
+		return kind == TCPRoute
+	case gatewayv1.UDPProtocolType:
+		return false
+	}
+	return true // a protocol of its own
+}
+
+// takesNamespace says that a listener takes routes of a namespace, or that it cannot be
+// told.
+func (p Parent) takesNamespace(l gatewayv1.Listener, namespace string) bool {
+	from := gatewayv1.NamespacesFromSame
+	var selector *metav1.LabelSelector
+	if l.AllowedRoutes != nil && l.AllowedRoutes.Namespaces != nil {
+		selector = l.AllowedRoutes.Namespaces.Selector
+		if l.AllowedRoutes.Namespaces.From != nil {
+			from = *l.AllowedRoutes.Namespaces.From
+		}
+	}
+	switch from {
+	case gatewayv1.NamespacesFromSame:
+		return p.Gateway.Namespace == namespace
+	case gatewayv1.NamespacesFromSelector:
+		chosen, err := metav1.LabelSelectorAsSelector(selector)
+		return err != nil || p.Namespace == nil || chosen.Matches(labels.Set(p.Namespace.Labels))
+	case gatewayv1.NamespacesFromNone:
+		return false
+	case gatewayv1.NamespacesFromAll:
+	}
+	return true
+}
+
+// takesHostname says that a listener serves one of some host names.
+func takesHostname(l gatewayv1.Listener, names []gatewayv1.Hostname) bool {
+	if l.Hostname == nil || *l.Hostname == "" {
+		return true
+	}
+	return slices.ContainsFunc(names, func(name gatewayv1.Hostname) bool { return overlap(string(name), string(*l.Hostname)) })
+}
+
+// overlap says that there is a host name that both stand for, by the rules of the
+// Gateway API: a * stands for one label or more.
+func overlap(a, b string) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	wild := func(name, pattern string) bool {
+		suffix, is := strings.CutPrefix(pattern, "*")
+		return is && strings.HasSuffix(name, suffix) && name != suffix
+	}
+	return a == b || wild(a, b) || wild(b, a)
+}
+
+func listenersText(listeners []gatewayv1.Listener) string {
+	if len(listeners) == 0 {
+		return "none"
+	}
+	texts := make([]string, len(listeners))
+	for i, l := range listeners {
+		texts[i] = fmt.Sprintf("%q (%s, port %d", l.Name, l.Protocol, l.Port)
+		if l.Hostname != nil && *l.Hostname != "" {
+			texts[i] += ", " + string(*l.Hostname)
+		}
+		texts[i] += ")"
+	}
+	return strings.Join(texts, ", ")
+}
+
+// unsupported is what a route asks for that the Gateway's class does not have. A class
+// that lists nothing may have all of it.
+func (p Parent) unsupported(s RouteSpec) (faults []RouteFault) {
+	asks := s.features()
+	if p.Class == nil || len(asks) == 0 {
+		return nil
+	}
+	if len(p.Class.Status.SupportedFeatures) == 0 {
+		return []RouteFault{{Field: "matches", Doubt: true, Reason: fmt.Sprintf(
+			"The GatewayClass %s does not say what it supports. Whether it has %s is seen when traffic arrives.", p.Class.Name, strings.Join(asks, ", "))}}
+	}
+	for _, feature := range asks {
+		if !slices.ContainsFunc(p.Class.Status.SupportedFeatures, func(f gatewayv1.SupportedFeature) bool { return string(f.Name) == feature }) {
+			faults = append(faults, RouteFault{Field: "matches", Reason: fmt.Sprintf("The GatewayClass %s does not support %s, which the route asks for.", p.Class.Name, feature)})
+		}
+	}
+	return faults
+}
+
+// features are those of the Gateway API that a route asks for, beyond what every data
+// plane has.
+func (s RouteSpec) features() (all []string) {
+	for _, match := range s.HTTPMatches {
+		if match.Method != nil {
+			all = append(all, "HTTPRouteMethodMatching")
+		}
+		if len(match.QueryParams) > 0 {
+			all = append(all, "HTTPRouteQueryParamMatching")
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
