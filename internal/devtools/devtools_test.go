@@ -127,6 +127,13 @@ func TestAProgramIsRebuiltForItsOwnSourcesOnly(t *testing.T) {
 	if after := keys(); after[0] == before[0] || after[1] == before[1] {
 		t.Errorf("a change to the module changes %q to %q", before, after)
 	}
+	one.trees = []string{"more"}
+	one.write(t, "more/deep/part.go", "package deep\n")
+	before = keys()
+	one.write(t, "more/deep/part.go", "package deep // other\n")
+	if after := keys(); after[0] == before[0] || after[1] != before[1] {
+		t.Errorf("a change to the first program's tree changes %q to %q", before, after)
+	}
 }
 
 func TestBuildFailureShowsTheCompilersMessage(t *testing.T) {

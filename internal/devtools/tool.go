@@ -22,6 +22,7 @@ type Tool struct {
 	Name    string   // the program's name
 	dir     string   // its module, below the repository's root
 	pkg     string   // what to build
+	trees   []string // directories of that module with more that goes into it
 	gcflags []string // for the compiler, each for the packages that it names
 	ldflags []string // for the linker
 	notice  string   // what a person who waits wants to know
@@ -123,6 +124,16 @@ var KubernetesProvider = Tool{
 	notice:  "another provider, to compare with; a minute or two the first time",
 }
 
+// Traefik is the gateway that end-to-end tests send requests through.
+var Traefik = Tool{
+	Name:    "traefik",
+	dir:     "tools/traefik",
+	pkg:     "github.com/traefik/traefik/v3/cmd/traefik",
+	trees:   []string{"standins"},
+	ldflags: []string{"-s", "-w"},
+	notice:  "a gateway for tests; minutes the first time, seconds after that",
+}
+
 // args say to the go command what is built, and how.
 func (t Tool) args() []string {
 	args := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(t.ldflags, " ")}
@@ -133,9 +144,10 @@ func (t Tool) args() []string {
 }
 
 // key identifies what would be built: the module's versions, the files beside
-// the program's main function, the Go version, the platform and the build's
-// arguments. A module may hold several programs, each in one directory, without
-// packages of their own below it: a change to one does not rebuild the others.
+// the program's main function and in its trees, the Go version, the platform and
+// the build's arguments. A module may hold several programs, each in one directory,
+// without packages of their own below it: a change to one does not rebuild the
+// others.
 func (t Tool) key(root, goVersion string) (string, error) {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %s/%s %q\n", goVersion, runtime.GOOS, runtime.GOARCH, t.args())
@@ -169,6 +181,17 @@ func (t Tool) files(module fs.FS) ([]sourceFile, error) {
 			if entry.Type().IsRegular() && !strings.HasSuffix(file, "_test.go") && !strings.HasSuffix(file, ".md") && !slices.Contains(paths, file) {
 				paths = append(paths, file)
 			}
+		}
+	}
+	for _, tree := range t.trees {
+		err := fs.WalkDir(module, tree, func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				paths = append(paths, file)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	var files []sourceFile

@@ -21,6 +21,7 @@ const usage = `usage: devtool NAME...
   images       a packer of container images that is a registry, too
   app          the application that end-to-end tests release
   plot         draws what load tests saw
+  traefik      a gateway that end-to-end tests send requests through
   kubernetes-provider
                the hashicorp/kubernetes provider, to compare with
   tofu         an OpenTofu: from the PATH, or built
@@ -60,6 +61,8 @@ func find(ctx context.Context, name string) (string, error) {
 		return devtools.App.Build(ctx, os.Stderr)
 	case "plot":
 		return devtools.Plot.Build(ctx, os.Stderr)
+	case "traefik":
+		return devtools.Traefik.Build(ctx, os.Stderr)
 	case "kubernetes-provider":
 		return devtools.KubernetesProvider.Build(ctx, os.Stderr)
 	case "tofu":
