@@ -2,12 +2,12 @@ package testcluster
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 )
 
 // HTTPRoutes teaches the cluster the Gateway API's kind: see Routes.
@@ -19,13 +19,13 @@ func (c *Cluster) HTTPRoutes(t testing.TB) { t.Helper(); c.Routes(t, "httproutes
 // objects.
 func (c *Cluster) Routes(t testing.TB, plurals ...string) {
 	t.Helper()
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	dir, err := devtools.ModuleDir(t.Context(), "sigs.k8s.io/gateway-api")
 	if err != nil {
-		t.Fatalf("find the module of the Gateway API: %v", err)
+		t.Fatal(err)
 	}
 	client, ctx := c.client.Discovery().RESTClient(), t.Context()
 	for _, plural := range plurals {
-		definition, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_"+plural+".yaml"))
+		definition, err := os.ReadFile(filepath.Join(dir, "config", "crd", "standard", "gateway.networking.k8s.io_"+plural+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,9 +48,10 @@ type Cluster struct {
 	KubectlPath    string
 	Dir            string // the state and the logs
 
-	client kubernetes.Interface
-	images string // the images program
-	node   *node
+	client  kubernetes.Interface
+	images  string // the images program
+	node    *node
+	gateway gatewayOnce
 }
 
 // Start starts a cluster for this test, and stops it at its end. Where that is
@@ -160,11 +161,22 @@ func (n *node) connect(programs programs) (*Cluster, error) {
 
 // waitUntilReady waits until pods can be scheduled.
 func (c *Cluster) waitUntilReady(ctx context.Context) error {
+	return c.until(ctx, func() error {
+		found, err := c.client.CoreV1().Nodes().Get(ctx, NodeName, metav1.GetOptions{})
+		if err == nil && !schedulable(found) {
+			err = errors.New("the node is not ready")
+		}
+		return err
+	})
+}
+
+// until tries until it works, or something on the node has failed.
+func (c *Cluster) until(ctx context.Context, try func() error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		found, err := c.client.CoreV1().Nodes().Get(ctx, NodeName, metav1.GetOptions{})
-		if err == nil && schedulable(found) {
+		err := try()
+		if err == nil {
 			return nil
 		}
 		select {
@@ -218,12 +230,19 @@ func (c *Cluster) Enter(ctx context.Context, name string, args ...string) *exec.
 const ControlPlane = "devcluster"
 
 // Kill kills one of the cluster's programs, as a crash would: containerd,
-// kube-proxy, kubelet or [ControlPlane]. It stays away until [Cluster.Revive].
+// kube-proxy, kubelet, [ControlPlane] or [GatewayProgram]. It stays away until
+// [Cluster.Revive].
 func (c *Cluster) Kill(ctx context.Context, program string) error {
 	return c.node.killProgram(ctx, program)
 }
 
-// Revive starts a program again that [Cluster.Kill] has killed. The control
+// End tells one of these programs to end, as an operator would, and waits until it
+// has. It stays away until [Cluster.Revive].
+func (c *Cluster) End(ctx context.Context, program string) error {
+	return c.node.endProgram(ctx, program)
+}
+
+// Revive starts a program again that [Cluster.Kill] or [Cluster.End] has ended. The control
 // plane has what it had, and is usable when Revive returns.
 func (c *Cluster) Revive(ctx context.Context, program string) error {
 	return c.node.startProgram(ctx, program)

@@ -17,6 +17,9 @@
 // client's do. Several clusters run side by side. Names are not resolved: there
 // is no DNS.
 //
+// [Cluster.Gateway] is a data plane of the Gateway API, for routes of any namespace:
+// one more program on the node, at the node's address.
+//
 // The cluster's registry, at [Cluster.Registry], is where images are pulled
 // from: [Cluster.Push] puts one there. What a repository's name begins with
 // makes pulling fail: private/ needs the account [RegistryUser] and

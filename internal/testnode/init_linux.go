@@ -266,6 +266,14 @@ func (i *initProcess) waitForSocket(ctx context.Context) error {
 	return nil
 }
 
+// startGateway starts the gateway, whose program is in the directory by now.
+func (i *initProcess) startGateway() error {
+	args, env := i.Layout.gatewayCommand()
+	command := exec.Command(args[0], args[1:]...)
+	command.Env = append(os.Environ(), env...)
+	return i.watch(GatewayProgram, command)
+}
+
 // daemon starts a program that is not expected to end.
 func (i *initProcess) daemon(name, program string, args ...string) error {
 	return i.watch(name, exec.Command(program, args...))
@@ -279,7 +287,7 @@ func (i *initProcess) watch(name string, command *exec.Cmd) error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	args := slices.Clone(command.Args)
+	args, env := slices.Clone(command.Args), command.Env
 	command.Stderr = log
 	if command.Stdout == nil {
 		command.Stdout = log
@@ -292,7 +300,11 @@ func (i *initProcess) watch(name string, command *exec.Cmd) error {
 	}
 	p := &program{
 		pid: command.Process.Pid, gone: make(chan struct{}),
-		again: func() error { return i.daemon(name, args[0], args[1:]...) },
+		again: func() error {
+			next := exec.Command(args[0], args[1:]...)
+			next.Env = env
+			return i.watch(name, next)
+		},
 	}
 	i.programs[name] = p
 	go func() {

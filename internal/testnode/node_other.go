@@ -21,4 +21,6 @@ func (n *node) explain(err error) error { return err }
 
 func (n *node) killProgram(context.Context, string) error  { return Check() }
 func (n *node) startProgram(context.Context, string) error { return Check() }
+func (n *node) endProgram(context.Context, string) error   { return Check() }
+func (n *node) startGateway(context.Context) error         { return Check() }
 func (n *node) reboot(context.Context) error               { return Check() }

@@ -11,21 +11,31 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
+
+// endTimeout is what a program has that is told to end: connections may be open.
+const endTimeout = 30 * time.Second
 
 // The commands that the first process takes after the start, each answered by
 // doneLine or by failedLine and why.
 const (
-	killLine   = "kill "  // a program, not to be missed
-	startLine  = "start " // that program, again
-	rebootLine = "reboot"
-	doneLine   = "done"
-	failedLine = "failed: "
+	killLine    = "kill "  // a program, not to be missed
+	endLine     = "end "   // the same, as it ends when it is told to
+	startLine   = "start " // that program, again
+	gatewayLine = "gateway"
+	rebootLine  = "reboot"
+	doneLine    = "done"
+	failedLine  = "failed: "
 )
 
 // nodePrograms are what a reboot ends and starts again, in the order they are
-// started. The control plane and the registry are of other machines, really.
+// started. The control plane, the gateway and the registry are of other machines,
+// really.
 var nodePrograms = []string{containerdName, "kube-proxy", "kubelet"}
+
+// otherPrograms may be ended as well.
+var otherPrograms = []string{controlPlaneName, GatewayProgram}
 
 const (
 	containerdName   = "containerd"
@@ -45,8 +55,12 @@ func (i *initProcess) obey(ctx context.Context, line string) {
 	var err error
 	if name, ok := strings.CutPrefix(line, killLine); ok {
 		err = i.kill(name)
+	} else if name, ok := strings.CutPrefix(line, endLine); ok {
+		err = i.end(name, syscall.SIGTERM, endTimeout)
 	} else if name, ok := strings.CutPrefix(line, startLine); ok {
 		err = i.startAgain(ctx, name)
+	} else if line == gatewayLine {
+		err = i.startGateway()
 	} else if line == rebootLine {
 		err = i.reboot(ctx)
 	} else {
@@ -60,19 +74,22 @@ func (i *initProcess) obey(ctx context.Context, line string) {
 }
 
 // kill ends a program at once, as a crash does.
-func (i *initProcess) kill(name string) error {
+func (i *initProcess) kill(name string) error { return i.end(name, syscall.SIGKILL, killTimeout) }
+
+// end ends a program by a signal, and waits until it has ended.
+func (i *initProcess) end(name string, signal syscall.Signal, timeout time.Duration) error {
 	i.mu.Lock()
 	p := i.programs[name]
-	if p == nil || name != controlPlaneName && !slices.Contains(nodePrograms, name) {
+	if p == nil || !slices.Contains(nodePrograms, name) && !slices.Contains(otherPrograms, name) {
 		i.mu.Unlock()
 		return fmt.Errorf("%s is not running", name)
 	}
 	p.killed = true
 	i.mu.Unlock()
-	if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.Kill(p.pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
-	return eventually(killTimeout, func() error {
+	return eventually(timeout, func() error {
 		select {
 		case <-p.gone:
 			return nil
@@ -214,6 +231,12 @@ func (n *node) ask(ctx context.Context, line string) error {
 func (n *node) killProgram(ctx context.Context, name string) error {
 	return n.ask(ctx, killLine+name)
 }
+
+func (n *node) endProgram(ctx context.Context, name string) error {
+	return n.ask(ctx, endLine+name)
+}
+
+func (n *node) startGateway(ctx context.Context) error { return n.ask(ctx, gatewayLine) }
 
 func (n *node) startProgram(ctx context.Context, name string) error {
 	return n.ask(ctx, startLine+name)

@@ -22,11 +22,13 @@ const holdVerb = "hold"
 
 const (
 	defaultName = "default"
+	gatewayWord = "with-gateway"
 	stopTimeout = time.Minute
 )
 
-// up starts a process in the background that holds the cluster.
-func up(ctx context.Context, name string) error {
+// up starts a process in the background that holds the cluster, with a gateway if
+// that is asked for.
+func up(ctx context.Context, name string, gateway bool) error {
 	if name == "" {
 		name = defaultName
 	}
@@ -34,15 +36,25 @@ func up(ctx context.Context, name string) error {
 		return err
 	}
 	for _, h := range holders() {
+		if h.name == name && gateway && !h.gateway() {
+			return fmt.Errorf("the cluster %s runs without a gateway: stop it first", name)
+		}
 		if h.name == name {
-			fmt.Fprintln(os.Stdout, h.kubeconfig)
+			fmt.Fprint(os.Stdout, h.answer)
 			return nil
 		}
 	}
 	if err := testnode.Build(ctx, os.Stderr); err != nil {
 		return err
 	}
-	holder := exec.Command("/proc/self/exe", holdVerb, name)
+	args := []string{holdVerb, name}
+	if gateway {
+		if err := testnode.BuildGateway(ctx, os.Stderr); err != nil {
+			return err
+		}
+		args = append(args, gatewayWord)
+	}
+	holder := exec.Command("/proc/self/exe", args...)
 	holder.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	said, err := holder.StdoutPipe()
 	if err != nil {
@@ -53,42 +65,66 @@ func up(ctx context.Context, name string) error {
 	}
 	abandon := context.AfterFunc(ctx, func() { _ = holder.Process.Kill() })
 	defer abandon()
-	answer, err := io.ReadAll(said) // until it closes that, or ends
+	heard, err := io.ReadAll(said) // until it closes that, or ends
 	if err != nil {
 		return err
 	}
-	kubeconfig, ok := strings.CutPrefix(string(answer), upLine)
+	answer, ok := strings.CutPrefix(string(heard), upLine)
 	if !ok {
-		return errors.Join(errors.New(strings.TrimSpace(string(answer))), holder.Wait())
+		return errors.Join(errors.New(strings.TrimSpace(string(heard))), holder.Wait())
 	}
-	fmt.Fprint(os.Stdout, kubeconfig)
+	fmt.Fprint(os.Stdout, answer)
 	return nil
 }
 
 const upLine = "up "
 
 // hold holds a cluster until it gets a signal.
-func hold(ctx context.Context, name string) error {
+func hold(ctx context.Context, name string, gateway bool) error {
 	c, err := testnode.Up(ctx, testnode.Options{}, io.Discard)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(c.Dir, "holder"), fmt.Appendf(nil, "%d %s", os.Getpid(), name), 0o600)
-	}
 	if err != nil {
 		fmt.Fprintln(os.Stdout, err)
 		return err
 	}
-	fmt.Fprintln(os.Stdout, upLine+c.KubeconfigPath)
+	answer, err := answer(ctx, c, gateway)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.Dir, "holder"), fmt.Appendf(nil, "%d %s\n%s", os.Getpid(), name, answer), 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stdout, err)
+		return errors.Join(err, c.Down())
+	}
+	fmt.Fprint(os.Stdout, upLine+answer)
 	_ = os.Stdout.Close()
 	<-ctx.Done()
 	return c.Down()
 }
 
+// answer is what a person has to know of a cluster. The kubeconfig's line comes
+// first, and alone where there is no gateway.
+func answer(ctx context.Context, c *testnode.Cluster, gateway bool) (string, error) {
+	text := c.KubeconfigPath + "\n"
+	if !gateway {
+		return text, nil
+	}
+	g, err := c.Gateway(ctx, io.Discard)
+	if err != nil {
+		return "", err
+	}
+	return text + fmt.Sprintf("Gateway %s/%s, for routes of any namespace. With an HTTPRoute of the hostname app.example.com:\n", g.Namespace, g.Name) +
+		fmt.Sprintf("  curl -H 'Host: app.example.com' http://%s/\n", strings.TrimSuffix(g.Web, ":80")), nil
+}
+
 // holder is a process that holds a cluster.
 type holder struct {
-	pid             int
-	name            string
-	dir, kubeconfig string
+	pid    int
+	name   string
+	dir    string
+	answer string // see there
 }
+
+// gateway tells whether there is one.
+func (h holder) gateway() bool { return strings.Count(h.answer, "\n") > 1 }
 
 // holders are those that run.
 func holders() []holder {
@@ -99,13 +135,13 @@ func holders() []holder {
 	var all []holder
 	for _, file := range files {
 		content, err := os.ReadFile(file)
-		pid, name, ok := strings.Cut(string(content), " ")
+		who, answer, _ := strings.Cut(string(content), "\n")
+		pid, name, ok := strings.Cut(who, " ")
 		number, numberErr := strconv.Atoi(pid)
 		if err != nil || !ok || numberErr != nil || syscall.Kill(number, 0) != nil {
 			continue
 		}
-		dir := filepath.Dir(file)
-		all = append(all, holder{pid: number, name: name, dir: dir, kubeconfig: testnode.KubeconfigIn(dir)})
+		all = append(all, holder{pid: number, name: name, dir: filepath.Dir(file), answer: answer})
 	}
 	return all
 }
