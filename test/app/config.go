@@ -13,6 +13,7 @@ type config struct {
 	version      string        // APP_VERSION: what the answers say
 	pod          string        // HOSTNAME
 	port         int           // APP_PORT: 8080
+	tcpPort      int           // APP_TCP_PORT: where lines are answered; none by default
 	startDelay   time.Duration // APP_START_DELAY: so long nothing listens
 	readyDelay   time.Duration // APP_READY_DELAY: so long /readyz says no, after that
 	neverReady   bool          // APP_NEVER_READY: /readyz always says no
@@ -61,6 +62,7 @@ func parseConfig(getenv func(string) string) (config, error) {
 		read(name, func(value string) (err error) { *into, err = strconv.Atoi(value); return err })
 	}
 	integer("APP_PORT", &cfg.port)
+	integer("APP_TCP_PORT", &cfg.tcpPort)
 	duration("APP_START_DELAY", &cfg.startDelay)
 	duration("APP_READY_DELAY", &cfg.readyDelay)
 	boolean("APP_NEVER_READY", &cfg.neverReady)

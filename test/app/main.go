@@ -11,6 +11,10 @@
 //	/healthz          alive
 //	/readyz           ready: after the slow start, until it is told to end
 //
+// A gRPC client gets an empty answer to whatever it calls, on the same port; on
+// another port, a client that speaks no HTTP gets the version and the pod for each
+// line that it sends.
+//
 // How the program behaves is in its environment; see config.
 //
 // As "app pause" it does nothing: a pod's first container, which keeps the

@@ -49,9 +49,17 @@ func run(cfg config) error {
 	if err != nil {
 		return err
 	}
-	web := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
+	web := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, Protocols: protocols()}
+	failed := make(chan error, 2)
 	go func() { failed <- web.Serve(listener) }()
+	if cfg.tcpPort != 0 {
+		lines, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(cfg.tcpPort)))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = lines.Close() }()
+		go func() { failed <- s.answerLines(lines) }()
+	}
 	if !cfg.neverReady {
 		time.AfterFunc(cfg.readyDelay, func() { s.ready.Store(true); log.Print("ready") })
 	}
@@ -126,6 +134,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST /unready", s.unready)
 	mux.HandleFunc("GET /stream", s.stream)
 	mux.HandleFunc("/", s.answer)
+	mux.HandleFunc("POST /{service}/{method}", s.call)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.inFlight.Add(1)
 		defer s.inFlight.Add(-1)

@@ -34,7 +34,9 @@ func serverFor(t *testing.T, pairs ...string) (*server, *httptest.Server) {
 	}
 	s := &server{config: cfg, started: time.Now(), ending: make(chan struct{})}
 	s.ready.Store(!cfg.neverReady)
-	web := httptest.NewServer(s.routes())
+	web := httptest.NewUnstartedServer(s.routes())
+	web.Config.Protocols = protocols()
+	web.Start()
 	t.Cleanup(web.Close)
 	return s, web
 }
