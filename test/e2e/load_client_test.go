@@ -31,6 +31,8 @@ type kind string
 const (
 	fresh kind = "new connection" // one connection for each request
 	kept  kind = "keep-alive"     // connections that last as long as the server lets them
+	calls kind = "gRPC"           // on connections that last
+	lines kind = "TCP"            // one connection for each line
 )
 
 // answer is what became of a request.
@@ -51,6 +53,7 @@ type answer struct {
 type load struct {
 	t       testing.TB
 	address string // host:port
+	host    string // that requests name; the address
 	began   time.Time
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -68,7 +71,7 @@ func newLoad(t testing.TB, url string) *load {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(address, "80")
 	}
-	l := &load{t: t, address: address, began: time.Now()}
+	l := &load{t: t, address: address, host: address, began: time.Now()}
 	l.ports.Store(loads.Add(1) * portsApart)
 	l.ctx, l.stop = context.WithTimeout(t.Context(), loadLimit)
 	t.Cleanup(func() { l.stop(); l.running.Wait() })
@@ -193,7 +196,7 @@ func (l *load) request(conn *net.TCPConn, reader *bufio.Reader, header string) (
 	if err := conn.SetDeadline(time.Now().Add(requestTimeout)); err != nil {
 		return origin{}, false, err
 	}
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+l.address+"\r\n"+header+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "+l.host+"\r\n"+header+"\r\n"); err != nil {
 		return origin{}, false, &unanswered{err}
 	}
 	if _, err := reader.Peek(1); err != nil {

@@ -60,6 +60,7 @@ type config struct {
 	image       string            // the test application of that version
 	replicas    int               // 2
 	port        int               // 8080
+	tcpPort     int               // one more, for lines; none
 	probe       string            // path of the readiness probe: /readyz; "none": there is none
 	env         map[string]string // of the container
 	keep        int               // keep_previous.count: 0
@@ -108,7 +109,7 @@ resource "switchback_deployment" "app" {
   image       = %q
   replicas    = %d
   container = {
-    ports = { http = %d }
+    ports = { http = %d%s }
 %s  }
 %s
   lifecycle {
@@ -116,7 +117,7 @@ resource "switchback_deployment" "app" {
   }
 }
 `, c.name(), namespace, c.version, orDefault(c.image, testnode.AppImage(c.version)), orDefault(c.replicas, 2),
-		orDefault(c.port, 8080), c.containerLines(), c.deployment)
+		orDefault(c.port, 8080), c.morePorts(), c.containerLines(), c.deployment)
 	if c.noMain {
 		return b.String()
 	}
@@ -144,6 +145,13 @@ resource "switchback_main_deployment" "app" {
 }
 `, c.name(), namespace, target, service, c.keep, c.keepLines, drain, c.main)
 	return b.String()
+}
+
+func (c config) morePorts() string {
+	if c.tcpPort == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", tcp = %d", c.tcpPort)
 }
 
 func (c config) containerLines() string {

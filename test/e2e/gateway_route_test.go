@@ -1,0 +1,244 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
+)
+
+// route is a route of a test's own, with two releases behind it.
+type route struct {
+	t      testing.TB
+	kind   string
+	name   string
+	client dynamic.ResourceInterface
+	shifts []shift
+
+	mu       sync.Mutex
+	accepted map[int64]time.Time // by generation: when the status said so
+}
+
+// shift is one change of a route's weights.
+type shift struct {
+	from, to   int // percent of the second release
+	asked      time.Time
+	generation int64
+}
+
+// routeOf is a route that is there, on a cluster.
+func routeOf(t testing.TB, c *testnode.Cluster, kind, plural, namespace, name string) *route {
+	t.Helper()
+	client, err := dynamic.NewForConfig(c.REST)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource := schema.GroupVersionResource{Group: gatewayv1.GroupName, Version: "v1", Resource: plural}
+	r := &route{t: t, kind: kind, name: name, client: client.Resource(resource).Namespace(namespace), accepted: map[int64]time.Time{}}
+	watch, err := r.client.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(watch.Stop)
+	go func() {
+		for event := range watch.ResultChan() {
+			if object, ok := event.Object.(*unstructured.Unstructured); ok && acceptedAs(object) == object.GetGeneration() {
+				r.mu.Lock()
+				if r.accepted[object.GetGeneration()].IsZero() {
+					r.accepted[object.GetGeneration()] = time.Now()
+				}
+				r.mu.Unlock()
+			}
+		}
+	}()
+	return r
+}
+
+// acceptedAs is the generation of a route that its parent has accepted.
+func acceptedAs(object *unstructured.Unstructured) int64 {
+	var seen struct {
+		Status gatewayv1.RouteStatus `json:"status"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &seen); err != nil {
+		return 0
+	}
+	for _, parent := range seen.Status.Parents {
+		found := meta.FindStatusCondition(parent.Conditions, string(gatewayv1.RouteConditionAccepted))
+		if found != nil && found.Status == metav1.ConditionTrue && meta.IsStatusConditionTrue(parent.Conditions, string(gatewayv1.RouteConditionResolvedRefs)) {
+			return found.ObservedGeneration
+		}
+	}
+	return 0
+}
+
+// newRoute makes a route to a port of two releases, of which the first gets all,
+// and waits until the gateway has accepted it. It is gone when the test is over.
+func newRoute(t testing.TB, g testnode.Gateway, w *workspace, kind, plural, host, port string, releases [2]string) *route {
+	t.Helper()
+	r := routeOf(t, w.cluster, kind, plural, w.namespace, "split-"+plural)
+	var backends []any
+	for i, release := range releases {
+		backends = append(backends, map[string]any{"name": release, "port": w.servicePort(release, port), "weight": int64(100 - 100*i)})
+	}
+	spec := map[string]any{
+		"parentRefs": []any{map[string]any{"name": g.Name, "namespace": g.Namespace}},
+		"rules":      []any{map[string]any{"backendRefs": backends}},
+	}
+	if host != "" {
+		spec["hostnames"] = []any{host}
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": gatewayv1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"name": r.name}, "spec": spec,
+	}}
+	made, err := r.client.Create(t.Context(), object, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.remove)
+	testcluster.Eventually(t, testcluster.Hang, "the gateway to accept the "+kind, func() error {
+		if r.acceptedAt(made.GetGeneration()).IsZero() {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+	return r
+}
+
+func (r *route) acceptedAt(generation int64) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accepted[generation]
+}
+
+// servicePort is the number of a port of a release's own Service.
+func (w *workspace) servicePort(release, name string) int64 {
+	w.t.Helper()
+	service, err := w.cluster.Client().CoreV1().Services(w.namespace).Get(w.t.Context(), release, metav1.GetOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, port := range service.Spec.Ports {
+		if port.Name == name {
+			return int64(port.Port)
+		}
+	}
+	w.t.Fatalf("the Service %s has no port %q: %v", release, name, service.Spec.Ports)
+	return 0
+}
+
+// weigh gives the second release a share.
+func (r *route) weigh(percent int) {
+	r.t.Helper()
+	var patch []map[string]any
+	for i, weight := range []int{100 - percent, percent} {
+		patch = append(patch, map[string]any{"op": "replace", "path": fmt.Sprintf("/spec/rules/0/backendRefs/%d/weight", i), "value": weight})
+	}
+	content, err := json.Marshal(patch)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s := shift{to: percent, asked: time.Now()}
+	if n := len(r.shifts); n > 0 {
+		s.from = r.shifts[n-1].to
+	}
+	changed, err := r.client.Patch(r.t.Context(), r.name, types.JSONPatchType, content, metav1.PatchOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s.generation = changed.GetGeneration()
+	r.shifts = append(r.shifts, s)
+}
+
+// remove removes the route, if it is there: a release that a route leads to
+// carries traffic.
+func (r *route) remove() {
+	err := r.client.Delete(context.WithoutCancel(r.t.Context()), r.name, metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		r.t.Error(err)
+	}
+}
+
+// mustSplit fails the test unless each shift came into effect before the next one,
+// and each release got its share after that, to a percent; or to a few answers, where
+// these are more: with whatever it reads, the gateway begins to count again.
+func (r *route) mustSplit(answers []answer, second string) {
+	r.t.Helper()
+	const tolerated, few = 1.0, 10.0 // percent, answers
+	for i, s := range r.shifts {
+		during := between(answers, s.asked, time.Now())
+		if i+1 < len(r.shifts) {
+			during = between(answers, s.asked, r.shifts[i+1].asked)
+		}
+		effect := inEffect(during, s, second)
+		after := slices.DeleteFunc(during, func(a answer) bool { return a.began.Before(effect) })
+		got := share(after, second)
+		r.t.Logf("%s %3d %% → %3d %%: accepted after %s, in effect after %s; then %d of %d answers = %.2f %%", r.kind, s.from, s.to,
+			ms(s.asked, r.acceptedAt(s.generation)), ms(s.asked, effect), answeredBy(after, second), len(after), got)
+		if len(after) < 100 || math.Abs(got-float64(s.to)) > max(tolerated, 100*few/float64(len(after))) {
+			r.t.Errorf("%s: of %d answers, %.2f %% came from %s with a weight of %d %%", r.kind, len(after), got, second, s.to)
+		}
+	}
+}
+
+// share is how many percent of answers came from a version.
+func share(answers []answer, version string) float64 {
+	return 100 * float64(answeredBy(answers, version)) / float64(max(1, len(answers)))
+}
+
+func answeredBy(answers []answer, version string) (n int) {
+	for _, a := range answers {
+		if a.version == version && a.err == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// inEffect tells when a shift came into effect: the moment that explains best why
+// the second version answered as often before it, and as often after it, as it did
+// (the likeliest change point of two Bernoulli series).
+func inEffect(answers []answer, s shift, second string) time.Time {
+	slices.SortFunc(answers, func(a, b answer) int { return a.began.Compare(b.began) })
+	gain := func(hit bool) float64 { // of the former weight over the new one
+		from, to := probability(s.from), probability(s.to)
+		if hit {
+			return math.Log(from) - math.Log(to)
+		}
+		return math.Log(1-from) - math.Log(1-to)
+	}
+	at, best, sum := s.asked, 0.0, 0.0
+	for i, a := range answers {
+		sum += gain(a.version == second)
+		if sum > best {
+			best, at = sum, a.began.Add(time.Microsecond)
+			if i+1 < len(answers) {
+				at = answers[i+1].began
+			}
+		}
+	}
+	return at
+}
+
+// probability is a weight as one; none is impossible, or a single answer on its way
+// would decide everything.
+func probability(percent int) float64 { return min(max(float64(percent)/100, 0.001), 0.999) }
