@@ -27,21 +27,23 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
-// route is a route of a test's own, with two releases behind it.
+// route is a route with one or two releases behind it, and what has become of its
+// weights.
 type route struct {
 	t      testing.TB
 	kind   string
 	name   string
 	client dynamic.ResourceInterface
-	shifts []shift
 
 	mu       sync.Mutex
+	first    string // the release whose share is watched; empty: the test moves it
+	shifts   []shift
 	accepted map[int64]time.Time // by generation: when the status said so
 }
 
 // shift is one change of a route's weights.
 type shift struct {
-	from, to   int // percent of the second release
+	from, to   int // percent of the other release
 	asked      time.Time
 	generation int64
 }
@@ -62,16 +64,90 @@ func routeOf(t testing.TB, c *testnode.Cluster, kind, plural, namespace, name st
 	t.Cleanup(watch.Stop)
 	go func() {
 		for event := range watch.ResultChan() {
-			if object, ok := event.Object.(*unstructured.Unstructured); ok && acceptedAs(object) == object.GetGeneration() {
-				r.mu.Lock()
-				if r.accepted[object.GetGeneration()].IsZero() {
-					r.accepted[object.GetGeneration()] = time.Now()
-				}
-				r.mu.Unlock()
+			if object, ok := event.Object.(*unstructured.Unstructured); ok {
+				r.see(object, time.Now())
 			}
 		}
 	}()
 	return r
+}
+
+// see notes what is new about the route.
+func (r *route) see(object *unstructured.Unstructured, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	generation := object.GetGeneration()
+	if acceptedAs(object) == generation && r.accepted[generation].IsZero() {
+		r.accepted[generation] = now
+	}
+	if r.first == "" {
+		return
+	}
+	s := shift{to: 100 - shareOf(object, r.first), asked: now, generation: generation}
+	if n := len(r.shifts); n > 0 {
+		s.from = r.shifts[n-1].to
+	}
+	if s.to != s.from {
+		r.shifts = append(r.shifts, s)
+	}
+}
+
+// follow begins to note every change of the weights: of what others get than this
+// release, which has everything now.
+func (r *route) follow(release string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.first = release
+}
+
+// shareOf is a release's percentage in the route's only rule.
+func shareOf(object *unstructured.Unstructured, release string) int {
+	rules, _, _ := unstructured.NestedSlice(object.Object, "spec", "rules")
+	if len(rules) != 1 {
+		return 0
+	}
+	rule, _ := rules[0].(map[string]any)
+	refs, _, _ := unstructured.NestedSlice(rule, "backendRefs")
+	got, all := int64(0), int64(0)
+	for _, each := range refs {
+		ref, _ := each.(map[string]any)
+		weight, found, _ := unstructured.NestedInt64(ref, "weight")
+		if !found {
+			weight = 1
+		}
+		if all += weight; ref["name"] == release {
+			got += weight
+		}
+	}
+	return int(100 * got / max(all, 1))
+}
+
+// moved are the changes of the weights until now.
+func (r *route) moved() []shift {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.shifts)
+}
+
+// until waits until the other release's share has been changed to a number of
+// percent for the nth time.
+func (r *route) until(percent, nth int) shift {
+	r.t.Helper()
+	var found shift
+	testcluster.Eventually(r.t, testcluster.Hang, fmt.Sprintf("a weight of %d %%", percent), func() error {
+		shifts, n := r.moved(), 0
+		for _, s := range shifts {
+			if s.to == percent {
+				n++
+				found = s
+			}
+			if n == nth {
+				return nil
+			}
+		}
+		return fmt.Errorf("the weights were %v", shifts)
+	})
+	return found
 }
 
 // acceptedAs is the generation of a route that its parent has accepted.
@@ -158,14 +234,16 @@ func (r *route) weigh(percent int) {
 		r.t.Fatal(err)
 	}
 	s := shift{to: percent, asked: time.Now()}
-	if n := len(r.shifts); n > 0 {
-		s.from = r.shifts[n-1].to
+	if done := r.moved(); len(done) > 0 {
+		s.from = done[len(done)-1].to
 	}
 	changed, err := r.client.Patch(r.t.Context(), r.name, types.JSONPatchType, content, metav1.PatchOptions{})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	s.generation = changed.GetGeneration()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.shifts = append(r.shifts, s)
 }
 
@@ -181,14 +259,18 @@ func (r *route) remove() {
 // mustSplit fails the test unless each shift came into effect before the next one,
 // and each release got its share after that, to a percent; or to a few answers, where
 // these are more: with whatever it reads, the gateway begins to count again.
+//
+// What failed is left out: whether anything may is the test's to say.
 func (r *route) mustSplit(answers []answer, second string) {
 	r.t.Helper()
 	const tolerated, few = 1.0, 10.0 // percent, answers
-	for i, s := range r.shifts {
+	shifts := r.moved()
+	for i, s := range shifts {
 		during := between(answers, s.asked, time.Now())
-		if i+1 < len(r.shifts) {
-			during = between(answers, s.asked, r.shifts[i+1].asked)
+		if i+1 < len(shifts) {
+			during = between(answers, s.asked, shifts[i+1].asked)
 		}
+		during = slices.DeleteFunc(during, func(a answer) bool { return a.err != nil })
 		effect := inEffect(during, s, second)
 		after := slices.DeleteFunc(during, func(a answer) bool { return a.began.Before(effect) })
 		got := share(after, second)
@@ -198,6 +280,14 @@ func (r *route) mustSplit(answers []answer, second string) {
 			r.t.Errorf("%s: of %d answers, %.2f %% came from %s with a weight of %d %%", r.kind, len(after), got, second, s.to)
 		}
 	}
+}
+
+// marks are the changes of the weights, for a plot.
+func (r *route) marks() (marks []mark) {
+	for _, s := range r.moved() {
+		marks = append(marks, mark{s.asked, fmt.Sprintf("%d %%", s.to)})
+	}
+	return marks
 }
 
 // share is how many percent of answers came from a version.

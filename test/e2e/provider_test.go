@@ -67,6 +67,7 @@ type config struct {
 	keepLines   string            // more of keep_previous
 	drain       string            // the provider's
 	noMain      bool              // only the deployment
+	route       string            // traffic.gateway, in HCL; none
 	adopt       bool              // the address is a Service that was there before
 	target      string            // main's deployment_id, where it is not the deployment's
 	unasked     bool              // the plan does not ask the API server what it would refuse
@@ -138,13 +139,20 @@ resource "switchback_main_deployment" "app" {
   application   = %q
   namespace     = %q
   deployment_id = %s
-  traffic       = { service = { %s } }
+  traffic       = { service = { %s }%s }
   keep_previous = { count = %d%s }
   %s
 %s
 }
-`, c.name(), namespace, target, service, c.keep, c.keepLines, drain, c.main)
+`, c.name(), namespace, target, service, c.routeLine(), c.keep, c.keepLines, drain, c.main)
 	return b.String()
+}
+
+func (c config) routeLine() string {
+	if c.route == "" {
+		return ""
+	}
+	return ", gateway = " + c.route
 }
 
 func (c config) morePorts() string {

@@ -1,0 +1,182 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
+)
+
+// canary is an application behind a gateway, with v1 as its main deployment, and
+// load that comes in through it.
+type canary struct {
+	*workspace
+	*route
+	load   *load
+	v1, v2 config
+	first  string // v1's release
+}
+
+// newCanary applies v1. steps are those of the way to v2.
+func newCanary(t *testing.T, g testnode.Gateway, steps string, more ...string) canary {
+	t.Helper()
+	namespace := newNamespace(t)
+	host := namespace + ".example.com"
+	c := canary{workspace: newWorkspace(t, namespace)}
+	c.v1 = config{
+		version: "v1", keep: 1,
+		route: fmt.Sprintf("{ parent_refs = [{ name = %q, namespace = %q }], hostnames = [%q], settle = \"1s\" }", g.Name, g.Namespace, host),
+		main:  fmt.Sprintf("  canary = { steps = [%s]%s }", steps, strings.Join(append([]string{""}, more...), ", ")),
+	}
+	c.v2 = c.v1
+	c.v2.version = "v2"
+	c.mustApply(c.v1)
+	c.first = c.release()
+	c.route = routeOf(t, c.cluster, "HTTPRoute", "httproutes", namespace, c.v1.name())
+	c.follow(c.first)
+	c.load = loadThrough(t, g, host)
+	c.load.untilAnswered("v1", newSingle)
+	c.load.offer(gatewayFreshRate, 100, newSingle)
+	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	return c
+}
+
+// t is the test: both the workspace and the route have it.
+func (c canary) test() testing.TB { return c.workspace.t }
+
+// wantShares fails the test unless the other release had these shares, in this order.
+func (c canary) wantShares(percents ...int) {
+	c.test().Helper()
+	var got []int
+	for _, s := range c.moved() {
+		got = append(got, s.to)
+	}
+	if !slices.Equal(got, percents) {
+		c.test().Errorf("the weights were %v, not %v", got, percents)
+	}
+}
+
+// close goes back to nothing, without a trace of the application.
+func (c canary) close() {
+	c.test().Helper()
+	if _, err := c.destroy(); err != nil {
+		c.test().Error(err)
+	}
+	if left := c.podsOf(c.first); len(left) > 0 {
+		c.test().Errorf("%d pods are left of v1", len(left))
+	}
+}
+
+const watched = 3 * time.Second // for each share, and before and after
+
+// TestCanary gives a new version 10 % of the traffic, then half of it, then all, and
+// goes back, while requests come in through a gateway. None may fail, on new
+// connections or kept ones: a gateway chooses for requests. Each version answers as
+// many as its weight says.
+func TestCanary(t *testing.T) {
+	beside(t, loaded)
+	c := newCanary(t, gateway(t, shared(t)), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	pause(t, watched)
+	began := time.Now()
+	c.mustApply(c.v2)
+	applied := time.Now()
+	pause(t, watched)
+	c.planIsEmpty(c.v2)
+	back := time.Now()
+	c.mustApply(c.v1)
+	if c.release() != c.first {
+		t.Errorf("going back is to %s, not to %s", c.release(), c.first)
+	}
+	returned := c.until(0, 1).asked
+	pause(t, watched)
+	answers := c.load.end()
+
+	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
+	t.Logf("apply of v2 took %s; on the way back, the weight was written %s after its start", ms(began, applied), ms(back, returned))
+	marks := append(c.marks(), mark{began, "apply v2"}, mark{applied, "applied"}, mark{back, "apply v1"})
+	c.load.draw(t, "canary", "v1 to v2 by shares, and back: answers a second", answers, marks)
+	c.load.mustNotFail(t, answers)
+	c.mustSplit(answers, "v2")
+	c.wantShares(10, 50, 100, 0)
+	c.planIsEmpty(c.v1)
+	c.close()
+}
+
+// TestCanaryIsKilled kills an apply that has given the new version a tenth of the
+// traffic, without a chance to say goodbye. The traffic stays as it is; the next
+// apply puts it back, and begins anew. No request is lost.
+func TestCanaryIsKilled(t *testing.T) {
+	beside(t, loaded)
+	c := newCanary(t, gateway(t, shared(t)), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	x := c.startApply(c.v2)
+	c.until(10, 1)
+	if err := x.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	_, _ = x.wait()
+	pause(t, watched)
+	began := time.Now()
+	c.mustApply(c.v2)
+	applied := time.Now()
+	pause(t, watched)
+	answers := c.load.end()
+
+	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
+	t.Logf("the apply after the kill took %s", ms(began, applied))
+	marks := append(c.marks(), mark{killed, "killed"}, mark{began, "apply v2"}, mark{applied, "applied"})
+	c.load.draw(t, "canary-killed", "killed at 10 %, applied again: answers a second", answers, marks)
+	c.load.mustNotFail(t, answers)
+	c.mustSplit(answers, "v2")
+	c.wantShares(10, 0, 10, 50, 100)
+	c.planIsEmpty(c.v2)
+	c.close()
+}
+
+// TestGatewayGoesAndComesBack ends the gateway while the new version has a tenth of
+// the traffic, and starts it again when it has been given half of it: nobody accepts
+// that meanwhile, and the apply waits. Requests fail while there is no gateway, and
+// none does before and after that.
+func TestGatewayGoesAndComesBack(t *testing.T) {
+	beside(t, loaded)
+	cluster := shared(t)
+	c := newCanary(t, gateway(t, cluster), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	pause(t, watched)
+	x := c.startApply(c.v2)
+	tenth := c.until(10, 1)
+	pause(t, watched)
+	ended := time.Now()
+	if err := cluster.End(t.Context(), testnode.GatewayProgram); err != nil {
+		t.Fatal(err)
+	}
+	half := c.until(50, 1)
+	if err := cluster.Revive(t.Context(), testnode.GatewayProgram); err != nil {
+		t.Fatal(err)
+	}
+	c.load.untilAnswered("", newSingle)
+	back := time.Now()
+	if _, err := x.wait(); err != nil {
+		t.Fatal(err)
+	}
+	pause(t, watched)
+	answers := c.load.end()
+
+	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
+	t.Logf("10 %% from %s on; the gateway was told to end after %s, and answered again after %s; 50 %% was written after %s and accepted %s later",
+		ms(c.load.began, tenth.asked), ms(c.load.began, ended), ms(c.load.began, back), ms(c.load.began, half.asked), ms(half.asked, c.acceptedAt(half.generation)))
+	marks := append(c.marks(), mark{ended, "no gateway"}, mark{back, "it is back"})
+	c.load.draw(t, "canary-gateway", "the gateway is away when 50 % are written: answers a second", answers, marks)
+	c.load.mustNotFail(t, slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return !a.ended.Before(ended) && a.began.Before(back) }))
+	if len(failedOf(answers)) == 0 {
+		t.Error("nobody noticed that there was no gateway")
+	}
+	c.mustSplit(answers, "v2")
+	c.wantShares(10, 50, 100)
+	c.planIsEmpty(c.v2)
+	c.close()
+}
