@@ -109,10 +109,12 @@ func TestCanary(t *testing.T) {
 
 // TestCanaryIsKilled kills an apply that has given the new version a tenth of the
 // traffic, without a chance to say goodbye. The traffic stays as it is; the next
-// apply puts it back, and begins anew. No request is lost.
+// apply puts it back, begins anew, and terminates the old version, which nothing
+// keeps. No request is lost.
 func TestCanaryIsKilled(t *testing.T) {
 	beside(t, loaded)
 	c := newCanary(t, gateway(t, shared(t)), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	c.v2.keep = 0
 	x := c.startApply(c.v2)
 	c.until(10, 1)
 	if err := x.Kill(); err != nil {
@@ -124,6 +126,9 @@ func TestCanaryIsKilled(t *testing.T) {
 	began := time.Now()
 	c.mustApply(c.v2)
 	applied := time.Now()
+	if left := c.podsOf(c.first); len(left) > 0 {
+		t.Errorf("%d pods are left of v1", len(left))
+	}
 	pause(t, watched)
 	answers := c.load.end()
 

@@ -204,6 +204,7 @@ func (l *load) draw(t testing.TB, name, title string, answers []answer, marks []
 			_ = table.Write([]string{"point", fmt.Sprintf("%.1f", at), name, fmt.Sprintf("%.0f", float64(counts[name][n])/bucket.Seconds())})
 		}
 	}
+	slices.SortFunc(marks, func(a, b mark) int { return a.at.Compare(b.at) }) // the texts are put in steps
 	for _, m := range marks {
 		_ = table.Write([]string{"mark", fmt.Sprintf("%.3f", m.at.Sub(l.began).Seconds()), m.text})
 	}
