@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	corev1 "k8s.io/api/core/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
@@ -22,21 +21,13 @@ const defaultRouteSettle = 5 * time.Second
 
 // gatewayModel is `traffic.gateway` where it is known.
 type gatewayModel struct {
-	Kind       *string       `tfsdk:"kind"`
-	Name       *string       `tfsdk:"name"`
-	Port       *string       `tfsdk:"port"`
-	ParentRefs []parentModel `tfsdk:"parent_refs"`
-	Hostnames  []string      `tfsdk:"hostnames"`
-	Matches    []matchModel  `tfsdk:"matches"`
-	Settle     *string       `tfsdk:"settle"`
-}
-
-type parentModel struct {
-	Name        string  `tfsdk:"name"`
-	Namespace   *string `tfsdk:"namespace"`
-	Kind        *string `tfsdk:"kind"`
-	SectionName *string `tfsdk:"section_name"`
-	Port        *int32  `tfsdk:"port"`
+	Kind       *string           `tfsdk:"kind"`
+	Name       *string           `tfsdk:"name"`
+	Port       *string           `tfsdk:"port"`
+	ParentRefs []attrs.ParentRef `tfsdk:"parent_refs"`
+	Hostnames  []string          `tfsdk:"hostnames"`
+	Matches    []matchModel      `tfsdk:"matches"`
+	Settle     *string           `tfsdk:"settle"`
 }
 
 type matchModel struct {
@@ -99,7 +90,7 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 		Name: textOr(g.Name, m.Application.ValueString()), Kind: traffic.RouteKind(textOr(g.Kind, string(traffic.HTTPRoute))),
 		Port: textOr(g.Port, ""), Settle: defaultRouteSettle,
 		Hostnames: attrs.ConvertList(g.Hostnames, func(name string) gatewayv1.Hostname { return gatewayv1.Hostname(name) }),
-		Parents:   attrs.ConvertList(g.ParentRefs, parentModel.ref),
+		Parents:   attrs.ConvertList(g.ParentRefs, attrs.ParentRef.Ref),
 	}
 	if ports := m.Service(ctx, diags).Ports; spec.Port == "" && len(ports) == 1 {
 		spec.Port = slices.Collect(maps.Keys(ports))[0]
@@ -130,14 +121,6 @@ func textOr(text *string, fallback string) string {
 		return fallback
 	}
 	return *text
-}
-
-func (p parentModel) ref() gatewayv1.ParentReference {
-	ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(p.Name), Namespace: as[gatewayv1.Namespace](p.Namespace), SectionName: as[gatewayv1.SectionName](p.SectionName), Port: p.Port}
-	if textOr(p.Kind, "Gateway") == "Service" {
-		ref.Group, ref.Kind = new(gatewayv1.Group(corev1.GroupName)), new(gatewayv1.Kind("Service"))
-	}
-	return ref
 }
 
 // as is an optional text of another type.
@@ -180,7 +163,7 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 		return types.ObjectNull(gatewayTypes())
 	}
 	g := gatewayModel{
-		ParentRefs: attrs.ConvertList(spec.Parents, parentOf),
+		ParentRefs: attrs.ConvertList(spec.Parents, attrs.ParentRefOf),
 		Hostnames:  attrs.ConvertList(spec.Hostnames, func(name gatewayv1.Hostname) string { return string(name) }),
 	}
 	if _, known := ports[spec.Port]; !known || len(ports) > 1 {
@@ -199,14 +182,6 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 	value, more := types.ObjectValueFrom(ctx, gatewayTypes(), g)
 	diags.Append(more...)
 	return value
-}
-
-func parentOf(ref gatewayv1.ParentReference) parentModel {
-	p := parentModel{Name: string(ref.Name), Namespace: text(ref.Namespace), SectionName: text(ref.SectionName), Port: ref.Port}
-	if kind := text(ref.Kind); textOr(kind, "Gateway") != "Gateway" {
-		p.Kind = kind
-	}
-	return p
 }
 
 // text is an optional value as an optional text.

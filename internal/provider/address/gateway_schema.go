@@ -1,7 +1,6 @@
 package address
 
 import (
-	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -52,12 +51,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 				MarkdownDescription: "Name of the one of the deployment's `container.ports` to which the route leads. Default: the only one of `service.ports`." + attrs.InPlace,
 				Validators:          []validator.String{stringvalidator.LengthBetween(1, 15)},
 			},
-			"parent_refs": schema.ListNestedAttribute{
-				Required:            true,
-				MarkdownDescription: "Who serves the route: Gateways, or the Services of a mesh. A change of the traffic has arrived when all of them have accepted it." + attrs.InPlace,
-				Validators:          []validator.List{listvalidator.SizeBetween(1, 32)},
-				NestedObject:        schema.NestedAttributeObject{Attributes: parentAttributes(), Validators: []validator.Object{attrs.Requires("name")}},
-			},
+			"parent_refs": attrs.ParentRefsAttribute("Who serves the route: Gateways, or the Services of a mesh. A change of the traffic has arrived when all of them have accepted it." + attrs.InPlace),
 			"hostnames": schema.ListAttribute{
 				ElementType:         types.StringType,
 				Optional:            true,
@@ -77,19 +71,6 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 				Validators:    []validator.String{attrs.IsDuration()},
 				PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 			},
-		},
-	}
-}
-
-func parentAttributes() map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"name":         schema.StringAttribute{Optional: true, MarkdownDescription: "Its name. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 253)}},
-		"namespace":    schema.StringAttribute{Optional: true, MarkdownDescription: "Its namespace. Default: that of the application.", Validators: attrs.NamespaceName()},
-		"kind":         schema.StringAttribute{Optional: true, MarkdownDescription: "`Gateway` (default), or `Service` for a mesh.", Validators: []validator.String{stringvalidator.OneOf("Gateway", "Service")}},
-		"section_name": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of one of its listeners. Default: all that take the route.", Validators: []validator.String{stringvalidator.LengthBetween(1, 253)}},
-		"port": schema.Int32Attribute{
-			CustomType: attrs.WholeNumber32{}, Optional: true, MarkdownDescription: "Port of its listeners. Default: all that take the route.",
-			Validators: []validator.Int32{int32validator.Between(1, 65535)},
 		},
 	}
 }
