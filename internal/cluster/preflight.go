@@ -31,7 +31,7 @@ const (
 	FeaturePromote   Feature = "promote"
 	FeatureAdopt     Feature = "adopt"
 	FeatureDNS       Feature = "dns"        // where external-dns is asked for records
-	FeatureHTTPRoute Feature = "http_route" // where an address has one
+	FeatureHTTPRoute Feature = "http_route" // where an address, or a release for itself, has one
 	FeatureGRPCRoute Feature = "grpc_route"
 	FeatureTCPRoute  Feature = "tcp_route"
 	FeatureTerminate Feature = "terminate"

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
@@ -27,6 +28,7 @@ type Release struct {
 	Autoscaler       *autoscalingv2.HorizontalPodAutoscaler // nil: none that the record knows of
 	DisruptionBudget *policyv1.PodDisruptionBudget          // the same
 	Files            []*corev1.ConfigMap                    // with files of its containers
+	Preview          *gatewayv1.HTTPRoute                   // its own address, if the record knows of one
 
 	Stopped bool // its application is
 
@@ -108,7 +110,13 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 	if o.Autoscaler, err = expected(ctx, view, o.Record, release.CompanionAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, id.Name); err != nil {
 		return o, err
 	}
-	o.DisruptionBudget, err = expected(ctx, view, o.Record, release.CompanionDisruptionBudget, &policyv1.PodDisruptionBudget{}, id.Name)
+	if o.DisruptionBudget, err = expected(ctx, view, o.Record, release.CompanionDisruptionBudget, &policyv1.PodDisruptionBudget{}, id.Name); err != nil {
+		return o, err
+	}
+	o.Preview, err = expected(ctx, view, o.Record, release.CompanionPreview, &gatewayv1.HTTPRoute{}, id.Name)
+	if apierrors.IsNotFound(err) { // the kind itself is gone, and every object with it
+		return o, nil
+	}
 	return o, err
 }
 

@@ -36,11 +36,12 @@ const (
 	CompanionAutoscaler       Companion = "HorizontalPodAutoscaler"
 	CompanionDisruptionBudget Companion = "PodDisruptionBudget"
 	CompanionFiles            Companion = "ConfigMap"
+	CompanionPreview          Companion = "HTTPRoute"
 )
 
 // Companions lists every Companion.
 func Companions() []Companion {
-	return []Companion{CompanionAutoscaler, CompanionDisruptionBudget, CompanionFiles}
+	return []Companion{CompanionAutoscaler, CompanionDisruptionBudget, CompanionFiles, CompanionPreview}
 }
 
 // Companions are those that the release shall have. A budget for disruptions
@@ -55,6 +56,9 @@ func (s Spec) Companions() []Companion {
 	}
 	if s.Content.HasFiles() {
 		asked = append(asked, CompanionFiles)
+	}
+	if s.Previewed() {
+		asked = append(asked, CompanionPreview)
 	}
 	return asked
 }

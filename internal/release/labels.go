@@ -33,8 +33,9 @@ const (
 	RoleMain     = "main"   // the application's own address
 	RoleRecord   = "record" // a release's ConfigMap
 	RolePointer  = "pointer"
-	RoleDNS      = "dns"   // what external-dns makes records from
-	RoleFiles    = "files" // a ConfigMap with files of a release
+	RoleDNS      = "dns"     // what external-dns makes records from
+	RoleFiles    = "files"   // a ConfigMap with files of a release
+	RolePreview  = "preview" // a release's own address, outside the cluster
 )
 
 // ManagedSelector selects everything that is ours.

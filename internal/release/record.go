@@ -67,6 +67,9 @@ type Record struct {
 	// Disruption is what its user says of the budget for disruptions, for an import.
 	Disruption *Disruption `json:"disruptionBudget,omitempty"`
 
+	// Preview is what its user says of its own address, for an import.
+	Preview *Preview `json:"preview,omitempty"`
+
 	// WithMain says that it has no pods because its application is stopped: it is
 	// started again together with that.
 	WithMain bool `json:"stoppedWithMain,omitempty"`

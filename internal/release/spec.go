@@ -26,6 +26,7 @@ type Spec struct {
 
 	Rollout    *Rollout    // as it was typed, for an import; nil: not set
 	Disruption *Disruption // nil: a budget for one pod at a time, where there are several
+	Preview    *Preview    // nil: it has no address of its own outside the cluster
 
 	Strategy Strategy // empty means StrategyBlueGreen
 	Rolling  Rolling  // of StrategyRolling

@@ -19,6 +19,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // reach is why a release must be taken to carry traffic.
@@ -145,6 +146,9 @@ func (q *inquiry) byRoutes(ctx context.Context, services map[string]bool) (reach
 			return reach{}, err
 		}
 		for _, route := range found {
+			if workload.IsPreview(route, q.workload.Name) {
+				continue // it ends with the release
+			}
 			for _, to := range traffic.Backends(route) {
 				own, leads := services[to.Service]
 				if !leads {

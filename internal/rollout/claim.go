@@ -133,7 +133,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Rollout:    t.spec.Rollout,
 
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
-		Disruption: t.spec.Disruption, WithMain: t.withMain,
+		Disruption: t.spec.Disruption, Preview: t.spec.Preview, WithMain: t.withMain,
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
@@ -212,6 +212,9 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 // resume holds the record of a release that is in our state, for an update. One
 // that is from a backup is taken back, once nobody alive is at work on it.
 func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) (*claim, error) {
+	if err := e.knowsPreview(ctx, c, t); err != nil {
+		return nil, err
+	}
 	cl, err := ownership.Take(ctx, e.keeper, c, t.id, t.application(), func(seen ownership.Seen) (*claim, error) {
 		if seen.Record == nil {
 			return e.resumeLost(ctx, c, t, owner)
@@ -238,7 +241,8 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
 			r.Rollout, r.WithMain = t.spec.Rollout, t.withMain
-			r.IgnoreServices, r.AllowSelectedBy, r.Disruption = t.spec.IgnoreServices, t.spec.AllowSelectedBy, t.spec.Disruption
+			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
+			r.Disruption, r.Preview = t.spec.Disruption, t.spec.Preview
 			r.Expect(t.spec.Companions()...)
 			r.CancelRequested = ""
 			cl.underWay(r, release.PhaseResumed)

@@ -15,6 +15,7 @@ import (
 // companionKind is what is done with a companion of one kind.
 type companionKind struct {
 	first  bool // its pods need it: it is made before them
+	leads  bool // it leads to the release's Service: it goes before that
 	empty  func() Object
 	render func(release.Spec) Object
 	apply  func(context.Context, Cluster, target, takeBack) (Object, []release.FieldConflict, error)
@@ -29,6 +30,7 @@ var companions = map[release.Companion]companionKind{
 	release.CompanionAutoscaler:       companionOf(release.CompanionAutoscaler, workload.Autoscaler),
 	release.CompanionDisruptionBudget: companionOf(release.CompanionDisruptionBudget, workload.DisruptionBudget),
 	release.CompanionFiles:            files(),
+	release.CompanionPreview:          preview(),
 }
 
 func companionOf[T any, P interface {
@@ -95,6 +97,18 @@ func (e *Engine) removeUnwanted(ctx context.Context, cl *claim) error {
 		return err
 	}
 	return awaitCompanionsGone(ctx, cl.cluster, going)
+}
+
+// leading are those that lead to the release's Service, and the others.
+func leading(kinds []release.Companion) (leads, others []release.Companion) {
+	for _, kind := range kinds {
+		if companions[kind].leads {
+			leads = append(leads, kind)
+		} else {
+			others = append(others, kind)
+		}
+	}
+	return leads, others
 }
 
 // goingCompanion is a companion whose deletion was asked for.

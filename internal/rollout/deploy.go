@@ -144,6 +144,9 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 		}
 		unserved = svc == nil
 	}
+	if err := e.knowsPreview(ctx, c, t); err != nil {
+		return nil, err
+	}
 	none := d == nil
 	for _, kind := range t.spec.Companions() {
 		id := release.ID{Namespace: t.id.Namespace, Name: companions[kind].render(t.spec).GetName()}
@@ -300,6 +303,7 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
 	took, waited := cl.took(began), time.Since(began).Round(time.Millisecond)
 	e.dropFormerFiles(ctx, cl)
+	e.awaitPreview(ctx, cl)
 	if cl.notable() {
 		e.keeper.Remember(ctx, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, nil))
 	}

@@ -85,6 +85,15 @@ func startsNothing(id release.ID, application string) Notice {
 	}
 }
 
+// previewUnserved tells of a release that is well, but is not reached by its own address.
+func previewUnserved(c Cluster, id release.ID, url, why string) Notice {
+	return Notice{
+		Summary: "Preview is not served yet",
+		Detail: fmt.Sprintf("%s on cluster %q is there, and is not reached by %s so far: its HTTPRoute %s is not accepted. What it waits for: %s. "+
+			"It is served as soon as that has come; nothing else depends on it.", id, c.Name(), url, id.Name, why),
+	}
+}
+
 // runsOn tells of a release that somebody is at work on while its application stops.
 func runsOn(c Cluster, id release.ID, holder string) Notice {
 	return Notice{

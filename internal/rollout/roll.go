@@ -178,6 +178,9 @@ func (e *Engine) goBack(ctx context.Context, cl *claim) error {
 		}
 		baseline["Service"] = workload.Baseline(service)
 	}
+	if err := e.previewBack(ctx, cl, former, baseline); err != nil {
+		return err
+	}
 	cl.Note(func(r *release.Record) {
 		all := release.Baseline{}
 		maps.Copy(all, r.Baseline)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -316,11 +317,16 @@ func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, ap
 	if err != nil {
 		return err
 	}
+	first, last := leading(record.Companions)
+	before, err := e.deleteCompanions(ctx, c, id, application, record, first)
+	if err != nil {
+		return err
+	}
 	svc, err := e.deleteService(ctx, c, id, application)
 	if err != nil {
 		return err
 	}
-	companions, err := e.deleteCompanions(ctx, c, id, application, record, record.Companions)
+	after, err := e.deleteCompanions(ctx, c, id, application, record, last)
 	if err != nil {
 		return err
 	}
@@ -334,7 +340,7 @@ func (e *Engine) removeObjects(ctx context.Context, c Cluster, id release.ID, ap
 			return err
 		}
 	}
-	return awaitCompanionsGone(ctx, c, companions)
+	return awaitCompanionsGone(ctx, c, slices.Concat(before, after))
 }
 
 // deleteWorkload asks for the workload's deletion, pods first, if it is as it

@@ -33,5 +33,8 @@ func Planned(spec release.Spec) ([]Object, error) {
 	if b := DisruptionBudget(spec); b != nil {
 		objects = append(objects, b)
 	}
+	if p := Preview(spec); p != nil {
+		objects = append(objects, p)
+	}
 	return objects, nil
 }

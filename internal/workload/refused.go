@@ -31,6 +31,8 @@ func AttributeOf(spec release.Spec, kind, field string) []any {
 		return path{"replicas"}
 	case "Service":
 		return path{"container", "ports"}
+	case "HTTPRoute":
+		return attributeOfPreview(steps)
 	case "Deployment":
 		if len(steps) < 2 || steps[0] != "spec" || steps[1] != "template" {
 			return attributeOfSpec(steps)
@@ -78,6 +80,21 @@ func attributeOfSpec(steps []string) path {
 		return path{"health"}
 	}
 	return nil
+}
+
+// attributeOfPreview is for what the route of a preview says.
+func attributeOfPreview(steps []string) path {
+	at := path{"preview"}
+	if len(steps) < 2 || steps[0] != "spec" {
+		return at
+	}
+	switch steps[1] {
+	case "hostnames":
+		return at.to("hostname")
+	case "parentRefs":
+		return at.to("parent_refs")
+	}
+	return at
 }
 
 // podAttributes are the attributes that fields of a pod come from.

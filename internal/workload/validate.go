@@ -26,6 +26,7 @@ func Validate(spec release.Spec) []Problem {
 	checkIdentity(r, spec)
 	checkStrategy(r, spec)
 	checkDisruption(r, path{"disruption_budget"}, spec.Disruption)
+	checkPreview(r, path{"preview"}, spec)
 	checkHealth(r, path{"health"}, spec.Health)
 	checkImage(r, path{"image"}, c.Image)
 	checkContainer(r, path{"container"}, c.Container, c.Volumes)

@@ -67,6 +67,8 @@ func companionDrift(o observe.Release, spec release.Spec) []attrs.Drift {
 			live, wanted = objectOrNil(o.Autoscaler), objectOrNil(workload.Autoscaler(spec))
 		case release.CompanionDisruptionBudget:
 			live, wanted = objectOrNil(o.DisruptionBudget), objectOrNil(workload.DisruptionBudget(spec))
+		case release.CompanionPreview:
+			live, wanted = objectOrNil(o.Preview), objectOrNil(workload.Preview(spec))
 		case release.CompanionFiles:
 			continue // there may be several
 		}

@@ -49,6 +49,7 @@ type model struct {
 
 	DurationBudget   types.Object `tfsdk:"duration_budget"`
 	DisruptionBudget types.Object `tfsdk:"disruption_budget"`
+	Preview          types.Object `tfsdk:"preview"`
 
 	Container                     types.Object `tfsdk:"container"`
 	InitContainers                types.List   `tfsdk:"init_containers"`
@@ -76,6 +77,7 @@ type model struct {
 	ContentHash  types.String `tfsdk:"content_hash"`
 	ServiceName  types.String `tfsdk:"service_name"`
 	InternalURL  types.String `tfsdk:"internal_url"`
+	PreviewURL   types.String `tfsdk:"preview_url"`
 	CreatedAt    types.String `tfsdk:"created_at"`
 	CreatedBy    types.String `tfsdk:"created_by"`
 	Status       types.String `tfsdk:"status"`
@@ -204,6 +206,7 @@ func (m *model) spec(ctx context.Context) (release.Spec, diag.Diagnostics) {
 	}
 	scaled := m.scale(ctx, &diags)
 	spec.Replicas, spec.Autoscaling = scaled.Replicas, scaled.Autoscaling
+	spec.Preview = m.preview(ctx, &diags)
 	if attrs.WhollyKnown(ctx, m.RestartTriggers) {
 		spec.RestartTriggers = attrs.Present(attrs.Decode[map[string]*string](ctx, &diags, m.RestartTriggers))
 	}
@@ -264,6 +267,7 @@ func newModel() model {
 		Rollout:          object("rollout"),
 		DurationBudget:   object("duration_budget"),
 		DisruptionBudget: object("disruption_budget"),
+		Preview:          object("preview"),
 		ClusterStatus:    attrs.NoClusterStatus(),
 		InitContainers:   list("init_containers"),
 		Sidecars:         list("sidecars"),
@@ -306,6 +310,7 @@ func (m *model) fromSpec(ctx context.Context, spec release.Spec) diag.Diagnostic
 	m.Health = attrs.HealthValue(ctx, &diags, spec.Health)
 	m.Rollout = attrs.RolloutValue(ctx, &diags, spec.Rollout)
 	m.DisruptionBudget = e.disruption(spec.Disruption)
+	m.Preview = e.preview(spec.Preview)
 
 	m.Application = types.StringValue(c.Application)
 	m.Version = types.StringValue(c.Version)

@@ -223,6 +223,7 @@ func (p *planning) create() {
 		}
 	}
 	p.nameInPlace()
+	m.setPreviewURL(p.ctx, &p.resp.Diagnostics)
 	p.checkHealthFits(p.plan.Timeouts.Create, "timeouts.create")
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
@@ -239,6 +240,7 @@ func (p *planning) update() {
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
 	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
 	m.Drift = attrs.NoDrift()
+	m.setPreviewURL(p.ctx, &p.resp.Diagnostics)
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
 	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {

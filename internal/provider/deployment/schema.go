@@ -87,6 +87,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			},
 			"autoscaling":       attrs.AutoscalingAttribute(),
 			"disruption_budget": disruptionAttribute(),
+			"preview":           previewAttribute(),
 			"clusters": attrs.ClustersAttribute("Names of the clusters to run on, of those in the provider's configuration. " +
 				"A cluster that is dropped while its copy carries traffic keeps it until the traffic has moved."),
 			"rollout":             attrs.RolloutAttribute(rolloutMeaning, "How long the clusters that are done are watched before the next ones are changed: a container that crashes, or pods that do not stay ready, are a failure there. It is part of the time that `timeouts` give."),
@@ -188,6 +189,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"content_hash": attrs.ComputedString("SHA-256 of the content, in hexadecimal. Known at plan when the content is."),
 			"service_name": attrs.ComputedString("Name of the deployment's own Service, which reaches this version and no other; null without `container.ports`."),
 			"internal_url": attrs.ComputedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without a TCP port in `container.ports`."),
+			"preview_url":  attrs.ComputedString("Where this version is reached from outside the cluster: the address of `preview`. Known at plan when its host name and the content are; null without `preview`."),
 			"created_at":   attrs.ComputedString("When it was first created, in RFC 3339."),
 			"created_by":   attrs.ComputedString("Who first created it, as far as is known."),
 			"status": attrs.ComputedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster, `%s` when it has no pods on any. "+

@@ -86,6 +86,9 @@ func (m *model) takeBack(ctx context.Context, plan *model, diags *diag.Diagnosti
 	if !plan.Autoscaling.Equal(m.Autoscaling) {
 		fields = append(fields, "spec.minReplicas", "spec.maxReplicas", "spec.metrics")
 	}
+	if !plan.Preview.Equal(m.Preview) {
+		fields = append(fields, previewFields...)
+	}
 	// What is ignored no longer was not shown as drift, but is asked for.
 	still := plan.ignored()
 	for _, field := range m.ignored() {
@@ -188,11 +191,13 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Desired()
 		spec.Health, spec.Rollout = workload.HealthOf(o.Workload, o.Record.Health), o.Record.Rollout
 		spec.IgnoreServices, spec.AllowSelectedBy, spec.Disruption = o.Record.IgnoreServices, o.Record.AllowSelectedBy, o.Record.Disruption
+		spec.Preview = o.Record.Preview
 		if o.Autoscaler != nil {
 			spec.Autoscaling, spec.Replicas = workload.FromAutoscaler(o.Autoscaler), workload.FirstReplicas(o.Workload)
 		}
 		diags.Append(m.fromSpec(ctx, spec)...)
 		m.setIdentity(spec, o.Record.Hash)
+		m.setPreviewURL(ctx, diags)
 		m.setDeployed(rollout.Deployed{
 			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Reason(),
 			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy,

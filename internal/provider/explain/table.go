@@ -104,6 +104,9 @@ var explanations = []explanation{
 		return "It was left as it is. Choose another application name; or rename that object, where nobody needs its name."
 	}, path.Root("application")),
 	rule("DNSEndpoint is not a kind of this cluster", always[*release.MissingKindError](missingKind), attrs.DNSPath.AtName("endpoints")),
+	rule("Gateway API is not installed", always[*release.NoGatewayAPIError](
+		"Nothing was changed. Install its CustomResourceDefinitions, and a Gateway that serves such routes; or remove the attribute. "+
+			"Where this configuration installs them, let the deployment depend on that (`depends_on`)."), path.Root("preview")),
 	rule("DNS name cannot have these addresses", always[*release.DNSConflictError](
 		"Name in `targets` where the name shall lead on each cluster."), attrs.DNSPath.AtName("targets")),
 	rule("No address for DNS", func(e *release.NoAddressError) string {

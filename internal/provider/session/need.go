@@ -37,6 +37,7 @@ var companionFeatures = map[release.Companion]cluster.Feature{
 	release.CompanionAutoscaler:       cluster.FeatureAutoscale,
 	release.CompanionDisruptionBudget: cluster.FeatureDisrupt,
 	release.CompanionFiles:            cluster.FeatureDeploy, // a ConfigMap, as its record is
+	release.CompanionPreview:          cluster.FeatureHTTPRoute,
 }
 
 // withCompanions adds what the companions need that one of the releases asks for.

@@ -1,0 +1,234 @@
+package provider_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// previewed is `preview` below a domain.
+func previewed(domain string, lines ...string) string {
+	return fmt.Sprintf("preview = {\n    hostname = \"{name}.%s\"\n    parent_refs = [{ name = \"public\", namespace = \"gateway\" }]\n    %s\n  }", domain, strings.Join(lines, "\n    "))
+}
+
+// wantPreview is the host name of a release's own address, which leads to the release;
+// empty: it has none.
+func (l *lab) wantPreview(name, host string) {
+	l.t.Helper()
+	if !slices.Contains(l.routes("httproutes"), name) {
+		if host != "" {
+			l.t.Errorf("%s has no preview", name)
+		}
+		return
+	}
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), name).SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	l.must(err)
+	route := &gatewayv1.HTTPRoute{}
+	l.must(json.Unmarshal(text, route))
+	ref := route.Spec.Rules[0].BackendRefs[0]
+	if got := string(route.Spec.Hostnames[0]); got != host || string(ref.Name) != name || *ref.Port != 8080 {
+		l.t.Errorf("the preview of %s is %q, and leads to %s:%d, want %q", name, got, ref.Name, *ref.Port, host)
+	}
+}
+
+// touchRoute is what somebody does to a route; an empty patch removes it.
+func (l *lab) touchRoute(name, patch string) {
+	l.t.Helper()
+	client, at := l.cluster.Client().Discovery().RESTClient(), l.routesPath("httproutes")
+	if patch == "" {
+		l.must(client.Delete().AbsPath(at, name).Do(l.t.Context()).Error())
+		return
+	}
+	l.must(client.Patch(types.MergePatchType).AbsPath(at, name).Param("fieldManager", somebody).Body([]byte(patch)).Do(l.t.Context()).Error())
+}
+
+func TestAccPreview(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t)
+	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, c).previewWithoutKind() })
+	c.Routes(t, "httproutes")
+	for name, test := range map[string]func(*lab){
+		"comes, changes, goes": (*lab).previewComesAndGoes,
+		"beside main":          (*lab).previewBesideMain,
+		"is put right":         (*lab).previewIsPutRight,
+		"of a stopped one":     (*lab).previewOfStopped,
+		"without permission":   (*lab).previewWithoutPermission,
+		"of somebody else":     (*lab).previewOfSomebodyElse,
+		"in place":             (*lab).previewInPlace,
+	} {
+		t.Run(name, func(t *testing.T) { test(onGateway(t, c)) })
+	}
+}
+
+// previewWithoutKind says so before anything is written, also to what is there already.
+func (l *lab) previewWithoutKind() {
+	w := l.inProcess()
+	const told = "does not know the kind HTTPRoute of the Gateway API"
+	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells("Gateway API is not installed", told, "httproutes.gateway.networking.k8s.io", "depends_on")
+	l.wantNothingLeft()
+	w.apply(l.config(l.deployment()))
+	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells(told)
+	w.apply(l.config(l.deployment()))
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+func (l *lab) previewComesAndGoes() {
+	w := l.inProcess()
+	name := nameOf("v1")
+	url := output("url", theDeployment+".preview_url")
+	w.applyFails(l.config(l.deployment(strings.ReplaceAll(previewed("a.example.com"), "{name}", "next")))).tells("Previews would have the same address", "{name}")
+	w.write(l.config(l.deployment(previewed("a.example.com")), url))
+	w.plan().wantPlannedOutput("url", "http://"+name+".a.example.com")
+	w.apply(l.config(l.deployment(previewed("a.example.com")), url)).silent("Preview is not served yet")
+	l.wantPreview(name, name+".a.example.com") // and nothing is main
+	w.wantState(theDeployment, "preview_url", "http://"+name+".a.example.com", "status", "started")
+	w.wantNoChanges()
+	pods := l.wantPods(name, 1)
+	secure := l.config(l.deployment(previewed("b.example.com", `scheme = "https"`, `port = "http"`)), url)
+	w.write(secure)
+	w.plan().wantPlannedOutput("url", "https://"+name+".b.example.com")
+	w.apply(secure).wantActions(theDeployment, "update")
+	l.wantPreview(name, name+".b.example.com")
+	w.wantNoChanges()
+
+	imported := l.inProcess()
+	imported.write(secure)
+	imported.do("import", theDeployment, l.namespace+"/"+name)
+	imported.wantState(theDeployment, "preview_url", "https://"+name+".b.example.com")
+	if r := imported.plan(); len(r.actions[theDeployment]) > 0 {
+		l.t.Errorf("the plan after an import is not empty:\n%s", imported.explain())
+	}
+	w = imported
+	w.apply(l.config(l.deployment())).wantActions(theDeployment, "update")
+	l.wantPreview(name, "")
+	w.wantState(theDeployment, "preview_url", nil)
+	w.wantNoChanges()
+	w.apply(l.config(l.deployment(previewed("a.example.com"))))
+	l.wantPreview(name, name+".a.example.com")
+	l.wantSamePods(name, pods)
+	w.destroy()
+	l.wantPreview(name, "")
+	l.wantNothingLeft()
+}
+
+// previewBesideMain: each version has its own, no promotion touches it, and it keeps no
+// release that is not needed any more.
+func (l *lab) previewBesideMain() {
+	w := l.inProcess()
+	config := func(tag string, keep int) string {
+		return l.config(l.deployment(image(tag), createFirst, previewed("example.com")), l.main(routed(), keepPrevious(keep)))
+	}
+	v1, v2, v3 := nameOf("v1"), nameOf("v2"), nameOf("v3")
+	w.apply(config("v1", 1))
+	w.apply(config("v2", 1))
+	for _, name := range []string{v1, v2} { // v1 is retained
+		l.wantPreview(name, name+".example.com")
+	}
+	if split := l.routeSplit("httproutes"); split[v2] != 100 {
+		l.t.Errorf("the application's own route leads to %v", split)
+	}
+	w.wantNoChanges()
+	w.apply(config("v3", 0)).silent("keeps running")
+	for name, host := range map[string]string{v1: "", v2: "", v3: v3 + ".example.com"} {
+		l.wantPreview(name, host)
+	}
+	w.destroy()
+	if left := l.routes("httproutes"); len(left) > 0 {
+		l.t.Errorf("left are %v", left)
+	}
+	l.wantNothingLeft()
+}
+
+func (l *lab) previewIsPutRight() {
+	w := l.inProcess()
+	config, name := l.config(l.deployment(previewed("example.com"))), nameOf("v1")
+	w.apply(config)
+	for _, tt := range []struct {
+		patch string
+		want  driftLine
+	}{
+		{`{"spec":{"hostnames":["www.example.com"]}}`, driftLine{Object: "HTTPRoute/" + name, Field: "spec.hostnames", Manager: somebody}},
+		{`{"spec":{"rules":[{"backendRefs":[{"name":"other","port":80}]}]}}`, driftLine{Object: "HTTPRoute/" + name, Field: "spec.rules", Manager: somebody}},
+		{"", driftLine{Object: "HTTPRoute/" + name, Manager: unrecorded}},
+	} {
+		l.touchRoute(name, tt.patch)
+		w.refresh()
+		if found := w.drift(theDeployment); len(found) != 1 || !tt.want.in(found[0]) {
+			l.t.Errorf("%s: drift is %+v", tt.patch, found)
+		}
+		w.apply(config).wantActions(theDeployment, "update")
+		l.wantPreview(name, name+".example.com")
+		w.wantNoChanges()
+	}
+	l.touchRoute(name, "")
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// previewOfStopped stays, and is made for what is stopped, too.
+func (l *lab) previewOfStopped() {
+	w := l.inProcess()
+	name := nameOf("v1")
+	w.apply(l.config(l.deployment(previewed("example.com"))))
+	w.apply(l.config(l.deployment(previewed("example.com"), `desired_state = "stopped"`))).silent("Preview is not served yet")
+	l.wantPods(name, 0)
+	l.wantPreview(name, name+".example.com")
+	w.wantNoChanges()
+	w.apply(l.config(l.deployment(previewed("other.example.com"), `desired_state = "stopped"`)))
+	l.wantPreview(name, name+".other.example.com")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantPreview(name, "")
+	l.wantNothingLeft()
+}
+
+// previewWithoutPermission is told before the first write.
+func (l *lab) previewWithoutPermission() {
+	rules, clusterRules := policyRules(slices.DeleteFunc(cluster.Features(), func(f cluster.Feature) bool { return f == cluster.FeatureHTTPRoute })...)
+	l.provider = connection(l.cluster.RestrictedKubeconfig(l.t, l.namespace, rules, clusterRules...))
+	w := l.inProcess()
+	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells("Permissions are missing", `to http_route: verb "create" on httproutes.gateway.networking.k8s.io`)
+	l.wantNothingLeft()
+	w.apply(l.config(l.deployment()))
+	w.wantNoChanges()
+	w.destroy()
+}
+
+// previewOfSomebodyElse is left alone, and nothing is begun.
+func (l *lab) previewOfSomebodyElse() {
+	w := l.inProcess()
+	l.makeRoute("httproutes", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":%q},"spec":{"parentRefs":[{"name":"public"}]}}`, nameOf("v1")))
+	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells("Object belongs to somebody else", "HTTPRoute")
+	l.wantNothingLeft()
+}
+
+// previewInPlace follows a port that changes in place, forth and back.
+func (l *lab) previewInPlace() {
+	w := l.inProcess()
+	config := func(tag string, port int) string {
+		return l.config(l.deployment(image(tag), `strategy = "rolling"`, fmt.Sprintf(`container = { ports = { http = %d } }`, port), previewed("example.com")))
+	}
+	w.apply(config("v1", 9090))
+	name := w.nameInState()
+	w.apply(config("v2", 8080)).wantActions(theDeployment, "update")
+	l.wantPreview(name, name+".example.com")
+	w.wantState(theDeployment, "preview_url", "http://"+name+".example.com")
+	w.wantNoChanges()
+	w.applyFails(config("crash", 9091))
+	l.wantPreview(name, name+".example.com") // 8080, as its Service
+	w.apply(config("v2", 8080))
+	w.wantNoChanges()
+	w.destroy()
+	l.wantPreview(name, "")
+	l.wantNothingLeft()
+}
