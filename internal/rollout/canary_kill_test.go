@@ -48,12 +48,11 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	l.proxy.SetFault(death.Fault)
 	canary := steps(10, 50)
 	canary.OnAbandon = of.onAbandon
-	watches := 0
+	half := false
 	fail := func(line string) {
-		if strings.HasPrefix(line, "watching") {
-			if watches++; watches == 2 {
-				l.allReady("v2", "False")
-			}
+		half = half || strings.Contains(line, "moving 50 %")
+		if half && strings.HasPrefix(line, "watching") {
+			l.allReady("v2", "False")
 		}
 	}
 	if of.fails {
@@ -66,7 +65,8 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	what, dead := death.Last()
 	p = l.process(t)
 	if dead || of.next == "v1" {
-		_, err = p.sharing(t.Context(), of.next, canary, nil)
+		half = false
+		_, err = p.sharing(t.Context(), of.next, canary, fail)
 	}
 	switch {
 	case of.fails && of.next == "v2":
@@ -78,7 +78,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	case err != nil:
 		t.Fatalf("after %q: %v\n%s", what, err, l.log())
 	case of.next == "v1":
-		l.wantMain("v1")
+		if now := l.pointer().Deployment; now != l.name("v1") { // v2 counts as a former one where it had got that far
+			t.Errorf("after %q, main is %s", what, now)
+		}
 		l.wantSplit(p, release.Split{l.name("v1"): 100})
 	default:
 		l.wantMain("v2", "v1")
