@@ -252,7 +252,7 @@ func (s *Start) share(w Want, seen Seen) {
 	if w.Route == nil || !s.Course.Moves() || s.Course == Returns || from == "" || from == w.To {
 		return
 	}
-	s.Shares = !seen.Bare && !slices.Contains(s.Before.Previous, w.To)
+	s.Shares = !seen.Bare && w.To != s.Before.Deployment && !slices.Contains(s.Before.Previous, w.To)
 	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil {
 		s.resumeShare(w, seen, open)
 	}

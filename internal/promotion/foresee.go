@@ -94,7 +94,7 @@ func (k Known) goOn(w Want, seen *Seen) {
 		return
 	}
 	seen.Split = k.Shares
-	if w.To == k.From {
+	if w.To == k.From || k.Shares[w.To] == 0 {
 		return
 	}
 	seen.Main.Previous = slices.DeleteFunc(seen.Main.Previous, func(name string) bool { return name == w.To })
@@ -111,6 +111,8 @@ func actionOf(w Want, k Known) Action {
 		return ActionStart
 	case w.Stopped && !k.Stopped:
 		return ActionStop
+	case k.From == w.To && len(k.Shares) > 1:
+		return ActionReturn
 	case k.From == w.To && k.Settled:
 		return ActionChange
 	case k.From == w.To:

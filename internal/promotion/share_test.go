@@ -61,6 +61,8 @@ func TestShares(t *testing.T) {
 	hold.Canary.OnAbandon = release.AbandonHold
 	held.Canary.MaxWeight, raised.Canary.MaxWeight = 10, 50
 	other.Canary.Steps = []release.CanaryStep{{Weight: 20}, {Weight: 60, Pause: time.Minute}}
+	allMoved := openAt(100, true, release.StepPause, 1)
+	allMoved.Main.Deployment, allMoved.Main.Previous = "v2", []string{"v1"}
 	third, back := byShares, byShares
 	third.To, back.To = "v3", "v1"
 	byHand := openAt(10, true, release.StepPause, 0)
@@ -86,6 +88,7 @@ func TestShares(t *testing.T) {
 		"other steps":                              {other, openAt(50, true, release.StepPause, 1), "ready, shift 60%, pause 1m, shift 100%, commit, collect"},
 		"a third version":                          {third, openAt(50, true, release.StepPause, 1), "restore, " + all},
 		"back to the stable side":                  {back, openAt(50, true, release.StepPause, 1), "ready, shift 100%, commit, collect"},
+		"back when all had moved":                  {back, allMoved, "ready, shift 100%, commit, collect"},
 		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
 		t.Run(name, func(t *testing.T) {

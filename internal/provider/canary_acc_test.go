@@ -51,6 +51,8 @@ func TestAccCanary(t *testing.T) {
 		"that fails":            (*lab).canaryThatFails,
 		"with a gate":           (*lab).canaryWithGate,
 		"with a limit":          (*lab).canaryWithLimit,
+		"rolled back by action": (*lab).canaryRolledBack,
+		"for a cohort":          (*lab).canaryForCohort,
 		"with a long pause":     (*lab).canaryWithLongPause,
 		"of a weight by hand":   (*lab).canaryByHand,
 		"of other kinds":        (*lab).routesOfOtherKinds,
@@ -75,7 +77,7 @@ func (l *lab) canaryByShares() {
 	w.write(config("v2"))
 	w.plan().wantSummary(theMain, map[string]any{
 		"action": "promote", "steps": []any{"ready", "shift 10%", "pause 1s", "shift 50%", "pause 1s", "shift 100%", "commit", "collect"},
-		"text": "It gets 10 %, 50 % of it first, with pauses of 2s in all",
+		"text": "It gets 10 %, 50 % of it first, is watched meanwhile, and loses it if it fails. The pauses take 2s in all.",
 	})
 	w.apply(config("v2"))
 	w.wantState(theMain, "split", shares(v2, 100), "status", "finalized", "deployment_id", l.namespace+"/"+v2, "previous_deployment_id", l.namespace+"/"+v1)
@@ -150,6 +152,50 @@ func (l *lab) canaryWithGate() {
 	w.apply(config("v2")) // back, in one step
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
 	w.wantNoChanges()
+}
+
+// canaryRolledBack: an action takes a promotion back that is paused, and a Read says so.
+func (l *lab) canaryRolledBack() {
+	w := l.inProcess()
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1"))
+	w.apply(config("v2"))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
+	w.refresh()
+	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
+	w.apply(config("v1"))
+	w.wantNoChanges()
+}
+
+// canaryForCohort: who sends the header gets what is being tried, for as long as it is.
+func (l *lab) canaryForCohort() {
+	w := l.inProcess()
+	match := `match = [{ header = { name = "x-canary", exact = "1" } }, { header = { name = "x-team", exact = "shop" } }]`
+	config := func(tag, limit string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }, { path = { value = "/v2" } }]`), keepPrevious(1), canaryOf(`{ weight = 10 }`, match, limit)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", "max_weight = 10"))
+	if rules := l.rules(); len(rules) != 1 {
+		l.t.Errorf("with nothing to try, the route has %d rules", len(rules))
+	}
+	w.apply(config("v2", "max_weight = 10"))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+	rules := l.rules()
+	if len(rules) != 2 || len(rules[0].BackendRefs) != 1 || string(rules[0].BackendRefs[0].Name) != v2 || len(rules[0].Matches) != 4 || len(rules[0].Matches[0].Headers) != 1 {
+		l.t.Errorf("the route has %+v", rules)
+	}
+	w.apply(config("v1", "max_weight = 10"))
+	w.wantState(theMain, "status", "finalized", "split", shares(v1, 100))
+	if rules := l.rules(); len(rules) != 1 {
+		l.t.Errorf("when it is over, the route has %d rules", len(rules))
+	}
+	w.applyFails(l.config(l.deployment(), l.main(strings.ReplaceAll(routed(`kind = "TCPRoute"`), `hostnames = ["api.example.com"]`, ""), canaryOf(`{ weight = 10 }`, match)))).tells("Match of another kind of route", "canary.match")
 }
 
 func (l *lab) canaryWithLimit() {

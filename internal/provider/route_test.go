@@ -40,6 +40,16 @@ func (l *lab) routeSplit(plural string) release.Split {
 	return traffic.RouteSplit(route)
 }
 
+// rules are those of the HTTPRoute "api".
+func (l *lab) rules() []gatewayv1.HTTPRouteRule {
+	l.t.Helper()
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	l.must(err)
+	route := &gatewayv1.HTTPRoute{}
+	l.must(json.Unmarshal(text, route))
+	return route.Spec.Rules
+}
+
 // patchRoute is what somebody does to the route "api".
 func (l *lab) patchRoute(plural, patch string) {
 	l.t.Helper()

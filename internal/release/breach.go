@@ -8,8 +8,9 @@ import (
 // Breach is a release that was main and did not pass its bake. It is remembered
 // so that the same release is not tried again as if nothing had been seen.
 type Breach struct {
-	From       string    `json:"from,omitempty"` // main before it, to which traffic went back
-	To         string    `json:"to"`             // the release
+	From       string    `json:"from,omitempty"`  // main before it, to which traffic went back
+	To         string    `json:"to"`              // the release
+	Share      int       `json:"share,omitempty"` // percent of the traffic that it had; 0: all
 	RetryToken string    `json:"retryToken,omitempty"`
 	Reason     string    `json:"reason"` // one line
 	At         time.Time `json:"at"`     // by the API server's clock
@@ -67,8 +68,12 @@ func (e *TakenBackError) Error() string {
 	if e.Breach.From != "" {
 		back = "traffic went back to " + e.Breach.From
 	}
-	return fmt.Sprintf("the deployment %s on cluster %q was main already and did not pass its bake; %s at %s: %s",
-		e.ID, e.Cluster, back, e.Breach.At.Format(time.RFC3339), e.Breach.Reason)
+	was := "was main already and did not pass its bake"
+	if e.Breach.Share > 0 {
+		was = fmt.Sprintf("had %d %% of the traffic already and did not do its work with it", e.Breach.Share)
+	}
+	return fmt.Sprintf("the deployment %s on cluster %q %s; %s at %s: %s",
+		e.ID, e.Cluster, was, back, e.Breach.At.Format(time.RFC3339), e.Breach.Reason)
 }
 
 // NoWayBackError says why traffic stays with a release that did not pass its

@@ -151,6 +151,7 @@ type NotReadyError struct {
 	Cluster string
 	ID      ID
 	Reason  string
+	Shares  bool // it has had a share of the traffic
 }
 
 func (e *NotReadyError) Error() string {

@@ -7,6 +7,7 @@ type MainOn struct {
 	Cluster string
 	Main    Main
 	Traffic string // the release that gets all of it; empty: none does
+	Shared  string // the release that is being tried, and shares it with main; empty: none is
 }
 
 // GoBack decides which release main goes back to when nobody says: the one that
@@ -18,6 +19,11 @@ func GoBack(id string, clusters []MainOn) (string, error) {
 			return &GoBackError{Cluster: s.Cluster, ID: id, Reason: fmt.Sprintf(format, a...)}
 		}
 		switch {
+		case s.Shared != "" && to != "" && s.Main.Deployment != to:
+			return "", refuse("%s had the traffic before on it, but %s on another cluster", s.Main.Deployment, to)
+		case s.Shared != "":
+			to = s.Main.Deployment
+			continue
 		case s.Traffic != s.Main.Deployment && s.Traffic == "":
 			return "", refuse("its main deployment is %s, but the traffic does not go there", s.Main.Deployment)
 		case s.Traffic != s.Main.Deployment:

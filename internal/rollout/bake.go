@@ -52,7 +52,7 @@ func (e *BakeError) Error() string {
 	var b strings.Builder
 	after := e.After.Round(100 * time.Millisecond)
 	if e.Share < 100 {
-		fmt.Fprintf(&b, "Deployment %s (version %s) had had %d %% of the traffic on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, e.Share, e.Cluster, after, e.Bake, e.Seen)
+		fmt.Fprintf(&b, "Deployment %s (version %s) had had %d %% of the traffic on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, e.Share, e.Cluster, after, e.Bake.Round(100*time.Millisecond), e.Seen)
 	} else {
 		fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.", e.ID, e.Version, e.Cluster, after, e.Bake, e.Seen)
 	}
@@ -145,6 +145,7 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 // unwatchedError says that a bake did not come to its end.
 type unwatchedError struct {
 	cluster, to string
+	share       int // percent of the traffic that it had
 	err         error
 }
 
@@ -152,6 +153,9 @@ func (e *unwatchedError) Error() string {
 	why := e.err.Error()
 	if errors.Is(e.err, context.Canceled) {
 		why = "it was interrupted"
+	}
+	if e.share < 100 {
+		return fmt.Sprintf("%s had %d %% of the traffic on cluster %q, and could not be watched to the end of its pause: %s. All of the traffic is to go back", e.to, e.share, e.cluster, why)
 	}
 	return fmt.Sprintf("the bake of %s on cluster %q did not come to its end: %s", e.to, e.cluster, why)
 }
@@ -165,7 +169,7 @@ func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) 
 	if err == nil || TakesBack(err) {
 		return err
 	}
-	return &unwatchedError{pl.cluster.Name(), p.req.To, err}
+	return &unwatchedError{pl.cluster.Name(), p.req.To, pl.share(p.req.To), err}
 }
 
 func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) error {

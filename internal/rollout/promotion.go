@@ -109,7 +109,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	e, req := p.engine, p.req
 	pl := &placement{cluster: e.keeper.Under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
 	if req.Route != nil {
-		pl.route = e.gateway(c, *req.Route, req.TakeBack)
+		route := *req.Route
+		route.Candidate = req.To
+		pl.route = e.gateway(c, route, req.TakeBack)
 	}
 	main, live, err := ownership.LiveMain(ctx, c, req.Service.Namespace, req.Service.Application)
 	if err != nil {

@@ -146,7 +146,7 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 		if failed.ID == p.id() {
 			pl.main.Breach = &release.Breach{
 				From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken,
-				Reason: reasonOf(failed), At: pl.cluster.Now().UTC().Truncate(time.Second),
+				Share: failed.Share % 100, Reason: reasonOf(failed), At: pl.cluster.Now().UTC().Truncate(time.Second),
 			}
 			return
 		}

@@ -97,7 +97,7 @@ func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotio
 // serve it have accepted that.
 func (p *Promotion) ensureRoute(ctx context.Context, pl *placement, want release.Split) error {
 	what := p.req.Route.Ref().String()
-	err := p.settle(ctx, pl, "the data plane behind the "+what, func(ctx context.Context) (bool, time.Duration, error) { return pl.route.Shift(ctx, want) })
+	err := p.settle(ctx, pl, p.req.Route.Settle, "the data plane behind the "+what, func(ctx context.Context) (bool, time.Duration, error) { return pl.route.Shift(ctx, want) })
 	if err == nil {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 		return ready >= need, 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Reason: fmt.Sprintf(
+		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Shares: pl.share(p.req.To) > 0, Reason: fmt.Sprintf(
 			"%d of its pods are ready, and %d %% of the traffic takes %d, as many as serve it now. Raise `replicas` of its switchback_deployment, or say how many it takes in canary.steps[].replicas", ready, step.Weight, need)}
 	}
 	return err

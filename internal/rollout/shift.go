@@ -57,7 +57,11 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 	if share := want[p.req.To]; share < 100 {
 		what = fmt.Sprintf("%d %% of the traffic", share)
 	}
-	p.req.say("%s: moving %s from %s to %s", pl.cluster.Name(), what, from, p.req.To)
+	if from == p.req.To && pl.route != nil {
+		p.req.say("%s: moving all of the traffic to %s", pl.cluster.Name(), p.req.To)
+	} else {
+		p.req.say("%s: moving %s from %s to %s", pl.cluster.Name(), what, from, p.req.To)
+	}
 	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("%s moves from %s to %s", what, from, p.req.To))
 	if err := p.clear(ctx, pl); err != nil {
 		return err
@@ -126,7 +130,7 @@ func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Spli
 // ensureService is ensure for the Service alone.
 func (p *Promotion) ensureService(ctx context.Context, pl *placement, want release.Split) error {
 	to, _ := want.Stable()
-	err := p.settle(ctx, pl, "the endpoints of the main Service", func(ctx context.Context) (bool, time.Duration, error) { return pl.router.Shift(ctx, want) })
+	err := p.settle(ctx, pl, 0, "the endpoints of the main Service", func(ctx context.Context) (bool, time.Duration, error) { return pl.router.Shift(ctx, want) })
 	if err != nil {
 		return fmt.Errorf("traffic could not be moved to %s on cluster %q: %w", to, pl.cluster.Name(), err)
 	}
@@ -135,11 +139,12 @@ func (p *Promotion) ensureService(ctx context.Context, pl *placement, want relea
 
 // settle calls shift until the data plane has what it writes. What has to follow the
 // write has its time from the first answer on: until then, there was nothing to follow.
-func (p *Promotion) settle(ctx context.Context, pl *placement, what string, shift func(context.Context) (bool, time.Duration, error)) error {
+// more is what it takes beyond that.
+func (p *Promotion) settle(ctx context.Context, pl *placement, more time.Duration, what string, shift func(context.Context) (bool, time.Duration, error)) error {
 	if settled, _, err := shift(ctx); settled || err != nil {
 		return err
 	}
-	limit := p.engine.timing.Settle
+	limit := p.engine.timing.Settle + more
 	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s did not follow within %s", what, limit))
 	defer cancel()
 	return wait.Until(waiting, pl.cluster.View(p.req.Service.Namespace).Changes(p.req.Service.Application), func() (bool, time.Duration, error) { return shift(waiting) })

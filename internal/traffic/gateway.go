@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -119,7 +121,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 			return nil
 		}
 		if apierrors.IsNotFound(err) && live == nil {
-			return fmt.Errorf("the cluster %q does not know the kind %s: install the CustomResourceDefinitions of the Gateway API: %w", g.cluster.Name(), g.spec.Kind, err)
+			return &release.NoGatewayAPIError{Cluster: g.cluster.Name(), Kind: string(g.spec.Kind), CRD: strings.ToLower(string(g.spec.Kind)) + "s." + gatewayv1.GroupName}
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
 			return err
@@ -189,7 +191,7 @@ func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error
 		return "", err
 	case route == nil:
 		return fmt.Sprintf("its %s %s/%s was gone", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
-	case release.Newer(g.reply, route), maps.Equal(RouteSplit(route), want):
+	case g.reply != nil && release.Newer(g.reply, route), maps.Equal(RouteSplit(route), want):
 		return "", nil
 	}
 	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, RouteSplit(route)), nil

@@ -45,10 +45,18 @@ type RouteSpec struct {
 	GRPCMatches []gatewayv1.GRPCRouteMatch
 	GRPCFilters []gatewayv1.GRPCRouteFilter
 
+	// Cohort are headers by which a request goes to Candidate for as long as it has a
+	// share of the traffic: each of them alone does. Not of a TCPRoute.
+	Cohort    []Header
+	Candidate string
+
 	// Settle is how long the data plane may take to do what it has accepted: a
 	// route's status comes before its effect.
 	Settle time.Duration
 }
+
+// Header is a header of a request, and its exact value.
+type Header struct{ Name, Value string }
 
 // Ref names the route.
 func (s RouteSpec) Ref() release.Route { return release.Route{Kind: string(s.Kind), Name: s.Name} }
@@ -83,8 +91,12 @@ func RouteSpecOf(application string, route Object) RouteSpec {
 	return s
 }
 
-// ruleName is the name of the rule that has the weights.
-const ruleName = "switchback"
+// Names of a route's rules: of the one that has the weights, and of the one for whom all
+// goes to the candidate.
+const (
+	ruleName   = "switchback"
+	cohortName = "switchback-cohort"
+)
 
 // Object is the route that splits the traffic. ports has, for each release of the
 // split, the port of its own Service.
@@ -115,7 +127,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 		for _, ref := range refs {
 			rule.BackendRefs = append(rule.BackendRefs, gatewayv1.GRPCBackendRef{BackendRef: ref})
 		}
-		return &gatewayv1.GRPCRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.GRPCRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: []gatewayv1.GRPCRouteRule{rule}}}
+		return &gatewayv1.GRPCRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.GRPCRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: append(s.grpcCohort(split, ports, rule), rule)}}
 	case TCPRoute:
 		return &gatewayv1.TCPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common, Rules: []gatewayv1.TCPRouteRule{{Name: name, BackendRefs: refs}}}}
 	case HTTPRoute:
@@ -124,7 +136,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 	for _, ref := range refs {
 		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref})
 	}
-	return &gatewayv1.HTTPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: []gatewayv1.HTTPRouteRule{rule}}}
+	return &gatewayv1.HTTPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: append(s.httpCohort(split, ports, rule), rule)}}
 }
 
 // Empty is an object of the route's kind with nothing in it.
@@ -164,15 +176,16 @@ func parentsOf(route Object) ([]gatewayv1.ParentReference, []gatewayv1.RoutePare
 	return nil, nil
 }
 
-// weightsOf are the weights of each of a route's rules.
+// weightsOf are the weights of each of a route's rules. Where one of them is for the
+// cohort alone, only the other one counts.
 func weightsOf(route Object) (rules [][]gatewayv1.BackendRef) {
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
-		for _, rule := range r.Spec.Rules {
+		for _, rule := range withoutCohort(r.Spec.Rules, func(r gatewayv1.HTTPRouteRule) *gatewayv1.SectionName { return r.Name }) {
 			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.HTTPBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.GRPCRoute:
-		for _, rule := range r.Spec.Rules {
+		for _, rule := range withoutCohort(r.Spec.Rules, func(r gatewayv1.GRPCRouteRule) *gatewayv1.SectionName { return r.Name }) {
 			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.GRPCBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.TCPRoute:

@@ -68,12 +68,14 @@ func TestValidatePreview(t *testing.T) {
 		"too long": {func(s *release.Spec) {
 			s.Content.Application, s.Preview.Hostname = strings.Repeat("a", release.MaxApplicationLength), "preview-{name}.example.com"
 		}, "hostname", "63 characters"},
-		"no ports":        {func(s *release.Spec) { s.Content.Container.Ports = nil }, "", "declares no port"},
-		"another port":    {func(s *release.Spec) { s.Preview.Port = "web" }, "port", `"web"`},
-		"a port of UDP":   {func(s *release.Spec) { s.Content.Container.PortProtocols = map[string]string{"http": "UDP"} }, "port", "http"},
-		"the only port":   {func(s *release.Spec) { s.Content.Container.Ports = map[string]int32{"web": 80} }, "", ""},
-		"one of two":      {func(s *release.Spec) { s.Content.Container.Ports = map[string]int32{"a": 80, "b": 81} }, "port", "a, b"},
-		"a port is named": {func(s *release.Spec) { s.Content.Container.Ports, s.Preview.Port = map[string]int32{"a": 80, "b": 81}, "b" }, "", ""},
+		"no ports":      {func(s *release.Spec) { s.Content.Container.Ports = nil }, "", "declares no port"},
+		"another port":  {func(s *release.Spec) { s.Preview.Port = "web" }, "port", `"web"`},
+		"a port of UDP": {func(s *release.Spec) { s.Content.Container.PortProtocols = map[string]string{"http": "UDP"} }, "port", "http"},
+		"the only port": {func(s *release.Spec) { s.Content.Container.Ports = map[string]int32{"web": 80} }, "", ""},
+		"one of two":    {func(s *release.Spec) { s.Content.Container.Ports = map[string]int32{"a": 80, "b": 81} }, "port", "a, b"},
+		"a port is named": {func(s *release.Spec) {
+			s.Content.Container.Ports, s.Preview.Port = map[string]int32{"a": 80, "b": 81}, "b"
+		}, "", ""},
 	} {
 		spec := minimal()
 		spec.Content.Container.Ports = map[string]int32{"http": 8080}

@@ -31,6 +31,7 @@ func LivingOf(namespace, application string, there []observe.Main) Living {
 		req.Was[o.Cluster] = o.Main.Deployment
 		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
 		standing.Traffic, _ = o.Split.Stable()
+		standing.Shared = promoting([]observe.Main{o})
 		l.Standings = append(l.Standings, standing)
 	}
 	return l

@@ -28,8 +28,8 @@ func Unread(s *session.Session, observed []observe.Main, missing []string, impor
 // Leave prepares to leave clusters: where the address cannot be left and may not be
 // forgotten on one of them, it is left on none. named says that the address has a
 // name across clusters.
-func Leave(ctx context.Context, s *session.Session, names []string, service traffic.ServiceSpec, named, abandon bool, diags *diag.Diagnostics) session.Leaving {
-	l := s.Leave(ctx, names, session.ToWithdraw(service, named), abandon, diags)
+func Leave(ctx context.Context, s *session.Session, names []string, service traffic.ServiceSpec, route *traffic.RouteSpec, named, abandon bool, diags *diag.Diagnostics) session.Leaving {
+	l := s.Leave(ctx, names, session.ToWithdraw(service, named).And(route), abandon, diags)
 	l.TellFailed(diags)
 	return l
 }

@@ -31,7 +31,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "A route of the Gateway API beside the Service, by which clients reach the application through a Gateway that is there already. It is Switchback's own: a Gateway merges several routes of one hostname. " +
 			"It can share the traffic between two deployments: see `canary`. It leads to the deployments' own Services, and the Service of `service` follows when the promotion does not go back any more. " +
-			"The cluster needs the CustomResourceDefinitions of the Gateway API 1.0 or later (1.6 for a `TCPRoute`)." + attrs.InPlace,
+			"The cluster needs the CustomResourceDefinitions of the Gateway API: 1.0 or later for an `HTTPRoute`, 1.1 for a `GRPCRoute`, 1.6 for a `TCPRoute`." + attrs.InPlace,
 		Attributes: map[string]schema.Attribute{
 			"kind": schema.StringAttribute{
 				Optional:            true,

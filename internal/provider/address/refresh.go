@@ -113,6 +113,9 @@ func StatusOf(observed []observe.Main) (status, reason types.String) {
 
 // refreshStatus shows unfinished work, so that it is never an empty plan.
 func (m *Model) refreshStatus(observed []observe.Main) {
+	if m.Status.ValueString() == string(release.MainPaused) && !slices.ContainsFunc(observed, func(o observe.Main) bool { return o.Err != nil }) {
+		m.Status, m.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringNull() // unless one is, below
+	}
 	for _, o := range observed {
 		now, stable := o.Split.Stable()
 		switch {
@@ -233,6 +236,9 @@ func (m *Model) Rebuild(ctx context.Context, group string, observed []observe.Ma
 			continue
 		}
 		name, ok := o.Split.Stable()
+		if to := promoting([]observe.Main{o}); !ok && to != "" {
+			name, ok = to, true
+		}
 		if o.Main == nil || o.Service == nil || !ok {
 			continue
 		}

@@ -268,7 +268,10 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 		}
 	}
 	if len(shares) > 0 {
-		say("It gets %s of it first, with pauses of %s in all, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "), attrs.DurationText(pauses))
+		say("It gets %s of it first, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "))
+	}
+	if pauses > 0 {
+		say("The pauses take %s in all.", attrs.DurationText(pauses))
 	}
 	if gated {
 		say("Somebody has to let it go on in between: until then, it is paused.")

@@ -226,6 +226,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 		a.Create(p.ctx)
 	default:
 		a.KeepAdoption(p.ctx)
+		a.KeepRoute(p.ctx)
 		if a.Update(p.ctx, p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped); a.Planned.StatusReason.IsNull() {
 			a.Planned.Status = own
 		}

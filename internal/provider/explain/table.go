@@ -159,8 +159,12 @@ var explanations = []explanation{
 		"Traffic was not touched. Look at where it is now, and decide again."), path.Empty()),
 	rule("Main deployment has moved meanwhile", always[*release.PointerChangedError](
 		"This run has stopped. The status tells where the traffic is; look at it, and apply again."), path.Empty()),
-	rule("Deployment cannot become main", always[*release.NotReadyError](
-		"Traffic was not touched."), path.Root("deployment_id")),
+	rule("Deployment cannot become main", func(e *release.NotReadyError) string {
+		if e.Shares {
+			return "It had a share of the traffic by then, and all of that is back where it was."
+		}
+		return "Traffic was not touched."
+	}, path.Root("deployment_id")),
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
 	rule("Object does not go away", always[*release.StuckError](
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -17,13 +18,24 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // canaryModel is `canary` where it is known.
 type canaryModel struct {
-	Steps     []stepModel `tfsdk:"steps"`
-	MaxWeight *int32      `tfsdk:"max_weight"`
-	OnAbandon *string     `tfsdk:"on_abandon"`
+	Steps     []stepModel  `tfsdk:"steps"`
+	MaxWeight *int32       `tfsdk:"max_weight"`
+	Match     []matchModel `tfsdk:"match"`
+	OnAbandon *string      `tfsdk:"on_abandon"`
+}
+
+type matchModel struct {
+	Header *headerModel `tfsdk:"header"`
+}
+
+type headerModel struct {
+	Name  *string `tfsdk:"name"`
+	Exact *string `tfsdk:"exact"`
 }
 
 type stepModel struct {
@@ -83,6 +95,21 @@ func canaryAttribute() schema.SingleNestedAttribute {
 				MarkdownDescription: "The most that the new deployment gets for now, in percent. With it, the apply ends with the status `" + string(release.MainPaused) + "`, and goes on when it is raised. Default: 100.",
 				Validators:          []validator.Int32{int32validator.Between(1, 100)},
 			},
+			"match": schema.ListNestedAttribute{
+				Optional: true,
+				MarkdownDescription: "Which requests go to the new deployment, whatever its share is, as long as it has one and does not have all: those to which one of these applies. " +
+					"They come beside its share: its `replicas` must do for both. Not of a `TCPRoute`. Default: none.",
+				Validators: []validator.List{listvalidator.SizeBetween(1, 8)},
+				NestedObject: schema.NestedAttributeObject{Validators: []validator.Object{attrs.Requires("header")}, Attributes: map[string]schema.Attribute{
+					"header": schema.SingleNestedAttribute{
+						Optional: true, MarkdownDescription: "A header of the request. Required.", Validators: []validator.Object{attrs.Requires("name", "exact")},
+						Attributes: map[string]schema.Attribute{
+							"name":  schema.StringAttribute{Optional: true, MarkdownDescription: "Its name, such as `x-canary`. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 256)}},
+							"exact": schema.StringAttribute{Optional: true, MarkdownDescription: "Its value. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
+						},
+					},
+				}},
+			},
 			"on_abandon": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "What the next apply does about a promotion whose run was killed: " + attrs.EnumText(release.AbandonPolicies(), abandonMeaning) + ". Default: `" + string(release.AbandonStable) + "`.",
@@ -128,6 +155,35 @@ func whole(number *int32) int {
 	return int(*number)
 }
 
+// cohort are the headers of `match`; none where they are not known.
+func (m *model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []traffic.Header) {
+	if m.Canary.IsNull() || !attrs.WhollyKnown(ctx, m.Canary) {
+		return nil
+	}
+	for _, match := range attrs.Decode[canaryModel](ctx, diags, m.Canary).Match {
+		headers = append(headers, traffic.Header{Name: *match.Header.Name, Value: *match.Header.Exact})
+	}
+	return headers
+}
+
+// checkCohort says where a route cannot have `match`.
+func (m *model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.Diagnostics {
+	var diags diag.Diagnostics
+	route, at := m.Route(ctx, &diags), path.Root("canary").AtName("match")
+	if route == nil || len(cohort) == 0 {
+		return diags
+	}
+	own := max(len(route.HTTPMatches), len(route.GRPCMatches), 1)
+	switch {
+	case route.Kind == traffic.TCPRoute:
+		diags.AddAttributeError(at, "Match of another kind of route", "A TCPRoute knows connections, and no headers. Remove `canary.match`.")
+	case own*len(cohort) > traffic.MaxMatches:
+		diags.AddAttributeError(at, "Too many matches",
+			fmt.Sprintf("Each of the %d matches of the route is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", own, len(cohort), traffic.MaxMatches))
+	}
+	return diags
+}
+
 // pauses is how long its pauses take together.
 func (m *model) pauses(ctx context.Context) time.Duration {
 	var diags diag.Diagnostics
@@ -152,6 +208,10 @@ func (m *model) checkCanary(ctx context.Context) diag.Diagnostics {
 	if !attrs.WhollyKnown(ctx, m.Canary) {
 		return diags
 	}
+	if diags.HasError() {
+		return diags // Requires has said what is missing
+	}
+	diags.Append(m.checkCohort(ctx, m.cohort(ctx, &diags))...)
 	before := 0
 	c := m.canary(ctx, &diags)
 	for i, step := range c.Steps {

@@ -62,7 +62,9 @@ func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnosti
 	asked := m.Request(ctx, owner, diags)
 	if !diags.HasError() {
 		asked.Stopped = address.Stopped(m.DesiredState)
-		asked.Canary = m.canary(ctx, diags)
+		if asked.Canary = m.canary(ctx, diags); asked.Route != nil {
+			asked.Route.Cohort = m.cohort(ctx, diags)
+		}
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
 		asked.Asked = &release.Asked{
 			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),

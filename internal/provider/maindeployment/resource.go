@@ -138,7 +138,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	promote := plan.request(ctx, state.Owner.ValueString(), &resp.Diagnostics)
 	promote.Planned = state.PlannedTraffic(ctx, &resp.Diagnostics)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || !plan.Traffic.Equal(state.Traffic) || len(state.Drift.Elements()) > 0
-	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()).And(promote.Route), promote.Unready, &resp.Diagnostics)
+	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()).And(promote.Route).And(state.Route(ctx, &resp.Diagnostics)), promote.Unready, &resp.Diagnostics)
 	dropped := r.leave(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		state.AbandonUnreachable = plan.AbandonUnreachable // it is for when nothing else can be done
@@ -199,7 +199,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 // forgotten.
 func (r *mainDeploymentResource) leave(ctx context.Context, names []string, plan, state *model, service traffic.ServiceSpec, diags *diag.Diagnostics) session.Leaving {
 	abandon := plan.AbandonUnreachable.ValueBool() || state.AbandonUnreachable.ValueBool()
-	return address.Leave(ctx, r.Session, names, service, plan.asksExternalDNS() || state.asksExternalDNS(), abandon, diags)
+	return address.Leave(ctx, r.Session, names, service, state.Route(ctx, diags), plan.asksExternalDNS() || state.asksExternalDNS(), abandon, diags)
 }
 
 // ImportState takes "namespace/application", or the identity; Read rebuilds the
