@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,27 +23,36 @@ type canary struct {
 	first  string // v1's release
 }
 
-// newCanary applies v1. steps are those of the way to v2.
-func newCanary(t *testing.T, g testnode.Gateway, steps string, more ...string) canary {
+// newCanary is an application behind an HTTPRoute. steps are those of the way to v2.
+func newCanary(t *testing.T, g testnode.Gateway, steps string) canary {
 	t.Helper()
-	namespace := newNamespace(t)
-	host := namespace + ".example.com"
-	c := canary{workspace: newWorkspace(t, namespace)}
+	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", steps, g)
+	c.load.untilAnswered("v1", newSingle)
+	c.load.offer(gatewayFreshRate, 100, newSingle)
+	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	return c
+}
+
+// newCanaryOf applies v1. Nobody asks for it yet.
+func newCanaryOf(t *testing.T, namespace, application, kind, steps string, g testnode.Gateway) canary {
+	t.Helper()
+	host := application + "." + namespace + ".example.com"
+	where, through := fmt.Sprintf("port = \"http\", hostnames = [%q]", host), loadThrough(t, g, host)
+	if kind == "TCPRoute" {
+		where, through = `port = "tcp"`, newLoad(t, "http://"+g.TCP)
+	}
+	c := canary{workspace: newWorkspace(t, namespace), load: through}
 	c.v1 = config{
-		version: "v1", keep: 1,
-		route: fmt.Sprintf("{ parent_refs = [{ name = %q, namespace = %q }], hostnames = [%q], settle = \"1s\" }", g.Name, g.Namespace, host),
-		main:  fmt.Sprintf("  canary = { steps = [%s]%s }", steps, strings.Join(append([]string{""}, more...), ", ")),
+		application: application, version: "v1", keep: 1, tcpPort: tcpPort, env: map[string]string{"APP_TCP_PORT": strconv.Itoa(tcpPort)},
+		route: fmt.Sprintf("{ kind = %q, parent_refs = [{ name = %q, namespace = %q }], settle = \"1s\", %s }", kind, g.Name, g.Namespace, where),
+		main:  fmt.Sprintf("  canary = { steps = [%s] }", steps),
 	}
 	c.v2 = c.v1
 	c.v2.version = "v2"
 	c.mustApply(c.v1)
 	c.first = c.release()
-	c.route = routeOf(t, c.cluster, "HTTPRoute", "httproutes", namespace, c.v1.name())
+	c.route = routeOf(t, c.cluster, kind, strings.ToLower(kind)+"s", namespace, application)
 	c.follow(c.first)
-	c.load = loadThrough(t, g, host)
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
 	return c
 }
 
@@ -105,6 +115,35 @@ func TestCanary(t *testing.T) {
 	c.wantShares(10, 50, 100, 0)
 	c.planIsEmpty(c.v1)
 	c.close()
+}
+
+// TestCanaryOfOtherKinds is a canary of calls by gRPC, and one of connections on which
+// no HTTP is spoken, side by side.
+func TestCanaryOfOtherKinds(t *testing.T) {
+	beside(t, loaded)
+	g, namespace := gateway(t, shared(t)), newNamespace(t)
+	const steps = `{ weight = 25, pause = "3s" }`
+	called := newCanaryOf(t, namespace, "calls", "GRPCRoute", steps, g)
+	plain := newCanaryOf(t, namespace, "lines", "TCPRoute", steps, g)
+	called.load.untilAnswered("v1", newCaller(called.load))
+	plain.load.untilAnswered("v1", newLiner)
+	called.load.offer(gatewayCallRate, 10, newCaller(called.load))
+	plain.load.offer(gatewayLineRate, 50, newLiner)
+	for _, x := range []*execution{called.startApply(called.v2), plain.startApply(plain.v2)} {
+		if _, err := x.wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pause(t, watched)
+	for _, c := range []canary{called, plain} {
+		answers := c.load.end()
+		t.Logf("%s: offered %d, answered: %s", c.kind, c.load.offered, sum(answers))
+		c.load.mustNotFail(t, answers)
+		c.mustSplit(answers, "v2")
+		c.wantShares(25, 100)
+		c.planIsEmpty(c.v2)
+		c.close()
+	}
 }
 
 // TestCanaryIsKilled kills an apply that has given the new version a tenth of the

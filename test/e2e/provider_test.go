@@ -130,7 +130,7 @@ resource "switchback_deployment" "app" {
 	if c.drain != "" {
 		drain = fmt.Sprintf("drain = %q", c.drain)
 	}
-	service := "ports = { http = 80 }"
+	service := "ports = { http = 80" + c.morePorts() + " }"
 	if c.adopt {
 		service = "adopt = true"
 	}
