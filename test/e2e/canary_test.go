@@ -46,6 +46,8 @@ func newCanaryOf(t *testing.T, namespace, application, kind, steps string, g tes
 		application: application, version: "v1", keep: 1, tcpPort: tcpPort, env: map[string]string{"APP_TCP_PORT": strconv.Itoa(tcpPort)},
 		route: fmt.Sprintf("{ kind = %q, parent_refs = [{ name = %q, namespace = %q }], settle = \"1s\", %s }", kind, g.Name, g.Namespace, where),
 		main:  fmt.Sprintf("  canary = { steps = [%s] }", steps),
+
+		deployment: fmt.Sprintf("  preview = { hostname = \"{name}.%s.example.com\", parent_refs = [{ name = %q, namespace = %q }] }", namespace, g.Name, g.Namespace),
 	}
 	c.v2 = c.v1
 	c.v2.version = "v2"
@@ -87,13 +89,20 @@ const watched = 3 * time.Second // for each share, and before and after
 // TestCanary gives a new version 10 % of the traffic, then half of it, then all, and
 // goes back, while requests come in through a gateway. None may fail, on new
 // connections or kept ones: a gateway chooses for requests. Each version answers as
-// many as its weight says.
+// many as its weight says. By its own address, the new version answers all the time.
 func TestCanary(t *testing.T) {
 	beside(t, loaded)
-	c := newCanary(t, gateway(t, shared(t)), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	g := gateway(t, shared(t))
+	c := newCanary(t, g, `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
 	pause(t, watched)
 	began := time.Now()
-	c.mustApply(c.v2)
+	x := c.startApply(c.v2)
+	preview := loadThrough(t, g, c.sharer()+"."+c.namespace+".example.com")
+	preview.untilAnswered("v2", newSingle)
+	preview.offer(gatewayCallRate, 50, newSingle)
+	if _, err := x.wait(); err != nil {
+		t.Fatal(err)
+	}
 	applied := time.Now()
 	pause(t, watched)
 	c.planIsEmpty(c.v2)
@@ -104,9 +113,14 @@ func TestCanary(t *testing.T) {
 	}
 	returned := c.until(0, 1).asked
 	pause(t, watched)
-	answers := c.load.end()
+	answers, previewed := c.load.end(), preview.end()
 
 	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
+	t.Logf("by its own address: %s", sum(previewed))
+	preview.mustNotFail(t, previewed)
+	if n := answeredBy(previewed, "v2"); n != len(previewed) {
+		t.Errorf("%d of %d answers by v2's own address are not v2's", len(previewed)-n, len(previewed))
+	}
 	t.Logf("apply of v2 took %s; on the way back, the weight was written %s after its start", ms(began, applied), ms(back, returned))
 	marks := append(c.marks(), mark{began, "apply v2"}, mark{applied, "applied"}, mark{back, "apply v1"})
 	c.load.draw(t, "canary", "v1 to v2 by shares, and back: answers a second", answers, marks)

@@ -100,16 +100,43 @@ func (r *route) follow(release string) {
 	r.first = release
 }
 
-// shareOf is a release's percentage in the route's only rule.
-func shareOf(object *unstructured.Unstructured, release string) int {
+// sharer waits until another release than the one that is followed is behind the
+// route, and returns its name.
+func (r *route) sharer() (name string) {
+	r.t.Helper()
+	testcluster.Eventually(r.t, testcluster.Hang, "another release behind the "+r.kind, func() error {
+		object, err := r.client.Get(r.t.Context(), r.name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		for _, each := range backendRefs(object) {
+			if ref, _ := each.(map[string]any); ref["name"] != r.first {
+				name, _ = ref["name"].(string)
+			}
+		}
+		if name == "" {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	return name
+}
+
+// backendRefs are those of a route's only rule.
+func backendRefs(object *unstructured.Unstructured) []any {
 	rules, _, _ := unstructured.NestedSlice(object.Object, "spec", "rules")
 	if len(rules) != 1 {
-		return 0
+		return nil
 	}
 	rule, _ := rules[0].(map[string]any)
 	refs, _, _ := unstructured.NestedSlice(rule, "backendRefs")
+	return refs
+}
+
+// shareOf is a release's percentage in the route's only rule.
+func shareOf(object *unstructured.Unstructured, release string) int {
 	got, all := int64(0), int64(0)
-	for _, each := range refs {
+	for _, each := range backendRefs(object) {
 		ref, _ := each.(map[string]any)
 		weight, found, _ := unstructured.NestedInt64(ref, "weight")
 		if !found {
