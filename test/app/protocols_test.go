@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -58,7 +59,7 @@ func TestLinesAreAnswered(t *testing.T) {
 	ask()
 	close(s.ending)
 	ask() // the last one
-	if _, err := answers.ReadString('\n'); err != io.EOF {
+	if _, err := answers.ReadString('\n'); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %v", err)
 	}
 	if err := listener.Close(); err != nil {

@@ -23,10 +23,11 @@ type canary struct {
 	first  string // v1's release
 }
 
-// newCanary is an application behind an HTTPRoute. steps are those of the way to v2.
-func newCanary(t *testing.T, g testnode.Gateway, steps string) canary {
+// newCanary is an application behind an HTTPRoute. On the way to v2, a tenth of the
+// traffic goes there first, and then half of it.
+func newCanary(t *testing.T, g testnode.Gateway) canary {
 	t.Helper()
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", steps, g)
+	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`, g)
 	c.load.untilAnswered("v1", newSingle)
 	c.load.offer(gatewayFreshRate, 100, newSingle)
 	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
@@ -93,7 +94,7 @@ const watched = 3 * time.Second // for each share, and before and after
 func TestCanary(t *testing.T) {
 	beside(t, loaded)
 	g := gateway(t, shared(t))
-	c := newCanary(t, g, `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	c := newCanary(t, g)
 	pause(t, watched)
 	began := time.Now()
 	x := c.startApply(c.v2)
@@ -111,7 +112,7 @@ func TestCanary(t *testing.T) {
 	if c.release() != c.first {
 		t.Errorf("going back is to %s, not to %s", c.release(), c.first)
 	}
-	returned := c.until(0, 1).asked
+	returned := c.until(0).asked
 	pause(t, watched)
 	answers, previewed := c.load.end(), preview.end()
 
@@ -166,10 +167,10 @@ func TestCanaryOfOtherKinds(t *testing.T) {
 // keeps. No request is lost.
 func TestCanaryIsKilled(t *testing.T) {
 	beside(t, loaded)
-	c := newCanary(t, gateway(t, shared(t)), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	c := newCanary(t, gateway(t, shared(t)))
 	c.v2.keep = 0
 	x := c.startApply(c.v2)
-	c.until(10, 1)
+	c.until(10)
 	if err := x.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -203,16 +204,16 @@ func TestCanaryIsKilled(t *testing.T) {
 func TestGatewayGoesAndComesBack(t *testing.T) {
 	beside(t, loaded)
 	cluster := shared(t)
-	c := newCanary(t, gateway(t, cluster), `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`)
+	c := newCanary(t, gateway(t, cluster))
 	pause(t, watched)
 	x := c.startApply(c.v2)
-	tenth := c.until(10, 1)
+	tenth := c.until(10)
 	pause(t, watched)
 	ended := time.Now()
 	if err := cluster.End(t.Context(), testnode.GatewayProgram); err != nil {
 		t.Fatal(err)
 	}
-	half := c.until(50, 1)
+	half := c.until(50)
 	if err := cluster.Revive(t.Context(), testnode.GatewayProgram); err != nil {
 		t.Fatal(err)
 	}

@@ -157,22 +157,18 @@ func (r *route) moved() []shift {
 }
 
 // until waits until the other release's share has been changed to a number of
-// percent for the nth time.
-func (r *route) until(percent, nth int) shift {
+// percent.
+func (r *route) until(percent int) shift {
 	r.t.Helper()
 	var found shift
 	testcluster.Eventually(r.t, testcluster.Hang, fmt.Sprintf("a weight of %d %%", percent), func() error {
-		shifts, n := r.moved(), 0
-		for _, s := range shifts {
-			if s.to == percent {
-				n++
-				found = s
-			}
-			if n == nth {
-				return nil
-			}
+		shifts := r.moved()
+		at := slices.IndexFunc(shifts, func(s shift) bool { return s.to == percent })
+		if at < 0 {
+			return fmt.Errorf("the weights were %v", shifts)
 		}
-		return fmt.Errorf("the weights were %v", shifts)
+		found = shifts[at]
+		return nil
 	})
 	return found
 }
