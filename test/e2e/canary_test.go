@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -197,42 +198,61 @@ func TestCanaryIsKilled(t *testing.T) {
 	c.close()
 }
 
-// TestGatewayGoesAndComesBack ends the gateway while the new version has a tenth of
+// absence is a time without a gateway.
+type absence struct{ from, to time.Time }
+
+// during tells whether a request may have met it.
+func (o absence) during(a answer) bool { return !a.ended.Before(o.from) && a.began.Before(o.to) }
+
+// without ends the gateway, does something, and starts it again.
+func (c canary) without(end func(context.Context, string) error, meanwhile func()) (o absence) {
+	t := c.test()
+	t.Helper()
+	o.from = time.Now()
+	if err := end(t.Context(), testnode.GatewayProgram); err != nil {
+		t.Fatal(err)
+	}
+	meanwhile()
+	if err := c.cluster.Revive(t.Context(), testnode.GatewayProgram); err != nil {
+		t.Fatal(err)
+	}
+	c.load.untilAnswered("", newSingle)
+	o.to = time.Now()
+	return o
+}
+
+// TestGatewayGoesAndComesBack kills the gateway while the new version has a tenth of
 // the traffic, and starts it again when it has been given half of it: nobody accepts
-// that meanwhile, and the apply waits. Requests fail while there is no gateway, and
-// none does before and after that.
+// that meanwhile, and the apply waits. Later, the gateway is told to end, and starts
+// again. Requests fail while there is none, and at no other time.
 func TestGatewayGoesAndComesBack(t *testing.T) {
 	beside(t, loaded)
 	cluster := shared(t)
 	c := newCanary(t, gateway(t, cluster))
 	pause(t, watched)
 	x := c.startApply(c.v2)
-	tenth := c.until(10)
+	c.until(10)
 	pause(t, watched)
-	ended := time.Now()
-	if err := cluster.End(t.Context(), testnode.GatewayProgram); err != nil {
-		t.Fatal(err)
-	}
-	half := c.until(50)
-	if err := cluster.Revive(t.Context(), testnode.GatewayProgram); err != nil {
-		t.Fatal(err)
-	}
-	c.load.untilAnswered("", newSingle)
-	back := time.Now()
+	var half shift
+	killed := c.without(cluster.Kill, func() { half = c.until(50) })
 	if _, err := x.wait(); err != nil {
 		t.Fatal(err)
 	}
 	pause(t, watched)
+	ended := c.without(cluster.End, func() {})
+	pause(t, watched)
 	answers := c.load.end()
 
 	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
-	t.Logf("10 %% from %s on; the gateway was told to end after %s, and answered again after %s; 50 %% was written after %s and accepted %s later",
-		ms(c.load.began, tenth.asked), ms(c.load.began, ended), ms(c.load.began, back), ms(c.load.began, half.asked), ms(half.asked, c.acceptedAt(half.generation)))
-	marks := append(c.marks(), mark{ended, "no gateway"}, mark{back, "it is back"})
-	c.load.draw(t, "canary-gateway", "the gateway is away when 50 % are written: answers a second", answers, marks)
-	c.load.mustNotFail(t, slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return !a.ended.Before(ended) && a.began.Before(back) }))
-	if len(failedOf(answers)) == 0 {
-		t.Error("nobody noticed that there was no gateway")
+	t.Logf("the killed gateway was away for %s, and accepted 50 %% %s after the write; the one that was told to end was away for %s",
+		ms(killed.from, killed.to), ms(half.asked, c.acceptedAt(half.generation)), ms(ended.from, ended.to))
+	marks := append(c.marks(), mark{killed.from, "killed"}, mark{killed.to, "back"}, mark{ended.from, "told to end"}, mark{ended.to, "back"})
+	c.load.draw(t, "canary-gateway", "the gateway is away when 50 % are written, and later: answers a second", answers, marks)
+	c.load.mustNotFail(t, slices.DeleteFunc(slices.Clone(answers), func(a answer) bool { return killed.during(a) || ended.during(a) }))
+	for _, o := range []absence{killed, ended} {
+		if len(failedOf(between(answers, o.from, o.to))) == 0 {
+			t.Error("nobody noticed that there was no gateway")
+		}
 	}
 	c.mustSplit(answers, "v2")
 	c.wantShares(10, 50, 100)
