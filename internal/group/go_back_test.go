@@ -39,7 +39,7 @@ func TestGroupGoesBack(t *testing.T) {
 	t.Parallel()
 	s := open(t, "api", "web")
 	check := s.watch()
-	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
 		t.Fatal(err)
 	}
 	s.proxy.Reset()
@@ -57,7 +57,7 @@ func TestGroupGoesBack(t *testing.T) {
 	wantStatus(t, done, release.MainFinalized, "api=finalized web=finalized")
 	wantMoves(t, s.moves(), "web v1", "api v1")
 	s.stands(s.all("v1"))
-	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil { // as the next apply plans it
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil { // as the next apply plans it
 		t.Fatal(err)
 	}
 	s.stands(s.all("v2"))

@@ -66,7 +66,7 @@ func (s *killedShop) again(t *testing.T) {
 		s.used = true
 		return
 	}
-	if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
+	if _, err := s.once().promote(t.Context(), s.request("v1")); err != nil {
 		t.Fatal(err)
 	}
 	s.proxy.Reset()
@@ -147,7 +147,7 @@ func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 		}
 		return death.Fault(r, n)
 	})
-	_, died := s.process().promote(ctx, s.request("v2"))
+	_, died := s.once().promote(ctx, s.request("v2"))
 	s.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if died == nil && dead && !strings.Contains(what, "leases/") {
@@ -158,7 +158,7 @@ func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 		if retreats {
 			to = "v1"
 		}
-		if _, err := s.process().promote(t.Context(), s.request(to)); err != nil {
+		if _, err := s.once().promote(t.Context(), s.request(to)); err != nil {
 			t.Error(err)
 		}
 		s.stands(s.all(to))
@@ -172,7 +172,7 @@ func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 		to = "v1"
 	case "fails":
 		s.refuse("web v2")
-		done, err := s.process().promote(t.Context(), s.request("v2"))
+		done, err := s.once().promote(t.Context(), s.request("v2"))
 		s.proxy.SetFault(nil)
 		switch at := s.at("web"); {
 		case passed:
@@ -190,10 +190,10 @@ func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 			}
 		}
 	}
-	_, err := s.process().promote(t.Context(), s.request(to))
+	_, err := s.once().promote(t.Context(), s.request(to))
 	if retreats && to == "v2" && err != nil { // the first one only ends the way back
 		s.stands(s.all("v1"))
-		_, err = s.process().promote(t.Context(), s.request(to))
+		_, err = s.once().promote(t.Context(), s.request(to))
 	}
 	if err != nil {
 		t.Fatalf("after %s, the next one: %v", what, err)
@@ -214,6 +214,7 @@ func (s *killedShop) killedAt(t *testing.T, k int, next string) (hit bool) {
 func (s *shop) at(application string) string {
 	s.t.Helper()
 	p := s.process()
+	defer p.end()
 	to, _ := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0].Split.Stable()
 	return s.short(to)
 }
@@ -223,6 +224,7 @@ func (s *shop) at(application string) string {
 func (s *shop) passed() bool {
 	s.t.Helper()
 	p := s.process()
+	defer p.end()
 	done := true
 	for _, application := range s.applications {
 		o := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0]
@@ -242,17 +244,18 @@ func TestGroupCreateKilledAfterEveryWrite(t *testing.T) {
 		p := s.process()
 		p.deploy("api", "v1")
 		p.deploy("web", "v1")
+		p.end()
 		s.proxy.Reset()
 		ctx, kill := context.WithCancel(t.Context())
 		defer kill()
 		death := s.proxy.DiesAfter(k, counts, kill)
 		s.proxy.SetFault(death.Fault)
-		_, _ = s.process().promote(ctx, s.request("v1"))
+		_, _ = s.once().promote(ctx, s.request("v1"))
 		s.proxy.SetFault(nil)
 		if _, hit := death.Last(); !hit {
 			return false
 		}
-		if _, err := s.process().promote(t.Context(), s.request("v1")); err != nil {
+		if _, err := s.once().promote(t.Context(), s.request("v1")); err != nil {
 			t.Fatal(err)
 		}
 		s.stands(s.all("v1"))
@@ -295,7 +298,7 @@ func TestGroupSurvivesOneFaultAtEveryRequest(t *testing.T) {
 						again[what] = true // what repeats it passes
 						return faults[(k+hits)%len(faults)]
 					})
-					_, err := s.process().promote(t.Context(), s.request("v2"))
+					_, err := s.once().promote(t.Context(), s.request("v2"))
 					s.proxy.SetFault(nil)
 					mu.Lock()
 					defer mu.Unlock()

@@ -45,10 +45,10 @@ func TestGroupOwnsItsAddresses(t *testing.T) {
 	other := s.request("v2", func(a *asked) { a.name = "store" })
 	owner := s.owner
 	s.owner = ""
-	_, err = s.process().promote(ctx, other)
+	_, err = s.once().promote(ctx, other)
 	refused("another group", err, "shop")
 	same := s.request("v2")
-	_, err = s.process().promote(ctx, same)
+	_, err = s.once().promote(ctx, same)
 	refused("a group of the same name, in another state", err, "shop")
 	s.owner = owner
 	wantMoves(t, s.moves())
@@ -59,7 +59,7 @@ func TestGroupOwnsItsAddresses(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(taken.Notices, func(n rollout.Notice) bool { return strings.Contains(n.Detail, `belonged to the group "shop"`) }) {
 		t.Errorf("%+v, %v", taken.Notices, err)
 	}
-	_, err = s.process().promote(ctx, s.request("v2"))
+	_, err = s.once().promote(ctx, s.request("v2"))
 	var stale *release.StaleOwnerError
 	if !errors.As(err, &stale) {
 		t.Errorf("the group still moves what was taken from it: %v", err)
@@ -87,7 +87,7 @@ func TestGroupOwnsItsAddresses(t *testing.T) {
 func TestMemberGoesBackByItself(t *testing.T) {
 	t.Parallel()
 	s := open(t, "api", "web")
-	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.process().rollout.GoBack(t.Context(), rollout.GoBackRequest{

@@ -28,7 +28,7 @@ func TestGroupMovesInWaves(t *testing.T) {
 	check := s.watch()
 	s.stands(s.all("v1"))
 	s.proxy.Reset()
-	done, err := s.process().promote(t.Context(), s.request("v2", func(a *asked) {
+	done, err := s.once().promote(t.Context(), s.request("v2", func(a *asked) {
 		a.waves = []release.WaveSpec{{Members: []string{"web", "auth"}, Bake: 300 * time.Millisecond, MaxParallel: 1}, {Members: []string{"api"}}}
 		a.after["auth"] = []string{"web"}
 		a.keep = 0
@@ -76,7 +76,7 @@ func TestGroupWaitsForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.proxy.Reset()
-	done, err := s.process().promote(t.Context(), s.request("v2"))
+	done, err := s.once().promote(t.Context(), s.request("v2"))
 	tells(t, err, "web: the deployment", "it is stopped", "api ("+s.namespace+"/api) is waiting_for_instances; traffic: "+s.name("api", "v1")+` on cluster "prod"`)
 	if failed := failureOf(t, err).Failed; len(failed) != 1 || failed["web"] == nil {
 		t.Errorf("failed: %v", failed)
@@ -92,7 +92,7 @@ func TestGroupGoesBackInReverse(t *testing.T) {
 	s := open(t, "api", "auth", "db", "web")
 	check := s.watch()
 	s.refuse("db v2")
-	done, err := s.process().promote(t.Context(), s.request("v2"))
+	done, err := s.once().promote(t.Context(), s.request("v2"))
 	s.proxy.SetFault(nil)
 	tells(t, err, "db: ", "not today", `the group "shop" is rolled_back`,
 		"auth ("+s.namespace+"/auth) is rolled_back; traffic: "+s.name("auth", "v1")+` on cluster "prod"`,
@@ -105,7 +105,7 @@ func TestGroupGoesBackInReverse(t *testing.T) {
 			t.Errorf("%s has moved: %+v", name, done.Members[name])
 		}
 	}
-	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
 		t.Errorf("the next one does not go on: %v", err)
 	}
 	s.stands(s.all("v2"))
@@ -131,7 +131,7 @@ func TestFailureScopes(t *testing.T) {
 			s := open(t, "api", "auth", "db", "web")
 			check := s.watch()
 			s.refuse("db v2")
-			done, err := s.process().promote(t.Context(), s.request("v2", scope(test.scope), func(a *asked) {
+			done, err := s.once().promote(t.Context(), s.request("v2", scope(test.scope), func(a *asked) {
 				a.waves = []release.WaveSpec{{Members: []string{"api"}}, {Members: []string{"auth", "db"}}, {Members: []string{"web"}}}
 				a.after["web"] = []string{"db"}
 			}))
@@ -145,7 +145,7 @@ func TestFailureScopes(t *testing.T) {
 					t.Errorf("%s: %+v", name, done.Members[name])
 				}
 			}
-			if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+			if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
 				t.Errorf("the next one does not go on: %v", err)
 			}
 			s.stands(s.all("v2"))
@@ -241,7 +241,7 @@ func TestGroupBakes(t *testing.T) {
 			t.Parallel()
 			s := open(t, "api", "web")
 			s.written("web v2", func() { s.setReady(s.name("web", "v2"), corev1.ConditionFalse) })
-			done, err := s.process().promote(t.Context(), s.request("v2", scope(test.scope), bake(forEver)))
+			done, err := s.once().promote(t.Context(), s.request("v2", scope(test.scope), bake(forEver)))
 			s.proxy.SetFault(nil)
 			tells(t, err, "web: Deployment", "0 of its 1 pods were ready")
 			wantStatus(t, done, release.MainRolledBack, test.status)
@@ -271,7 +271,7 @@ func TestGroupIsInterrupted(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			s.during(test.during, interrupt)
-			done, err := s.process().promote(ctx, s.request("v2", scope(release.ScopeMember), func(a *asked) {
+			done, err := s.once().promote(ctx, s.request("v2", scope(release.ScopeMember), func(a *asked) {
 				a.waves[0].Bake, a.waves[1].Bake = test.first, forEver
 			}))
 			s.proxy.SetFault(nil)
@@ -300,7 +300,7 @@ func TestGroupCreateGoesBackAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.refuse("web v1")
-	done, err := s.process().promote(t.Context(), s.request("v1", scope(release.ScopeMember)))
+	done, err := s.once().promote(t.Context(), s.request("v1", scope(release.ScopeMember)))
 	tells(t, err, "not today")
 	wantStatus(t, done, release.MainRolledBack, "api=finalized web=rolled_back")
 	s.proxy.SetFault(nil)
@@ -312,7 +312,7 @@ func TestGroupCreateGoesBackAsAWhole(t *testing.T) {
 	}); err != nil {
 		t.Errorf("the former main deployment lost its address: %v", err)
 	}
-	done, err = s.process().promote(t.Context(), s.request("v1"))
+	done, err = s.once().promote(t.Context(), s.request("v1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,7 @@ func TestGroupStaysWhereItCannotBeWatched(t *testing.T) {
 		t.Errorf("%v, %+v", failed, done.Members)
 	}
 	wantMoves(t, s.moves(), "api v2")
-	if _, err := s.process().promote(t.Context(), s.request("v2")); err != nil {
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
 		t.Fatal(err)
 	}
 	s.stands(s.all("v2"))

@@ -65,6 +65,7 @@ func open(t *testing.T, applications ...string) *shop {
 	t.Helper()
 	s := newShop(t, applications...)
 	p := s.process()
+	defer p.end()
 	for _, version := range []string{"v1", "v2"} {
 		for _, application := range applications {
 			p.deploy(application, version)
@@ -82,6 +83,8 @@ type process struct {
 	rollout *rollout.Engine
 	engine  *group.Engine
 	on      []rollout.Cluster
+	end     func() // nothing is watched any more, as when a provider's process has ended
+	ends    bool   // with its first promotion
 }
 
 // timing has no heartbeat within a test, and patience with a busy machine.
@@ -102,7 +105,23 @@ func (s *shop) processWith(timing rollout.Timing) *process {
 	}
 	s.t.Cleanup(c.Close)
 	over := rollout.New(timing)
-	return &process{shop: s, rollout: over, engine: group.New(over), on: []rollout.Cluster{wired{c}}}
+	return &process{shop: s, rollout: over, engine: group.New(over), on: []rollout.Cluster{wired{c}}, end: c.Close}
+}
+
+// once is a process that ends with its first promotion. One that is left alive is
+// told of every write in the namespace until its test has ended.
+func (s *shop) once() *process {
+	s.t.Helper()
+	p := s.process()
+	p.ends = true
+	return p
+}
+
+// done is called when a promotion has ended.
+func (p *process) done() {
+	if p.ends {
+		p.end()
+	}
 }
 
 func (s *shop) spec(application, version string) release.Spec {
@@ -183,6 +202,7 @@ func (p *process) group(a asked) group.Request {
 // promote remembers the owner as a state does: a create that failed leaves none.
 func (p *process) promote(ctx context.Context, a asked) (group.Result, error) {
 	p.t.Helper()
+	defer p.done()
 	done, err := p.engine.Promote(ctx, p.group(a))
 	if err == nil && done.Status != release.MainFinalized {
 		err = fmt.Errorf("the group ended as %s", done.Status)
@@ -245,6 +265,7 @@ func (s *shop) refuse(moved string) {
 func (s *shop) stands(want map[string]string) {
 	s.t.Helper()
 	p := s.process()
+	defer p.end()
 	for application, version := range want {
 		o := observe.Mains(s.t.Context(), p.on, s.namespace, application, application)[0]
 		name := s.name(application, version)
@@ -327,4 +348,22 @@ func failureOf(t *testing.T, err error) *group.Error {
 		t.Fatalf("no group's error: %v", err)
 	}
 	return failed
+}
+
+// TestNothingIsWatchedAfterAPromotion: as when a provider's process has ended.
+func TestNothingIsWatchedAfterAPromotion(t *testing.T) {
+	t.Parallel()
+	s := open(t, "api", "web")
+	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(s.proxy.Requests(), func(r testcluster.Request) bool { return r.Watch() }) {
+		t.Error("it watched nothing: this test tests nothing")
+	}
+	testcluster.Eventually(t, testcluster.Hang, "the watches to end", func() error {
+		if n := s.proxy.OpenWatches(); n > 0 {
+			return fmt.Errorf("%d are open", n)
+		}
+		return nil
+	})
 }

@@ -106,6 +106,7 @@ func (l *life) adopting(svc *corev1.Service, before, after func(change)) {
 			l.t.Fatalf("%s: %v\n%s", c.name, err, l.log())
 		}
 		after(c)
+		p.end()
 		l.settled(c)
 		l.remembers(c)
 		if c.main == "" {
@@ -267,7 +268,7 @@ func TestFailedAdoptionGivesTheServiceBack(t *testing.T) {
 	t.Parallel()
 	l, svc := newAdoptingLife(t)
 	main := l.cluster.WatchMain(t, l.namespace, "api")
-	if err := l.process(t).deploy(t.Context(), "v1"); err != nil {
+	if err := l.once(t).deploy(t.Context(), "v1"); err != nil {
 		t.Fatal(err)
 	}
 	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
@@ -276,7 +277,7 @@ func TestFailedAdoptionGivesTheServiceBack(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	if err := l.process(t).promote(t.Context(), "v1", 1); err == nil {
+	if err := l.once(t).promote(t.Context(), "v1", 1); err == nil {
 		t.Fatal("it was promoted")
 	}
 	l.proxy.SetFault(nil)
@@ -368,7 +369,7 @@ func TestAdoptedServiceStaysWhereItsPortsLeadNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.scaleLegacy(1)
-	if err := l.process(t).unmain(ctx); err == nil || !strings.Contains(err.Error(), "has no ready pod that it would reach") {
+	if err := l.once(t).unmain(ctx); err == nil || !strings.Contains(err.Error(), "has no ready pod that it would reach") {
 		t.Errorf("the notice is %v", err)
 	}
 	l.handedOver(svc, release.Selector(l.name("v1")))
@@ -386,13 +387,13 @@ func TestAdoptedServiceStaysWhereNothingIsReady(t *testing.T) {
 	}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	l.scaleLegacy(0)
-	err := l.process(t).unmain(ctx)
+	err := l.once(t).unmain(ctx)
 	if err == nil || !strings.Contains(err.Error(), "what it selected before (app=api) has no ready pod that it would reach") {
 		t.Errorf("the notice is %v", err)
 	}
 	l.handedOver(svc, release.Selector(l.name("v1")))
 	// There is no main deployment any more that would remove it.
-	if err := l.process(t).terminate(ctx, "v1"); err == nil || !strings.Contains(err.Error(), "still carries traffic") || strings.Contains(err.Error(), "is the main deployment") ||
+	if err := l.once(t).terminate(ctx, "v1"); err == nil || !strings.Contains(err.Error(), "still carries traffic") || strings.Contains(err.Error(), "is the main deployment") ||
 		!strings.Contains(err.Error(), "still leads to it") || !strings.Contains(err.Error(), "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"))) {
 		t.Errorf("the release's notice is %v", err)
 	}

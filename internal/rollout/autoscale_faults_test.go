@@ -41,7 +41,7 @@ func TestOneFaultAtEveryRequestWithAutoscaling(t *testing.T) {
 					l.proxy.Reset()
 					hitting := &faulty{k: k, apart: apart, counts: counted, faults: faults, repeats: map[string]int{}}
 					l.proxy.SetFault(hitting.on)
-					if err := step.do(t.Context(), l.process(t)); err != nil {
+					if err := l.apply(t.Context(), t, step.do); err != nil {
 						t.Fatalf("%s: %v\n%s", step.name, err, l.log())
 					}
 					l.proxy.SetFault(nil)

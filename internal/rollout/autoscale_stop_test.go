@@ -54,12 +54,12 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-			must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)))
+			must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStarted)))
 			l.autoscale("v1", 5)
 			before := l.autoscaler("v1")
 			c := l.watchCounts("v1")
 			for range 2 { // again is no matter
-				must(t, way.stop(ctx, l.process(t)))
+				must(t, l.apply(ctx, t, way.stop))
 				l.wantCompanions(l.scaledAs(release.DesiredStopped))
 				if pods := l.pods("v1"); len(pods) > 0 {
 					t.Errorf("stopped, it has %d pods", len(pods))
@@ -69,7 +69,7 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 				t.Errorf("stopped, it is said to have had %d pods, and %d at first", workload.ScaledReplicas(d), workload.FirstReplicas(d))
 			}
 			for range 2 {
-				must(t, way.start(ctx, l.process(t)))
+				must(t, l.apply(ctx, t, way.start))
 				l.wantCompanions(l.scaledAs(release.DesiredStarted))
 				if n := l.workload("v1").Status.ReadyReplicas; n != 5 {
 					t.Errorf("the start did not wait for its pods: %d are ready", n)
@@ -80,7 +80,7 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 				t.Error("it is another autoscaler")
 			}
 			l.autoscale("v1", 7) // and nobody sets that back
-			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+			must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStarted)))
 			l.wantCounts(c, "v1", 0, 5, 0, 5, 7)
 			if n := workload.ScaledReplicas(l.workload("v1")); n != 0 {
 				t.Errorf("started, it still keeps that it had %d pods", n)
@@ -104,9 +104,9 @@ func TestScalingUpWhatIsStoppedWithAutoscalingIsDrift(t *testing.T) {
 		t.Run(string(then), func(t *testing.T) {
 			t.Parallel()
 			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-			must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)))
+			must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStarted)))
 			l.autoscale("v1", 5)
-			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStopped)))
+			must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStopped)))
 			_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Patch(ctx, l.name("v1"), types.MergePatchType, []byte(`{"spec":{"replicas":1}}`), metav1.PatchOptions{FieldManager: "kubectl"})
 			must(t, err)
 			wanted, err := workload.Deployment(l.scaledAs(release.DesiredStopped))
@@ -115,9 +115,9 @@ func TestScalingUpWhatIsStoppedWithAutoscalingIsDrift(t *testing.T) {
 			if len(drift) != 1 || drift[0].Field != workload.ReplicasField || drift[0].Expected != "0" {
 				t.Errorf("drift is %+v", drift)
 			}
-			must(t, l.process(t).change(ctx, l.scaledAs(then)))
+			must(t, l.once(t).change(ctx, l.scaledAs(then)))
 			l.wantCompanions(l.scaledAs(then))
-			must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+			must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStarted)))
 			if n := *l.workload("v1").Spec.Replicas; n < 5 {
 				t.Errorf("it is started with %d pods, want 5 or, with the autoscaler back, more", n)
 			}
@@ -131,18 +131,18 @@ func TestAutoscalingOfWhatIsStopped(t *testing.T) {
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
 	fixed := l.fixed("v1", 1)
 	fixed.DesiredState = release.DesiredStopped
-	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStopped)))
+	must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStopped)))
 	l.wantCompanions(l.scaledAs(release.DesiredStopped))
-	must(t, l.process(t).change(ctx, fixed))
+	must(t, l.once(t).change(ctx, fixed))
 	l.wantCompanions(fixed)
-	must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStopped)))
+	must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStopped)))
 	l.wantCompanions(l.scaledAs(release.DesiredStopped))
 	c := l.watchCounts("v1")
-	must(t, l.process(t).change(ctx, l.scaledAs(release.DesiredStarted)))
+	must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStarted)))
 	l.wantCounts(c, "v1", 0, 0, 3)
 	l.wantCompanions(l.scaledAs(release.DesiredStarted))
 	l.autoscale("v1", 4)
-	must(t, l.process(t).change(ctx, fixed), l.process(t).change(ctx, l.fixed("v1", 1))) // both at once
+	must(t, l.once(t).change(ctx, fixed), l.once(t).change(ctx, l.fixed("v1", 1))) // both at once
 	l.wantCounts(c, "v1", 0, 0, 3, 4, 0, 1)
 	l.wantCompanions(l.fixed("v1", 1))
 }
@@ -156,10 +156,10 @@ func TestStopWithAutoscalingWhereReplicasAreIgnored(t *testing.T) {
 		spec.IgnoreDrift = []string{workload.ReplicasField}
 		return spec
 	}
-	must(t, l.process(t).create(ctx, ignoring(release.DesiredStarted)))
+	must(t, l.once(t).create(ctx, ignoring(release.DesiredStarted)))
 	l.autoscale("v1", 5)
 	c := l.watchCounts("v1")
-	must(t, l.process(t).change(ctx, ignoring(release.DesiredStopped)), l.process(t).change(ctx, ignoring(release.DesiredStarted)))
+	must(t, l.once(t).change(ctx, ignoring(release.DesiredStopped)), l.once(t).change(ctx, ignoring(release.DesiredStarted)))
 	l.wantCounts(c, "v1", 0, 5, 0, 5)
 }
 
@@ -198,16 +198,16 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 				then := steps[test.then[k%2]]
 				l := newLife(t, testcluster.Shared(t))
 				for _, step := range steps[:test.killed] {
-					must(t, step.do(t.Context(), l.process(t)))
+					must(t, l.apply(t.Context(), t, step.do))
 				}
 				what, hit := l.killAfter(k, steps[test.killed])
 				if !hit {
 					return false
 				}
 				t.Logf("killed after %s, then %s", what, then.name)
-				must(t, then.do(t.Context(), l.process(t)))
+				must(t, l.apply(t.Context(), t, then.do))
 				l.leaves(then.name, then.spec)
-				must(t, l.process(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
+				must(t, l.once(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
 				l.wantCompanions(l.scaledAs(release.DesiredStarted))
 				if n := *l.workload("v1").Spec.Replicas; n != 5 {
 					t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
@@ -222,17 +222,17 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 func TestRetainedStoppedWithAutoscaling(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.process(t).promote(ctx, "v1", 1))
+	must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.once(t).promote(ctx, "v1", 1))
 	l.autoscale("v1", 5)
-	must(t, l.process(t).create(ctx, l.fixed("v2", 2)))
-	l.process(t).keeping("v2", oneStopped)
+	must(t, l.once(t).create(ctx, l.fixed("v2", 2)))
+	l.once(t).keeping("v2", oneStopped)
 	c := l.watchCounts("v1")
-	must(t, l.process(t).terminate(ctx, "v1"))
+	must(t, l.once(t).terminate(ctx, "v1"))
 	l.stands("v1", release.StatusStopped, 0)
-	l.process(t).keeping("v2", release.Keep{Count: 1, State: release.DesiredStarted})
+	l.once(t).keeping("v2", release.Keep{Count: 1, State: release.DesiredStarted})
 	l.stands("v1", release.StatusStarted, 5)
-	l.process(t).keeping("v2", oneStopped)
-	must(t, l.process(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.process(t).promote(ctx, "v1", 1))
+	l.once(t).keeping("v2", oneStopped)
+	must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStarted)), l.once(t).promote(ctx, "v1", 1))
 	l.wantCounts(c, "v1", 0, 5, 0, 5, 0, 5)
 	l.autoscaler("v1")
 }

@@ -41,6 +41,7 @@ func (l *life) scaled(version string, replicas, least, most int32) release.Spec 
 
 // change is an update whose plan has shown no drift.
 func (p *process) change(ctx context.Context, spec release.Spec) error {
+	defer p.done()
 	_, err := p.engine.Update(ctx, rollout.UpdateRequest{Spec: spec, Owner: p.owners[spec.Content.Version], Keep: p.on})
 	return err
 }
@@ -157,6 +158,7 @@ func (l *life) wantCompanions(spec release.Spec) {
 		l.t.Errorf("there are %v, want %v\n%s", got, want, l.log())
 	}
 	p := l.process(l.t)
+	defer p.end()
 	o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: spec.Content.Name()})[0]
 	if o.Err != nil || o.Record.Status != spec.DesiredState.Goal() || o.Record.Busy() || !slices.Equal(o.Record.Companions, spec.Companions()) ||
 		(o.Autoscaler != nil) != (spec.Autoscaling != nil) || (o.DisruptionBudget != nil) != (spec.LeastPods() > 1) {
@@ -205,26 +207,26 @@ func must(t *testing.T, errs ...error) {
 func TestReplicasChangeHands(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-	must(t, l.process(t).create(ctx, l.fixed("v1", 4)), l.process(t).promote(ctx, "v1", 0))
+	must(t, l.once(t).create(ctx, l.fixed("v1", 4)), l.once(t).promote(ctx, "v1", 0))
 	l.wantCompanions(l.fixed("v1", 4))
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 
 	there := l.watchCounts("v1")
-	must(t, l.process(t).change(ctx, l.scaled("v1", 1, 2, 6)))
+	must(t, l.once(t).change(ctx, l.scaled("v1", 1, 2, 6)))
 	l.wantCompanions(l.scaled("v1", 1, 2, 6))
 	l.wantCounts(there, "v1", 4, 4)
 	l.autoscale("v1", 6)
-	must(t, l.process(t).change(ctx, l.scaled("v1", 1, 2, 9))) // and is left alone from then on
+	must(t, l.once(t).change(ctx, l.scaled("v1", 1, 2, 9))) // and is left alone from then on
 	l.autoscale("v1", 5)
-	must(t, l.process(t).change(ctx, l.scaled("v1", 3, 2, 9)))
+	must(t, l.once(t).change(ctx, l.scaled("v1", 3, 2, 9)))
 	l.wantCounts(there, "v1", 4, 4, 6, 5)
 	l.wantCompanions(l.scaled("v1", 3, 2, 9))
 
 	back := l.watchCounts("v1")
-	must(t, l.process(t).change(ctx, l.fixed("v1", 3)))
+	must(t, l.once(t).change(ctx, l.fixed("v1", 3)))
 	l.wantCounts(back, "v1", 3, 5, 3)
 	l.wantCompanions(l.fixed("v1", 3))
-	must(t, l.process(t).change(ctx, l.fixed("v1", 1)))
+	must(t, l.once(t).change(ctx, l.fixed("v1", 1)))
 	l.wantCompanions(l.fixed("v1", 1))
 	main.NeverEmpty(t)
 }
@@ -234,15 +236,15 @@ func TestReplicasChangeHands(t *testing.T) {
 func TestReplicasComeBackUntouched(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-	must(t, l.process(t).create(ctx, l.scaled("v1", 3, 2, 6)))
+	must(t, l.once(t).create(ctx, l.scaled("v1", 3, 2, 6)))
 	l.wantCompanions(l.scaled("v1", 3, 2, 6))
 	c := l.watchCounts("v1")
 	must(t,
-		l.process(t).change(ctx, l.scaled("v1", 3, 2, 7)),
-		l.process(t).change(ctx, l.scaled("v1", 3, 2, 8)),
-		l.process(t).change(ctx, l.fixed("v1", 3)),
-		l.process(t).change(ctx, l.scaled("v1", 3, 4, 8)), // it has to have 4 now
-		l.process(t).change(ctx, l.fixed("v1", 4)))
+		l.once(t).change(ctx, l.scaled("v1", 3, 2, 7)),
+		l.once(t).change(ctx, l.scaled("v1", 3, 2, 8)),
+		l.once(t).change(ctx, l.fixed("v1", 3)),
+		l.once(t).change(ctx, l.scaled("v1", 3, 4, 8)), // it has to have 4 now
+		l.once(t).change(ctx, l.fixed("v1", 4)))
 	l.wantCounts(c, "v1", 3, 3, 4)
 	l.wantCompanions(l.fixed("v1", 4))
 }
@@ -252,25 +254,25 @@ func TestReplicasComeBackUntouched(t *testing.T) {
 func TestReleaseStartsWithAsManyPodsAsMainHas(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-	must(t, l.process(t).create(ctx, l.scaled("v1", 1, 2, 9)), l.process(t).promote(ctx, "v1", 2))
+	must(t, l.once(t).create(ctx, l.scaled("v1", 1, 2, 9)), l.once(t).promote(ctx, "v1", 2))
 	if n := *l.workload("v1").Spec.Replicas; n != 2 {
 		t.Errorf("v1 starts with %d pods, want the minimum, 2", n)
 	}
 	l.autoscale("v1", 6)
 
 	v2, v3 := l.watchCounts("v2"), l.watchCounts("v3")
-	must(t, l.process(t).create(ctx, l.scaled("v2", 1, 2, 9)), l.process(t).create(ctx, l.scaled("v3", 1, 2, 4)))
+	must(t, l.once(t).create(ctx, l.scaled("v2", 1, 2, 9)), l.once(t).create(ctx, l.scaled("v3", 1, 2, 4)))
 	l.wantCounts(v2, "v2", 0, 6)
 	l.wantCounts(v3, "v3", 0, 4) // no more than it may
-	must(t, l.process(t).promote(ctx, "v2", 2), l.process(t).terminate(ctx, "v1"))
+	must(t, l.once(t).promote(ctx, "v2", 2), l.once(t).terminate(ctx, "v1"))
 
 	// v1 is retained, and nobody uses it, while v2 has more to do.
 	l.autoscale("v2", 7)
 	l.autoscale("v1", 2)
 	v1 := l.watchCounts("v1")
-	must(t, l.process(t).create(ctx, l.scaled("v1", 1, 2, 9)))
+	must(t, l.once(t).create(ctx, l.scaled("v1", 1, 2, 9)))
 	l.wantCounts(v1, "v1", 2, 2, 7)
-	must(t, l.process(t).promote(ctx, "v1", 0))
+	must(t, l.once(t).promote(ctx, "v1", 0))
 }
 
 // Whoever stopped an autoscaled release has switched its autoscaler off.
@@ -278,14 +280,14 @@ func TestAutoscaledReleaseIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
 	spec := l.scaled("v1", 3, 2, 9)
-	must(t, l.process(t).create(ctx, spec))
+	must(t, l.once(t).create(ctx, spec))
 	l.autoscale("v1", 5)
 	l.autoscale("v1", 0)
 	if off := workload.SwitchedOff(l.workload("v1"), spec); off == nil || off.Manager != "" {
 		t.Errorf("nothing is said of it: %v", off)
 	}
 	c := l.watchCounts("v1")
-	must(t, l.process(t).change(ctx, spec))
+	must(t, l.once(t).change(ctx, spec))
 	l.wantCounts(c, "v1", 0, 0, 3)
 	if n := l.workload("v1").Status.ReadyReplicas; n != 3 {
 		t.Errorf("the update did not wait for its pods: %d are ready", n)
@@ -298,11 +300,11 @@ func TestTerminateRemovesCompanions(t *testing.T) {
 		t.Run(fmt.Sprintf("record lost %t", lost), func(t *testing.T) {
 			t.Parallel()
 			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-			must(t, l.process(t).create(ctx, l.scaled("v1", 2, 2, 4)))
+			must(t, l.once(t).create(ctx, l.scaled("v1", 2, 2, 4)))
 			if lost {
 				must(t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(ctx, l.name("v1"), metav1.DeleteOptions{}))
 			}
-			must(t, l.process(t).terminate(ctx, "v1"))
+			must(t, l.once(t).terminate(ctx, "v1"))
 			if left := l.objects(); len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
@@ -318,7 +320,7 @@ func TestLostRecordHidesNoAutoscaler(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-			must(t, l.process(t).create(ctx, l.scaled("v1", 2, 2, 4)),
+			must(t, l.once(t).create(ctx, l.scaled("v1", 2, 2, 4)),
 				l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(ctx, l.name("v1"), metav1.DeleteOptions{}),
 				again(l.process(t), ctx, l.fixed("v1", 1)))
 			l.wantCompanions(l.fixed("v1", 1))
@@ -338,7 +340,7 @@ func TestForeignCompanionIsRefusedBeforeTheFirstWrite(t *testing.T) {
 	}
 	_, err := l.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(l.namespace).Create(ctx, theirs, metav1.CreateOptions{})
 	must(t, err)
-	err = l.process(t).create(ctx, spec)
+	err = l.once(t).create(ctx, spec)
 	var foreign *release.ForeignError
 	if !errors.As(err, &foreign) || foreign.Kind != "HorizontalPodAutoscaler" || foreign.Manager != "Helm" {
 		t.Errorf("got %v", err)
@@ -349,7 +351,7 @@ func TestForeignCompanionIsRefusedBeforeTheFirstWrite(t *testing.T) {
 		}
 	}
 	// Who does not ask for one has nothing to do with it.
-	must(t, l.process(t).create(ctx, l.fixed("v1", 1)), l.process(t).terminate(ctx, "v1"))
+	must(t, l.once(t).create(ctx, l.fixed("v1", 1)), l.once(t).terminate(ctx, "v1"))
 	if _, err := l.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(l.namespace).Get(ctx, l.name("v1"), metav1.GetOptions{}); err != nil {
 		t.Errorf("theirs: %v", err)
 	}
@@ -360,9 +362,9 @@ func TestForeignCompanionIsRefusedBeforeTheFirstWrite(t *testing.T) {
 func TestRequestsOfAnAutoscaledCreate(t *testing.T) {
 	t.Parallel()
 	l, ctx := newLife(t, testcluster.Shared(t)), t.Context()
-	must(t, l.process(t).create(ctx, l.scaled("v1", 2, 2, 4)), l.process(t).promote(ctx, "v1", 0))
+	must(t, l.once(t).create(ctx, l.scaled("v1", 2, 2, 4)), l.once(t).promote(ctx, "v1", 0))
 	l.proxy.Reset()
-	must(t, l.process(t).create(ctx, l.scaled("v2", 2, 2, 4)))
+	must(t, l.once(t).create(ctx, l.scaled("v2", 2, 2, 4)))
 	const objects = 5 // record, workload, Service, autoscaler, budget
 	counted := 0
 	for _, r := range l.proxy.Requests() {

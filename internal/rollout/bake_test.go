@@ -34,6 +34,7 @@ type baking struct {
 }
 
 func (p *process) promoteBaking(ctx context.Context, version string, b baking) (rollout.Promoted, error) {
+	defer p.done()
 	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
 		Service: p.service(), To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
 		Bake: b.d, RetryToken: b.token,
@@ -169,6 +170,7 @@ func (l *life) pointer() release.Main {
 func (l *life) wantMain(version string, previous ...string) {
 	l.t.Helper()
 	p := l.process(l.t)
+	defer p.end()
 	o := observe.Mains(l.t.Context(), p.on, l.namespace, "api", "api")[0]
 	if o.Err != nil || o.Main == nil {
 		l.t.Fatalf("main is %+v", o)
@@ -187,6 +189,7 @@ func inBake(t *testing.T) *life {
 	t.Helper()
 	l := application(t)
 	p := l.process(t)
+	defer p.end()
 	three := l.desired("v2", func(s *release.Spec) { s.Replicas = 3 })
 	p.must(p.update(t.Context(), three, false))
 	return l
@@ -198,7 +201,7 @@ func TestBakePasses(t *testing.T) {
 	l := inBake(t)
 	watch := l.cluster.WatchMain(t, l.namespace, "api")
 	looked := false
-	done, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, seen: func() {
+	done, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, seen: func() {
 		looked = true
 		main := l.pointer()
 		if !main.Names(l.name("v1")) || !main.Names(l.name("v2")) || main.Progress.Status() != release.MainFinalizing {
@@ -210,7 +213,7 @@ func TestBakePasses(t *testing.T) {
 	}
 	l.wantMain("v2", "v1")
 	// What changes nothing about the traffic is not baked.
-	if _, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: longBake, seen: func() { t.Error("it bakes again") }}); err != nil {
+	if _, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: longBake, seen: func() { t.Error("it bakes again") }}); err != nil {
 		t.Fatal(err)
 	}
 	watch.Check(t, faultyDrain)
@@ -233,7 +236,7 @@ func TestBakeFails(t *testing.T) {
 			l := inBake(t)
 			watch := l.cluster.WatchMain(t, l.namespace, "api")
 			told := len(l.history())
-			done, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: longBake, token: "once", seen: func() { tt.fail(l) }})
+			done, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: longBake, token: "once", seen: func() { tt.fail(l) }})
 			var bake *rollout.BakeError
 			if !errors.As(err, &bake) || bake.Stays() || bake.ID.Name != l.name("v2") || bake.Version != "v2" || done.Moved || done.Status != release.MainRolledBack {
 				t.Fatalf("%+v: %v", done, err)
@@ -265,7 +268,7 @@ func TestBakeFails(t *testing.T) {
 func refusedAndRetried(t *testing.T, l *life) {
 	t.Helper()
 	l.proxy.Reset()
-	done, err := l.process(t).promoteBaking(t.Context(), "v2", baking{d: longBake, token: "once"})
+	done, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: longBake, token: "once"})
 	var refused *release.TakenBackError
 	if !errors.As(err, &refused) || done.Status != release.MainRolledBack || done.Moved {
 		t.Fatalf("%+v: %v", done, err)
@@ -276,11 +279,11 @@ func refusedAndRetried(t *testing.T, l *life) {
 		}
 	}
 	// Staying where it is does not let it forget.
-	if _, err := l.process(t).promoteBaking(t.Context(), "v1", baking{d: longBake}); err != nil || l.pointer().Breach == nil {
+	if _, err := l.once(t).promoteBaking(t.Context(), "v1", baking{d: longBake}); err != nil || l.pointer().Breach == nil {
 		t.Fatalf("main stays: %v, %+v", err, l.pointer().Breach)
 	}
 	l.heal("v2")
-	if done, err = l.process(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, token: "twice"}); err != nil {
+	if done, err = l.once(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, token: "twice"}); err != nil {
 		t.Fatalf("another token: %+v, %v", done, err)
 	}
 	l.wantMain("v2", "v1")
@@ -315,7 +318,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 	cutOff := func(t *testing.T) *life {
 		l := inBake(t)
 		ctx, cut := context.WithCancel(t.Context())
-		if _, err := l.process(t).promoteBaking(ctx, "v2", baking{d: longBake, seen: cut}); err == nil {
+		if _, err := l.once(t).promoteBaking(ctx, "v2", baking{d: longBake, seen: cut}); err == nil {
 			t.Fatal("the bake passed")
 		}
 		p := l.process(t)
@@ -347,7 +350,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)
 		told := len(l.history())
-		done, err := l.process(t).promoteBaking(t.Context(), "v1", baking{d: shortBake})
+		done, err := l.once(t).promoteBaking(t.Context(), "v1", baking{d: shortBake})
 		must(t, err)
 		l.wantMain("v1")
 		if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "Traffic is back on "+l.name("v1")) {
@@ -360,7 +363,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 	t.Run("the next fails", func(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)
-		done, err := l.process(t).promoteBaking(t.Context(), "v3", baking{d: longBake, seen: func() { l.allReady("v3", corev1.ConditionFalse) }})
+		done, err := l.once(t).promoteBaking(t.Context(), "v3", baking{d: longBake, seen: func() { l.allReady("v3", corev1.ConditionFalse) }})
 		if err == nil {
 			t.Fatal("the bake passed")
 		}
@@ -372,7 +375,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 	t.Run("nothing is kept", func(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)
-		done, err := l.process(t).promoteKeeping(t.Context(), "v3", release.Keep{})
+		done, err := l.once(t).promoteKeeping(t.Context(), "v3", release.Keep{})
 		must(t, err)
 		if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "The one before it was "+l.name("v1")) || strings.Contains(done.Notices[0].Detail, "is kept") {
 			t.Errorf("it tells %+v", done.Notices)
@@ -393,7 +396,7 @@ func TestAnotherReleaseAfterABakeThatWasCutOff(t *testing.T) {
 		t.Parallel()
 		l := cutOff(t)
 		ctx, cut := context.WithCancel(t.Context())
-		if _, err := l.process(t).promoteBaking(ctx, "v3", baking{d: longBake, seen: cut}); err == nil {
+		if _, err := l.once(t).promoteBaking(ctx, "v3", baking{d: longBake, seen: cut}); err == nil {
 			t.Fatal("the bake passed")
 		}
 		p := l.process(t)
@@ -460,7 +463,7 @@ func TestNothingToGoBackTo(t *testing.T) {
 			}
 			l.allReady(version, corev1.ConditionTrue)
 			baked := false
-			if _, err := l.process(t).promoteBaking(t.Context(), version, baking{d: shortBake, seen: func() { baked = true }}); err != nil || !baked {
+			if _, err := l.once(t).promoteBaking(t.Context(), version, baking{d: shortBake, seen: func() { baked = true }}); err != nil || !baked {
 				t.Fatalf("the next promotion: %v, baked: %t", err, baked)
 			}
 			l.wantMain(version, tt.before...)
@@ -481,7 +484,7 @@ func TestInterruptedBake(t *testing.T) {
 			l := inBake(t)
 			watch := l.cluster.WatchMain(t, l.namespace, "api")
 			ctx, cancel := context.WithCancel(t.Context())
-			done, err := l.process(t).promoteBaking(ctx, "v2", baking{d: longBake, seen: cancel})
+			done, err := l.once(t).promoteBaking(ctx, "v2", baking{d: longBake, seen: cancel})
 			if !errors.Is(err, context.Canceled) || !done.Moved || done.Status != release.MainFinalizing {
 				t.Fatalf("%+v: %v", done, err)
 			}
@@ -494,7 +497,7 @@ func TestInterruptedBake(t *testing.T) {
 			if !passes {
 				b = baking{d: longBake, seen: func() { baked = true; l.setReady("v2", 2, corev1.ConditionFalse) }}
 			}
-			done, err = l.process(t).promoteBaking(t.Context(), "v2", b)
+			done, err = l.once(t).promoteBaking(t.Context(), "v2", b)
 			if (err == nil) != passes || !baked {
 				t.Fatalf("%+v, baked: %t: %v", done, baked, err)
 			}
@@ -534,7 +537,7 @@ func bakeKilledAt(t *testing.T, passes bool, k int) (hit bool) {
 	if !passes {
 		b = baking{d: longBake, seen: func() { l.setReady("v2", 2, corev1.ConditionFalse) }}
 	}
-	_, err := l.process(t).promoteBaking(ctx, "v2", b)
+	_, err := l.once(t).promoteBaking(ctx, "v2", b)
 	l.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if dead {
@@ -542,7 +545,7 @@ func bakeKilledAt(t *testing.T, passes bool, k int) (hit bool) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &interrupted) {
 			t.Logf("killed, it says: %v", err)
 		}
-		_, err = l.process(t).promoteBaking(t.Context(), "v2", b)
+		_, err = l.once(t).promoteBaking(t.Context(), "v2", b)
 	}
 	if passes {
 		if err != nil {
@@ -568,7 +571,7 @@ func wantTakenBack(t *testing.T, l *life, b baking, what string, err error) {
 	}
 	l.wantMain("v1")
 	b.seen = func() { t.Errorf("after %q, it is tried again", what) }
-	if _, err := l.process(t).promoteBaking(t.Context(), "v2", b); !errors.As(err, &refused) {
+	if _, err := l.once(t).promoteBaking(t.Context(), "v2", b); !errors.As(err, &refused) {
 		t.Fatalf("after %q, the next one: %v", what, err)
 	}
 	l.wantMain("v1")

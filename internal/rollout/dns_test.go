@@ -40,6 +40,7 @@ func named(t *testing.T, c *testcluster.Cluster) *life {
 	t.Helper()
 	l := newLife(t, c)
 	p := l.process(t)
+	defer p.end()
 	p.must(errors.Join(p.create(t.Context(), l.desired("v1", nil)), p.create(t.Context(), l.desired("v2", nil))))
 	return l
 }
@@ -51,6 +52,7 @@ func (l *life) balanced() traffic.ServiceSpec {
 }
 
 func (p *process) promoteNamed(ctx context.Context, version string, dns *release.DNS) (rollout.Promoted, []release.DNSRecord, error) {
+	defer p.done()
 	done, records, err := p.engine.PromoteNamed(ctx, rollout.PromoteRequest{
 		Service: p.balanced(), To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
 	}, dns)
@@ -370,6 +372,7 @@ func TestNameIsKilledAfterEveryWrite(t *testing.T) {
 				if more = hit; more {
 					t.Logf("killed after write %d, %s", k, what)
 				}
+				p.end()
 				after := l.process(t)
 				if next.name == "the address goes" {
 					after.must(after.unmain(t.Context()))
@@ -378,6 +381,7 @@ func TestNameIsKilledAfterEveryWrite(t *testing.T) {
 					_, _, err = after.promoteNamed(t.Context(), "v1", next.dns)
 					after.must(err)
 				}
+				after.end()
 				if got := l.asked(); (got != "") != (next.dns != nil) {
 					t.Errorf("killed after write %d, %s: the DNSEndpoint is %q", k, what, got)
 				}
@@ -397,7 +401,7 @@ func (l *life) killedAtWrite(t *testing.T, k int, do func(context.Context, *proc
 	defer kill()
 	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := do(ctx, l.process(t))
+	err := l.apply(ctx, t, do)
 	l.proxy.SetFault(nil)
 	if what, hit = death.Last(); !hit && err != nil {
 		t.Fatalf("undisturbed: %v", err)
@@ -432,6 +436,7 @@ func TestOneFaultAtEveryRequestOfAName(t *testing.T) {
 				l.wantEndpoint("203.0.113.10")
 				_, _, err = p.promoteNamed(t.Context(), "v1", nil)
 				p.must(err)
+				p.end()
 				if got := l.asked(); got != "" {
 					t.Errorf("left: %s", got)
 				}

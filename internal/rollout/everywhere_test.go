@@ -79,6 +79,7 @@ func (w *everywhere) runCalling(t *testing.T, timing rollout.Timing, names map[s
 		t.Cleanup(c.Close)
 		r.wires[where], r.on = proxy, append(r.on, wiredCluster{c})
 	}
+	r.end = func() { closed(r.on) }
 	return r
 }
 
@@ -158,6 +159,7 @@ func comesTo(t *testing.T, reached <-chan struct{}, ended <-chan error) {
 func (w *everywhere) agree(version string) {
 	w.t.Helper()
 	r := w.run(w.t, faultyTiming())
+	defer r.end()
 	for _, o := range observe.Mains(w.t.Context(), r.on, w.namespace, "api", "api") {
 		if o.Err != nil || o.Main == nil {
 			w.t.Fatalf("%s: %+v", o.Cluster, o)

@@ -14,7 +14,7 @@ import (
 func TestEvidenceDoesNotHoldUpADecision(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	if err := l.process(t).deployImage(t.Context(), "v1", "demo/missing"); err == nil {
+	if err := l.once(t).deployImage(t.Context(), "v1", "demo/missing"); err == nil {
 		t.Fatal("it started")
 	}
 	var versions []string

@@ -190,7 +190,7 @@ func TestProgressDeadlineOfAnyStrategy(t *testing.T) {
 		spec := l.spec("v1", "demo/unready-api")
 		spec.Health = release.Health{ProgressDeadline: limit, LogTail: new(int32(0))}
 		began := time.Now()
-		err = l.process(t).create(t.Context(), spec)
+		err = l.once(t).create(t.Context(), spec)
 		if took := time.Since(began); took < limit {
 			t.Errorf("it took %s", took)
 		}

@@ -94,29 +94,12 @@ func (l *life) service() traffic.ServiceSpec {
 	return traffic.ServiceSpec{Namespace: l.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}}
 }
 
-// process is one run of the provider.
-type process struct {
-	*life
-	engine *rollout.Engine
-	on     []rollout.Cluster
-	next   func() // ahead of every further verb of a change; nil: nobody asks
-}
-
-func (l *life) process(t *testing.T) *process {
-	t.Helper()
-	c, err := cluster.New(cluster.Config{Name: "prod", UserAgent: "terraform-provider-switchback/test", ConfigPath: l.proxy.KubeconfigPath})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return &process{life: l, engine: rollout.New(faultyTiming()).In(l.run), on: []rollout.Cluster{wiredCluster{c}}}
-}
-
 func (p *process) deploy(ctx context.Context, version string) error {
 	return p.deployImage(ctx, version, "demo/api")
 }
 
 func (p *process) deployImage(ctx context.Context, version, image string) error {
+	defer p.done()
 	done, err := p.engine.Deploy(ctx, p.on, p.spec(version, image))
 	p.owners[version] = done.Owner
 	return err
@@ -128,6 +111,7 @@ func (p *process) promote(ctx context.Context, version string, keep int) error {
 }
 
 func (p *process) promoteKeeping(ctx context.Context, version string, keep release.Keep) (rollout.Promoted, error) {
+	defer p.done()
 	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
 		Service: p.service(), To: p.name(version), Owner: p.main, Keep: keep, Drain: faultyDrain, Clusters: p.on,
 	})
@@ -140,6 +124,7 @@ func (p *process) promoteKeeping(ctx context.Context, version string, keep relea
 
 // halt stops the application, which leads to a version, or starts it again.
 func (p *process) halt(ctx context.Context, version string, stopped bool) error {
+	defer p.done()
 	done, err := p.engine.Promote(ctx, rollout.PromoteRequest{
 		Service: p.service(), To: p.name(version), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, Stopped: stopped,
 	})
@@ -151,6 +136,7 @@ func (p *process) halt(ctx context.Context, version string, stopped bool) error 
 }
 
 func (p *process) terminate(ctx context.Context, version string) error {
+	defer p.done()
 	notices, err := p.engine.Terminate(ctx, rollout.TerminateRequest{
 		ID: release.ID{Namespace: p.namespace, Name: p.name(version)}, Application: "api", Owner: p.owners[version], Clusters: p.on,
 	})
@@ -161,6 +147,7 @@ func (p *process) terminate(ctx context.Context, version string) error {
 }
 
 func (p *process) unmain(ctx context.Context) error {
+	defer p.done()
 	notices, err := p.engine.Unmain(ctx, rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
 	for _, n := range notices {
 		err = errors.Join(err, errors.New(n.Summary+": "+n.Detail))
@@ -236,6 +223,7 @@ func (l *life) live(ctx context.Context, before func(change), after func(change)
 			l.t.Fatalf("%s: %v\n%s", c.name, err, l.log())
 		}
 		after(c)
+		p.end()
 		l.settled(c)
 		l.remembers(c)
 	}
@@ -275,6 +263,7 @@ func (l *life) settled(c change) {
 		l.t.Fatalf("after %s there are\n  %v, want\n  %v\n%s", c.name, got, want, l.log())
 	}
 	p := l.process(l.t)
+	defer p.end()
 	for _, v := range c.releases {
 		spec := l.spec(v, "demo/api")
 		o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: l.name(v)})[0]
@@ -369,7 +358,7 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := errors.Join(l.process(t).deploy(ctx, "v1"), l.process(t).promote(ctx, "v1", 1)); err != nil {
+	if err := errors.Join(l.once(t).deploy(ctx, "v1"), l.once(t).promote(ctx, "v1", 1)); err != nil {
 		t.Fatal(err)
 	}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
@@ -388,7 +377,7 @@ func TestOutage(t *testing.T) {
 		return testcluster.Unavailable()
 	})
 	bump := aLife()[2]
-	if err := bump.do(ctx, l.process(t)); err != nil {
+	if err := l.apply(ctx, t, bump.do); err != nil {
 		t.Fatalf("%v\n%s", err, l.log())
 	}
 	if refused.Load() < 5 {
@@ -422,7 +411,7 @@ func TestTooManyRequestsAreWaitedFor(t *testing.T) {
 		return testcluster.Fault{}
 	})
 	create := aLife()[0]
-	if err := create.do(t.Context(), l.process(t)); err != nil {
+	if err := l.apply(t.Context(), t, create.do); err != nil {
 		t.Fatalf("%v\n%s", err, l.log())
 	}
 	if len(told) < 8 {
@@ -438,7 +427,7 @@ func TestSlowServer(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	l.proxy.SetFault(func(*testcluster.Request, int) testcluster.Fault { return testcluster.Delay(2 * time.Second) })
 	create := aLife()[0]
-	if err := create.do(t.Context(), l.process(t)); err != nil {
+	if err := l.apply(t.Context(), t, create.do); err != nil {
 		t.Fatalf("%v\n%s", err, l.log())
 	}
 	l.proxy.SetFault(nil)
@@ -539,7 +528,7 @@ func TestPausedServer(t *testing.T) {
 		if at == "/services/api" {
 			step = aLife()[1]
 		}
-		if err := step.do(t.Context(), l.process(t)); err != nil {
+		if err := l.apply(t.Context(), t, step.do); err != nil {
 			t.Fatalf("%s: %v\n%s", step.name, err, l.log())
 		}
 		if !happened.Load() {
@@ -560,7 +549,7 @@ func TestInterruptedFirstPromotion(t *testing.T) {
 		t.Run(fmt.Sprintf("written=%t", done), func(t *testing.T) {
 			t.Parallel()
 			l := newLife(t, testcluster.Shared(t))
-			if err := l.process(t).deploy(t.Context(), "v1"); err != nil {
+			if err := l.once(t).deploy(t.Context(), "v1"); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
@@ -578,7 +567,7 @@ func TestInterruptedFirstPromotion(t *testing.T) {
 				}
 				return f
 			})
-			if err := l.process(t).promote(ctx, "v1", 1); !errors.Is(err, context.Canceled) {
+			if err := l.once(t).promote(ctx, "v1", 1); !errors.Is(err, context.Canceled) {
 				t.Fatalf("the interrupted promotion: %v\n%s", err, l.log())
 			}
 			l.proxy.SetFault(nil)
@@ -587,7 +576,7 @@ func TestInterruptedFirstPromotion(t *testing.T) {
 			if got := l.objects(); !slices.Equal(got, want) {
 				t.Errorf("it left %v, want %v", got, want)
 			}
-			if err := l.process(t).promote(t.Context(), "v1", 1); err != nil {
+			if err := l.once(t).promote(t.Context(), "v1", 1); err != nil {
 				t.Fatalf("the next promotion: %v\n%s", err, l.log())
 			}
 			l.settled(aLife()[1])

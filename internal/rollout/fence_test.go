@@ -101,7 +101,7 @@ func TestAway(t *testing.T) {
 				return testcluster.Fault{}
 			})
 			switched := make(chan error, 1)
-			go func() { switched <- other.process(t).promote(t.Context(), a.meanwhile, 1) }()
+			go func() { switched <- other.once(t).promote(t.Context(), a.meanwhile, 1) }()
 			var err error
 			if a.overlap {
 				comesTo(t, decided, switched)

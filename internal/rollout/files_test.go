@@ -70,7 +70,9 @@ func (l *life) wantFiles(spec func(*life) release.Spec) {
 	if !slices.Equal(got, names) {
 		l.t.Errorf("there are %v, want %v\n%s", got, names, l.log())
 	}
-	o := observe.Releases(l.t.Context(), l.process(l.t).on, release.ID{Namespace: l.namespace, Name: want.Name()})[0]
+	p := l.process(l.t)
+	defer p.end()
+	o := observe.Releases(l.t.Context(), p.on, release.ID{Namespace: l.namespace, Name: want.Name()})[0]
 	if o.Err != nil || o.Record.Status != release.StatusStarted || o.Record.Busy() || !slices.Equal(o.Record.Companions, want.Companions()) || workload.ContentHash(o.Workload) != want.Content.Normalize().Hash() {
 		l.t.Errorf("it is %+v %+v", o, o.Record)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,6 +40,7 @@ func (f *fleet) clusters(names ...string) []rollout.Cluster {
 // again is a new process, on new connections.
 func (f *fleet) again() {
 	f.t.Helper()
+	closed(slices.Collect(maps.Values(f.wired))) // the one before has ended
 	f.engine, f.wired = rollout.New(faultyTiming()), map[string]rollout.Cluster{}
 	for name, l := range f.on {
 		c, err := cluster.New(cluster.Config{Name: name, UserAgent: "terraform-provider-switchback/test", ConfigPath: l.proxy.KubeconfigPath})

@@ -161,7 +161,7 @@ func TestHistoryOfWhatFails(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := l.process(t).deployImage(ctx, "v1", "demo/missing"); err == nil {
+	if err := l.once(t).deployImage(ctx, "v1", "demo/missing"); err == nil {
 		t.Fatal("an image that is missing was deployed")
 	}
 	failed := l.history()
@@ -171,11 +171,11 @@ func TestHistoryOfWhatFails(t *testing.T) {
 	unready, cancel := context.WithCancel(ctx)
 	applied := l.applied()
 	go func() { <-applied; cancel() }()
-	if err := l.process(t).deployImage(unready, "v2", "demo/unready"); err != nil {
+	if err := l.once(t).deployImage(unready, "v2", "demo/unready"); err != nil {
 		t.Fatalf("the interrupted create: %v", err)
 	}
 	l.proxy.SetFault(nil)
-	if err := l.process(t).promote(ctx, "v3", 1); err == nil {
+	if err := l.once(t).promote(ctx, "v3", 1); err == nil {
 		t.Fatal("what is not there became main")
 	}
 	entries := l.history()
@@ -191,7 +191,7 @@ func TestHistoryOfAFailedSwitch(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := errors.Join(l.process(t).deploy(ctx, "v1"), l.process(t).promote(ctx, "v1", 1), l.process(t).deploy(ctx, "v2")); err != nil {
+	if err := errors.Join(l.once(t).deploy(ctx, "v1"), l.once(t).promote(ctx, "v1", 1), l.once(t).deploy(ctx, "v2")); err != nil {
 		t.Fatal(err)
 	}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
@@ -200,7 +200,7 @@ func TestHistoryOfAFailedSwitch(t *testing.T) {
 		counts: func(r *testcluster.Request) bool { return r.Write() && strings.HasSuffix(r.Path, historyPath) },
 	}).on)
 	token := l.main
-	if err := l.process(t).promote(ctx, "v2", 1); !apierrors.IsForbidden(err) {
+	if err := l.once(t).promote(ctx, "v2", 1); !apierrors.IsForbidden(err) {
 		t.Fatalf("%v\n%s", err, l.log())
 	}
 	l.proxy.SetFault(nil)
@@ -209,10 +209,10 @@ func TestHistoryOfAFailedSwitch(t *testing.T) {
 		t.Errorf("the reason is %q", reason)
 	}
 	l.main = token
-	if err := l.process(t).promote(ctx, "v2", 1); err != nil {
+	if err := l.once(t).promote(ctx, "v2", 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.process(t).promote(ctx, "v2", 0); err != nil { // moves nothing: no line
+	if err := l.once(t).promote(ctx, "v2", 0); err != nil { // moves nothing: no line
 		t.Fatal(err)
 	}
 	l.wantHistory("deploy v1", "promote - v1", "deploy v2", "promote v1 v2 failed", "rollback v2 v1", "promote v1 v2")
@@ -225,26 +225,26 @@ func TestHistoryOfACondemnedRelease(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := errors.Join(l.process(t).deploy(ctx, "v1"), l.process(t).promote(ctx, "v1", 0)); err != nil {
+	if err := errors.Join(l.once(t).deploy(ctx, "v1"), l.once(t).promote(ctx, "v1", 0)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := l.process(t).terminate(ctx, "v1"); err == nil {
+		if err := l.once(t).terminate(ctx, "v1"); err == nil {
 			t.Fatal("no notice")
 		}
 	}
-	if err := errors.Join(l.process(t).deploy(ctx, "v2"), l.process(t).promote(ctx, "v2", 0)); err != nil {
+	if err := errors.Join(l.once(t).deploy(ctx, "v2"), l.once(t).promote(ctx, "v2", 0)); err != nil {
 		t.Fatal(err)
 	}
 	entries := l.wantHistory("deploy v1", "promote - v1", "condemn v1", "deploy v2", "promote v1 v2", "collect v1")
 	if !strings.Contains(entries[2].Reason, "main deployment") || entries[5].Reason != "it was condemned" {
 		t.Errorf("%q, %q", entries[2].Reason, entries[5].Reason)
 	}
-	if err := errors.Join(l.process(t).unmain(ctx)); err != nil {
+	if err := errors.Join(l.once(t).unmain(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	l.wantHistory("deploy v1", "promote - v1", "condemn v1", "deploy v2", "promote v1 v2", "collect v1", "remove_main v2")
-	if err := l.process(t).terminate(ctx, "v2"); err != nil {
+	if err := l.once(t).terminate(ctx, "v2"); err != nil {
 		t.Fatal(err)
 	}
 	if left := l.objects(); len(left) > 0 {
@@ -258,7 +258,7 @@ func TestTwoAppliesWriteTheHistory(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := l.process(t).deploy(ctx, "v1"); err != nil {
+	if err := l.once(t).deploy(ctx, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	// Just before each write of the pointer, somebody adds a line.
@@ -276,7 +276,7 @@ func TestTwoAppliesWriteTheHistory(t *testing.T) {
 		others++
 		return testcluster.Fault{}
 	})
-	if err := l.process(t).promote(ctx, "v1", 1); err != nil {
+	if err := l.once(t).promote(ctx, "v1", 1); err != nil {
 		t.Fatalf("%v\n%s", err, l.log())
 	}
 	l.proxy.SetFault(nil)
@@ -319,7 +319,7 @@ func TestHistoryStaysBounded(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
 	ctx := t.Context()
-	if err := l.process(t).deploy(ctx, "v1"); err != nil {
+	if err := l.once(t).deploy(ctx, "v1"); err != nil {
 		t.Fatal(err)
 	}
 	client := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
@@ -334,7 +334,7 @@ func TestHistoryStaysBounded(t *testing.T) {
 	if _, err := client.Update(ctx, cm, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(l.process(t).promote(ctx, "v1", 1), l.process(t).deploy(ctx, "v2")); err != nil {
+	if err := errors.Join(l.once(t).promote(ctx, "v1", 1), l.once(t).deploy(ctx, "v2")); err != nil {
 		t.Fatal(err)
 	}
 	entries := l.history()

@@ -137,7 +137,7 @@ func TestHistoryOfACancel(t *testing.T) {
 func TestHistoryOfACancelOfADeadStart(t *testing.T) {
 	t.Parallel()
 	l := application(t)
-	if err := interruptedStart(t.Context(), l.process(t)); err != nil {
+	if err := l.apply(t.Context(), t, interruptedStart); err != nil {
 		t.Fatal(err)
 	}
 	before, p := len(l.history()), l.process(t)
@@ -153,7 +153,7 @@ func TestHistoryOfACancelOfADeadStart(t *testing.T) {
 func TestHistoryIsNoMainDeployment(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	if err := l.process(t).deploy(t.Context(), "v1"); err != nil {
+	if err := l.once(t).deploy(t.Context(), "v1"); err != nil {
 		t.Fatal(err)
 	}
 	l.wantHistory("deploy v1")

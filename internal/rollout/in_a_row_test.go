@@ -63,7 +63,7 @@ func failureInARow(t *testing.T, after release.OnFailure) []testcluster.Request 
 		}
 		return testcluster.Fault{}
 	})
-	err := l.process(t).create(t.Context(), spec)
+	err := l.once(t).create(t.Context(), spec)
 	var failure *rollout.StartError
 	if !errors.As(err, &failure) {
 		t.Fatalf("it ended with %v", err)

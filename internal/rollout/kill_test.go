@@ -142,7 +142,7 @@ func killedInLives(t *testing.T, lives int, verbs []killedVerb, before func(cont
 	begin := func(t *testing.T) *killedLife {
 		l := &killedLife{life: single(t)}
 		if before != nil {
-			must(t, before(t.Context(), l.process(t)))
+			must(t, l.apply(t.Context(), t, before))
 		}
 		l.begun = l.beginning()
 		l.address, l.fewest = l.cluster.WatchMain(t, l.namespace, "api"), l.watchReady("v1")
@@ -156,7 +156,7 @@ func killedInLives(t *testing.T, lives int, verbs []killedVerb, before func(cont
 		there := v.from != "" && v.from == l.last.to && places.are(l.life, v.from)
 		if !there && l.last.name != "" {
 			if l.last.to != "" {
-				must(t, l.last.back(t.Context(), l.process(t)))
+				must(t, l.apply(t.Context(), t, l.last.back))
 			}
 			l.again(l.begun)
 		}
@@ -164,7 +164,7 @@ func killedInLives(t *testing.T, lives int, verbs []killedVerb, before func(cont
 			places.same(t, l.life, "")
 		}
 		if !there && v.from != "" {
-			must(t, v.before(t.Context(), l.process(t)))
+			must(t, l.apply(t.Context(), t, v.before))
 			places.same(t, l.life, v.from)
 		}
 		l.last = v
@@ -201,7 +201,7 @@ func (l *killedLife) killedAt(t *testing.T, v killedVerb, k int) (hit bool) {
 	l.proxy.Reset()
 	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := v.do(ctx, l.process(t))
+	err := l.apply(ctx, t, v.do)
 	l.proxy.SetFault(nil)
 	what, dead := death.Last()
 	if !dead {
@@ -224,7 +224,7 @@ func (l *killedLife) killedAt(t *testing.T, v killedVerb, k int) (hit bool) {
 	if !l.record(version).Busy() {
 		most = 2 // it had ended, which only its caller does not know: once more is another one
 	}
-	if err := v.do(t.Context(), l.process(t)); err != nil {
+	if err := l.apply(t.Context(), t, v.do); err != nil {
 		t.Fatalf("after %s, another process: %v\n%s", what, err, l.log())
 	}
 	l.stands(version, v.status, pods)

@@ -229,7 +229,7 @@ func TestStatusesOfMishaps(t *testing.T) {
 	seen := l.watchStatuses()
 
 	// It fails, is asked for again, and is interrupted; the next apply resumes it.
-	if err := l.process(t).deployImage(t.Context(), "v1", "demo/missing"); err == nil {
+	if err := l.once(t).deployImage(t.Context(), "v1", "demo/missing"); err == nil {
 		t.Fatal("an image that does not exist started")
 	}
 	failed := l.spec("v1", "demo/missing").Content.Name()
@@ -240,7 +240,7 @@ func TestStatusesOfMishaps(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	if err := l.process(t).deployImage(ctx, "v1", "demo/missing"); err != nil {
+	if err := l.once(t).deployImage(ctx, "v1", "demo/missing"); err != nil {
 		t.Fatalf("an interrupted create: %v", err)
 	}
 	l.proxy.SetFault(nil)
@@ -320,7 +320,7 @@ func TestStatusesOfARollback(t *testing.T) {
 	l := newLife(t, testcluster.Shared(t))
 	seen := l.watchStatuses()
 	ctx := t.Context()
-	if err := errors.Join(l.process(t).deploy(ctx, "v1"), l.process(t).promote(ctx, "v1", 1), l.process(t).deploy(ctx, "v2")); err != nil {
+	if err := errors.Join(l.once(t).deploy(ctx, "v1"), l.once(t).promote(ctx, "v1", 1), l.once(t).deploy(ctx, "v2")); err != nil {
 		t.Fatal(err)
 	}
 	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
@@ -329,7 +329,7 @@ func TestStatusesOfARollback(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	if err := l.process(t).promote(ctx, "v2", 1); err == nil {
+	if err := l.once(t).promote(ctx, "v2", 1); err == nil {
 		t.Fatal("a switch that is forbidden succeeded")
 	}
 	l.proxy.SetFault(nil)

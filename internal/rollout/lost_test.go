@@ -45,7 +45,7 @@ func TestLoserDoesNotStopTheWinner(t *testing.T) {
 			l := application(t)
 			other := l.beside(t)
 			if verb == "update" {
-				must(t, interruptedStart(t.Context(), l.process(t)))
+				must(t, l.apply(t.Context(), t, interruptedStart))
 			}
 			reached, back := make(chan struct{}), make(chan struct{})
 			var once sync.Once
@@ -68,7 +68,7 @@ func TestLoserDoesNotStopTheWinner(t *testing.T) {
 				ended <- p.create(ctx, p.desired("v3", nil))
 			}()
 			comesTo(t, reached, ended)
-			must(t, other.process(t).create(t.Context(), other.desired("v3", nil)))
+			must(t, other.once(t).create(t.Context(), other.desired("v3", nil)))
 			if verb == "interrupted create" {
 				interrupt()
 			}
@@ -92,7 +92,7 @@ func TestLoserDoesNotStopTheWinner(t *testing.T) {
 func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 	t.Parallel()
 	l := application(t)
-	must(t, l.process(t).create(t.Context(), l.desired("v3", nil)))
+	must(t, l.once(t).create(t.Context(), l.desired("v3", nil)))
 	other := l.beside(t)
 	reached, back := make(chan struct{}), make(chan struct{})
 	var label, leaves sync.Once
@@ -113,9 +113,9 @@ func TestOlderCheckpointDoesNotOverwriteANewerPointer(t *testing.T) {
 		return testcluster.Fault{}
 	})
 	ended := make(chan error, 1)
-	go func() { ended <- l.process(t).promote(t.Context(), "v2", 1) }()
+	go func() { ended <- l.once(t).promote(t.Context(), "v2", 1) }()
 	comesTo(t, reached, ended)
-	must(t, other.process(t).promote(t.Context(), "v3", 1))
+	must(t, other.once(t).promote(t.Context(), "v3", 1))
 	close(back)
 	if err := <-ended; !errors.Is(err, ownership.ErrLockLost) {
 		t.Errorf("it ends with: %v", err)
@@ -161,7 +161,7 @@ func TestWhatCouldNotBeStoppedIsTold(t *testing.T) {
 			case "create":
 				err = p.create(t.Context(), spec)
 			case "update":
-				must(t, interruptedStart(t.Context(), l.process(t)))
+				must(t, l.apply(t.Context(), t, interruptedStart))
 				l.names["v3"] = l.desired("v3", nil).Content.Name()
 				ctx, cancel := context.WithTimeoutCause(t.Context(), 15*time.Second, errors.New("the time is up"))
 				defer cancel()
@@ -248,7 +248,7 @@ func TestRefusedSwitchTouchesNothing(t *testing.T) {
 	before, err := client.Services(l.namespace).Get(t.Context(), "api", metav1.GetOptions{})
 	must(t, err)
 	l.main = ""
-	if err = l.process(t).promote(t.Context(), "v2", 1); len(release.FieldConflicts(err)) == 0 {
+	if err = l.once(t).promote(t.Context(), "v2", 1); len(release.FieldConflicts(err)) == 0 {
 		t.Fatalf("it ends with: %v", err)
 	}
 	after, err := client.Services(l.namespace).Get(t.Context(), "api", metav1.GetOptions{})
@@ -265,12 +265,12 @@ func TestTypoInASelectorIsNeverPrevious(t *testing.T) {
 		t.Run(map[string]string{"v2": "repair", "v3": "bump"}[to], func(t *testing.T) {
 			t.Parallel()
 			l := application(t)
-			must(t, l.process(t).promote(t.Context(), "v2", 1))
-			if err := l.process(t).terminate(t.Context(), "v1"); err != nil {
+			must(t, l.once(t).promote(t.Context(), "v2", 1))
+			if err := l.once(t).terminate(t.Context(), "v1"); err != nil {
 				t.Fatal(err)
 			}
 			if to == "v3" {
-				must(t, l.process(t).create(t.Context(), l.desired("v3", nil)))
+				must(t, l.once(t).create(t.Context(), l.desired("v3", nil)))
 			}
 			typo := l.name("v1")[:len(l.name("v1"))-1] + "z"
 			patch := fmt.Sprintf(`{"spec":{"selector":{%q:%q}}}`, release.LabelDeployment, typo)
@@ -304,14 +304,14 @@ func TestMovedMeanwhileIsKeptAndTold(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			l := application(t)
-			must(t, l.process(t).create(t.Context(), l.desired("v3", nil)))
+			must(t, l.once(t).create(t.Context(), l.desired("v3", nil)))
 			switch how {
 			case "by hand":
 				patch := fmt.Sprintf(`{"spec":{"selector":{%q:%q}}}`, release.LabelDeployment, l.name("v2"))
 				_, err := l.cluster.Client().CoreV1().Services(l.namespace).Patch(t.Context(), "api", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 				must(t, err)
 			case "by another run":
-				must(t, l.process(t).promote(t.Context(), "v2", 1))
+				must(t, l.once(t).promote(t.Context(), "v2", 1))
 			}
 			p := l.process(t)
 			done, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
@@ -325,7 +325,7 @@ func TestMovedMeanwhileIsKeptAndTold(t *testing.T) {
 			if told != (how != "not at all") || how == "not at all" && len(done.Notices) > 0 {
 				t.Errorf("it tells %+v", done.Notices)
 			}
-			if err := l.process(t).terminate(t.Context(), "v1"); err != nil { // it leaves the state
+			if err := l.once(t).terminate(t.Context(), "v1"); err != nil { // it leaves the state
 				t.Fatal(err)
 			}
 			if r := l.record("v1"); r.Custody != release.CustodyRetained || len(l.pods("v1")) != 2 {
@@ -335,7 +335,7 @@ func TestMovedMeanwhileIsKeptAndTold(t *testing.T) {
 				return
 			}
 			// The next promotion decides again.
-			must(t, l.process(t).promote(t.Context(), "v2", 1))
+			must(t, l.once(t).promote(t.Context(), "v2", 1))
 			if slices.Contains(l.objects(), "Deployment/"+l.name("v1")) {
 				t.Error("v1 is kept for ever")
 			}

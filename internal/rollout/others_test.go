@@ -124,12 +124,12 @@ func TestAPausedDeploymentEndsTheWait(t *testing.T) {
 	pause(true)
 	ctx, cancel := context.WithTimeout(t.Context(), testcluster.Hang)
 	defer cancel()
-	err := s.process(t).update(ctx, s.rolling("v2", nil), false)
+	err := s.once(t).update(ctx, s.rolling("v2", nil), false)
 	wantCause(t, err, health.CausePaused, `is paused by the field manager "kubectl-rollout"`, "0 of its 2 pods have its present template",
 		fmt.Sprintf("kubectl --namespace %s rollout resume deployment/%s", s.namespace, s.name("v1")))
 	s.runs("v1", s.rolling("v1", nil))
 	pause(false)
-	if err := s.process(t).update(ctx, s.rolling("v2", nil), false); err != nil {
+	if err := s.once(t).update(ctx, s.rolling("v2", nil), false); err != nil {
 		t.Fatal(err)
 	}
 	s.runs("v2", s.rolling("v2", nil))
@@ -201,7 +201,7 @@ func TestScaledWhileWaiting(t *testing.T) {
 func TestAPromotionSaysWhoScaledItDown(t *testing.T) {
 	t.Parallel()
 	l := newLife(t, testcluster.Shared(t))
-	must(t, l.process(t).deploy(t.Context(), "v1"))
+	must(t, l.once(t).deploy(t.Context(), "v1"))
 	l.rescales(l.spec("v1", "demo/api"), 0)
 	testcluster.Eventually(t, testcluster.Hang, "its pods to go", func() error {
 		if n := len(l.pods("v1")); n > 0 {

@@ -24,11 +24,11 @@ func TestNoPromotionIntoABlackHole(t *testing.T) {
 		spec.Content.TemplatePatch = "spec: {containers: [{name: api, ports: [{$patch: replace}, {containerPort: 8080}]}]}"
 	})
 	l.names = map[string]string{"v3": hole.Name()}
-	if err := l.process(t).create(ctx, hole); err != nil {
+	if err := l.once(t).create(ctx, hole); err != nil {
 		t.Fatal(err)
 	}
 	var unready *release.NotReadyError
-	if err := l.process(t).promote(ctx, "v3", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `has "http", but its containers declare no ports`) {
+	if err := l.once(t).promote(ctx, "v3", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `has "http", but its containers declare no ports`) {
 		t.Errorf("promoted: %v", err)
 	}
 	// The release's own Service is what the EndpointSlices are compared with, too.

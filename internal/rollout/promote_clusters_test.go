@@ -46,6 +46,7 @@ func span(t *testing.T, clusters []*testcluster.Cluster) *spanning {
 		s.on = append(s.on, l)
 	}
 	engine, on := s.process()
+	defer closed(slices.Clone(on)) // who asks for fewer deletes from it
 	for _, version := range []string{"v1", "v2"} {
 		if _, err := engine.Deploy(t.Context(), on, s.on[0].desired(version, nil)); err != nil {
 			t.Fatal(err)
@@ -84,6 +85,7 @@ func (s *spanning) must(done rollout.Promoted, err error) {
 // promote is an apply; ask may change what it asks for.
 func (s *spanning) promote(ctx context.Context, version string, ask func(*rollout.PromoteRequest)) (rollout.Promoted, error) {
 	engine, on := s.process()
+	defer closed(slices.Clone(on)) // who asks for fewer deletes from it
 	first := s.on[0]
 	req := rollout.PromoteRequest{Service: first.service(), To: first.name(version), Owner: s.owner, Keep: oneStarted, Drain: faultyDrain, Clusters: on}
 	if ask != nil {

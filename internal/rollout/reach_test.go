@@ -102,11 +102,11 @@ func TestARouteIsTraffic(t *testing.T) {
 			if _, err := p.engine.Stop(ctx, p.action("v2")); !errors.As(err, &carries) || !strings.Contains(err.Error(), why) || carries.Main || carries.Route != r.kind+" "+l.namespace+"/www" {
 				t.Errorf("stopped: %v", err)
 			}
-			if err := l.process(t).update(ctx, l.desired("v2", stopped), false); !errors.As(err, &carries) {
+			if err := l.once(t).update(ctx, l.desired("v2", stopped), false); !errors.As(err, &carries) {
 				t.Errorf("stopped by an update: %v", err)
 			}
 			l.stands("v2", release.StatusStarted, 2)
-			if err := l.process(t).terminate(ctx, "v2"); err == nil || !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "until the main deployment has moved") ||
+			if err := l.once(t).terminate(ctx, "v2"); err == nil || !strings.Contains(err.Error(), why) || strings.Contains(err.Error(), "until the main deployment has moved") ||
 				strings.Contains(err.Error(), "ignore_services") || !strings.Contains(err.Error(), "Let the "+r.kind+" "+l.namespace+"/www lead to the main Service api instead") {
 				t.Errorf("removed: %v", err)
 			}
@@ -117,13 +117,13 @@ func TestARouteIsTraffic(t *testing.T) {
 				t.Errorf("it is %s", r.Custody)
 			}
 			// A promotion that would collect it looks, and leaves it, too.
-			done, err := l.process(t).promoteKeeping(ctx, "v1", release.Keep{})
+			done, err := l.once(t).promoteKeeping(ctx, "v1", release.Keep{})
 			if err != nil || !slices.ContainsFunc(done.Notices, func(n rollout.Notice) bool { return strings.Contains(n.Detail, why) }) {
 				t.Errorf("collected: %+v, %v", done.Notices, err)
 			}
 
 			l.leadsNoMore(r)
-			if err := l.process(t).promote(ctx, "v1", 0); err != nil {
+			if err := l.once(t).promote(ctx, "v1", 0); err != nil {
 				t.Fatal(err)
 			}
 			if slices.Contains(l.objects(), "Deployment/"+l.name("v2")) {
@@ -145,7 +145,7 @@ func TestARouteWithoutWeight(t *testing.T) {
 		t.Errorf("it is not stopped: %v", err)
 	}
 	l.stands("v2", release.StatusStopped, 0)
-	if err := l.process(t).terminate(t.Context(), "v2"); err == nil || !strings.Contains(err.Error(), "leads to its Service") {
+	if err := l.once(t).terminate(t.Context(), "v2"); err == nil || !strings.Contains(err.Error(), "leads to its Service") {
 		t.Errorf("removed: %v", err)
 	}
 }
@@ -262,7 +262,7 @@ func TestADiscoveryServiceIsNoTraffic(t *testing.T) {
 		t.Errorf("a Service: %v", err)
 	}
 	ignoring := func(spec *release.Spec) { spec.IgnoreServices = []string{"theirs"} }
-	if err := l.process(t).update(ctx, l.desired("v1", ignoring), false); err != nil {
+	if err := l.once(t).update(ctx, l.desired("v1", ignoring), false); err != nil {
 		t.Fatal(err)
 	}
 	if got := l.record("v1").IgnoreServices; !slices.Equal(got, []string{"theirs"}) {
@@ -272,14 +272,14 @@ func TestADiscoveryServiceIsNoTraffic(t *testing.T) {
 		t.Errorf("a Service that is ignored: %v", err)
 	}
 	start()
-	if err := l.process(t).update(ctx, l.desired("v1", nil), false); err != nil {
+	if err := l.once(t).update(ctx, l.desired("v1", nil), false); err != nil {
 		t.Fatal(err)
 	}
 	if err := stop(); !errors.As(err, &carries) {
 		t.Errorf("a Service that is ignored no longer: %v", err)
 	}
 	// The address itself is never ignored.
-	if err := l.process(t).update(ctx, l.desired("v1", func(spec *release.Spec) { spec.IgnoreServices = []string{"api"} }), false); err != nil {
+	if err := l.once(t).update(ctx, l.desired("v1", func(spec *release.Spec) { spec.IgnoreServices = []string{"api"} }), false); err != nil {
 		t.Fatal(err)
 	}
 	p := l.process(t)
@@ -354,7 +354,7 @@ func TestALostPointerRemovesNoFormerMain(t *testing.T) {
 			configMaps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
 			_, err := configMaps.Patch(t.Context(), "api-switchback", types.MergePatchType, []byte(`{"data":{"main.json":"{{"}}`), metav1.PatchOptions{})
 			must(t, err)
-			_, err = l.process(t).promoteKeeping(t.Context(), "v3", two)
+			_, err = l.once(t).promoteKeeping(t.Context(), "v3", two)
 			for _, text := range []string{"cannot be read", "taken for what was main before, and the history begins anew", "kubectl --namespace " + l.namespace + " delete configmap api-switchback"} {
 				if err == nil || !strings.Contains(err.Error(), text) {
 					t.Errorf("unreadable, it does not say %q: %v", text, err)

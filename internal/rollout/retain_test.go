@@ -139,16 +139,16 @@ func TestKeepChangesInPlace(t *testing.T) {
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	for range 2 {
 		for range 2 {
-			l.process(t).keeping("v1", oneStopped)
+			l.once(t).keeping("v1", oneStopped)
 			l.isKept("v2", release.StatusStopped, 0)
 		}
 		for range 2 {
-			l.process(t).keeping("v1", oneStarted)
+			l.once(t).keeping("v1", oneStarted)
 			l.isKept("v2", release.StatusStarted, 2)
 		}
 	}
-	l.process(t).keeping("v1", oneStopped)
-	l.process(t).keeping("v1", release.Keep{State: release.DesiredStopped})
+	l.once(t).keeping("v1", oneStopped)
+	l.once(t).keeping("v1", release.Keep{State: release.DesiredStopped})
 	l.isGone("v2")
 	l.stands("v1", release.StatusStarted, 2)
 	main.Check(t, faultyDrain)
@@ -175,7 +175,7 @@ func TestKeepForATime(t *testing.T) {
 	const ttl = 48 * time.Hour
 	keep := release.Keep{Count: 1, TTL: ttl, State: release.DesiredStopped}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
-	l.process(t).keeping("v1", keep)
+	l.once(t).keeping("v1", keep)
 	l.isKept("v2", release.StatusStopped, 0)
 	l.process(t).at(ttl-time.Minute).keeping("v1", keep)
 	l.isKept("v2", release.StatusStopped, 0)
@@ -237,7 +237,7 @@ func TestRetainedWithTrafficIsNotStopped(t *testing.T) {
 	if _, err := services.Create(t.Context(), svc, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	done, err := l.process(t).promoteKeeping(t.Context(), "v1", oneStopped)
+	done, err := l.once(t).promoteKeeping(t.Context(), "v1", oneStopped)
 	if err != nil || len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "the Service "+l.namespace+"/canary selects its pods") {
 		t.Errorf("the promotion says %+v, %v", done.Notices, err)
 	}
@@ -245,7 +245,7 @@ func TestRetainedWithTrafficIsNotStopped(t *testing.T) {
 	if err := services.Delete(t.Context(), "canary", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	l.process(t).keeping("v1", oneStopped)
+	l.once(t).keeping("v1", oneStopped)
 	l.isKept("v2", release.StatusStopped, 0)
 }
 
@@ -253,7 +253,7 @@ func TestRetainedWithTrafficIsNotStopped(t *testing.T) {
 func TestRetainedThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	l := backed(t)
-	l.process(t).keeping("v1", oneStopped)
+	l.once(t).keeping("v1", oneStopped)
 	quotas := l.cluster.Client().CoreV1().ResourceQuotas(l.namespace)
 	if _, err := quotas.Create(t.Context(), quota(2), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -265,7 +265,7 @@ func TestRetainedThatDoesNotStart(t *testing.T) {
 		}
 		return err
 	})
-	done, err := l.process(t).promoteKeeping(t.Context(), "v1", oneStarted)
+	done, err := l.once(t).promoteKeeping(t.Context(), "v1", oneStarted)
 	if err != nil || len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "it did not start") {
 		t.Fatalf("the promotion says %+v, %v", done.Notices, err)
 	}
@@ -277,7 +277,7 @@ func TestRetainedThatDoesNotStart(t *testing.T) {
 	if err := quotas.Delete(t.Context(), "full", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	l.process(t).keeping("v1", oneStarted)
+	l.once(t).keeping("v1", oneStarted)
 	l.isKept("v2", release.StatusStarted, 2)
 }
 

@@ -52,6 +52,7 @@ func inPlace(t *testing.T) *service {
 		l.names[version] = l.rolling(version, nil).Name()
 	}
 	p := l.process(t)
+	defer p.end()
 	if err := errors.Join(p.create(t.Context(), l.rolling("v1", nil)), p.promote(t.Context(), "v1", 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func TestFailedRollGoesBack(t *testing.T) {
 		t.Errorf("the history's last line is %+v", last)
 	}
 	// Reverting is clean: nothing happens to the pods, and the reason goes.
-	if err := s.process(t).update(t.Context(), s.rolling("v1", nil), false); err != nil {
+	if err := s.once(t).update(t.Context(), s.rolling("v1", nil), false); err != nil {
 		t.Fatal(err)
 	}
 	if r := s.record("v1"); r.Reason != "" || !slices.Equal(pods, s.pods("v1")) {
@@ -193,7 +194,7 @@ func TestProgressDeadline(t *testing.T) {
 	t.Parallel()
 	s := inPlace(t)
 	pods := s.pods("v1")
-	err := s.process(t).update(t.Context(), s.rolling("v2", unreadyFor(2*time.Second)), false)
+	err := s.once(t).update(t.Context(), s.rolling("v2", unreadyFor(2*time.Second)), false)
 	if err == nil || !strings.Contains(err.Error(), "The wait ended because health.progress_deadline (2s) has passed.") {
 		t.Fatalf("it says: %v", err)
 	}
@@ -369,7 +370,7 @@ func TestAdoptionRollsForward(t *testing.T) {
 	if r := s.record("v1"); r.Owner != before.Owner || r.Custody != before.Custody || !slices.Equal(pods, s.pods("v1")) {
 		t.Errorf("the record is %+v, was %+v; the pods are %v, were %v", r, before, s.pods("v1"), pods)
 	}
-	if err := s.process(t).create(t.Context(), s.rolling("v2", nil)); err != nil {
+	if err := s.once(t).create(t.Context(), s.rolling("v2", nil)); err != nil {
 		t.Fatal(err)
 	}
 	s.runs("v2", s.rolling("v2", nil))
@@ -405,7 +406,7 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 				what, hit := s.killedRolling(t, next.asked(s), k)
 				t.Logf("killed after %s", what)
 				was := s.record("v1").Version
-				err := s.process(t).update(t.Context(), next.do(s), false)
+				err := s.once(t).update(t.Context(), next.do(s), false)
 				if (err != nil) != next.fails {
 					t.Fatalf("after %s: %v", what, err)
 				}
@@ -432,7 +433,7 @@ func (s *service) killedRolling(t *testing.T, spec release.Spec, k int) (what st
 	defer kill()
 	death := s.proxy.DiesAfter(k, func(r *testcluster.Request) bool { return r.Write() && r.Method != http.MethodPost }, kill)
 	s.proxy.SetFault(death.Fault)
-	err := s.process(t).update(ctx, spec, false)
+	err := s.once(t).update(ctx, spec, false)
 	s.proxy.SetFault(nil)
 	if what, hit = death.Last(); !hit {
 		return fmt.Sprintf("nothing: %v", err), false

@@ -57,7 +57,7 @@ func (r round) killed(t *testing.T, lives int) {
 		begun[i] = known.beginning()
 		begun[i].data = nil // which has that life's tokens
 		places.same(t, known, step.name)
-		must(t, step.do(t.Context(), known.process(t)))
+		must(t, known.apply(t.Context(), t, step.do))
 	}
 	var cuts []testcluster.Cut
 	for _, k := range r.kills {
@@ -92,11 +92,11 @@ func (r round) killed(t *testing.T, lives int) {
 				check = r.watch(l.life, kill)
 			}
 			t.Logf("killed after %s, then %s", what, r.steps[then].name)
-			if err := r.steps[then].do(t.Context(), l.process(t)); err != nil {
+			if err := l.apply(t.Context(), t, r.steps[then].do); err != nil {
 				t.Fatalf("after write %d, %s: %v\n%s", k, what, err, l.log())
 			}
 		} else if r.twice {
-			_ = r.steps[then].do(t.Context(), l.process(t)) // there may be nothing to remove any more
+			_ = l.apply(t.Context(), t, r.steps[then].do) // there may be nothing to remove any more
 		}
 		r.stands(l.life, r.steps[then])
 		check()
@@ -120,7 +120,7 @@ func (l *roundLife) comesTo(r round, step int) {
 // does does the next step.
 func (l *roundLife) does(r round) {
 	l.t.Helper()
-	must(l.t, r.steps[l.next].do(l.t.Context(), l.process(l.t)))
+	must(l.t, l.apply(l.t.Context(), l.t, r.steps[l.next].do))
 	l.follows(r, l.next)
 }
 
@@ -138,7 +138,7 @@ func (l *life) killAfter(k int, step killedStep) (last string, was bool) {
 	l.proxy.Reset()
 	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	err := step.do(ctx, l.process(l.t))
+	err := l.apply(ctx, l.t, step.do)
 	l.proxy.SetFault(nil)
 	if last, was = death.Last(); !was {
 		must(l.t, err)

@@ -31,7 +31,7 @@ func TestNewPodsGetNoTrafficBeforeTheyAreMain(t *testing.T) {
 
 	// What exists keeps its label, its pods and its name.
 	pods, before := l.pods("v1"), l.workload("v1")
-	if err := l.process(t).update(ctx, l.desired("v1", func(spec *release.Spec) { spec.AllowSelectedBy = []string{"web"} }), false); err != nil {
+	if err := l.once(t).update(ctx, l.desired("v1", func(spec *release.Spec) { spec.AllowSelectedBy = []string{"web"} }), false); err != nil {
 		t.Fatal(err)
 	}
 	l.stands("v1", release.StatusStarted, 2)
@@ -62,14 +62,14 @@ func TestNewPodsGetNoTrafficBeforeTheyAreMain(t *testing.T) {
 	// That stays so, whatever is done to it, and when nobody selects by it any more.
 	l.servesNoMore("web")
 	pods = l.pods("v2")
-	if err := errors.Join(l.process(t).update(ctx, l.desired("v2", nil), false), l.process(t).create(ctx, l.desired("v2", nil))); err != nil {
+	if err := errors.Join(l.once(t).update(ctx, l.desired("v2", nil), false), l.once(t).create(ctx, l.desired("v2", nil))); err != nil {
 		t.Fatal(err)
 	}
 	l.stands("v2", release.StatusStarted, 2)
 	if err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(ctx, l.name("v2"), metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.process(t).update(ctx, l.desired("v2", nil), false); err != nil { // its record was lost
+	if err := l.once(t).update(ctx, l.desired("v2", nil), false); err != nil { // its record was lost
 		t.Fatal(err)
 	}
 	l.stands("v2", release.StatusStarted, 2)
@@ -101,26 +101,26 @@ func TestNewPodsGetNoTrafficBeforeTheyAreMain(t *testing.T) {
 		t.Errorf("a plan would tell %+v", s)
 	}
 	// Who allows one by the name does not allow the others.
-	if err := l.process(t).create(ctx, tiered("tier")); err != nil {
+	if err := l.once(t).create(ctx, tiered("tier")); err != nil {
 		t.Fatal(err)
 	}
 	if !workload.Nameless(l.workload("v3")) || !slices.Equal(l.record("v3").AllowSelectedBy, []string{"tier"}) {
 		t.Errorf("its pods have the labels %v", l.workload("v3").Spec.Template.Labels)
 	}
-	if err := l.process(t).terminate(ctx, "v3"); err == nil || !strings.Contains(err.Error(), "tier selects its pods") {
+	if err := l.once(t).terminate(ctx, "v3"); err == nil || !strings.Contains(err.Error(), "tier selects its pods") {
 		t.Errorf("removed with traffic: %v", err)
 	}
 	l.servesNoMore("tier")
-	if err := l.process(t).create(ctx, tiered("tier", "web")); err != nil { // it is there: what it is stays
+	if err := l.once(t).create(ctx, tiered("tier", "web")); err != nil { // it is there: what it is stays
 		t.Fatal(err)
 	}
 	if !workload.Nameless(l.workload("v3")) {
 		t.Error("the label came back")
 	}
-	if err := l.process(t).terminate(ctx, "v3"); err != nil {
+	if err := l.once(t).terminate(ctx, "v3"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.process(t).create(ctx, tiered("tier", "web")); err != nil {
+	if err := l.once(t).create(ctx, tiered("tier", "web")); err != nil {
 		t.Fatal(err)
 	}
 	if workload.Nameless(l.workload("v3")) {
@@ -151,7 +151,7 @@ func TestHandBackDoesNotMixOldAndNew(t *testing.T) {
 	if err := errors.Join(p.promote(ctx, "v1", 1), p.update(ctx, mixing(), false)); err != nil {
 		t.Fatal(err)
 	}
-	err := l.process(t).unmain(ctx)
+	err := l.once(t).unmain(ctx)
 	if err == nil || !strings.Contains(err.Error(), "are also the pods of "+l.name("v1")) || !strings.Contains(err.Error(), `allow_selected_by = ["api"]`) {
 		t.Errorf("it says %v", err)
 	}
@@ -174,7 +174,7 @@ func TestHandBackDoesNotMixOldAndNew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.process(t).terminate(ctx, "v1"); err != nil {
+	if err := l.once(t).terminate(ctx, "v1"); err != nil {
 		t.Error(err)
 	}
 }

@@ -51,6 +51,7 @@ func triggered(by string) func(*release.Spec) {
 }
 
 func (p *process) create(ctx context.Context, spec release.Spec) error {
+	defer p.done()
 	done, err := p.engine.Deploy(ctx, p.on, spec)
 	if err == nil {
 		p.owners[spec.Content.Version] = done.Owner
@@ -62,6 +63,7 @@ func (p *process) create(ctx context.Context, spec release.Spec) error {
 }
 
 func (p *process) update(ctx context.Context, spec release.Spec, restart bool) error {
+	defer p.done()
 	done, err := p.engine.Update(ctx, rollout.UpdateRequest{
 		Spec: spec, Owner: p.owners[spec.Content.Version], Keep: p.on, TakeBack: []string{"spec.replicas"}, Restart: restart,
 	})
@@ -209,6 +211,7 @@ func applicationWith(t *testing.T, replicas int32) *life {
 	l.replicas = replicas
 	l.statuses = l.watchStatuses()
 	p := l.process(t)
+	defer p.end()
 	if err := errors.Join(p.create(t.Context(), l.desired("v1", nil)), p.promote(t.Context(), "v1", 1), p.create(t.Context(), l.desired("v2", nil))); err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +272,7 @@ func TestStopOfWhatCarriesTrafficIsRefused(t *testing.T) {
 		"by itself":    func() error { _, err := p.engine.Stop(ctx, p.action("v1")); return err },
 		"as an update": func() error { return p.update(ctx, l.desired("v1", stopped), false) },
 		"adopted": func() error {
-			return l.process(t).create(ctx, l.desired("v1", stopped))
+			return l.once(t).create(ctx, l.desired("v1", stopped))
 		},
 	} {
 		if err := stop(); !errors.As(err, &carries) || !strings.Contains(err.Error(), "it is the main deployment") {
@@ -412,7 +415,7 @@ func TestCreateStopped(t *testing.T) {
 	}
 	l.stands("v1", release.StatusStarted, 2)
 	// Asked for as stopped by another state, what runs idle is adopted and stopped.
-	if err := l.process(t).create(t.Context(), l.desired("v1", stopped)); err != nil {
+	if err := l.once(t).create(t.Context(), l.desired("v1", stopped)); err != nil {
 		t.Fatal(err)
 	}
 	l.stands("v1", release.StatusStopped, 0)

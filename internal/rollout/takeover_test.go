@@ -148,7 +148,7 @@ func (v takenVerb) ready(t *testing.T) *life {
 	}
 	l := begin(t)
 	if v.before != nil {
-		must(t, v.before(t.Context(), l.process(t)))
+		must(t, l.apply(t.Context(), t, v.before))
 	}
 	l.proxy.Reset()
 	return l

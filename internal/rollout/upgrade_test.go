@@ -169,7 +169,7 @@ func TestUpgrade(t *testing.T) {
 			before, told := l.deployments(), len(l.history())
 			main := l.cluster.WatchMain(t, l.namespace, address)
 			l.proxy.Reset()
-			err := u.do(t.Context(), l.process(t))
+			err := l.apply(t.Context(), t, u.do)
 			if u.refused == "" && err != nil || u.refused != "" && (err == nil || !strings.Contains(err.Error(), u.refused)) {
 				t.Fatalf("it ended with %v\n%s", err, l.log())
 			}
