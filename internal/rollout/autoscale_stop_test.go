@@ -188,34 +188,25 @@ func stopAndStart() []killedStep {
 func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	steps := stopAndStart()
-	for _, test := range []struct {
-		killed int
-		then   [2]int // they take turns
-	}{{1, [2]int{1, 4}}, {2, [2]int{2, 3}}, {3, [2]int{3, 4}}, {4, [2]int{4, 1}}} {
-		t.Run(steps[test.killed].name, func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, steps[test.killed].writes, func(t *testing.T, k int) bool {
-				then := steps[test.then[k%2]]
-				l := newLife(t, testcluster.Shared(t))
-				for _, step := range steps[:test.killed] {
-					must(t, l.apply(t.Context(), t, step.do))
-				}
-				what, hit := l.killAfter(k, steps[test.killed])
-				if !hit {
-					return false
-				}
-				t.Logf("killed after %s, then %s", what, then.name)
-				must(t, l.apply(t.Context(), t, then.do))
-				l.leaves(then.name, then.spec)
-				must(t, l.once(t).change(t.Context(), l.scaledAs(release.DesiredStarted)))
-				l.wantCompanions(l.scaledAs(release.DesiredStarted))
-				if n := *l.workload("v1").Spec.Replicas; n != 5 {
-					t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
-				}
-				return true
-			})
-		})
-	}
+	round{
+		steps: steps,
+		kills: []killedIn{
+			{steps[1].name, 1, []int{1, 4}, 1},
+			{steps[2].name, 2, []int{2, 3}, 1},
+			{steps[3].name, 3, []int{3, 4}, 3},
+			{steps[4].name, 4, []int{4, 1}, 3},
+		},
+		begin:  func(t *testing.T) *life { return newLife(t, testcluster.Shared(t)) },
+		stands: func(l *life, done killedStep) { l.t.Helper(); l.leaves(done.name, done.spec) },
+		after: func(l *life) {
+			l.t.Helper()
+			must(l.t, l.once(l.t).change(l.t.Context(), l.scaledAs(release.DesiredStarted)))
+			l.wantCompanions(l.scaledAs(release.DesiredStarted))
+			if n := *l.workload("v1").Spec.Replicas; n != 5 {
+				l.t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())
+			}
+		},
+	}.killed(t, 6)
 }
 
 // What a promotion retains without pods comes back with those that it had.
