@@ -51,6 +51,24 @@ type options struct {
 	parts bool // this process runs the parts of a plan, for the test runner
 }
 
+// settings are for everything that a test run starts, where nobody has set them:
+// compilers, tests, CLIs and providers live shortly; and what they tell each other
+// is no secret in an age of quantum computers, against which TLS would take a tenth
+// of a test program's time.
+var settings = map[string]string{"GOGC": "300", "GODEBUG": "tlsmlkem=0"}
+
+func setUnset(settings map[string]string) error {
+	for name, value := range settings {
+		if os.Getenv(name) != "" {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func run(ctx context.Context, args []string) (int, error) {
 	var o options
 	flags := flag.NewFlagSet("testrun", flag.ContinueOnError)
@@ -70,10 +88,8 @@ func run(ctx context.Context, args []string) (int, error) {
 	if i := slices.Index(packages, "--"); i >= 0 {
 		packages, arguments = packages[:i], packages[i+1:]
 	}
-	if os.Getenv("GOGC") == "" { // compilers, tests, CLIs and providers live shortly
-		if err := os.Setenv("GOGC", "300"); err != nil {
-			return 1, err
-		}
+	if err := setUnset(settings); err != nil {
+		return 1, err
 	}
 	if o.busy || o.runs > 1 { // what go test remembers shows nothing
 		arguments = append([]string{"-count=1"}, arguments...)

@@ -201,3 +201,18 @@ func TestAnExitCodeIsKept(t *testing.T) {
 type calls func()
 
 func (c calls) Write(p []byte) (int, error) { c(); return len(p), nil }
+
+// TestSettingsOfWhoeverRunsThisStay: only what nobody has set is set.
+func TestSettingsOfWhoeverRunsThisStay(t *testing.T) {
+	t.Setenv("GOGC", "off")
+	t.Setenv("GODEBUG", "") // and back to what it was
+	if err := setUnset(settings); err != nil {
+		t.Fatal(err)
+	}
+	if got := os.Getenv("GOGC"); got != "off" {
+		t.Errorf("GOGC is %q", got)
+	}
+	if got := os.Getenv("GODEBUG"); got != "tlsmlkem=0" {
+		t.Errorf("GODEBUG is %q", got)
+	}
+}
