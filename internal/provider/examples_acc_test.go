@@ -70,7 +70,7 @@ func TestAccExamples(t *testing.T) {
 // labFor is a lab for an example: with a gateway, where it needs one.
 func labFor(t *testing.T, example string) *lab {
 	t.Helper()
-	if example != "canary" {
+	if example != "canary" && example != "preview" {
 		return newLab(t)
 	}
 	c := testcluster.Start(t)

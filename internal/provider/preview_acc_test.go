@@ -91,7 +91,8 @@ func (l *lab) previewComesAndGoes() {
 	w.plan().wantPlannedOutput("url", "http://"+name+".a.example.com")
 	w.apply(l.config(l.deployment(previewed("a.example.com")), url)).silent("Preview is not served yet")
 	l.wantPreview(name, name+".a.example.com") // and nothing is main
-	w.wantState(theDeployment, "preview_url", "http://"+name+".a.example.com", "status", "started")
+	internal := fmt.Sprintf("http://%s.%s.svc:8080", name, l.namespace)
+	w.wantState(theDeployment, "preview_url", "http://"+name+".a.example.com", "status", "started", "urls", map[string]any{"internal": internal, "preview": "http://" + name + ".a.example.com"})
 	w.wantNoChanges()
 	pods := l.wantPods(name, 1)
 	secure := l.config(l.deployment(previewed("b.example.com", `scheme = "https"`, `port = "http"`)), url)
@@ -111,7 +112,7 @@ func (l *lab) previewComesAndGoes() {
 	w = imported
 	w.apply(l.config(l.deployment())).wantActions(theDeployment, "update")
 	l.wantPreview(name, "")
-	w.wantState(theDeployment, "preview_url", nil)
+	w.wantState(theDeployment, "preview_url", nil, "urls", map[string]any{"internal": internal, "preview": nil})
 	w.wantNoChanges()
 	w.apply(l.config(l.deployment(previewed("a.example.com"))))
 	l.wantPreview(name, name+".a.example.com")
@@ -131,6 +132,7 @@ func (l *lab) previewBesideMain() {
 	v1, v2, v3 := nameOf("v1"), nameOf("v2"), nameOf("v3")
 	w.apply(config("v1", 1))
 	w.apply(config("v2", 1))
+	w.wantState(theMain, "urls", map[string]any{"internal": "http://api." + l.namespace + ".svc:80", "main": "http://api.example.com"})
 	for _, name := range []string{v1, v2} { // v1 is retained
 		l.wantPreview(name, name+".example.com")
 	}

@@ -78,6 +78,7 @@ type model struct {
 	ServiceName  types.String `tfsdk:"service_name"`
 	InternalURL  types.String `tfsdk:"internal_url"`
 	PreviewURL   types.String `tfsdk:"preview_url"`
+	URLs         types.Object `tfsdk:"urls"`
 	CreatedAt    types.String `tfsdk:"created_at"`
 	CreatedBy    types.String `tfsdk:"created_by"`
 	Status       types.String `tfsdk:"status"`
@@ -282,6 +283,7 @@ func newModel() model {
 		TopologySpread:   list("topology_spread"),
 		Affinity:         object("affinity"),
 		Durations:        object("durations"),
+		URLs:             object("urls"),
 		Drift:            list("drift"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -141,7 +142,11 @@ func TestImportedDefaultsAreNull(t *testing.T) {
 	}
 	p := deploymentPlanner(t)
 	s := deploymentSchema(t.Context())
+	var diags diag.Diagnostics
 	m.setIdentity(spec, spec.Content.Normalize().Hash())
+	if m.setURLs(t.Context(), &diags); diags.HasError() {
+		t.Fatal(diags)
+	}
 	m.Status, m.Drift = types.StringValue("started"), attrs.NoDrift()
 	m.Clusters, _ = types.SetValueFrom(t.Context(), types.StringType, []string{"prod"})
 	state := tfsdk.State{Schema: s, Raw: tftypes.NewValue(s.Type().TerraformType(t.Context()), nil)}

@@ -223,12 +223,12 @@ func (p *planning) create() {
 		}
 	}
 	p.nameInPlace()
-	m.setPreviewURL(p.ctx, &p.resp.Diagnostics)
 	p.checkHealthFits(p.plan.Timeouts.Create, "timeouts.create")
 	m.Owner, m.CreatedAt, m.CreatedBy = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 	m.Status = types.StringUnknown()
 	p.attempt()
 	m.Drift = attrs.NoDrift()
+	m.setURLs(p.ctx, &p.resp.Diagnostics)
 }
 
 // update plans a change in place: the release stays the same one, so that what
@@ -240,7 +240,6 @@ func (p *planning) update() {
 	m.Owner, m.CreatedAt, m.CreatedBy = prior.Owner, prior.CreatedAt, prior.CreatedBy
 	m.Status, m.StatusReason, m.Durations, m.ClusterStatus = prior.Status, prior.StatusReason, prior.Durations, prior.ClusterStatus
 	m.Drift = attrs.NoDrift()
-	m.setPreviewURL(p.ctx, &p.resp.Diagnostics)
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
 	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
@@ -250,6 +249,7 @@ func (p *planning) update() {
 	if p.rolls {
 		p.planRoll()
 	}
+	m.setURLs(p.ctx, &p.resp.Diagnostics)
 }
 
 // settled says that nothing is left to be done for a state to be at its goal. What is

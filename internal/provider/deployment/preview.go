@@ -92,19 +92,30 @@ func (e encoder) preview(p *release.Preview) types.Object {
 	return out
 }
 
-// setPreviewURL sets preview_url, as far as what it is made of is known.
-func (m *model) setPreviewURL(ctx context.Context, diags *diag.Diagnostics) {
+// urlsMeaning documents `urls`.
+var urlsMeaning = map[string]string{
+	"internal": "From inside the cluster, by its own Service: what `internal_url` is.",
+	"preview":  "From outside, by `preview`: what `preview_url` is.",
+}
+
+// setURLs sets preview_url and urls, as far as what they are made of is known.
+func (m *model) setURLs(ctx context.Context, diags *diag.Diagnostics) {
+	m.PreviewURL = m.previewURL(ctx, diags)
+	m.URLs = attrs.URLs(map[string]types.String{"internal": m.InternalURL, "preview": m.PreviewURL})
+}
+
+func (m *model) previewURL(ctx context.Context, diags *diag.Diagnostics) types.String {
 	if m.Preview.IsNull() {
-		m.PreviewURL = types.StringNull()
-		return
+		return types.StringNull()
 	}
-	m.PreviewURL = types.StringUnknown()
 	for _, part := range []attr.Value{m.Preview, m.Name, m.Namespace, m.Application} {
 		if !attrs.WhollyKnown(ctx, part) {
-			return
+			return types.StringUnknown()
 		}
 	}
-	if p := m.preview(ctx, diags); p != nil {
-		m.PreviewURL = types.StringValue(p.URL(release.ID{Namespace: m.Namespace.ValueString(), Name: m.Name.ValueString()}, m.Application.ValueString()))
+	p := m.preview(ctx, diags)
+	if p == nil { // which is an error already
+		return types.StringUnknown()
 	}
+	return types.StringValue(p.URL(release.ID{Namespace: m.Namespace.ValueString(), Name: m.Name.ValueString()}, m.Application.ValueString()))
 }

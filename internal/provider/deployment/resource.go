@@ -96,7 +96,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
 	plan.Version = types.StringValue(spec.Content.Version)
 	plan.setIdentity(spec, spec.Content.Hash())
-	plan.setPreviewURL(ctx, &resp.Diagnostics)
+	plan.setURLs(ctx, &resp.Diagnostics)
 	plan.setDeployed(done)
 	r.Remember(ctx, resp.Private, names, spec.Namespace, spec.Content.Application, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
@@ -161,7 +161,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	l.TellFailed(&resp.Diagnostics)
 	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
-	plan.setPreviewURL(ctx, &resp.Diagnostics)
+	plan.setURLs(ctx, &resp.Diagnostics)
 	stopped := plan.plannedStarted() && done.Reason == release.ReasonWithMain
 	plan.setUpdated(done, &state)
 	if stopped {

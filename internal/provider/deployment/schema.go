@@ -190,6 +190,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"service_name": attrs.ComputedString("Name of the deployment's own Service, which reaches this version and no other; null without `container.ports`."),
 			"internal_url": attrs.ComputedString("`http://<service_name>.<namespace>.svc:<port>` with the port named `http`, else the first one by name; null without a TCP port in `container.ports`."),
 			"preview_url":  attrs.ComputedString("Where this version is reached from outside the cluster: the address of `preview`. Known at plan when its host name and the content are; null without `preview`."),
+			"urls":         attrs.URLsAttribute(urlsMeaning),
 			"created_at":   attrs.ComputedString("When it was first created, in RFC 3339."),
 			"created_by":   attrs.ComputedString("Who first created it, as far as is known."),
 			"status": attrs.ComputedString(fmt.Sprintf("Where it is in its life: `%s` when it is healthy on every cluster, `%s` when it has no pods on any. "+

@@ -15,7 +15,7 @@ import (
 var decisive = []string{
 	"namespace", "application", "image", "version", "strategy", "replicas", "autoscaling", "desired_state",
 	"clusters", "rollout", "health", "timeouts", "abandon_unreachable",
-	"id", "name", "preview", "preview_url", "owner", "status", "status_reason", "drift", "cluster_status", "durations",
+	"id", "name", "preview", "internal_url", "preview_url", "urls", "owner", "status", "status_reason", "drift", "cluster_status", "durations",
 }
 
 var _ fastpath.Settler = (*deploymentResource)(nil)

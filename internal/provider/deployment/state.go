@@ -113,6 +113,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Release, diags *
 	// A state from before there were these attributes has none.
 	m.DesiredState, m.Strategy = types.StringValue(string(spec.DesiredState)), types.StringValue(string(attrs.OrDefault(spec.Strategy, release.StrategyBlueGreen)))
 	m.AbandonUnreachable = types.BoolValue(m.AbandonUnreachable.ValueBool())
+	m.setURLs(ctx, diags)
 	statuses := attrs.ClusterStatusesOf(ctx, m.ClusterStatus, diags)
 	pending := func(cluster string) bool { return statuses[cluster].Status == attrs.StatusPending } // nothing was claimed there
 	drift := []attrs.Drift{}
@@ -197,7 +198,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 		}
 		diags.Append(m.fromSpec(ctx, spec)...)
 		m.setIdentity(spec, o.Record.Hash)
-		m.setPreviewURL(ctx, diags)
+		m.setURLs(ctx, diags)
 		m.setDeployed(rollout.Deployed{
 			Owner: o.Record.Owner, Status: o.Record.Status, Reason: o.Reason(),
 			CreatedAt: o.Created, CreatedBy: o.Record.CreatedBy,

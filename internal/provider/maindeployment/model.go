@@ -30,7 +30,8 @@ type model struct {
 	DNS      types.Object   `tfsdk:"dns"`
 	Timeouts timeouts.Value `tfsdk:"timeouts"`
 
-	DNSRecords types.List `tfsdk:"dns_records"`
+	DNSRecords types.List   `tfsdk:"dns_records"`
+	URLs       types.Object `tfsdk:"urls"`
 }
 
 var mainDeploymentTypes = sync.OnceValue(func() map[string]attr.Type {
@@ -48,6 +49,7 @@ func newModel() model {
 		Rollout:    types.ObjectNull(t["rollout"].(types.ObjectType).AttrTypes),
 		DNS:        types.ObjectNull(attrs.DNSTypes().AttrTypes),
 		DNSRecords: types.ListNull(attrs.DNSRecordType()),
+		URLs:       types.ObjectNull(t["urls"].(types.ObjectType).AttrTypes),
 	}
 }
 
@@ -81,6 +83,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *dia
 	}
 	m.Refresh(ctx, observed, m.refreshDNS(ctx, observed, diags), diags)
 	m.DesiredState = address.StateOf(m.DesiredState, observed)
+	m.URLs = m.Model.URLs(ctx)
 	return true
 }
 
@@ -91,6 +94,7 @@ func (m *model) rebuild(ctx context.Context, observed []observe.Main, diags *dia
 		m.rebuildAsked(ctx, observed, diags)
 		m.DesiredState = address.StateOf(m.DesiredState, observed)
 		m.rebuildDNS(ctx, observed, diags)
+		m.URLs = m.Model.URLs(ctx)
 	}
 	return exists
 }

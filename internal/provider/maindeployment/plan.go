@@ -58,7 +58,10 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	if p.state != nil {
 		a.Prior = &p.state.Model
 	}
-	defer func() { p.plan.Model = a.Planned }()
+	defer func() {
+		p.plan.Model = a.Planned
+		p.plan.URLs = p.plan.Model.URLs(p.ctx)
+	}()
 	if !a.ChooseClusters(configured) {
 		return
 	}

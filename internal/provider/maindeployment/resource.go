@@ -87,6 +87,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	}
 	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
 	plan.SetPromoted(ctx, nil, done, names, &resp.Diagnostics)
+	plan.URLs = plan.Model.URLs(ctx)
 	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity())...)
@@ -162,6 +163,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	state.TellForgotten(dropped, promote.Service, state.asksExternalDNS(), &resp.Diagnostics)
 	explain.LeftBehind(&resp.Diagnostics, done.Clusters)
 	plan.SetUpdated(ctx, &state.Model, done, names, &resp.Diagnostics)
+	plan.URLs = plan.Model.URLs(ctx)
 	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 }

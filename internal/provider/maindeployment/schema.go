@@ -58,6 +58,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 				"An import copies it: both states can change and remove it then. Take it out of the other one first, with `terraform state rm`."),
 			"previous_deployment_id": address.PreviousAttribute(),
 			"url":                    address.URLAttribute(),
+			"urls":                   attrs.URLsAttribute(address.URLsMeaning),
 			"split":                  address.SplitAttribute(),
 			"promoted_at":            attrs.ComputedString("When the traffic last moved, in RFC 3339."),
 			"status": attrs.ComputedString(fmt.Sprintf("How far the last promotion came: `%s` when it is done. Unfinished work is planned back to that, in place. All are on the page [Statuses](../guides/statuses.md).",
