@@ -87,6 +87,7 @@ func init() {
 	register(networkingv1.SchemeGroupVersion, "Ingress", "ingresses", &networkingv1.Ingress{}, &networkingv1.IngressList{})
 	register(gatewayVersion, "Gateway", "gateways", &gatewayv1.Gateway{}, &gatewayv1.GatewayList{})
 	register(gatewayVersion, "GatewayClass", "gatewayclasses", &gatewayv1.GatewayClass{}, &gatewayv1.GatewayClassList{})
+	register(gatewayVersion, "Gateway", "gateways", &gatewayv1.Gateway{}, &gatewayv1.GatewayList{})
 	register(gatewayVersion, "HTTPRoute", "httproutes", &gatewayv1.HTTPRoute{}, &gatewayv1.HTTPRouteList{})
 	register(gatewayVersion, "GRPCRoute", "grpcroutes", &gatewayv1.GRPCRoute{}, &gatewayv1.GRPCRouteList{})
 	register(gatewayVersion, "TCPRoute", "tcproutes", &gatewayv1.TCPRoute{}, &gatewayv1.TCPRouteList{})

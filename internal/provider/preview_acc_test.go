@@ -54,7 +54,7 @@ func TestAccPreview(t *testing.T) {
 	t.Parallel()
 	c := testcluster.Start(t)
 	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, c).previewWithoutKind() })
-	c.Routes(t, "httproutes")
+	c.Routes(t, "httproutes", "gateways")
 	for name, test := range map[string]func(*lab){
 		"comes, changes, goes": (*lab).previewComesAndGoes,
 		"beside main":          (*lab).previewBesideMain,
@@ -63,6 +63,7 @@ func TestAccPreview(t *testing.T) {
 		"without permission":   (*lab).previewWithoutPermission,
 		"of somebody else":     (*lab).previewOfSomebodyElse,
 		"in place":             (*lab).previewInPlace,
+		"addresses of main":    (*lab).addressesOfMain,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c)) })
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // Addresses are where clients outside the cluster reach a Service, as its load
@@ -27,4 +29,28 @@ func Addresses(svc *corev1.Service) []string {
 	}
 	slices.Sort(ips)
 	return slices.Compact(ips)
+}
+
+// Gateways are those that are to serve a route.
+func Gateways(route Object) []types.NamespacedName {
+	wanted, _ := parentsOf(route)
+	var all []types.NamespacedName
+	for _, ref := range wanted {
+		p := parentKey(ref, route.GetNamespace())
+		name := types.NamespacedName{Namespace: p.namespace, Name: p.name}
+		if p.group == gatewayv1.GroupName && p.kind == "Gateway" && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// GatewayAddresses are where clients outside the cluster reach a Gateway, as it says.
+func GatewayAddresses(gateway *gatewayv1.Gateway) []string {
+	var all []string
+	for _, address := range gateway.Status.Addresses {
+		all = append(all, address.Value)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

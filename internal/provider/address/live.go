@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // Live is an address as a data source shows it: of a main deployment, or of a member of
@@ -26,6 +27,13 @@ type Live struct {
 	PromotedAt           types.String            `tfsdk:"promoted_at"`
 	Split                types.Map               `tfsdk:"split"`
 	StrategyData         map[string]strategyData `tfsdk:"strategy_data"`
+	LoadBalancer         map[string]balancers    `tfsdk:"load_balancer"`
+}
+
+// balancers are where clients outside the cluster reach an address; nil: not told.
+type balancers struct {
+	Service []string `tfsdk:"service"`
+	Gateway []string `tfsdk:"gateway"`
 }
 
 type strategyData struct {
@@ -52,6 +60,21 @@ func LiveAttributes() map[string]schema.Attribute {
 			Computed: true, ElementType: SplitType,
 			MarkdownDescription: "Who gets the traffic: cluster, to name of the deployment, to percent.",
 		},
+		"load_balancer": schema.MapNestedAttribute{
+			Computed:            true,
+			MarkdownDescription: "Where clients outside of the cluster reach it, live, by the name of the cluster.",
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"service": schema.ListAttribute{
+					Computed: true, ElementType: types.StringType,
+					MarkdownDescription: "IP addresses of the Service's load balancer, or host names where it has no addresses. Empty while it has neither, and where the Service is none of type `LoadBalancer`.",
+				},
+				"gateway": schema.ListAttribute{
+					Computed: true, ElementType: types.StringType,
+					MarkdownDescription: "Addresses of the Gateways that serve its route, as they say. Empty without a route. Null where one of them may not be read, " +
+						"which takes the verb `get` on `gateways.gateway.networking.k8s.io` in its namespace.",
+				},
+			}},
+		},
 		"strategy_data": schema.MapNestedAttribute{
 			Computed:            true,
 			MarkdownDescription: "How far the move has come, live, by the name of the cluster.",
@@ -71,11 +94,12 @@ func LiveAttributes() map[string]schema.Attribute {
 // LiveOf is the address on the clusters that have it, of which on are the connections by
 // name.
 func LiveOf(ctx context.Context, namespace string, there []observe.Main, on map[string]rollout.Cluster, diags *diag.Diagnostics) Live {
-	l := Live{StrategyData: map[string]strategyData{}}
+	l := Live{StrategyData: map[string]strategyData{}, LoadBalancer: map[string]balancers{}}
 	splits := map[string]release.Split{}
 	stable, previous := map[string]bool{}, map[string]bool{}
 	for _, o := range there {
 		l.StrategyData[o.Cluster] = strategyOn(ctx, on[o.Cluster], namespace, o, diags)
+		l.LoadBalancer[o.Cluster] = balancersOn(ctx, on[o.Cluster], o, diags)
 		splits[o.Cluster] = o.Split
 		name, _ := o.Split.Stable()
 		stable[name] = true
@@ -93,6 +117,19 @@ func LiveOf(ctx context.Context, namespace string, there []observe.Main, on map[
 	l.DeploymentID, l.PreviousDeploymentID = attrs.IDOrNull(namespace, Agreed(stable)), attrs.IDOrNull(namespace, Agreed(previous))
 	l.Status, l.StatusReason = StatusOf(there)
 	return l
+}
+
+// balancersOn is where clients reach the address on one cluster.
+func balancersOn(ctx context.Context, c rollout.Cluster, o observe.Main, diags *diag.Diagnostics) balancers {
+	found := balancers{Service: append([]string{}, traffic.Addresses(o.Service)...)}
+	gateways, told, err := observe.GatewayAddresses(ctx, c, o.Route)
+	if err != nil {
+		explain.Error(diags, err)
+	}
+	if told {
+		found.Gateway = append([]string{}, gateways...)
+	}
+	return found
 }
 
 // strategyOn is how far the move has come on one cluster.
