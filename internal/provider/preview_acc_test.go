@@ -173,6 +173,14 @@ func (l *lab) previewIsPutRight() {
 		l.wantPreview(name, name+".example.com")
 		w.wantNoChanges()
 	}
+	// What somebody has to themselves again, as it was, changes all the same.
+	for _, host := range []string{"www", name} {
+		l.touchRoute(name, fmt.Sprintf(`{"spec":{"hostnames":["%s.example.com"]}}`, host))
+	}
+	w.wantNoChanges()
+	w.apply(l.config(l.deployment(previewed("b.example.com"))))
+	l.wantPreview(name, name+".b.example.com")
+	w.wantNoChanges()
 	l.touchRoute(name, "")
 	w.destroy()
 	l.wantNothingLeft()
