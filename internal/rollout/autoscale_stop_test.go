@@ -107,7 +107,9 @@ func TestScalingUpWhatIsStoppedWithAutoscalingIsDrift(t *testing.T) {
 			must(t, l.once(t).create(ctx, l.scaledAs(release.DesiredStarted)))
 			l.autoscale("v1", 5)
 			must(t, l.once(t).change(ctx, l.scaledAs(release.DesiredStopped)))
-			_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Patch(ctx, l.name("v1"), types.MergePatchType, []byte(`{"spec":{"replicas":1}}`), metav1.PatchOptions{FieldManager: "kubectl"})
+			// As many as the autoscaler wants at least: with fewer it asks for more, and where
+			// the stop comes in between it asks again.
+			_, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Patch(ctx, l.name("v1"), types.MergePatchType, []byte(`{"spec":{"replicas":2}}`), metav1.PatchOptions{FieldManager: "kubectl"})
 			must(t, err)
 			wanted, err := workload.Deployment(l.scaledAs(release.DesiredStopped))
 			must(t, err)
