@@ -125,8 +125,8 @@ func (l *lab) whenShare(name string, percent int, do func()) (done func()) {
 
 func (l *lab) canaryWithGate() {
 	w := l.inProcess()
-	config := func(tag string, lines ...string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(append([]string{routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)}, lines...)...))
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))

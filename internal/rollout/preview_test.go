@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func TestPreviewGoesBeforeItsService(t *testing.T) {
 	must(t, p.terminate(t.Context(), "v1"))
 	var gone []string
 	for _, r := range l.proxy.Writes() {
-		if r.Method == "DELETE" && strings.HasSuffix(r.Path, "/"+l.name("v1")) {
+		if r.Method == http.MethodDelete && strings.HasSuffix(r.Path, "/"+l.name("v1")) {
 			gone = append(gone, strings.Split(r.Path, "/")[len(strings.Split(r.Path, "/"))-2])
 		}
 	}

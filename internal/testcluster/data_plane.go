@@ -1,6 +1,7 @@
 package testcluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,5 +126,5 @@ func (d *DataPlane) answer(ctx context.Context, route map[string]any) {
 func same(a, b any) bool {
 	one, err1 := json.Marshal(a)
 	other, err2 := json.Marshal(b)
-	return errors.Join(err1, err2) == nil && string(one) == string(other)
+	return errors.Join(err1, err2) == nil && bytes.Equal(one, other)
 }

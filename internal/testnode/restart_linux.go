@@ -50,23 +50,29 @@ type program struct {
 	again  func() error  // starts it again
 }
 
+// do does what a line asks for.
+func (i *initProcess) do(ctx context.Context, line string) error {
+	switch line {
+	case gatewayLine:
+		return i.startGateway()
+	case rebootLine:
+		return i.reboot(ctx)
+	}
+	if name, ok := strings.CutPrefix(line, killLine); ok {
+		return i.kill(name)
+	}
+	if name, ok := strings.CutPrefix(line, endLine); ok {
+		return i.end(name, syscall.SIGTERM, endTimeout)
+	}
+	if name, ok := strings.CutPrefix(line, startLine); ok {
+		return i.startAgain(ctx, name)
+	}
+	return fmt.Errorf("%q is not a command", line)
+}
+
 // obey does what the other side asks for, and answers.
 func (i *initProcess) obey(ctx context.Context, line string) {
-	var err error
-	if name, ok := strings.CutPrefix(line, killLine); ok {
-		err = i.kill(name)
-	} else if name, ok := strings.CutPrefix(line, endLine); ok {
-		err = i.end(name, syscall.SIGTERM, endTimeout)
-	} else if name, ok := strings.CutPrefix(line, startLine); ok {
-		err = i.startAgain(ctx, name)
-	} else if line == gatewayLine {
-		err = i.startGateway()
-	} else if line == rebootLine {
-		err = i.reboot(ctx)
-	} else {
-		err = fmt.Errorf("%q is not a command", line)
-	}
-	if err != nil {
+	if err := i.do(ctx, line); err != nil {
 		i.say(failedLine + strings.ReplaceAll(err.Error(), "\n", "; "))
 		return
 	}

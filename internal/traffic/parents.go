@@ -36,8 +36,7 @@ func (p Parent) Faults(s RouteSpec) (faults []RouteFault) {
 		fault("parents", "has the class %s, which its controller does not accept: nobody serves it.", p.Class.Name)
 	}
 	named := p.listeners()
-	switch {
-	case len(named) == 0:
+	if len(named) == 0 {
 		fault("parents", "has no listener that is meant. Its listeners are %s.", listenersText(p.Gateway.Spec.Listeners))
 		return faults
 	}

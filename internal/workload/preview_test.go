@@ -20,12 +20,11 @@ func previewOf(hostname string) *release.Preview {
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	spec := minimal()
-	name := spec.Name()
 	if workload.Preview(spec) != nil || len(spec.Companions()) > 0 {
 		t.Error("there is one that is not asked for")
 	}
 	spec.Content.Container.Ports = map[string]int32{"http": 8080, "admin": 9000}
-	name = spec.Name()
+	name := spec.Name()
 	spec.Preview = previewOf("{name}.{application}.{namespace}.example.com")
 	route := workload.Preview(spec)
 	if spec.Name() != name || route.Name != name || !slices.Equal(spec.Companions(), []release.Companion{release.CompanionPreview}) {

@@ -284,7 +284,8 @@ func (r *route) remove() {
 // these are more: with whatever it reads, the gateway begins to count again.
 //
 // What failed is left out: whether anything may is the test's to say.
-func (r *route) mustSplit(answers []answer, second string) {
+func (r *route) mustSplit(answers []answer) {
+	const second = "v2"
 	r.t.Helper()
 	const tolerated, few = 1.0, 10.0 // percent, answers
 	shifts := r.moved()

@@ -85,7 +85,7 @@ func TestGatewaySplit(t *testing.T) {
 		answers := each.end()
 		t.Logf("%s: offered %d, answered: %s", each.kind, each.offered, sum(answers))
 		each.mustNotFail(t, answers)
-		each.mustSplit(answers, "v2")
+		each.mustSplit(answers)
 		each.draw(t, "gateway-"+strings.ToLower(each.kind), each.kind+", weights moved: answers a second", answers, each.marks())
 	}
 	for _, each := range through {
