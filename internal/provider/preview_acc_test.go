@@ -212,6 +212,8 @@ func (l *lab) previewWithoutPermission() {
 	l.wantNothingLeft()
 	w.apply(l.config(l.deployment()))
 	w.wantNoChanges()
+	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("Permissions are missing", `to http_route: verb "delete" on httproutes.gateway.networking.k8s.io`)
+	w.apply(l.config(l.deployment()))
 	w.destroy()
 }
 
