@@ -208,6 +208,7 @@ func (l *lab) canaryWithLimit() {
 	w.apply(config("v2", "max_weight = 10"))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
+	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), "api.example.com", "www.example.com")).tells("Route changes while it shares the traffic", "deployment_id")
 	w.apply(config("v2", "max_weight = 50")).wantActions(theMain, "update")
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 50, v2, 50))
 	w.wantNoChanges()
@@ -347,6 +348,7 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, gate = "me" }`)}, []string{"manual"}},
 		{[]string{routed(`port = "web"`)}, []string{"No such port", `"web"`}},
+		{[]string{routed(`name = "api-01234567"`)}, []string{"Name of a deployment's own route"}},
 		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
 		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
 		{[]string{strings.ReplaceAll(routed(), "api.example.com", "10.0.0.1")}, []string{"Invalid host name"}},

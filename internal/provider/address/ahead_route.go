@@ -24,6 +24,11 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 			fmt.Sprintf("The route leads to the port %q, and the containers of %s declare no port of that name. Its names are those of `container.ports`.", route.Port, a.Planned.DeploymentID.ValueString()))
 		return
 	}
+	if pod != nil && traffic.ProtocolsOf(pod)[route.Port] != "" {
+		a.Diags.AddAttributeError(at.AtName("port"), "Port does not fit the route",
+			fmt.Sprintf("The port %q of %s is of the protocol %s, and a %s leads to TCP. Name another one.", route.Port, a.Planned.DeploymentID.ValueString(), traffic.ProtocolsOf(pod)[route.Port], route.Kind))
+		return
+	}
 	for _, c := range clusters {
 		seen := observe.ParentsOf(ctx, c, route)
 		if seen.Unknown {

@@ -65,6 +65,9 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 	wrong := func(at path.Path, summary, detail string, args ...any) {
 		diags.AddAttributeError(place.At(at), summary, fmt.Sprintf(detail, args...))
 	}
+	if of, is := release.ApplicationOf(textOr(g.Name, "")); is && of == m.Application.ValueString() {
+		wrong(GatewayPath.AtName("name"), "Name of a deployment's own route", "%q is the name of a deployment of the application, whose `preview` has a route of that name. Choose another one.", *g.Name)
+	}
 	if kind == traffic.TCPRoute && len(g.Hostnames) > 0 {
 		wrong(GatewayPath.AtName("hostnames"), "Host names of a TCPRoute", "A TCPRoute is for all connections of its listener. Remove `hostnames`, and name the listener by `parent_refs[].section_name`.")
 	}
@@ -115,19 +118,17 @@ func (p *Plan) KeepRoute(ctx context.Context) {
 	if is == nil && !p.Planned.gateway(ctx).IsNull() {
 		return // not known yet
 	}
-	if routeRef(was) == routeRef(is) {
-		return
-	}
 	at := p.Place.At(GatewayPath)
 	shares := false
 	for _, split := range splitOf(ctx, p.Prior.Split, p.Diags) {
 		shares = shares || len(split) > 1
 	}
 	switch {
+	case was == nil && is == nil, was != nil && is != nil && was.Same(*is):
 	case shares:
 		p.Diags.AddAttributeError(at, "Route changes while it shares the traffic",
 			fmt.Sprintf("A promotion to %s is open, and the traffic is shared by the %s. Let it come to its end, or go back by setting `deployment_id` to the former deployment, and change the route after that.", p.Prior.DeploymentID.ValueString(), routeRef(was)))
-	case was == nil || is == nil:
+	case was == nil || is == nil || routeRef(was) == routeRef(is):
 	case was.Kind == traffic.TCPRoute && is.Kind == traffic.TCPRoute:
 		p.Diags.AddAttributeError(at.AtName("name"), "TCPRoute cannot be renamed",
 			"Of two TCPRoutes of one listener, only the older one serves. Keep its name.")
