@@ -334,7 +334,7 @@ func (l *lab) gatewayThatDoesNotServe() {
 
 // TestAccCanaryIsAsked: what cannot be meant is an error of the plan, on its attribute.
 func TestAccCanaryIsAsked(t *testing.T) {
-	l := newLab(t) // which does not know the Gateway API
+	l := newLab(t)
 	w := l.inProcess()
 	steps := `{ weight = 10 }`
 	for _, tt := range []struct {
@@ -356,7 +356,5 @@ func TestAccCanaryIsAsked(t *testing.T) {
 	} {
 		w.applyFails(l.config(l.deployment(), l.main(tt.main...))).tells(tt.tells...)
 	}
-	w.write(l.config(l.deployment(), l.main(routed())))
-	w.plan().warns("Cluster does not know the route's kind", "HTTPRoute")
 	l.wantNothingLeft()
 }

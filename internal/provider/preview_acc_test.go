@@ -79,6 +79,9 @@ func (l *lab) previewWithoutKind() {
 	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells(told)
 	w.apply(l.config(l.deployment()))
 	w.wantNoChanges()
+	w.write(l.config(l.deployment(), l.main(routed())))
+	w.plan().warns("Cluster does not know the route's kind", "HTTPRoute")
+	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("Gateway API is not installed", told)
 	w.destroy()
 	l.wantNothingLeft()
 }
