@@ -149,6 +149,14 @@ func stateOf(t *testing.T, k kind, made plantest.Planned, changes obj) tftypes.V
 	if desired, ok := plantest.ValuesOf(t, made.Value())["desired_state"]; ok && desired == "stopped" {
 		fill["status"] = "stopped"
 	}
+	if urls, ok := plantest.ValuesOf(t, made.Value())["urls"].(obj); ok {
+		for name, url := range urls {
+			if url == (any)(plantest.AfterApply{}) {
+				urls[name] = nil
+			}
+		}
+		fill["urls"] = urls
+	}
 	maps.Copy(fill, changes)
 	if members, ok := made.Value(), k.typeName == "switchback_deployment_group"; ok {
 		fill["members"] = membersOf(t, members)
