@@ -107,6 +107,7 @@ func (e *Engine) applyService(ctx context.Context, cl *claim, may takeBack) (*co
 		return nil, nil, nil
 	}
 	if cl.fresh { // admit has just seen that there is none
+		release.Anew(want)
 		if err := c.Apply(ctx, want, false); !release.ReadAgain(err) && release.FieldConflicts(err) == nil {
 			return want, nil, err
 		}
@@ -142,6 +143,8 @@ func apply[T any, P interface {
 			}
 			want.SetUID(live.GetUID())
 			want.SetResourceVersion(live.GetResourceVersion())
+		} else {
+			release.Anew(want)
 		}
 		var removed []release.FieldConflict
 		if live != nil {

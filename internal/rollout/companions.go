@@ -77,6 +77,7 @@ func (e *Engine) applyCompanion(ctx context.Context, cl *claim, kind release.Com
 	c, t := cl.cluster, cl.target
 	if cl.fresh { // admit has just seen that there is none
 		obj := companions[kind].render(t.spec)
+		release.Anew(obj)
 		if err := c.Apply(ctx, obj, false); !release.ReadAgain(err) && release.FieldConflicts(err) == nil {
 			return obj, nil, err
 		}

@@ -114,6 +114,8 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 		if live != nil {
 			want.SetUID(live.GetUID())
 			want.SetResourceVersion(live.GetResourceVersion())
+		} else {
+			release.Anew(want)
 		}
 		err = g.cluster.Apply(ctx, want, g.force)
 		if err == nil {

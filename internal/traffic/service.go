@@ -151,6 +151,8 @@ func (s *Service) apply(ctx context.Context, name string) error {
 		}
 		if live != nil {
 			want.UID, want.ResourceVersion = live.UID, live.ResourceVersion
+		} else {
+			release.Anew(want)
 		}
 		err = s.cluster.Apply(ctx, want, s.force)
 		if err == nil {
