@@ -53,6 +53,7 @@ func TestAccCanary(t *testing.T) {
 		"with a limit":          (*lab).canaryWithLimit,
 		"rolled back by action": (*lab).canaryRolledBack,
 		"for a cohort":          (*lab).canaryForCohort,
+		"a group on routes":     (*lab).groupOnRoutes,
 		"with a long pause":     (*lab).canaryWithLongPause,
 		"of a weight by hand":   (*lab).canaryByHand,
 		"of other kinds":        (*lab).routesOfOtherKinds,
@@ -169,6 +170,31 @@ func (l *lab) canaryRolledBack() {
 	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
 	w.apply(config("v1"))
 	w.wantNoChanges()
+}
+
+// groupOnRoutes: members of a group have routes, which move all at once, and go back
+// with the group.
+func (l *lab) groupOnRoutes() {
+	w := l.inProcess()
+	onRoute := func(name string) string {
+		traffic := `traffic = { service = { ports = { http = 80 } }, gateway = { parent_refs = [{ name = "public" }], settle = "0s" } }`
+		return fmt.Sprintf("%s = { deployment_id = switchback_deployment.%s.id, %s }", name, name, traffic)
+	}
+	config := func(api, web string, lines ...string) string {
+		return l.config(l.application("api", api), l.application("web", web, lines...), group([]string{onRoute("api"), onRoute("web")}, apiThenWeb))
+	}
+	w.apply(config("v1", "v1"))
+	w.wantNoChanges()
+	w.apply(config("v2", "v2"))
+	w.wantNoChanges()
+	for _, application := range []string{"api", "web"} {
+		l.wantAddress(application, "v2")
+	}
+	if split := l.routeSplit("httproutes"); split[releaseOf("api", "v2")] != 100 {
+		l.t.Errorf("the route of api leads to %v", split)
+	}
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 // canaryForCohort: who sends the header gets what is being tried, for as long as it is.

@@ -67,9 +67,9 @@ func (pl *placement) share(of string) int {
 	return pl.split[of]
 }
 
-// moves says that the Service moves together with the route: where nothing goes back
+// serviceMoves says that the Service moves together with the route: where nothing goes back
 // from it, it does not wait for the commit.
-func (p *Promotion) moves(pl *placement) bool {
+func (p *Promotion) serviceMoves(pl *placement) bool {
 	from := pl.from()
 	return pl.route == nil || !pl.moves() || from == "" || from == p.req.To
 }
@@ -109,7 +109,7 @@ func (p *Promotion) ensureRoute(ctx context.Context, pl *placement, want release
 
 // follow moves the Service to where the route leads.
 func (p *Promotion) follow(ctx context.Context, pl *placement) error {
-	if p.moves(pl) {
+	if p.serviceMoves(pl) {
 		return nil
 	}
 	if err := p.ensureService(ctx, pl, release.Split{p.req.To: 100}); err != nil {

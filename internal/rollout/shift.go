@@ -82,7 +82,7 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 // that has no configuration what lives does.
 func (p *Promotion) clear(ctx context.Context, pl *placement) error {
 	want := p.req.Service.Object(p.req.To)
-	if !p.moves(pl) || !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
+	if !p.serviceMoves(pl) || !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
 		return nil
 	}
 	c := p.engine.keeper.StrictlyUnder(pl.cluster, want.Namespace, p.req.Service.Application)
@@ -121,7 +121,7 @@ func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Spli
 			return err
 		}
 	}
-	if !p.moves(pl) {
+	if !p.serviceMoves(pl) {
 		return nil
 	}
 	return p.ensureService(ctx, pl, want)
