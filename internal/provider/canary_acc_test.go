@@ -114,7 +114,7 @@ func (l *lab) whenShare(name string, percent int, do func()) (done func()) {
 	go func() {
 		defer close(ended)
 		testcluster.Eventually(l.t, hang, "the share of "+name, func() error {
-			if got := l.routeSplit("httproutes")[name]; got != percent {
+			if got := l.routeSplit()[name]; got != percent {
 				return fmt.Errorf("it has %d", got)
 			}
 			return nil
@@ -190,7 +190,7 @@ func (l *lab) groupOnRoutes() {
 	for _, application := range []string{"api", "web"} {
 		l.wantAddress(application, "v2")
 	}
-	if split := l.routeSplit("httproutes"); split[releaseOf("api", "v2")] != 100 {
+	if split := l.routeSplit(); split[releaseOf("api", "v2")] != 100 {
 		l.t.Errorf("the route of api leads to %v", split)
 	}
 	w.destroy()
@@ -313,7 +313,7 @@ func (l *lab) routeComesAndGoes() {
 	w.apply(config(exposed("")))
 	w.apply(config(routed())).wantActions(theMain, "update")
 	w.wantNoChanges()
-	if l.routeSplit("httproutes")[nameOf("v1")] != 100 {
+	if l.routeSplit()[nameOf("v1")] != 100 {
 		l.t.Error("the route does not lead to v1")
 	}
 	w.apply(config(routed(`name = "shop"`)))

@@ -140,7 +140,7 @@ func (l *lab) previewBesideMain() {
 	for _, name := range []string{v1, v2} { // v1 is retained
 		l.wantPreview(name, name+".example.com")
 	}
-	if split := l.routeSplit("httproutes"); split[v2] != 100 {
+	if split := l.routeSplit(); split[v2] != 100 {
 		l.t.Errorf("the application's own route leads to %v", split)
 	}
 	w.wantNoChanges()

@@ -31,8 +31,8 @@ func (l *lab) routes(plural string) (names []string) {
 }
 
 // routeSplit is who gets what of the HTTPRoute "api"; nil where there is none.
-func (l *lab) routeSplit(plural string) release.Split {
-	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath(plural), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+func (l *lab) routeSplit() release.Split {
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
 	route := &gatewayv1.HTTPRoute{}
 	if err != nil || json.Unmarshal(text, route) != nil {
 		return nil
