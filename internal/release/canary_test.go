@@ -131,7 +131,7 @@ func TestTakenBackFromAShare(t *testing.T) {
 	}
 }
 
-// TestPreview: where a release is found by itself.
+// TestPreviewAddress: where a release is found by itself.
 func TestPreviewAddress(t *testing.T) {
 	t.Parallel()
 	id := release.ID{Namespace: "shop", Name: "api-7f3c9a1e"}
