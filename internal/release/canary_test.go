@@ -164,7 +164,7 @@ func TestPreviewAddress(t *testing.T) {
 	if (release.Spec{}).Previewed() || len(release.PreviewSchemes()) != 2 {
 		t.Error("what asks for none has one")
 	}
-	if text := (&release.NoGatewayAPIError{Cluster: "prod", Kind: "HTTPRoute", CRD: "httproutes.example"}).Error(); !strings.Contains(text, "httproutes.example") {
+	if text := (&release.NoGatewayAPIError{Cluster: "prod", Kind: "HTTPRoute"}).Error(); !strings.Contains(text, "httproutes.gateway.networking.k8s.io") {
 		t.Error(text)
 	}
 }

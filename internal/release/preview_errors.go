@@ -1,13 +1,22 @@
 package release
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
 
 // NoGatewayAPIError says that a cluster does not know a kind of the Gateway API.
 type NoGatewayAPIError struct {
 	Cluster, Kind string
-	CRD           string // the CustomResourceDefinition's name
 }
 
 func (e *NoGatewayAPIError) Error() string {
-	return fmt.Sprintf("cluster %q does not know the kind %s of the Gateway API: the CustomResourceDefinition %s is not installed", e.Cluster, e.Kind, e.CRD)
+	return fmt.Sprintf("cluster %q does not know the kind %s of the Gateway API: the CustomResourceDefinition %s is not installed", e.Cluster, e.Kind, e.CRD())
+}
+
+// CRD is the name of the kind's CustomResourceDefinition.
+func (e *NoGatewayAPIError) CRD() string {
+	return strings.ToLower(e.Kind) + "s." + gatewayv1.GroupName
 }

@@ -22,9 +22,6 @@ func preview() companionKind {
 	return kind
 }
 
-// previewCRD defines the route's kind.
-const previewCRD = "httproutes.gateway.networking.k8s.io"
-
 // knowsPreview finds out, before anything is written, that the cluster does not know
 // the kind of a route that is asked for.
 func (e *Engine) knowsPreview(ctx context.Context, c Cluster, t target) error {
@@ -32,7 +29,7 @@ func (e *Engine) knowsPreview(ctx context.Context, c Cluster, t target) error {
 		return nil
 	}
 	if err := c.Get(ctx, t.id.Namespace, t.id.Name, companions[release.CompanionPreview].empty()); missingKind(err) {
-		return &release.NoGatewayAPIError{Cluster: c.Name(), Kind: string(release.CompanionPreview), CRD: previewCRD}
+		return &release.NoGatewayAPIError{Cluster: c.Name(), Kind: string(release.CompanionPreview)}
 	}
 	return nil // anything else is found where the route is looked at
 }

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -123,7 +121,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 			return nil
 		}
 		if apierrors.IsNotFound(err) && live == nil {
-			return &release.NoGatewayAPIError{Cluster: g.cluster.Name(), Kind: string(g.spec.Kind), CRD: strings.ToLower(string(g.spec.Kind)) + "s." + gatewayv1.GroupName}
+			return &release.NoGatewayAPIError{Cluster: g.cluster.Name(), Kind: string(g.spec.Kind)}
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
 			return err

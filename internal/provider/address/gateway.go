@@ -123,24 +123,16 @@ func textOr(text *string, fallback string) string {
 	return *text
 }
 
-// as is an optional text of another type.
-func as[T ~string](text *string) *T {
-	if text == nil {
-		return nil
-	}
-	return new(T(*text))
-}
-
 func (m matchModel) http() gatewayv1.HTTPRouteMatch {
-	match := gatewayv1.HTTPRouteMatch{Method: as[gatewayv1.HTTPMethod](m.Method)}
+	match := gatewayv1.HTTPRouteMatch{Method: (*gatewayv1.HTTPMethod)(m.Method)}
 	if m.Path != nil {
-		match.Path = &gatewayv1.HTTPPathMatch{Type: as[gatewayv1.PathMatchType](m.Path.Type), Value: &m.Path.Value}
+		match.Path = &gatewayv1.HTTPPathMatch{Type: (*gatewayv1.PathMatchType)(m.Path.Type), Value: &m.Path.Value}
 	}
 	for _, h := range m.Headers {
-		match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value, Type: as[gatewayv1.HeaderMatchType](h.Type)})
+		match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(h.Name), Value: h.Value, Type: (*gatewayv1.HeaderMatchType)(h.Type)})
 	}
 	for _, q := range m.QueryParams {
-		match.QueryParams = append(match.QueryParams, gatewayv1.HTTPQueryParamMatch{Name: gatewayv1.HTTPHeaderName(q.Name), Value: q.Value, Type: as[gatewayv1.QueryParamMatchType](q.Type)})
+		match.QueryParams = append(match.QueryParams, gatewayv1.HTTPQueryParamMatch{Name: gatewayv1.HTTPHeaderName(q.Name), Value: q.Value, Type: (*gatewayv1.QueryParamMatchType)(q.Type)})
 	}
 	return match
 }
@@ -151,7 +143,7 @@ func (m matchModel) grpc() gatewayv1.GRPCRouteMatch {
 		match.Method = &gatewayv1.GRPCMethodMatch{Service: m.GRPC.Service, Method: m.GRPC.Method}
 	}
 	for _, h := range m.Headers {
-		match.Headers = append(match.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(h.Name), Value: h.Value, Type: as[gatewayv1.GRPCHeaderMatchType](h.Type)})
+		match.Headers = append(match.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(h.Name), Value: h.Value, Type: (*gatewayv1.GRPCHeaderMatchType)(h.Type)})
 	}
 	return match
 }
@@ -184,24 +176,16 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 	return value
 }
 
-// text is an optional value as an optional text.
-func text[T ~string](value *T) *string {
-	if value == nil {
-		return nil
-	}
-	return new(string(*value))
-}
-
 // unlessDefault leaves out what the API server fills in.
 func unlessDefault[T ~string](value *T, standard T) *string {
 	if value == nil || *value == standard {
 		return nil
 	}
-	return text(value)
+	return new(string(*value))
 }
 
 func matchOf(match gatewayv1.HTTPRouteMatch) matchModel {
-	m := matchModel{Method: text(match.Method)}
+	m := matchModel{Method: (*string)(match.Method)}
 	if p := match.Path; p != nil && p.Value != nil {
 		m.Path = &pathModel{Value: *p.Value, Type: unlessDefault(p.Type, gatewayv1.PathMatchPathPrefix)}
 	}
