@@ -231,6 +231,9 @@ func (l *lab) canaryWithLimit() {
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1", "max_weight = 10"))
+	w.apply(config("v2", "max_weight = 5")) // below the first share
+	w.wantState(theMain, "status", "paused", "deployment_id", l.namespace+"/"+v2, "split", shares(v1, 100))
+	w.wantNoChanges()
 	w.apply(config("v2", "max_weight = 10"))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
@@ -371,6 +374,8 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(), canaryOf(`{ weight = 10 }, { weight = 10 }`)}, []string{"Shares do not grow", "10 % follows 10 %"}},
 		{[]string{routed(), canaryOf(`{ weight = 101 }`)}, []string{"101"}},
 		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"Attribute is missing", "`weight`"}},
+		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"Attribute is missing", "`header`"}},
+		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x" } }]`)}, []string{"Attribute is missing", "`exact`"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, gate = "me" }`)}, []string{"manual"}},
 		{[]string{routed(`port = "web"`)}, []string{"No such port", `"web"`}},
@@ -380,7 +385,11 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{strings.ReplaceAll(routed(), "api.example.com", "10.0.0.1")}, []string{"Invalid host name"}},
 		{[]string{strings.ReplaceAll(routed(), `name = "public", `, "")}, []string{"Attribute is missing", "`name`"}},
 	} {
-		w.applyFails(l.config(l.deployment(), l.main(tt.main...))).tells(tt.tells...)
+		r := w.applyFails(l.config(l.deployment(), l.main(tt.main...)))
+		r.tells(tt.tells...)
+		if text := r.messages("error"); strings.Contains(text, "Value Conversion") || strings.Contains(text, "panic") {
+			t.Errorf("it also says\n%s", text)
+		}
 	}
 	l.wantNothingLeft()
 }

@@ -112,6 +112,9 @@ func (p *Promotion) follow(ctx context.Context, pl *placement) error {
 	if p.serviceMoves(pl) {
 		return nil
 	}
+	if err := p.clear(ctx, pl); err != nil {
+		return err
+	}
 	if err := p.ensureService(ctx, pl, release.Split{p.req.To: 100}); err != nil {
 		return err
 	}

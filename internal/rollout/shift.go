@@ -63,8 +63,10 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 		p.req.say("%s: moving %s from %s to %s", pl.cluster.Name(), what, from, p.req.To)
 	}
 	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("%s moves from %s to %s", what, from, p.req.To))
-	if err := p.clear(ctx, pl); err != nil {
-		return err
+	if p.serviceMoves(pl) {
+		if err := p.clear(ctx, pl); err != nil {
+			return err
+		}
 	}
 	err := p.ensure(ctx, pl, want)
 	if pl.wrote() || !p.refused(ctx, pl, err) {
@@ -82,7 +84,7 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 // that has no configuration what lives does.
 func (p *Promotion) clear(ctx context.Context, pl *placement) error {
 	want := p.req.Service.Object(p.req.To)
-	if !p.serviceMoves(pl) || !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
+	if !p.req.TakeBack || p.was != nil || pl.found.Service == nil || len(workload.Added(pl.found.Service, want)) == 0 {
 		return nil
 	}
 	c := p.engine.keeper.StrictlyUnder(pl.cluster, want.Namespace, p.req.Service.Application)

@@ -57,9 +57,10 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 	if object.IsNull() || !attrs.WhollyKnown(ctx, object) {
 		return diags
 	}
-	g := attrs.Decode[gatewayModel](ctx, &diags, object)
-	if diags.HasError() {
-		return diags
+	var quiet diag.Diagnostics
+	g := attrs.Decode[gatewayModel](ctx, &quiet, object)
+	if quiet.HasError() {
+		return diags // something is missing, which attrs.Requires says
 	}
 	kind := traffic.RouteKind(textOr(g.Kind, string(traffic.HTTPRoute)))
 	wrong := func(at path.Path, summary, detail string, args ...any) {

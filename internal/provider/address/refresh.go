@@ -51,14 +51,15 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 		drift = append(drift, routeDrift(o, route)...)
 	}
 	drift = append(drift, named...)
-	if len(stable) == 1 && !hasMissing(splits) {
+	switch to := promoting(observed); {
+	case to != "":
+		m.DeploymentID = m.deployment(to)
+	case len(stable) == 1 && !hasMissing(splits):
 		name := Agreed(stable)
 		m.DeploymentID = m.deployment(name)
 		m.refreshPrevious(observed[0], name)
-	} else if len(stable) > 1 {
+	case len(stable) > 1:
 		drift = append(drift, disagreement(splits)...)
-	} else if to := promoting(observed); to != "" {
-		m.DeploymentID = m.deployment(to)
 	}
 	m.refreshStatus(observed)
 	m.refreshStays(observed)

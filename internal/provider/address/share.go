@@ -14,13 +14,16 @@ import (
 
 // What a Read shows of traffic that is shared.
 
-// promoting is to which release a promotion is open that shares the traffic, on all of
-// the clusters on which there is one; empty where there is none.
+// promoting is to which release a promotion is open that shares the traffic, or is paused
+// before it does, on all of the clusters on which there is one; empty where there is none.
 func promoting(observed []observe.Main) string {
 	to := map[string]bool{}
 	for _, o := range observed {
-		if o.Main != nil && o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionForward && len(o.Split) > 1 {
-			to[o.Main.Progress.To] = true
+		if o.Main == nil || o.Main.Progress == nil {
+			continue
+		}
+		if p := o.Main.Progress; p.Direction == release.DirectionForward && (p.Paused || len(o.Split) > 1) {
+			to[p.To] = true
 		}
 	}
 	return Agreed(to)

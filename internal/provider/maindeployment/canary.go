@@ -155,6 +155,9 @@ func (m *model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []
 		return nil
 	}
 	for _, match := range attrs.Decode[canaryModel](ctx, diags, m.Canary).Match {
+		if match.Header == nil || match.Header.Name == nil || match.Header.Exact == nil {
+			continue // Requires says so
+		}
 		headers = append(headers, traffic.Header{Name: *match.Header.Name, Value: *match.Header.Exact})
 	}
 	return headers
@@ -201,9 +204,6 @@ func (m *model) checkCanary(ctx context.Context) diag.Diagnostics {
 	}
 	if !attrs.WhollyKnown(ctx, m.Canary) {
 		return diags
-	}
-	if diags.HasError() {
-		return diags // Requires has said what is missing
 	}
 	diags.Append(m.checkCohort(ctx, m.cohort(ctx, &diags))...)
 	before := 0
