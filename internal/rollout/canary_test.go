@@ -10,6 +10,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
@@ -119,6 +121,7 @@ func TestCanary(t *testing.T) {
 		"too few pods":              tooFewPods,
 		"nobody accepts":            nobodyAccepts,
 		"is called off":             isCalledOff,
+		"an added port":             anAddedPort,
 		"the address is taken away": addressIsTakenAway,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -404,6 +407,27 @@ func isCalledOff(t *testing.T, c *testcluster.Cluster) {
 	}
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
 	l.wantMain("v1")
+}
+
+// anAddedPort goes when the Service follows the route: not before, and then it does.
+func anAddedPort(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	services := l.cluster.Client().CoreV1().Services(l.namespace)
+	_, err := services.Patch(t.Context(), "api", types.StrategicMergePatchType, []byte(`{"spec":{"ports":[{"name":"more","port":81}]}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	must(t, err)
+	_, err = p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: steps(10), To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, TakeBack: true,
+		Progress: func(line string) {
+			if strings.Contains(line, "moving") && len(l.address().Spec.Ports) != 2 {
+				t.Errorf("%s, and the port is gone already", line)
+			}
+		},
+	})
+	must(t, err)
+	if ports := l.address().Spec.Ports; len(ports) != 1 {
+		t.Errorf("it has the ports %+v", ports)
+	}
+	l.wantMain("v2", "v1")
 }
 
 func addressIsTakenAway(t *testing.T, c *testcluster.Cluster) {
