@@ -9,7 +9,6 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // Timing are the engine's own durations. The user's are in the requests.
@@ -152,7 +151,7 @@ func (e *Engine) awaitDrained(ctx context.Context, c Cluster, id release.ID, mai
 		return nil
 	}
 	rest := main.Drain - time.Since(left)
-	if err := wait.For(ctx, rest); err != nil || rest <= 0 {
+	if err := drain(ctx, rest); err != nil || rest <= 0 {
 		return err
 	}
 	e.drained(ctx, c, id, main.Drain)

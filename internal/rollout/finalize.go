@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // commit writes down that the promotion does not go back any more: the old side is
@@ -28,7 +27,7 @@ func (p *Promotion) commit(ctx context.Context, pl *placement) error {
 // removeRenamed removes the address's former name, and its former route, after the
 // drain.
 func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
-	if err := wait.For(ctx, p.req.Drain); err != nil {
+	if err := drain(ctx, p.req.Drain); err != nil {
 		return err
 	}
 	if left := pl.progress.Leaves; left != nil {

@@ -121,8 +121,11 @@ func (e *Engine) awaitHealthy(ctx context.Context, c Cluster, t target, applied 
 	defer cancel()
 	w := e.waitFor(c, t, applied)
 	err := wait.Until(ctx, w.view.Changes(t.application()), func() (bool, time.Duration, error) { return w.look(ctx) })
-	if err == nil || ownership.CalledOff(ctx) {
-		return err
+	if err == nil {
+		return nil
+	}
+	if ownership.CalledOff(ctx) {
+		return cutOff(err, "waiting for the pods of %s on cluster %q", t.id, c.Name())
 	}
 	return e.startError(ctx, c, t, applied, w.verdict, w.found, err)
 }

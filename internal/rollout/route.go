@@ -200,7 +200,7 @@ func (p *Promotion) restore(ctx context.Context, due []*placement) error {
 			return err
 		}
 		pl.split = back
-		return wait.For(ctx, p.req.Drain)
+		return drain(ctx, p.req.Drain)
 	})
 }
 

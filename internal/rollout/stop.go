@@ -285,7 +285,7 @@ func (e *Engine) awaitStopped(ctx context.Context, cl *claim, applied *appsv1.De
 		return nil
 	}
 	if ownership.CalledOff(ctx) {
-		return err
+		return cutOff(err, "waiting for the pods of %s on cluster %q to end", t.id, c.Name())
 	}
 	slices.Sort(left)
 	return &release.StopError{Cluster: c.Name(), ID: t.id, Pods: left, Err: err}

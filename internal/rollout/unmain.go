@@ -11,7 +11,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 // UnmainRequest takes an application's address away on some clusters.
@@ -154,7 +153,7 @@ func (end *ending) perform(ctx context.Context, step promotion.EndStep) error {
 	case promotion.EndHandBack:
 		return end.handBack(ctx)
 	case promotion.EndDrain:
-		return wait.For(ctx, end.drain())
+		return drain(ctx, end.drain())
 	case promotion.EndLetGo:
 		return end.router.LetGo(ctx)
 	case promotion.EndRetire:

@@ -3,6 +3,7 @@ package rollout
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
 )
 
 const (
@@ -167,4 +169,17 @@ func (w *warnings) about(ctx context.Context, in health.Input) []*corev1.Event {
 		}
 	}
 	return events
+}
+
+// drain gives requests that are on their way the time to end.
+func drain(ctx context.Context, d time.Duration) error {
+	return cutOff(wait.For(ctx, d), "waiting for open connections to end (drain)")
+}
+
+// cutOff says what was waited for when the context ended.
+func cutOff(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(a, err)...)
 }
