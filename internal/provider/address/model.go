@@ -24,6 +24,7 @@ type Model struct {
 	Clusters     types.Set    `tfsdk:"clusters"`
 	KeepPrevious types.Object `tfsdk:"keep_previous"`
 	Drain        types.String `tfsdk:"drain"`
+	Canary       types.Object `tfsdk:"canary"`
 	RetryToken   types.String `tfsdk:"retry_token"`
 
 	AbandonUnreachable types.Bool `tfsdk:"abandon_unreachable"`
@@ -48,6 +49,7 @@ func New() Model {
 		Traffic:       types.ObjectNull(trafficTypes()),
 		Clusters:      types.SetNull(types.StringType),
 		KeepPrevious:  types.ObjectNull(keepPreviousTypes),
+		Canary:        types.ObjectNull(canaryTypes()),
 		Split:         types.MapNull(SplitType),
 		ClusterStatus: attrs.NoClusterStatus(),
 		Drift:         types.ListNull(attrs.DriftType()),

@@ -22,8 +22,12 @@ func (m *Model) Request(ctx context.Context, owner string, diags *diag.Diagnosti
 	if err != nil || diags.HasError() {
 		return rollout.PromoteRequest{}
 	}
+	route := m.Route(ctx, diags)
+	if route != nil {
+		route.Cohort = m.cohort(ctx, diags)
+	}
 	return rollout.PromoteRequest{
-		Service: m.Service(ctx, diags), Route: m.Route(ctx, diags), To: id.Name, Owner: owner, Keep: keep, Drain: DrainOf(m.Drain),
+		Service: m.Service(ctx, diags), Route: route, Canary: CanaryOf(ctx, m.Canary, diags), To: id.Name, Owner: owner, Keep: keep, Drain: DrainOf(m.Drain),
 		RetryToken: m.RetryToken.ValueString(), Unready: map[string]error{},
 	}
 }

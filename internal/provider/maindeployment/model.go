@@ -25,7 +25,6 @@ type model struct {
 	DesiredState types.String `tfsdk:"desired_state"`
 
 	Bake     types.String   `tfsdk:"bake"`
-	Canary   types.Object   `tfsdk:"canary"`
 	Rollout  types.Object   `tfsdk:"rollout"`
 	DNS      types.Object   `tfsdk:"dns"`
 	Timeouts timeouts.Value `tfsdk:"timeouts"`
@@ -45,7 +44,6 @@ func newModel() model {
 	return model{
 		Model:      address.New(),
 		Timeouts:   timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
-		Canary:     types.ObjectNull(t["canary"].(types.ObjectType).AttrTypes),
 		Rollout:    types.ObjectNull(t["rollout"].(types.ObjectType).AttrTypes),
 		DNS:        types.ObjectNull(attrs.DNSTypes().AttrTypes),
 		DNSRecords: types.ListNull(attrs.DNSRecordType()),
@@ -64,9 +62,6 @@ func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnosti
 	asked := m.Request(ctx, owner, diags)
 	if !diags.HasError() {
 		asked.Stopped = address.Stopped(m.DesiredState)
-		if asked.Canary = m.canary(ctx, diags); asked.Route != nil {
-			asked.Route.Cohort = m.cohort(ctx, diags)
-		}
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
 		asked.Asked = &release.Asked{
 			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),

@@ -69,7 +69,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.diagnose(attrs.CheckRollout(p.ctx, p.plan.Rollout, p.plan.Clusters))
 	p.checkBake()
 	a.Watch = address.Watch{
-		Bake: p.plan.bakes(), Canary: p.plan.canary(p.ctx, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
+		Bake: p.plan.bakes(), Canary: address.CanaryOf(p.ctx, p.plan.Canary, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
 		Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
 	}
 	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
@@ -100,7 +100,7 @@ func validateMainDeployment(ctx context.Context, req resource.ValidateConfigRequ
 		return
 	}
 	resp.Diagnostics.Append(m.Check(ctx, explain.Place{})...)
-	resp.Diagnostics.Append(m.checkCanary(ctx)...)
+	resp.Diagnostics.Append(m.CheckCanary(ctx)...)
 }
 
 // checkMainLeft refuses to plan a destroy on clusters that the provider does not

@@ -123,7 +123,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx))
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.Pauses(ctx))
 	resp.Diagnostics.Append(more...)
 	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	_, _, drop := session.Changes(state.ClusterNames(ctx, &resp.Diagnostics), names)

@@ -1,18 +1,21 @@
-package maindeployment
+package address
 
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -21,13 +24,13 @@ import (
 
 // canaryModel is `canary` where it is known.
 type canaryModel struct {
-	Steps     []stepModel  `tfsdk:"steps"`
-	MaxWeight *int32       `tfsdk:"max_weight"`
-	Match     []matchModel `tfsdk:"match"`
-	OnAbandon *string      `tfsdk:"on_abandon"`
+	Steps     []stepModel   `tfsdk:"steps"`
+	MaxWeight *int32        `tfsdk:"max_weight"`
+	Match     []cohortModel `tfsdk:"match"`
+	OnAbandon *string       `tfsdk:"on_abandon"`
 }
 
-type matchModel struct {
+type cohortModel struct {
 	Header *headerModel `tfsdk:"header"`
 }
 
@@ -53,7 +56,8 @@ var (
 	}
 )
 
-func canaryAttribute() schema.SingleNestedAttribute {
+// CanaryAttribute is `canary`, of a main deployment as of a group.
+func CanaryAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "The traffic moves to a new deployment by shares of it that grow. It needs `traffic.gateway`. After each share it is watched as with `bake`; when it fails, when a step cannot be done in time, or when the apply is interrupted, all of the traffic goes back at once, and the apply fails. " +
@@ -117,12 +121,17 @@ func canaryAttribute() schema.SingleNestedAttribute {
 	}
 }
 
-// canary is the attribute; the zero value where there is none, or it is not known.
-func (m *model) canary(ctx context.Context, diags *diag.Diagnostics) (c release.Canary) {
-	if m.Canary.IsNull() || !attrs.WhollyKnown(ctx, m.Canary) {
+// canaryTypes are the attributes of `canary`.
+var canaryTypes = sync.OnceValue(func() map[string]attr.Type {
+	return CanaryAttribute().GetType().(types.ObjectType).AttrTypes
+})
+
+// CanaryOf is `canary`; the zero value where there is none, or it is not known.
+func CanaryOf(ctx context.Context, value types.Object, diags *diag.Diagnostics) (c release.Canary) {
+	if value.IsNull() || !attrs.WhollyKnown(ctx, value) {
 		return c
 	}
-	typed := attrs.Decode[canaryModel](ctx, diags, m.Canary)
+	typed := attrs.Decode[canaryModel](ctx, diags, value)
 	for _, s := range typed.Steps {
 		step := release.CanaryStep{Weight: whole(s.Weight), Replicas: whole(s.Replicas)}
 		if s.Pause != nil {
@@ -150,7 +159,7 @@ func whole(number *int32) int {
 }
 
 // cohort are the headers of `match`; none where they are not known.
-func (m *model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []traffic.Header) {
+func (m *Model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []traffic.Header) {
 	if m.Canary.IsNull() || !attrs.WhollyKnown(ctx, m.Canary) {
 		return nil
 	}
@@ -164,7 +173,7 @@ func (m *model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []
 }
 
 // checkCohort says where a route cannot have `match`.
-func (m *model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.Diagnostics {
+func (m *Model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.Diagnostics {
 	var diags diag.Diagnostics
 	route, at := m.Route(ctx, &diags), path.Root("canary").AtName("match")
 	if route == nil || len(cohort) == 0 {
@@ -181,18 +190,18 @@ func (m *model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.D
 	return diags
 }
 
-// pauses is how long its pauses take together.
-func (m *model) pauses(ctx context.Context) time.Duration {
+// Pauses is how long the pauses of `canary` take together.
+func (m *Model) Pauses(ctx context.Context) time.Duration {
 	var diags diag.Diagnostics
 	var sum time.Duration
-	for _, step := range m.canary(ctx, &diags).Steps {
+	for _, step := range CanaryOf(ctx, m.Canary, &diags).Steps {
 		sum += step.Pause
 	}
 	return sum
 }
 
-// checkCanary says what of `canary` cannot be meant.
-func (m *model) checkCanary(ctx context.Context) diag.Diagnostics {
+// CheckCanary says what of `canary` cannot be meant.
+func (m *Model) CheckCanary(ctx context.Context) diag.Diagnostics {
 	var diags diag.Diagnostics
 	at := path.Root("canary")
 	if m.Canary.IsNull() || m.Canary.IsUnknown() {
@@ -207,7 +216,7 @@ func (m *model) checkCanary(ctx context.Context) diag.Diagnostics {
 	}
 	diags.Append(m.checkCohort(ctx, m.cohort(ctx, &diags))...)
 	before := 0
-	c := m.canary(ctx, &diags)
+	c := CanaryOf(ctx, m.Canary, &diags)
 	for i, step := range c.Steps {
 		if step.Weight <= before {
 			diags.AddAttributeError(at.AtName("steps").AtListIndex(i).AtName("weight"), "Shares do not grow",
