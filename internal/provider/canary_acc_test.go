@@ -159,13 +159,19 @@ func (l *lab) canaryWithGate() {
 func (l *lab) canaryRolledBack() {
 	w := l.inProcess()
 	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`, `match = [{ header = { name = "x-canary", exact = "1" } }]`)))
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))
 	w.apply(config("v2"))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	if rules := l.rules(); len(rules) != 2 {
+		l.t.Errorf("while it is tried, the route has %+v", rules)
+	}
 	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
+	if rules := l.rules(); len(rules) != 1 || len(rules[0].Matches) != 1 || len(rules[0].Matches[0].Headers) != 0 {
+		l.t.Errorf("who sends no header is not served any more: the route has %+v", rules)
+	}
 	w.refresh()
 	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
 	w.apply(config("v1"))

@@ -75,3 +75,14 @@ func withoutCohort[T any](rules []T, name func(T) *gatewayv1.SectionName) []T {
 		return named != nil && *named == cohortName
 	})
 }
+
+// mainRule is the first of a route's rules that is not for the cohort: the one that has
+// the weights. Empty where there is none.
+func mainRule[T any](rules []T, name func(T) *gatewayv1.SectionName) []T {
+	all := withoutCohort(rules, name)
+	return all[:min(1, len(all))]
+}
+
+func httpRuleName(rule gatewayv1.HTTPRouteRule) *gatewayv1.SectionName { return rule.Name }
+
+func grpcRuleName(rule gatewayv1.GRPCRouteRule) *gatewayv1.SectionName { return rule.Name }

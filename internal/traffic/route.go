@@ -77,12 +77,12 @@ func RouteSpecOf(application string, route Object) RouteSpec {
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
 		s.Kind, s.Parents, s.Hostnames = HTTPRoute, r.Spec.ParentRefs, r.Spec.Hostnames
-		for _, rule := range r.Spec.Rules[:min(1, len(r.Spec.Rules))] {
+		for _, rule := range mainRule(r.Spec.Rules, httpRuleName) {
 			s.HTTPMatches, s.HTTPFilters = rule.Matches, rule.Filters
 		}
 	case *gatewayv1.GRPCRoute:
 		s.Kind, s.Parents, s.Hostnames = GRPCRoute, r.Spec.ParentRefs, r.Spec.Hostnames
-		for _, rule := range r.Spec.Rules[:min(1, len(r.Spec.Rules))] {
+		for _, rule := range mainRule(r.Spec.Rules, grpcRuleName) {
 			s.GRPCMatches, s.GRPCFilters = rule.Matches, rule.Filters
 		}
 	case *gatewayv1.TCPRoute:
@@ -181,11 +181,11 @@ func parentsOf(route Object) ([]gatewayv1.ParentReference, []gatewayv1.RoutePare
 func weightsOf(route Object) (rules [][]gatewayv1.BackendRef) {
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
-		for _, rule := range withoutCohort(r.Spec.Rules, func(r gatewayv1.HTTPRouteRule) *gatewayv1.SectionName { return r.Name }) {
+		for _, rule := range withoutCohort(r.Spec.Rules, httpRuleName) {
 			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.HTTPBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.GRPCRoute:
-		for _, rule := range withoutCohort(r.Spec.Rules, func(r gatewayv1.GRPCRouteRule) *gatewayv1.SectionName { return r.Name }) {
+		for _, rule := range withoutCohort(r.Spec.Rules, grpcRuleName) {
 			rules = append(rules, refsOf(rule.BackendRefs, func(ref gatewayv1.GRPCBackendRef) gatewayv1.BackendRef { return ref.BackendRef }))
 		}
 	case *gatewayv1.TCPRoute:
