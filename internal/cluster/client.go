@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // fieldManager is who we are in managedFields.
@@ -210,13 +213,8 @@ func (c *Cluster) Update(ctx context.Context, obj Object) (err error) {
 		return c.request("PUT", res, obj.GetNamespace(), obj.GetName()).Body(obj)
 	}
 	if ops := patchOf(obj); ops != nil {
-		patch, err := json.Marshal(ops)
-		if err != nil {
+		if send, err = c.patching(res, obj, ops); err != nil {
 			return err
-		}
-		send = func() *rest.Request {
-			return c.request("PATCH", res, obj.GetNamespace(), obj.GetName()).
-				SetHeader("Content-Type", string(types.JSONPatchType)).Body(patch)
 		}
 	}
 	k := call{"update", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
@@ -234,42 +232,62 @@ func (c *Cluster) Update(ctx context.Context, obj Object) (err error) {
 	return err
 }
 
-// patchOp is an operation of a JSON patch.
-type patchOp struct {
-	Op    string `json:"op"`
-	Path  string `json:"path"`
-	Value any    `json:"value"`
+// Patch changes single fields of obj as field manager "switchback". obj's uid and
+// resourceVersion are the precondition; it is filled from the reply.
+func (c *Cluster) Patch(ctx context.Context, obj Object, ops []release.PatchOp) (err error) {
+	res, err := resourceOf(obj)
+	if err != nil {
+		return err
+	}
+	defer func() { c.wrote(obj, err); quiet(obj, err) }()
+	send, err := c.patching(res, obj, ops)
+	if err != nil {
+		return err
+	}
+	k := call{"patch", res, obj.GetNamespace(), obj.GetName(), writeTimeout}
+	_, err = c.do(ctx, k, func(ctx context.Context) error {
+		return fill(obj, func(o runtime.Object) error {
+			return send().VersionedParams(&metav1.PatchOptions{FieldManager: fieldManager}, parameterCodec).Do(ctx).Into(o)
+		})
+	})
+	return err
 }
 
-// patchOf is what an update writes of obj, with obj's uid and resourceVersion as
-// preconditions; nil where it replaces the whole object.
-func patchOf(obj Object) []patchOp {
+// patching is a JSON patch of obj as it was read.
+func (c *Cluster) patching(res resource, obj Object, ops []release.PatchOp) (func() *rest.Request, error) {
+	ops = slices.Clone(ops)
+	if obj.GetUID() != "" {
+		ops = append(ops, release.PatchOp{Op: "replace", Path: "/metadata/uid", Value: obj.GetUID()})
+	}
+	if obj.GetResourceVersion() != "" {
+		ops = append(ops, release.PatchOp{Op: "replace", Path: "/metadata/resourceVersion", Value: obj.GetResourceVersion()})
+	}
+	patch, err := json.Marshal(ops)
+	namespace, name := obj.GetNamespace(), obj.GetName()
+	return func() *rest.Request {
+		return c.request("PATCH", res, namespace, name).SetHeader("Content-Type", string(types.JSONPatchType)).Body(patch)
+	}, err
+}
+
+// patchOf is what an update writes of obj; nil where it replaces the whole object.
+func patchOf(obj Object) []release.PatchOp {
 	orEmpty := func(v map[string]string) map[string]string {
 		if v == nil {
 			return map[string]string{}
 		}
 		return v
 	}
-	var ops []patchOp
 	switch o := obj.(type) {
 	case *corev1.ConfigMap:
-		ops = []patchOp{
-			{"add", "/metadata/labels", orEmpty(o.Labels)},
-			{"add", "/metadata/annotations", orEmpty(o.Annotations)},
-			{"add", "/data", orEmpty(o.Data)},
+		return []release.PatchOp{
+			{Op: "add", Path: "/metadata/labels", Value: orEmpty(o.Labels)},
+			{Op: "add", Path: "/metadata/annotations", Value: orEmpty(o.Annotations)},
+			{Op: "add", Path: "/data", Value: orEmpty(o.Data)},
 		}
 	case *corev1.Service, *appsv1.Deployment:
-		ops = []patchOp{{"add", "/metadata/managedFields", obj.GetManagedFields()}}
-	default:
-		return nil
+		return []release.PatchOp{{Op: "add", Path: "/metadata/managedFields", Value: obj.GetManagedFields()}}
 	}
-	if obj.GetUID() != "" {
-		ops = append(ops, patchOp{"replace", "/metadata/uid", obj.GetUID()})
-	}
-	if obj.GetResourceVersion() != "" {
-		ops = append(ops, patchOp{"replace", "/metadata/resourceVersion", obj.GetResourceVersion()})
-	}
-	return ops
+	return nil
 }
 
 // replaced is a *ReplacedError where the live object's uid is another one, and

@@ -34,6 +34,11 @@ const (
 	FeatureHTTPRoute Feature = "http_route" // where an address, or a release for itself, has one
 	FeatureGRPCRoute Feature = "grpc_route"
 	FeatureTCPRoute  Feature = "tcp_route"
+	// The same, of which a rule is adopted.
+	FeatureAdoptHTTPRoute Feature = "adopted_http_route"
+	FeatureAdoptGRPCRoute Feature = "adopted_grpc_route"
+	FeatureAdoptTCPRoute  Feature = "adopted_tcp_route"
+
 	FeatureTerminate Feature = "terminate"
 	FeatureLock      Feature = "lock"
 	FeatureDiagnose  Feature = "diagnose" // optional
@@ -88,6 +93,15 @@ var table = []struct {
 	}},
 	{FeatureTCPRoute, false, []Rule{
 		{"gateway.networking.k8s.io", []string{"tcproutes"}, []string{"get", "list", "watch", "create", "patch", "delete"}},
+	}},
+	{FeatureAdoptHTTPRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"httproutes"}, []string{"get", "list", "watch", "patch"}},
+	}},
+	{FeatureAdoptGRPCRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"grpcroutes"}, []string{"get", "list", "watch", "patch"}},
+	}},
+	{FeatureAdoptTCPRoute, false, []Rule{
+		{"gateway.networking.k8s.io", []string{"tcproutes"}, []string{"get", "list", "watch", "patch"}},
 	}},
 	{FeatureTerminate, false, []Rule{
 		{"apps", []string{"deployments"}, []string{"delete"}},

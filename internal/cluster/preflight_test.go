@@ -54,7 +54,7 @@ func TestPreflightOncePerNamespace(t *testing.T) {
 func TestPreflightNamesEveryMissingPermission(t *testing.T) {
 	t.Parallel()
 	namespace := testcluster.Shared(t).Namespace(t)
-	required := []Feature{FeatureRefresh, FeatureDeploy, FeatureAutoscale, FeatureDisrupt, FeaturePromote, FeatureAdopt, FeatureDNS, FeatureHTTPRoute, FeatureGRPCRoute, FeatureTCPRoute, FeatureTerminate, FeatureLock}
+	required := []Feature{FeatureRefresh, FeatureDeploy, FeatureAutoscale, FeatureDisrupt, FeaturePromote, FeatureAdopt, FeatureDNS, FeatureHTTPRoute, FeatureGRPCRoute, FeatureTCPRoute, FeatureAdoptHTTPRoute, FeatureAdoptGRPCRoute, FeatureAdoptTCPRoute, FeatureTerminate, FeatureLock}
 	all := rulesOf(required...)
 
 	t.Run("all there", func(t *testing.T) {

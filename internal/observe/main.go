@@ -117,7 +117,7 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 		return o, err
 	}
 	if o.Route != nil {
-		o.Split = traffic.RouteSplit(o.Route)
+		o.Split = o.RouteSpec(namespace, application).Split(o.Route)
 	}
 	err = o.others(ctx, view, application)
 	return o, err
@@ -171,6 +171,9 @@ func routeOf(ctx context.Context, view ownership.View, main *release.Main) (traf
 	}
 	var route traffic.Object
 	var err error
+	if main.Route.Adopted != nil {
+		return theirRoute(ctx, view, *main.Route)
+	}
 	switch traffic.RouteKind(main.Route.Kind) {
 	case traffic.HTTPRoute:
 		route, err = found(ownership.Cached(ctx, view, &gatewayv1.HTTPRoute{}, main.Route.Name))
@@ -183,6 +186,30 @@ func routeOf(ctx context.Context, view ownership.View, main *release.Main) (traf
 		return nil, nil
 	}
 	return route, err
+}
+
+// theirRoute is a route of somebody else's, a rule of which is adopted.
+func theirRoute(ctx context.Context, view ownership.View, route release.Route) (traffic.Object, error) {
+	found, err := view.Select(ctx, traffic.AdoptedSpec("", "", route).Empty(), "", "metadata.name="+route.Name)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// RouteSpec is what a user would have written to get the route as it lives; the zero
+// value where there is none.
+func (o Main) RouteSpec(namespace, application string) traffic.RouteSpec {
+	switch {
+	case o.Main != nil && o.Main.Route != nil && o.Main.Route.Adopted != nil:
+		return traffic.AdoptedSpec(namespace, application, *o.Main.Route)
+	case o.Route != nil:
+		return traffic.RouteSpecOf(application, o.Route)
+	}
+	return traffic.RouteSpec{}
 }
 
 // found is an object as an interface; nil where there is none.

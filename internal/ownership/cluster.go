@@ -59,6 +59,13 @@ type Scaler interface {
 	Scale(ctx context.Context, d *appsv1.Deployment, replicas int32, force bool) (*appsv1.Deployment, error)
 }
 
+// Patcher changes what is somebody else's.
+type Patcher interface {
+	// Patch changes single fields of obj, and fills it from the reply. Its uid and
+	// resourceVersion are the precondition.
+	Patch(ctx context.Context, obj Object, ops []release.PatchOp) error
+}
+
 // View is a watched cache of one namespace's objects that carry our label,
 // shared by everything in the run. It is for reading and waiting, never for
 // deciding what may be removed.
@@ -116,6 +123,7 @@ type Cluster interface {
 	Reader
 	Writer
 	Scaler
+	Patcher
 	Explainer
 	View(namespace string) View
 }

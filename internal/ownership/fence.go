@@ -75,6 +75,13 @@ func (f fenced) Update(ctx context.Context, obj Object) error {
 	return f.Cluster.Update(ctx, obj)
 }
 
+func (f fenced) Patch(ctx context.Context, obj Object, ops []release.PatchOp) error {
+	if err := f.ours(ctx); err != nil {
+		return err
+	}
+	return f.Cluster.Patch(ctx, obj, ops)
+}
+
 func (f fenced) Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error {
 	if err := f.ours(ctx); err != nil {
 		return err

@@ -68,6 +68,13 @@ func (g guarded) Update(ctx context.Context, obj Object) error {
 	return g.Cluster.Update(ctx, obj)
 }
 
+func (g guarded) Patch(ctx context.Context, obj Object, ops []release.PatchOp) error {
+	if err := g.claim.mayWrite(ctx, obj); err != nil {
+		return err
+	}
+	return g.Cluster.Patch(ctx, obj, ops)
+}
+
 func (g guarded) Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error {
 	if err := g.claim.mayWrite(ctx, obj); err != nil {
 		return err

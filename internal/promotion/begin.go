@@ -180,10 +180,10 @@ func (s *Start) rename(w Want) {
 	if open := s.Main.Progress; open != nil {
 		s.Progress.Leaves = open.Leaves
 	}
-	if was := s.Main.Route; was != nil && (w.Route == nil || *was != *w.Route) {
+	if was := s.Main.Route; was != nil && !was.Is(w.Route) {
 		s.Progress.Leaves = was
 	}
-	if left := s.Progress.Leaves; left != nil && w.Route != nil && *left == *w.Route {
+	if left := s.Progress.Leaves; left != nil && left.Is(w.Route) {
 		s.Progress.Leaves = nil
 	}
 }

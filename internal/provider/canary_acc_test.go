@@ -61,6 +61,8 @@ func TestAccCanary(t *testing.T) {
 		"a route is taken over": (*lab).routeOfSomebodyElse,
 		"a route is imported":   (*lab).routeIsImported,
 		"a Gateway that is not": (*lab).gatewayThatDoesNotServe,
+		"by an adopted rule":    (*lab).canaryByAdoptedRule,
+		"an adopted rule, told": (*lab).adoptedRuleIsTold,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
@@ -389,6 +391,9 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
 		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
 		{[]string{strings.ReplaceAll(routed(), "api.example.com", "10.0.0.1")}, []string{"Invalid host name"}},
+		{[]string{routed("adopt = true")}, []string{"Attribute of an adopted route", "Remove `hostnames`", "Remove `parent_refs`"}},
+		{[]string{routed(`rule = "api"`)}, []string{"Rule of a route of its own", "adopt = true"}},
+		{[]string{strings.ReplaceAll(routed(), "parent_refs", "#")}, []string{"Attribute is missing", "set `parent_refs`"}},
 		{[]string{strings.ReplaceAll(routed(), `name = "public", `, "")}, []string{"Attribute is missing", "`name`"}},
 	} {
 		r := w.applyFails(l.config(l.deployment(), l.main(tt.main...)))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,10 @@ func TestAccExamples(t *testing.T) {
 				l.cluster.Legacy(t, l.namespace, "orders", "demo/legacy:v0")
 				w.Env = append(w.Env, "TF_VAR_bake=1s")
 				w.useModules()
+			case "adopt-route": // so is its route
+				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
+				l.makeRoute("httproutes", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop"},"spec":{"parentRefs":[{"name":"public"}],"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]}]}}`)
+				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			case "canary":
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			}
@@ -70,7 +75,7 @@ func TestAccExamples(t *testing.T) {
 // labFor is a lab for an example: with a gateway, where it needs one.
 func labFor(t *testing.T, example string) *lab {
 	t.Helper()
-	if example != "canary" && example != "preview" {
+	if !slices.Contains([]string{"adopt-route", "canary", "preview"}, example) {
 		return newLab(t)
 	}
 	c := testcluster.Start(t)

@@ -107,7 +107,7 @@ func TestAccPermissionsAreAskedForBeforeTheFirstWrite(t *testing.T) {
 	unknown := samplesOf(cluster.FeatureAdopt, cluster.FeatureDNS)
 	all := permissionsOf(mandatory()...)
 	// Routes take a cluster that knows them: see previewWithoutPermission.
-	routes := samplesOf(cluster.FeatureHTTPRoute, cluster.FeatureGRPCRoute, cluster.FeatureTCPRoute)
+	routes := samplesOf(cluster.FeatureHTTPRoute, cluster.FeatureGRPCRoute, cluster.FeatureTCPRoute, cluster.FeatureAdoptHTTPRoute, cluster.FeatureAdoptGRPCRoute, cluster.FeatureAdoptTCPRoute)
 	for _, missing := range samplesOf(mandatory()...) {
 		if slices.Contains(routes, missing) {
 			continue

@@ -47,11 +47,3 @@ const (
 
 // AbandonPolicies lists every AbandonPolicy.
 func AbandonPolicies() []AbandonPolicy { return []AbandonPolicy{AbandonStable, AbandonHold} }
-
-// Route names an application's route of the Gateway API.
-type Route struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
-}
-
-func (r Route) String() string { return r.Kind + " " + r.Name }

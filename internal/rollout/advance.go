@@ -185,7 +185,7 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 	}
 	pl.main.Group, pl.main.Member = p.belongs(pl)
 	pl.main = pl.main.Keeping(p.req.Keep)
-	pl.main.Service, pl.main.Route, pl.main.Drain = p.req.Service.Name, p.req.route(), p.req.Drain
+	pl.main.Service, pl.main.Route, pl.main.Drain = p.req.Service.Name, pl.asks, p.req.Drain
 	if p.was == nil { // going back asks for what lives
 		pl.main.Asked = p.req.Asked.Noted(pl.cluster.Now())
 	}

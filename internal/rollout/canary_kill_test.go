@@ -14,6 +14,7 @@ type killedShares struct {
 	fails     bool // v2 does not do its work with half of the traffic
 	onAbandon release.AbandonPolicy
 	next      string // what the next run asks for
+	adopts    bool   // the route is somebody else's
 	writes    int
 }
 
@@ -29,6 +30,7 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 		"and reverted":           {next: "v1", writes: 12},
 		"where it fails":         {next: "v2", fails: true, writes: 9},
 		"where it fails, and on": {next: "v1", fails: true, writes: 9},
+		"by an adopted rule":     {next: "v2", adopts: true, writes: 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +41,11 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 
 func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int) (hit bool) {
 	t.Helper()
-	l, p := onRoute(t, c)
+	begin := onRoute
+	if of.adopts {
+		begin = onAdoptedRule
+	}
+	l, p := begin(t, c)
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()

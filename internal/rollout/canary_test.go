@@ -32,6 +32,9 @@ func withRoutes(t *testing.T) *testcluster.Cluster {
 }
 
 func (l *life) route() *traffic.RouteSpec {
+	if l.adoptRule {
+		return l.theirRule("api")
+	}
 	return &traffic.RouteSpec{
 		Namespace: l.namespace, Application: "api", Name: "api", Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
 		Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},

@@ -58,6 +58,7 @@ type life struct {
 	namespace string
 	replicas  int32 // of each of its releases; 0: two
 	adopt     bool  // the address is somebody else's Service: see adopt_test.go
+	adoptRule bool  // its route is somebody else's: see adopt_rule_test.go
 
 	main   string            // main's owner token
 	owners map[string]string // those of the releases, by version

@@ -31,9 +31,11 @@ func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 		return err
 	}
 	if left := pl.progress.Leaves; left != nil {
-		if err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left); err != nil {
+		told, err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left, p.req.To)
+		if err != nil {
 			return err
 		}
+		p.notice(told...)
 	}
 	if pl.progress.Renames == "" {
 		return nil

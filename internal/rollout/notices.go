@@ -315,3 +315,14 @@ func notStarted(c Cluster, name, why string) Notice {
 		Detail:  fmt.Sprintf("%s on cluster %q shall run, but it did not start: %s. Going back to it would be a cold start, if it starts then. The next promotion tries again.", name, c.Name(), why),
 	}
 }
+
+func ruleStays(c Cluster, namespace string, route release.Route, main, why string) Notice {
+	return Notice{
+		Summary: "Adopted rule was not given back",
+		Detail: fmt.Sprintf("The %s in the namespace %s on cluster %q still leads to %s: %s, and giving it back would have been an outage. "+
+			"%s keeps running as long as the rule leads to it. Switchback manages nothing of the rule any more.\n\n"+
+			"Let the rule lead elsewhere yourself (`kubectl edit %s %s -n %s`), and remove what is left when it serves:\n"+
+			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s=%s",
+			route, namespace, c.Name(), main, why, main, strings.ToLower(route.Kind), route.Name, namespace, namespace, release.LabelDeployment, main),
+	}
+}

@@ -13,6 +13,7 @@ type placement struct {
 	cluster Cluster
 	router  *traffic.Service
 	route   *traffic.Gateway // nil: the address has no route
+	asks    *release.Route   // the route that is asked for, with what it led to before; nil: none
 
 	seen  release.Main     // the pointer, as it was found
 	found traffic.Observed // the address, as it was found

@@ -120,7 +120,7 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
-	if pl.main.Route != nil && pl.route != nil && pl.route.Applied() != nil {
+	if pl.main.Route != nil && pl.main.Route.Adopted == nil && pl.route != nil && pl.route.Applied() != nil {
 		pl.main.RouteBaseline = workload.Baseline(pl.route.Applied())
 	}
 	if applied := pl.router.Applied(); applied != nil {

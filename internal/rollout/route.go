@@ -125,7 +125,7 @@ func (p *Promotion) follow(ctx context.Context, pl *placement) error {
 // noteRoute notes on main what its route is to be.
 func (p *Promotion) noteRoute(pl *placement) {
 	switch {
-	case pl.route == nil:
+	case pl.route == nil, p.req.Route.Adopt: // of somebody else's, only the backends are ours
 		pl.main.RouteBaseline = nil
 	case pl.route.Applied() != nil:
 		pl.main.RouteBaseline = workload.Baseline(pl.route.Applied())
@@ -137,13 +137,13 @@ func (p *Promotion) noteRoute(pl *placement) {
 func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, err error) {
 	from := pl.from()
 	if from == "" {
-		if !pl.progress.Made {
-			return false, nil
+		if pl.progress.Made || p.req.Route.Adopt {
+			err = pl.route.Remove(ctx)
 		}
-		if err := pl.route.Remove(ctx); err != nil {
-			return false, err
+		if pl.progress.Made && err == nil {
+			err = pl.router.Remove(ctx)
 		}
-		return false, pl.router.Remove(ctx)
+		return false, err
 	}
 	seen, err := pl.look(ctx)
 	if err != nil {
@@ -164,7 +164,7 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 			return true, err
 		}
 	}
-	if before := pl.start.Before.Route; before == nil || *before != p.req.Route.Ref() {
+	if !pl.start.Before.Route.Is(pl.asks) {
 		if err := pl.route.Remove(ctx); err != nil { // it was not there before
 			return moved, err
 		}
@@ -175,14 +175,18 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 	return moved, nil
 }
 
-// removeRoute removes an application's route.
-func (e *Engine) removeRoute(ctx context.Context, c Cluster, service traffic.ServiceSpec, route release.Route) error {
+// removeRoute removes an application's route. One that is somebody else's is
+// given back; main is who keeps its traffic where it cannot be.
+func (e *Engine) removeRoute(ctx context.Context, c Cluster, service traffic.ServiceSpec, route release.Route, main string) ([]Notice, error) {
+	if route.Adopted != nil {
+		return e.giveBack(ctx, c, service, route, main)
+	}
 	spec := traffic.RouteSpec{Namespace: service.Namespace, Application: service.Application, Name: route.Name, Kind: traffic.RouteKind(route.Kind)}
 	err := e.gateway(c, spec, false).Remove(ctx)
 	if apierrors.IsNotFound(err) {
-		return nil // with its kind
+		return nil, nil // with its kind
 	}
-	return err
+	return nil, err
 }
 
 // restore gives who had the traffic all of it again, before something else is tried,

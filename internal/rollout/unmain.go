@@ -136,8 +136,15 @@ func (end *ending) removeRoutes(ctx context.Context) error {
 		if route == nil {
 			continue
 		}
-		if err := end.engine.removeRoute(ctx, end.cluster, end.req.Service, *route); err != nil {
+		told, err := end.engine.removeRoute(ctx, end.cluster, end.req.Service, *route, end.main.Deployment)
+		end.notices = append(end.notices, told...)
+		if err != nil {
 			return err
+		}
+		if route.Adopted != nil && len(told) == 0 {
+			if err := drain(ctx, end.drain()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

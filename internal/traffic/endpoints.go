@@ -144,6 +144,13 @@ func podsOf(endpoints []Object, ports []Port) map[string]bool {
 	return pods
 }
 
+// Answers says that one of the endpoints is ready.
+func Answers(found *discoveryv1.EndpointSliceList) bool {
+	return slices.ContainsFunc(found.Items, func(slice discoveryv1.EndpointSlice) bool {
+		return slices.ContainsFunc(slice.Endpoints, isReady)
+	})
+}
+
 func isReady(ep discoveryv1.Endpoint) bool {
 	return ep.Conditions.Ready == nil || *ep.Conditions.Ready
 }

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,9 @@ type Gateway struct {
 	view    View
 	spec    RouteSpec
 	force   bool
+
+	former json.RawMessage // what an adopted rule led to before
+	theirs json.RawMessage // what it leads to, where that is not ours
 
 	returns  bool          // nothing may keep it from its end
 	written  release.Split // what our last write asked for
@@ -56,7 +60,7 @@ func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Dur
 		g.awaiting = "the watch of the route"
 		return false, 0, nil
 	}
-	if !maps.Equal(RouteSplit(route), want) { // somebody has changed it since
+	if !maps.Equal(g.spec.Split(route), want) { // somebody has changed it since
 		g.written = nil
 		return g.Shift(ctx, want)
 	}
@@ -101,6 +105,13 @@ func (g *Gateway) ready(ctx context.Context, want release.Split) (bool, error) {
 func (g *Gateway) write(ctx context.Context, split release.Split) error {
 	ports, err := g.ports(ctx, split)
 	if err != nil {
+		return err
+	}
+	if g.spec.Adopt {
+		route, err := g.adopt(ctx, split, ports)
+		if err == nil {
+			g.written, g.reply, g.since = maps.Clone(split), route, time.Time{}
+		}
 		return err
 	}
 	for {
@@ -162,6 +173,13 @@ func (g *Gateway) live(ctx context.Context) (Object, error) {
 
 // watched is the route as a watch has it; nil where there is none.
 func (g *Gateway) watched(ctx context.Context) (Object, error) {
+	if g.spec.Adopt {
+		found, err := g.view.Select(ctx, g.spec.Empty(), "", "metadata.name="+g.spec.Name)
+		if err != nil || len(found) == 0 {
+			return nil, err
+		}
+		return found[0], nil
+	}
 	found, err := g.view.List(ctx, g.spec.Empty(), map[string]string{release.LabelApplication: g.spec.Application})
 	if err != nil {
 		return nil, err
@@ -174,7 +192,18 @@ func (g *Gateway) watched(ctx context.Context) (Object, error) {
 }
 
 // Look implements Router.
+// An adopted rule that leads to nothing of ours is no route of the application's yet.
 func (g *Gateway) Look(ctx context.Context) (Observed, error) {
+	if g.spec.Adopt {
+		route, err := g.theirRoute(ctx)
+		if err != nil {
+			return Observed{Split: release.Split{}}, err
+		}
+		if g.theirs = g.spec.Theirs(route); g.theirs != nil {
+			return Observed{Split: release.Split{}}, nil
+		}
+		return Observed{Split: g.spec.Split(route), Route: route}, nil
+	}
 	route, err := g.live(ctx)
 	if err != nil || route == nil {
 		return Observed{Split: release.Split{}}, err
@@ -191,14 +220,18 @@ func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error
 		return "", err
 	case route == nil:
 		return fmt.Sprintf("its %s %s/%s was gone", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
-	case g.reply != nil && release.Newer(g.reply, route), maps.Equal(RouteSplit(route), want):
+	case g.reply != nil && release.Newer(g.reply, route), maps.Equal(g.spec.Split(route), want):
 		return "", nil
 	}
-	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, RouteSplit(route)), nil
+	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, g.spec.Split(route)), nil
 }
 
-// Remove implements Router.
+// Remove implements Router. An adopted rule is given back.
 func (g *Gateway) Remove(ctx context.Context) error {
+	if g.spec.Adopt {
+		_, err := g.Restore(ctx)
+		return err
+	}
 	for {
 		route, err := g.live(ctx)
 		if err != nil || route == nil {

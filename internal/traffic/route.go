@@ -29,13 +29,19 @@ const (
 func RouteKinds() []RouteKind { return []RouteKind{HTTPRoute, GRPCRoute, TCPRoute} }
 
 // RouteSpec is an application's route, as the user describes it. It is Switchback's
-// own: a Gateway merges several routes of one hostname.
+// own, since a Gateway merges several routes of one hostname, or one of somebody else's
+// of which a rule is adopted.
 type RouteSpec struct {
 	Namespace, Application string
 
 	Name string // default: the application
 	Kind RouteKind
 	Port string // named port of the pods, to which it leads
+
+	// Adopt says that the route is somebody else's. Only the backends of one rule of it
+	// are ours: what says which requests it is for is unset.
+	Adopt bool
+	Rule  string // the rule's name; empty: the route has one only
 
 	Parents   []gatewayv1.ParentReference // Gateways, or Services of a mesh
 	Hostnames []gatewayv1.Hostname        // not of a TCPRoute
@@ -59,7 +65,13 @@ type RouteSpec struct {
 type Header struct{ Name, Value string }
 
 // Ref names the route.
-func (s RouteSpec) Ref() release.Route { return release.Route{Kind: string(s.Kind), Name: s.Name} }
+func (s RouteSpec) Ref() release.Route {
+	ref := release.Route{Kind: string(s.Kind), Name: s.Name}
+	if s.Adopt {
+		ref.Adopted = &release.AdoptedRule{Name: s.Rule, Port: s.Port, Settle: s.Settle}
+	}
+	return ref
+}
 
 // Annotations of a route, by which it can be told again what was asked for.
 const (
@@ -111,13 +123,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 		},
 		Annotations: map[string]string{annotationPort: s.Port, annotationSettle: s.Settle.String()},
 	}
-	var refs []gatewayv1.BackendRef
-	for _, name := range slices.Sorted(maps.Keys(split)) {
-		refs = append(refs, gatewayv1.BackendRef{
-			BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(name), Port: new(ports[name])},
-			Weight:                 new(int32(split[name])),
-		})
-	}
+	refs := weighted(split, ports)
 	common := gatewayv1.CommonRouteSpec{ParentRefs: slices.Clone(s.Parents)}
 	is := metav1.TypeMeta{APIVersion: gatewayv1.GroupVersion.String(), Kind: string(s.Kind)}
 	name := new(gatewayv1.SectionName(ruleName))
@@ -137,6 +143,17 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref})
 	}
 	return &gatewayv1.HTTPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{CommonRouteSpec: common, Hostnames: slices.Clone(s.Hostnames), Rules: append(s.httpCohort(split, ports, rule), rule)}}
+}
+
+// weighted are the releases' own Services, with their shares as weights.
+func weighted(split release.Split, ports map[string]int32) (refs []gatewayv1.BackendRef) {
+	for _, name := range slices.Sorted(maps.Keys(split)) {
+		refs = append(refs, gatewayv1.BackendRef{
+			BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(name), Port: new(ports[name])},
+			Weight:                 new(int32(split[name])),
+		})
+	}
+	return refs
 }
 
 // Empty is an object of the route's kind with nothing in it.
@@ -213,9 +230,14 @@ func RouteSplit(route Object) release.Split {
 	if len(rules) != 1 {
 		return release.Split{}
 	}
-	named := &backends{namespace: route.GetNamespace()}
+	return splitOf(rules[0], route.GetNamespace())
+}
+
+// splitOf is RouteSplit of one rule's backends.
+func splitOf(refs []gatewayv1.BackendRef, namespace string) release.Split {
+	named := &backends{namespace: namespace}
 	weights, sum := map[string]int64{}, int64(0)
-	for _, ref := range rules[0] {
+	for _, ref := range refs {
 		named.add(ref.BackendObjectReference, nil)
 		weight := int64(1) // the API's default
 		if ref.Weight != nil {
@@ -224,7 +246,7 @@ func RouteSplit(route Object) release.Split {
 		weights[string(ref.Name)] += weight
 		sum += weight
 	}
-	if len(named.found) != len(rules[0]) || sum == 0 {
+	if len(named.found) != len(refs) || sum == 0 {
 		return release.Split{}
 	}
 	return percents(weights, sum)

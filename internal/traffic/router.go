@@ -60,6 +60,7 @@ type Cluster interface {
 type Writer interface {
 	Apply(ctx context.Context, obj Object, force bool) error
 	Update(ctx context.Context, obj Object) error
+	Patch(ctx context.Context, obj Object, ops []release.PatchOp) error
 	Delete(ctx context.Context, obj Object, propagation metav1.DeletionPropagation) error
 }
 

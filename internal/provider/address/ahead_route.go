@@ -29,6 +29,10 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 			fmt.Sprintf("The port %q of %s is of the protocol %s, and a %s leads to TCP. Name another one.", route.Port, a.Planned.DeploymentID.ValueString(), traffic.ProtocolsOf(pod)[route.Port], route.Kind))
 		return
 	}
+	if route.Adopt {
+		a.lookAtRule(ctx, clusters, route)
+		return
+	}
 	for _, c := range clusters {
 		seen := observe.ParentsOf(ctx, c, route)
 		if seen.Unknown {

@@ -22,7 +22,7 @@ func LivingOf(namespace, application string, there []observe.Main) Living {
 	l := Living{Request: rollout.GoBackRequest{Was: map[string]string{}}}
 	req := &l.Request
 	for _, o := range there {
-		spec, route := ServiceOf(namespace, application, o), RouteOf(application, o.Route)
+		spec, route := ServiceOf(namespace, application, o), RouteOf(namespace, application, o)
 		if len(l.Standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || !reflect.DeepEqual(route, req.Route) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
 			l.Unlike = append(l.Unlike, o.Cluster)
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -23,6 +24,8 @@ const defaultRouteSettle = 5 * time.Second
 type gatewayModel struct {
 	Kind       *string           `tfsdk:"kind"`
 	Name       *string           `tfsdk:"name"`
+	Adopt      *bool             `tfsdk:"adopt"`
+	Rule       *string           `tfsdk:"rule"`
 	Port       *string           `tfsdk:"port"`
 	ParentRefs []attrs.ParentRef `tfsdk:"parent_refs"`
 	Hostnames  []string          `tfsdk:"hostnames"`
@@ -88,6 +91,7 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 	spec := &traffic.RouteSpec{
 		Namespace: m.Namespace.ValueString(), Application: m.Application.ValueString(),
 		Name: textOr(g.Name, m.Application.ValueString()), Kind: traffic.RouteKind(textOr(g.Kind, string(traffic.HTTPRoute))),
+		Adopt: g.Adopt != nil && *g.Adopt, Rule: textOr(g.Rule, ""),
 		Port: textOr(g.Port, ""), Settle: defaultRouteSettle,
 		Hostnames: attrs.ConvertList(g.Hostnames, func(name string) gatewayv1.Hostname { return gatewayv1.Hostname(name) }),
 		Parents:   attrs.ConvertList(g.ParentRefs, attrs.ParentRef.Ref),
@@ -109,11 +113,11 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 }
 
 // RouteOf is the route as it lives, which a Read has seen; nil where there is none.
-func RouteOf(application string, route traffic.Object) *traffic.RouteSpec {
-	if route == nil {
+func RouteOf(namespace, application string, o observe.Main) *traffic.RouteSpec {
+	if o.Route == nil {
 		return nil
 	}
-	return new(traffic.RouteSpecOf(application, route))
+	return new(o.RouteSpec(namespace, application))
 }
 
 func textOr(text *string, fallback string) string {
@@ -166,6 +170,12 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 	}
 	if spec.Name != spec.Application {
 		g.Name = &spec.Name
+	}
+	if spec.Adopt {
+		g.Adopt = new(true)
+	}
+	if spec.Rule != "" {
+		g.Rule = &spec.Rule
 	}
 	if spec.Settle != defaultRouteSettle {
 		g.Settle = new(attrs.DurationText(spec.Settle))

@@ -66,6 +66,7 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 	wrong := func(at path.Path, summary, detail string, args ...any) {
 		diags.AddAttributeError(place.At(at), summary, fmt.Sprintf(detail, args...))
 	}
+	m.checkAdopt(g, wrong)
 	if of, is := release.ApplicationOf(textOr(g.Name, "")); is && of == m.Application.ValueString() {
 		wrong(GatewayPath.AtName("name"), "Name of a deployment's own route", "%q is the name of a deployment of the application, whose `preview` has a route of that name. Choose another one.", *g.Name)
 	}
@@ -88,6 +89,24 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 		wrong(GatewayPath.AtName("port"), "No such port", "`service.ports` has %s, and no %q. Use one of these names, or add it to `service.ports`.", listed(ports), *g.Port)
 	}
 	return diags
+}
+
+// checkAdopt is what `adopt` says about the other attributes of a route.
+func (m *Model) checkAdopt(g gatewayModel, wrong func(at path.Path, summary, detail string, args ...any)) {
+	if g.Adopt == nil || !*g.Adopt {
+		if len(g.ParentRefs) == 0 {
+			wrong(GatewayPath.AtName("parent_refs"), "Attribute is missing", "A route needs somebody who serves it: set `parent_refs`. Where the route is there already, and a rule of it is to lead to the application, set `adopt = true`.")
+		}
+		if g.Rule != nil {
+			wrong(GatewayPath.AtName("rule"), "Rule of a route of its own", "`rule` names the rule of somebody else's route. Set `adopt = true`, or remove `rule`.")
+		}
+		return
+	}
+	for name, set := range map[string]bool{"parent_refs": len(g.ParentRefs) > 0, "hostnames": len(g.Hostnames) > 0, "matches": len(g.Matches) > 0} {
+		if set {
+			wrong(GatewayPath.AtName(name), "Attribute of an adopted route", "The route is somebody else's, who says which requests it is for. Remove `%s`, or `adopt`.", name)
+		}
+	}
 }
 
 func listed(names []string) string {
@@ -129,8 +148,8 @@ func (p *Plan) KeepRoute(ctx context.Context) {
 	case shares:
 		p.Diags.AddAttributeError(at, "Route changes while it shares the traffic",
 			fmt.Sprintf("A promotion to %s is open, and the traffic is shared by the %s. Let it come to its end, or go back by setting `deployment_id` to the former deployment, and change the route after that.", p.Prior.DeploymentID.ValueString(), routeRef(was)))
-	case was == nil || is == nil || routeRef(was) == routeRef(is):
-	case was.Kind == traffic.TCPRoute && is.Kind == traffic.TCPRoute:
+	case was == nil || is == nil || new(routeRef(was)).Is(new(routeRef(is))):
+	case was.Kind == traffic.TCPRoute && is.Kind == traffic.TCPRoute && was.Name != is.Name:
 		p.Diags.AddAttributeError(at.AtName("name"), "TCPRoute cannot be renamed",
 			"Of two TCPRoutes of one listener, only the older one serves. Keep its name.")
 	case !p.Planned.DeploymentID.Equal(p.Prior.DeploymentID):

@@ -29,7 +29,7 @@ var routeKindMeaning = map[traffic.RouteKind]string{
 func gatewayAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "A route of the Gateway API beside the Service, by which clients reach the application through a Gateway that is there already. It is Switchback's own: a Gateway merges several routes of one hostname. " +
+		MarkdownDescription: "A route of the Gateway API beside the Service, by which clients reach the application through a Gateway that is there already. It is Switchback's own, since a Gateway merges several routes of one hostname, or, with `adopt`, one rule of a route that stays somebody else's. " +
 			"It can share the traffic between two deployments: see `canary`. It leads to the deployments' own Services, and the Service of `service` follows when the promotion does not go back any more. " +
 			"The cluster needs the CustomResourceDefinitions of the Gateway API: 1.0 or later for an `HTTPRoute`, 1.1 for a `GRPCRoute`, 1.6 for a `TCPRoute`." + attrs.InPlace,
 		Attributes: map[string]schema.Attribute{
@@ -46,12 +46,22 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 					stringvalidator.RegexMatches(attrs.DNS1035, "must be lower case letters, digits and -, beginning with a letter and not ending with -"),
 				},
 			},
+			"adopt": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "The route is there already, and stays somebody else's: only to which Services one rule of it leads is changed, which is given back when the main deployment is destroyed. " +
+					"It is not allowed together with `parent_refs`, `hostnames` and `matches`, which are the owner's to say. See the guide [Moving an existing HTTPRoute in](../guides/moving-an-existing-httproute-in). Default: `false`." + attrs.InPlace,
+			},
+			"rule": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Name of the rule that is adopted. Default: the route's only one." + attrs.InPlace,
+				Validators:          []validator.String{stringvalidator.LengthBetween(1, 253)},
+			},
 			"port": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "Name of the one of the deployment's `container.ports` to which the route leads. Default: the only one of `service.ports`." + attrs.InPlace,
 				Validators:          []validator.String{stringvalidator.LengthBetween(1, 15)},
 			},
-			"parent_refs": attrs.ParentRefsAttribute("Who serves the route: Gateways, or the Services of a mesh. A change of the traffic has arrived when all of them have accepted it." + attrs.InPlace),
+			"parent_refs": parentsUnlessAdopted(),
 			"hostnames": schema.ListAttribute{
 				ElementType:         types.StringType,
 				Optional:            true,
@@ -73,6 +83,13 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 			},
 		},
 	}
+}
+
+// parentsUnlessAdopted is `parent_refs`, which only a route of our own must have.
+func parentsUnlessAdopted() schema.ListNestedAttribute {
+	parents := attrs.ParentRefsAttribute("Who serves the route: Gateways, or the Services of a mesh. A change of the traffic has arrived when all of them have accepted it. Required, unless `adopt` is set." + attrs.InPlace)
+	parents.Required, parents.Optional = false, true
+	return parents
 }
 
 func matchAttributes() map[string]schema.Attribute {

@@ -283,7 +283,7 @@ func (m *Model) rebuildFrom(ctx context.Context, o observe.Main, name string, di
 	service := ServiceOf(m.Namespace.ValueString(), m.Application.ValueString(), o)
 	diags.Append(m.setService(ctx, service)...)
 	typed, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{
-		Service: m.Traffic.Attributes()["service"].(types.Object), Gateway: gatewayOf(ctx, RouteOf(service.Application, o.Route), service.Ports, diags),
+		Service: m.Traffic.Attributes()["service"].(types.Object), Gateway: gatewayOf(ctx, RouteOf(service.Namespace, service.Application, o), service.Ports, diags),
 	})
 	diags.Append(more...)
 	m.Traffic = typed

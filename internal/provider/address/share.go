@@ -2,6 +2,7 @@ package address
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -40,14 +41,28 @@ func pauseOf(o observe.Main) (status, reason types.String) {
 
 // routeDrift is what others changed of the route on one cluster.
 func routeDrift(o observe.Main, wanted *traffic.RouteSpec) []attrs.Drift {
-	if wanted == nil || o.Main == nil || o.Main.Route == nil || *o.Main.Route != wanted.Ref() {
+	if wanted == nil || o.Main == nil || o.Main.Route == nil || !o.Main.Route.Is(new(wanted.Ref())) {
 		return nil // it is not made yet: the plan shows that
 	}
 	object := fmt.Sprintf("%s/%s", wanted.Kind, wanted.Name)
 	if o.Route == nil {
 		return []attrs.Drift{attrs.Gone(o.Cluster, object)}
 	}
+	if wanted.Adopt {
+		return attrs.FieldDrift(o.Cluster, object, ruleDrift(o, *wanted))
+	}
 	return attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Route, wanted.Object(sharing(o), traffic.RoutePorts(o.Route)), o.Main.RouteBaseline, nil))
+}
+
+// ruleDrift is what others changed of what is ours of an adopted rule.
+func ruleDrift(o observe.Main, wanted traffic.RouteSpec) []workload.FieldDrift {
+	split := sharing(o)
+	if maps.Equal(wanted.Split(o.Route), split) {
+		return nil
+	}
+	return []workload.FieldDrift{{
+		Field: wanted.Field(), Expected: wanted.Expected(split), Actual: wanted.Leads(o.Route), Manager: workload.ManagerOf("spec.rules", o.Route),
+	}}
 }
 
 // sharing is the split that an address should have, as it is written down.

@@ -118,6 +118,7 @@ var explanations = []explanation{
 	}, attrs.DNSPath.AtName("targets")),
 	rule("Service cannot be adopted", always[*release.AdoptionError](
 		"Nothing was changed."), attrs.ServicePath.AtName("adopt")),
+	rule("Rule cannot be adopted", always[*release.RuleError]("Nothing was changed."), path.Root("traffic").AtName("gateway").AtName("rule")),
 	rule("Deployment is being worked on", always[*ownership.HolderError](
 		"Another run holds it. Wait for that run to end; one that died is taken over by itself."), path.Empty()),
 	func(err error) (string, string, path.Path, bool) {

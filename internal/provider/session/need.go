@@ -123,9 +123,18 @@ var routeFeatures = map[traffic.RouteKind]cluster.Feature{
 	traffic.HTTPRoute: cluster.FeatureHTTPRoute, traffic.GRPCRoute: cluster.FeatureGRPCRoute, traffic.TCPRoute: cluster.FeatureTCPRoute,
 }
 
+// adoptedFeatures are what a route takes of which a rule is adopted.
+var adoptedFeatures = map[traffic.RouteKind]cluster.Feature{
+	traffic.HTTPRoute: cluster.FeatureAdoptHTTPRoute, traffic.GRPCRoute: cluster.FeatureAdoptGRPCRoute, traffic.TCPRoute: cluster.FeatureAdoptTCPRoute,
+}
+
 // And adds the route of an address; nil where it has none.
 func (n Need) And(route *traffic.RouteSpec) Need {
-	if route != nil {
+	switch {
+	case route == nil:
+	case route.Adopt:
+		n.features = append(slices.Clone(n.features), adoptedFeatures[route.Kind])
+	default:
 		n.features = append(slices.Clone(n.features), routeFeatures[route.Kind])
 	}
 	return n

@@ -1,0 +1,43 @@
+package address
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// lookAtRule tells what a rule that is to be adopted would meet on the clusters. A route
+// that is not there yet may come with this same apply.
+func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route traffic.RouteSpec) {
+	at := a.Place.At(GatewayPath)
+	var quiet diag.Diagnostics // whatever is wrong is told elsewhere
+	cohort := a.Planned.cohort(ctx, &quiet)
+	for _, c := range clusters {
+		live := route.Empty()
+		err := c.Get(ctx, route.Namespace, route.Name, live)
+		switch {
+		case apierrors.IsNotFound(err):
+			a.Diags.AddAttributeWarning(at.AtName("adopt"), "Route is not there",
+				fmt.Sprintf("The cluster %q has no %s %s/%s. Unless this same apply makes it first, the apply of this plan will fail. To have one of its own, leave `adopt` out.", c.Name(), route.Kind, route.Namespace, route.Name))
+			continue
+		case err != nil:
+			continue // the apply says so
+		}
+		if why := route.Unadoptable(live); why != "" {
+			unfit := &release.RuleError{Cluster: c.Name(), Namespace: route.Namespace, Route: route.Ref(), Reason: why}
+			a.Diags.AddAttributeError(at.AtName("rule"), "Rule cannot be adopted", unfit.Error()+".")
+			continue
+		}
+		if own := route.Matches(live); own*len(cohort) > traffic.MaxMatches {
+			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "Too many matches",
+				fmt.Sprintf("On the cluster %q, each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", c.Name(), own, route.Ref(), len(cohort), traffic.MaxMatches))
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package provider_test
+
+import (
+	"fmt"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+)
+
+// adoptsRule is `traffic` with a rule of somebody else's route.
+func adoptsRule(lines string) string {
+	return "traffic = {\n    service = { ports = { http = 80 } }\n    gateway = { adopt = true, settle = \"0s\", " + lines + " }\n  }"
+}
+
+// theirRoute is that route: its rule `shop` leads to a Service, and the other one to a
+// web site.
+func (l *lab) theirRoute(service string) {
+	l.t.Helper()
+	l.makeRoute("httproutes", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}],"hostnames":["shop.example.com"],"rules":[
+		{"name":"web","backendRefs":[{"name":"web","port":80}]},
+		{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":%q,"port":80}]}]}}`, service))
+}
+
+func (l *lab) wantBackends(rule string, want ...string) {
+	l.t.Helper()
+	var got []string
+	for _, of := range l.rules() {
+		if of.Name != nil && *of.Name == gatewayv1.SectionName(rule) {
+			for _, ref := range of.BackendRefs {
+				got = append(got, fmt.Sprintf("%s=%d", ref.Name, *ref.Weight))
+			}
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		l.t.Errorf("the rule %s leads to %v, want %v", rule, got, want)
+	}
+}
+
+// canaryByAdoptedRule: an application with a Service takes over the rule of a route that
+// leads to it, shares its traffic, and gives it back.
+func (l *lab) canaryByAdoptedRule() {
+	w := l.inProcess()
+	config := func(tag string, main ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(append(main, keepPrevious(1))...))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1"))
+	l.theirRoute("api")
+	adopted := []string{adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10, gate = "manual" }`)}
+	w.apply(config("v1", adopted...)).wantActions(theMain, "update")
+	l.wantBackends("shop", v1+"=100")
+	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
+	w.wantNoChanges()
+
+	w.apply(config("v2", adopted...))
+	w.wantState(theMain, "split", shares(v1, 90, v2, 10), "status", "paused")
+	l.wantBackends("shop", v1+"=90", v2+"=10")
+	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":%q,"port":8080,"weight":1},{"name":%q,"port":8080,"weight":1}]}]}}`, v1, v2))
+	w.refresh()
+	w.wantState(theMain, "split", shares(v1, 50, v2, 50), "status", "paused")
+	want := driftLine{Object: "HTTPRoute/api", Field: "spec.rules[shop].backendRefs", Expected: v1 + " (weight 90), " + v2 + " (weight 10)", Actual: v1 + " (weight 1), " + v2 + " (weight 1)", Manager: somebody}
+	if found := w.drift(theMain); len(found) != 1 || !want.in(found[0]) {
+		l.t.Errorf("drift is %+v", found)
+	}
+	w.apply(config("v2", adopted...))
+	l.wantBackends("shop", v1+"=90", v2+"=10")
+	w.wantNoChanges()
+
+	w.apply(config("v1", adopted...))
+	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
+	imported := l.inProcess()
+	imported.write(config("v1", adopted[0]))
+	imported.do("import", theDeployment, l.namespace+"/"+v1)
+	imported.do("import", theMain, l.namespace+"/api")
+	imported.wantNoChanges()
+
+	imported.destroy()
+	l.wantBackends("shop", "api=1")
+	l.wantBackends("web", "web=1")
+}
+
+// adoptedRuleIsTold: what keeps a rule from being adopted is an error of the plan.
+func (l *lab) adoptedRuleIsTold() {
+	w := l.inProcess()
+	plan := func(lines string, more ...string) *result {
+		w.write(l.config(l.deployment(), l.main(append(more, adoptsRule(lines))...)))
+		return w.plan()
+	}
+	plan("").warns("Route is not there", "HTTPRoute "+l.namespace+"/api")
+	l.theirRoute("web")
+	w.applyFails(l.config(l.deployment(), l.main(adoptsRule("")))).tells("Rule cannot be adopted", "2 rules", "web, shop")
+	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "cart"`)))).tells("Rule cannot be adopted", "web, shop")
+	plan(`rule = "shop"`).silent("adopted")
+
+	// It takes to read and to patch such routes, and no more.
+	owns := []cluster.Feature{cluster.FeatureHTTPRoute, cluster.FeatureGRPCRoute, cluster.FeatureTCPRoute}
+	may := func(without ...cluster.Feature) {
+		rules, clusterRules := policyRules(slices.DeleteFunc(cluster.Features(), func(f cluster.Feature) bool { return slices.Contains(append(without, owns...), f) })...)
+		l.provider = connection(l.cluster.RestrictedKubeconfig(l.t, l.namespace, rules, clusterRules...))
+	}
+	may(cluster.FeatureAdoptHTTPRoute)
+	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`)))).tells("Permissions are missing", `to adopted_http_route: verb "patch" on httproutes.gateway.networking.k8s.io`)
+	l.wantBackends("shop", "web=1")
+	may()
+	w.apply(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`))))
+	l.wantBackends("shop", nameOf("v1")+"=100")
+	w.wantNoChanges()
+}

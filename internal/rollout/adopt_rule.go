@@ -1,0 +1,133 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
+)
+
+// adoptRule decides, before anything is written, what is remembered of the route that is
+// asked for. Of a rule that was handed to us, that is what it led to before.
+func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
+	pl.asks = p.req.route()
+	if pl.asks == nil || pl.asks.Adopted == nil {
+		return nil
+	}
+	theirs := pl.route.Theirs()
+	if theirs == nil {
+		for _, known := range []*release.Route{pl.main.Route, leavesOf(pl.main.Progress)} {
+			if known.Is(pl.asks) {
+				theirs = known.Adopted.Backends
+			}
+		}
+	} else if err := p.ruleUnclaimed(ctx, pl); err != nil {
+		return err
+	}
+	pl.asks.Adopted.Backends = theirs
+	pl.route.Former(theirs)
+	return nil
+}
+
+func leavesOf(open *release.Progress) *release.Route {
+	if open == nil {
+		return nil
+	}
+	return open.Leaves
+}
+
+// ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to
+// just now.
+func (p *Promotion) ruleUnclaimed(ctx context.Context, pl *placement) error {
+	list := &corev1.ConfigMapList{}
+	if err := pl.cluster.List(ctx, p.req.Route.Namespace, release.ManagedSelector+","+release.LabelRole+"="+release.RolePointer, list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		application := list.Items[i].Labels[release.LabelApplication]
+		main, err := release.ParseMain(list.Items[i].Data)
+		if err == nil && application != p.req.Service.Application && main.Route.Is(pl.asks) {
+			return &release.RuleError{Cluster: pl.cluster.Name(), Namespace: p.req.Route.Namespace, Route: *pl.asks, Reason: fmt.Sprintf(
+				"the application %q has adopted it already. Choose another rule, or destroy that application's switchback_main_deployment first", application)}
+		}
+	}
+	return nil
+}
+
+// giveBack makes an adopted rule lead again to what it led to before. Where that would be
+// an outage, it stays, with all of the traffic on main, and that is told.
+func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.ServiceSpec, route release.Route, main string) ([]Notice, error) {
+	router := e.gateway(c, traffic.AdoptedSpec(service.Namespace, service.Application, route), false)
+	router.Former(route.Adopted.Backends)
+	seen, err := router.Look(ctx)
+	var gone *release.RuleError
+	if errors.As(err, &gone) || err == nil && seen.Route == nil {
+		return nil, nil // whoever has it has taken it back
+	}
+	if err != nil {
+		return nil, err
+	}
+	var told []Notice
+	settled := func(ctx context.Context) (bool, time.Duration, error) {
+		back, err := router.Restored(ctx)
+		return back, 0, err
+	}
+	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why == "" {
+		_, err = router.Restore(ctx)
+	} else {
+		told = []Notice{ruleStays(c, service.Namespace, route, main, why)}
+		router.Returns()
+		settled = func(ctx context.Context) (bool, time.Duration, error) {
+			return router.Shift(ctx, release.Split{main: 100})
+		}
+	}
+	if err == nil && (len(told) == 0 || seen.Split[main] != 100) {
+		waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle+route.Adopted.Settle, fmt.Errorf("it is not known to be in effect: %s", router.Awaiting()))
+		defer cancel()
+		err = wait.Until(waiting, c.View(service.Namespace).Changes(""), func() (bool, time.Duration, error) { return settled(waiting) })
+	}
+	if err != nil {
+		return told, fmt.Errorf("the %s in the namespace %s on cluster %q could not be given back: %w", route, service.Namespace, c.Name(), err)
+	}
+	return told, nil
+}
+
+// notServed says why a rule that is given back would answer with errors; empty where it
+// would not. The application's own Service is what was asked for: it comes and goes with
+// the main deployment.
+func (e *Engine) notServed(ctx context.Context, c Cluster, service traffic.ServiceSpec, former json.RawMessage) string {
+	var refs []gatewayv1.BackendRef
+	if len(former) == 0 || json.Unmarshal(former, &refs) != nil {
+		return "what it led to before is not known any more"
+	}
+	for _, ref := range refs {
+		namespace := service.Namespace
+		if ref.Namespace != nil {
+			namespace = string(*ref.Namespace)
+		}
+		switch {
+		case ref.Weight != nil && *ref.Weight == 0, namespace == service.Namespace && string(ref.Name) == service.Name:
+			continue
+		case ref.Kind != nil && *ref.Kind != "Service":
+			return fmt.Sprintf("it cannot be told whether the %s %s/%s, to which it led before, answers", *ref.Kind, namespace, ref.Name)
+		}
+		found := &discoveryv1.EndpointSliceList{}
+		err := c.List(ctx, namespace, discoveryv1.LabelServiceName+"="+string(ref.Name), found)
+		if err != nil {
+			return fmt.Sprintf("it cannot be told whether the Service %s/%s, to which it led before, has a pod that is ready: %v", namespace, ref.Name, err)
+		}
+		if !traffic.Answers(found) {
+			return fmt.Sprintf("the Service %s/%s, to which it led before, has no pod that is ready", namespace, ref.Name)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,97 @@
+package traffic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Former tells a router what an adopted rule led to before; nil where it is not known.
+func (g *Gateway) Former(backends json.RawMessage) { g.former = backends }
+
+// Theirs are what an adopted rule leads to, as it was seen last; nil where that is ours.
+func (g *Gateway) Theirs() json.RawMessage { return g.theirs }
+
+// theirRoute is the route of an adopted rule.
+func (g *Gateway) theirRoute(ctx context.Context) (Object, error) {
+	route := g.spec.Empty()
+	err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, g.refuse("there is no such route. Create it first, or leave `adopt` out: then Switchback makes one")
+	case err != nil:
+		return nil, err
+	}
+	if why := g.spec.Unadoptable(route); why != "" {
+		return nil, g.refuse(why)
+	}
+	return route, nil
+}
+
+func (g *Gateway) refuse(why string) error {
+	return &release.RuleError{Cluster: g.cluster.Name(), Namespace: g.spec.Namespace, Route: g.spec.Ref(), Reason: why}
+}
+
+// adopt makes an adopted rule share the traffic as wanted.
+func (g *Gateway) adopt(ctx context.Context, split release.Split, ports map[string]int32) (Object, error) {
+	for {
+		live, err := g.theirRoute(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ops, err := g.spec.adopting(live, split, ports)
+		if err != nil || len(ops) == 0 {
+			return live, err
+		}
+		if err = g.cluster.Patch(ctx, live, ops); err == nil {
+			return live, nil
+		}
+		if !release.ReadAgain(err) || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// Restore gives an adopted rule the backends that it had before. What does not lead to a
+// release of ours, or is gone, is left alone. done says that it has them now.
+func (g *Gateway) Restore(ctx context.Context) (done bool, err error) {
+	for {
+		route := g.spec.Empty()
+		err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
+		if apierrors.IsNotFound(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		rules := rulesOf(route)
+		at, why := g.spec.place(rules)
+		if why != "" || g.spec.ours(rules[at].refs) == 0 || len(g.former) == 0 {
+			return false, nil
+		}
+		ops := []release.PatchOp{{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d/backendRefs", at), Value: g.former}}
+		ops = append(ops, g.spec.cohortOps(route, rules, at, release.Split{}, nil)...)
+		if err = g.cluster.Patch(ctx, route, ops); err == nil {
+			g.written, g.reply = nil, route
+			return true, nil
+		}
+		if !release.ReadAgain(err) || ctx.Err() != nil {
+			return false, err
+		}
+	}
+}
+
+// Restored says that everybody who serves an adopted route has accepted that it was
+// given back.
+func (g *Gateway) Restored(ctx context.Context) (bool, error) {
+	route, err := g.watched(ctx)
+	if err != nil || route == nil || release.Newer(g.reply, route) {
+		return false, err
+	}
+	g.awaiting = Unaccepted(route)
+	return g.awaiting == "", nil
+}
