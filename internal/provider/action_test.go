@@ -200,6 +200,8 @@ func TestActionsCheckTheirConfiguration(t *testing.T) {
 		{"switchback_rollback", rollback(data{"deployment_id": "elsewhere/" + nameOf("v1")}), []string{"another namespace"}},
 		{"switchback_rollback", rollback(data{"clusters": []string{"north"}}), []string{"Unknown cluster"}},
 		{"switchback_rollback", data{"namespace": "", "application": "api"}, []string{"namespace"}},
+		{"switchback_resume", rollback(data{"deployment_id": l.namespace + "/web-7f3c9a1e"}), []string{"another application"}},
+		{"switchback_resume", rollback(data{"timeout": "soon"}), []string{"Invalid duration", "timeout"}},
 	} {
 		i := p.invoke(test.action, test.config)
 		i.refused(test.says...)
@@ -209,12 +211,14 @@ func TestActionsCheckTheirConfiguration(t *testing.T) {
 	}
 	p.invoke("switchback_start", data{"deployment_id": there}).refused("No such deployment", there)
 	p.invoke("switchback_rollback", rollback(nil)).refused("There is no main deployment of " + l.namespace + "/api")
+	p.invoke("switchback_resume", rollback(nil)).refused("There is no main deployment of "+l.namespace+"/api", "Nothing was written")
 
 	// A cluster that is away may have it: it is named, or nothing is done.
 	proxy.Down(t)
 	p = speak(t, map[string]string{"east": l.cluster.KubeconfigPath, "west": proxy.KubeconfigPath})
 	p.invoke("switchback_stop", data{"deployment_id": there}).refused("unreachable", "west", "name in `clusters`")
 	p.invoke("switchback_rollback", rollback(nil)).refused("unreachable", "west")
+	p.invoke("switchback_resume", rollback(nil)).refused("unreachable", "west", "name in `clusters`")
 }
 
 func TestActionRollback(t *testing.T) {

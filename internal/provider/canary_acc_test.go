@@ -5,9 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -52,6 +54,7 @@ func TestAccCanary(t *testing.T) {
 		"with a gate":           (*lab).canaryWithGate,
 		"with a limit":          (*lab).canaryWithLimit,
 		"rolled back by action": (*lab).canaryRolledBack,
+		"resumed by action":     (*lab).canaryResumed,
 		"for a cohort":          (*lab).canaryForCohort,
 		"a group on routes":     (*lab).groupOnRoutes,
 		"with a long pause":     (*lab).canaryWithLongPause,
@@ -178,6 +181,59 @@ func (l *lab) canaryRolledBack() {
 	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
 	w.apply(config("v1"))
 	w.wantNoChanges()
+}
+
+// canaryResumed: an action lets a promotion go on that is paused, the one that is meant and
+// no other, and moves nothing.
+func (l *lab) canaryResumed() {
+	w, p := l.inProcess(), l.speak()
+	config := func(tag, limit string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }, { weight = 50 }`, limit)))
+	}
+	id := func(tag string) string { return l.namespace + "/" + nameOf(tag) }
+	of := func(more data) data { return changed(data{"namespace": l.namespace, "application": "api"}, more) }
+	nothing := func(i invoked, texts ...string) {
+		l.t.Helper()
+		wantSays(l.t, i.diagnostics, tfprotov6.DiagnosticSeverityWarning, append(texts, "Nothing is paused", "nothing was written")...)
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", ""))
+	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v1)
+	w.apply(config("v2", ""))
+	before := l.requested()
+	p.invoke("switchback_resume", of(data{"deployment_id": id("v3")})).refused("Promotion was not let go on", "one to "+v2+", not to "+nameOf("v3"))
+	p.invoke("switchback_resume", of(data{"clusters": []string{"north"}})).refused("Unknown cluster")
+	if l.requested() != before {
+		l.t.Error("what was refused has been written")
+	}
+	w.refresh()
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	p.invoke("switchback_resume", of(data{"deployment_id": id("v2")})).fine(v2+" has 10 % of the traffic, and goes on", "gives it 50 %")
+	request := l.requested()
+	if !strings.Contains(request, `"kind":"resume"`) || !strings.Contains(request, `"by":"`) {
+		l.t.Errorf("it asks %s", request)
+	}
+	p.invoke("switchback_resume", of(nil)).fine("already")
+	if l.requested() != request {
+		l.t.Errorf("asked twice: %s", l.requested())
+	}
+	w.refresh()
+	w.wantState(theMain, "status", "running", "split", shares(v1, 90, v2, 10))
+	w.apply(config("v2", "max_weight = 20"))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	p.invoke("switchback_resume", of(nil)).refused("Promotion was not let go on", "canary.max_weight")
+	w.apply(config("v2", ""))
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v2)
+	w.wantNoChanges()
+}
+
+// requested is what the application's ConfigMap asks for.
+func (l *lab) requested() string {
+	l.t.Helper()
+	cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
+	l.must(err)
+	return cm.Data[release.RequestKey]
 }
 
 // groupOnRoutes: members of a group have routes, which move all at once, and go back

@@ -66,7 +66,7 @@ func PauseText(cluster, namespace, application string, p *Progress) string {
 	case GateManual:
 		request, _ := json.Marshal(Resuming(p))
 		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
-		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, then apply again", has, MainName(application), namespace, patch, cluster)
+		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, or the action switchback_resume; then apply again", has, MainName(application), namespace, patch, cluster)
 	}
 	return fmt.Sprintf("%s. Its pause ends at %s: the next apply after that goes on", has, p.Since.Add(step.For).UTC().Format(time.RFC3339))
 }

@@ -126,6 +126,7 @@ func TestCanary(t *testing.T) {
 		"is called off":             isCalledOff,
 		"an added port":             anAddedPort,
 		"the address is taken away": addressIsTakenAway,
+		"is resumed by name":        isResumed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -98,6 +98,12 @@ func ToAct(id release.ID) Need {
 	return Need{namespace: id.Namespace, application: application, release: id.Name, features: deployFeatures}
 }
 
+// ToAsk is for asking whoever promotes for something, beside the pointer of an
+// application.
+func ToAsk(namespace string) Need {
+	return Need{namespace: namespace, features: []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy}}
+}
+
 // Before is n where another deployment takes the place of the one that goes: it is
 // made after that, and has such companions.
 func (n Need) Before(planned []release.Companion) Need {

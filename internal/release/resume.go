@@ -1,0 +1,48 @@
+package release
+
+import "fmt"
+
+// Resumption is what becomes of a wish that a promotion goes on from its pause.
+type Resumption string
+
+// What becomes of it.
+const (
+	ResumptionNone  Resumption = "none"  // nothing is paused
+	ResumptionAsked Resumption = "asked" // somebody has said so already
+	ResumptionDue   Resumption = "due"   // it is to be asked for
+)
+
+// Resume decides what becomes of the wish that an application's promotion on a cluster
+// goes on. to, where it is not empty, is the release that it must be to: what was meant
+// for an earlier promotion lets no other one go on.
+func Resume(cluster, id string, main *Main, asked *Request, to string) (Resumption, error) {
+	if main == nil || main.Progress == nil {
+		return ResumptionNone, nil
+	}
+	open := main.Progress
+	refuse := func(format string, a ...any) (Resumption, error) {
+		return ResumptionNone, &ResumeError{Cluster: cluster, ID: id, Reason: fmt.Sprintf(format, a...)}
+	}
+	switch {
+	case to != "" && open.To != to:
+		return refuse("the promotion that is under way there is one to %s, not to %s", open.To, to)
+	case !open.Paused || open.Step().Kind != StepPause:
+		return ResumptionNone, nil
+	case open.Step().Gate == GateMaxWeight:
+		return refuse("%s has %d %% of the traffic, the most that canary.max_weight allows. Only a higher canary.max_weight, and an apply, let it go on", open.To, open.Weight(open.At))
+	case asked.Asks(RequestResume, open):
+		return ResumptionAsked, nil
+	}
+	return ResumptionDue, nil
+}
+
+// ResumeError says why a promotion is not let go on from its pause.
+type ResumeError struct {
+	Cluster string
+	ID      string // namespace/application
+	Reason  string
+}
+
+func (e *ResumeError) Error() string {
+	return fmt.Sprintf("the application %s on cluster %q was not let go on: %s", e.ID, e.Cluster, e.Reason)
+}
