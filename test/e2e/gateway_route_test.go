@@ -51,12 +51,7 @@ type shift struct {
 // routeOf is a route that is there, on a cluster.
 func routeOf(t testing.TB, c *testnode.Cluster, kind, plural, namespace, name string) *route {
 	t.Helper()
-	client, err := dynamic.NewForConfig(c.REST)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resource := schema.GroupVersionResource{Group: gatewayv1.GroupName, Version: "v1", Resource: plural}
-	r := &route{t: t, kind: kind, name: name, client: client.Resource(resource).Namespace(namespace), accepted: map[int64]time.Time{}}
+	r := &route{t: t, kind: kind, name: name, client: routesOf(t, c, plural, namespace), accepted: map[int64]time.Time{}}
 	watch, err := r.client.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +65,17 @@ func routeOf(t testing.TB, c *testnode.Cluster, kind, plural, namespace, name st
 		}
 	}()
 	return r
+}
+
+// routesOf are a namespace's routes of a kind.
+func routesOf(t testing.TB, c *testnode.Cluster, plural, namespace string) dynamic.ResourceInterface {
+	t.Helper()
+	client, err := dynamic.NewForConfig(c.REST)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource := schema.GroupVersionResource{Group: gatewayv1.GroupName, Version: "v1", Resource: plural}
+	return client.Resource(resource).Namespace(namespace)
 }
 
 // see notes what is new about the route.
@@ -285,7 +291,12 @@ func (r *route) remove() {
 //
 // What failed is left out: whether anything may is the test's to say.
 func (r *route) mustSplit(answers []answer) {
-	const second = "v2"
+	r.t.Helper()
+	r.mustSplitWith("v2", answers)
+}
+
+// mustSplitWith is mustSplit where another version than v2 is the other release's.
+func (r *route) mustSplitWith(second string, answers []answer) {
 	r.t.Helper()
 	const tolerated, few = 1.0, 10.0 // percent, answers
 	shifts := r.moved()
