@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,7 @@ func TestAccExamples(t *testing.T) {
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
 				l.makeRoute("httproutes", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop"},"spec":{"parentRefs":[{"name":"public"}],"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]}]}}`)
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
-			case "canary":
+			case "canary", "tcp":
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			}
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
@@ -64,6 +65,9 @@ func TestAccExamples(t *testing.T) {
 			if len(more) > 0 {
 				w.wantState("switchback_deployment.web", "clusters", []any{"east", "west"}, "status", "started")
 			}
+			if next, ok := canaries[dir]; ok {
+				next(w)
+			}
 			w.destroy()
 			for _, l := range append(more, l) {
 				l.wantNothingLeft()
@@ -75,12 +79,111 @@ func TestAccExamples(t *testing.T) {
 // labFor is a lab for an example: with a gateway, where it needs one.
 func labFor(t *testing.T, example string) *lab {
 	t.Helper()
-	if !slices.Contains([]string{"adopt-route", "canary", "preview"}, example) {
+	if canaries[example] == nil && example != "preview" {
 		return newLab(t)
 	}
 	c := testcluster.Start(t)
+	c.Routes(t, "httproutes", "tcproutes")
+	return onGateway(t, c, "tcproutes")
+}
+
+// canaries are the examples whose second version gets a share first, and what they say of
+// it: as a reader tries them.
+var canaries = map[string]func(*workspace){
+	"canary":      func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
+	"adopt-route": func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
+	"tcp":         func(w *workspace) { w.nextVersion("cache", "1.6.40", "finalized", 100) },
+	"cohort": func(w *workspace) {
+		w.nextVersion("web", "1.28", "paused", 10)
+		w.nextVersion("web", "1.28", "finalized", 100, "-var", "max_weight=100")
+	},
+}
+
+// nextVersion applies another version of an example's application, which ends with so
+// many percent of the traffic.
+func (w *workspace) nextVersion(resource, version, status string, percent int, more ...string) {
+	w.t.Helper()
+	more = append(more, "-var", "app_version="+version)
+	w.do(append([]string{"apply", "-auto-approve", "-input=false", "-no-color"}, more...)...)
+	main, _ := w.attributes("switchback_main_deployment." + resource)
+	made, _ := w.attributes("switchback_deployment." + resource)
+	name, _ := made["name"].(string)
+	split, _ := main["split"].(map[string]any)["default"].(map[string]any)
+	if got := fmt.Sprint(split[name]); got != fmt.Sprint(percent) || main["status"] != status {
+		w.t.Errorf("%s ends as %v with %v, not as %s with %d %%", version, main["status"], main["split"], status, percent)
+	}
+	if code, text := w.exec(append([]string{"plan", "-detailed-exitcode", "-input=false", "-no-color"}, more...)...); code != 0 {
+		w.t.Errorf("the plan after it ends with %d\n%s", code, text)
+	}
+}
+
+// The module with a canary gives a version the shares that it is called with, and says
+// which values it does not take. It has no provider, and is called by this test alone.
+func TestAccExampleModuleCanary(t *testing.T) {
+	c := testcluster.Start(t)
 	c.Routes(t, "httproutes")
-	return onGateway(t, c)
+	l := onGateway(t, c)
+	w := l.workspace()
+	config := func(tag, values string) {
+		text := fmt.Sprintf(`terraform {
+  required_providers {
+    switchback = { source = "switchback-dev/switchback" }
+  }
+}
+provider "switchback" {
+  config_path = %q
+}
+module "web" {
+  source        = "../modules/canary"
+  application   = "web"
+  namespace     = %q
+  image         = "docker.io/library/nginx"
+  app_version   = %q
+  ports         = { http = 80 }
+  gateways      = [{ name = "public", namespace = "gateway" }]
+  hostnames     = ["web.example.com"]
+  %s
+}
+output "main" { value = module.web.main }
+output "split" { value = module.web.split }
+output "status" { value = module.web.status.main }
+`, l.cluster.KubeconfigPath, l.namespace, tag, values)
+		l.must(os.WriteFile(filepath.Join(w.Dir, "main.tf"), []byte(text), 0o600))
+	}
+	config("1.28", "steps = []")
+	w.useModules()
+	for _, step := range []struct{ tag, values, status, shares string }{
+		{"1.28", `steps = []`, `"finalized"`, "100"}, // no canary at all
+		{"1.29", `steps = [{ weight = 10, gate = "manual" }, { weight = 50, pause = "1s" }]`, `"paused"`, "90 10"},
+		{"1.29", `steps = [{ weight = 10 }, { weight = 50, pause = "1s" }]
+  max_weight = 50`, `"paused"`, "50 50"},
+		{"1.28", `bake = "1s"`, `"finalized"`, "100"}, // back, in one step
+	} {
+		config(step.tag, step.values)
+		w.do("apply", "-auto-approve", "-input=false", "-no-color")
+		var split struct{ Default map[string]int }
+		l.must(json.Unmarshal([]byte(w.output("split")), &split))
+		shares := slices.Sorted(maps.Values(split.Default))
+		slices.Reverse(shares)
+		if got := strings.Trim(fmt.Sprint(shares), "[]"); w.output("status") != step.status || got != step.shares {
+			t.Errorf("%s with %s ends as %s with %s", step.tag, step.values, w.output("status"), got)
+		}
+		w.wantNoChanges()
+	}
+	for _, bad := range []struct{ values, tells string }{
+		{`steps = [{ weight = 50 }, { weight = 10 }]`, "Each step gives the new version more"},
+		{`steps = [{ weight = 0 }]`, "from 1 to 100"},
+		{`max_weight = 101`, "from 1 to 100"},
+		{`route_kind = "UDPRoute"`, "an HTTPRoute, a GRPCRoute or a TCPRoute"},
+	} {
+		config("1.29", bad.values)
+		if code, text := w.exec("plan", "-input=false", "-no-color"); code == 0 || !strings.Contains(strings.Join(strings.Fields(text), " "), bad.tells) {
+			t.Errorf("%s: exit code %d\n%s", bad.values, code, text)
+		}
+	}
+	config("1.28", "steps = []")
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 // useModules moves the workspace's configuration to beside a copy of the modules,
