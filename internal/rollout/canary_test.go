@@ -127,6 +127,7 @@ func TestCanary(t *testing.T) {
 		"an added port":             anAddedPort,
 		"the address is taken away": addressIsTakenAway,
 		"is resumed by name":        isResumed,
+		"asks little":               asksLittle,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
