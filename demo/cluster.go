@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
 // namespace is made by the demo and removed with everything in it.
@@ -32,7 +33,9 @@ const somebody = "somebody"
 type cluster struct {
 	kubeconfig, context string
 	api
-	simulated *exec.Cmd // nil: a cluster of the reader's
+	simulated *exec.Cmd         // nil: no simulated one
+	node      *testnode.Cluster // nil: none with a real node
+	gateway   testnode.Gateway  // of that
 	stdin     io.Closer
 	exited    chan struct{}
 }
@@ -50,7 +53,9 @@ type api interface {
 func connect(ctx context.Context, o options) (*cluster, error) {
 	c := &cluster{kubeconfig: o.kubeconfig, context: o.context}
 	var err error
-	if o.kubeconfig != "" {
+	if o.gateway {
+		err = c.realNode(ctx)
+	} else if o.kubeconfig != "" {
 		if c.kubeconfig, err = absolute(o.kubeconfig); err == nil {
 			c.api, err = newKubectl(c.kubeconfig, c.context)
 		}
@@ -77,19 +82,26 @@ func absolute(path string) (string, error) {
 }
 
 // variables are the configuration's, as far as they are about the cluster.
-func (c *cluster) variables() map[string]string {
-	v := map[string]string{"kubeconfig": c.kubeconfig, "namespace": namespace}
+func (c *cluster) variables() map[string]any {
+	v := map[string]any{"kubeconfig": c.kubeconfig, "namespace": namespace}
 	if c.context != "" {
 		v["context"] = c.context
+	}
+	if c.node != nil {
+		v["gateway"] = map[string]string{"name": c.gateway.Name, "namespace": c.gateway.Namespace}
+		v["hostname"], v["pause"] = hostname, "10s"
 	}
 	return v
 }
 
 // outlivesUs says that the cluster stays when this process ends.
-func (c *cluster) outlivesUs() bool { return c.simulated == nil }
+func (c *cluster) outlivesUs() bool { return c.simulated == nil && c.node == nil }
 
 // close leaves nothing behind.
 func (c *cluster) close(ctx context.Context) error {
+	if c.node != nil {
+		return c.node.Down()
+	}
 	if c.simulated != nil {
 		c.end()
 		return nil
@@ -98,6 +110,20 @@ func (c *cluster) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	return c.removeNamespace(ctx)
+}
+
+// realNode starts a cluster on whose node containers run, and its gateway.
+func (c *cluster) realNode(ctx context.Context) (err error) {
+	say("Starting a cluster with a real node, on which containers run, and a gateway (Traefik) …")
+	if c.node, err = testnode.Up(ctx, testnode.Options{}, os.Stderr); err != nil {
+		return err
+	}
+	c.kubeconfig = c.node.KubeconfigPath
+	if c.gateway, err = c.node.Gateway(ctx, os.Stderr); err != nil {
+		return err
+	}
+	c.api, err = newDirect(c.kubeconfig)
+	return err
 }
 
 // simulate starts a whole control plane in one process, with simulated nodes.
@@ -141,8 +167,12 @@ func (c *cluster) simulate(ctx context.Context) error {
 	return nil
 }
 
-// end stops the simulated cluster: it ends with its standard input.
+// end stops the simulated cluster, which ends with its standard input, or the one with a
+// real node.
 func (c *cluster) end() {
+	if c.node != nil {
+		_ = c.node.Down()
+	}
 	if c.exited == nil {
 		return
 	}

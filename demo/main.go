@@ -3,9 +3,12 @@
 //
 //	go run ./demo
 //	go run ./demo -kubeconfig ~/.kube/config -context my-cluster
+//	go run ./demo -gateway
 //
 // It uses the provider of this checkout and the configuration in
-// examples/quickstart, in a temporary directory.
+// examples/quickstart, in a temporary directory. With -gateway it is a canary, that of
+// examples/canary: on a cluster with a real node and a gateway, with requests that are
+// answered.
 package main
 
 import (
@@ -19,12 +22,14 @@ import (
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
 func main() {
 	var o options
 	flag.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig `file` of a cluster of yours (default: a simulated cluster); needs kubectl")
 	flag.StringVar(&o.context, "context", "", "its context (default: the current one)")
+	flag.BoolVar(&o.gateway, "gateway", false, "show a canary, on a cluster with a real node and a gateway; root on Linux")
 	flag.BoolVar(&o.keep, "keep", false, "do not clean up at the end; say what is there")
 	flag.Parse()
 
@@ -44,6 +49,7 @@ func main() {
 
 type options struct {
 	kubeconfig, context string
+	gateway             bool
 	keep                bool
 }
 
@@ -60,10 +66,8 @@ func run(ctx context.Context, o options) (err error) {
 		}
 	}()
 
-	if o.kubeconfig == "" { // what takes longest, while nothing else needs the processors
-		if _, err := devtools.Devcluster.Build(ctx, os.Stderr); err != nil {
-			return err
-		}
+	if err := build(ctx, o); err != nil {
+		return err
 	}
 	cli, err := devtools.TerraformCLI(ctx, os.Stderr)
 	if err != nil {
@@ -78,14 +82,18 @@ func run(ctx context.Context, o options) (err error) {
 			err = errors.Join(err, cluster.close(context.WithoutCancel(ctx)))
 		}
 	}()
-	w, err := newWorkspace(ctx, cli, dir, cluster.variables())
+	example, play := quickstart, (*demo).play
+	if o.gateway {
+		example, play = canaryExample, (*demo).playCanary
+	}
+	w, err := newWorkspace(ctx, cli, dir, example, cluster.variables())
 	if err != nil {
 		return err
 	}
 
 	began := time.Now()
-	d := &demo{cluster: cluster, terraform: w}
-	if err := d.play(ctx); err != nil {
+	d := &demo{cluster: cluster, terraform: w, last: first}
+	if err := play(d, ctx); err != nil {
 		return err
 	}
 	if o.keep {
@@ -96,7 +104,24 @@ func run(ctx context.Context, o options) (err error) {
 	if err := d.destroy(ctx); err != nil {
 		return err
 	}
-	say("\nThat was all, in %s. The documentation is in docs/, the configuration that this used in examples/quickstart/.", time.Since(began).Round(time.Second))
+	say("\nThat was all, in %s. The documentation is in docs/, the configuration that this used in %s/.", time.Since(began).Round(time.Second), example)
+	return nil
+}
+
+// build builds what takes longest, while nothing else needs the processors.
+func build(ctx context.Context, o options) error {
+	switch {
+	case o.gateway && o.kubeconfig != "":
+		return errors.New("the canary is shown on a cluster of its own: leave out either the gateway or the kubeconfig")
+	case o.gateway:
+		if err := testnode.Check(); err != nil {
+			return err
+		}
+		return errors.Join(testnode.Build(ctx, os.Stderr), testnode.BuildGateway(ctx, os.Stderr))
+	case o.kubeconfig == "":
+		_, err := devtools.Devcluster.Build(ctx, os.Stderr)
+		return err
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ type demo struct {
 	cluster   *cluster
 	terraform *workspace
 	steps     int
+	last      string // the version at the end
 }
 
 // play tells everything up to the clean-up.
@@ -195,7 +196,7 @@ func (d *demo) fail(ctx context.Context) error {
 // destroy removes everything.
 func (d *demo) destroy(ctx context.Context) error {
 	d.step("Destroy", "The address goes first, then every deployment of the application: the retained and the failed one too.")
-	if err := d.terraform.run(ctx, destroyed, "destroy", "-var", "app_version="+first, "-auto-approve"); err != nil {
+	if err := d.terraform.run(ctx, destroyed, "destroy", "-var", "app_version="+d.last, "-auto-approve"); err != nil {
 		return err
 	}
 	s, err := look(ctx, d.cluster)

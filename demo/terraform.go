@@ -27,13 +27,16 @@ type workspace struct {
 	env  []string
 }
 
+// The examples that are shown.
 const (
-	quickstart      = "examples/quickstart"
-	providerVersion = "0.1.0" // any: it is the only one in the mirror
+	quickstart    = "examples/quickstart"
+	canaryExample = "examples/canary"
 )
 
-// newWorkspace builds the provider, copies the configuration, and initialises.
-func newWorkspace(ctx context.Context, cli devtools.CLI, dir string, variables map[string]string) (*workspace, error) {
+const providerVersion = "0.1.0" // any: it is the only one in the mirror
+
+// newWorkspace builds the provider, copies an example's configuration, and initialises.
+func newWorkspace(ctx context.Context, cli devtools.CLI, dir, example string, variables map[string]any) (*workspace, error) {
 	root, err := devtools.Root()
 	if err != nil {
 		return nil, err
@@ -46,8 +49,13 @@ func newWorkspace(ctx context.Context, cli devtools.CLI, dir string, variables m
 	if err := buildProvider(ctx, root, mirror); err != nil {
 		return nil, err
 	}
-	if err := os.CopyFS(w.dir, os.DirFS(filepath.Join(root, filepath.FromSlash(quickstart)))); err != nil {
+	if err := os.CopyFS(w.dir, os.DirFS(filepath.Join(root, filepath.FromSlash(example)))); err != nil {
 		return nil, err
+	}
+	if example == canaryExample {
+		if err := os.WriteFile(filepath.Join(w.dir, "node_override.tf"), []byte(onTheNode), 0o600); err != nil {
+			return nil, err
+		}
 	}
 	// So that the same commands can be typed by hand.
 	values, err := json.MarshalIndent(variables, "", "  ")
