@@ -144,6 +144,9 @@ func Begin(w Want, seen Seen) Start {
 	s.There = all && from == w.To
 	if !all || seen.Stray {
 		from = m.Deployment
+		if open := m.Progress; open != nil && !seen.Stray && seen.Split[open.From] > 0 {
+			from = open.From // with whom it is shared, whatever is written down as main
+		}
 	}
 	if s.There && m.Deployment == w.To {
 		s.Course = Stands
@@ -215,6 +218,8 @@ func (s *Start) goOn(w Want) {
 	}
 	reversible := ours && open.Before != nil && !w.Retraces
 	switch breach := s.Main.Breach; {
+	case reversible && s.calledOff(w):
+		s.beginAnew(open)
 	case reversible && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To || breach.Refuses(w.To, w.RetryToken)):
 		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
 		s.Progress.From, s.Progress.Direction = open.From, release.DirectionBack
@@ -245,6 +250,20 @@ func (s *Start) resume(open *release.Progress) {
 	}
 }
 
+// calledOff says that the traffic was told to go back from a share, by a run that did not
+// wait until it had: nothing that the release did is why.
+func (s *Start) calledOff(w Want) bool {
+	open, breach := s.Main.Progress, s.Main.Breach
+	return w.Route != nil && !s.There && open.From != "" && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To)
+}
+
+// beginAnew begins from what was main, when it has all of the traffic again.
+func (s *Start) beginAnew(open *release.Progress) {
+	before := *open.Before
+	s.Before, s.Progress.From = before, open.From
+	s.Main.Deployment, s.Main.Previous, s.Main.Left, s.Main.PromotedAt = before.Deployment, before.Previous, before.Left, before.PromotedAt
+}
+
 // share finds out whether the traffic moves by shares, and with which of them a promotion
 // goes on that was paused or cut off. A way back takes one step.
 func (s *Start) share(w Want, seen Seen) {
@@ -253,10 +272,20 @@ func (s *Start) share(w Want, seen Seen) {
 		return
 	}
 	s.Shares = !seen.Bare && w.To != s.Before.Deployment && !slices.Contains(s.Before.Previous, w.To)
-	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil {
+	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil && open.Direction == release.DirectionForward {
 		s.resumeShare(w, seen, open)
 	}
-	s.Restores = !s.There && s.Resumes == 0 && seen.Split[from] != 100
+	s.Restores = !s.There && s.Resumes == 0 && (seen.Split[from] != 100 || lags(s.Main.Progress))
+}
+
+// lags says that a run was cut off before it had seen that the data plane does what the
+// route says.
+func lags(open *release.Progress) bool {
+	if open == nil {
+		return false
+	}
+	kind := open.Step().Kind
+	return open.Direction == release.DirectionBack || kind == release.StepRestore || kind == release.StepShift
 }
 
 // resumeShare goes on where one has come to its end in a pause, or where what was cut
@@ -272,13 +301,20 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 	} else if share == 0 || !open.Paused && w.Canary.OnAbandon != release.AbandonHold {
 		return
 	}
+	if w.Canary.MaxWeight > 0 && w.Canary.MaxWeight < share {
+		w.Canary.MaxWeight = share // what it has is not taken from it
+		s.Progress.Steps = Plan(w)
+	}
 	steps := s.Progress.Steps
 	at := slices.IndexFunc(steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= share })
 	s.Resumes, s.Stage = at, max(s.Stage, Shifted)
 	switch passed := seen.Resumed || step.Gate == release.GateMaxWeight; {
 	case steps[at].Weight > share:
-		if steps[at-1].Gate == release.GateMaxWeight {
-			s.Resumes-- // it is not to have more
+		if steps[at-1].Gate == release.GateMaxWeight { // it is not to have more
+			s.Resumes = at - 1
+			if s.Progress.Weight(s.Resumes) != share {
+				s.Progress.Steps = slices.Insert(steps, s.Resumes, release.Step{Kind: release.StepShift, Weight: share})
+			}
 		}
 	case open.Paused:
 		s.Progress.Since = open.Since

@@ -67,6 +67,19 @@ func TestShares(t *testing.T) {
 	third.To, back.To = "v3", "v1"
 	byHand := openAt(10, true, release.StepPause, 0)
 	byHand.Split = release.Split{"v1": 60, "v2": 40}
+	calledOff := openAt(0, false, release.StepPause, 0)
+	calledOff.Main.Progress.Direction = release.DirectionBack
+	whenMoved := openAt(0, false, release.StepPause, 1)
+	whenMoved.Main.Deployment, whenMoved.Main.Previous, whenMoved.Main.Progress.Direction = "v2", []string{"v1"}, release.DirectionBack
+	breached := calledOff
+	breached.Main.Breach = &release.Breach{From: "v1", To: "v2"}
+	again := byShares
+	again.RetryToken = "again"
+	lowered := byShares
+	lowered.Canary.MaxWeight = 20
+	fewer := other
+	fewer.Canary.MaxWeight = 20
+	tried := openAt(0, false, release.StepRestore, 0)
 	const all = "ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, collect"
 	for name, tt := range map[string]struct {
 		want promotion.Want
@@ -89,6 +102,15 @@ func TestShares(t *testing.T) {
 		"a third version":                          {third, openAt(50, true, release.StepPause, 1), "restore, " + all},
 		"back to the stable side":                  {back, openAt(50, true, release.StepPause, 1), "ready, shift 100%, commit, collect"},
 		"back when all had moved":                  {back, allMoved, "ready, shift 100%, commit, collect"},
+		"called off":                               {byShares, calledOff, "restore, " + all},
+		"called off, where a killed one goes on":   {hold, calledOff, "restore, " + all},
+		"called off when all had moved":            {byShares, whenMoved, "restore, " + all},
+		"called off, and a third version":          {third, calledOff, "restore, " + all},
+		"called off, and reverted":                 {back, calledOff, "ready, shift 100%, commit, collect"},
+		"taken back, killed, and tried again":      {again, breached, "restore, " + all},
+		"killed while it restored":                 {byShares, tried, "restore, " + all},
+		"held below what it has":                   {lowered, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
+		"held below, with other steps":             {fewer, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause max_weight, shift 60%, pause 1m, shift 100%, commit, collect"},
 		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
 		t.Run(name, func(t *testing.T) {

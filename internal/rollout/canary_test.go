@@ -85,8 +85,15 @@ func (l *life) writtenShares(version string) (percents []int) {
 // onRoute is a life with v1 behind a route and a Service, and v2 beside it.
 func onRoute(t *testing.T, c *testcluster.Cluster) (*life, *process) {
 	t.Helper()
+	l, p, _ := onRouteBehind(t, c)
+	return l, p
+}
+
+// onRouteBehind is onRoute, with the data plane that serves the route.
+func onRouteBehind(t *testing.T, c *testcluster.Cluster) (*life, *process, *testcluster.DataPlane) {
+	t.Helper()
 	l := newLife(t, c)
-	c.DataPlane(t, l.namespace, "httproutes")
+	plane := c.DataPlane(t, l.namespace, "httproutes")
 	p := l.process(t)
 	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"))
 	done, err := p.sharing(t.Context(), "v1", steps(10, 50), nil)
@@ -94,7 +101,7 @@ func onRoute(t *testing.T, c *testcluster.Cluster) (*life, *process) {
 		t.Fatalf("the first release ends as %s", done.Status)
 	}
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
-	return l, p
+	return l, p, plane
 }
 
 func (l *life) wantSplit(p *process, want release.Split) {
@@ -128,6 +135,8 @@ func TestCanary(t *testing.T) {
 		"the address is taken away": addressIsTakenAway,
 		"is resumed by name":        isResumed,
 		"asks little":               asksLittle,
+		"is called off, and left":   isCalledOffAndLeft,
+		"is called off, unheard":    isCalledOffUnheard,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -396,22 +405,6 @@ func nobodyAccepts(t *testing.T, c *testcluster.Cluster) {
 	_, err = p.sharing(t.Context(), "v1", steps(10), nil)
 	must(t, err)
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
-}
-
-func isCalledOff(t *testing.T, c *testcluster.Cluster) {
-	l, p := onRoute(t, c)
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
-	_, err := p.sharing(ctx, "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
-		if strings.HasPrefix(line, "watching") {
-			interrupt()
-		}
-	})
-	if err == nil {
-		t.Fatal("it succeeds")
-	}
-	l.wantSplit(p, release.Split{l.name("v1"): 100})
-	l.wantMain("v1")
 }
 
 // anAddedPort goes when the Service follows the route: not before, and then it does.

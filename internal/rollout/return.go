@@ -46,6 +46,10 @@ func (p *Promotion) Return(ctx context.Context, cause error) error {
 		p.done.Status = release.MainFailed
 		return errors.Join(cause, wentWrongToo(err))
 	}
+	if told := p.toldBack(todo, cause); told != nil {
+		p.done.Status = release.MainRollingBack
+		return told
+	}
 	sayTraffic(cause, "back where it was")
 	return cause
 }
@@ -85,6 +89,9 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 	}
 	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns
 	p.noteBreach(pl, cause)
+	if ownership.Interrupted(ctx) && p.waits(pl) {
+		return p.tellBack(ctx, clean, pl, cause)
+	}
 	if (recorded || pl.start.Shares) && !returns {
 		back := pl.progress
 		back.Direction = release.DirectionBack

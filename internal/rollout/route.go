@@ -82,10 +82,14 @@ func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotio
 	if open := pl.main.Progress; open != nil && pl.live != nil {
 		seen.Resumed = release.RequestIn(pl.live.Data).Asks(release.RequestResume, open)
 	}
-	if pl.main.Deployment == "" || pl.main.Deployment == p.req.To {
+	stable := pl.main.Deployment
+	if open := pl.main.Progress; open != nil && seen.Split[open.From] > 0 {
+		stable = open.From
+	}
+	if stable == "" || stable == p.req.To {
 		return nil
 	}
-	d, err := p.engine.liveWorkload(ctx, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: pl.main.Deployment}, p.req.Service.Application)
+	d, err := p.engine.liveWorkload(ctx, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: stable}, p.req.Service.Application)
 	if err != nil {
 		return err
 	}

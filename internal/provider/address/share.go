@@ -71,6 +71,9 @@ func sharing(o observe.Main) release.Split {
 	if p == nil || p.From == "" || p.From == p.To {
 		return release.Split{o.Main.Deployment: 100}
 	}
+	if p.Direction == release.DirectionBack {
+		return release.Split{p.From: 100}
+	}
 	switch weight := p.Weight(p.At); weight {
 	case 0:
 		return release.Split{p.From: 100}
