@@ -1,19 +1,44 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
 
-// Breach is a release that was main and did not pass its bake. It is remembered
-// so that the same release is not tried again as if nothing had been seen.
+// Breach is a release that was main and did not pass its bake, or that somebody took the
+// traffic from while it had a share. It is remembered so that the same release is not
+// tried again as if nothing had been seen.
 type Breach struct {
 	From       string    `json:"from,omitempty"`  // main before it, to which traffic went back
 	To         string    `json:"to"`              // the release
 	Share      int       `json:"share,omitempty"` // percent of the traffic that it had; 0: all
 	RetryToken string    `json:"retryToken,omitempty"`
-	Reason     string    `json:"reason"` // one line
-	At         time.Time `json:"at"`     // by the API server's clock
+	Reason     string    `json:"reason"`       // one line
+	By         string    `json:"by,omitempty"` // who asked to go back; empty: nobody did
+	At         time.Time `json:"at"`           // by the API server's clock
+}
+
+// LeftBy is what a main remembers of a promotion that somebody takes back, at such a time,
+// without a configuration: what did so before where none is open that shares the traffic.
+func (m *Main) LeftBy(who string, at time.Time) *Breach {
+	p := m.Progress
+	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() {
+		return m.Breach
+	}
+	b := &Breach{From: p.From, To: p.To, Share: p.Weight(p.At) % 100, At: at.UTC().Truncate(time.Second)}
+	if m.Asked != nil && m.Asked.RetryToken != nil {
+		b.RetryToken = *m.Asked.RetryToken
+	}
+	return b.Asked(who)
+}
+
+// Asked is b where somebody has asked to go back.
+func (b *Breach) Asked(who string) *Breach {
+	asked := *b
+	asked.By = cmp.Or(who, "somebody")
+	asked.Reason = asked.By + " asked to go back"
+	return &asked
 }
 
 // Refuses says that a promotion would only do again what has failed: it is of
@@ -68,12 +93,19 @@ func (e *TakenBackError) Error() string {
 	if e.Breach.From != "" {
 		back = "traffic went back to " + e.Breach.From
 	}
-	was := "was main already and did not pass its bake"
+	was, at := "was main already and did not pass its bake", e.Breach.At.Format(time.RFC3339)
+	share := "all"
 	if e.Breach.Share > 0 {
-		was = fmt.Sprintf("had %d %% of the traffic already and did not do its work with it", e.Breach.Share)
+		share = fmt.Sprintf("%d %%", e.Breach.Share)
+	}
+	switch {
+	case e.Breach.By != "":
+		return fmt.Sprintf("the deployment %s on cluster %q had %s of the traffic already, and %s; %s at %s", e.ID, e.Cluster, share, e.Breach.Reason, back, at)
+	case e.Breach.Share > 0:
+		was = fmt.Sprintf("had %s of the traffic already and did not do its work with it", share)
 	}
 	return fmt.Sprintf("the deployment %s on cluster %q %s; %s at %s: %s",
-		e.ID, e.Cluster, was, back, e.Breach.At.Format(time.RFC3339), e.Breach.Reason)
+		e.ID, e.Cluster, was, back, at, e.Breach.Reason)
 }
 
 // NoWayBackError says why traffic stays with a release that did not pass its

@@ -1,7 +1,9 @@
 package release_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -26,6 +28,38 @@ func TestBreachRefuses(t *testing.T) {
 	} {
 		if got := c.breach.Refuses(c.to, c.token); got != c.refuses {
 			t.Errorf("%s: it refuses: %t", name, got)
+		}
+	}
+}
+
+// TestLeftBy: who goes back from a promotion that shares the traffic is remembered, with
+// the token that was tried. Nobody else is.
+func TestLeftBy(t *testing.T) {
+	t.Parallel()
+	before, token, at := &release.Main{Deployment: "v1"}, "once", time.Unix(7, 5)
+	steps := []release.Step{{Kind: release.StepShift, Weight: 10}, {Kind: release.StepPause, Gate: release.GateManual}, {Kind: release.StepShift, Weight: 100}, {Kind: release.StepCommit}}
+	open := func(at int, steps []release.Step) *release.Main {
+		return &release.Main{Deployment: "v1", Asked: &release.Asked{RetryToken: &token}, Progress: &release.Progress{From: "v1", To: "v2", Before: before, Steps: steps, At: at}}
+	}
+	b := open(1, steps).LeftBy("alice", at)
+	if want := (release.Breach{From: "v1", To: "v2", Share: 10, RetryToken: "once", Reason: "alice asked to go back", By: "alice", At: time.Unix(7, 0).UTC()}); b == nil || *b != want {
+		t.Fatalf("it remembers %+v", b)
+	}
+	id := release.ID{Namespace: "shop", Name: "v2"}
+	text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *b}).Error()
+	if want := `the deployment shop/v2 on cluster "prod" had 10 % of the traffic already, and alice asked to go back; traffic went back to v1 at 1970-01-01T00:00:07Z`; text != want {
+		t.Errorf("it says %s", text)
+	}
+	all := open(3, steps).LeftBy("", at)
+	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *all}).Error(); !strings.Contains(text, "had all of the traffic already, and somebody asked") {
+		t.Errorf("it says %s", text)
+	}
+	former := &release.Breach{To: "v0"}
+	settled, atOnce := &release.Main{Deployment: "v1", Breach: former}, open(1, steps[2:])
+	atOnce.Breach = former
+	for name, m := range map[string]*release.Main{"none is open": settled, "one that moves all at once": atOnce} {
+		if got := m.LeftBy("alice", at); got != former {
+			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }

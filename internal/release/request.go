@@ -97,6 +97,7 @@ type AskedBackError struct {
 	Cluster string
 	ID      ID // the release
 	Request Request
+	Refused bool // from now on: see Breach
 }
 
 func (e *AskedBackError) Error() string {

@@ -137,6 +137,8 @@ func TestCanary(t *testing.T) {
 		"asks little":               asksLittle,
 		"is called off, and left":   isCalledOffAndLeft,
 		"is called off, unheard":    isCalledOffUnheard,
+		"somebody goes back":        somebodyGoesBack,
+		"back from a pause":         backFromPause,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -159,6 +160,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	pl.progress, pl.stage, pl.main = pl.start.Progress, pl.start.Stage, pl.start.Main
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
+	}
+	if open := main.Progress; p.was != nil && open != nil && open.From == req.To {
+		pl.main.Breach = main.LeftBy(mask.Redact(c.User(ctx)), c.Now())
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)

@@ -63,5 +63,5 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 	if from := pl.from(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}
-	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request}
+	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Refused: pl.start.Shares}
 }

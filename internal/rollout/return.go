@@ -139,8 +139,9 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 	return p.write(clean, pl, entries...)
 }
 
-// noteBreach notes on main that the release did not pass its bake, where that is why
-// it is taken back; otherwise main remembers what it did before.
+// noteBreach notes on main that the release did not pass its bake, or that somebody has
+// asked to go back from a share, where that is why it is taken back; otherwise main
+// remembers what it did before.
 func (p *Promotion) noteBreach(pl *placement, cause error) {
 	if pl.start.Course == promotion.Returns {
 		return // it is there already
@@ -149,14 +150,17 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 	if !pl.moves() {
 		return // it is main here, and was before
 	}
+	breach := release.Breach{From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken, At: pl.cluster.Now().UTC().Truncate(time.Second)}
 	for _, failed := range bakeErrors(cause) {
 		if failed.ID == p.id() {
-			pl.main.Breach = &release.Breach{
-				From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken,
-				Share: failed.Share % 100, Reason: reasonOf(failed), At: pl.cluster.Now().UTC().Truncate(time.Second),
-			}
+			breach.Share, breach.Reason = failed.Share%100, reasonOf(failed)
+			pl.main.Breach = &breach
 			return
 		}
+	}
+	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) && pl.start.Shares {
+		breach.Share = pl.share(p.req.To) % 100
+		pl.main.Breach = breach.Asked(asked.Request.By)
 	}
 }
 

@@ -50,8 +50,12 @@ var explanations = []explanation{
 	}, path.Root("deployment_id")),
 	rule("Nothing to go back to", always[*release.NoWayBackError](
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
-	rule("Promotion was taken back", always[*release.AskedBackError](
-		"Apply the version that it went back to. Or apply this one again: nothing has been seen that speaks against it."), path.Root("deployment_id")),
+	rule("Promotion was taken back", func(e *release.AskedBackError) string {
+		if e.Refused {
+			return "Apply the version that it went back to. This one is not tried again before another deployment has become main, or `retry_token` changes."
+		}
+		return "Apply the version that it went back to. Or apply this one again: nothing has been seen that speaks against it."
+	}, path.Root("deployment_id")),
 	rule("Deployment was taken back before", always[*release.TakenBackError](
 		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
 	rule("Deployment carries traffic and was not stopped", func(e *release.CarriesError) string {

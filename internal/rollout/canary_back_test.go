@@ -1,0 +1,100 @@
+package rollout_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// goBack is the action that goes back to v1, from a promotion of v2.
+func (p *process) goBack() error {
+	done, err := p.engine.GoBack(p.t.Context(), rollout.GoBackRequest{
+		PromoteRequest: rollout.PromoteRequest{
+			Service: p.service(), Route: p.route(), To: p.name("v1"), Owner: p.memory().Owner, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
+		},
+		Was: map[string]string{"prod": p.memory().Deployment},
+	})
+	if err == nil && done.Status != release.MainFinalized {
+		p.t.Errorf("going back ends as %s", done.Status)
+	}
+	return err
+}
+
+// again promotes v2, with a token.
+func (p *process) again(token string) error {
+	_, err := p.engine.Promote(p.t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: steps(10), To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, RetryToken: token,
+		Asked: &release.Asked{RetryToken: &token},
+	})
+	return err
+}
+
+// wantRefused fails the test unless v2 is refused, because somebody has gone back from it.
+func (l *life) wantRefused(err error) {
+	l.t.Helper()
+	var refused *release.TakenBackError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "had 10 % of the traffic already, and ") || !strings.Contains(err.Error(), " asked to go back; traffic went back to "+l.name("v1")) {
+		l.t.Errorf("v2 is not refused: %v", err)
+	}
+	l.wantMain("v1")
+}
+
+// somebodyGoesBack while a run watches v2 with a share: v2 is not tried again.
+func somebodyGoesBack(t *testing.T, c *testcluster.Cluster) {
+	l, first := onRoute(t, c)
+	second := l.process(t)
+	for _, p := range []*process{first, second} {
+		p.engine = rollout.New(rollout.DefaultTiming()) // both live
+	}
+	watching, promoted := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := first.sharing(t.Context(), "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
+			if strings.HasPrefix(line, "watching") {
+				close(watching)
+			}
+		})
+		promoted <- err
+	}()
+	select {
+	case <-watching:
+	case err := <-promoted:
+		t.Fatal("no pause: ", err)
+	}
+	must(t, second.goBack())
+	var asked *release.AskedBackError
+	if err := <-promoted; !errors.As(err, &asked) || !asked.Refused {
+		t.Errorf("the run ends with: %v", err)
+	}
+	p := l.process(t)
+	l.wantRefused(p.again(""))
+	must(t, p.again("once more"))
+	l.wantMain("v2", "v1")
+}
+
+// backFromPause, in which nobody holds a Lease: v2 is not tried again before another one
+// has become main, also where the configuration has a token.
+func backFromPause(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	must(t, p.deploy(t.Context(), "v3"))
+	token := "first"
+	_, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: release.Canary{Steps: []release.CanaryStep{{Weight: 10, Gate: release.GateManual}}}, To: p.name("v2"), Owner: p.main,
+		Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, RetryToken: token, Asked: &release.Asked{RetryToken: &token},
+	})
+	must(t, err)
+	l.wantSplit(p, release.Split{l.name("v1"): 90, l.name("v2"): 10})
+	must(t, l.process(t).goBack())
+	p = l.process(t)
+	l.wantRefused(p.again(token))
+	_, err = p.sharing(t.Context(), "v1", steps(10), nil) // which it is already
+	must(t, err)
+	l.wantRefused(p.again(token))
+	_, err = p.sharing(t.Context(), "v3", steps(10), nil)
+	must(t, err)
+	must(t, p.again(token))
+	l.wantMain("v2", "v3", "v1")
+}
