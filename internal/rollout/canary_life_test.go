@@ -31,6 +31,20 @@ func shareIn(t testing.TB, body []byte, name string) int {
 	return 0
 }
 
+// routes are the application's, where the cluster knows of any.
+func (l *life) routes(t *testing.T) []gatewayv1.HTTPRoute {
+	t.Helper()
+	path := fmt.Sprintf("/apis/gateway.networking.k8s.io/v1/namespaces/%s/httproutes", l.namespace)
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	must(t, err)
+	var list gatewayv1.HTTPRouteList
+	must(t, json.Unmarshal(text, &list))
+	return list.Items
+}
+
 // resume lets a promotion that is paused go on, as status_reason says.
 func (l *life) resume(p *process) {
 	l.t.Helper()

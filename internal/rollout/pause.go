@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -42,9 +44,13 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 	return nil
 }
 
-// halt writes down that the run ends in a pause.
+// halt writes down that the run ends in a pause: also where a cluster's own is over, which
+// waits for the others with the share that it has.
 func (p *Promotion) halt(ctx context.Context, due []*placement) error {
-	_, err := fleet.All(due, func(pl *placement) (struct{}, error) {
+	all := slices.DeleteFunc(p.active(), func(pl *placement) bool {
+		return !slices.Contains(due, pl) && (!pl.start.Shares || pl.stage == promotion.Untouched)
+	})
+	_, err := fleet.All(all, func(pl *placement) (struct{}, error) {
 		next := pl.progress
 		next.Paused = true
 		return struct{}{}, p.save(ctx, pl, next)
@@ -53,6 +59,15 @@ func (p *Promotion) halt(ctx context.Context, due []*placement) error {
 		return err
 	}
 	return errPaused
+}
+
+// waiting is a cluster whose pause nobody has ended; the first one where there is none.
+func (p *Promotion) waiting() *placement {
+	all := p.active()
+	i := slices.IndexFunc(all, func(pl *placement) bool {
+		return pl.live != nil && pl.progress.Waits(pl.cluster.Now(), release.RequestIn(pl.live.Data))
+	})
+	return all[max(i, 0)]
 }
 
 // paused is what a run that has ended in a pause says.
@@ -64,7 +79,8 @@ func (p *Promotion) paused(ctx context.Context) error {
 		p.done.Previous = first.main.Previous[0]
 	}
 	p.done.Service = first.found.Service
-	p.done.Reason = release.PauseText(first.cluster.Name(), p.req.Service.Namespace, p.req.Service.Application, &first.progress)
+	waits := p.waiting()
+	p.done.Reason = release.PauseText(waits.cluster.Name(), p.req.Service.Namespace, p.req.Service.Application, &waits.progress)
 	for _, pl := range p.active() {
 		if pl.split == nil {
 			p.see(ctx, pl)

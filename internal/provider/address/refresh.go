@@ -126,7 +126,7 @@ func (m *Model) refreshStatus(observed []observe.Main) {
 			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
 			return
 		case o.Main.Progress != nil && o.Main.Progress.Paused:
-			m.Status, m.StatusReason = pauseOf(o)
+			m.Status, m.StatusReason = pauseOf(waiting(observed, o))
 			return
 		case o.Main.Progress != nil:
 			m.Status = types.StringValue(string(o.Main.Progress.Status()))

@@ -3,6 +3,7 @@ package address
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -28,6 +29,14 @@ func promoting(observed []observe.Main) string {
 		}
 	}
 	return Agreed(to)
+}
+
+// waiting is a cluster on which a pause is not over; or else o, on which it is.
+func waiting(observed []observe.Main, o observe.Main) observe.Main {
+	if i := slices.IndexFunc(observed, func(o observe.Main) bool { return o.Waits != "" }); i >= 0 {
+		return observed[i]
+	}
+	return o
 }
 
 // pauseOf is the status of a promotion that is paused: due where its pause is over.
