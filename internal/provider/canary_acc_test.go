@@ -66,6 +66,7 @@ func TestAccCanary(t *testing.T) {
 		"a Gateway that is not": (*lab).gatewayThatDoesNotServe,
 		"by an adopted rule":    (*lab).canaryByAdoptedRule,
 		"an adopted rule, told": (*lab).adoptedRuleIsTold,
+		"with filters":          (*lab).routeWithFilters,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
@@ -349,7 +350,7 @@ func (l *lab) canaryByHand() {
 
 func (l *lab) routesOfOtherKinds() {
 	for kind, lines := range map[string][]string{
-		"GRPCRoute": {`kind = "GRPCRoute"`, `matches = [{ grpc = { service = "shop.v1.Orders" }, headers = [{ name = "x-team", value = "shop" }] }]`},
+		"GRPCRoute": {`kind = "GRPCRoute"`, `matches = [{ grpc = { service = "shop.v1.Orders" }, headers = [{ name = "x-team", value = "shop" }] }]`, `filters = { request_header_modifier = { set = { x-team = "shop" } }, response_header_modifier = { remove = ["server"] } }`},
 		"HTTPRoute": {`matches = [{ path = { value = "/v1" }, method = "GET", headers = [{ name = "x-team", value = "a.*", type = "RegularExpression" }], query_params = [{ name = "a", value = "b" }] }]`},
 		"TCPRoute":  {`kind = "TCPRoute"`, `name = "plain"`},
 	} {
@@ -410,6 +411,53 @@ func (l *lab) routeIsImported() {
 	imported.wantNoChanges()
 }
 
+// routeWithFilters: filters are of both rules of a canary, change in place, are put right
+// where somebody has changed them, and are found by an import.
+func (l *lab) routeWithFilters() {
+	w := l.inProcess()
+	filters := `filters = {
+        request_header_modifier  = { set = { x-team = "shop", X-Env = "test" }, add = { x-via = "gateway" }, remove = ["x-debug"] }
+        response_header_modifier = { set = { cache-control = "no-store" } }
+        url_rewrite              = { hostname = "api.internal", path = { value = "/" } }
+      }`
+	config := func(tag, filters string, lines ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(append(lines, routed(`matches = [{ path = { value = "/v1" } }]`, filters), keepPrevious(1))...))
+	}
+	w.apply(config("v1", filters))
+	w.wantNoChanges()
+	imported := l.inProcess()
+	imported.write(config("v1", filters))
+	imported.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
+	imported.do("import", theMain, l.namespace+"/api")
+	imported.wantNoChanges()
+
+	w = imported // which holds the claim now
+	canary := canaryOf(`{ weight = 10, gate = "manual" }`, `match = [{ header = { name = "x-canary", exact = "1" } }]`)
+	w.apply(config("v2", filters, canary))
+	rules := l.rules()
+	if len(rules) != 2 || len(rules[0].Filters) != 3 || len(rules[1].Filters) != 3 || len(rules[1].Filters[0].RequestHeaderModifier.Set) != 2 || *rules[1].Filters[2].URLRewrite.Path.ReplacePrefixMatch != "/" {
+		l.t.Errorf("the route has %+v", rules)
+	}
+	w.apply(config("v1", filters, canary))
+	full := `filters = { url_rewrite = { path = { value = "/all", type = "ReplaceFullPath" } } }`
+	w.apply(config("v1", full, canary)).wantActions(theMain, "update")
+	w.wantNoChanges()
+	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, nameOf("v1")))
+	w.refresh()
+	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
+		l.t.Errorf("drift is %+v", found)
+	}
+	w.apply(config("v1", full, canary))
+	if rules := l.rules(); len(rules) != 1 || len(rules[0].Filters) != 1 || *rules[0].Filters[0].URLRewrite.Path.ReplaceFullPath != "/all" {
+		l.t.Errorf("the route has %+v", rules)
+	}
+	w.apply(config("v1", "", canary))
+	if rules := l.rules(); len(rules[0].Filters) != 0 {
+		l.t.Errorf("filters that are not asked for any more are %+v", rules[0].Filters)
+	}
+	w.applyFails(config("v1", filters, strings.ReplaceAll(canary, `}]`, `}, { header = { name = "x-team", exact = "shop" } }]`))).tells("Too many matches", "ReplaceFullPath")
+}
+
 // gatewayThatDoesNotServe: what the Gateway says is told at plan.
 func (l *lab) gatewayThatDoesNotServe() {
 	l.t.Helper()
@@ -446,6 +494,17 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(`name = "api-01234567"`)}, []string{"Name of a deployment's own route"}},
 		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
 		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
+		{[]string{routed(`filters = {}`)}, []string{"Filters are empty"}},
+		{[]string{routed(`filters = { request_header_modifier = {} }`)}, []string{"Header filter cannot be meant", "changes no header"}},
+		{[]string{routed(`filters = { request_header_modifier = { set = { X-A = "1" }, remove = ["x-a"] } }`)}, []string{"Header filter cannot be meant", "named twice"}},
+		{[]string{routed(`filters = { response_header_modifier = { set = { "x a" = "1" } } }`)}, []string{"name of a header"}},
+		{[]string{routed(`filters = { url_rewrite = {} }`)}, []string{"Filter does nothing"}},
+		{[]string{routed(`filters = { url_rewrite = { hostname = "*.example.com" } }`)}, []string{"Invalid host name"}},
+		{[]string{routed(`filters = { url_rewrite = { path = { value = "v2" } } }`)}, []string{"must be a path"}},
+		{[]string{routed(`filters = { url_rewrite = { path = { type = "ReplaceFullPath" } } }`)}, []string{"Attribute is missing", "`value`"}},
+		{[]string{routed(`filters = { url_rewrite = { path = { value = "/" } } }`, `matches = [{ path = { value = "/a" } }, { path = { value = "/b" } }]`)}, []string{"Which prefix is replaced is not clear"}},
+		{[]string{routed(`kind = "GRPCRoute"`, `filters = { url_rewrite = { hostname = "a.example.com" } }`)}, []string{"Filter of another kind of route"}},
+		{[]string{strings.ReplaceAll(routed(`kind = "TCPRoute"`, `filters = { url_rewrite = { hostname = "a.example.com" } }`), `hostnames = ["api.example.com"]`, "")}, []string{"Filters of another kind of route"}},
 		{[]string{strings.ReplaceAll(routed(), "api.example.com", "10.0.0.1")}, []string{"Invalid host name"}},
 		{[]string{routed("adopt = true")}, []string{"Attribute of an adopted route", "Remove `hostnames`", "Remove `parent_refs`"}},
 		{[]string{routed(`rule = "api"`)}, []string{"Rule of a route of its own", "adopt = true"}},

@@ -48,6 +48,14 @@ func (s RouteSpec) grpcCohort(split release.Split, ports map[string]int32, all g
 	return []gatewayv1.GRPCRouteRule{rule}
 }
 
+// ReplacesPrefix says that a filter puts something in the place of the part of the path
+// that the rule's match names: the API takes no more than one match then.
+func (s RouteSpec) ReplacesPrefix() bool {
+	return slices.ContainsFunc(s.HTTPFilters, func(f gatewayv1.HTTPRouteFilter) bool {
+		return f.URLRewrite != nil && f.URLRewrite.Path != nil && f.URLRewrite.Path.Type == gatewayv1.PrefixMatchHTTPPathModifier
+	})
+}
+
 // tries says that the candidate shares the traffic, and that there is a cohort.
 func (s RouteSpec) tries(split release.Split) bool {
 	return len(s.Cohort) > 0 && len(split) > 1 && split[s.Candidate] > 0

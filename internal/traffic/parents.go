@@ -21,7 +21,7 @@ type Parent struct {
 
 // RouteFault is why a Gateway would not serve a route, or why that cannot be told.
 type RouteFault struct {
-	Field  string // of RouteSpec: parents, hostnames or matches
+	Field  string // of RouteSpec: parents, hostnames, matches or filters
 	Doubt  bool   // it cannot be told
 	Reason string // sentences
 }
@@ -149,38 +149,4 @@ func listenersText(listeners []gatewayv1.Listener) string {
 		texts[i] += ")"
 	}
 	return strings.Join(texts, ", ")
-}
-
-// unsupported is what a route asks for that the Gateway's class does not have. A class
-// that lists nothing may have all of it.
-func (p Parent) unsupported(s RouteSpec) (faults []RouteFault) {
-	asks := s.features()
-	if p.Class == nil || len(asks) == 0 {
-		return nil
-	}
-	if len(p.Class.Status.SupportedFeatures) == 0 {
-		return []RouteFault{{Field: "matches", Doubt: true, Reason: fmt.Sprintf(
-			"The GatewayClass %s does not say what it supports. Whether it has %s is seen when traffic arrives.", p.Class.Name, strings.Join(asks, ", "))}}
-	}
-	for _, feature := range asks {
-		if !slices.ContainsFunc(p.Class.Status.SupportedFeatures, func(f gatewayv1.SupportedFeature) bool { return string(f.Name) == feature }) {
-			faults = append(faults, RouteFault{Field: "matches", Reason: fmt.Sprintf("The GatewayClass %s does not support %s, which the route asks for.", p.Class.Name, feature)})
-		}
-	}
-	return faults
-}
-
-// features are those of the Gateway API that a route asks for, beyond what every data
-// plane has.
-func (s RouteSpec) features() (all []string) {
-	for _, match := range s.HTTPMatches {
-		if match.Method != nil {
-			all = append(all, "HTTPRouteMethodMatching")
-		}
-		if len(match.QueryParams) > 0 {
-			all = append(all, "HTTPRouteQueryParamMatching")
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

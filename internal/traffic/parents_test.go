@@ -36,6 +36,11 @@ func TestFaultsOfParents(t *testing.T) {
 	tcp, grpc, query := api, api, api
 	tcp.Kind, grpc.Kind = traffic.TCPRoute, traffic.GRPCRoute
 	query.HTTPMatches = []gatewayv1.HTTPRouteMatch{{QueryParams: []gatewayv1.HTTPQueryParamMatch{{Name: "a", Value: "b"}}}}
+	filtered := api
+	filtered.HTTPFilters = []gatewayv1.HTTPRouteFilter{
+		{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: &gatewayv1.HTTPHeaderFilter{Remove: []string{"x-a"}}},
+		{Type: gatewayv1.HTTPRouteFilterURLRewrite, URLRewrite: &gatewayv1.HTTPURLRewriteFilter{Path: &gatewayv1.HTTPPathModifier{}}},
+	}
 	from := func(where gatewayv1.FromNamespaces, labels ...string) func(*gatewayv1.Listener) {
 		return func(l *gatewayv1.Listener) {
 			l.AllowedRoutes.Namespaces = &gatewayv1.RouteNamespaces{From: &where}
@@ -77,6 +82,9 @@ func TestFaultsOfParents(t *testing.T) {
 		"what its class has":              {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteQueryParamMatching")}, ""},
 		"what its class lacks":            {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoute")}, "matches: The GatewayClass traefik does not support HTTPRouteQueryParamMatching"},
 		"a class that does not say":       {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "matches? The GatewayClass traefik does not say what it supports"},
+		"filters that its class has":      {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoutePathRewrite")}, ""},
+		"a filter that its class lacks":   {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteHostRewrite")}, "filters: The GatewayClass traefik does not support HTTPRoutePathRewrite"},
+		"filters of a silent class":       {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "filters? The GatewayClass traefik does not say what it supports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 )
 
 // routeAttributes are where the parts of a route come from.
-var routeAttributes = map[string]string{"parents": "parent_refs", "hostnames": "hostnames", "matches": "matches"}
+var routeAttributes = map[string]string{"parents": "parent_refs", "hostnames": "hostnames", "matches": "matches", "filters": "filters"}
 
 // lookAtRoute tells what the route would meet on the clusters. What this same apply may
 // bring about is a warning.

@@ -183,6 +183,9 @@ func (m *Model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.D
 	switch {
 	case route.Kind == traffic.TCPRoute:
 		diags.AddAttributeError(at, "Match of another kind of route", "A TCPRoute knows connections, and no headers. Remove `canary.match`.")
+	case len(cohort) > 1 && route.ReplacesPrefix():
+		diags.AddAttributeError(at, "Too many matches",
+			"The route's filter `url_rewrite` replaces a prefix of the path, and a rule of the Gateway API that does has one match. Use one header, or `type = \"ReplaceFullPath\"`.")
 	case own*len(cohort) > traffic.MaxMatches:
 		diags.AddAttributeError(at, "Too many matches",
 			fmt.Sprintf("Each of the %d matches of the route is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", own, len(cohort), traffic.MaxMatches))

@@ -30,6 +30,7 @@ type gatewayModel struct {
 	ParentRefs []attrs.ParentRef `tfsdk:"parent_refs"`
 	Hostnames  []string          `tfsdk:"hostnames"`
 	Matches    []matchModel      `tfsdk:"matches"`
+	Filters    *filtersModel     `tfsdk:"filters"`
 	Settle     *string           `tfsdk:"settle"`
 }
 
@@ -109,6 +110,7 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 		spec.GRPCMatches = attrs.ConvertList(g.Matches, matchModel.grpc)
 	case traffic.TCPRoute:
 	}
+	g.Filters.into(spec)
 	return spec
 }
 
@@ -180,6 +182,7 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 	if spec.Settle != defaultRouteSettle {
 		g.Settle = new(attrs.DurationText(spec.Settle))
 	}
+	g.Filters = filtersOf(spec)
 	g.Matches = append(attrs.ConvertList(spec.HTTPMatches, matchOf), attrs.ConvertList(spec.GRPCMatches, grpcMatchOf)...)
 	value, more := types.ObjectValueFrom(ctx, gatewayTypes(), g)
 	diags.Append(more...)

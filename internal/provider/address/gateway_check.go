@@ -22,9 +22,12 @@ import (
 var GatewayPath = path.Root("traffic").AtName("gateway")
 
 // hostnameValidator accepts what the Gateway API takes for a host name.
-type hostnameValidator struct{}
+type hostnameValidator struct{ precise bool }
 
-func (hostnameValidator) Description(context.Context) string {
+func (v hostnameValidator) Description(context.Context) string {
+	if v.precise {
+		return "a host name such as api.example.com"
+	}
 	return "a host name such as api.example.com, or one whose first label is *"
 }
 
@@ -36,7 +39,7 @@ func (v hostnameValidator) ValidateString(ctx context.Context, req validator.Str
 	}
 	name := req.ConfigValue.ValueString()
 	var bad []string
-	if strings.HasPrefix(name, "*") {
+	if strings.HasPrefix(name, "*") && !v.precise {
 		bad = validation.IsWildcardDNS1123Subdomain(name)
 	} else {
 		bad = validation.IsDNS1123Subdomain(name)
@@ -78,6 +81,13 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 			wrong(GatewayPath.AtName("matches").AtListIndex(i), "Match of another kind of route", "%s", why)
 		}
 	}
+	g.Filters.wrongFilters(kind, g.Matches, func(at, summary, detail string) {
+		where := GatewayPath.AtName("filters")
+		if at != "" {
+			where = where.AtName(at)
+		}
+		wrong(where, summary, "%s", detail)
+	})
 	if s.Adopt.IsUnknown() || !attrs.WhollyKnown(ctx, s.Ports) {
 		return diags
 	}
@@ -102,7 +112,7 @@ func (m *Model) checkAdopt(g gatewayModel, wrong func(at path.Path, summary, det
 		}
 		return
 	}
-	for name, set := range map[string]bool{"parent_refs": len(g.ParentRefs) > 0, "hostnames": len(g.Hostnames) > 0, "matches": len(g.Matches) > 0} {
+	for name, set := range map[string]bool{"parent_refs": len(g.ParentRefs) > 0, "hostnames": len(g.Hostnames) > 0, "matches": len(g.Matches) > 0, "filters": g.Filters != nil} {
 		if set {
 			wrong(GatewayPath.AtName(name), "Attribute of an adopted route", "The route is somebody else's, who says which requests it is for. Remove `%s`, or `adopt`.", name)
 		}

@@ -74,6 +74,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 				Validators:          []validator.List{listvalidator.SizeBetween(1, 8)},
 				NestedObject:        schema.NestedAttributeObject{Attributes: matchAttributes()},
 			},
+			"filters": filtersAttribute(),
 			"settle": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "How long the data plane may take to do what it has accepted, as a text like `5s`: a route's status says that a change is accepted before it is in effect. Default: `" +
