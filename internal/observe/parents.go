@@ -5,33 +5,30 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // Parents are whom a route asks to be served by, on one cluster.
 type Parents struct {
-	Unknown bool             // the cluster does not know the route's kind
 	Missing []string         // Gateways that are not there, as namespace/name
-	There   []traffic.Parent // Gateways that are. What may not be read is in neither.
+	There   []traffic.Parent // Gateways that are
+	Unseen  []traffic.Parent // what may not be read, and meshes
 }
 
-// ParentsOf looks at them. What may not be read is left out.
+// ParentsOf looks at them.
 func ParentsOf(ctx context.Context, c ownership.Cluster, route traffic.RouteSpec) (p Parents) {
-	ours := release.LabelApplication + "=" + route.Application
-	if apierrors.IsNotFound(c.List(ctx, route.Namespace, ours, route.EmptyList())) {
-		p.Unknown = true
-		return p
-	}
 	namespace := &corev1.Namespace{}
 	if c.Get(ctx, "", route.Namespace, namespace) != nil {
 		namespace = nil
 	}
 	for _, ref := range route.Parents {
+		parent := traffic.Parent{Ref: ref, RouteNamespace: route.Namespace, Namespace: namespace}
 		if ref.Kind != nil && *ref.Kind != "Gateway" {
+			p.Unseen = append(p.Unseen, parent)
 			continue
 		}
 		at := route.Namespace
@@ -45,13 +42,35 @@ func ParentsOf(ctx context.Context, c ownership.Cluster, route traffic.RouteSpec
 			p.Missing = append(p.Missing, at+"/"+string(ref.Name))
 			continue
 		case err != nil:
+			p.Unseen = append(p.Unseen, parent)
 			continue
 		}
 		class := &gatewayv1.GatewayClass{}
 		if c.Get(ctx, "", string(gateway.Spec.GatewayClassName), class) != nil {
 			class = nil
 		}
-		p.There = append(p.There, traffic.Parent{Ref: ref, Gateway: gateway, Class: class, Namespace: namespace})
+		parent.Gateway, parent.Class = gateway, class
+		p.There = append(p.There, parent)
 	}
 	return p
+}
+
+// Routes are those of one kind on a cluster.
+type Routes struct {
+	Unknown bool // the cluster does not know the kind
+	All     []traffic.Object
+}
+
+// RoutesLike looks at the routes of a route's kind in a namespace; empty: in all of them.
+// list is the cluster's List, or its Recent for what is only told.
+func RoutesLike(ctx context.Context, list func(ctx context.Context, namespace, selector string, into runtime.Object) error, namespace string, route traffic.RouteSpec) (Routes, error) {
+	found := route.EmptyList()
+	err := list(ctx, namespace, "", found)
+	if apierrors.IsNotFound(err) {
+		return Routes{Unknown: true}, nil
+	}
+	if err != nil {
+		return Routes{}, err
+	}
+	return Routes{All: traffic.RoutesIn(found)}, nil
 }

@@ -67,6 +67,8 @@ func TestAccCanary(t *testing.T) {
 		"by an adopted rule":    (*lab).canaryByAdoptedRule,
 		"an adopted rule, told": (*lab).adoptedRuleIsTold,
 		"with filters":          (*lab).routeWithFilters,
+		"beside another":        (*lab).routeBesideAnother,
+		"listed once":           (*lab).routesAreListedOnce,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

@@ -13,10 +13,11 @@ import (
 
 // Parent is a Gateway that is asked to serve a route, as it is.
 type Parent struct {
-	Ref       gatewayv1.ParentReference
-	Gateway   *gatewayv1.Gateway
-	Class     *gatewayv1.GatewayClass // nil: it is not there, or may not be read
-	Namespace *corev1.Namespace       // the route's; nil: it may not be read
+	Ref            gatewayv1.ParentReference
+	RouteNamespace string
+	Gateway        *gatewayv1.Gateway      // nil: it may not be read, or it is a mesh
+	Class          *gatewayv1.GatewayClass // nil: it is not there, or may not be read
+	Namespace      *corev1.Namespace       // the route's; nil: it may not be read
 }
 
 // RouteFault is why a Gateway would not serve a route, or why that cannot be told.

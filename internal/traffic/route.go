@@ -180,6 +180,25 @@ func (s RouteSpec) EmptyList() runtime.Object {
 	return &gatewayv1.HTTPRouteList{}
 }
 
+// RoutesIn are those in a list of them.
+func RoutesIn(list runtime.Object) (all []Object) {
+	switch l := list.(type) {
+	case *gatewayv1.HTTPRouteList:
+		for i := range l.Items {
+			all = append(all, &l.Items[i])
+		}
+	case *gatewayv1.GRPCRouteList:
+		for i := range l.Items {
+			all = append(all, &l.Items[i])
+		}
+	case *gatewayv1.TCPRouteList:
+		for i := range l.Items {
+			all = append(all, &l.Items[i])
+		}
+	}
+	return all
+}
+
 // parentsOf are whom a route asks to be served by, and what they say of it.
 func parentsOf(route Object) ([]gatewayv1.ParentReference, []gatewayv1.RouteParentStatus) {
 	switch r := route.(type) {

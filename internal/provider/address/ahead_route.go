@@ -3,6 +3,7 @@ package address
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,18 +35,22 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 		return
 	}
 	for _, c := range clusters {
-		seen := observe.ParentsOf(ctx, c, route)
-		if seen.Unknown {
+		routes, err := a.Session.Routes.Like(ctx, c, route)
+		if routes.Unknown {
 			a.Diags.AddAttributeWarning(at, "Cluster does not know the route's kind",
 				fmt.Sprintf("The cluster %q has no %s. Unless this same apply installs the CustomResourceDefinitions of the Gateway API first, the apply of this plan will fail.", c.Name(), route.Kind))
 			continue
 		}
+		seen := observe.ParentsOf(ctx, c, route)
 		if len(seen.Missing) > 0 {
 			a.Diags.AddAttributeWarning(at.AtName("parent_refs"), "Gateway is not there",
 				fmt.Sprintf("The cluster %q has no Gateway %s. Unless this same apply makes it first, nobody accepts the route, and the apply of this plan will fail.", c.Name(), strings.Join(seen.Missing, ", ")))
 		}
 		for _, parent := range seen.There {
 			a.tellFaults(c.Name(), parent.Faults(route))
+		}
+		if err == nil {
+			a.tellRivals(ctx, c, route, slices.Concat(seen.There, seen.Unseen), routes)
 		}
 	}
 }

@@ -26,11 +26,12 @@ type Session struct {
 	Holders  *Holders
 	Told     *Once
 	DryRuns  *DryRuns
+	Routes   *Routes
 }
 
 // New begins a run.
 func New(clusters *Clusters, engine *rollout.Engine) *Session {
-	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Holders: &Holders{}, Told: newOnce(), DryRuns: &DryRuns{}}
+	return &Session{Clusters: clusters, Engine: engine, Planned: newIntents(), Holders: &Holders{}, Told: newOnce(), DryRuns: &DryRuns{}, Routes: &Routes{}}
 }
 
 // Of reads what Configure was given; nil before the provider is
