@@ -23,7 +23,7 @@ func (p *process) back(ctx context.Context) (group.Result, error) {
 		goes[name] = release.Back{To: p.name(name, "v1"), Was: was}
 		asked.Waves = append(asked.Waves, release.WaveAsked{Members: []string{name}})
 		req.Members[name] = rollout.GoBackRequest{Was: was, PromoteRequest: rollout.PromoteRequest{
-			Service: p.service(name), To: p.name(name, "v1"), Owner: p.owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: p.on,
+			Service: p.service(name), Route: p.route(name), To: p.name(name, "v1"), Owner: p.owner, Keep: release.Keep{Count: 1}, Drain: drain, Clusters: p.on,
 		}}
 	}
 	plan, err := asked.BackPlan(goes)

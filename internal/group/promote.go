@@ -26,6 +26,10 @@ type Request struct {
 	Members map[string]rollout.PromoteRequest // less Member; one without an Owner claims its address anew
 	Plan    release.GroupPlan
 	Scope   release.FailureScope
+
+	// Canary is how the traffic of those members moves that have a route. Those of a wave
+	// have each share of it together. Who has none moves when they get all of it.
+	Canary release.Canary
 }
 
 // Promote moves every member of the group to the release that it asks for: none
@@ -51,6 +55,7 @@ type run struct {
 	members map[string]*member
 	passed  bool // an earlier run had begun to let go of the old sides
 
+	paused    bool  // it has come to its end in a pause
 	halted    bool  // it stays where it is, unfinished
 	cancelled bool  // it was interrupted when it could be cancelled
 	refused   error // it was interrupted when it could not
@@ -60,6 +65,7 @@ type run struct {
 type member struct {
 	*rollout.Promotion
 	place place
+	gated bool  // the run ends in a pause of its own
 	err   error // what it failed with
 }
 
@@ -104,6 +110,7 @@ func (e *Engine) begin(req Request) *run {
 		}
 	}
 	for name, asked := range req.Members {
+		asked.Canary = req.Canary
 		asked.Member, asked.Bake = rollout.Member{Group: req.Name, Name: name, Move: move, Token: r.owner}, bakes[name]
 		r.members[name] = &member{Promotion: e.rollout.NewPromotion(asked)}
 	}
@@ -132,15 +139,22 @@ func (r *run) promote(ctx context.Context) error {
 		r.skipAll() // nobody begins before all are ready
 	}
 	for i := range r.req.Plan.Waves {
-		if !r.halted {
+		if r.goesOn() {
 			r.wave(ctx, i)
 		}
 	}
-	if !r.halted {
+	switch {
+	case r.halted:
+	case r.paused:
+		r.note(r.rest(ctx))
+	default:
 		r.note(r.finalize(ctx))
 	}
 	return r.failure(ctx)
 }
+
+// goesOn says that the run has not come to its end.
+func (r *run) goesOn() bool { return !r.halted && !r.paused }
 
 // until is the promotion of a member up to a kind of step.
 func until(kind release.StepKind) func(*rollout.Promotion, context.Context) error {
@@ -164,10 +178,12 @@ func (r *run) resume() {
 		switch {
 		case r.committed(name):
 			m.Omit(release.StepAnalyse) // that run has watched it
-		case !r.passed && slices.Contains(m.Courses(), promotion.Resumes):
+			m.Omit(release.StepPause)
+		case !r.passed && (m.Touched() || slices.Contains(m.Courses(), promotion.Resumes)):
 			m.place = moved
 		}
 	}
+	r.goOn()
 }
 
 // waveOf is the first wave of those that failed.
@@ -179,21 +195,37 @@ func (r *run) waveOf(failed map[string]error) int {
 
 // wave moves one wave, batch after batch, and watches it.
 func (r *run) wave(ctx context.Context, i int) {
-	wave := r.req.Plan.Waves[i]
 	r.tellWave(ctx, i, release.EventWaveStarted)
-	for b, batch := range wave.Batches {
-		if batch = r.ready(ctx, i, i+b > 0, r.stillTo(batch)); len(batch) == 0 {
+	for n, share := range r.req.Canary.Shares() {
+		r.shift(ctx, i, share, n == 0)
+		if r.pause(ctx, i, share); !r.goesOn() {
+			return
+		}
+	}
+	r.bake(ctx, i)
+	r.tellWave(ctx, i, release.EventWaveMoved)
+}
+
+// shift moves one share of a wave's traffic, batch after batch.
+func (r *run) shift(ctx context.Context, i, share int, first bool) {
+	for b, batch := range r.req.Plan.Waves[i].Batches {
+		batch = slices.DeleteFunc(r.stillTo(batch), func(name string) bool { return !r.members[name].due(share, first) })
+		late := slices.DeleteFunc(slices.Clone(batch), func(name string) bool {
+			return first && i+b == 0 || !first && r.members[name].place == moved
+		})
+		if batch = r.ready(ctx, i, late, batch); len(batch) == 0 {
 			continue
 		}
 		for _, name := range batch {
 			r.members[name].place = moved
 		}
-		if errs := r.each(ctx, batch, until(release.StepAnalyse)); len(errs) > 0 {
+		errs := r.each(ctx, batch, func(p *rollout.Promotion, ctx context.Context) error {
+			return p.ShiftTo(ctx, r.members[p.Request().Member.Name].next(share))
+		})
+		if len(errs) > 0 {
 			r.retreat(ctx, i, errs)
 		}
 	}
-	r.bake(ctx, i)
-	r.tellWave(ctx, i, release.EventWaveMoved)
 }
 
 // tellWave tells it on the addresses of those that move with the wave.
@@ -211,13 +243,10 @@ func (r *run) stillTo(batch []string) []string {
 	return slices.DeleteFunc(slices.Clone(batch), func(name string) bool { p := r.members[name].place; return p != waits && p != moved })
 }
 
-// ready looks once more at those whose turn has come after some time, and
-// returns who is ready.
-func (r *run) ready(ctx context.Context, wave int, again bool, batch []string) []string {
-	if !again || len(batch) == 0 {
-		return batch
-	}
-	errs := r.each(ctx, batch, (*rollout.Promotion).Ready)
+// ready looks once more at those whose turn has come after some time, and returns those
+// of a batch that may begin.
+func (r *run) ready(ctx context.Context, wave int, late, batch []string) []string {
+	errs := r.each(ctx, late, (*rollout.Promotion).Ready)
 	if len(errs) == 0 {
 		return batch
 	}

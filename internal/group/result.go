@@ -132,6 +132,9 @@ func (r *run) result(ctx context.Context, err error) (Result, error) {
 	if failed := new(Error); errors.As(err, &failed) {
 		failed.Status, failed.Standing = done.Status, standing
 	}
+	if r.paused {
+		done.Reason = r.waitsFor()
+	}
 	if err != nil {
 		first, _, _ := strings.Cut(mask.Redact(err.Error()), "\n")
 		done.Reason = first // it is kept in the state

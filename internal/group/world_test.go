@@ -52,11 +52,16 @@ type shop struct {
 	namespace    string
 	applications []string
 	owner        string // the group's token, as a state has it
+	routed       []string
 }
 
 func newShop(t *testing.T, applications ...string) *shop {
 	t.Helper()
-	c := testcluster.Shared(t)
+	return shopOn(t, testcluster.Shared(t), applications...)
+}
+
+func shopOn(t *testing.T, c *testcluster.Cluster, applications ...string) *shop {
+	t.Helper()
 	return &shop{t: t, cluster: c, proxy: c.Proxy(t), namespace: c.Namespace(t), applications: applications}
 }
 
@@ -64,18 +69,24 @@ func newShop(t *testing.T, applications ...string) *shop {
 func open(t *testing.T, applications ...string) *shop {
 	t.Helper()
 	s := newShop(t, applications...)
+	s.begin()
+	return s
+}
+
+// begin deploys v1 and v2 of every application, and lets a group make v1 main.
+func (s *shop) begin() {
+	s.t.Helper()
 	p := s.process()
 	defer p.end()
 	for _, version := range []string{"v1", "v2"} {
-		for _, application := range applications {
+		for _, application := range s.applications {
 			p.deploy(application, version)
 		}
 	}
-	if _, err := p.promote(t.Context(), s.request("v1")); err != nil {
-		t.Fatal(err)
+	if _, err := p.promote(s.t.Context(), s.request("v1")); err != nil {
+		s.t.Fatal(err)
 	}
 	s.proxy.Reset()
-	return s
 }
 
 type process struct {
@@ -151,6 +162,7 @@ type asked struct {
 	scope    release.FailureScope
 	keep     int
 	claims   []string // members that are new to the group
+	canary   release.Canary
 }
 
 // request asks for one version of all applications, one wave each.
@@ -179,7 +191,7 @@ func (s *shop) service(application string) traffic.ServiceSpec {
 
 func (p *process) group(a asked) group.Request {
 	p.t.Helper()
-	req := group.Request{Name: a.name, Owner: p.owner, Scope: a.scope, Members: map[string]rollout.PromoteRequest{}}
+	req := group.Request{Name: a.name, Owner: p.owner, Scope: a.scope, Canary: a.canary, Members: map[string]rollout.PromoteRequest{}}
 	after := map[string][]string{}
 	for application, version := range a.versions {
 		owner := p.owner
@@ -187,7 +199,7 @@ func (p *process) group(a asked) group.Request {
 			owner = ""
 		}
 		req.Members[application] = rollout.PromoteRequest{
-			Service: p.service(application), To: p.name(application, version), Owner: owner, Keep: release.Keep{Count: a.keep}, Drain: drain, Clusters: p.on,
+			Service: p.service(application), Route: p.route(application), To: p.name(application, version), Owner: owner, Keep: release.Keep{Count: a.keep}, Drain: drain, Clusters: p.on,
 		}
 		after[application] = a.after[application]
 	}
@@ -204,7 +216,7 @@ func (p *process) promote(ctx context.Context, a asked) (group.Result, error) {
 	p.t.Helper()
 	defer p.done()
 	done, err := p.engine.Promote(ctx, p.group(a))
-	if err == nil && done.Status != release.MainFinalized {
+	if err == nil && done.Status != release.MainFinalized && done.Status != release.MainPaused {
 		err = fmt.Errorf("the group ended as %s", done.Status)
 	}
 	if err == nil {

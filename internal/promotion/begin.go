@@ -80,6 +80,8 @@ type Start struct {
 	Restores bool   // who had it before gets all of it again, first
 	Resumes  int    // the step, by its place, before which no share or pause is done once more
 	Passed   int    // the pause, by its place, that is over; 0: none
+	Baked    bool   // a run that was cut off has analysed it, and waits for others
+	Back     bool   // the release was main before
 
 	Spared   []string // former mains that stay, although somebody has moved the traffic away from them
 	Overrode string   // who had the traffic when this was planned, and does not any more
@@ -158,6 +160,7 @@ func Begin(w Want, seen Seen) Start {
 	s.rename(w)
 	s.spare(w, seen)
 	s.goOn(w)
+	s.Back = w.To == s.Before.Deployment || slices.Contains(s.Before.Previous, w.To)
 	s.share(w, seen)
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()
@@ -241,7 +244,7 @@ func (s *Start) resume(open *release.Progress) {
 	if !s.There {
 		return
 	}
-	s.Course, s.Stage = Resumes, Shifted
+	s.Course, s.Stage, s.Baked = Resumes, Shifted, open.Baked()
 	if s.Main.Deployment != s.Before.Deployment {
 		s.Stage = Recorded
 	}
@@ -271,7 +274,7 @@ func (s *Start) share(w Want, seen Seen) {
 	if w.Route == nil || !s.Course.Moves() || s.Course == Returns || from == "" || from == w.To {
 		return
 	}
-	s.Shares = !seen.Bare && w.To != s.Before.Deployment && !slices.Contains(s.Before.Previous, w.To)
+	s.Shares = !seen.Bare && !s.Back
 	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil && open.Direction == release.DirectionForward {
 		s.resumeShare(w, seen, open)
 	}
@@ -308,7 +311,7 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 	steps := s.Progress.Steps
 	at := slices.IndexFunc(steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= share })
 	s.Resumes, s.Stage = at, max(s.Stage, Shifted)
-	switch passed := seen.Resumed || step.Gate == release.GateMaxWeight; {
+	switch passed := seen.Resumed && !open.Holds() || open.Watched() || step.Gate == release.GateMaxWeight; {
 	case steps[at].Weight > share:
 		if steps[at-1].Gate == release.GateMaxWeight { // it is not to have more
 			s.Resumes = at - 1

@@ -80,7 +80,7 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 	case release.StepPause:
 		return s.Shares && !s.Idle && p.At >= s.Resumes && p.At != s.Passed
 	case release.StepAnalyse:
-		return s.Course.Moves() && !s.Idle
+		return s.Course.Moves() && !s.Idle && !s.Baked
 	case release.StepCommit:
 		return p.Before != nil
 	case release.StepRename:

@@ -1,6 +1,7 @@
 package promotion_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,19 @@ func TestShares(t *testing.T) {
 	fewer := other
 	fewer.Canary.MaxWeight = 20
 	tried := openAt(0, false, release.StepRestore, 0)
+	// waits is what a run has left that waits for the other members of its group.
+	waits := func(seen promotion.Seen) promotion.Seen {
+		seen.Main.Progress = new(seen.Main.Progress.Holding())
+		seen.Main.Progress.At = slices.IndexFunc(seen.Main.Progress.Steps, func(step release.Step) bool { return step.Gate == release.GateGroup })
+		return seen
+	}
+	baking := byShares
+	baking.Bake = time.Minute
+	beforeAll, baked := openAt(0, false, release.StepShift, 0), openAt(100, false, release.StepCommit, 0)
+	baked.Main.Deployment, baked.Main.Previous = "v2", []string{"v1"}
+	baked.Main.Progress.Steps, baked.Main.Progress.At = promotion.Plan(baking), slices.Index(promotion.Plan(baking), release.Step{Kind: release.StepCommit})
+	asked := waits(openAt(50, false, release.StepPause, 1))
+	asked.Resumed = true
 	const all = "ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, collect"
 	for name, tt := range map[string]struct {
 		want promotion.Want
@@ -111,6 +125,11 @@ func TestShares(t *testing.T) {
 		"killed while it restored":                 {byShares, tried, "restore, " + all},
 		"held below what it has":                   {lowered, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
 		"held below, with other steps":             {fewer, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause max_weight, shift 60%, pause 1m, shift 100%, commit, collect"},
+		"waits with nothing":                       {byShares, waits(beforeAll), all},
+		"waits ahead of a pause":                   {byShares, waits(openAt(50, false, release.StepPause, 1)), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"waits ahead of a pause, and is asked":     {byShares, asked, "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"waits after a pause":                      {byShares, waits(openAt(50, false, release.StepShift, 2)), "ready, shift 50%, shift 100%, commit, collect"},
+		"waits with all, and was watched":          {baking, waits(baked), "shift 100%, commit, collect"},
 		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
 		t.Run(name, func(t *testing.T) {

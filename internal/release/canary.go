@@ -1,6 +1,9 @@
 package release
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Canary is how the traffic moves to a new release: by shares of it that grow, with a
 // pause after each. The zero Canary moves it all at once.
@@ -23,13 +26,40 @@ type CanaryStep struct {
 	Replicas int `json:"replicas,omitempty"`
 }
 
+// Shares are those of its steps, up to all of the traffic, with 0 ahead where the most
+// that it gives is less than the first. At each, the members of a group wait for each
+// other.
+func (c Canary) Shares() (percents []int) {
+	if c.MaxWeight > 0 && len(c.Steps) > 0 && c.Steps[0].Weight > c.MaxWeight {
+		percents = append(percents, 0)
+	}
+	for _, step := range append(slices.Clone(c.Steps), CanaryStep{Weight: 100}) {
+		if n := len(percents); n == 0 || percents[n-1] != step.Weight {
+			percents = append(percents, step.Weight)
+		}
+	}
+	return percents
+}
+
+// PauseAt is how long the release is watched with a share.
+func (c Canary) PauseAt(percent int) time.Duration {
+	for _, step := range c.Steps {
+		if step.Weight == percent {
+			return step.Pause
+		}
+	}
+	return 0
+}
+
 // Gate is who says that a promotion may go on.
 type Gate string
 
-// GateManual is whoever resumes it; GateMaxWeight is a raised Canary.MaxWeight.
+// GateManual is whoever resumes it; GateMaxWeight is a raised Canary.MaxWeight; GateGroup
+// are the other members of a group.
 const (
 	GateManual    Gate = "manual"
 	GateMaxWeight Gate = "max_weight"
+	GateGroup     Gate = "group"
 )
 
 // Gates lists every Gate that a step may have.

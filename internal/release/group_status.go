@@ -40,8 +40,8 @@ func GroupStatus(members ...MainStatus) MainStatus {
 		return MainFinalized
 	case all(members, func(s MainStatus) bool { return s == MainFinalized || s == MainFinalizing }):
 		return MainFinalizing
-	case all(members, func(s MainStatus) bool { return s == MainPaused }):
-		return MainPaused
+	case all(members, func(s MainStatus) bool { return s == MainPaused || s == MainFinalized }):
+		return MainPaused // who stands, does
 	case !waits, has(MainRunning), has(MainFinalizing), has(MainPaused):
 		return MainRunning // some have moved, and others have not
 	case has(MainAwaitingApproval):

@@ -93,6 +93,9 @@ func TestGroupStatusOfMixed(t *testing.T) {
 		{"finalized running", release.MainRunning},
 		{"awaiting_approval waiting_for_instances", release.MainAwaitingApproval},
 		{"finalized rolled_back", release.MainRolledBack},
+		{"finalized paused", release.MainPaused}, // who stands, and who moves
+		{"paused running", release.MainRunning},  // one of them may go on
+		{"finalizing paused", release.MainRunning},
 		{"rolling_back rolled_back", release.MainRollingBack},
 		{"cancelled running", release.MainCancelled},
 		{"cancelled waiting_for_instances", release.MainCancelling},

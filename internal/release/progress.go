@@ -130,6 +130,36 @@ func (p *Progress) Weight(at int) (percent int) {
 	return percent
 }
 
+// Beyond says that the step which is being done gives more of the traffic than a share,
+// or comes after all of it has moved.
+func (p *Progress) Beyond(percent int) bool {
+	step := p.Step()
+	return step.Kind.Reaches(StepAnalyse) || step.Kind == StepShift && step.Weight > percent || p.Weight(p.At) > percent
+}
+
+// Holds says that the run has come to its end in a pause that is for the other members
+// of a group.
+func (p *Progress) Holds() bool { return p.Paused && p.Step().Gate == GateGroup }
+
+// Holding is the same promotion in such a pause, before the step that is being done.
+func (p *Progress) Holding() Progress {
+	held := *p
+	held.Steps = slices.Insert(slices.Clone(p.Steps), p.At, Step{Kind: StepPause, Gate: GateGroup})
+	held.Paused = true
+	return held
+}
+
+// Watched says that such a run has watched the release with the share that it has: it
+// came past the pause that follows the share.
+func (p *Progress) Watched() bool {
+	return p.Baked() || p.Holds() && p.At > 0 && p.Steps[p.At-1].Kind == StepPause
+}
+
+// Baked says that such a run has analysed the release with all of the traffic.
+func (p *Progress) Baked() bool {
+	return p.Holds() && p.At > 0 && p.Steps[p.At-1].Kind == StepAnalyse
+}
+
 // Next is the percentage that the next shift gives to the release, or the one that is
 // being done; 100 where none follows.
 func (p *Progress) Next() int {

@@ -63,12 +63,19 @@ func PauseText(cluster, namespace, application string, p *Progress) string {
 	switch step.Gate {
 	case GateMaxWeight:
 		return has + ": it gets more when canary.max_weight is raised"
+	case GateGroup:
+		return has + ", and waits for the other members of its group"
 	case GateManual:
 		request, _ := json.Marshal(Resuming(p))
 		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
 		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, or the action switchback_resume; then apply again", has, MainName(application), namespace, patch, cluster)
 	}
 	return fmt.Sprintf("%s. Its pause ends at %s: the next apply after that goes on", has, p.Since.Add(step.For).UTC().Format(time.RFC3339))
+}
+
+// GroupPauseText says the same of a group, which pauses together: by one of its members.
+func GroupPauseText(member, text string) string {
+	return member + ": " + text + ". What ends this pause ends it for all of the group"
 }
 
 // RequestIn is what an application's ConfigMap asks for; nil where that is nothing, or

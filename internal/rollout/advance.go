@@ -14,8 +14,13 @@ import (
 // the first one of a kind; all of them where until is empty. No cluster begins a step
 // before all of them have done the one before it.
 func (p *Promotion) Advance(ctx context.Context, until release.StepKind) error {
+	return p.advance(ctx, func(next *release.Progress) bool { return next.Step().Kind.Reaches(until) })
+}
+
+// advance is Advance to a place that says whether it is reached.
+func (p *Promotion) advance(ctx context.Context, reached func(*release.Progress) bool) error {
 	for {
-		at, due, err := p.due(ctx, until)
+		at, due, err := p.due(ctx, reached)
 		if err != nil || len(due) == 0 {
 			return err
 		}
@@ -33,13 +38,13 @@ func (p *Promotion) Advance(ctx context.Context, until release.StepKind) error {
 
 // due is the earliest step that is to be done, by its place in the list, and where. It
 // fails where package promotion refuses to begin.
-func (p *Promotion) due(ctx context.Context, until release.StepKind) (at int, due []*placement, err error) {
+func (p *Promotion) due(ctx context.Context, reached func(*release.Progress) bool) (at int, due []*placement, err error) {
 	var decisions []promotion.Decision
 	for _, pl := range p.active() {
 		next, decision := upcoming(pl)
 		decisions = append(decisions, decision)
 		switch {
-		case decision != promotion.Do, next.Step().Kind.Reaches(until), len(due) > 0 && next.At > at:
+		case decision != promotion.Do, reached(&next), len(due) > 0 && next.At > at:
 		case len(due) > 0 && next.At == at:
 			due = append(due, pl)
 		default:
@@ -50,7 +55,7 @@ func (p *Promotion) due(ctx context.Context, until release.StepKind) (at int, du
 		if err := p.refuse(ctx); err != nil || !p.continues() {
 			return 0, nil, err
 		}
-		return p.due(ctx, until) // without those that are refused
+		return p.due(ctx, reached) // without those that are refused
 	}
 	return at, due, nil
 }

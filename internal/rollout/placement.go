@@ -17,6 +17,7 @@ type placement struct {
 
 	seen  release.Main     // the pointer, as it was found
 	found traffic.Observed // the address, as it was found
+	saw   promotion.Seen   // what package promotion knows of both
 	start promotion.Start  // what follows from these
 
 	live     *corev1.ConfigMap // the application's, as it was written last; nil: there is none yet
@@ -45,6 +46,11 @@ const (
 	returned             // its traffic is back where it was
 	stays                // its traffic should go back, and nothing can take it
 )
+
+// begins notes how the promotion begins.
+func (pl *placement) begins(start promotion.Start) {
+	pl.start, pl.progress, pl.stage, pl.main = start, start.Progress, start.Stage, start.Main
+}
 
 // moves says that the promotion moves the cluster's traffic, or has.
 func (pl *placement) moves() bool { return pl.start.Course.Moves() }

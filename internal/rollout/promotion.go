@@ -106,6 +106,15 @@ func (p *Promotion) want() promotion.Want {
 	}
 }
 
+// wanted is want on one cluster.
+func (p *Promotion) wanted(pl *placement) promotion.Want {
+	want := p.want()
+	if p.was != nil {
+		want.Stopped = pl.saw.Main.Stopped() // nobody asks for anything else
+	}
+	return want
+}
+
 func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	e, req := p.engine, p.req
 	pl := &placement{cluster: e.keeper.Under(c, req.Service.Namespace, req.Service.Application), router: e.router(c, req.Service, req.TakeBack)}
@@ -149,15 +158,10 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if err := p.seeShares(ctx, pl, &seen); err != nil {
 		return nil, err
 	}
-	want := p.want()
-	if p.was != nil {
-		want.Stopped = main.Stopped() // nobody asks for anything else
-	}
-	pl.start = promotion.Begin(want, seen)
-	if pl.start.Idle {
+	pl.saw = seen
+	if pl.begins(promotion.Begin(p.wanted(pl), seen)); pl.start.Idle {
 		pl.router.Empty()
 	}
-	pl.progress, pl.stage, pl.main = pl.start.Progress, pl.start.Stage, pl.start.Main
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}

@@ -76,11 +76,11 @@ func (p *Promotion) serviceMoves(pl *placement) bool {
 
 // seeShares fills in what a promotion by shares has to know of a cluster.
 func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotion.Seen) error {
-	if pl.route == nil {
-		return nil
-	}
 	if open := pl.main.Progress; open != nil && pl.live != nil {
 		seen.Resumed = release.RequestIn(pl.live.Data).Asks(release.RequestResume, open)
+	}
+	if pl.route == nil {
+		return nil
 	}
 	stable := pl.main.Deployment
 	if open := pl.main.Progress; open != nil && seen.Split[open.From] > 0 {
