@@ -69,6 +69,7 @@ func TestAccCanary(t *testing.T) {
 		"with filters":          (*lab).routeWithFilters,
 		"beside another":        (*lab).routeBesideAnother,
 		"listed once":           (*lab).routesAreListedOnce,
+		"is interrupted":        (*lab).canaryInterrupted,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
@@ -164,6 +165,7 @@ func (l *lab) canaryWithGate() {
 }
 
 // canaryRolledBack: an action takes a promotion back that is paused, and a Read says so.
+// The next plan warns that the same one is refused.
 func (l *lab) canaryRolledBack() {
 	w := l.inProcess()
 	config := func(tag string) string {
@@ -182,6 +184,10 @@ func (l *lab) canaryRolledBack() {
 	}
 	w.refresh()
 	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
+	w.write(config("v2"))
+	w.plan().warns("Deployment was taken back before", "had 10 % of the traffic already", "asked to go back")
+	w.applyFails(config("v2")).tells("Deployment was taken back before", "asked to go back", "retry_token")
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
 	w.apply(config("v1"))
 	w.wantNoChanges()
 }
@@ -237,6 +243,31 @@ func (l *lab) requested() string {
 	cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
 	l.must(err)
 	return cm.Data[release.RequestKey]
+}
+
+// canaryInterrupted: a Ctrl-C tells the route to lead back. The state says what is known,
+// and the next plan has something to do, whatever it is for.
+func (l *lab) canaryInterrupted() {
+	w := l.inProcess()
+	config := func(tag, pause string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(fmt.Sprintf(`{ weight = 10, pause = %q }`, pause))))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", "1s"))
+	for _, next := range []string{"v1", "v2"} {
+		w.write(config("v2", "9m"))
+		w.execInterrupted(func() { l.whenShare(v2, 10, func() {})() }, "apply", "-auto-approve", "-input=false", "-no-color")
+		w.wantState(theMain, "status", "rolling_back", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
+		w.refresh()
+		w.wantState(theMain, "status", "rolling_back", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
+		w.write(config(next, "1s"))
+		if again := w.plan(); len(again.actions[theMain]) == 0 {
+			l.t.Errorf("the next plan, for %s, leaves main alone: %v", next, again.actions)
+		}
+		w.apply(config(next, "1s"))
+		w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+nameOf(next), "split", shares(nameOf(next), 100))
+		w.wantNoChanges()
+	}
 }
 
 // groupOnRoutes: members of a group have routes, which move all at once, and go back

@@ -2,6 +2,8 @@ package rollout_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,4 +97,46 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	main.NeverEmpty(t)
 	t.Logf("killed after %q", what)
 	return dead
+}
+
+// TestOneFaultAtEveryRequestOfShares lets the same faults happen to a promotion by shares
+// as to every other verb: nobody may notice.
+func TestOneFaultAtEveryRequestOfShares(t *testing.T) {
+	t.Parallel()
+	const writes = 20 // of a promotion by shares, at most
+	c := withRoutes(t)
+	for _, of := range passing() {
+		if of.apart == alone {
+			of.apart = writes
+		}
+		t.Run(of.name, func(t *testing.T) {
+			t.Parallel()
+			for k := 1; k <= of.apart; k++ {
+				t.Run(fmt.Sprintf("at %d", k), func(t *testing.T) {
+					t.Parallel()
+					l, p := onRoute(t, c)
+					main := l.cluster.WatchMain(t, l.namespace, "api")
+					l.proxy.Reset()
+					hitting := &faulty{k: k, apart: of.apart, counts: of.counts, faults: of.faults, repeats: map[string]int{}}
+					l.proxy.SetFault(hitting.on)
+					done, err := p.sharing(t.Context(), "v2", steps(10, 50), nil)
+					l.proxy.SetFault(nil)
+					if len(hitting.hit) == hitting.told && hitting.n >= k {
+						t.Errorf("of %d requests, none was hit", hitting.n)
+					}
+					if of.apart == writes && hitting.n > writes {
+						t.Errorf("it has %d writes: not every one is hit", hitting.n)
+					}
+					if err != nil || done.Status != release.MainFinalized {
+						t.Fatalf("with a fault at %q, it ends as %s: %v", hitting.hit, done.Status, err)
+					}
+					if got := l.writtenShares("v2"); !slices.Equal(got, []int{10, 50, 100}) {
+						t.Errorf("with a fault at %q, v2 had the shares %v", hitting.hit, got)
+					}
+					l.wantMain("v2", "v1")
+					main.NeverEmpty(t)
+				})
+			}
+		})
+	}
 }

@@ -78,22 +78,32 @@ var askedAgain = []testcluster.Fault{
 	testcluster.Unavailable(), testcluster.ConnectionReset(),
 }
 
-// TestOneFaultAtEveryRequest lets faults that pass happen to the k-th request of
-// every verb, for every k: nobody may notice. Those after which the same is asked
-// again are one kind, and take turns. That a reply is lost matters to a write.
-func TestOneFaultAtEveryRequest(t *testing.T) {
-	t.Parallel()
-	const alone = -1
-	kinds := []struct {
-		name   string
-		apart  int // alone: what follows a fault depends on it, so that later requests cannot be counted
-		counts func(*testcluster.Request) bool
-		faults []testcluster.Fault
-	}{
+// alone: what follows a fault depends on it, so that later requests cannot be counted.
+const alone = -1
+
+// passingFault is a kind of faults that pass.
+type passingFault struct {
+	name   string
+	apart  int
+	counts func(*testcluster.Request) bool
+	faults []testcluster.Fault
+}
+
+// passing are those kinds. Those after which the same is asked again are one kind, and
+// take turns. That a reply is lost matters to a write.
+func passing() []passingFault {
+	return []passingFault{
 		{"asked again", 12, anyRequest, askedAgain},
 		{"lost reply", alone, (*testcluster.Request).Write, []testcluster.Fault{testcluster.LostReply()}},
 		{"409", 8, (*testcluster.Request).Write, []testcluster.Fault{testcluster.Conflict()}},
 	}
+}
+
+// TestOneFaultAtEveryRequest lets faults that pass happen to the k-th request of
+// every verb, for every k: nobody may notice.
+func TestOneFaultAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	kinds := passing()
 	seen := map[string]bool{} // by change, what is asked without a fault; true: it is a write
 	requests, writes, most := 0, 0, 0
 	plain := newLife(t, testcluster.Shared(t))

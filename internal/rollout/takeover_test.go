@@ -35,7 +35,8 @@ type takenVerb struct {
 }
 
 // takenVerbs are those that are killed after every write, and more.
-func takenVerbs() []takenVerb {
+func takenVerbs(t *testing.T) []takenVerb {
+	t.Helper()
 	terminate := func(version string) func(context.Context, *process) error {
 		return func(ctx context.Context, p *process) error { return p.terminate(ctx, version) }
 	}
@@ -72,6 +73,18 @@ func takenVerbs() []takenVerb {
 	}
 	served := func(t *testing.T) *life { return inPlace(t).life }
 	one := release.Keep{Count: 1}
+	routes := sync.OnceValue(func() *testcluster.Cluster { return withRoutes(t) })
+	routed := func(t *testing.T) *life {
+		l, _ := onRoute(t, routes())
+		l.proxy.Reset()
+		return l
+	}
+	share := func(version string) func(context.Context, *process) error {
+		return func(ctx context.Context, p *process) error {
+			_, err := p.sharing(ctx, version, steps(10, 50), nil)
+			return err
+		}
+	}
 	var all, whole []takenVerb
 	for _, v := range killedVerbs() {
 		taken := takenVerb{killedVerb: v, alike: true, asks: v.name == "cancel"}
@@ -100,7 +113,9 @@ func takenVerbs() []takenVerb {
 		{killedVerb: killedVerb{name: "promote and collect", before: condemned, do: promote("v2", release.Keep{})}, moves: true, other: promote("v1", one)},
 		{killedVerb: killedVerb{name: "promote and park", before: condemned, do: promote("v2", release.Keep{Count: 1, State: release.DesiredStopped})}, moves: true, other: promote("v1", one)},
 		{killedVerb: killedVerb{name: "remove the address", do: func(ctx context.Context, p *process) error { return p.unmain(ctx) }}, moves: true, other: promote("v2", one)},
-	}, whole)
+	}, whole, []takenVerb{
+		{killedVerb: killedVerb{name: "promote by shares", before: create("v3", nil), do: share("v2")}, begin: routed, moves: true, other: share("v3")},
+	})
 }
 
 // TestWhoHasLostAtEveryWriteStops puts a process to sleep at each of its writes: its
@@ -110,7 +125,7 @@ func takenVerbs() []takenVerb {
 // is as the other one left it.
 func TestWhoHasLostAtEveryWriteStops(t *testing.T) {
 	t.Parallel()
-	for i, v := range takenVerbs() {
+	for i, v := range takenVerbs(t) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			writes, done := v.writes(t)
@@ -423,6 +438,9 @@ func (l *life) world(t *testing.T) map[string]string {
 	}
 	for i := range configMaps.Items {
 		add("ConfigMap", &configMaps.Items[i].ObjectMeta, configMaps.Items[i].Data)
+	}
+	for _, route := range l.routes(t) {
+		add("HTTPRoute", &route.ObjectMeta, route.Spec)
 	}
 	for i := range leases.Items {
 		add("Lease", &leases.Items[i].ObjectMeta, leases.Items[i].Spec.LeaseTransitions) // how often it was taken
