@@ -70,6 +70,9 @@ func TestAccCanary(t *testing.T) {
 		"beside another":        (*lab).routeBesideAnother,
 		"listed once":           (*lab).routesAreListedOnce,
 		"is interrupted":        (*lab).canaryInterrupted,
+		"a canary of a group":   (*lab).groupCanary,
+		"a group is held":       (*lab).groupIsHeld,
+		"a group that fails":    (*lab).groupThatFails,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

@@ -56,11 +56,12 @@ var (
 	}
 )
 
-// CanaryAttribute is `canary`, of a main deployment as of a group.
-func CanaryAttribute() schema.SingleNestedAttribute {
+// CanaryAttribute is `canary`, of a main deployment or of a group. meaning says how it goes
+// there.
+func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "The traffic moves to a new deployment by shares of it that grow. It needs `traffic.gateway`. After each share it is watched as with `bake`; when it fails, when a step cannot be done in time, or when the apply is interrupted, all of the traffic goes back at once, and the apply fails. " +
+		MarkdownDescription: meaning + " After each share it is watched as with `bake`; when it fails, when a step cannot be done in time, or when the apply is interrupted, all of the traffic goes back at once, and the apply fails. " +
 			"The first deployment, and a way back to a former main deployment, take one step: see `plan_summary`." + attrs.InPlace,
 		Attributes: map[string]schema.Attribute{
 			"steps": schema.ListNestedAttribute{
@@ -123,7 +124,7 @@ func CanaryAttribute() schema.SingleNestedAttribute {
 
 // canaryTypes are the attributes of `canary`.
 var canaryTypes = sync.OnceValue(func() map[string]attr.Type {
-	return CanaryAttribute().GetType().(types.ObjectType).AttrTypes
+	return CanaryAttribute("").GetType().(types.ObjectType).AttrTypes
 })
 
 // CanaryOf is `canary`; the zero value where there is none, or it is not known.
@@ -172,10 +173,11 @@ func (m *Model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []
 	return headers
 }
 
-// checkCohort says where a route cannot have `match`.
-func (m *Model) checkCohort(ctx context.Context, cohort []traffic.Header) diag.Diagnostics {
+// CheckCohort says where the address's route cannot have `match`, of a main deployment or
+// of a member of a group.
+func (m *Model) CheckCohort(ctx context.Context) diag.Diagnostics {
 	var diags diag.Diagnostics
-	route, at := m.Route(ctx, &diags), path.Root("canary").AtName("match")
+	route, cohort, at := m.Route(ctx, &diags), m.cohort(ctx, &diags), path.Root("canary").AtName("match")
 	if route == nil || len(cohort) == 0 {
 		return diags
 	}
@@ -214,15 +216,18 @@ func (m *Model) CheckCanary(ctx context.Context) diag.Diagnostics {
 		diags.AddAttributeError(at, "Nothing can share the traffic",
 			"`traffic` has a Service alone, which leads to one deployment at a time. Add `traffic.gateway`, a route that can share it, or remove `canary`; `bake` watches a deployment that has all of the traffic.")
 	}
-	if !attrs.WhollyKnown(ctx, m.Canary) {
-		return diags
-	}
-	diags.Append(m.checkCohort(ctx, m.cohort(ctx, &diags))...)
+	diags.Append(m.CheckCohort(ctx)...)
+	diags.Append(CheckSteps(ctx, m.Canary)...)
+	return diags
+}
+
+// CheckSteps says where the shares of `canary` do not grow.
+func CheckSteps(ctx context.Context, canary types.Object) diag.Diagnostics {
+	var diags diag.Diagnostics
 	before := 0
-	c := CanaryOf(ctx, m.Canary, &diags)
-	for i, step := range c.Steps {
+	for i, step := range CanaryOf(ctx, canary, &diags).Steps {
 		if step.Weight <= before {
-			diags.AddAttributeError(at.AtName("steps").AtListIndex(i).AtName("weight"), "Shares do not grow",
+			diags.AddAttributeError(path.Root("canary").AtName("steps").AtListIndex(i).AtName("weight"), "Shares do not grow",
 				fmt.Sprintf("%d %% follows %d %%. Each step must give the new deployment more than the one before.", step.Weight, before))
 		}
 		before = step.Weight

@@ -118,6 +118,7 @@ func (m *dataModel) fill(ctx context.Context, found observe.Group, targets []rol
 	}
 	m.Members = map[string]liveMember{}
 	var statuses []release.MainStatus
+	var why reason
 	for _, name := range slices.Sorted(maps.Keys(found.Members)) {
 		member := found.Members[name]
 		live := liveMember{
@@ -126,9 +127,8 @@ func (m *dataModel) fill(ctx context.Context, found observe.Group, targets []rol
 		}
 		m.Members[name] = live
 		statuses = append(statuses, release.MainStatus(live.Status.ValueString()))
-		if m.StatusReason.IsNull() && !live.StatusReason.IsNull() {
-			m.StatusReason = types.StringValue(name + ": " + live.StatusReason.ValueString())
-		}
+		why.add(name, live.Status, live.StatusReason, member.Mains)
 	}
+	m.StatusReason = why.value()
 	m.Status = types.StringValue(string(release.GroupStatus(statuses...)))
 }

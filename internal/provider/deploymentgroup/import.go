@@ -46,6 +46,7 @@ func newModel() model {
 		Waves:        types.ListNull(t["waves"].(types.ListType).ElemType),
 		Failure:      types.ObjectNull(failureTypes),
 		KeepPrevious: keep,
+		Canary:       address.New().Canary,
 		Timeouts:     timeouts.Value{Object: types.ObjectNull(t["timeouts"].(timeouts.Type).AttrTypes)},
 		Drift:        types.ListNull(attrs.DriftType()),
 		PlanSummary:  types.ObjectNull(summaryTypes),

@@ -25,6 +25,7 @@ type model struct {
 	Clusters     types.Set      `tfsdk:"clusters"`
 	Waves        types.List     `tfsdk:"waves"`
 	Failure      types.Object   `tfsdk:"failure"`
+	Canary       types.Object   `tfsdk:"canary"`
 	DesiredState types.String   `tfsdk:"desired_state"`
 	KeepPrevious types.Object   `tfsdk:"keep_previous"`
 	Drain        types.String   `tfsdk:"drain"`
@@ -100,6 +101,7 @@ func (g *model) address(member memberModel) address.Model {
 	}
 	m.DeploymentID, m.Traffic, m.Owner, m.Drift = member.DeploymentID, member.Traffic, g.Owner, attrs.NoDrift()
 	m.Clusters, m.KeepPrevious, m.Drain, m.RetryToken, m.AbandonUnreachable = g.Clusters, g.KeepPrevious, g.Drain, g.RetryToken, g.AbandonUnreachable
+	m.Canary = g.Canary
 	if !member.Clusters.IsNull() {
 		m.Clusters = member.Clusters
 	}
@@ -122,6 +124,23 @@ func (g *model) held(ctx context.Context, member memberModel, diags *diag.Diagno
 		m.Clusters = attrs.ClusterSet(ctx, slices.Sorted(maps.Keys(member.Split.Elements())), diags)
 	}
 	return m
+}
+
+// pauses is how long the pauses of all waves take together, of which members may be moved
+// by shares.
+func (g *model) pauses(ctx context.Context, diags *diag.Diagnostics) (sum time.Duration) {
+	order, _, known := g.order(ctx, diags)
+	if !known {
+		return 0
+	}
+	members := g.members(ctx, diags)
+	for _, wave := range order.Waves {
+		shared := slices.ContainsFunc(wave.Members(), func(name string) bool { a := g.address(members[name]); return a.MayRoute(ctx) })
+		if of := (address.Model{Canary: g.Canary}); shared {
+			sum += of.Pauses(ctx)
+		}
+	}
+	return sum
 }
 
 // bakes is how long the waves are watched in all.

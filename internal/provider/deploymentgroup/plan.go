@@ -34,6 +34,7 @@ func validateDeploymentGroup(ctx context.Context, req resource.ValidateConfigReq
 		m.DeploymentID, m.Traffic = member.DeploymentID, member.Traffic
 		resp.Diagnostics.Append(m.Check(ctx, explain.Member(name))...)
 	}
+	resp.Diagnostics.Append(g.checkCanary(ctx)...)
 	_, faults, known := g.order(ctx, &resp.Diagnostics)
 	if known {
 		resp.Diagnostics.Append(checkOrderOf(faults)...)
@@ -237,7 +238,10 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 
 // watch is how the member's wave is watched.
 func (p *planning) watch(name string) address.Watch {
-	w := address.Watch{Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves) || p.plan.DesiredState.IsUnknown()}
+	w := address.Watch{
+		Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves) || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
+		Canary: address.CanaryOf(p.ctx, p.plan.Canary, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
+	}
 	if w.Unknown {
 		return w
 	}
@@ -266,10 +270,19 @@ func (p *planning) once(taken map[string]string, name string, a address.Model) {
 	}
 }
 
+// mayPause says that the apply may end in a pause: then the group's status is not known.
+func (p *planning) mayPause() bool {
+	return !p.plan.Canary.IsNull() || p.state.Status.ValueString() == string(release.MainPaused)
+}
+
 // changes plans that the group is brought to its goal, because something of it
 // is not as it was.
 func (p *planning) changes(members map[string]memberModel) {
 	p.plan.Status, p.plan.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringUnknown()
+	changed := members == nil || slices.ContainsFunc(slices.Collect(maps.Values(members)), func(m memberModel) bool { return m.Status.IsUnknown() })
+	if changed && p.mayPause() {
+		p.plan.Status = types.StringUnknown()
+	}
 	if members == nil {
 		return // unknown as a whole
 	}

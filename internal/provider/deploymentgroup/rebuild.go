@@ -75,7 +75,7 @@ func (g *model) rebuild(ctx context.Context, id release.ID, found observe.Group,
 		asked = &release.Asked{Group: presumed(ctx, built, found, diags)}
 	}
 	g.takeAsked(ctx, asked, diags)
-	g.takeBuilt(ctx, built, asked.Group, diags)
+	g.takeBuilt(ctx, built, found, asked.Group, diags)
 	return true
 }
 
@@ -152,12 +152,12 @@ func (g *model) takeAsked(ctx context.Context, asked *release.Asked, diags *diag
 }
 
 // takeBuilt writes the members, and what follows from them for the group.
-func (g *model) takeBuilt(ctx context.Context, built map[string]address.Model, asked *release.GroupAsked, diags *diag.Diagnostics) {
+func (g *model) takeBuilt(ctx context.Context, built map[string]address.Model, found observe.Group, asked *release.GroupAsked, diags *diag.Diagnostics) {
 	members := map[string]memberModel{}
 	var (
 		clusters []string
 		statuses []release.MainStatus
-		reason   string
+		why      reason
 	)
 	for _, name := range slices.Sorted(maps.Keys(built)) {
 		a, is := built[name], asked.Members[name]
@@ -177,9 +177,7 @@ func (g *model) takeBuilt(ctx context.Context, built map[string]address.Model, a
 		if is.OwnDrain {
 			member.Drain = a.Drain
 		}
-		if reason == "" && !a.StatusReason.IsNull() {
-			reason = name + ": " + a.StatusReason.ValueString()
-		}
+		why.add(name, a.Status, a.StatusReason, found.Members[name].Mains)
 		statuses = append(statuses, release.MainStatus(a.Status.ValueString()))
 		members[name], g.Owner = member, a.Owner
 	}
@@ -188,5 +186,5 @@ func (g *model) takeBuilt(ctx context.Context, built map[string]address.Model, a
 	}
 	g.setMembers(ctx, members, diags)
 	g.ID, g.Drift = g.Name, attrs.NoDrift()
-	g.Status, g.StatusReason = types.StringValue(string(release.GroupStatus(statuses...))), attrs.TextOrNull(reason)
+	g.Status, g.StatusReason = types.StringValue(string(release.GroupStatus(statuses...))), why.value()
 }

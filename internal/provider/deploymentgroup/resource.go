@@ -60,7 +60,7 @@ func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.M
 func (r *deploymentGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx, &resp.Diagnostics))
 	resp.Diagnostics.Append(more...)
 	ctx, cancel := session.Within(ctx, limit+plan.bakes(ctx, &resp.Diagnostics), "timeouts.create")
 	defer cancel()
@@ -122,7 +122,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity(ctx, &resp.Diagnostics))...)
-	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx, &resp.Diagnostics))
 	resp.Diagnostics.Append(more...)
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	if !resp.Diagnostics.HasError() && plan.asksNothing(&state) {

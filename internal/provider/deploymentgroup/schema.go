@@ -78,6 +78,8 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 					},
 				},
 			},
+			"canary": address.CanaryAttribute("The traffic of those members that have `traffic.gateway` moves by shares of it that grow. All members of a wave have one share before any of them gets the next; a member without a route moves when the others get all. " +
+				"What fails of one takes back what `failure` says. A pause is of the group as a whole, and so is what ends it. A member that goes back to a former main deployment waits for none."),
 			"desired_state":       address.DesiredStateAttribute("the members' applications"),
 			"keep_previous":       address.KeepPreviousAttribute(),
 			"drain":               address.DrainAttribute(),

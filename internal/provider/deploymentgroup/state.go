@@ -29,6 +29,7 @@ type moving struct {
 func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model, diags *diag.Diagnostics) moving {
 	m := moving{planned: map[string]address.Model{}, names: map[string][]string{}}
 	m.request = group.Request{Name: plan.Name.ValueString(), Scope: plan.scope(ctx, diags), Members: map[string]rollout.PromoteRequest{}}
+	m.request.Canary = address.CanaryOf(ctx, plan.Canary, diags)
 	order, faults, _ := plan.order(ctx, diags)
 	diags.Append(checkOrderOf(faults)...)
 	m.request.Plan = order
@@ -178,7 +179,7 @@ func (g *model) setFailed(ctx context.Context, plan *model, done group.Result, a
 func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]observe.Main, bool), diags *diag.Diagnostics) (exists, readable bool) {
 	members, drift := g.members(ctx, diags), []attrs.Drift{}
 	var statuses []release.MainStatus
-	reason := ""
+	var why reason
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		member := members[name]
 		a := g.held(ctx, member, diags)
@@ -197,9 +198,7 @@ func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]obs
 			a.Status = types.StringValue(string(release.MainRolledBack))
 			a.StatusReason = types.StringValue("it went back by itself to " + a.DeploymentID.ValueString())
 		}
-		if reason == "" && !a.StatusReason.IsNull() {
-			reason = name + ": " + a.StatusReason.ValueString()
-		}
+		why.add(name, a.Status, a.StatusReason, observed)
 		drift = append(drift, attrs.Decode[[]attrs.Drift](ctx, diags, a.Drift)...)
 		statuses = append(statuses, release.MainStatus(a.Status.ValueString()))
 		member.take(a)
@@ -212,8 +211,8 @@ func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]obs
 	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
 	g.Drift = list
-	if status := types.StringValue(string(release.GroupStatus(statuses...))); !status.Equal(g.Status) || reason != "" {
-		g.Status, g.StatusReason = status, attrs.TextOrNull(reason)
+	if status := types.StringValue(string(release.GroupStatus(statuses...))); !status.Equal(g.Status) || why.text != "" {
+		g.Status, g.StatusReason = status, why.value()
 	}
 	return true, true
 }

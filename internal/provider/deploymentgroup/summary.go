@@ -1,17 +1,20 @@
 package deploymentgroup
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 var summaryTypes = map[string]attr.Type{
@@ -63,7 +66,26 @@ func (p *planning) summarize(members map[string]memberModel) {
 			waves = append(waves, now)
 		}
 	}
-	p.plan.PlanSummary = summaryOf(waves, stays, p.leaving(members))
+	p.plan.PlanSummary = summaryOf(waves, sharesOf(p.ctx, moves, members, diags), stays, p.leaving(members))
+}
+
+// sharesOf are the shares that members which move get ahead of all of their traffic.
+func sharesOf(ctx context.Context, moves map[string]bool, members map[string]memberModel, diags *diag.Diagnostics) []string {
+	percents := map[int]bool{}
+	for name := range moves {
+		steps, _ := members[name].PlanSummary.Attributes()["steps"].(types.List)
+		for _, step := range attrs.Decode[[]string](ctx, diags, steps) {
+			percent := 0
+			if _, err := fmt.Sscanf(step, string(release.StepShift)+" %d%%", &percent); err == nil && percent < 100 {
+				percents[percent] = true
+			}
+		}
+	}
+	var shares []string
+	for _, percent := range slices.Sorted(maps.Keys(percents)) {
+		shares = append(shares, fmt.Sprintf("%d %%", percent))
+	}
+	return shares
 }
 
 // moves says that a member's traffic moves. What a member says that nothing changes of
@@ -88,18 +110,18 @@ func (p *planning) leaving(members map[string]memberModel) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(was)), func(name string) bool { _, stays := members[name]; return stays })
 }
 
-func summaryOf(waves [][]string, stays, leaves []string) types.Object {
+func summaryOf(waves [][]string, shares, stays, leaves []string) types.Object {
 	lists := make([]attr.Value, len(waves))
 	for i, wave := range waves {
 		lists[i] = attrs.Texts(wave)
 	}
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
 		"waves": types.ListValueMust(types.ListType{ElemType: types.StringType}, lists), "stays": attrs.Texts(stays), "leaves": attrs.Texts(leaves),
-		"text": types.StringValue(summaryText(waves, stays, leaves)),
+		"text": types.StringValue(summaryText(waves, shares, stays, leaves)),
 	})
 }
 
-func summaryText(waves [][]string, stays, leaves []string) string {
+func summaryText(waves [][]string, shares, stays, leaves []string) string {
 	var text []string
 	say := func(what string, names []string) {
 		if len(names) > 0 {
@@ -113,6 +135,7 @@ func summaryText(waves [][]string, stays, leaves []string) string {
 	if len(order) > 0 {
 		text = append(text, "Moves the traffic of "+strings.Join(order, ", then of ")+".")
 	}
+	say("Those of a wave that can share their traffic get %s of it first, each share together; the others move when these get all.", shares)
 	say("The traffic stays where it is of %s.", stays)
 	say("Removes the addresses of %s.", leaves)
 	return strings.Join(text, " ")

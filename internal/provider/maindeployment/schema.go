@@ -44,7 +44,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"keep_previous": address.KeepPreviousAttribute(),
 			"drain":         address.DrainAttribute(),
 			"bake":          bakeAttribute(),
-			"canary":        address.CanaryAttribute(),
+			"canary":        address.CanaryAttribute("The traffic moves to a new deployment by shares of it that grow. It needs `traffic.gateway`."),
 			"retry_token":   address.RetryTokenAttribute(),
 			"rollout": attrs.RolloutAttribute(mainRolloutMeaning, "How long the clusters whose traffic has moved are watched before it moves on the next ones, as with the attribute `bake`, "+
 				"which follows when it has moved on all of them."),
