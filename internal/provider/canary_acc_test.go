@@ -438,7 +438,7 @@ func (l *lab) routeOfSomebodyElse() {
 
 func (l *lab) routeIsImported() {
 	w := l.inProcess()
-	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`)))
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`, `probe = { url = "https://api.example.com/healthz", status = 204, timeout = "2s" }`)))
 	w.apply(config)
 	imported := l.inProcess()
 	imported.write(config)
@@ -530,6 +530,10 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(`name = "api-01234567"`)}, []string{"Name of a deployment's own route"}},
 		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
 		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
+		{[]string{routed(`probe = {}`)}, []string{"Attribute is missing", "`url`"}},
+		{[]string{routed(`probe = { url = "api.example.com/healthz" }`)}, []string{"Invalid URL"}},
+		{[]string{routed(`probe = { url = "https://me:sesame@api.example.com/healthz" }`)}, []string{"Credentials in a URL"}},
+		{[]string{routed(`probe = { url = "https://api.example.com", timeout = "0s" }`)}, []string{"Invalid duration"}},
 		{[]string{routed(`filters = {}`)}, []string{"Filters are empty"}},
 		{[]string{routed(`filters = { request_header_modifier = {} }`)}, []string{"Header filter cannot be meant", "changes no header"}},
 		{[]string{routed(`filters = { request_header_modifier = { set = { X-A = "1" }, remove = ["x-a"] } }`)}, []string{"Header filter cannot be meant", "named twice"}},

@@ -139,6 +139,8 @@ func TestCanary(t *testing.T) {
 		"is called off, unheard":    isCalledOffUnheard,
 		"somebody goes back":        somebodyGoesBack,
 		"back from a pause":         backFromPause,
+		"is probed":                 isProbed,
+		"a probe fails":             isNotAnswered,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

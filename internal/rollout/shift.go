@@ -31,6 +31,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 			func(pl *placement) error { return p.save(ctx, pl, pl.progress) },
 			func(pl *placement) error { return p.enough(ctx, pl, step) },
 			func(pl *placement) error { return p.switchTo(ctx, pl, pl.sharing(p.req.To, step.Weight)) },
+			func(pl *placement) error { return p.probe(ctx, pl, step) },
 			func(pl *placement) error { return p.record(ctx, pl, step) },
 		} {
 			if err := p.on(ctx, going(batch), do); err != nil {

@@ -59,6 +59,9 @@ type RouteSpec struct {
 	// Settle is how long the data plane may take to do what it has accepted: a
 	// route's status comes before its effect.
 	Settle time.Duration
+
+	// Probe is asked after each share of the traffic; nil: nothing is.
+	Probe *Probe
 }
 
 // Header is a header of a request, and its exact value.
@@ -77,6 +80,7 @@ func (s RouteSpec) Ref() release.Route {
 const (
 	annotationPort   = release.Prefix + "port"
 	annotationSettle = release.Prefix + "settle"
+	annotationProbe  = release.Prefix + "probe"
 )
 
 // Same says that both are one route, wherever it leads.
@@ -86,6 +90,7 @@ func (s RouteSpec) Same(other RouteSpec) bool { return reflect.DeepEqual(s, othe
 func RouteSpecOf(application string, route Object) RouteSpec {
 	s := RouteSpec{Namespace: route.GetNamespace(), Application: application, Name: route.GetName(), Port: route.GetAnnotations()[annotationPort]}
 	s.Settle, _ = time.ParseDuration(route.GetAnnotations()[annotationSettle])
+	s.Probe = probeIn(route.GetAnnotations()[annotationProbe])
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
 		s.Kind, s.Parents, s.Hostnames = HTTPRoute, r.Spec.ParentRefs, r.Spec.Hostnames
@@ -122,6 +127,9 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 			release.LabelRole:        release.RoleMain,
 		},
 		Annotations: map[string]string{annotationPort: s.Port, annotationSettle: s.Settle.String()},
+	}
+	if s.Probe != nil {
+		meta.Annotations[annotationProbe] = s.Probe.text()
 	}
 	refs := weighted(split, ports)
 	common := gatewayv1.CommonRouteSpec{ParentRefs: slices.Clone(s.Parents)}

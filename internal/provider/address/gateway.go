@@ -32,6 +32,7 @@ type gatewayModel struct {
 	Matches    []matchModel      `tfsdk:"matches"`
 	Filters    *filtersModel     `tfsdk:"filters"`
 	Settle     *string           `tfsdk:"settle"`
+	Probe      *probeModel       `tfsdk:"probe"`
 }
 
 type matchModel struct {
@@ -111,6 +112,7 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 	case traffic.TCPRoute:
 	}
 	g.Filters.into(spec)
+	spec.Probe = g.Probe.probe()
 	return spec
 }
 
@@ -182,7 +184,7 @@ func gatewayOf(ctx context.Context, spec *traffic.RouteSpec, ports map[string]in
 	if spec.Settle != defaultRouteSettle {
 		g.Settle = new(attrs.DurationText(spec.Settle))
 	}
-	g.Filters = filtersOf(spec)
+	g.Filters, g.Probe = filtersOf(spec), probeOf(spec.Probe)
 	g.Matches = append(attrs.ConvertList(spec.HTTPMatches, matchOf), attrs.ConvertList(spec.GRPCMatches, grpcMatchOf)...)
 	value, more := types.ObjectValueFrom(ctx, gatewayTypes(), g)
 	diags.Append(more...)

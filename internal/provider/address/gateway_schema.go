@@ -82,6 +82,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 				Validators:    []validator.String{attrs.IsDuration()},
 				PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 			},
+			"probe": probeAttribute(),
 		},
 	}
 }

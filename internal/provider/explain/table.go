@@ -172,6 +172,9 @@ var explanations = []explanation{
 		}
 		return "Traffic was not touched."
 	}, path.Root("deployment_id")),
+	rule("Address does not answer", always[*release.ProbeError](
+		"The step could not be done, so that all of the traffic goes back. Ask the same from the same machine, such as with curl, and look at where the name leads, at the Gateway, and at what the application says. "+
+			"Where the probe itself is wrong, correct `probe`, or remove it."), path.Root("traffic").AtName("gateway").AtName("probe")),
 	rule("Action is not allowed", always[*release.ActionError](""), path.Empty()),
 	rule("Object does not go away", always[*release.StuckError](
 		"It stays in the state, so that the next apply goes on. Find out what the finalizer or pod waits for."), path.Empty()),
