@@ -14,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // Release is what stands of a release on one cluster.
@@ -31,6 +32,10 @@ type Release struct {
 	Preview          *gatewayv1.HTTPRoute                   // its own address, if the record knows of one
 
 	Stopped bool // its application is
+
+	// Share is how many of its pods it shall have, because its share of the traffic takes no
+	// more; 0: all.
+	Share int32
 
 	Past release.Past // of its application; empty where there is none, or none that can be read
 }
@@ -79,6 +84,19 @@ func stoppedIn(cm *corev1.ConfigMap) bool {
 	return err == nil && main.Stopped()
 }
 
+// shareIn is how many pods a workload shall have for its share of the traffic, as it says
+// itself, where an application's ConfigMap still tells of that share.
+func shareIn(cm *corev1.ConfigMap, d *appsv1.Deployment) int32 {
+	if cm == nil || d == nil || workload.ShareReplicas(d) == 0 {
+		return 0
+	}
+	main, err := ownership.MainIn(cm.Data)
+	if err != nil || main.ShareOf(d.Name) == nil {
+		return 0
+	}
+	return workload.ShareReplicas(d)
+}
+
 func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Release, err error) {
 	view := c.View(id.Namespace)
 	cm, err := ownership.Cached(ctx, view, &corev1.ConfigMap{}, id.Name)
@@ -91,12 +109,13 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 			return o, ownership.Unreadable(c, cm, err)
 		}
 	}
+	var pointer *corev1.ConfigMap
 	if application, ok := release.ApplicationOf(id.Name); ok {
-		if cm, err = ownership.Cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application)); err != nil {
+		if pointer, err = ownership.Cached(ctx, view, &corev1.ConfigMap{}, release.MainName(application)); err != nil {
 			return o, err
 		}
-		o.Past = pastIn(cm)
-		o.Stopped = o.Record != nil && o.Record.WithMain && stoppedIn(cm)
+		o.Past = pastIn(pointer)
+		o.Stopped = o.Record != nil && o.Record.WithMain && stoppedIn(pointer)
 	}
 	if o.Files, err = filesOf(ctx, view, o.Record, id.Name); err != nil {
 		return o, err
@@ -104,6 +123,7 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 	if o.Workload, err = ownership.Cached(ctx, view, &appsv1.Deployment{}, id.Name); err != nil {
 		return o, err
 	}
+	o.Share = shareIn(pointer, o.Workload)
 	if o.Service, err = ownership.Cached(ctx, view, &corev1.Service{}, id.Name); err != nil || o.Record == nil {
 		return o, err
 	}

@@ -140,7 +140,7 @@ func (w Want) shares() (steps []release.Step) {
 func Begin(w Want, seen Seen) Start {
 	m := seen.Main
 	s := Start{Course: Moves, Main: m, Before: m, Spared: slices.Clone(seen.Kept), Progress: release.Progress{
-		To: w.To, Steps: Plan(w), Direction: release.DirectionForward, Made: !seen.Address,
+		To: w.To, Steps: Plan(w), Direction: release.DirectionForward, Made: !seen.Address, Scales: w.Canary.Scales && w.Route != nil,
 	}}
 	from, all := seen.Split.Stable()
 	s.There = all && from == w.To

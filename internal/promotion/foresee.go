@@ -47,6 +47,7 @@ type Outlook struct {
 	Warm     bool           // the pods of To run already
 	Steps    []release.Step // those that have something to do
 	Keeps    []string       // what stays for going back, newest first
+	Scales   bool           // To has only the pods that its share takes
 	Removes  []string       // what nobody needs any more afterwards
 }
 
@@ -71,7 +72,7 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	}
 	k.goOn(w, &seen)
 	start := Begin(w, seen)
-	o.Renames = start.Progress.Renames
+	o.Renames, o.Scales = start.Progress.Renames, start.Progress.Scales && start.Shares && !o.Warm
 	progress := start.Progress
 	for ; progress.Step().Kind != ""; progress.At++ {
 		if step := progress.Step(); applies(start, &progress, step) {

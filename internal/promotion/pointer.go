@@ -42,7 +42,7 @@ func Restored(s Start, m release.Main, now time.Time) release.Main {
 	m.Route, m.RouteBaseline = before.Route, before.RouteBaseline
 	if m.State = before.State; before.Service != "" {
 		m = m.Keeping(before.Keep())
-		m.Drain, m.Asked = before.Drain, before.Asked
+		m.Drain, m.Asked, m.FirstShare = before.Drain, before.Asked, before.FirstShare
 	}
 	if from != "" && m.Deployment != from { // somebody's unfinished work, or a ConfigMap that was lost
 		m = m.Promoted(from).Noted(now)

@@ -162,3 +162,35 @@ func TestAnyFailureOfAShareGoesBack(t *testing.T) {
 		}
 	}
 }
+
+// TestScales: only what moves by shares has no more pods than they take, and a return makes
+// the pointer say of the next release what it said before.
+func TestScales(t *testing.T) {
+	t.Parallel()
+	scales, whole := byShares, byShares
+	scales.Canary.Scales, whole.Canary.Scales, whole.Route = true, true, nil
+	known := promotion.Known{From: "v1", Service: "api", Settled: true, Route: byShares.Route}
+	warm := known
+	warm.Stays = []release.Stay{{Name: "v2", State: release.StayStarted}}
+	for name, tt := range map[string]struct {
+		want promotion.Want
+		has  promotion.Known
+		does bool
+	}{
+		"a new release": {scales, known, true}, "not asked for": {byShares, known, false}, "without a route": {whole, known, false}, "a way back": {scales, warm, false},
+	} {
+		if got := promotion.Foresee(tt.want, tt.has, release.Keep{Count: 1}).Scales; got != tt.does {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	seen := promotion.Seen{Main: release.Main{Deployment: "v1", Service: "api", Route: byShares.Route, FirstShare: &release.CanaryStep{Weight: 5}}, Split: release.Split{"v1": 100}, Address: true}
+	start := promotion.Begin(scales, seen)
+	if !start.Progress.Scales {
+		t.Error("what is written down does not say so")
+	}
+	now := start.Main
+	now.FirstShare = scales.Canary.FirstShare()
+	if back := promotion.Restored(start, now, time.Unix(1, 0)); back.FirstShare == nil || back.FirstShare.Weight != 5 {
+		t.Errorf("after a return, the first share is %+v", back.FirstShare)
+	}
+}

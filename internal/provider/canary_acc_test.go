@@ -73,6 +73,7 @@ func TestAccCanary(t *testing.T) {
 		"a canary of a group":   (*lab).groupCanary,
 		"a group is held":       (*lab).groupIsHeld,
 		"a group that fails":    (*lab).groupThatFails,
+		"that scales":           (*lab).canaryThatScales,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
@@ -427,6 +428,55 @@ func (l *lab) routeComesAndGoes() {
 	if left := l.routes("httproutes"); len(left) > 0 {
 		l.t.Errorf("left are %v", left)
 	}
+}
+
+// canaryThatScales: a new version has the pods that its share takes, and its plan is empty.
+func (l *lab) canaryThatScales() {
+	w := l.inProcess()
+	config := func(tag string, count int, lines ...string) string {
+		return l.config(l.deployment(image(tag), replicas(count), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 25 }, { weight = 50, replicas = 3 }`, lines...)))
+	}
+	v1, v2, scales, held := nameOf("v1"), nameOf("v2"), "scale_with_weight = true", "max_weight = 25"
+	w.apply(config("v1", 4))
+	w.apply(config("v1", 4, scales)).wantActions(theMain, "update") // it is written down in the cluster
+	w.wantNoChanges()
+	l.wantReplicas(v1, 4)
+	w.write(config("v2", 4, scales, held))
+	w.plan().wantSummary(theMain, map[string]any{"text": "It has only the pods that each share takes, which are 25 % of them, 3 for 50 %, and all of them before it gets everything."})
+	w.apply(config("v2", 4, scales, held))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 75, v2, 25))
+	w.wantState(theDeployment, "status", "started", "replicas", 4)
+	l.wantReplicas(v2, 1)
+	l.wantReplicas(v1, 4)
+	w.wantNoChanges()
+	w.apply(config("v2", 8, scales, held)).wantActions(theDeployment, "update")
+	l.wantReplicas(v2, 2)
+	w.wantNoChanges()
+	l.autoscale(v2, 5)
+	w.refresh()
+	w.wantState(theDeployment, "replicas", 5)
+	if found := w.drift(theDeployment); len(found) != 1 || !(driftLine{Field: "spec.replicas", Expected: "2", Actual: "5"}).in(found[0]) {
+		l.t.Errorf("drift is %+v", found)
+	}
+	w.apply(config("v2", 8, scales, held))
+	l.wantReplicas(v2, 2)
+	w.wantNoChanges()
+	w.apply(config("v2", 8, scales))
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	l.wantReplicas(v2, 8)
+	w.wantNoChanges()
+	l.autoscale(v2, 2) // as many as it had for its share
+	w.refresh()
+	if found := w.drift(theDeployment); len(found) != 1 || !(driftLine{Field: "spec.replicas", Expected: "8", Actual: "2"}).in(found[0]) {
+		l.t.Errorf("drift is %+v", found)
+	}
+	w.apply(config("v2", 8, scales))
+	l.wantReplicas(v2, 8)
+	w.apply(config("v1", 4, scales)) // back
+	l.wantReplicas(v1, 4)
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
 }
 
 // routeOfSomebodyElse is left alone.

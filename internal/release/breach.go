@@ -62,7 +62,7 @@ func (m *Main) AsBefore() *Main {
 	return &Main{
 		Schema: MainSchema, Deployment: m.Deployment, Previous: m.Previous, Left: m.Left, PromotedAt: m.PromotedAt,
 		Service: m.Service, KeepCount: m.KeepCount, KeepTTL: m.KeepTTL, KeepState: m.KeepState, Drain: m.Drain,
-		Asked: m.Asked, Move: m.Move, Breach: m.Breach, Route: m.Route, RouteBaseline: m.RouteBaseline,
+		Asked: m.Asked, Move: m.Move, Breach: m.Breach, Route: m.Route, RouteBaseline: m.RouteBaseline, FirstShare: m.FirstShare,
 	}
 }
 

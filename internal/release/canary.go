@@ -12,6 +12,8 @@ type Canary struct {
 	// MaxWeight is the most that the release gets for now, in percent: there the
 	// promotion pauses until it is raised. 0: all.
 	MaxWeight int `json:"maxWeight,omitempty"`
+	// Scales says that the release has only the pods that its share takes.
+	Scales bool `json:"scales,omitempty"`
 	// OnAbandon is what becomes of a promotion whose run was killed; empty: AbandonStable.
 	OnAbandon AbandonPolicy `json:"onAbandon,omitempty"`
 }

@@ -57,6 +57,9 @@ const (
 	// AnnotationReplicas is, on a workload, the number of pods that it has while
 	// it is started, or, under an autoscaler, that it was to start with.
 	AnnotationReplicas = Prefix + "replicas"
+	// AnnotationShareReplicas is, on a workload that has only the pods that its share of
+	// the traffic takes, how many these are.
+	AnnotationShareReplicas = Prefix + "share-replicas"
 	// AnnotationScaledReplicas is, on a workload that was stopped under an
 	// autoscaler, the number of pods that this had decided on.
 	AnnotationScaledReplicas = Prefix + "scaled-replicas"

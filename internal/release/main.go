@@ -62,6 +62,10 @@ type Main struct {
 	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
 	Drain     time.Duration `json:"drain"`
 
+	// FirstShare is the first share of the traffic that a new release gets, for which alone
+	// its pods are started; nil: all of them are.
+	FirstShare *CanaryStep `json:"firstShare,omitempty"`
+
 	// Asked is what the configuration says beside that, for an import.
 	Asked *Asked `json:"asked,omitempty"`
 

@@ -14,10 +14,12 @@ import (
 const ProgressKey = "progress.json"
 
 // Schemas of Progress's JSON form. The second one has shares of the traffic and pauses:
-// who does not know those would take them for done.
+// who does not know those would take them for done. With the third, the release has only
+// the pods that its share takes: others would give it all of the traffic on these.
 const (
 	ProgressSchema       = 1
 	ProgressSchemaShares = 2
+	ProgressSchemaScales = 3
 )
 
 // StepKind is what a step of a promotion does.
@@ -101,6 +103,9 @@ type Progress struct {
 	// Leaves is a former route of the address, which goes at the end; nil where there
 	// is none.
 	Leaves *Route `json:"leaves,omitempty"`
+
+	// Scales says that To has only the pods that its share of the traffic takes.
+	Scales bool `json:"scales,omitempty"`
 
 	// Paused says that the run has come to its end in a pause, which the next one goes on
 	// with. Since is when the pause began, by the API server's clock; zero: it has not.
@@ -259,7 +264,10 @@ func (m *Main) Marshal() (map[string]string, error) {
 		return data, err
 	}
 	progress := *m.Progress
-	if progress.Schema = ProgressSchema; progress.shares() {
+	switch progress.Schema = ProgressSchema; {
+	case progress.Scales:
+		progress.Schema = ProgressSchemaScales
+	case progress.shares():
 		progress.Schema = ProgressSchemaShares
 	}
 	open, err := marshal(ProgressKey, &progress)
@@ -280,7 +288,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchemaShares, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaScales, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

@@ -192,6 +192,10 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 	pl.main = pl.main.Keeping(p.req.Keep)
 	pl.main.Service, pl.main.Route, pl.main.Drain = p.req.Service.Name, pl.asks, p.req.Drain
 	if p.was == nil { // going back asks for what lives
+		pl.main.FirstShare = nil
+		if p.req.Route != nil {
+			pl.main.FirstShare = p.req.Canary.FirstShare()
+		}
 		pl.main.Asked = p.req.Asked.Noted(pl.cluster.Now())
 	}
 	if err := p.write(ctx, pl, entries...); err != nil {

@@ -69,20 +69,19 @@ func within(conflicts []release.FieldConflict, paths []string) []string {
 // must be: what a former restart has written stays, and restart, where there is
 // one, is written.
 func (e *Engine) applyWorkload(ctx context.Context, c Cluster, t target, restart *restart, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
-	return e.applyCounted(ctx, c, t, restart, may, func(_, _ *appsv1.Deployment) {})
+	return e.applyCounted(ctx, c, t, restart, may, func(_, _ *appsv1.Deployment) error { return nil })
 }
 
 // applyCounted is applyWorkload where the number of pods is not what the
 // release's Spec says: count sets it. live is nil where there is none.
-func (e *Engine) applyCounted(ctx context.Context, c Cluster, t target, restart *restart, may takeBack, count func(want, live *appsv1.Deployment)) (*appsv1.Deployment, []release.FieldConflict, error) {
+func (e *Engine) applyCounted(ctx context.Context, c Cluster, t target, restart *restart, may takeBack, count func(want, live *appsv1.Deployment) error) (*appsv1.Deployment, []release.FieldConflict, error) {
 	render := func(live *appsv1.Deployment) (*appsv1.Deployment, error) {
 		want, err := workload.Deployment(startedAs(t.spec, live))
 		if err != nil {
 			return nil, err
 		}
-		count(want, live)
-		if live == nil {
-			return want, nil
+		if err := count(want, live); err != nil || live == nil {
+			return want, err
 		}
 		workload.SetRestartedAt(want, workload.RestartedAt(live))
 		if restart != nil && !restartedFor(live, t.spec.RestartTriggers) {

@@ -30,7 +30,7 @@ func (e *Engine) applyPods(ctx context.Context, cl *claim, may takeBack) (*appsv
 	if t.spec.DesiredState == release.DesiredStopped {
 		return e.applyStopped(ctx, c, t, may)
 	}
-	return e.applyWorkload(ctx, c, t, cl.restart, may)
+	return e.applyStarted(ctx, cl, may)
 }
 
 // applyStopped applies the release's workload without pods. What an autoscaler
@@ -46,22 +46,24 @@ func (e *Engine) applyStopped(ctx context.Context, c Cluster, t target, may take
 
 // keepCount asks for no pods, and writes down how many an autoscaler has
 // decided on: it takes zero for an order to do nothing until there are some.
-func keepCount(want, live *appsv1.Deployment) {
+func keepCount(want, live *appsv1.Deployment) error {
 	want.Spec.Replicas = new(int32)
 	if live == nil {
-		return
+		return nil
 	}
 	had := workload.ScaledReplicas(live) // also where somebody has scaled up what is stopped
 	if had == 0 {
 		had = deref(live.Spec.Replicas)
 	}
 	workload.SetScaledReplicas(want, had)
+	return nil
 }
 
 // leaveCount leaves the number of pods to the autoscaler.
-func leaveCount(want, _ *appsv1.Deployment) {
+func leaveCount(want, _ *appsv1.Deployment) error {
 	want.Spec.Replicas = nil
 	workload.SetScaledReplicas(want, 0)
+	return nil
 }
 
 // applyAutoscaled applies the release's workload, of which the autoscaler
@@ -75,7 +77,7 @@ func (e *Engine) applyAutoscaled(ctx context.Context, cl *claim, may takeBack) (
 	}
 	count := leaveCount
 	if starts := cl.starts; starts > 0 {
-		count = func(want, _ *appsv1.Deployment) { want.Spec.Replicas = &starts }
+		count = func(want, _ *appsv1.Deployment) error { want.Spec.Replicas = &starts; return nil }
 	}
 	return e.applyCounted(ctx, cl.cluster, cl.target, cl.restart, may, count)
 }

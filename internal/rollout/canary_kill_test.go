@@ -13,6 +13,7 @@ import (
 
 // killedShares is a promotion by shares from v1 to v2 that is killed, and what follows.
 type killedShares struct {
+	scales    bool // v2 has only the pods that its share takes
 	fails     bool // v2 does not do its work with half of the traffic
 	onAbandon release.AbandonPolicy
 	next      string // what the next run asks for
@@ -27,12 +28,15 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	c := withRoutes(t)
 	for name, of := range map[string]killedShares{
-		"and done again":         {next: "v2", writes: 12},
-		"and gone on with":       {next: "v2", onAbandon: release.AbandonHold, writes: 12},
-		"and reverted":           {next: "v1", writes: 12},
-		"where it fails":         {next: "v2", fails: true, writes: 9},
-		"where it fails, and on": {next: "v1", fails: true, writes: 9},
-		"by an adopted rule":     {next: "v2", adopts: true, writes: 12},
+		"and done again":                {next: "v2", writes: 12},
+		"and gone on with":              {next: "v2", onAbandon: release.AbandonHold, writes: 12},
+		"and reverted":                  {next: "v1", writes: 12},
+		"where it fails":                {next: "v2", fails: true, writes: 9},
+		"where it fails, and on":        {next: "v1", fails: true, writes: 9},
+		"while it scales":               {next: "v2", scales: true, writes: 14},
+		"while it scales, gone on with": {next: "v2", scales: true, onAbandon: release.AbandonHold, writes: 14},
+		"while it scales, and reverted": {next: "v1", scales: true, writes: 14},
+		"by an adopted rule":            {next: "v2", adopts: true, writes: 12},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,19 +47,22 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 
 func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int) (hit bool) {
 	t.Helper()
-	begin := onRoute
-	if of.adopts {
-		begin = onAdoptedRule
+	canary := steps(10, 50)
+	canary.OnAbandon, canary.Scales = of.onAbandon, of.scales
+	prepare := onRoute
+	switch {
+	case of.adopts:
+		prepare = onAdoptedRule
+	case of.scales:
+		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return onScaledRoute(t, c, 4, canary) }
 	}
-	l, p := begin(t, c)
+	l, p := prepare(t, c)
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	l.proxy.Reset()
 	death := l.proxy.DiesAfter(k, ownWrite, kill)
 	l.proxy.SetFault(death.Fault)
-	canary := steps(10, 50)
-	canary.OnAbandon = of.onAbandon
 	half := false
 	fail := func(line string) {
 		half = half || strings.Contains(line, "moving 50 %")
@@ -93,6 +100,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	default:
 		l.wantMain("v2", "v1")
 		l.wantSplit(p, release.Split{l.name("v2"): 100})
+	}
+	if of.scales {
+		l.wantPods(p, of.next, 4, 4)
 	}
 	main.NeverEmpty(t)
 	t.Logf("killed after %q", what)

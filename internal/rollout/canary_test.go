@@ -141,6 +141,11 @@ func TestCanary(t *testing.T) {
 		"back from a pause":         backFromPause,
 		"is probed":                 isProbed,
 		"a probe fails":             isNotAnswered,
+		"pods before weight":        podsBeforeWeight,
+		"replicas in a pause":       replicasInAPause,
+		"a step says how many":      aStepSaysHowMany,
+		"all pods for a way back":   allPodsForAWayBack,
+		"a share fails to start":    aShareThatFailsToStart,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

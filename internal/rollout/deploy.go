@@ -249,8 +249,8 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	}
 	cl.Note(func(*release.Record) { cl.applied = applied })
 	baseline["Deployment"] = workload.Baseline(applied)
-	if t.spec.Autoscaled() {
-		delete(baseline["Deployment"], workload.ReplicasField)
+	if t.spec.Autoscaled() || workload.ShareReplicas(applied) > 0 {
+		delete(baseline["Deployment"], workload.ReplicasField) // others decide on it
 	}
 	if service != nil {
 		baseline["Service"] = workload.Baseline(service)
@@ -264,7 +264,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	}
 	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, cl.has(r) })
 	cl.phase(ctx, release.PhaseApplied)
-	cl.emit(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %d pods", t.id.Name, deref(applied.Spec.Replicas)), false)
+	cl.emit(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %s", t.id.Name, podsOf(applied)), false)
 	return applied, nil
 }
 

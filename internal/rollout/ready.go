@@ -14,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // ready waits, for a bounded time, until the release can take the traffic on every
@@ -29,7 +30,7 @@ func (p *Promotion) ready(ctx context.Context, due []*placement) error {
 
 // readyOn waits for it on one cluster.
 func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
-	e, c, id := p.engine, pl.cluster, release.ID{Namespace: p.req.Service.Namespace, Name: p.req.To}
+	c, id := pl.cluster, p.id()
 	_, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
 	if apierrors.IsNotFound(err) {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
@@ -56,12 +57,22 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	if err != nil {
 		return err
 	}
+	if pl.whole = workload.ShareReplicas(d) == 0; !pl.whole && !(pl.progress.Scales && pl.start.Shares) {
+		return p.supply(ctx, pl, release.Step{Kind: release.StepShift, Weight: 100})
+	}
 	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
+	return p.behind(ctx, pl, d)
+}
+
+// behind waits until the release's own Service leads to all the pods that it is asked to
+// have.
+func (p *Promotion) behind(ctx context.Context, pl *placement, d *appsv1.Deployment) error {
+	e, c, id := p.engine, pl.cluster, p.id()
 	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
 	defer cancel()
 	view, ready := c.View(id.Namespace), 0
 	want := max(1, int(deref(d.Spec.Replicas)))
-	err = wait.Until(waiting, view.Changes(p.req.Service.Application), func() (bool, time.Duration, error) {
+	err := wait.Until(waiting, view.Changes(p.req.Service.Application), func() (bool, time.Duration, error) {
 		if now, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, id.Name); err == nil && now != nil && release.Newer(now, d) {
 			d, want = now, max(1, int(deref(now.Spec.Replicas))) // an autoscaler may have decided otherwise since
 		}

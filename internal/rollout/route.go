@@ -227,7 +227,7 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 			if err != nil || stable == nil {
 				return false, 0, err
 			}
-			need = (step.Weight*int(deref(stable.Spec.Replicas)) + 99) / 100
+			need = int(release.Portion(step.Weight, deref(stable.Spec.Replicas)))
 		}
 		d, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, id.Name)
 		if err != nil || d == nil {

@@ -29,6 +29,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 	for i, batch := range batches {
 		for _, do := range []func(*placement) error{
 			func(pl *placement) error { return p.save(ctx, pl, pl.progress) },
+			func(pl *placement) error { return p.supply(ctx, pl, step) },
 			func(pl *placement) error { return p.enough(ctx, pl, step) },
 			func(pl *placement) error { return p.switchTo(ctx, pl, pl.sharing(p.req.To, step.Weight)) },
 			func(pl *placement) error { return p.probe(ctx, pl, step) },

@@ -186,12 +186,11 @@ func (e *Engine) rescale(ctx context.Context, cl *claim) (*appsv1.Deployment, er
 	d, err := e.amend(ctx, cl.cluster, cl.target, func(want, live *appsv1.Deployment) error {
 		switch spec := cl.target.spec; {
 		case spec.Autoscaled():
-			leaveCount(want, live)
+			return leaveCount(want, live)
 		case spec.Autoscaling != nil:
-			keepCount(want, live)
+			return keepCount(want, live)
 		default:
-			replicas := spec.RunningReplicas()
-			want.Spec.Replicas = &replicas
+			workload.SetShareReplicas(want, spec.RunningReplicas(), 0) // all, or none
 			workload.SetStartedReplicas(want, spec.Replicas)
 		}
 		return nil

@@ -11,12 +11,13 @@ import (
 )
 
 // StartedReplicas is how many pods a workload has while it is started: what it
-// is asked for now, or, scaled to zero, what it was asked for before.
+// is asked for now, or, scaled to zero or to its share of the traffic, what it was asked
+// for before.
 func StartedReplicas(d *appsv1.Deployment) int32 {
 	if d.Spec.Replicas == nil {
 		return 1 // the API server's default
 	}
-	if *d.Spec.Replicas > 0 {
+	if *d.Spec.Replicas > 0 && ShareReplicas(d) == 0 {
 		return *d.Spec.Replicas
 	}
 	return max(1, counted(d, release.AnnotationReplicas))

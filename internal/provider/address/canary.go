@@ -28,6 +28,7 @@ type canaryModel struct {
 	MaxWeight *int32        `tfsdk:"max_weight"`
 	Match     []cohortModel `tfsdk:"match"`
 	OnAbandon *string       `tfsdk:"on_abandon"`
+	Scales    *bool         `tfsdk:"scale_with_weight"`
 }
 
 type cohortModel struct {
@@ -113,6 +114,13 @@ func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 					},
 				}},
 			},
+			"scale_with_weight": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Whether a new deployment has, while its share grows, only the pods that this takes: so many percent of its `replicas`, and of the pods that the former one has, rounded up, or what `steps[].replicas` says. " +
+					"It starts with those for the first step; before each further one, more are started and become ready; before 100 %, it has all of them. The former one keeps its pods until the end. " +
+					"`replicas` of the deployment stays what it is, and its plan is empty. It begins with the first version that is created after it has been applied. " +
+					"A way back, the first deployment, and one with `autoscaling` start all of their pods, and so does one with `strategy` other than `" + string(release.StrategyBlueGreen) + "`. Default: false.",
+			},
 			"on_abandon": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "What the next apply does about a promotion whose run was killed: " + attrs.EnumText(release.AbandonPolicies(), abandonMeaning) + ". Default: `" + string(release.AbandonStable) + "`.",
@@ -146,6 +154,7 @@ func CanaryOf(ctx context.Context, value types.Object, diags *diag.Diagnostics) 
 	if c.MaxWeight = whole(typed.MaxWeight); c.MaxWeight == 100 {
 		c.MaxWeight = 0
 	}
+	c.Scales = typed.Scales != nil && *typed.Scales
 	if typed.OnAbandon != nil {
 		c.OnAbandon = release.AbandonPolicy(*typed.OnAbandon)
 	}
@@ -157,6 +166,14 @@ func whole(number *int32) int {
 		return 0
 	}
 	return int(*number)
+}
+
+// StartsOtherwise says that new deployments are to start with other pods than before. They
+// read that in the cluster, where it must be written.
+func (m *Model) StartsOtherwise(ctx context.Context, plan *Model) bool {
+	var quiet diag.Diagnostics // said elsewhere
+	was, is := CanaryOf(ctx, m.Canary, &quiet).FirstShare(), CanaryOf(ctx, plan.Canary, &quiet).FirstShare()
+	return (was == nil) != (is == nil) || was != nil && *was != *is
 }
 
 // cohort are the headers of `match`; none where they are not known.

@@ -228,6 +228,14 @@ func (o outlook) pods() string {
 	}
 }
 
+// podsText says how many pods a share takes.
+func podsText(step release.Step) string {
+	if step.Needs > 0 {
+		return fmt.Sprintf("%d for %d %%", step.Needs, step.Weight)
+	}
+	return fmt.Sprintf("%d %% of them", step.Weight)
+}
+
 // summaryText says it in a few sentences.
 func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.Duration) string {
 	var text []string
@@ -252,14 +260,14 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	case promotion.ActionStart:
 		say("Starts the application again: the traffic goes%s to %s once its pods are ready.", whence, to)
 	}
-	var shares []string
+	var shares, pods []string
 	pauses, gated := time.Duration(0), false
 	for _, step := range o.Steps {
 		switch {
 		case step.Kind == release.StepRestore:
 			say("Gives all of the traffic back to %s first.", from)
 		case step.Kind == release.StepShift && step.Weight < 100:
-			shares = append(shares, fmt.Sprintf("%d %%", step.Weight))
+			shares, pods = append(shares, fmt.Sprintf("%d %%", step.Weight)), append(pods, podsText(step))
 		case step.Kind == release.StepPause:
 			pauses += step.For
 			gated = gated || step.Gate != ""
@@ -269,6 +277,9 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	}
 	if len(shares) > 0 {
 		say("It gets %s of it first, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "))
+	}
+	if len(pods) > 0 && o.Scales {
+		say("It has only the pods that each share takes, which are %s, and all of them before it gets everything.", strings.Join(pods, ", "))
 	}
 	if pauses > 0 {
 		say("The pauses take %s in all.", attrs.DurationText(pauses))

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -35,7 +36,10 @@ func driftOf(o observe.Release, spec release.Spec, diags *diag.Diagnostics) []at
 	if o.Workload == nil {
 		drift = append(drift, attrs.Gone(o.Cluster, "Deployment/"+name))
 	} else if o.Record != nil {
-		found := workload.Drift(o.Workload, wanted, o.Record.Baseline["Deployment"], spec.IgnoreDrift)
+		if o.Share > 0 && spec.DesiredState == release.DesiredStarted {
+			workload.SetShareReplicas(wanted, o.Share, spec.Replicas)
+		}
+		found := workload.Drift(o.Workload, wanted, counted(o.Record.Baseline["Deployment"], spec), spec.IgnoreDrift)
 		drift = append(drift, attrs.FieldDrift(o.Cluster, "Deployment/"+name, workload.OtherContent(o.Workload, wanted, found))...)
 		// What is no longer up was scaled to zero by us, which its status says.
 		if off := workload.SwitchedOff(o.Workload, spec); off != nil && o.Record.Status.Up() {
@@ -51,6 +55,18 @@ func driftOf(o observe.Release, spec release.Spec, diags *diag.Diagnostics) []at
 		drift = append(drift, attrs.FieldDrift(o.Cluster, "Service/"+name, workload.Drift(o.Service, service, o.Record.Baseline["Service"], spec.IgnoreDrift))...)
 	}
 	return append(drift, companionDrift(o, spec)...)
+}
+
+// counted is a workload's baseline that has the number of its pods, where that is the
+// configuration's to say. One that was written when others decided on it, for a share of the
+// traffic, has none: what is wanted decides.
+func counted(baseline map[string]string, spec release.Spec) map[string]string {
+	if _, known := baseline[workload.ReplicasField]; known || len(baseline) == 0 || spec.Autoscaling != nil {
+		return baseline
+	}
+	whole := maps.Clone(baseline)
+	whole[workload.ReplicasField] = ""
+	return whole
 }
 
 // companionDrift is driftOf for what a release has only where it is asked for.

@@ -157,7 +157,11 @@ func (m *model) refreshReplicas(o observe.Release) (changed bool) {
 		!m.Autoscaling.IsNull() || slices.Contains(m.ignored(), workload.ReplicasField) {
 		return false
 	}
-	live := types.Int32Value(*o.Workload.Spec.Replicas)
+	pods := *o.Workload.Spec.Replicas
+	if o.Share == pods { // as it should be
+		pods = workload.StartedReplicas(o.Workload)
+	}
+	live := types.Int32Value(pods)
 	changed = !live.Equal(m.Replicas)
 	m.Replicas = live
 	return changed

@@ -85,7 +85,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	default:
 		a.KeepAdoption(p.ctx)
 		a.KeepRoute(p.ctx)
-		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped)
+		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped || p.state.StartsOtherwise(p.ctx, &p.plan.Model))
 		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
 	}
 }

@@ -130,7 +130,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if onlyGoverns(req.Plan.Raw, req.State.Raw) {
+	if onlyGoverns(req.Plan.Raw, req.State.Raw) && !state.StartsOtherwise(ctx, &plan.Model) {
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 		return // no cluster need be there for it
 	}

@@ -1,0 +1,61 @@
+package release
+
+import "slices"
+
+// Portion is so many percent of some pods, rounded up: a share of the traffic takes at
+// least one.
+func Portion(percent int, pods int32) int32 { return int32((int64(percent)*int64(pods) + 99) / 100) }
+
+// Pods is how many of its pods a release needs for the share: as many as the step says,
+// else its part of them, and of those that the other side has. It is never more than all.
+func (s CanaryStep) Pods(all, other int32) int32 {
+	switch {
+	case s.Weight >= 100:
+		return all
+	case s.Replicas > 0:
+		return min(all, int32(s.Replicas)) //nolint:gosec // the schema has 32 bits
+	}
+	return min(all, max(Portion(s.Weight, all), Portion(s.Weight, other)))
+}
+
+// FirstShare is what a new release begins with, where it has only the pods that its share
+// takes; nil: all of them are started.
+func (c Canary) FirstShare() *CanaryStep {
+	if !c.Scales || len(c.Steps) == 0 || c.Steps[0].Weight >= 100 {
+		return nil
+	}
+	return &CanaryStep{Weight: c.Steps[0].Weight, Replicas: c.Steps[0].Replicas}
+}
+
+// ShareOf is the share for which a release that is not main has pods; nil: it has all of
+// them. While a promotion to it is open, that is the greatest share that it may have;
+// before, the first one that it would get. A former main is gone back to in one step.
+func (m *Main) ShareOf(name string) *CanaryStep {
+	if m == nil || m.Deployment == "" || m.Deployment == name || slices.Contains(m.Previous, name) {
+		return nil
+	}
+	share := m.FirstShare
+	if p := m.Progress; p != nil {
+		switch {
+		case p.From == name, p.To == name && !p.Scales:
+			return nil
+		case p.To == name:
+			share = p.share()
+		}
+	}
+	if share == nil || share.Weight >= 100 {
+		return nil
+	}
+	return share
+}
+
+// share is the last shift that may have been written; the first one before that.
+func (p *Progress) share() *CanaryStep {
+	var share *CanaryStep
+	for i, step := range p.Steps {
+		if step.Kind == StepShift && (share == nil || i <= p.At) {
+			share = &CanaryStep{Weight: step.Weight, Replicas: step.Needs}
+		}
+	}
+	return share
+}

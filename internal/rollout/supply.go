@@ -1,0 +1,126 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
+)
+
+// A release that is to be main may have only the pods that its share of the traffic takes.
+// Its workload says so, in the same object that has the number, and the application's
+// pointer says whether that is still so. The release's own verbs start it with as many, and
+// may take some away while a promotion is paused. A promotion only adds to them.
+
+// applyStarted applies the workload of a release that has a fixed number of pods.
+func (e *Engine) applyStarted(ctx context.Context, cl *claim, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
+	c, t := cl.cluster, cl.target
+	return e.applyCounted(ctx, c, t, cl.restart, may, func(want, live *appsv1.Deployment) error {
+		pods, err := e.podsFor(ctx, c, t, live)
+		if err == nil && pods < t.spec.Replicas {
+			workload.SetShareReplicas(want, pods, t.spec.Replicas)
+		}
+		return err
+	})
+}
+
+// podsFor is how many of its pods a release is started with. What has all of them keeps
+// them: somebody may be about to go back to it. live has been read before the pointer is: a
+// promotion writes down what it is about to give before it adds pods, so that who reads the
+// pointer of before cannot write over pods of after.
+func (e *Engine) podsFor(ctx context.Context, c Cluster, t target, live *appsv1.Deployment) (int32, error) {
+	all, has, shares := t.spec.Replicas, int32(0), false
+	if live != nil {
+		has, shares = deref(live.Spec.Replicas), workload.ShareReplicas(live) > 0
+	}
+	if t.inPlace() || workload.Ignored(workload.ReplicasField, t.spec.IgnoreDrift) || has > 0 && !shares {
+		return all, nil
+	}
+	if !shares {
+		main, err := mainAtFirst(ctx, c, t)
+		if share := main.ShareOf(t.id.Name); err == nil && share != nil {
+			return share.Pods(all, 0), nil // the promotion adds what the other side makes necessary
+		}
+		return all, nil
+	}
+	main, _, err := ownership.LiveMain(ctx, c, t.id.Namespace, t.application())
+	share := main.ShareOf(t.id.Name)
+	if err != nil || share == nil {
+		return all, err
+	}
+	other, err := e.podsOfMain(ctx, c, t.id.Namespace, t.application(), main)
+	pods := share.Pods(all, other)
+	if open := main.Progress; open != nil && !open.Paused {
+		pods = min(all, max(pods, has)) // a promotion is at work, and has counted them
+	}
+	return pods, err
+}
+
+// podsOfMain is how many pods the other side of a share has.
+func (e *Engine) podsOfMain(ctx context.Context, c Cluster, namespace, application string, main *release.Main) (int32, error) {
+	name := main.Deployment
+	if main.Progress != nil && main.Progress.From != "" {
+		name = main.Progress.From
+	}
+	d, err := e.liveWorkload(ctx, c, release.ID{Namespace: namespace, Name: name}, application)
+	if err != nil || d == nil {
+		return 0, err
+	}
+	return deref(d.Spec.Replicas), nil
+}
+
+// supply gives the release the pods that a share of the traffic takes, and waits until they
+// are ready. It takes none away.
+func (p *Promotion) supply(ctx context.Context, pl *placement, step release.Step) error {
+	if pl.whole || !pl.moves() || pl.start.Idle {
+		return nil
+	}
+	e, c, id := p.engine, pl.cluster, p.id()
+	d, err := e.liveWorkload(ctx, c, id, p.req.Service.Application)
+	if err != nil || d == nil || d.DeletionTimestamp != nil {
+		return err
+	}
+	share := release.CanaryStep{Weight: step.Weight, Replicas: step.Needs}
+	need := func(live *appsv1.Deployment, other int32) int32 {
+		return max(share.Pods(workload.StartedReplicas(live), other), deref(live.Spec.Replicas))
+	}
+	var other int32
+	if step.Weight < 100 {
+		if other, err = e.podsOfMain(ctx, c, id.Namespace, p.req.Service.Application, &pl.main); err != nil {
+			return err
+		}
+	}
+	if pl.whole = workload.ShareReplicas(d) == 0; pl.whole || need(d, other) == deref(d.Spec.Replicas) && step.Weight < 100 {
+		return nil
+	}
+	p.req.say("%s: %s gets the pods for %d %% of the traffic", c.Name(), p.req.To, step.Weight)
+	t := target{id: id, spec: release.Spec{
+		Namespace: id.Namespace, Health: pl.health, Content: release.Content{Application: p.req.Service.Application, Version: pl.version},
+	}}
+	applied, err := e.amend(ctx, c, t, func(want, live *appsv1.Deployment) error {
+		if workload.ShareReplicas(live) > 0 { // else somebody has given it all meanwhile
+			workload.SetShareReplicas(want, need(live, other), workload.StartedReplicas(live))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("the pods of %s for %d %% of the traffic could not be asked for on cluster %q: %w", id, step.Weight, c.Name(), err)
+	}
+	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+		return err
+	}
+	pl.whole = workload.ShareReplicas(applied) == 0
+	return p.behind(ctx, pl, applied)
+}
+
+// podsOf says how many pods a workload is asked to have, and of how many.
+func podsOf(d *appsv1.Deployment) string {
+	if share := workload.ShareReplicas(d); share > 0 {
+		return fmt.Sprintf("%d of its %d pods: its share of the traffic takes no more", share, workload.StartedReplicas(d))
+	}
+	return fmt.Sprintf("%d pods", deref(d.Spec.Replicas))
+}
