@@ -2,7 +2,10 @@ package provider_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -75,6 +78,18 @@ func (l *lab) canaryByAdoptedRule() {
 	imported.do("import", theDeployment, l.namespace+"/"+v1)
 	imported.do("import", theMain, l.namespace+"/api")
 	imported.wantNoChanges()
+
+	// What is asked of it is remembered, as of a route of its own.
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	l.t.Cleanup(server.Close)
+	probed := strings.ReplaceAll(adopted[0], `settle = "0s"`, fmt.Sprintf(`settle = "0s", probe = { url = %q }`, server.URL))
+	imported.apply(config("v1", probed))
+	again := l.inProcess()
+	again.write(config("v1", probed))
+	again.do("import", theDeployment, l.namespace+"/"+v1)
+	again.do("import", theMain, l.namespace+"/api")
+	again.wantNoChanges()
+	imported = again
 
 	imported.destroy()
 	l.wantBackends("shop", "api=1")

@@ -20,6 +20,7 @@ type AdoptedRule struct {
 	Name   string        `json:"name,omitempty"` // empty: the route's only one
 	Port   string        `json:"port"`           // named port of the pods, to which it leads
 	Settle time.Duration `json:"settle"`
+	Probe  string        `json:"probe,omitempty"` // as a route of our own has it in an annotation
 	// Backends are what it led to before, as they stood there; empty: not known.
 	Backends json.RawMessage `json:"backends,omitempty"`
 }

@@ -23,7 +23,7 @@ import (
 func AdoptedSpec(namespace, application string, route release.Route) RouteSpec {
 	return RouteSpec{
 		Namespace: namespace, Application: application, Name: route.Name, Kind: RouteKind(route.Kind),
-		Adopt: true, Rule: route.Adopted.Name, Port: route.Adopted.Port, Settle: route.Adopted.Settle,
+		Adopt: true, Rule: route.Adopted.Name, Port: route.Adopted.Port, Settle: route.Adopted.Settle, Probe: probeIn(route.Adopted.Probe),
 	}
 }
 

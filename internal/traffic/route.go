@@ -72,6 +72,9 @@ func (s RouteSpec) Ref() release.Route {
 	ref := release.Route{Kind: string(s.Kind), Name: s.Name}
 	if s.Adopt {
 		ref.Adopted = &release.AdoptedRule{Name: s.Rule, Port: s.Port, Settle: s.Settle}
+		if s.Probe != nil {
+			ref.Adopted.Probe = s.Probe.text()
+		}
 	}
 	return ref
 }
