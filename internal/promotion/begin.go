@@ -77,7 +77,7 @@ type Start struct {
 
 	Unproven string // was main without having passed its bake: it takes no former main's place
 	Shares   bool   // the traffic moves by shares
-	Restores bool   // who had it before gets all of it again, first
+	Restores bool   // who had it before gets all of it first, again or of a route that is new
 	Resumes  int    // the step, by its place, before which no share or pause is done once more
 	Passed   int    // the pause, by its place, that is over; 0: none
 	Baked    bool   // a run that was cut off has analysed it, and waits for others
@@ -278,7 +278,8 @@ func (s *Start) share(w Want, seen Seen) {
 	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil && open.Direction == release.DirectionForward {
 		s.resumeShare(w, seen, open)
 	}
-	s.Restores = !s.There && s.Resumes == 0 && (seen.Split[from] != 100 || lags(s.Main.Progress))
+	fresh := s.Shares && (s.Main.Route == nil || *s.Main.Route != *w.Route) // its data plane has not been seen to follow yet
+	s.Restores = !s.There && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
 }
 
 // lags says that a run was cut off before it had seen that the data plane does what the

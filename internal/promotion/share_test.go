@@ -56,6 +56,8 @@ func TestShares(t *testing.T) {
 	bare, former := onV1, onV1
 	bare.Bare = true
 	former.Main.Previous = []string{"v2"}
+	noRoute, otherRoute := onV1, onV1
+	noRoute.Main.Route, otherRoute.Main.Route = nil, &release.Route{Kind: "HTTPRoute", Name: "former"}
 	resumed := openAt(50, true, release.StepPause, 1)
 	resumed.Resumed = true
 	hold, held, raised, other := byShares, byShares, byShares, byShares
@@ -130,6 +132,8 @@ func TestShares(t *testing.T) {
 		"waits ahead of a pause, and is asked":     {byShares, asked, "ready, shift 50%, pause manual, shift 100%, commit, collect"},
 		"waits after a pause":                      {byShares, waits(openAt(50, false, release.StepShift, 2)), "ready, shift 50%, shift 100%, commit, collect"},
 		"waits with all, and was watched":          {baking, waits(baked), "shift 100%, commit, collect"},
+		"a Service gets a route":                   {byShares, noRoute, "restore, " + all},
+		"another route":                            {byShares, otherRoute, "restore, ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, rename, collect"},
 		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
 		t.Run(name, func(t *testing.T) {

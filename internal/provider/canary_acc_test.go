@@ -340,6 +340,9 @@ func (l *lab) canaryWithLimit() {
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
 	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), "api.example.com", "www.example.com")).tells("Route changes while it shares the traffic", "deployment_id")
+	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), `name = "public"`, `name = "private"`)).tells("Route changes while it shares the traffic")
+	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), `settle = "0s"`, `name = "shop"`)).tells("Route changes while it shares the traffic")
+	w.applyFails(l.config(l.deployment(image("v2"), createFirst), l.main(exposed(""), keepPrevious(1)))).tells("Route changes while it shares the traffic")
 	w.apply(config("v2", "max_weight = 50")).wantActions(theMain, "update")
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 50, v2, 50))
 	w.wantNoChanges()
@@ -571,6 +574,10 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{canaryOf(steps)}, []string{"Nothing can share the traffic", "traffic.gateway"}},
 		{[]string{routed(), canaryOf(`{ weight = 10 }, { weight = 10 }`)}, []string{"Shares do not grow", "10 % follows 10 %"}},
 		{[]string{routed(), canaryOf(`{ weight = 101 }`)}, []string{"101"}},
+		{[]string{routed(), canaryOf(`{ weight = -1 }`)}, []string{"-1"}},
+		{[]string{routed(), canaryOf(`{ weight = 50 }, { weight = 20 }`)}, []string{"Shares do not grow", "20 % follows 50 %"}},
+		{[]string{routed(), canaryOf(`{ weight = 10, pause = "-5s" }`)}, []string{"-5s"}},
+		{[]string{routed(), canaryOf(``)}, []string{"steps"}},
 		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"Attribute is missing", "`weight`"}},
 		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"Attribute is missing", "`header`"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x" } }]`)}, []string{"Attribute is missing", "`exact`"}},

@@ -28,7 +28,7 @@ type StepKind string
 // The kinds of steps, in the order in which a promotion has them.
 const (
 	StepStart   StepKind = "start"   // the release gets the pods back that it had before its application was stopped
-	StepRestore StepKind = "restore" // who had the traffic before has all of it again, and what was tried drains
+	StepRestore StepKind = "restore" // who had the traffic before has all of it again, and what was tried drains; or all of a route that is new
 	StepReady   StepKind = "ready"   // the release can take the traffic
 	StepShift   StepKind = "shift"   // so many percent of the traffic go to it
 	StepPause   StepKind = "pause"   // it does its work with that share for a while, or until somebody lets it go on

@@ -138,6 +138,8 @@ func TestCanary(t *testing.T) {
 		"is called off, and left":   isCalledOffAndLeft,
 		"is called off, unheard":    isCalledOffUnheard,
 		"somebody goes back":        somebodyGoesBack,
+		"a route and a version":     routeAndVersion,
+		"nothing to protect":        nothingToProtect,
 		"back from a pause":         backFromPause,
 		"is probed":                 isProbed,
 		"a probe fails":             isNotAnswered,
@@ -231,8 +233,12 @@ func isPausedAndGoesOn(t *testing.T, c *testcluster.Cluster) {
 func isHeldAtItsMost(t *testing.T, c *testcluster.Cluster) {
 	l, p := onRoute(t, c)
 	canary := steps(10, 50)
-	for _, most := range []int{5, 10, 10, 50} { // below the first step, it gets nothing yet
-		canary.MaxWeight = most
+	for _, limit := range []int{5, 10, 10, 50, 20} { // below the first step, it gets nothing yet; below what it has, it keeps that
+		canary.MaxWeight = limit
+		most := limit
+		if limit == 20 {
+			most = 50
+		}
 		done, err := p.sharing(t.Context(), "v2", canary, nil)
 		if must(t, err); done.Status != release.MainPaused || !strings.Contains(done.Reason, "canary.max_weight") {
 			t.Fatalf("it ends as %s, %s", done.Status, done.Reason)
@@ -362,6 +368,37 @@ func serviceGetsRoute(t *testing.T, c *testcluster.Cluster) {
 	})
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
 	l.wantMain("v1")
+}
+
+// routeAndVersion come together: the route leads to the former version first.
+func routeAndVersion(t *testing.T, c *testcluster.Cluster) {
+	l := newLife(t, c)
+	c.DataPlane(t, l.namespace, "httproutes")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"), p.promote(t.Context(), "v1", 1))
+	l.proxy.Reset()
+	done, err := p.sharing(t.Context(), "v2", steps(10), nil)
+	if must(t, err); done.Status != release.MainFinalized {
+		t.Errorf("it ends as %s", done.Status)
+	}
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{0, 10, 100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+	l.wantMain("v2", "v1")
+}
+
+// nothingToProtect: where the former version has no pod that is ready, the next one gets
+// everything at once.
+func nothingToProtect(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	l.allReady("v1", "False")
+	l.proxy.Reset()
+	_, err := p.sharing(t.Context(), "v2", steps(10, 50), nil)
+	must(t, err)
+	if got := l.writtenShares("v2"); !slices.Equal(got, []int{100}) {
+		t.Errorf("v2 had the shares %v", got)
+	}
+	l.wantMain("v2", "v1")
 }
 
 // routeGoes: where it is not asked for any more, it goes when the Service leads to the

@@ -194,11 +194,16 @@ func (e *Engine) removeRoute(ctx context.Context, c Cluster, service traffic.Ser
 }
 
 // restore gives who had the traffic all of it again, before something else is tried,
-// and lets what was tried drain.
+// and lets what was tried drain. A route that is new leads there first, too, so that no
+// share is given by a data plane that has never followed.
 func (p *Promotion) restore(ctx context.Context, due []*placement) error {
 	p.done.Status = release.MainRunning
 	return p.on(ctx, due, func(pl *placement) error {
-		p.req.say("%s: moving all of the traffic back to %s first", pl.cluster.Name(), pl.from())
+		if pl.found.Route == nil {
+			p.req.say("%s: the route leads to %s first", pl.cluster.Name(), pl.from())
+		} else {
+			p.req.say("%s: moving all of the traffic back to %s first", pl.cluster.Name(), pl.from())
+		}
 		if err := p.save(ctx, pl, pl.progress); err != nil {
 			return err
 		}

@@ -265,7 +265,7 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	for _, step := range o.Steps {
 		switch {
 		case step.Kind == release.StepRestore:
-			say("Gives all of the traffic back to %s first.", from)
+			say("Gives all of the traffic to %s first.", from)
 		case step.Kind == release.StepShift && step.Weight < 100:
 			shares, pods = append(shares, fmt.Sprintf("%d %%", step.Weight)), append(pods, podsText(step))
 		case step.Kind == release.StepPause:
