@@ -111,3 +111,34 @@ func TestPercentile(t *testing.T) {
 		t.Errorf("percentile of nothing is %d", got)
 	}
 }
+
+func TestSplitTable(t *testing.T) {
+	t.Parallel()
+	shift := func(accepted, effect int) bench.Shift {
+		ms := func(n int) bench.Duration { return bench.Duration(time.Duration(n) * time.Millisecond) }
+		return bench.Shift{Accepted: ms(accepted), Effect: ms(effect)}
+	}
+	found := bench.Split{
+		Machine: bench.Machine{Processors: 2, Memory: 24, Load: 0.1}, Kubernetes: "v1.36.3", Requests: 9000, Failed: 1,
+		Shifts: []bench.Shift{shift(5, 40), shift(6, 50), shift(7, 160)},
+	}
+	for _, line := range []string{
+		"Kubernetes v1.36.3 and a Traefik on one machine with 2 processors and 24 GB. It did nothing else.",
+		"Of 9000 requests in 3 shifts, 1 failed.",
+		"| every parent has accepted it | 6 ms | 7 ms | 7 ms |",
+		"| all requests go by it | 50 ms | 160 ms | 160 ms |",
+	} {
+		if !strings.Contains(found.Table(), line) {
+			t.Errorf("it does not say %q:\n%s", line, found.Table())
+		}
+	}
+	path := filepath.Join(t.TempDir(), "split.json")
+	if err := found.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	var read bench.Split
+	if err != nil || json.Unmarshal(text, &read) != nil || len(read.Shifts) != 3 || read.Shifts[2] != found.Shifts[2] {
+		t.Errorf("read %+v (%v)", read, err)
+	}
+}
