@@ -278,7 +278,7 @@ func (s *Start) share(w Want, seen Seen) {
 	if open := s.Main.Progress; s.Shares && open != nil && open.To == w.To && open.From == from && open.Before != nil && open.Direction == release.DirectionForward {
 		s.resumeShare(w, seen, open)
 	}
-	fresh := s.Shares && (s.Main.Route == nil || *s.Main.Route != *w.Route) // its data plane has not been seen to follow yet
+	fresh := s.Shares && !s.Main.Route.Is(w.Route) // its data plane has not been seen to follow yet
 	s.Restores = !s.There && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
 }
 

@@ -58,6 +58,11 @@ func TestShares(t *testing.T) {
 	former.Main.Previous = []string{"v2"}
 	noRoute, otherRoute := onV1, onV1
 	noRoute.Main.Route, otherRoute.Main.Route = nil, &release.Route{Kind: "HTTPRoute", Name: "former"}
+	rule := func(backends string) *release.Route {
+		return &release.Route{Kind: "HTTPRoute", Name: "shop", Adopted: &release.AdoptedRule{Name: "api", Backends: []byte(backends)}}
+	}
+	byRule, onRule := byShares, onV1
+	byRule.Route, onRule.Main.Route = rule(""), rule("[]")
 	resumed := openAt(50, true, release.StepPause, 1)
 	resumed.Resumed = true
 	hold, held, raised, other := byShares, byShares, byShares, byShares
@@ -133,6 +138,7 @@ func TestShares(t *testing.T) {
 		"waits after a pause":                      {byShares, waits(openAt(50, false, release.StepShift, 2)), "ready, shift 50%, shift 100%, commit, collect"},
 		"waits with all, and was watched":          {baking, waits(baked), "shift 100%, commit, collect"},
 		"a Service gets a route":                   {byShares, noRoute, "restore, " + all},
+		"an adopted rule":                          {byRule, onRule, all},
 		"another route":                            {byShares, otherRoute, "restore, ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, rename, collect"},
 		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
