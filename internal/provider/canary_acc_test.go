@@ -491,7 +491,8 @@ func (l *lab) routeOfSomebodyElse() {
 
 func (l *lab) routeIsImported() {
 	w := l.inProcess()
-	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`, `probe = { url = "https://api.example.com/healthz", status = 204, timeout = "2s" }`)))
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`, `probe = { url = "https://api.example.com/healthz", status = 204, timeout = "2s" }`),
+		canaryOf(`{ weight = 10, pause = "90s", gate = "manual" }, { weight = 50, replicas = 1 }`, "max_weight = 50", `match = [{ header = { name = "x-canary", exact = "1" } }]`, "scale_with_weight = true", `on_abandon = "hold"`)))
 	w.apply(config)
 	imported := l.inProcess()
 	imported.write(config)

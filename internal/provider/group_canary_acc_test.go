@@ -44,6 +44,10 @@ func (l *lab) groupCanary() {
 	w.apply(config("v1"))
 	w.wantState(theGroup, "status", "finalized")
 	w.wantNoChanges()
+	imported := l.inProcess()
+	l.importGroup(imported, config("v1"), "v1")
+	imported.do("import", "-input=false", "-no-color", "switchback_deployment.auth", l.id("auth", "v1"))
+	imported.wantNoChanges()
 	w.write(config("v2"))
 	w.plan().wantSummary(theGroup, map[string]any{
 		"waves": []any{[]any{"api", "auth", "web"}},

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -10,11 +11,13 @@ import (
 // cluster shows. No promotion reads it: it is for an import. A provider that did not
 // write it leaves none.
 type Asked struct {
-	At         time.Time   `json:"at,omitzero"`          // by the API server's clock
-	Bake       string      `json:"bake,omitempty"`       // as it was typed
-	RetryToken *string     `json:"retryToken,omitempty"` // nil: not set
-	Rollout    *Rollout    `json:"rollout,omitempty"`    // nil: not set
-	Group      *GroupAsked `json:"group,omitempty"`      // nil: a main deployment of its own
+	At         time.Time `json:"at,omitzero"`          // by the API server's clock
+	Bake       string    `json:"bake,omitempty"`       // as it was typed
+	RetryToken *string   `json:"retryToken,omitempty"` // nil: not set
+	Rollout    *Rollout  `json:"rollout,omitempty"`    // nil: not set
+	// Canary is how the traffic is shared, as it was typed; nil: not set.
+	Canary json.RawMessage `json:"canary,omitempty"`
+	Group  *GroupAsked     `json:"group,omitempty"` // nil: a main deployment of its own
 }
 
 // GroupAsked is what a configuration says of a group. Each member's application has

@@ -16,6 +16,7 @@ func TestAskedIsRemembered(t *testing.T) {
 	token := ""
 	asked := &release.Asked{
 		Bake: "90s", RetryToken: &token, Rollout: &release.Rollout{MaxParallel: 1, Order: []string{"east"}, Bake: time.Minute, OnFailure: release.FailureContinue, Quorum: 2},
+		Canary: []byte(`{"steps":[{"weight":10}]}`),
 		Group: &release.GroupAsked{
 			Members: map[string]release.MemberAsked{"api": {ID: "shop/api", OwnKeep: true}, "web": {ID: "front/web", After: []string{"api"}, OwnClusters: true, OwnDrain: true}, "api-west": {ID: "shop/api"}},
 			Waves:   []release.WaveAsked{{Members: []string{"api", "api-west"}, Bake: "5m"}, {Members: []string{"web"}, MaxParallel: 1}},

@@ -98,7 +98,9 @@ func RouteSpecOf(application string, route Object) RouteSpec {
 	case *gatewayv1.HTTPRoute:
 		s.Kind, s.Parents, s.Hostnames = HTTPRoute, r.Spec.ParentRefs, r.Spec.Hostnames
 		for _, rule := range mainRule(r.Spec.Rules, httpRuleName) {
-			s.HTTPMatches, s.HTTPFilters = rule.Matches, rule.Filters
+			if s.HTTPFilters = rule.Filters; !slices.EqualFunc(rule.Matches, everyRequest, sameMatch) {
+				s.HTTPMatches = rule.Matches
+			}
 		}
 	case *gatewayv1.GRPCRoute:
 		s.Kind, s.Parents, s.Hostnames = GRPCRoute, r.Spec.ParentRefs, r.Spec.Hostnames
@@ -110,6 +112,11 @@ func RouteSpecOf(application string, route Object) RouteSpec {
 	}
 	return s
 }
+
+// everyRequest is what the API server writes where a rule has no matches.
+var everyRequest = []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: new(gatewayv1.PathMatchPathPrefix), Value: new("/")}}}
+
+func sameMatch(a, b gatewayv1.HTTPRouteMatch) bool { return reflect.DeepEqual(a, b) }
 
 // Names of a route's rules: of the one that has the weights, and of the one for whom all
 // goes to the candidate.

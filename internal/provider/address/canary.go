@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -18,33 +19,35 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// canaryModel is `canary` where it is known.
+// canaryModel is `canary` where it is known. As JSON, it is remembered in the cluster, for
+// an import.
 type canaryModel struct {
-	Steps     []stepModel   `tfsdk:"steps"`
-	MaxWeight *int32        `tfsdk:"max_weight"`
-	Match     []cohortModel `tfsdk:"match"`
-	OnAbandon *string       `tfsdk:"on_abandon"`
-	Scales    *bool         `tfsdk:"scale_with_weight"`
+	Steps     []stepModel   `tfsdk:"steps" json:"steps,omitempty"`
+	MaxWeight *int32        `tfsdk:"max_weight" json:"max_weight,omitempty"`
+	Match     []cohortModel `tfsdk:"match" json:"match,omitempty"`
+	OnAbandon *string       `tfsdk:"on_abandon" json:"on_abandon,omitempty"`
+	Scales    *bool         `tfsdk:"scale_with_weight" json:"scale_with_weight,omitempty"`
 }
 
 type cohortModel struct {
-	Header *headerModel `tfsdk:"header"`
+	Header *headerModel `tfsdk:"header" json:"header,omitempty"`
 }
 
 type headerModel struct {
-	Name  *string `tfsdk:"name"`
-	Exact *string `tfsdk:"exact"`
+	Name  *string `tfsdk:"name" json:"name,omitempty"`
+	Exact *string `tfsdk:"exact" json:"exact,omitempty"`
 }
 
 type stepModel struct {
-	Weight   *int32  `tfsdk:"weight"`
-	Pause    *string `tfsdk:"pause"`
-	Gate     *string `tfsdk:"gate"`
-	Replicas *int32  `tfsdk:"replicas"`
+	Weight   *int32  `tfsdk:"weight" json:"weight,omitempty"`
+	Pause    *string `tfsdk:"pause" json:"pause,omitempty"`
+	Gate     *string `tfsdk:"gate" json:"gate,omitempty"`
+	Replicas *int32  `tfsdk:"replicas" json:"replicas,omitempty"`
 }
 
 var (
@@ -159,6 +162,30 @@ func CanaryOf(ctx context.Context, value types.Object, diags *diag.Diagnostics) 
 		c.OnAbandon = release.AbandonPolicy(*typed.OnAbandon)
 	}
 	return c
+}
+
+// AskedCanary is `canary` as it was typed, for an import; nil where there is none.
+func AskedCanary(ctx context.Context, value types.Object, diags *diag.Diagnostics) json.RawMessage {
+	if value.IsNull() || !attrs.WhollyKnown(ctx, value) {
+		return nil
+	}
+	text, err := json.Marshal(attrs.Decode[canaryModel](ctx, diags, value))
+	if err != nil {
+		explain.Error(diags, err)
+	}
+	return text
+}
+
+// CanaryValue is what AskedCanary was made of. What cannot be read was written by a later
+// provider: then there is none.
+func CanaryValue(ctx context.Context, asked json.RawMessage, diags *diag.Diagnostics) types.Object {
+	var typed canaryModel
+	if len(asked) == 0 || json.Unmarshal(asked, &typed) != nil {
+		return types.ObjectNull(canaryTypes())
+	}
+	value, more := types.ObjectValueFrom(ctx, canaryTypes(), typed)
+	diags.Append(more...)
+	return value
 }
 
 func whole(number *int32) int {

@@ -39,7 +39,7 @@ func (g *model) asked(ctx context.Context, diags *diag.Diagnostics) *release.Ask
 			Members: attrs.Decode[[]string](ctx, diags, wave.Members), Bake: wave.Bake.ValueString(), MaxParallel: int(wave.MaxParallel.ValueInt32()),
 		})
 	}
-	return &release.Asked{RetryToken: g.RetryToken.ValueStringPointer(), Group: &all}
+	return &release.Asked{RetryToken: g.RetryToken.ValueStringPointer(), Canary: address.AskedCanary(ctx, g.Canary, diags), Group: &all}
 }
 
 // releaseOf is the release's name in an id that validation has checked.
@@ -132,7 +132,7 @@ func presumed(ctx context.Context, built map[string]address.Model, found observe
 
 // takeAsked writes what was asked of the group as a whole.
 func (g *model) takeAsked(ctx context.Context, asked *release.Asked, diags *diag.Diagnostics) {
-	g.RetryToken = types.StringPointerValue(asked.RetryToken)
+	g.RetryToken, g.Canary = types.StringPointerValue(asked.RetryToken), address.CanaryValue(ctx, asked.Canary, diags)
 	g.KeepPrevious, g.Drain = address.KeepValue(asked.Group.Keep), types.StringValue(asked.Group.Drain.String())
 	g.Failure = types.ObjectValueMust(failureTypes, map[string]attr.Value{"scope": types.StringValue(string(asked.Group.Scope))})
 	g.AbandonUnreachable = types.BoolValue(false)

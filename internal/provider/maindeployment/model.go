@@ -65,6 +65,7 @@ func (m *model) request(ctx context.Context, owner string, diags *diag.Diagnosti
 		asked.Bake, asked.Rollout = m.bakes(), attrs.RolloutOf(ctx, diags, m.Rollout)
 		asked.Asked = &release.Asked{
 			Bake: m.Bake.ValueString(), RetryToken: m.RetryToken.ValueStringPointer(), Rollout: attrs.AskedRollout(ctx, diags, m.Rollout),
+			Canary: address.AskedCanary(ctx, m.Canary, diags),
 		}
 	}
 	return asked
@@ -102,7 +103,7 @@ func (m *model) rebuildAsked(ctx context.Context, observed []observe.Main, diags
 		return
 	}
 	m.Bake, m.RetryToken = attrs.TextOrNull(asked.Bake), types.StringPointerValue(asked.RetryToken)
-	m.Rollout = attrs.RolloutValue(ctx, diags, asked.Rollout)
+	m.Rollout, m.Canary = attrs.RolloutValue(ctx, diags, asked.Rollout), address.CanaryValue(ctx, asked.Canary, diags)
 }
 
 // imported says that only the id is known: Read must rebuild the rest.
