@@ -302,7 +302,7 @@ func (l *lab) groupOnRoutes() {
 // canaryForCohort: who sends the header gets what is being tried, for as long as it is.
 func (l *lab) canaryForCohort() {
 	w := l.inProcess()
-	match := `match = [{ header = { name = "x-canary", exact = "1" } }, { header = { name = "x-team", exact = "shop" } }]`
+	match := `match = [{ header = { name = "x-canary", exact = "1" } }, { cookie = { name = "track", exact = "shop" } }]`
 	config := func(tag, limit string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }, { path = { value = "/v2" } }]`), keepPrevious(1), canaryOf(`{ weight = 10 }`, match, limit)))
 	}
@@ -581,6 +581,10 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(), canaryOf(``)}, []string{"steps"}},
 		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"Attribute is missing", "`weight`"}},
 		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"Attribute is missing", "`header`"}},
+		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x", exact = "1" }, cookie = { name = "x", exact = "1" } }]`)}, []string{"Attributes exclude each other"}},
+		{[]string{routed(), canaryOf(steps, `match = [{ cookie = { name = "a b", exact = "1" } }]`)}, []string{"need not quote"}},
+		{[]string{routed(), canaryOf(steps, `match = [{ cookie = { name = "a" } }]`)}, []string{"Attribute is missing", "`exact`"}},
+		{[]string{routed(`matches = [{ headers = [{ name = "Cookie", value = "a=b" }] }]`), canaryOf(steps, `match = [{ cookie = { name = "a", exact = "1" } }]`)}, []string{"Header is asked for twice"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x" } }]`)}, []string{"Attribute is missing", "`exact`"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, gate = "me" }`)}, []string{"manual"}},

@@ -1,7 +1,9 @@
 package traffic
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -10,6 +12,37 @@ import (
 
 // MaxMatches is how many matches a rule of the Gateway API may have.
 const MaxMatches = 64
+
+// Header is a header of a request, and its value.
+type Header struct {
+	Name, Value string
+	Pattern     bool // the value is a regular expression; else it is exact
+}
+
+// Cookie is the header by which a request shows a cookie of a value. The expression means
+// the same, whether a data plane takes it for all of the header or looks for it there. A
+// client shows all of its cookies in one header.
+func Cookie(name, value string) Header {
+	return Header{Name: "cookie", Value: "^(.*; *)?" + regexp.QuoteMeta(name+"="+value) + "(;.*)?$", Pattern: true}
+}
+
+// kind is how the API calls that; nil is its default, exact.
+func (h Header) kind() *string {
+	if !h.Pattern {
+		return nil
+	}
+	return new(string(gatewayv1.HeaderMatchRegularExpression))
+}
+
+// Asks says that one of the route's own matches asks for a header already: a match of the
+// API names each header once.
+func (s RouteSpec) Asks(header string) bool {
+	return slices.ContainsFunc(s.HTTPMatches, func(m gatewayv1.HTTPRouteMatch) bool {
+		return slices.ContainsFunc(m.Headers, func(h gatewayv1.HTTPHeaderMatch) bool { return strings.EqualFold(string(h.Name), header) })
+	}) || slices.ContainsFunc(s.GRPCMatches, func(m gatewayv1.GRPCRouteMatch) bool {
+		return slices.ContainsFunc(m.Headers, func(h gatewayv1.GRPCHeaderMatch) bool { return strings.EqualFold(string(h.Name), header) })
+	})
+}
 
 // A cohort are the clients that say, by a header, that they want what is being tried. As
 // long as that has a share of the traffic, a rule of their own leads all of their requests
@@ -25,7 +58,7 @@ func (s RouteSpec) httpCohort(split release.Split, ports map[string]int32, all g
 	for _, match := range orAll(all.Matches) {
 		for _, header := range s.Cohort {
 			own := *match.DeepCopy()
-			own.Headers = append(own.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(header.Name), Value: header.Value})
+			own.Headers = append(own.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(header.Name), Value: header.Value, Type: (*gatewayv1.HeaderMatchType)(header.kind())})
 			rule.Matches = append(rule.Matches, own)
 		}
 	}
@@ -41,7 +74,7 @@ func (s RouteSpec) grpcCohort(split release.Split, ports map[string]int32, all g
 	for _, match := range orAll(all.Matches) {
 		for _, header := range s.Cohort {
 			own := *match.DeepCopy()
-			own.Headers = append(own.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(header.Name), Value: header.Value})
+			own.Headers = append(own.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(header.Name), Value: header.Value, Type: (*gatewayv1.GRPCHeaderMatchType)(header.kind())})
 			rule.Matches = append(rule.Matches, own)
 		}
 	}

@@ -64,9 +64,6 @@ type RouteSpec struct {
 	Probe *Probe
 }
 
-// Header is a header of a request, and its exact value.
-type Header struct{ Name, Value string }
-
 // Ref names the route.
 func (s RouteSpec) Ref() release.Route {
 	ref := release.Route{Kind: string(s.Kind), Name: s.Name}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type canaryModel struct {
 
 type cohortModel struct {
 	Header *headerModel `tfsdk:"header" json:"header,omitempty"`
+	Cookie *headerModel `tfsdk:"cookie" json:"cookie,omitempty"`
 }
 
 type headerModel struct {
@@ -107,9 +109,10 @@ func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 				MarkdownDescription: "Which requests go to the new deployment, whatever its share is, as long as it has one and does not have all: those to which one of these applies. " +
 					"They come beside its share: its `replicas` must do for both. Not of a `TCPRoute`. Default: none.",
 				Validators: []validator.List{listvalidator.SizeBetween(1, 8)},
-				NestedObject: schema.NestedAttributeObject{Validators: []validator.Object{attrs.Requires("header")}, Attributes: map[string]schema.Attribute{
+				NestedObject: schema.NestedAttributeObject{Validators: []validator.Object{attrs.RequiresOne("header", "cookie")}, Attributes: map[string]schema.Attribute{
+					"cookie": cookieAttribute(),
 					"header": schema.SingleNestedAttribute{
-						Optional: true, MarkdownDescription: "A header of the request. Required.", Validators: []validator.Object{attrs.Requires("name", "exact")},
+						Optional: true, MarkdownDescription: "A header of the request. This or `cookie`.", Validators: []validator.Object{attrs.Requires("name", "exact")},
 						Attributes: map[string]schema.Attribute{
 							"name":  schema.StringAttribute{Optional: true, MarkdownDescription: "Its name, such as `x-canary`. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 256)}},
 							"exact": schema.StringAttribute{Optional: true, MarkdownDescription: "Its value. Required.", Validators: []validator.String{stringvalidator.LengthBetween(1, 1024)}},
@@ -209,10 +212,12 @@ func (m *Model) cohort(ctx context.Context, diags *diag.Diagnostics) (headers []
 		return nil
 	}
 	for _, match := range attrs.Decode[canaryModel](ctx, diags, m.Canary).Match {
-		if match.Header == nil || match.Header.Name == nil || match.Header.Exact == nil {
-			continue // Requires says so
-		}
-		headers = append(headers, traffic.Header{Name: *match.Header.Name, Value: *match.Header.Exact})
+		switch header, cookie := match.Header, match.Cookie; {
+		case cookie != nil && cookie.Name != nil && cookie.Exact != nil:
+			headers = append(headers, traffic.Cookie(*cookie.Name, *cookie.Exact))
+		case header != nil && header.Name != nil && header.Exact != nil:
+			headers = append(headers, traffic.Header{Name: *header.Name, Value: *header.Exact})
+		} // else RequiresOne says so
 	}
 	return headers
 }
@@ -229,6 +234,8 @@ func (m *Model) CheckCohort(ctx context.Context) diag.Diagnostics {
 	switch {
 	case route.Kind == traffic.TCPRoute:
 		diags.AddAttributeError(at, "Match of another kind of route", "A TCPRoute knows connections, and no headers. Remove `canary.match`.")
+	case slices.ContainsFunc(cohort, func(h traffic.Header) bool { return route.Asks(h.Name) }):
+		diags.AddAttributeError(at, "Header is asked for twice", "One of `traffic.gateway.matches` asks for a header of this name already, and a match of the Gateway API names each header once; a cookie is in the header `cookie`. Use another one.")
 	case len(cohort) > 1 && route.ReplacesPrefix():
 		diags.AddAttributeError(at, "Too many matches",
 			"The route's filter `url_rewrite` replaces a prefix of the path, and a rule of the Gateway API that does has one match. Use one header, or `type = \"ReplaceFullPath\"`.")

@@ -3,6 +3,7 @@ package attrs
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 )
@@ -29,5 +30,40 @@ func (r requires) ValidateObject(_ context.Context, req validator.ObjectRequest,
 		if value := req.ConfigValue.Attributes()[name]; value == nil || value.IsNull() {
 			resp.Diagnostics.AddAttributeError(req.Path.AtName(name), "Attribute is missing", fmt.Sprintf("Each of these must have `%s`. Set it.", name))
 		}
+	}
+}
+
+// requiresOne are the names of attributes of which exactly one is there.
+type requiresOne []string
+
+// RequiresOne is for objects that have one of several attributes, like [Requires].
+func RequiresOne(names ...string) validator.Object { return requiresOne(names) }
+
+func (r requiresOne) Description(context.Context) string {
+	return fmt.Sprintf("an object with one of %s", Quoted(r))
+}
+
+func (r requiresOne) MarkdownDescription(ctx context.Context) string { return r.Description(ctx) }
+
+func (r requiresOne) ValidateObject(_ context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	there := 0
+	for _, name := range r {
+		value := req.ConfigValue.Attributes()[name]
+		if value == nil || value.IsNull() {
+			continue
+		}
+		if value.IsUnknown() {
+			return // it may be null in the end
+		}
+		there++
+	}
+	switch {
+	case there == 0:
+		resp.Diagnostics.AddAttributeError(req.Path, "Attribute is missing", fmt.Sprintf("Each of these must have one of `%s`. Set it.", strings.Join(r, "`, `")))
+	case there > 1:
+		resp.Diagnostics.AddAttributeError(req.Path, "Attributes exclude each other", fmt.Sprintf("Each of these must have one of `%s`, and no more. Make several of it.", strings.Join(r, "`, `")))
 	}
 }
