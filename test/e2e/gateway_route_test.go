@@ -196,14 +196,14 @@ func acceptedAs(object *unstructured.Unstructured) int64 {
 	return 0
 }
 
-// newRoute makes a route to a port of two releases, of which the first gets all,
+// newRoute makes a route to a port of some releases, of which the first gets all,
 // and waits until the gateway has accepted it. It is gone when the test is over.
-func newRoute(t testing.TB, g testnode.Gateway, w *workspace, kind, plural, host, port string, releases [2]string) *route {
+func newRoute(t testing.TB, g testnode.Gateway, w *workspace, kind, plural, host, port string, releases []string) *route {
 	t.Helper()
 	r := routeOf(t, w.cluster, kind, plural, w.namespace, "split-"+plural)
 	var backends []any
 	for i, release := range releases {
-		backends = append(backends, map[string]any{"name": release, "port": w.servicePort(release, port), "weight": int64(100 - 100*i)})
+		backends = append(backends, map[string]any{"name": release, "port": w.servicePort(release, port), "weight": int64(100 * max(0, 1-i))})
 	}
 	spec := map[string]any{
 		"parentRefs": []any{map[string]any{"name": g.Name, "namespace": g.Namespace}},

@@ -48,13 +48,14 @@ func loadThrough(t testing.TB, g testnode.Gateway, host string) *load {
 
 // TestGatewaySplit moves weights of routes between two releases while requests
 // come in, by HTTP, by gRPC and on plain connections. None may fail, and each weight
-// is what its release gets, once it is in effect. This is about the gateway, and
-// about what measures it; other tests are about the provider's routes.
+// is what its release gets, once it is in effect; a third one, with a weight of 0, gets
+// nothing. This is about the gateway, and about what measures it; other tests are about
+// the provider's routes.
 func TestGatewaySplit(t *testing.T) {
 	beside(t, loaded)
 	g, namespace := gateway(t, shared(t)), newNamespace(t)
-	one, other := released(t, namespace, "v1"), released(t, namespace, "v2")
-	releases := [2]string{one.release(), other.release()}
+	one, other, third := released(t, namespace, "v1"), released(t, namespace, "v2"), released(t, namespace, "v3")
+	releases := []string{one.release(), other.release(), third.release()}
 	host := namespace + ".example.com"
 	through := []struct {
 		*route
@@ -86,12 +87,15 @@ func TestGatewaySplit(t *testing.T) {
 		t.Logf("%s: offered %d, answered: %s", each.kind, each.offered, sum(answers))
 		each.mustNotFail(t, answers)
 		each.mustSplit(answers)
+		if n := answeredBy(answers, "v3"); n > 0 {
+			t.Errorf("%s: with a weight of 0 all the time, v3 has answered %d times", each.kind, n)
+		}
 		each.draw(t, "gateway-"+strings.ToLower(each.kind), each.kind+", weights moved: answers a second", answers, each.marks())
 	}
 	for _, each := range through {
 		each.remove()
 	}
-	for _, w := range []*workspace{one, other} {
+	for _, w := range []*workspace{one, other, third} {
 		if _, err := w.destroy(); err != nil {
 			t.Error(err)
 		}
