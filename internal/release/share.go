@@ -40,7 +40,7 @@ func (m *Main) ShareOf(name string) *CanaryStep {
 		case p.From == name, p.To == name && !p.Scales:
 			return nil
 		case p.To == name:
-			share = p.share()
+			share = p.Share()
 		}
 	}
 	if share == nil || share.Weight >= 100 {
@@ -49,8 +49,8 @@ func (m *Main) ShareOf(name string) *CanaryStep {
 	return share
 }
 
-// share is the last shift that may have been written; the first one before that.
-func (p *Progress) share() *CanaryStep {
+// Share is the last shift that may have been written; the first one before that.
+func (p *Progress) Share() *CanaryStep {
 	var share *CanaryStep
 	for i, step := range p.Steps {
 		if step.Kind == StepShift && (share == nil || i <= p.At) {

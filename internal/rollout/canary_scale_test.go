@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -190,4 +191,32 @@ func aShareThatFailsToStart(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("v2 had the shares %v", got)
 	}
 	l.wantMain("v1")
+}
+
+// theOtherSideGrows while a run watches: the share grows with it.
+func theOtherSideGrows(t *testing.T, c *testcluster.Cluster) {
+	canary := scaling(25)
+	canary.Steps[0].Pause = longBake
+	l, p := onScaledRoute(t, c, 4, canary)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	watches, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := p.sharing(ctx, "v2", canary, func(line string) {
+			if strings.HasPrefix(line, "watching") {
+				close(watches)
+			}
+		})
+		ended <- err
+	}()
+	<-watches
+	l.wantPods(p, "v2", 1, 4)
+	l.autoscale("v1", 12)
+	l.wantPods(p, "v2", 3, 4)
+	l.wantSplit(p, release.Split{l.name("v1"): 75, l.name("v2"): 25})
+	interrupt()
+	if err := <-ended; err == nil {
+		t.Error("it was not called off")
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
 }

@@ -147,6 +147,7 @@ func TestCanary(t *testing.T) {
 		"replicas in a pause":       replicasInAPause,
 		"a step says how many":      aStepSaysHowMany,
 		"all pods for a way back":   allPodsForAWayBack,
+		"the other side grows":      theOtherSideGrows,
 		"a share fails to start":    aShareThatFailsToStart,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -84,37 +84,78 @@ func (p *Promotion) supply(ctx context.Context, pl *placement, step release.Step
 	if err != nil || d == nil || d.DeletionTimestamp != nil {
 		return err
 	}
-	share := release.CanaryStep{Weight: step.Weight, Replicas: step.Needs}
-	need := func(live *appsv1.Deployment, other int32) int32 {
-		return max(share.Pods(workload.StartedReplicas(live), other), deref(live.Spec.Replicas))
-	}
 	var other int32
 	if step.Weight < 100 {
 		if other, err = e.podsOfMain(ctx, c, id.Namespace, p.req.Service.Application, &pl.main); err != nil {
 			return err
 		}
 	}
-	if pl.whole = workload.ShareReplicas(d) == 0; pl.whole || need(d, other) == deref(d.Spec.Replicas) && step.Weight < 100 {
+	share := release.CanaryStep{Weight: step.Weight, Replicas: step.Needs}
+	if pl.whole = workload.ShareReplicas(d) == 0; pl.whole || needs(share, d, other) == deref(d.Spec.Replicas) && step.Weight < 100 {
 		return nil
 	}
-	p.req.say("%s: %s gets the pods for %d %% of the traffic", c.Name(), p.req.To, step.Weight)
-	t := target{id: id, spec: release.Spec{
-		Namespace: id.Namespace, Health: pl.health, Content: release.Content{Application: p.req.Service.Application, Version: pl.version},
-	}}
-	applied, err := e.amend(ctx, c, t, func(want, live *appsv1.Deployment) error {
-		if workload.ShareReplicas(live) > 0 { // else somebody has given it all meanwhile
-			workload.SetShareReplicas(want, need(live, other), workload.StartedReplicas(live))
-		}
-		return nil
-	})
+	applied, err := p.ask(ctx, pl, share, other)
 	if err != nil {
-		return fmt.Errorf("the pods of %s for %d %% of the traffic could not be asked for on cluster %q: %w", id, step.Weight, c.Name(), err)
+		return err
 	}
-	if err := e.awaitHealthy(ctx, c, t, applied); err != nil {
+	if err := e.awaitHealthy(ctx, c, p.candidate(pl), applied); err != nil {
 		return err
 	}
 	pl.whole = workload.ShareReplicas(applied) == 0
 	return p.behind(ctx, pl, applied)
+}
+
+// needs is how many pods a release has for a share: never fewer than it has.
+func needs(share release.CanaryStep, d *appsv1.Deployment, other int32) int32 {
+	return max(share.Pods(workload.StartedReplicas(d), other), deref(d.Spec.Replicas))
+}
+
+// candidate is the release that gets the share, as far as waiting for its pods takes it.
+func (p *Promotion) candidate(pl *placement) target {
+	content := release.Content{Application: p.req.Service.Application, Version: pl.version}
+	return target{id: p.id(), spec: release.Spec{Namespace: p.req.Service.Namespace, Health: pl.health, Content: content}}
+}
+
+// ask asks for the pods that a share takes, where the other side has so many.
+func (p *Promotion) ask(ctx context.Context, pl *placement, share release.CanaryStep, other int32) (*appsv1.Deployment, error) {
+	p.req.say("%s: %s gets the pods for %d %% of the traffic", pl.cluster.Name(), p.req.To, share.Weight)
+	applied, err := p.engine.amend(ctx, pl.cluster, p.candidate(pl), func(want, live *appsv1.Deployment) error {
+		if workload.ShareReplicas(live) > 0 { // else somebody has given it all meanwhile
+			workload.SetShareReplicas(want, needs(share, live, other), workload.StartedReplicas(live))
+		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("the pods of %s for %d %% of the traffic could not be asked for on cluster %q: %w", p.id(), share.Weight, pl.cluster.Name(), err)
+	}
+	return applied, err
+}
+
+// keepUp gives the release, while it is watched, the pods that its share takes by now: the
+// other side may have got more. They are not waited for.
+func (p *Promotion) keepUp(ctx context.Context, pl *placement) error {
+	share := pl.progress.Share()
+	if pl.whole || !pl.progress.Scales || share == nil || share.Weight >= 100 {
+		return nil
+	}
+	view := pl.cluster.View(p.req.Service.Namespace)
+	d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, p.req.To)
+	if err != nil || d == nil || workload.ShareReplicas(d) == 0 {
+		return err
+	}
+	stable, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, pl.from())
+	if err != nil || stable == nil {
+		return err
+	}
+	other := deref(stable.Spec.Replicas)
+	if needs(*share, d, other) == deref(d.Spec.Replicas) {
+		return nil
+	}
+	if _, err = p.ask(ctx, pl, *share, other); err != nil && ownership.LeaseLost(ctx, err) == nil && ctx.Err() == nil {
+		p.req.say("%s", err) // the next change asks again, and so does the next share
+		return nil
+	}
+	return err
 }
 
 // podsOf says how many pods a workload is asked to have, and of how many.
