@@ -10,6 +10,7 @@ import (
 // NoGatewayAPIError says that a cluster does not know a kind of the Gateway API.
 type NoGatewayAPIError struct {
 	Cluster, Kind string
+	Preview       bool // it is a deployment's own address that asks for it
 }
 
 func (e *NoGatewayAPIError) Error() string {

@@ -72,16 +72,24 @@ func (e *Engine) CheckDNS(ctx context.Context, req DNSRequest) error {
 		if unread == nil && main != nil && main.DNS != nil && main.DNS.Object {
 			return struct{}{}, nil
 		}
-		var missing *release.MissingKindError
-		if errors.As(err, &missing) {
-			if err := wait.For(ctx, kindAppears); err != nil {
-				return struct{}{}, err
-			}
-			err = e.mayPublish(ctx, c, req)
-		}
-		return struct{}{}, err
+		return struct{}{}, onceKnown(ctx, func() error { return e.mayPublish(ctx, c, req) })
 	})
 	return err
+}
+
+// onceKnown asks once more, a little later, where a cluster does not know a kind: this same
+// run may have just installed it.
+func onceKnown(ctx context.Context, ask func() error) error {
+	err := ask()
+	var dns *release.MissingKindError
+	var route *release.NoGatewayAPIError
+	if !errors.As(err, &dns) && !errors.As(err, &route) {
+		return err
+	}
+	if err := wait.For(ctx, kindAppears); err != nil {
+		return err
+	}
+	return ask()
 }
 
 func (e *Engine) mayPublish(ctx context.Context, c Cluster, req DNSRequest) error {

@@ -28,10 +28,12 @@ func (e *Engine) knowsPreview(ctx context.Context, c Cluster, t target) error {
 	if t.spec.Preview == nil {
 		return nil
 	}
-	if err := c.Get(ctx, t.id.Namespace, t.id.Name, companions[release.CompanionPreview].empty()); missingKind(err) {
-		return &release.NoGatewayAPIError{Cluster: c.Name(), Kind: string(release.CompanionPreview)}
-	}
-	return nil // anything else is found where the route is looked at
+	return onceKnown(ctx, func() error {
+		if err := c.Get(ctx, t.id.Namespace, t.id.Name, companions[release.CompanionPreview].empty()); missingKind(err) {
+			return &release.NoGatewayAPIError{Cluster: c.Name(), Kind: string(release.CompanionPreview), Preview: true}
+		}
+		return nil // anything else is found where the route is looked at
+	})
 }
 
 // previewPatience is how long those who are to serve a preview may take to accept it.

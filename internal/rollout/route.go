@@ -74,6 +74,21 @@ func (p *Promotion) serviceMoves(pl *placement) bool {
 	return pl.route == nil || !pl.moves() || from == "" || from == p.req.To
 }
 
+// knowsRoute finds out, before anything is written, that the cluster does not know the kind
+// of a route that is to be made. One that is there by what is remembered may have gone with
+// its kind: then there is something to go back from.
+func (p *Promotion) knowsRoute(ctx context.Context, pl *placement) error {
+	if pl.route == nil || pl.found.Route != nil || pl.main.Route != nil || p.req.Route.Adopt {
+		return nil
+	}
+	return onceKnown(ctx, func() error {
+		if err := pl.cluster.Get(ctx, p.req.Route.Namespace, p.req.Route.Name, p.req.Route.Empty()); missingKind(err) {
+			return &release.NoGatewayAPIError{Cluster: pl.cluster.Name(), Kind: string(p.req.Route.Kind)}
+		}
+		return nil // anything else was found a moment ago
+	})
+}
+
 // seeShares fills in what a promotion by shares has to know of a cluster.
 func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotion.Seen) error {
 	if open := pl.main.Progress; open != nil && pl.live != nil {

@@ -20,6 +20,10 @@ type UnmainRequest struct {
 	Group    string // the group's name; empty: a main deployment of its own
 	Clusters []Cluster
 
+	// Route is the one that the state knows of, for where nothing is remembered of the
+	// address; nil: none.
+	Route *traffic.RouteSpec
+
 	// Replaced says that another main_deployment of the same application
 	// follows: the address stays, without an owner, for it to take over.
 	Replaced bool
@@ -125,18 +129,21 @@ func (end *ending) look(ctx context.Context) (promotion.Ending, error) {
 // removeRoutes takes the address's routes away, first: what they lead to is there until
 // the end.
 func (end *ending) removeRoutes(ctx context.Context) error {
-	if end.main == nil || end.req.Replaced {
+	if end.req.Replaced {
 		return nil
 	}
-	routes := []*release.Route{end.main.Route}
-	if open := end.main.Progress; open != nil {
-		routes = append(routes, open.Leaves)
+	main := release.Main{}
+	if end.main != nil {
+		main = *end.main
+	} else if end.req.Route != nil {
+		main.Route = new(end.req.Route.Ref())
 	}
+	routes := []*release.Route{main.Route, leavesOf(main.Progress)}
 	for _, route := range routes {
 		if route == nil {
 			continue
 		}
-		told, err := end.engine.removeRoute(ctx, end.cluster, end.req.Service, *route, end.main.Deployment)
+		told, err := end.engine.removeRoute(ctx, end.cluster, end.req.Service, *route, main.Deployment)
 		end.notices = append(end.notices, told...)
 		if err != nil {
 			return err

@@ -96,7 +96,7 @@ func (r *deploymentGroupResource) leave(ctx context.Context, plan, state *model,
 		service := a.Service(ctx, diags)
 		abandon := plan.AbandonUnreachable.ValueBool() || a.AbandonUnreachable.ValueBool()
 		l := left{address: a, Leaving: address.Leave(ctx, r.Session, drop, service, a.Route(ctx, diags), false, abandon, diags)}
-		l.request = rollout.UnmainRequest{Service: service, Owner: state.Owner.ValueString(), Clusters: l.Clusters}
+		l.request = rollout.UnmainRequest{Service: service, Route: a.Route(ctx, diags), Owner: state.Owner.ValueString(), Clusters: l.Clusters}
 		all = append(all, l)
 	}
 	return all

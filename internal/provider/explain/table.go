@@ -108,9 +108,7 @@ var explanations = []explanation{
 		return "It was left as it is. Choose another application name; or rename that object, where nobody needs its name."
 	}, path.Root("application")),
 	rule("DNSEndpoint is not a kind of this cluster", always[*release.MissingKindError](missingKind), attrs.DNSPath.AtName("endpoints")),
-	rule("Gateway API is not installed", always[*release.NoGatewayAPIError](
-		"Nothing was changed. Install its CustomResourceDefinitions, and a Gateway that serves such routes; or remove the attribute. "+
-			"Where this configuration installs them, let the deployment depend on that (`depends_on`)."), path.Root("preview")),
+	noGatewayAPI,
 	rule("DNS name cannot have these addresses", always[*release.DNSConflictError](
 		"Name in `targets` where the name shall lead on each cluster."), attrs.DNSPath.AtName("targets")),
 	rule("No address for DNS", func(e *release.NoAddressError) string {
@@ -257,3 +255,18 @@ const missingKind = "Nothing was changed. Install it before, from external-dns' 
 	"  kubectl apply --server-side -f https://raw.githubusercontent.com/kubernetes-sigs/external-dns/v0.23.0/config/crd/standard/dnsendpoints.externaldns.k8s.io.yaml\n" +
 	"Where this configuration installs it, let the main deployment depend on that (`depends_on`). " +
 	"Without external-dns, set `endpoints = false` and make the records from `dns_records`."
+
+// noGatewayAPI is on the attribute that asks for a route: of an address, or of a
+// deployment for itself.
+func noGatewayAPI(err error) (summary, next string, at path.Path, ok bool) {
+	var e *release.NoGatewayAPIError
+	if !errors.As(err, &e) {
+		return "", "", path.Empty(), false
+	}
+	at = path.Root("traffic").AtName("gateway")
+	if e.Preview {
+		at = path.Root("preview")
+	}
+	return "Gateway API is not installed", "Nothing was changed. Install its CustomResourceDefinitions, and a Gateway that serves such routes; or remove the attribute. " +
+		"Where this configuration installs them, let this resource depend on that (`depends_on`).", at, true
+}

@@ -149,7 +149,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	done, err := r.promote(ctx, &plan, promote, &resp.Diagnostics)
 	if err == nil && len(dropped.Clusters) > 0 {
 		var notices []rollout.Notice
-		notices, err = r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Owner: promote.Owner, Clusters: dropped.Clusters, DNS: state.asksExternalDNS()})
+		notices, err = r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: promote.Service, Route: state.Route(ctx, &resp.Diagnostics), Owner: promote.Owner, Clusters: dropped.Clusters, DNS: state.asksExternalDNS()})
 		done.Notices = append(done.Notices, notices...)
 	}
 	explain.Notices(&resp.Diagnostics, done.Notices, false)
@@ -188,7 +188,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	notices, err := r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Owner: request.Owner, Clusters: l.Clusters, Replaced: replaced, DNS: state.asksExternalDNS()})
+	notices, err := r.Engine.Unmain(ctx, rollout.UnmainRequest{Service: request.Service, Route: request.Route, Owner: request.Owner, Clusters: l.Clusters, Replaced: replaced, DNS: state.asksExternalDNS()})
 	explain.Notices(&resp.Diagnostics, notices, replaced)
 	if err != nil {
 		explain.Error(&resp.Diagnostics, err)
