@@ -72,6 +72,9 @@ func (e *Error) Where() string {
 	if e.Refused != nil {
 		text += fmt.Sprintf(". It went back rather than being cancelled: %v", e.Refused)
 	}
+	if e.Status == release.MainRollingBack {
+		text += ". What had a share of the traffic was told to give it back, and the run ended without waiting for that. The next apply sees to it, and goes on"
+	}
 	text += "\n"
 	for _, s := range e.Standing {
 		text += "\n  " + s.String()

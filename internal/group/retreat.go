@@ -60,7 +60,8 @@ func (r *run) retreat(ctx context.Context, wave int, failed map[string]error) {
 				cause = &followError{group: r.req.Name, failed: names}
 			}
 			err := p.Return(ctx, cause)
-			if errors.Is(err, cause) && failed[name] == nil && p.Done().Status == release.MainRolledBack {
+			now := p.Done().Status
+			if errors.Is(err, cause) && failed[name] == nil && (now == release.MainRolledBack || now == release.MainRollingBack) {
 				return nil
 			}
 			return err
