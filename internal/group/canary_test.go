@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -205,6 +206,7 @@ func TestGroupCanary(t *testing.T) {
 		"one fails, all go back":  oneFailsAllGoBack,
 		"only one goes back":      onlyOneGoesBack,
 		"is called off":           canaryIsCalledOff,
+		"a Service stays behind":  serviceStaysBehind,
 		"is paused, and goes on":  groupIsPaused,
 		"is paused between waves": pausedBetweenWaves,
 		"is held at its most":     groupIsHeld,
@@ -283,6 +285,26 @@ func canaryIsCalledOff(t *testing.T, c *testcluster.Cluster) {
 	tells(t, err, "was told to give it back", "auth-") // and where it is
 	wantStatus(t, done, release.MainRollingBack, "api=rolling_back auth=rolling_back web=waiting_for_instances")
 	s.wantShares("api v1, auth v1, web v1")
+	s.promotes(release.MainFinalized, s.request("v2", together(step(10))))
+	s.stands(s.all("v2"))
+}
+
+// serviceStaysBehind: a member's traffic is where its route leads. The next run goes on
+// from there.
+func serviceStaysBehind(t *testing.T, c *testcluster.Cluster) {
+	s := onRoutes(t, c, []string{"api", "auth"})
+	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method != http.MethodPatch || !strings.HasSuffix(r.Path, "/services/auth") {
+			return testcluster.Fault{}
+		}
+		return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "not today")
+	})
+	done, err := s.once().promote(t.Context(), s.request("v2", together(step(10))))
+	s.proxy.SetFault(nil)
+	if err == nil || !done.Members["auth"].Moved || !done.Members["api"].Moved {
+		t.Errorf("auth has moved: %t, and api: %t; it ends as %s: %v", done.Members["auth"].Moved, done.Members["api"].Moved, done.Status, err)
+	}
+	tells(t, err, "auth (", "traffic: "+s.name("auth", "v2"))
 	s.promotes(release.MainFinalized, s.request("v2", together(step(10))))
 	s.stands(s.all("v2"))
 }

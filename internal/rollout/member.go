@@ -139,7 +139,7 @@ func (p *Promotion) Where(ctx context.Context) map[string]string {
 	defer cancel()
 	where := map[string]string{}
 	found, _ := fleet.All(p.placements, func(pl *placement) (string, error) {
-		now, err := pl.router.Look(clean)
+		now, err := pl.look(clean)
 		name, _ := now.Split.Stable()
 		return name, err
 	})
