@@ -323,6 +323,12 @@ func (l *lab) canaryForCohort() {
 	if rules := l.rules(); len(rules) != 1 {
 		l.t.Errorf("when it is over, the route has %d rules", len(rules))
 	}
+	w.apply(config("v3", "max_weight = 10"))
+	w.apply(config("v2", ""))
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	if rules := l.rules(); len(rules) != 1 || len(rules[0].Matches) != 2 {
+		l.t.Errorf("when another one has all, the route has %+v", rules)
+	}
 	w.applyFails(l.config(l.deployment(), l.main(strings.ReplaceAll(routed(`kind = "TCPRoute"`), `hostnames = ["api.example.com"]`, ""), canaryOf(`{ weight = 10 }`, match)))).tells("Match of another kind of route", "canary.match")
 }
 
