@@ -204,3 +204,34 @@ func TestScales(t *testing.T) {
 		t.Errorf("after a return, the first share is %+v", back.FirstShare)
 	}
 }
+
+// TestTimeOfAPause: who goes on with a pause goes on with its time; of one that is over,
+// the next pause takes none.
+func TestTimeOfAPause(t *testing.T) {
+	t.Parallel()
+	limited, raised := byShares, byShares
+	limited.Canary.MaxWeight = 10
+	timed, gate := openAt(10, true, release.StepPause, 0), openAt(50, true, release.StepPause, 1)
+	resumed := gate
+	resumed.Resumed = true
+	most := openAt(10, true, release.StepPause, 0)
+	most.Main.Progress.Steps = promotion.Plan(limited)
+	most.Main.Progress.At = slices.IndexFunc(most.Main.Progress.Steps, func(step release.Step) bool { return step.Gate == release.GateMaxWeight })
+	raised.Canary.Steps = []release.CanaryStep{{Weight: 10}, {Weight: 50, Pause: time.Minute}}
+	for name, tt := range map[string]struct {
+		want promotion.Want
+		seen promotion.Seen
+		kept bool
+	}{
+		"in a pause with a time":        {byShares, timed, true},
+		"at a gate":                     {byShares, gate, true},
+		"from a gate":                   {byShares, resumed, false},
+		"from a limit that was raised":  {byShares, most, false},
+		"from there, to another pause":  {raised, most, false},
+		"from the beginning once again": {byShares, openAt(50, false, release.StepPause, 1), false},
+	} {
+		if s := promotion.Begin(tt.want, tt.seen); s.Progress.Since.IsZero() == tt.kept {
+			t.Errorf("%s: its time counts from %s", name, s.Progress.Since)
+		}
+	}
+}

@@ -210,6 +210,7 @@ func isPausedAndGoesOn(t *testing.T, c *testcluster.Cluster) {
 	l, p := onRoute(t, c)
 	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Gate: release.GateManual}, {Weight: 50, Gate: release.GateManual}}}
 	v1, v2 := l.name("v1"), l.name("v2")
+	var since time.Time
 	for i, share := range []int{10, 50} {
 		for range 2 { // as often as nobody has said anything
 			done, err := p.sharing(t.Context(), "v2", canary, nil)
@@ -220,6 +221,11 @@ func isPausedAndGoesOn(t *testing.T, c *testcluster.Cluster) {
 			p = l.process(t) // on another machine
 		}
 		l.pointerWaits(p, true)
+		if began := p.look().Main.Progress.Since; began.Equal(since) {
+			t.Errorf("the pause at %d %% counts from the beginning of the one before", share)
+		} else {
+			since = began
+		}
 		l.resume(p)
 		l.pointerWaits(p, false)
 	}
