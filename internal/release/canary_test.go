@@ -74,6 +74,8 @@ func TestPause(t *testing.T) {
 	}
 	timed, gate, most := pausedAt(2), pausedAt(4), pausedAt(5)
 	resume := release.Resuming(gate)
+	earlier := resume
+	earlier.Since = began.Add(-time.Hour)
 	for name, tt := range map[string]struct {
 		p     *release.Progress
 		now   time.Duration // since it began
@@ -87,6 +89,7 @@ func TestPause(t *testing.T) {
 		"somebody has, in another pause":    {most, time.Hour, &resume, true},
 		"it is under way":                   {byShares(2), 0, nil, false},
 		"somebody asks for something else":  {gate, 0, &release.Request{Kind: release.RequestReturn, From: "v1", To: "v2"}, true},
+		"somebody has, an hour before":      {gate, time.Second, &earlier, true},
 		"of another promotion, to the same": {gate, 0, &release.Request{Kind: release.RequestResume, From: "v0", To: "v2", Step: 4}, true},
 	} {
 		if got := tt.p.Waits(began.Add(tt.now), tt.asked); got != tt.waits {

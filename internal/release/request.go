@@ -28,17 +28,21 @@ type Request struct {
 	Step int         `json:"step,omitempty"` // the pause that a resume ends, by its place in the list of steps
 	By   string      `json:"by,omitempty"`   // who asks; empty: not known
 	At   time.Time   `json:"at,omitzero"`    // by the API server's clock
+
+	// Since is when the pause began that a resume ends: a promotion that begins anew, after
+	// a run was killed, comes to the same step once more.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // Asks says that something is asked of a promotion: one to the same release, from the
-// same.
+// same; and to go on, only in the very pause.
 func (r *Request) Asks(kind RequestKind, p *Progress) bool {
-	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At)
+	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At && r.Since.Equal(p.Since))
 }
 
 // Resuming is the request that ends the pause in which a promotion is.
 func Resuming(p *Progress) Request {
-	return Request{Kind: RequestResume, From: p.From, To: p.To, Step: p.At}
+	return Request{Kind: RequestResume, From: p.From, To: p.To, Step: p.At, Since: p.Since}
 }
 
 // Waits says that a promotion is in a pause that is not over: by the API server's clock,

@@ -30,6 +30,8 @@ func Resume(cluster, id string, main *Main, asked *Request, to string) (Resumpti
 		return ResumptionNone, nil
 	case open.Step().Gate == GateMaxWeight:
 		return refuse("%s has %d %% of the traffic, the most that canary.max_weight allows. Only a higher canary.max_weight, and an apply, let it go on", open.To, open.Weight(open.At))
+	case open.Step().Gate == GateGroup:
+		return refuse("%s has %d %% of the traffic, and waits for the other members of its group. Let the one go on that the status_reason of the group names", open.To, open.Weight(open.At))
 	case asked.Asks(RequestResume, open):
 		return ResumptionAsked, nil
 	}

@@ -38,6 +38,7 @@ func TestResume(t *testing.T) {
 		"somebody has, of an earlier":  {gate, &earlier, "", release.ResumptionDue, ""},
 		"somebody has, at the gate 4":  {pausedAt(2), &asked, "", release.ResumptionDue, ""},
 		"another one is meant":         {gate, nil, "v3", "", "one to v2, not to v3"},
+		"it waits for its group":       {&release.Main{Progress: new(byShares(4).Holding())}, nil, "", "", "other members of its group"},
 		"it has what max_weight gives": {pausedAt(5), nil, "", "", "canary.max_weight"},
 	} {
 		got, err := release.Resume("prod", "shop/api", tt.main, tt.request, tt.to)
