@@ -60,6 +60,7 @@ func TestAccCanary(t *testing.T) {
 		"with a long pause":     (*lab).canaryWithLongPause,
 		"of a weight by hand":   (*lab).canaryByHand,
 		"of other kinds":        (*lab).routesOfOtherKinds,
+		"to a port over UDP":    (*lab).routeToUDP,
 		"a route comes, goes":   (*lab).routeComesAndGoes,
 		"a route is taken over": (*lab).routeOfSomebodyElse,
 		"a route is imported":   (*lab).routeIsImported,
@@ -419,6 +420,24 @@ func (l *lab) routesOfOtherKinds() {
 			l.wantNothingLeft()
 		})
 	}
+}
+
+// routeToUDP: no route shares what is no TCP. The plan says so, at the port.
+func (l *lab) routeToUDP() {
+	w := l.inProcess()
+	config := func(gateway string) string {
+		resolves := l.deployment(`container = { ports = { http = 8080, dns = 53 }, port_protocols = { dns = "UDP" } }`)
+		return l.config(resolves, l.main(`traffic = { service = { ports = { http = 80, dns = 53 } }`+gateway+` }`))
+	}
+	w.apply(config(""))
+	for _, kind := range []string{"TCPRoute", "HTTPRoute"} {
+		gateway := fmt.Sprintf(`, gateway = { kind = %q, port = "dns", parent_refs = [{ name = "public" }] }`, kind)
+		w.applyFails(config(gateway)).tells("Port does not fit the route", `"dns"`, "UDP", "a "+kind)
+	}
+	if left := l.routes("tcproutes"); len(left) > 0 {
+		l.t.Errorf("there are %v", left)
+	}
+	w.apply(config(`, gateway = { kind = "TCPRoute", port = "http", parent_refs = [{ name = "public" }], settle = "0s" }`))
 }
 
 func (l *lab) routeComesAndGoes() {
