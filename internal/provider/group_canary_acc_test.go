@@ -100,8 +100,8 @@ func (l *lab) letGoOn(reason, application string) {
 // groupIsHeld at `max_weight`, is taken back by a configuration, and by an action.
 func (l *lab) groupIsHeld() {
 	w := l.inProcess()
-	config := func(version, most string) string {
-		return l.groupByShares(version, version, version, canaryOf(`{ weight = 10 }, { weight = 50 }`, "max_weight = "+most), `waves = [{ members = ["api", "web"] }, { members = ["auth"] }]`)
+	config := func(version, most string, lines ...string) string {
+		return l.groupByShares(version, version, version, append(lines, canaryOf(`{ weight = 10 }, { weight = 50 }`, "max_weight = "+most), `waves = [{ members = ["api", "web"] }, { members = ["auth"] }]`)...)
 	}
 	w.apply(config("v1", "10"))
 	w.apply(config("v2", "10"))
@@ -124,7 +124,8 @@ func (l *lab) groupIsHeld() {
 	for _, name := range []string{"api", "auth", "web"} {
 		w.wantMember(name, "split", shares(releaseOf(name, "v1"), 100), "deployment_id", l.id(name, "v1"))
 	}
-	w.apply(config("v2", "100"))
+	w.applyFails(config("v2", "100")).tells("Deployment was taken back before", "had 50 % of the traffic already", "had none of the traffic yet", "retry_token")
+	w.apply(config("v2", "100", `retry_token = "again"`))
 	w.wantState(theGroup, "status", "finalized")
 	w.wantNoChanges()
 }

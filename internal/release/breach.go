@@ -10,9 +10,10 @@ import (
 // traffic from while it had a share. It is remembered so that the same release is not
 // tried again as if nothing had been seen.
 type Breach struct {
-	From       string    `json:"from,omitempty"`  // main before it, to which traffic went back
-	To         string    `json:"to"`              // the release
-	Share      int       `json:"share,omitempty"` // percent of the traffic that it had; 0: all
+	From       string    `json:"from,omitempty"`   // main before it, to which traffic went back
+	To         string    `json:"to"`               // the release
+	Share      int       `json:"share,omitempty"`  // percent of the traffic that it had; 0: all, or none yet
+	Waited     bool      `json:"waited,omitempty"` // it had none yet
 	RetryToken string    `json:"retryToken,omitempty"`
 	Reason     string    `json:"reason"`       // one line
 	By         string    `json:"by,omitempty"` // who asked to go back; empty: nobody did
@@ -26,7 +27,8 @@ func (m *Main) LeftBy(who string, at time.Time) *Breach {
 	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() {
 		return m.Breach
 	}
-	b := &Breach{From: p.From, To: p.To, Share: p.Weight(p.At) % 100, At: at.UTC().Truncate(time.Second)}
+	weight := p.Weight(p.At)
+	b := &Breach{From: p.From, To: p.To, Share: weight % 100, Waited: weight == 0, At: at.UTC().Truncate(time.Second)}
 	if m.Asked != nil && m.Asked.RetryToken != nil {
 		b.RetryToken = *m.Asked.RetryToken
 	}
@@ -94,15 +96,18 @@ func (e *TakenBackError) Error() string {
 		back = "traffic went back to " + e.Breach.From
 	}
 	was, at := "was main already and did not pass its bake", e.Breach.At.Format(time.RFC3339)
-	share := "all"
-	if e.Breach.Share > 0 {
-		share = fmt.Sprintf("%d %%", e.Breach.Share)
+	share := "all of the traffic already"
+	switch {
+	case e.Breach.Waited:
+		share = "none of the traffic yet"
+	case e.Breach.Share > 0:
+		share = fmt.Sprintf("%d %% of the traffic already", e.Breach.Share)
 	}
 	switch {
 	case e.Breach.By != "":
-		return fmt.Sprintf("the deployment %s on cluster %q had %s of the traffic already, and %s; %s at %s", e.ID, e.Cluster, share, e.Breach.Reason, back, at)
+		return fmt.Sprintf("the deployment %s on cluster %q had %s, and %s; %s at %s", e.ID, e.Cluster, share, e.Breach.Reason, back, at)
 	case e.Breach.Share > 0:
-		was = fmt.Sprintf("had %s of the traffic already and did not do its work with it", share)
+		was = fmt.Sprintf("had %s and did not do its work with it", share)
 	}
 	return fmt.Sprintf("the deployment %s on cluster %q %s; %s at %s: %s",
 		e.ID, e.Cluster, was, back, at, e.Breach.Reason)

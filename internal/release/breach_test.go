@@ -54,6 +54,11 @@ func TestLeftBy(t *testing.T) {
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *all}).Error(); !strings.Contains(text, "had all of the traffic already, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
+	waits := append([]release.Step{{Kind: release.StepPause, Gate: release.GateGroup}}, steps...)
+	none := open(0, waits).LeftBy("", at)
+	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *none}).Error(); !strings.Contains(text, "had none of the traffic yet, and somebody asked") {
+		t.Errorf("it says %s", text)
+	}
 	former := &release.Breach{To: "v0"}
 	settled, atOnce := &release.Main{Deployment: "v1", Breach: former}, open(1, steps[2:])
 	atOnce.Breach = former
