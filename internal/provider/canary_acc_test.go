@@ -75,6 +75,7 @@ func TestAccCanary(t *testing.T) {
 		"a group is held":       (*lab).groupIsHeld,
 		"a group that fails":    (*lab).groupThatFails,
 		"that scales":           (*lab).canaryThatScales,
+		"a group that scales":   (*lab).groupScales,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

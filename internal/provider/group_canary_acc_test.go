@@ -85,6 +85,35 @@ func (l *lab) groupCanary() {
 	l.wantNothingLeft()
 }
 
+// groupScales: new versions of those members that have a route start with the pods of their
+// share, once the group has said so in the cluster.
+func (l *lab) groupScales() {
+	w := l.inProcess()
+	config := func(version string, lines ...string) string {
+		text := l.groupByShares(version, version, version, canaryOf(`{ weight = 25 }`, lines...))
+		return strings.ReplaceAll(text, createFirst, createFirst+"\n"+replicas(4))
+	}
+	scales, held := "scale_with_weight = true", "max_weight = 25"
+	w.apply(config("v1"))
+	w.apply(config("v1", scales)).wantActions(theGroup, "update")
+	w.wantState(theGroup, "status", "finalized")
+	w.wantNoChanges()
+	w.apply(config("v2", scales, held))
+	w.wantState(theGroup, "status", "paused")
+	for name, pods := range map[string]int32{"api": 1, "auth": 1, "web": 4} {
+		l.wantReplicas(releaseOf(name, "v2"), pods)
+	}
+	w.wantNoChanges()
+	w.apply(config("v2", scales))
+	w.wantState(theGroup, "status", "finalized")
+	for _, name := range []string{"api", "auth", "web"} {
+		l.wantReplicas(releaseOf(name, "v2"), 4)
+	}
+	w.wantNoChanges()
+	w.destroy()
+	l.wantNothingLeft()
+}
+
 // letGoOn runs what a status_reason says for one of the applications.
 func (l *lab) letGoOn(reason, application string) {
 	l.t.Helper()

@@ -228,12 +228,19 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 	default:
 		a.KeepAdoption(p.ctx)
 		a.KeepRoute(p.ctx)
-		if a.Update(p.ctx, p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped); a.Planned.StatusReason.IsNull() {
+		if a.Update(p.ctx, p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped || p.startsOtherwise(&plan)); a.Planned.StatusReason.IsNull() {
 			a.Planned.Status = own
 		}
 	}
 	p.diagnose(diags)
 	return a.Planned
+}
+
+// startsOtherwise says that new deployments of a member are to start with other pods than
+// before.
+func (p *planning) startsOtherwise(member *address.Model) bool {
+	was, is := address.Model{Canary: p.state.Canary}, address.Model{Canary: p.plan.Canary}
+	return member.MayRoute(p.ctx) && was.StartsOtherwise(p.ctx, &is)
 }
 
 // watch is how the member's wave is watched.
