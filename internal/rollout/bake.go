@@ -178,7 +178,10 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	var in health.Input
 	var astray string // where the address leads, if not to the pods. The slices of two Services are not written at the same instant.
 	err := p.engine.soak(ctx, view.Changes(p.req.Service.Application), d, func() (ill bool, err error) {
-		if err := errors.Join(p.asked(ctx, pl), p.keepUp(ctx, pl)); err != nil {
+		if err := p.asked(ctx, pl); err != nil {
+			return false, err
+		}
+		if err := p.keepUp(ctx, pl); err != nil {
 			return false, err
 		}
 		var ready int32
