@@ -450,6 +450,9 @@ func backFromPause(t *testing.T, c *testcluster.Cluster) {
 	} {
 		s.promotes(release.MainPaused, s.request("v2", together(gate(50))))
 		s.wantShares("api v2 50, auth v2 50, web v1")
+		if text := s.look("web").Waits; text != s.name("web", "v2")+" has 0 % of the traffic, and waits for the other members of its group" {
+			t.Errorf("of web, a Read says %s", text)
+		}
 		back()
 		for _, shared := range s.went() {
 			if shared != "api v1 100" && shared != "auth v1 100" && !strings.HasPrefix(shared, "Service") {

@@ -130,7 +130,7 @@ func (l *lab) letGoOn(reason, application string) {
 func (l *lab) groupIsHeld() {
 	w := l.inProcess()
 	config := func(version, most string, lines ...string) string {
-		return l.groupByShares(version, version, version, append(lines, canaryOf(`{ weight = 10 }, { weight = 50 }`, "max_weight = "+most), `waves = [{ members = ["api", "web"] }, { members = ["auth"] }]`)...)
+		return l.groupByShares(version, version, version, append([]string{canaryOf(`{ weight = 10 }, { weight = 50 }`, "max_weight = "+most), `waves = [{ members = ["api", "web"] }, { members = ["auth"] }]`}, lines...)...)
 	}
 	w.apply(config("v1", "10"))
 	w.apply(config("v2", "10"))
@@ -153,7 +153,11 @@ func (l *lab) groupIsHeld() {
 	for _, name := range []string{"api", "auth", "web"} {
 		w.wantMember(name, "split", shares(releaseOf(name, "v1"), 100), "deployment_id", l.id(name, "v1"))
 	}
-	w.applyFails(config("v2", "100")).tells("Deployment was taken back before", "had 50 % of the traffic already", "had none of the traffic yet", "retry_token")
+	r := w.applyFails(config("v2", "100"))
+	r.tells("had 50 % of the traffic already, and admin asked to go back")
+	if strings.Contains(r.messages("error"), "had all of the traffic") {
+		l.t.Errorf("of who waited with nothing, it says\n%s", r.messages("error"))
+	}
 	w.apply(config("v2", "100", `retry_token = "again"`))
 	w.wantState(theGroup, "status", "finalized")
 	w.wantNoChanges()

@@ -21,10 +21,11 @@ type Breach struct {
 }
 
 // LeftBy is what a main remembers of a promotion that somebody takes back, at such a time,
-// without a configuration: what did so before where none is open that shares the traffic.
+// without a configuration: what did so before where none is open that shares the traffic,
+// or where it only waits, with nothing, for others of a group.
 func (m *Main) LeftBy(who string, at time.Time) *Breach {
 	p := m.Progress
-	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() {
+	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() || p.Holds() && p.Weight(p.At) == 0 {
 		return m.Breach
 	}
 	weight := p.Weight(p.At)

@@ -54,7 +54,7 @@ func TestLeftBy(t *testing.T) {
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *all}).Error(); !strings.Contains(text, "had all of the traffic already, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
-	waits := append([]release.Step{{Kind: release.StepPause, Gate: release.GateGroup}}, steps...)
+	waits := append([]release.Step{{Kind: release.StepPause, Gate: release.GateMaxWeight}}, steps...)
 	none := open(0, waits).LeftBy("", at)
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *none}).Error(); !strings.Contains(text, "had none of the traffic yet, and somebody asked") {
 		t.Errorf("it says %s", text)

@@ -84,6 +84,13 @@ func TestHoldingForAGroup(t *testing.T) {
 	if p := byShares(5); p.Holds() || p.Watched() {
 		t.Error("it waits for nobody")
 	}
+	left := release.Main{Deployment: "v1"}
+	for at, want := range map[int]int{1: 0, 3: 10} { // the share that somebody took
+		left.Progress = new(byShares(at).Holding())
+		if b := left.LeftBy("alice", time.Unix(7, 0)); (b != nil) != (want > 0) || b != nil && b.Share != want {
+			t.Errorf("at %d, it remembers %+v", at, b)
+		}
+	}
 	held := byShares(3).Holding()
 	text := release.PauseText("prod", "shop", "api", &held)
 	if text != "v2 has 10 % of the traffic, and waits for the other members of its group" {
