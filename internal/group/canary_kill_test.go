@@ -1,0 +1,53 @@
+package group_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// TestGroupSharesKilledAfterEveryWrite kills a group that moves by shares when a write is
+// done that it does not know of. Another process goes on, or back, and ends with all of it
+// on one side.
+func TestGroupSharesKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Start(t)
+	c.Routes(t, "httproutes")
+	for name, next := range map[string]struct {
+		to        string
+		onAbandon release.AbandonPolicy
+	}{
+		"and done again": {to: "v2"}, "and gone on with": {to: "v2", onAbandon: release.AbandonHold}, "and reverted": {to: "v1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testcluster.EveryDeath(t, 16, func(t *testing.T, k int) (hit bool) {
+				s := onRoutes(t, c, []string{"api"}, "web")
+				check := s.watch()
+				ctx, kill := context.WithCancel(t.Context())
+				defer kill()
+				s.proxy.Reset()
+				death := s.proxy.DiesAfter(k, counts, kill)
+				s.proxy.SetFault(death.Fault)
+				canary := s.request("v2", together(step(10)))
+				canary.canary.OnAbandon = next.onAbandon
+				_, err := s.once().promote(ctx, canary)
+				s.proxy.SetFault(nil)
+				what, dead := death.Last()
+				if !dead && err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("killed after %q", what)
+				for application := range canary.versions {
+					canary.versions[application] = next.to
+				}
+				s.promotes(release.MainFinalized, canary)
+				s.stands(s.all(next.to))
+				check()
+				return dead
+			})
+		})
+	}
+}
