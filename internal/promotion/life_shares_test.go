@@ -108,7 +108,7 @@ func (r *routed) promote(ends bool) bool {
 	r.begin(w, ends || rapid.Bool().Draw(r.T, "resumed"))
 	r.dies = !ends
 	for {
-		switch promotion.Next(r.start, &r.at, promotion.Pending) {
+		switch promotion.Next(r.start, &r.at, promotion.Pending) { //nolint:exhaustive // of the others, step says what they do
 		case promotion.Skip:
 			r.at.At++
 		case promotion.Refuse:
@@ -197,7 +197,7 @@ func (r *routed) do() bool {
 	if r.main.Progress == nil || r.main.Progress.To != to || r.main.Progress.Direction != release.DirectionForward {
 		main = r.start.Main
 	}
-	switch step.Kind {
+	switch step.Kind { //nolint:exhaustive // the others move nothing
 	case release.StepRestore:
 		r.count("restored first")
 		if !r.save(main) || !r.write(release.Split{from: 100}, true) {

@@ -21,7 +21,7 @@ func adoptsRule(lines string) string {
 // web site.
 func (l *lab) theirRoute(service string) {
 	l.t.Helper()
-	l.makeRoute("httproutes", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}],"hostnames":["shop.example.com"],"rules":[
+	l.makeRoute(fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}],"hostnames":["shop.example.com"],"rules":[
 		{"name":"web","backendRefs":[{"name":"web","port":80}]},
 		{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":%q,"port":80}]}]}}`, service))
 }

@@ -511,7 +511,7 @@ func (l *lab) canaryThatScales() {
 // routeOfSomebodyElse is left alone.
 func (l *lab) routeOfSomebodyElse() {
 	w := l.inProcess()
-	l.makeRoute("httproutes", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}]}}`)
+	l.makeRoute(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}]}}`)
 	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("HTTPRoute", "api")
 }
 

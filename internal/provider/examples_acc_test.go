@@ -47,7 +47,7 @@ func TestAccExamples(t *testing.T) {
 				w.useModules()
 			case "adopt-route": // so is its route
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
-				l.makeRoute("httproutes", `{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop"},"spec":{"parentRefs":[{"name":"public"}],"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]}]}}`)
+				l.makeRoute(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop"},"spec":{"parentRefs":[{"name":"public"}],"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]}]}}`)
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			case "canary", "tcp":
 				w.Env = append(w.Env, "TF_VAR_pause=1s")

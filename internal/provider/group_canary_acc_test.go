@@ -9,10 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// onRoute is a member with a route, and what stands beside it.
-func onRoute(name string, lines ...string) string {
+// onRoute is a member with a route.
+func onRoute(name string) string {
 	traffic := `traffic = { service = { ports = { http = 80 } }, gateway = { parent_refs = [{ name = "public" }], settle = "0s" } }`
-	return fmt.Sprintf("%s = { %s }", name, strings.Join(append([]string{"deployment_id = switchback_deployment." + name + ".id", traffic}, lines...), ", "))
+	return fmt.Sprintf("%s = { deployment_id = switchback_deployment.%s.id, %s }", name, name, traffic)
 }
 
 // groupByShares is a group of api and auth, which have routes, and of web, which has none.

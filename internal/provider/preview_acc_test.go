@@ -223,7 +223,7 @@ func (l *lab) previewWithoutPermission() {
 // previewOfSomebodyElse is left alone, and nothing is begun.
 func (l *lab) previewOfSomebodyElse() {
 	w := l.inProcess()
-	l.makeRoute("httproutes", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":%q},"spec":{"parentRefs":[{"name":"public"}]}}`, nameOf("v1")))
+	l.makeRoute(fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":%q},"spec":{"parentRefs":[{"name":"public"}]}}`, nameOf("v1")))
 	w.applyFails(l.config(l.deployment(previewed("example.com")))).tells("Object belongs to somebody else", "HTTPRoute")
 	l.wantNothingLeft()
 }

@@ -57,9 +57,9 @@ func (l *lab) patchRoute(plural, patch string) {
 }
 
 // makeRoute makes somebody else's route.
-func (l *lab) makeRoute(plural, object string) {
+func (l *lab) makeRoute(object string) {
 	l.t.Helper()
-	l.makeAt(l.routesPath(plural), object)
+	l.makeAt(l.routesPath("httproutes"), object)
 }
 
 // makeAt makes an object at its place in the API.

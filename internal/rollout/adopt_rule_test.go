@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func (l *life) wantRule(before *gatewayv1.HTTPRoute, want ...string) {
 	}
 	one, _ := json.Marshal([]any{before.Spec, before.Labels, before.Annotations})
 	other, _ := json.Marshal([]any{now.Spec, now.Labels, now.Annotations})
-	if string(one) != string(other) {
+	if !bytes.Equal(one, other) {
 		l.t.Errorf("the route was\n%s\nand is\n%s", one, other)
 	}
 }
@@ -261,7 +262,7 @@ func ruleBecomesOwn(t *testing.T, c *testcluster.Cluster) {
 	_, err = p.sharing(t.Context(), "v1", steps(10), nil)
 	must(t, err)
 	l.wantRule(before, l.name("v1")+":8080=100")
-	l.wantNo("the route of its own", &gatewayv1.HTTPRoute{}, "api")
+	l.wantNo("the route of its own", &gatewayv1.HTTPRoute{})
 }
 
 // ruleOfFailure: where the first deployment cannot take it, who had it has it again.
@@ -281,7 +282,7 @@ func ruleOfFailure(t *testing.T, c *testcluster.Cluster) {
 		t.Fatal("it succeeds")
 	}
 	l.wantRule(before, "old:80=1")
-	l.wantNo("the Service", &corev1.Service{}, "api")
+	l.wantNo("the Service", &corev1.Service{})
 }
 
 func ruleRefused(t *testing.T, c *testcluster.Cluster) {

@@ -69,10 +69,10 @@ func (l *life) pointerWaits(p *process, waits bool) {
 }
 
 // wantNo fails the test where something is there.
-func (l *life) wantNo(what string, object release.Object, name string) {
+func (l *life) wantNo(what string, object release.Object) {
 	l.t.Helper()
 	c := l.process(l.t).on[0]
-	if err := c.Get(l.t.Context(), l.namespace, name, object); !apierrors.IsNotFound(err) {
+	if err := c.Get(l.t.Context(), l.namespace, "api", object); !apierrors.IsNotFound(err) {
 		l.t.Errorf("%s is there (%v)", what, err)
 	}
 }

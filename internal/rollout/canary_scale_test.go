@@ -56,7 +56,7 @@ func (l *life) wantPods(p *process, version string, pods, all int32) {
 		d := l.workload(version)
 		o := observe.Releases(l.t.Context(), []ownership.Cluster{p.on[0]}, release.ID{Namespace: l.namespace, Name: l.name(version)})[0]
 		if *d.Spec.Replicas != pods || d.Status.ReadyReplicas != pods || workload.StartedReplicas(d) != all || o.Share != share {
-			return fmt.Errorf("it has %d, %d are ready, of %d; a Read says %d (%v)", *d.Spec.Replicas, d.Status.ReadyReplicas, workload.StartedReplicas(d), o.Share, o.Err)
+			return fmt.Errorf("it has %d, %d are ready, of %d; a Read says %d (%s)", *d.Spec.Replicas, d.Status.ReadyReplicas, workload.StartedReplicas(d), o.Share, fmt.Sprint(o.Err))
 		}
 		return nil
 	})

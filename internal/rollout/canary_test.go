@@ -495,6 +495,6 @@ func addressIsTakenAway(t *testing.T, c *testcluster.Cluster) {
 		}
 		return nil
 	})
-	l.wantNo("the route", &gatewayv1.HTTPRoute{}, "api")
-	l.wantNo("the Service", &corev1.Service{}, "api")
+	l.wantNo("the route", &gatewayv1.HTTPRoute{})
+	l.wantNo("the Service", &corev1.Service{})
 }

@@ -57,7 +57,7 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	if err != nil {
 		return err
 	}
-	if pl.whole = workload.ShareReplicas(d) == 0; !pl.whole && !(pl.progress.Scales && pl.start.Shares) {
+	if pl.whole = workload.ShareReplicas(d) == 0; !pl.whole && (!pl.progress.Scales || !pl.start.Shares) {
 		return p.supply(ctx, pl, release.Step{Kind: release.StepShift, Weight: 100})
 	}
 	p.req.say("%s: waiting for %s to be ready", c.Name(), p.req.To)
