@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,14 +66,16 @@ func (p *Promotion) ruleUnclaimed(ctx context.Context, pl *placement) error {
 }
 
 // giveBack makes an adopted rule lead again to what it led to before. Where that would be
-// an outage, it stays, with all of the traffic on main, and that is told.
+// an outage, it stays, with all of the traffic on main, and that is told. Where nobody
+// knows main any more, it stays with whom it leads to.
 func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.ServiceSpec, route release.Route, main string) ([]Notice, error) {
 	router := e.gateway(c, traffic.AdoptedSpec(service.Namespace, service.Application, route), false)
 	router.Former(route.Adopted.Backends)
 	seen, err := router.Look(ctx)
 	var gone *release.RuleError
 	if errors.As(err, &gone) || err == nil && seen.Route == nil {
-		return nil, nil // whoever has it has taken it back
+		_, err = router.Restore(ctx) // whoever has it has taken it back, but perhaps not the rule of a cohort
+		return nil, err
 	}
 	if err != nil {
 		return nil, err
@@ -84,7 +88,13 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why == "" {
 		_, err = router.Restore(ctx)
 	} else {
-		told = []Notice{ruleStays(c, service.Namespace, route, main, why)}
+		if main == "" { // nothing is remembered, or a run was killed that had retired it
+			main, _ = seen.Split.Stable()
+		}
+		if main == "" {
+			return []Notice{ruleStays(c, service.Namespace, route, slices.Sorted(maps.Keys(seen.Split)), why)}, nil
+		}
+		told = []Notice{ruleStays(c, service.Namespace, route, []string{main}, why)}
 		router.Returns()
 		settled = func(ctx context.Context) (bool, time.Duration, error) {
 			return router.Shift(ctx, release.Split{main: 100})

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -316,13 +317,14 @@ func notStarted(c Cluster, name, why string) Notice {
 	}
 }
 
-func ruleStays(c Cluster, namespace string, route release.Route, main, why string) Notice {
+func ruleStays(c Cluster, namespace string, route release.Route, leads []string, why string) Notice {
+	selector := fmt.Sprintf("'%s in (%s)'", release.LabelDeployment, strings.Join(leads, ", "))
 	return Notice{
 		Summary: "Adopted rule was not given back",
 		Detail: fmt.Sprintf("The %s in the namespace %s on cluster %q still leads to %s: %s, and giving it back would have been an outage. "+
-			"%s keeps running as long as the rule leads to it. Switchback manages nothing of the rule any more.\n\n"+
+			"What it leads to keeps running as long as it does. Switchback manages nothing of the rule any more.\n\n"+
 			"Let the rule lead elsewhere yourself (`kubectl edit %s %s -n %s`), and remove what is left when it serves:\n"+
-			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s=%s",
-			route, namespace, c.Name(), main, why, main, strings.ToLower(route.Kind), route.Name, namespace, namespace, release.LabelDeployment, main),
+			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s",
+			route, namespace, c.Name(), cmp.Or(strings.Join(leads, " and "), "pods of the application"), why, strings.ToLower(route.Kind), route.Name, namespace, namespace, selector),
 	}
 }

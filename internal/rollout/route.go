@@ -183,8 +183,8 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 			return true, err
 		}
 	}
-	if !pl.start.Before.Route.Is(pl.asks) {
-		if err := pl.route.Remove(ctx); err != nil { // it was not there before
+	if !pl.start.Before.Route.Is(pl.asks) || p.req.Route.Adopt && seen.Route == nil {
+		if err := pl.route.Remove(ctx); err != nil { // it was not there before, or its owner has left our rule of a cohort
 			return moved, err
 		}
 	}

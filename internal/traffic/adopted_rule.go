@@ -212,6 +212,20 @@ func (s RouteSpec) adopting(route Object, split release.Split, ports map[string]
 	return append(ops, s.cohortOps(route, rules, at, split, ports)...), nil
 }
 
+// restoring are the changes by which an adopted rule has its former backends, where it
+// leads to a release of ours, and by which there is no rule for a cohort. back says that
+// the first is among them.
+func (s RouteSpec) restoring(route Object, former json.RawMessage) (ops []release.PatchOp, back bool) {
+	rules := rulesOf(route)
+	if at, why := s.place(rules); why == "" && s.ours(rules[at].refs) > 0 && len(former) > 0 {
+		ops, back = append(ops, release.PatchOp{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d/backendRefs", at), Value: former}), true
+	}
+	if has := slices.IndexFunc(rules, func(r rule) bool { return r.name == s.adoptedCohort() }); has >= 0 {
+		ops = append(ops, release.PatchOp{Op: "remove", Path: fmt.Sprintf("/spec/rules/%d", has)})
+	}
+	return ops, back
+}
+
 // cohortOps are the changes by which the cohort's rule stands before the adopted one, as
 // long as it is wanted.
 func (s RouteSpec) cohortOps(route Object, rules []rule, at int, split release.Split, ports map[string]int32) []release.PatchOp {

@@ -3,7 +3,6 @@ package traffic
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -56,28 +55,27 @@ func (g *Gateway) adopt(ctx context.Context, split release.Split, ports map[stri
 	}
 }
 
-// Restore gives an adopted rule the backends that it had before. What does not lead to a
-// release of ours, or is gone, is left alone. done says that it has them now.
+// Restore gives an adopted rule the backends that it had before, and takes the rule of a
+// cohort away: also where the owner has taken the adopted one back, and left that. What
+// does not lead to a release of ours, or is gone, is left alone. done says that it has
+// them now.
 func (g *Gateway) Restore(ctx context.Context) (done bool, err error) {
 	for {
 		route := g.spec.Empty()
 		err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
-		if apierrors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) || err == nil && route.GetLabels()[release.LabelManagedBy] == release.ManagedBy {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		rules := rulesOf(route)
-		at, why := g.spec.place(rules)
-		if why != "" || g.spec.ours(rules[at].refs) == 0 || len(g.former) == 0 {
+		ops, back := g.spec.restoring(route, g.former)
+		if len(ops) == 0 {
 			return false, nil
 		}
-		ops := []release.PatchOp{{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d/backendRefs", at), Value: g.former}}
-		ops = append(ops, g.spec.cohortOps(route, rules, at, release.Split{}, nil)...)
 		if err = g.cluster.Patch(ctx, route, ops); err == nil {
 			g.written, g.reply = nil, route
-			return true, nil
+			return back, nil
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
 			return false, err

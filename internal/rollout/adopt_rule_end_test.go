@@ -1,0 +1,131 @@
+package rollout_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+func TestAdoptedRuleEnds(t *testing.T) {
+	t.Parallel()
+	c := withRoutes(t)
+	for name, test := range map[string]func(*testing.T, *testcluster.Cluster){
+		"with nothing remembered":           ruleOfLostPointer,
+		"with nothing remembered, shared":   sharedRuleOfLostPointer,
+		"with a cohort, taken back by hand": cohortOfRuleTakenBack,
+		"in a shift, taken back by hand":    cohortOfRuleTakenBackInShift,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, c)
+		})
+	}
+}
+
+// losePointer deletes the application's ConfigMap.
+func (l *life) losePointer() {
+	l.t.Helper()
+	must(l.t, l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Delete(l.t.Context(), release.MainName("api"), metav1.DeleteOptions{}))
+}
+
+// endRule takes the address away, as a state does that knows of its route.
+func (l *life) endRule(p *process) []rollout.Notice {
+	l.t.Helper()
+	told, err := p.engine.Unmain(l.t.Context(), rollout.UnmainRequest{Service: p.service(), Route: l.theirRule("api"), Owner: p.main, Clusters: p.on})
+	must(l.t, err)
+	return told
+}
+
+// ruleOfLostPointer: what it led to before is not known, nor who was main. It stays.
+func ruleOfLostPointer(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	before := l.theirs()
+	l.losePointer()
+	told := l.endRule(p)
+	if len(told) == 0 || !strings.Contains(told[0].Detail, "what it led to before is not known any more") {
+		t.Errorf("it tells %v", told)
+	}
+	l.wantRule(before, l.name("v1")+":8080=100")
+	l.wantNo("the Service", &corev1.Service{}, "api")
+}
+
+func sharedRuleOfLostPointer(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	held := steps(50)
+	held.MaxWeight = 50
+	_, err := p.sharing(t.Context(), "v2", held, nil)
+	must(t, err)
+	before := l.theirs()
+	l.losePointer()
+	if told := l.endRule(p); len(told) == 0 {
+		t.Error("it tells nothing")
+	}
+	l.wantRule(before, l.name("v1")+":8080=50", l.name("v2")+":8080=50")
+}
+
+// cohortOfRuleTakenBack: its owner has given the rule's backends back, and left the rule
+// of the cohort as it was.
+func cohortOfRuleTakenBack(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	before := l.theirs()
+	canary := steps(10)
+	canary.MaxWeight = 10
+	must(t, p.forCohort(canary, nil))
+	l.takeRuleBack("api")
+	l.endRule(p)
+	l.wantNoCohort()
+	l.wantRule(before, "api:80=1")
+}
+
+// cohortOfRuleTakenBackInShift: a way back that finds the rule taken back ends the cohort.
+func cohortOfRuleTakenBackInShift(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	before := l.theirs()
+	err := p.forCohort(release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.takeRuleBack("api")
+			l.failReady()
+		}
+	})
+	if err == nil {
+		t.Fatal("it succeeds")
+	}
+	l.wantNoCohort()
+	l.wantRule(before, "api:80=1")
+}
+
+// forCohort promotes v2 by shares, with a cohort.
+func (p *process) forCohort(canary release.Canary, seen func(string)) error {
+	route := p.theirRule("api")
+	route.Cohort = []traffic.Header{{Name: "x-canary", Value: "1"}}
+	_, err := p.engine.Promote(p.t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: route, Canary: canary, To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, Progress: seen,
+	})
+	return err
+}
+
+// wantNoCohort fails the test where the route has a rule of ours.
+func (l *life) wantNoCohort() {
+	l.t.Helper()
+	if rules := l.theirs().Spec.Rules; len(rules) != 2 {
+		l.t.Fatalf("the route has %d rules: %+v", len(rules), rules)
+	}
+}
+
+// takeRuleBack makes the adopted rule, behind that of the cohort, lead to a Service by hand.
+func (l *life) takeRuleBack(service string) {
+	l.t.Helper()
+	patch := fmt.Sprintf(`[{"op": "test", "path": "/spec/rules/2/name", "value": "api"}, {"op": "replace", "path": "/spec/rules/2/backendRefs", "value": [{"name": %q, "port": 80}]}]`, service)
+	must(l.t, l.cluster.Client().Discovery().RESTClient().Patch(types.JSONPatchType).
+		AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes", "shop").
+		Param("fieldManager", "kubectl-edit").Body([]byte(patch)).Do(l.t.Context()).Error())
+}
