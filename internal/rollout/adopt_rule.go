@@ -105,6 +105,9 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 		defer cancel()
 		err = wait.Until(waiting, c.View(service.Namespace).Changes(""), func() (bool, time.Duration, error) { return settled(waiting) })
 	}
+	if err == nil {
+		err = router.LetGo(ctx)
+	}
 	if err != nil {
 		return told, fmt.Errorf("the %s in the namespace %s on cluster %q could not be given back: %w", route, service.Namespace, c.Name(), err)
 	}

@@ -145,6 +145,18 @@ func ruleShares(t *testing.T, c *testcluster.Cluster) {
 
 	must(t, p.unmain(t.Context()))
 	l.wantRule(before, "api:80=1")
+	l.wantLetGo()
+}
+
+// wantLetGo asks that nothing of the route is ours any more: its owner's next apply would
+// meet a conflict with whoever is gone.
+func (l *life) wantLetGo() {
+	l.t.Helper()
+	for _, entry := range l.theirs().ManagedFields {
+		if entry.Manager == release.FieldManager {
+			l.t.Errorf("%s still has %s", entry.Manager, entry.FieldsV1)
+		}
+	}
 }
 
 // ruleOfLegacy: the first deployment takes what somebody else's pods had, which get it
@@ -182,6 +194,7 @@ func ruleStays(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("it tells %v", told)
 	}
 	l.wantRule(before, l.name("v1")+":8080=100")
+	l.wantLetGo()
 	if err := p.terminate(t.Context(), "v1"); err == nil || !strings.Contains(err.Error(), "shop leads to its Service") {
 		t.Errorf("its end says %v", err)
 	}

@@ -153,6 +153,16 @@ func (s RouteSpec) ours(refs []gatewayv1.BackendRef) (n int) {
 	return n
 }
 
+// othersIn says whether a rule of the route leads to another application's releases.
+func (s RouteSpec) othersIn(route Object) bool {
+	return slices.ContainsFunc(rulesOf(route), func(r rule) bool {
+		return slices.ContainsFunc(r.refs, func(ref gatewayv1.BackendRef) bool {
+			of, is := release.ApplicationOf(string(ref.Name))
+			return is && of != s.Application && isService(ref)
+		})
+	})
+}
+
 // Theirs are the backends of an adopted rule as they stand, as long as none of them is
 // ours; nil otherwise.
 func (s RouteSpec) Theirs(route Object) json.RawMessage {

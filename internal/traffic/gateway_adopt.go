@@ -3,8 +3,10 @@ package traffic
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -92,4 +94,30 @@ func (g *Gateway) Restored(ctx context.Context) (bool, error) {
 	}
 	g.awaiting = Unaccepted(route)
 	return g.awaiting == "", nil
+}
+
+// LetGo takes our name off the fields of an adopted route, which stay as they are: whoever
+// applies the route next meets no conflict. Where another application of ours has a rule
+// of it, the name stays for that one's sake.
+func (g *Gateway) LetGo(ctx context.Context) error {
+	for {
+		route := g.spec.Empty()
+		err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		theirs := slices.DeleteFunc(slices.Clone(route.GetManagedFields()), func(f metav1.ManagedFieldsEntry) bool {
+			return f.Manager == release.FieldManager
+		})
+		if len(theirs) == len(route.GetManagedFields()) || g.spec.othersIn(route) {
+			return nil
+		}
+		err = g.cluster.Patch(ctx, route, []release.PatchOp{{Op: "replace", Path: "/metadata/managedFields", Value: theirs}})
+		if !release.ReadAgain(err) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
