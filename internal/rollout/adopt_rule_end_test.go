@@ -55,7 +55,7 @@ func ruleOfLostPointer(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("it tells %v", told)
 	}
 	l.wantRule(before, l.name("v1")+":8080=100")
-	l.wantNo("the Service", &corev1.Service{}, "api")
+	l.wantNo("the Service", &corev1.Service{})
 }
 
 func sharedRuleOfLostPointer(t *testing.T, c *testcluster.Cluster) {
