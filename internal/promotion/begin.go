@@ -279,7 +279,7 @@ func (s *Start) share(w Want, seen Seen) {
 		s.resumeShare(w, seen, open)
 	}
 	fresh := s.Shares && !s.Main.Route.Is(w.Route) // its data plane has not been seen to follow yet
-	s.Restores = !s.There && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
+	s.Restores = !s.There && !seen.Bare && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
 }
 
 // lags says that a run was cut off before it had seen that the data plane does what the

@@ -119,9 +119,13 @@ func (e *TakenBackError) Error() string {
 type NoWayBackError struct {
 	Cluster string
 	ID      ID     // the release that traffic stays with
+	Shared  bool   // it has a share of the traffic, which it keeps
 	Reason  string // why not to the one before, as the end of a sentence
 }
 
 func (e *NoWayBackError) Error() string {
+	if e.Shared {
+		return fmt.Sprintf("the traffic stays as it is shared with %s, because on cluster %q nothing could take all of it: %s", e.ID, e.Cluster, e.Reason)
+	}
 	return fmt.Sprintf("the traffic stays with %s on every cluster, because there is nothing to go back to on cluster %q: %s", e.ID, e.Cluster, e.Reason)
 }

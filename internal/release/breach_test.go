@@ -68,3 +68,12 @@ func TestLeftBy(t *testing.T) {
 		}
 	}
 }
+
+func TestNoWayBackFromShare(t *testing.T) {
+	t.Parallel()
+	err := &release.NoWayBackError{Cluster: "prod", ID: release.ID{Namespace: "shop", Name: "web-2"}, Shared: true, Reason: "0 of the 3 pods of web-1 are ready"}
+	want := `the traffic stays as it is shared with shop/web-2, because on cluster "prod" nothing could take all of it: 0 of the 3 pods of web-1 are ready`
+	if err.Error() != want {
+		t.Errorf("it says %s", err)
+	}
+}

@@ -171,6 +171,10 @@ func (p *Promotion) leave(ctx context.Context, pl *placement, cause error) {
 			return
 		}
 	}
+	if stays := p.noShareBack(clean, []*placement{pl}); stays != nil {
+		pl.err = errors.Join(cause, stays, p.stayOn(clean, pl, cause, stays))
+		return
+	}
 	if err := p.returnOn(ctx, clean, pl, cause); err != nil {
 		pl.err = errors.Join(cause, wentWrongToo(err))
 		return

@@ -26,6 +26,9 @@ func (p *Promotion) Return(ctx context.Context, cause error) error {
 	clean, cancel := p.engine.keeper.Cleanup(ctx)
 	defer cancel()
 	todo := slices.DeleteFunc(slices.Clone(p.placements), func(pl *placement) bool { return pl.fate == returned || pl.fate == stays })
+	if err := p.noShareBack(clean, todo); err != nil {
+		return p.stay(clean, todo, cause, err)
+	}
 	taken := func(pl *placement) bool {
 		return pl.start.Course == promotion.Returns || pl.start.Course == promotion.Resumes
 	}

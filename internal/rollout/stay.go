@@ -73,6 +73,49 @@ func (p *Promotion) noWayBack(ctx context.Context, placements []*placement) erro
 	return &release.NoWayBackError{Cluster: moved, ID: p.id(), Reason: nothingBefore}
 }
 
+// noShareBack says why the traffic that is shared cannot go back where it was.
+func (p *Promotion) noShareBack(ctx context.Context, placements []*placement) error {
+	for _, pl := range placements {
+		if why := p.bare(ctx, pl); why != "" {
+			return &release.NoWayBackError{Cluster: pl.cluster.Name(), ID: p.id(), Shared: true, Reason: why}
+		}
+	}
+	return nil
+}
+
+// shared says that the release has a share of a cluster's traffic, and the rest is where
+// it was.
+func (p *Promotion) shared(pl *placement) bool {
+	return p.waits(pl) && pl.stage == promotion.Shifted && pl.share(p.req.To) > 0
+}
+
+// bare says that who has the rest of a traffic that is shared has no pod that is ready,
+// and the release has: all of it would go where nobody answers. Empty where it is not
+// so, or cannot be told.
+func (p *Promotion) bare(ctx context.Context, pl *placement) string {
+	if !p.shared(pl) {
+		return ""
+	}
+	view := pl.cluster.View(p.req.Service.Namespace)
+	ready := func(name string) (d *appsv1.Deployment, behind int32, err error) {
+		if d, err = ownership.Cached(ctx, view, &appsv1.Deployment{}, name); err == nil && d != nil {
+			behind, err = readyBehind(ctx, view, d)
+		}
+		return d, behind, err
+	}
+	stable, behind, err := ready(pl.from())
+	if err != nil || behind > 0 {
+		return ""
+	}
+	if _, now, err := ready(p.req.To); err != nil || now == 0 {
+		return ""
+	}
+	if stable == nil {
+		return pl.from() + " is gone"
+	}
+	return fmt.Sprintf("0 of the %d pods of %s are ready", deref(stable.Spec.Replicas), pl.from())
+}
+
 // notServing says why the release that had the traffic before cannot have it
 // again: it must do its own work, or at least more of it than the new one does.
 func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
@@ -112,7 +155,7 @@ func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
 func (p *Promotion) stay(ctx context.Context, placements []*placement, cause, why error) error {
 	p.done.Status = release.MainFailed
 	_, err := fleet.All(placements, func(pl *placement) (struct{}, error) {
-		if pl.stage != promotion.Recorded {
+		if pl.stage != promotion.Recorded && !p.shared(pl) {
 			return struct{}{}, nil
 		}
 		return struct{}{}, p.stayOn(ctx, pl, cause, why)
