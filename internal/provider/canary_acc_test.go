@@ -605,21 +605,21 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(), canaryOf(`{ weight = 50 }, { weight = 20 }`)}, []string{"Shares do not grow", "20 % follows 50 %"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, pause = "-5s" }`)}, []string{"-5s"}},
 		{[]string{routed(), canaryOf(``)}, []string{"steps"}},
-		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"Attribute is missing", "`weight`"}},
-		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"Attribute is missing", "`header`"}},
+		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"`canary.steps[0]` must have `weight`"}},
+		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"`canary.match[0]` must have one of `header`"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x", exact = "1" }, cookie = { name = "x", exact = "1" } }]`)}, []string{"Attributes exclude each other"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ cookie = { name = "a b", exact = "1" } }]`)}, []string{"need not quote"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ cookie = { name = "a" } }]`)}, []string{"Attribute is missing", "`exact`"}},
 		{[]string{routed(`matches = [{ headers = [{ name = "Cookie", value = "a=b" }] }]`), canaryOf(steps, `match = [{ cookie = { name = "a", exact = "1" } }]`)}, []string{"Header is asked for twice"}},
 		{[]string{routed(), canaryOf(steps, `match = [{ header = { name = "x" } }]`)}, []string{"Attribute is missing", "`exact`"}},
-		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration"}},
+		{[]string{routed(), canaryOf(`{ weight = 10, pause = "soon" }`)}, []string{"Invalid duration", "canary.steps[0].pause"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, gate = "me" }`)}, []string{"manual"}},
 		{[]string{routed(`port = "web"`)}, []string{"No such port", `"web"`}},
 		{[]string{routed(`name = "api-01234567"`)}, []string{"Name of a deployment's own route"}},
 		{[]string{routed(`kind = "TCPRoute"`)}, []string{"Host names of a TCPRoute"}},
 		{[]string{routed(`matches = [{ grpc = { service = "a" } }]`)}, []string{"Match of another kind of route"}},
 		{[]string{routed(`probe = {}`)}, []string{"Attribute is missing", "`url`"}},
-		{[]string{routed(`probe = { url = "api.example.com/healthz" }`)}, []string{"Invalid URL"}},
+		{[]string{routed(`probe = { url = "api.example.com/healthz" }`)}, []string{"Invalid URL", "traffic.gateway.probe.url"}},
 		{[]string{routed(`probe = { url = "https://me:sesame@api.example.com/healthz" }`)}, []string{"Credentials in a URL"}},
 		{[]string{routed(`probe = { url = "https://api.example.com", timeout = "0s" }`)}, []string{"Invalid duration"}},
 		{[]string{routed(`filters = {}`)}, []string{"Filters are empty"}},
@@ -641,7 +641,7 @@ func TestAccCanaryIsAsked(t *testing.T) {
 	} {
 		r := w.applyFails(l.config(l.deployment(), l.main(tt.main...)))
 		r.tells(tt.tells...)
-		if text := r.messages("error"); strings.Contains(text, "Value Conversion") || strings.Contains(text, "panic") {
+		if text := r.messages("error"); strings.Contains(text, "Value Conversion") || strings.Contains(text, "panic") || strings.Contains(text, " follows 0 %") {
 			t.Errorf("it also says\n%s", text)
 		}
 	}

@@ -48,7 +48,7 @@ func (v hostnameValidator) ValidateString(ctx context.Context, req validator.Str
 		bad = append(bad, "an IP address is none")
 	}
 	if len(bad) > 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid host name", fmt.Sprintf("%q is not %s: %s.", name, v.Description(ctx), strings.Join(bad, "; ")))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid host name", fmt.Sprintf("Attribute %s: %q is not %s: %s.", req.Path, name, v.Description(ctx), strings.Join(bad, "; ")))
 	}
 }
 

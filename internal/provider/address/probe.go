@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,7 +71,7 @@ func (v probeURLValidator) ValidateString(ctx context.Context, req validator.Str
 	case err == nil && u.User != nil:
 		resp.Diagnostics.AddAttributeError(req.Path, "Credentials in a URL", "The URL has a user or a password in front of its host, which would be in the state and on the route. Ask for something that answers without them.")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.ContainsAny(req.ConfigValue.ValueString(), " \t\r\n"):
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid URL", "It is not "+v.Description(ctx)+", such as https://api.example.com/healthz.")
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid URL", fmt.Sprintf("Attribute %s is not %s, such as https://api.example.com/healthz.", req.Path, v.Description(ctx)))
 	}
 }
 

@@ -36,7 +36,7 @@ func (v durationValidator) ValidateString(ctx context.Context, req validator.Str
 	text := req.ConfigValue.ValueString()
 	if d, err := time.ParseDuration(text); err != nil || d < 0 || d == 0 && v.positive {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
-			fmt.Sprintf("%q is not %s.", text, v.Description(ctx)))
+			fmt.Sprintf("Attribute %s: %q is not %s.", req.Path, text, v.Description(ctx)))
 	}
 }
 

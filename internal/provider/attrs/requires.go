@@ -12,7 +12,8 @@ import (
 type requires []string
 
 // Requires refuses an object in a list that lacks one of these attributes, which the
-// schema calls optional. Where the schema required them, the framework would refuse an
+// schema calls optional. Its messages have the whole path: Terraform shows, of an attribute
+// in an object, only the resource that it is in. Where the schema required them, the framework would refuse an
 // object that is not known yet, such as a variable when a module is validated.
 func Requires(names ...string) validator.Object { return requires(names) }
 
@@ -28,7 +29,7 @@ func (r requires) ValidateObject(_ context.Context, req validator.ObjectRequest,
 	}
 	for _, name := range r {
 		if value := req.ConfigValue.Attributes()[name]; value == nil || value.IsNull() {
-			resp.Diagnostics.AddAttributeError(req.Path.AtName(name), "Attribute is missing", fmt.Sprintf("Each of these must have `%s`. Set it.", name))
+			resp.Diagnostics.AddAttributeError(req.Path.AtName(name), "Attribute is missing", fmt.Sprintf("`%s` must have `%s`. Set it.", req.Path, name))
 		}
 	}
 }
@@ -62,8 +63,8 @@ func (r requiresOne) ValidateObject(_ context.Context, req validator.ObjectReque
 	}
 	switch {
 	case there == 0:
-		resp.Diagnostics.AddAttributeError(req.Path, "Attribute is missing", fmt.Sprintf("Each of these must have one of `%s`. Set it.", strings.Join(r, "`, `")))
+		resp.Diagnostics.AddAttributeError(req.Path, "Attribute is missing", fmt.Sprintf("`%s` must have one of `%s`. Set it.", req.Path, strings.Join(r, "`, `")))
 	case there > 1:
-		resp.Diagnostics.AddAttributeError(req.Path, "Attributes exclude each other", fmt.Sprintf("Each of these must have one of `%s`, and no more. Make several of it.", strings.Join(r, "`, `")))
+		resp.Diagnostics.AddAttributeError(req.Path, "Attributes exclude each other", fmt.Sprintf("`%s` must have one of `%s`, and no more. Make several of it.", req.Path, strings.Join(r, "`, `")))
 	}
 }
