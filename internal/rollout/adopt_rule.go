@@ -81,10 +81,7 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 		return nil, err
 	}
 	var told []Notice
-	settled := func(ctx context.Context) (bool, time.Duration, error) {
-		back, err := router.Restored(ctx)
-		return back, 0, err
-	}
+	settled := router.Restored
 	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why == "" {
 		_, err = router.Restore(ctx)
 	} else {

@@ -36,6 +36,11 @@ func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 			return err
 		}
 		p.notice(told...)
+		if left.Adopted != nil && len(told) == 0 { // what was on its way through the rule
+			if err := drain(ctx, p.req.Drain); err != nil {
+				return err
+			}
+		}
 	}
 	if pl.progress.Renames == "" {
 		return nil

@@ -59,7 +59,18 @@ func rulesOf(route Object) (rules []rule) {
 
 // adoptedCohort is what the rule for an adopted rule's cohort is called: a route may have
 // rules of several applications.
-func (s RouteSpec) adoptedCohort() string { return "cohort-" + s.Application }
+func (s RouteSpec) adoptedCohort() string { return cohortPrefix + s.Application }
+
+const cohortPrefix = "cohort-"
+
+// Room says that a route can have one rule more, for a cohort.
+func (s RouteSpec) Room(route Object) bool {
+	others := slices.DeleteFunc(rulesOf(route), func(r rule) bool { return r.name == s.adoptedCohort() })
+	return len(others) < maxRules
+}
+
+// maxRules is how many rules a route of the Gateway API may have.
+const maxRules = 16
 
 // place finds the adopted rule in a route. why says why there is none.
 func (s RouteSpec) place(rules []rule) (at int, why string) {
@@ -67,8 +78,8 @@ func (s RouteSpec) place(rules []rule) (at int, why string) {
 	var names []string
 	at = -1
 	for i, r := range rules {
-		if r.name == s.adoptedCohort() {
-			continue
+		if r.name == s.adoptedCohort() || r.name != s.Rule && strings.HasPrefix(r.name, cohortPrefix) {
+			continue // of this application, or of another one
 		}
 		names = append(names, cmp.Or(r.name, "(no name)"))
 		if at < 0 && (s.Rule == "" || r.name == s.Rule) {

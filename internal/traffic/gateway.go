@@ -64,15 +64,22 @@ func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Dur
 		g.written = nil
 		return g.Shift(ctx, want)
 	}
+	done, again := g.accepted(route)
+	return done, again, nil
+}
+
+// accepted says that all parents have accepted a route as it is, for as long as the data
+// plane may take to do it.
+func (g *Gateway) accepted(route Object) (done bool, again time.Duration) {
 	if g.awaiting = Unaccepted(route); g.awaiting != "" {
 		g.since = time.Time{}
-		return false, 0, nil
+		return false, 0
 	}
 	if g.since.IsZero() {
 		g.since = time.Now()
 	}
 	left := g.spec.Settle - time.Since(g.since)
-	return left <= 0, max(left, 0), nil
+	return left <= 0, max(left, 0)
 }
 
 // Returns says that what follows is a way back, which nothing may keep from its end:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -76,7 +77,7 @@ func (g *Gateway) Restore(ctx context.Context) (done bool, err error) {
 			return false, nil
 		}
 		if err = g.cluster.Patch(ctx, route, ops); err == nil {
-			g.written, g.reply = nil, route
+			g.written, g.reply, g.since = nil, route, time.Time{}
 			return back, nil
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
@@ -86,14 +87,14 @@ func (g *Gateway) Restore(ctx context.Context) (done bool, err error) {
 }
 
 // Restored says that everybody who serves an adopted route has accepted that it was
-// given back.
-func (g *Gateway) Restored(ctx context.Context) (bool, error) {
+// given back, and that the data plane has had its time to do it; or when to ask again.
+func (g *Gateway) Restored(ctx context.Context) (done bool, again time.Duration, err error) {
 	route, err := g.watched(ctx)
 	if err != nil || route == nil || release.Newer(g.reply, route) {
-		return false, err
+		return false, 0, err
 	}
-	g.awaiting = Unaccepted(route)
-	return g.awaiting == "", nil
+	done, again = g.accepted(route)
+	return done, again, nil
 }
 
 // LetGo takes our name off the fields of an adopted route, which stay as they are: whoever

@@ -35,6 +35,10 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 			a.Diags.AddAttributeError(at.AtName("rule"), "Rule cannot be adopted", unfit.Error()+".")
 			continue
 		}
+		if len(cohort) > 0 && !route.Room(live) {
+			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "No room for a cohort's rule",
+				fmt.Sprintf("On the cluster %q, the %s %s/%s has as many rules as a route may have, and `canary.match` needs one more. Remove it, or a rule of the route.", c.Name(), route.Kind, route.Namespace, route.Name))
+		}
 		if own := route.Matches(live); own*len(cohort) > traffic.MaxMatches {
 			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "Too many matches",
 				fmt.Sprintf("On the cluster %q, each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", c.Name(), own, route.Ref(), len(cohort), traffic.MaxMatches))
