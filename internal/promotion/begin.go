@@ -80,8 +80,10 @@ type Start struct {
 	Restores bool   // who had it before gets all of it first, again or of a route that is new
 	Resumes  int    // the step, by its place, before which no share or pause is done once more
 	Passed   int    // the pause, by its place, that is over; 0: none
-	Baked    bool   // a run that was cut off has analysed it, and waits for others
-	Back     bool   // the release was main before
+
+	PassedSince time.Time // its beginning, by which it is known that it was this one that somebody ended
+	Baked       bool      // a run that was cut off has analysed it, and waits for others
+	Back        bool      // the release was main before
 
 	Spared   []string // former mains that stay, although somebody has moved the traffic away from them
 	Overrode string   // who had the traffic when this was planned, and does not any more
@@ -325,7 +327,7 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 		case !passed:
 			s.Progress.Since = open.Since
 		case steps[at+1].Gate != release.GateMaxWeight:
-			s.Passed = at + 1
+			s.Passed, s.PassedSince = at+1, open.Since
 		}
 	}
 }

@@ -146,7 +146,7 @@ func (l *lab) canaryWithGate() {
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))
-	w.apply(config("v2"))
+	w.apply(config("v2")).warns("Promotion is paused", "api-switchback --namespace "+l.namespace, "10 % of the traffic")
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
 	state, _ := w.attributes(theMain)
@@ -512,7 +512,7 @@ func (l *lab) canaryThatScales() {
 func (l *lab) routeOfSomebodyElse() {
 	w := l.inProcess()
 	l.makeRoute(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}]}}`)
-	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("HTTPRoute", "api")
+	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("HTTPRoute", "api", "traffic.gateway.adopt = true", "traffic.gateway.name")
 }
 
 func (l *lab) routeIsImported() {

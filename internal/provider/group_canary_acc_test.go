@@ -53,8 +53,10 @@ func (l *lab) groupCanary() {
 		"waves": []any{[]any{"api", "auth", "web"}},
 		"text":  "Those of a wave that can share their traffic get 10 %, 50 % of it first, each share together; the others move when these get all.",
 	})
-	for range 2 { // the second changes nothing
-		w.apply(config("v2"))
+	for i := range 2 { // the second changes nothing
+		if r := w.apply(config("v2")); i == 0 {
+			r.warns("Promotion is paused", "kubectl patch configmap")
+		}
 		w.wantState(theGroup, "status", "paused")
 		w.wantShare("api", "v2", "paused", 10)
 		w.wantShare("auth", "v2", "paused", 10)

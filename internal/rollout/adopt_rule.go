@@ -74,7 +74,9 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 	seen, err := router.Look(ctx)
 	var gone *release.RuleError
 	if errors.As(err, &gone) || err == nil && seen.Route == nil {
-		_, err = router.Restore(ctx) // whoever has it has taken it back, but perhaps not the rule of a cohort
+		if _, err = router.Restore(ctx); err == nil { // whoever has it has taken it back, but perhaps not the rule of a cohort
+			err = router.LetGo(ctx)
+		}
 		return nil, err
 	}
 	if err != nil {
@@ -89,7 +91,7 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 			main, _ = seen.Split.Stable()
 		}
 		if main == "" {
-			return []Notice{ruleStays(c, service.Namespace, route, slices.Sorted(maps.Keys(seen.Split)), why)}, nil
+			return []Notice{ruleStays(c, service.Namespace, route, slices.Sorted(maps.Keys(seen.Split)), why)}, router.LetGo(ctx)
 		}
 		told = []Notice{ruleStays(c, service.Namespace, route, []string{main}, why)}
 		router.Returns()

@@ -53,6 +53,9 @@ func (p *Promotion) halt(ctx context.Context, due []*placement) error {
 	_, err := fleet.All(all, func(pl *placement) (struct{}, error) {
 		next := pl.progress
 		next.Paused = true
+		if next.Since.IsZero() && next.At == pl.start.Passed { // somebody has ended it here, and not on the others yet
+			next.Since = pl.start.PassedSince
+		}
 		return struct{}{}, p.save(ctx, pl, next)
 	})
 	if err != nil {

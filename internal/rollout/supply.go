@@ -41,6 +41,9 @@ func (e *Engine) podsFor(ctx context.Context, c Cluster, t target, live *appsv1.
 		return all, nil
 	}
 	if !shares {
+		if _, read := t.mains[c.Name()]; !read && t.mains != nil {
+			return all, nil // the pointer could not be read a moment ago: it is not waited for twice
+		}
 		main, err := mainAtFirst(ctx, c, t)
 		if share := main.ShareOf(t.id.Name); err == nil && share != nil {
 			return share.Pods(all, 0), nil // the promotion adds what the other side makes necessary

@@ -104,7 +104,7 @@ func (g *Gateway) LetGo(ctx context.Context) error {
 	for {
 		route := g.spec.Empty()
 		err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, route)
-		if apierrors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) || err == nil && route.GetLabels()[release.LabelManagedBy] == release.ManagedBy {
 			return nil
 		}
 		if err != nil {

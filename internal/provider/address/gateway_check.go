@@ -70,6 +70,9 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 		diags.AddAttributeError(place.At(at), summary, fmt.Sprintf(detail, args...))
 	}
 	m.checkAdopt(g, wrong)
+	if g.Probe != nil && g.Probe.URL == nil { // a validator of the object would keep the framework from looking into it
+		wrong(GatewayPath.AtName("probe").AtName("url"), "Attribute is missing", "A probe must have `url`, which is what it asks for. Set it.")
+	}
 	if of, is := release.ApplicationOf(textOr(g.Name, "")); is && of == m.Application.ValueString() {
 		wrong(GatewayPath.AtName("name"), "Name of a deployment's own route", "%q is the name of a deployment of the application, whose `preview` has a route of that name. Choose another one.", *g.Name)
 	}

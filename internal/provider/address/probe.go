@@ -33,7 +33,6 @@ func probeAttribute() schema.SingleNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "A request to the real address, by its name and through the Gateway, from the machine on which Terraform runs. It is made after each share of the traffic that a new deployment gets, when the data plane has had its `settle`, and again for up to 30 seconds until it is answered as it should be. " +
 			"Otherwise the share could not be given: all of the traffic goes back, and the apply fails. Who answers, the former or the new deployment, is as their shares are. The first deployment, and a way back to a former main deployment, are not asked about." + attrs.InPlace,
-		Validators: []validator.Object{attrs.Requires("url")},
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional:            true,

@@ -79,6 +79,7 @@ func (r *deploymentGroupResource) Create(ctx context.Context, req resource.Creat
 	}
 	r.setClusters(ctx, &plan, &resp.Diagnostics)
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	explain.Paused(&resp.Diagnostics, done.Status, plan.StatusReason.ValueString())
 	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity(ctx, &resp.Diagnostics))...)
@@ -152,6 +153,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 		return
 	}
 	plan.setPromoted(ctx, done, asked, &resp.Diagnostics)
+	explain.Paused(&resp.Diagnostics, done.Status, plan.StatusReason.ValueString())
 	r.RememberAll(ctx, resp.Private, asked.stays(), &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, plan.identity(ctx, &resp.Diagnostics))...)

@@ -81,6 +81,20 @@ func Notices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool) {
 	}
 }
 
+// Paused tells, beside a state that nobody looks at after a success, in which pause an
+// apply has ended. A command in reason is on a line of its own, to be copied.
+func Paused(diags *diag.Diagnostics, status release.MainStatus, reason string) {
+	if status != release.MainPaused {
+		return
+	}
+	detail := "This is a success, and the traffic stays as it is: " + reason + "."
+	if before, rest, found := strings.Cut(detail, ": `"); found {
+		command, after, _ := strings.Cut(rest, "`")
+		detail = before + ":\n\n  " + command + "\n\n" + Sentence(strings.TrimSpace(after))
+	}
+	diags.AddWarning("Promotion is paused", detail)
+}
+
 // Tolerated warns of the clusters on which a change has failed that has
 // succeeded as a whole.
 func Tolerated(diags *diag.Diagnostics, outcomes []rollout.Outcome) {

@@ -15,6 +15,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // explanation is one row of the table: the error it matches, and what it says.
@@ -97,6 +98,7 @@ var explanations = []explanation{
 	rule("Operation was interrupted", func(error) string {
 		return "What was done so far is written down in the cluster; the next apply goes on from there."
 	}, path.Empty()).only(context.Canceled),
+	foreignRoute,
 	rule("Object belongs to somebody else", func(e *release.ForeignError) string {
 		switch {
 		case e.IsAddress() && e.Application != "":
@@ -269,4 +271,20 @@ func noGatewayAPI(err error) (summary, next string, at path.Path, ok bool) {
 	}
 	return "Gateway API is not installed", "Nothing was changed. Install its CustomResourceDefinitions, and a Gateway that serves such routes; or remove the attribute. " +
 		"Where this configuration installs them, let this resource depend on that (`depends_on`).", at, true
+}
+
+// foreignRoute is where the name of an address's route is taken.
+func foreignRoute(err error) (summary, next string, at path.Path, ok bool) {
+	var e *release.ForeignError
+	if !errors.As(err, &e) || !slices.Contains(traffic.RouteKinds(), traffic.RouteKind(e.Kind)) {
+		return "", "", path.Empty(), false
+	}
+	if _, own := release.ApplicationOf(e.Name); own {
+		return "", "", path.Empty(), false
+	}
+	next = "It was left as it is. Give the route another name, by `traffic.gateway.name`."
+	if e.Application == "" {
+		next = "It was left as it is. To let one rule of it lead to the application, set `traffic.gateway.adopt = true`: the guide \"Moving an existing HTTPRoute in\" shows how. Otherwise give the route another name, by `traffic.gateway.name`."
+	}
+	return "Object belongs to somebody else", next, path.Root("traffic").AtName("gateway").AtName("name"), true
 }

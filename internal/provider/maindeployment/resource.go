@@ -162,6 +162,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	}
 	state.TellForgotten(dropped, promote.Service, state.asksExternalDNS(), &resp.Diagnostics)
 	explain.LeftBehind(&resp.Diagnostics, done.Clusters)
+	explain.Paused(&resp.Diagnostics, done.Status, done.Reason)
 	plan.SetUpdated(ctx, &state.Model, done, names, &resp.Diagnostics)
 	plan.URLs = plan.Model.URLs(ctx)
 	r.Remember(ctx, resp.Private, names, plan.Namespace.ValueString(), plan.Application.ValueString(), &resp.Diagnostics)
