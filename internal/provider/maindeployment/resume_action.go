@@ -4,12 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
@@ -25,19 +22,10 @@ var (
 	_ action.ActionWithModifyPlan     = (*resumeAction)(nil)
 )
 
-type resumeAction struct{ *session.Session }
+type resumeAction struct{ mainAction }
 
 // NewResumeAction is switchback_resume.
 func NewResumeAction() action.Action { return &resumeAction{} }
-
-// resumeModel is its configuration.
-type resumeModel struct {
-	Namespace    types.String `tfsdk:"namespace"`
-	Application  types.String `tfsdk:"application"`
-	DeploymentID types.String `tfsdk:"deployment_id"`
-	Clusters     types.Set    `tfsdk:"clusters"`
-	Timeout      types.String `tfsdk:"timeout"`
-}
 
 func (a *resumeAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_resume"
@@ -48,54 +36,14 @@ func (a *resumeAction) Schema(_ context.Context, _ action.SchemaRequest, resp *a
 		MarkdownDescription: "Lets a promotion of an application go on from the pause that it is in: a `gate = \"manual\"` of `canary.steps`, or a pause that outlasted its apply. " +
 			"It holds for this promotion and this pause: the next gate asks again. One that waits at `canary.max_weight` is refused; where nothing is paused, nothing is written, and a warning says so." + session.ActionNeeds +
 			"it moves no traffic itself. **The next `terraform apply` goes on**, with the configuration that it has then.",
-		Attributes: map[string]schema.Attribute{
-			"namespace": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "Kubernetes namespace.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-			},
-			"application": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "Name of the application. It must have a `switchback_main_deployment`.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-			},
-			"deployment_id": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "The `id` of the deployment whose promotion goes on, such as `shop/api-7f3c9a1e`. Where another one is under way by then, the action is refused. " +
-					"Default: whichever is paused.",
-			},
-			"clusters": session.ActionClusters("all on which the application has a main deployment."),
-			"timeout":  session.ActionTimeout(),
-		},
-	}
-}
-
-func (a *resumeAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
-	a.Session = session.Of(req.ProviderData, &resp.Diagnostics)
-}
-
-// ValidateConfig says early what could only fail later.
-func (a *resumeAction) ValidateConfig(ctx context.Context, req action.ValidateConfigRequest, resp *action.ValidateConfigResponse) {
-	var config resumeModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
-}
-
-// ModifyPlan refuses clusters that are not configured.
-func (a *resumeAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
-	var config resumeModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(a.PlanActionClusters(config.Clusters)...)
+		Attributes: actionAttributes("The `id` of the deployment whose promotion goes on, such as `shop/api-7f3c9a1e`. Where another one is under way by then, the action is refused. " +
+			"Default: whichever is paused."),
 	}
 }
 
 // Invoke asks for it.
 func (a *resumeAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
-	var config resumeModel
+	var config actionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 	if resp.Diagnostics.HasError() {
@@ -123,7 +71,7 @@ type goingOn struct{ session.Invocation }
 
 // resume asks for what is paused. A cluster that cannot be read may have it: then it has
 // to be said which to act on.
-func (a goingOn) resume(ctx context.Context, config resumeModel) rollout.ResumeRequest {
+func (a goingOn) resume(ctx context.Context, config actionModel) rollout.ResumeRequest {
 	req := rollout.ResumeRequest{Namespace: config.Namespace.ValueString(), Application: config.Application.ValueString()}
 	id := attrs.MainID(req.Namespace, req.Application)
 	if attrs.Known(config.DeploymentID) {

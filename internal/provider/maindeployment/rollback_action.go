@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
@@ -26,19 +24,10 @@ var (
 	_ action.ActionWithModifyPlan     = (*rollbackAction)(nil)
 )
 
-type rollbackAction struct{ *session.Session }
+type rollbackAction struct{ mainAction }
 
 // NewRollbackAction is switchback_rollback.
 func NewRollbackAction() action.Action { return &rollbackAction{} }
-
-// rollbackModel is its configuration.
-type rollbackModel struct {
-	Namespace    types.String `tfsdk:"namespace"`
-	Application  types.String `tfsdk:"application"`
-	DeploymentID types.String `tfsdk:"deployment_id"`
-	Clusters     types.Set    `tfsdk:"clusters"`
-	Timeout      types.String `tfsdk:"timeout"`
-}
 
 func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_rollback"
@@ -51,54 +40,14 @@ func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp 
 			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
 			"In the middle of a canary, what it leaves is remembered: the next apply of it is refused, until another deployment has become main, or `retry_token` changes. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
-		Attributes: map[string]schema.Attribute{
-			"namespace": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "Kubernetes namespace.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-			},
-			"application": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "Name of the application. It must have a `switchback_main_deployment`.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
-			},
-			"deployment_id": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
-					"Default: the one that was main before, where all clusters agree on it.",
-			},
-			"clusters": session.ActionClusters("all on which the application has a main deployment."),
-			"timeout":  session.ActionTimeout(),
-		},
-	}
-}
-
-func (a *rollbackAction) Configure(_ context.Context, req action.ConfigureRequest, resp *action.ConfigureResponse) {
-	a.Session = session.Of(req.ProviderData, &resp.Diagnostics)
-}
-
-// ValidateConfig says early what could only fail later.
-func (a *rollbackAction) ValidateConfig(ctx context.Context, req action.ValidateConfigRequest, resp *action.ValidateConfigResponse) {
-	var config rollbackModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
-}
-
-// ModifyPlan refuses clusters that are not configured.
-func (a *rollbackAction) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
-	var config rollbackModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(a.PlanActionClusters(config.Clusters)...)
+		Attributes: actionAttributes("The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
+			"Default: the one that was main before, where all clusters agree on it."),
 	}
 }
 
 // Invoke moves main back.
 func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
-	var config rollbackModel
+	var config actionModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
 	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
 	if resp.Diagnostics.HasError() {
@@ -131,7 +80,7 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 type goingBack struct{ session.Invocation }
 
 // rollback asks for what lives, with another deployment behind it.
-func (a goingBack) rollback(ctx context.Context, config rollbackModel) rollout.GoBackRequest {
+func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.GoBackRequest {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
 	clusters, named := a.ClustersOf(ctx, config.Clusters)
 	id := attrs.MainID(namespace, application)
