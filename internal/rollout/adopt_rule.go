@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -50,19 +49,12 @@ func leavesOf(open *release.Progress) *release.Route {
 // ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to
 // just now.
 func (p *Promotion) ruleUnclaimed(ctx context.Context, pl *placement) error {
-	list := &corev1.ConfigMapList{}
-	if err := pl.cluster.List(ctx, p.req.Route.Namespace, release.ManagedSelector+","+release.LabelRole+"="+release.RolePointer, list); err != nil {
+	other, err := p.otherWith(ctx, pl.cluster, func(main *release.Main) bool { return main.Route.Is(pl.asks) })
+	if err != nil || other == "" {
 		return err
 	}
-	for i := range list.Items {
-		application := list.Items[i].Labels[release.LabelApplication]
-		main, err := release.ParseMain(list.Items[i].Data)
-		if err == nil && application != p.req.Service.Application && main.Route.Is(pl.asks) {
-			return &release.RuleError{Cluster: pl.cluster.Name(), Namespace: p.req.Route.Namespace, Route: *pl.asks, Reason: fmt.Sprintf(
-				"the application %q has adopted it already. Choose another rule, or destroy that application's switchback_main_deployment first", application)}
-		}
-	}
-	return nil
+	return &release.RuleError{Cluster: pl.cluster.Name(), Namespace: p.req.Route.Namespace, Route: *pl.asks, Reason: fmt.Sprintf(
+		"the application %q has adopted it already. Choose another rule, or destroy that application's switchback_main_deployment first", other)}
 }
 
 // giveBack makes an adopted rule lead again to what it led to before. Where that would be
@@ -83,26 +75,10 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 		return nil, err
 	}
 	var told []Notice
-	settled := router.Restored
-	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why == "" {
-		_, err = router.Restore(ctx)
-	} else {
-		if main == "" { // nothing is remembered, or a run was killed that had retired it
-			main, _ = seen.Split.Stable()
-		}
-		if main == "" {
-			return []Notice{ruleStays(c, service.Namespace, route, slices.Sorted(maps.Keys(seen.Split)), why)}, router.LetGo(ctx)
-		}
-		told = []Notice{ruleStays(c, service.Namespace, route, []string{main}, why)}
-		router.Returns()
-		settled = func(ctx context.Context) (bool, time.Duration, error) {
-			return router.Shift(ctx, release.Split{main: 100})
-		}
-	}
-	if err == nil && (len(told) == 0 || seen.Split[main] != 100) {
-		waiting, cancel := context.WithTimeoutCause(ctx, e.timing.Settle+route.Adopted.Settle, fmt.Errorf("it is not known to be in effect: %s", router.Awaiting()))
-		defer cancel()
-		err = wait.Until(waiting, c.View(service.Namespace).Changes(""), func() (bool, time.Duration, error) { return settled(waiting) })
+	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why != "" {
+		told, err = e.keepRule(ctx, c, router, service, route, seen.Split, main, why)
+	} else if _, err = router.Restore(ctx); err == nil {
+		err = e.inEffect(ctx, c, router, route, router.Restored)
 	}
 	if err == nil {
 		err = router.LetGo(ctx)
@@ -111,6 +87,38 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 		return told, fmt.Errorf("the %s in the namespace %s on cluster %q could not be given back: %w", route, service.Namespace, c.Name(), err)
 	}
 	return told, nil
+}
+
+// keepRule leaves an adopted rule with main, or with whom it leads to where nothing is
+// remembered, or a run was killed that had retired it.
+func (e *Engine) keepRule(ctx context.Context, c Cluster, router *traffic.Gateway, service traffic.ServiceSpec, route release.Route, split release.Split, main, why string) ([]Notice, error) {
+	if main == "" {
+		main, _ = split.Stable()
+	}
+	if main == "" {
+		return []Notice{ruleStays(c, service, route, slices.Sorted(maps.Keys(split)), why)}, nil
+	}
+	told := []Notice{ruleStays(c, service, route, []string{main}, why)}
+	if split[main] == 100 {
+		return told, nil
+	}
+	router.Returns()
+	return told, e.inEffect(ctx, c, router, route, func(ctx context.Context) (bool, time.Duration, error) {
+		return router.Shift(ctx, release.Split{main: 100})
+	})
+}
+
+// inEffect waits until the data plane has what an adopted rule was told, and says what it
+// waited for where that takes too long.
+func (e *Engine) inEffect(ctx context.Context, c Cluster, router *traffic.Gateway, route release.Route, settled func(context.Context) (bool, time.Duration, error)) error {
+	limit := e.timing.Settle + route.Adopted.Settle
+	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it is not known to be in effect after %s", limit))
+	defer cancel()
+	err := wait.Until(waiting, c.View(router.Namespace()).Changes(""), func() (bool, time.Duration, error) { return settled(waiting) })
+	if awaits := router.Awaiting(); err != nil && awaits != "" {
+		err = fmt.Errorf("%w. What it waited for: %s", err, awaits)
+	}
+	return err
 }
 
 // notServed says why a rule that is given back would answer with errors; empty where it

@@ -10,6 +10,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // Every notice of the engine, one function each.
@@ -317,8 +318,11 @@ func notStarted(c Cluster, name, why string) Notice {
 	}
 }
 
-func ruleStays(c Cluster, namespace string, route release.Route, leads []string, why string) Notice {
-	selector := fmt.Sprintf("'%s in (%s)'", release.LabelDeployment, strings.Join(leads, ", "))
+func ruleStays(c Cluster, service traffic.ServiceSpec, route release.Route, leads []string, why string) Notice {
+	namespace, selector := service.Namespace, fmt.Sprintf("'%s in (%s)'", release.LabelDeployment, strings.Join(leads, ", "))
+	if len(leads) == 0 { // it has backends of others beside ours
+		selector = release.LabelApplication + "=" + service.Application
+	}
 	return Notice{
 		Summary: "Adopted rule was not given back",
 		Detail: fmt.Sprintf("The %s in the namespace %s on cluster %q still leads to %s: %s, and giving it back would have been an outage. "+

@@ -162,7 +162,8 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 		}
 	}
 	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) && pl.start.Shares {
-		breach.Share = pl.share(p.req.To) % 100
+		share := pl.share(p.req.To)
+		breach.Share, breach.Waited = share%100, share == 0
 		pl.main.Breach = breach.Asked(asked.Request.By)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// Namespace is where the route is.
+func (g *Gateway) Namespace() string { return g.spec.Namespace }
+
 // Former tells a router what an adopted rule led to before; nil where it is not known.
 func (g *Gateway) Former(backends json.RawMessage) { g.former = backends }
 
