@@ -110,8 +110,9 @@ func (e *Engine) begin(req Request) *run {
 		}
 	}
 	for name, asked := range req.Members {
+		asked.Canary = release.Canary{} // what cannot be shared moves at once
 		if asked.Route != nil {
-			asked.Canary = req.Canary // what cannot be shared moves at once
+			asked.Canary = req.Canary
 		}
 		asked.Member, asked.Bake = rollout.Member{Group: req.Name, Name: name, Move: move, Token: r.owner}, bakes[name]
 		r.members[name] = &member{Promotion: e.rollout.NewPromotion(asked)}

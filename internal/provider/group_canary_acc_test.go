@@ -155,11 +155,23 @@ func (l *lab) groupIsHeld() {
 	for _, name := range []string{"api", "auth", "web"} {
 		w.wantMember(name, "split", shares(releaseOf(name, "v1"), 100), "deployment_id", l.id(name, "v1"))
 	}
-	r := w.applyFails(config("v2", "100"))
-	r.tells("had 50 % of the traffic already, and admin asked to go back")
-	if strings.Contains(r.messages("error"), "had all of the traffic") {
-		l.t.Errorf("of who waited with nothing, it says\n%s", r.messages("error"))
+	w.write(config("v2", "50"))
+	r := w.wantNoChanges()
+	r.warns("had 50 % of the traffic already, and admin asked to go back", "The traffic stays with "+l.id("api", "v1"))
+	r.warns(`one that somebody has taken back is asked for of the member "api"`, "The traffic of this member stays with "+l.id("auth", "v1"), l.id("web", "v1"))
+	if texts := r.messages("warning"); strings.Contains(texts, "had all of the traffic") || strings.Count(texts, "asked to go back") > 1 {
+		l.t.Errorf("of who waited with nothing, it says\n%s", texts)
 	}
+	w.write(config("v2", "50", `failure = { scope = "member" }`)) // each for itself
+	r = w.plan()
+	r.warns("The traffic stays with " + l.id("api", "v1"))
+	r.silent("move together")
+	w.apply(config("v2", "100", `drain = "2s"`)).wantActions(theGroup, "update") // something else changes
+	w.wantState(theGroup, "drain", "2s")
+	for _, name := range []string{"api", "auth", "web"} {
+		w.wantMember(name, "split", shares(releaseOf(name, "v1"), 100), "deployment_id", l.id(name, "v1"))
+	}
+	w.wantNoChanges().warns("admin asked to go back")
 	w.apply(config("v2", "100", `retry_token = "again"`))
 	w.wantState(theGroup, "status", "finalized")
 	w.wantNoChanges()

@@ -51,6 +51,17 @@ func (b *Breach) Refuses(to, retryToken string) bool {
 	return b != nil && b.To == to && (retryToken == "" || b.RetryToken == retryToken)
 }
 
+// Refused is what main remembers of a release that somebody has asked to go back from, where
+// that is refused. now is who has the traffic: nothing is refused of it, nor of what is
+// tried once more.
+func (m *Main) Refused(now string) *Breach {
+	b := m.Breach
+	if b == nil || b.By == "" || b.To == now || m.Progress != nil && m.Progress.To == b.To {
+		return nil
+	}
+	return b
+}
+
 // Passed is what is left to remember once another promotion has succeeded:
 // nothing, unless that only brought the traffic back to where it was before.
 func (b *Breach) Passed(to string) *Breach {

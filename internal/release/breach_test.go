@@ -69,6 +69,30 @@ func TestLeftBy(t *testing.T) {
 	}
 }
 
+// TestRefused: who was left by a request is refused, unless it has the traffic all the same,
+// or is tried once more. What has failed is another matter.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	left := &release.Breach{From: "v1", To: "v2", By: "alice"}
+	for name, tt := range map[string]struct {
+		main    release.Main
+		now     string
+		refuses bool
+	}{
+		"left":                  {main: release.Main{Breach: left}, now: "v1", refuses: true},
+		"nobody has all of it":  {main: release.Main{Breach: left}, refuses: true},
+		"it has the traffic":    {main: release.Main{Breach: left}, now: "v2"},
+		"it is tried once more": {main: release.Main{Breach: left, Progress: &release.Progress{From: "v1", To: "v2"}}},
+		"another one is tried":  {main: release.Main{Breach: left, Progress: &release.Progress{From: "v1", To: "v3"}}, refuses: true},
+		"it has failed":         {main: release.Main{Breach: &release.Breach{From: "v1", To: "v2"}}, now: "v1"},
+		"nothing is remembered": {now: "v1"},
+	} {
+		if got := tt.main.Refused(tt.now); (got != nil) != tt.refuses {
+			t.Errorf("%s: it refuses %+v", name, got)
+		}
+	}
+}
+
 func TestNoWayBackFromShare(t *testing.T) {
 	t.Parallel()
 	err := &release.NoWayBackError{Cluster: "prod", ID: release.ID{Namespace: "shop", Name: "web-2"}, Shared: true, Reason: "0 of the 3 pods of web-1 are ready"}

@@ -41,6 +41,7 @@ type Model struct {
 	Drift                types.List   `tfsdk:"drift"`
 	Retained             types.List   `tfsdk:"retained"`
 	PlanSummary          types.Object `tfsdk:"plan_summary"`
+	Refused              types.Object `tfsdk:"refused"`
 }
 
 // New has a null of the right type in every field, as tfsdk.State.Set demands.
@@ -55,6 +56,7 @@ func New() Model {
 		Drift:         types.ListNull(attrs.DriftType()),
 		Retained:      types.ListNull(stayType),
 		PlanSummary:   types.ObjectNull(summaryTypes),
+		Refused:       types.ObjectNull(refusedTypes),
 	}
 }
 

@@ -20,8 +20,9 @@ type Plan struct {
 	Config, Planned Model
 	Prior           *Model // nil: nothing there yet
 	Watch           Watch
-	Stopped         bool // the application shall have no pods
-	WasStopped      bool // nor has it
+	Beside          string // the member of its group whose deployment is refused; empty: none, or each is for itself
+	Stopped         bool   // the application shall have no pods
+	WasStopped      bool   // nor has it
 	Diags           *diag.Diagnostics
 }
 
@@ -42,10 +43,12 @@ func (p *Plan) ChooseClusters(configured session.ConfiguredClusters) bool {
 	return true
 }
 
-// Identify plans what follows from the inputs alone: id, url, and the Service's name.
+// Identify plans what follows from the inputs alone: id, url, and the Service's name; and
+// that the traffic stays where it is, where somebody has taken it from what is asked for.
 // It refuses a deployment that is not one of the application.
 func (p *Plan) Identify(ctx context.Context) {
 	m := &p.Planned
+	p.keepRefused(ctx)
 	p.Diags.Append(m.checkDeployment(p.Place)...)
 	m.ID, m.URL = types.StringUnknown(), types.StringUnknown()
 	if !m.Namespace.IsUnknown() && !m.Application.IsUnknown() {
@@ -78,6 +81,7 @@ func (p *Plan) Create(ctx context.Context) {
 	// would taint what it made.
 	p.Planned.Status, p.Planned.StatusReason = types.StringUnknown(), types.StringUnknown()
 	p.Planned.Drift, p.Planned.ClusterStatus = attrs.NoDrift(), attrs.UnknownClusterStatus()
+	p.Planned.Refused = types.ObjectNull(refusedTypes)
 	p.move()
 	p.Planned.Retained = types.ListUnknown(stayType)
 	p.summarize(ctx)
@@ -90,6 +94,7 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
 	m.Retained, m.PlanSummary, m.Drift = prior.Retained, prior.PlanSummary, attrs.NoDrift()
+	m.Refused = p.refused()
 
 	moves := p.goesOn() || !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !prior.Settled()
@@ -114,9 +119,10 @@ func (p *Plan) isPaused() bool {
 	return p.Prior != nil && p.Prior.Status.ValueString() == string(release.MainPaused)
 }
 
-// mayPause says that the apply may end in a pause: then its status is not known.
+// mayPause says that the apply may end in a pause, or move nothing: then its status is not
+// known.
 func (p *Plan) mayPause() bool {
-	return p.isPaused() || p.Watch.Unknown || len(p.Watch.Canary.Steps) > 0 || p.Watch.Canary.MaxWeight > 0
+	return p.isPaused() || p.MayBeRefused() || p.Watch.Unknown || len(p.Watch.Canary.Steps) > 0 || p.Watch.Canary.MaxWeight > 0
 }
 
 // move plans that traffic may move. Where it comes from is seen at apply:

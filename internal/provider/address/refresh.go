@@ -63,6 +63,7 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 	}
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
+	m.refreshRefused(observed)
 	m.Split = SplitValue(carried)
 	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
@@ -260,6 +261,7 @@ func (m *Model) Rebuild(ctx context.Context, group string, observed []observe.Ma
 	m.Status = types.StringValue(string(release.MainFinalized))
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
+	m.refreshRefused(observed)
 	m.Split = SplitValue(splits)
 	ended := attrs.ClusterStatuses{}
 	for _, name := range names {

@@ -104,7 +104,7 @@ func DrainAttribute() schema.StringAttribute {
 func RetryTokenAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true,
-		MarkdownDescription: "Any text. A deployment that did not pass its `bake` is not made main again before this changes, or another deployment has become main: " +
+		MarkdownDescription: "Any text. A deployment that did not pass its `bake`, or that somebody has taken the traffic from in the middle of a canary, is not made main again before this changes, or another deployment has become main: " +
 			"change it when the cause was elsewhere and is gone. Without such a deployment it changes nothing." + attrs.InPlace,
 	}
 }

@@ -55,6 +55,9 @@ func (m *Model) SetPromoted(ctx context.Context, prior *Model, done rollout.Prom
 	if m.PlanSummary.IsUnknown() { // Terraform plans again when all is known
 		m.PlanSummary = types.ObjectNull(summaryTypes)
 	}
+	if m.Refused.IsUnknown() {
+		m.Refused = types.ObjectNull(refusedTypes) // another one is main now
+	}
 	m.setMoved(done)
 	m.setEnded(ctx, prior, done, names, diags)
 	m.Status = types.StringValue(string(done.Status))

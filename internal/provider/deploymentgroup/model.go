@@ -57,6 +57,7 @@ type memberModel struct {
 	Status               types.String `tfsdk:"status"`
 	Retained             types.List   `tfsdk:"retained"`
 	PlanSummary          types.Object `tfsdk:"plan_summary"`
+	Refused              types.Object `tfsdk:"refused"`
 }
 
 type waveModel struct {
@@ -112,7 +113,7 @@ func (g *model) address(member memberModel) address.Model {
 		m.Drain = member.Drain
 	}
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = member.PreviousDeploymentID, member.URL, member.Split, member.Status
-	m.Retained, m.PlanSummary = member.Retained, member.PlanSummary
+	m.Retained, m.PlanSummary, m.Refused = member.Retained, member.PlanSummary, member.Refused
 	return m
 }
 
@@ -156,7 +157,7 @@ func (g *model) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duratio
 func (m *memberModel) take(a address.Model) {
 	m.DeploymentID, m.Traffic = a.DeploymentID, a.Traffic
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = a.PreviousDeploymentID, a.URL, a.Split, a.Status
-	m.Retained, m.PlanSummary = a.Retained, a.PlanSummary
+	m.Retained, m.PlanSummary, m.Refused = a.Retained, a.PlanSummary, a.Refused
 }
 
 // after are the names of those that the member comes after, and false while they

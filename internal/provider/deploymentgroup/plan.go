@@ -119,6 +119,7 @@ type planning struct {
 	state        *model // nil: nothing there yet
 
 	addresses map[string]string // their ids, by the member's name
+	refused   string            // the member whose deployment is refused, so that none moves
 }
 
 func (p *planning) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(diags...) }
@@ -181,6 +182,9 @@ func (p *planning) members() map[string]memberModel {
 	if p.state != nil {
 		state = p.state.members(p.ctx, diags)
 	}
+	if p.refused = p.refusedOf(plan, state); diags.HasError() {
+		return plan
+	}
 	taken := map[string]string{} // by cluster and address: the member that has it
 	for _, name := range slices.Sorted(maps.Keys(plan)) {
 		member := plan[name]
@@ -215,7 +219,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 		own, prior.Status, prior.Drift = prior.Status, p.state.Status, p.state.Drift
 	}
 	var diags diag.Diagnostics
-	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags, Watch: p.watch(name)}
+	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags, Watch: p.watch(name), Beside: p.refused}
 	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
 	if a.ChooseClusters(p.configured) {
 		a.Identify(p.ctx)
@@ -277,9 +281,12 @@ func (p *planning) once(taken map[string]string, name string, a address.Model) {
 	}
 }
 
-// mayPause says that the apply may end in a pause: then the group's status is not known.
+// mayPause says that the apply may end in a pause, or move nothing of what it is not known
+// yet whether it is refused: then the group's status is not known.
 func (p *planning) mayPause() bool {
-	return !p.plan.Canary.IsNull() || p.state.Status.ValueString() == string(release.MainPaused)
+	refused := func(m memberModel) bool { return !m.Refused.IsNull() }
+	return !p.plan.Canary.IsNull() || p.state.Status.ValueString() == string(release.MainPaused) ||
+		slices.ContainsFunc(slices.Collect(maps.Values(p.state.members(p.ctx, &p.resp.Diagnostics))), refused)
 }
 
 // changes plans that the group is brought to its goal, because something of it

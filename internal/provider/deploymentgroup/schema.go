@@ -134,6 +134,7 @@ func memberAttributes() map[string]schema.Attribute {
 		"status":                 attrs.ComputedString("How far this member's last promotion came."),
 		"retained":               address.RetainedAttribute(),
 		"plan_summary":           address.SummaryAttribute(),
+		"refused":                address.RefusedAttribute(),
 	}
 }
 

@@ -30,6 +30,8 @@ var (
 	drifts   = []any{nil, []any{}, []any{obj{"cluster": "prod", "object": "Deployment/api-7f3c9a1e", "field": "spec.replicas", "expected": "2", "actual": "5", "manager": "kubectl"}}}
 	reasons  = []any{nil, nil, "ImagePullBackOff"}
 	both     = []any{"prod", "lab"}
+
+	refusals = []any{nil, obj{"deployment_id": "shop/api-7f3c9a1e", "by": "alice", "at": "2026-01-01T00:00:00Z", "reason": "alice asked to go back", "retry_token": nil}}
 )
 
 func kinds() []kind { return []kind{aDeployment(), aMain(), aGroup()} }
@@ -83,6 +85,7 @@ func aMain() kind {
 		states: menu{
 			"status": texts(release.MainStatuses()), "status_reason": reasons, "drift": drifts, "url": {nil, "http://elsewhere"}, "drain": {"10s", "20s"}, "deployment_id": {"shop/api-0b8e4d27"},
 			"dns_records": {nil, []any{}}, "cluster_status": {nil, obj{"prod": obj{"status": "pending", "message": nil}}}, "id": {"shop/api", "shop/web"},
+			"refused": refusals,
 		},
 	}
 }
@@ -108,7 +111,7 @@ func aGroup() kind {
 			"clusters": {[]any{"nowhere"}}, "name": {"store"},
 		},
 		filled: obj{"owner": "token-1", "status": "finalized", "drift": []any{}},
-		states: menu{"status": texts(release.MainStatuses()), "status_reason": reasons, "drift": drifts, "clusters": {nil, []any{"lab"}}, "id": {"other"}},
+		states: menu{"status": texts(release.MainStatuses()), "status_reason": reasons, "drift": drifts, "clusters": {nil, []any{"lab"}}, "id": {"other"}, "refused": refusals},
 	}
 }
 

@@ -158,8 +158,14 @@ func stateOf(t *testing.T, k kind, made plantest.Planned, changes obj) tftypes.V
 		fill["urls"] = urls
 	}
 	maps.Copy(fill, changes)
+	left := fill["refused"]
+	if left != nil { // then another one is main
+		fill["deployment_id"] = "shop/api-0b8e4d27"
+	}
 	if members, ok := made.Value(), k.typeName == "switchback_deployment_group"; ok {
-		fill["members"] = membersOf(t, members)
+		fill["members"] = membersOf(t, members, left)
+		delete(fill, "refused")
+		delete(fill, "deployment_id")
 	}
 	if _, ok := fill["clusters"]; !ok && k.typeName != "switchback_deployment_group" && isUnknown(t, made, "clusters") {
 		fill["clusters"] = []any{"prod"}
@@ -167,8 +173,8 @@ func stateOf(t *testing.T, k kind, made plantest.Planned, changes obj) tftypes.V
 	return *made.State(fill)
 }
 
-// membersOf are a group's members, promoted.
-func membersOf(t *testing.T, planned tftypes.Value) any {
+// membersOf are a group's members, promoted; or, of api, left for another one.
+func membersOf(t *testing.T, planned tftypes.Value, left any) any {
 	t.Helper()
 	members, ok := plantest.ValueAt(t, planned, "members").(obj)
 	if !ok {
@@ -181,6 +187,9 @@ func membersOf(t *testing.T, planned tftypes.Value) any {
 			}
 		}
 		m.(obj)["status"], m.(obj)["split"] = "finalized", obj{"prod": obj{"one": 100}}
+	}
+	if m, ok := members["api"].(obj); ok && left != nil {
+		m["deployment_id"], m["refused"] = "shop/api-0b8e4d27", left
 	}
 	return members
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
@@ -207,5 +208,53 @@ func TestMainIsValidated(t *testing.T) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestPlanOfARefusedRelease: the traffic stays where it is until another release, or another
+// token, is asked for. Everything else is planned.
+func TestPlanOfARefusedRelease(t *testing.T) {
+	planner := mainPlanner(t)
+	left := plantest.Obj{"deployment_id": "shop/api-0b8e4d27", "by": "alice", "at": "2026-01-01T00:00:00Z", "reason": "alice asked to go back", "retry_token": "once"}
+	state := maps.Clone(plantest.Promoted)
+	state["refused"], state["status"] = left, "rolled_back"
+	prior := planner.Plan(plantest.Main(), nil).State(state)
+	plan := func(change plantest.Obj) plantest.Planned {
+		return planner.Plan(plantest.Main(plantest.Obj{"deployment_id": "shop/api-0b8e4d27"}, change), prior)
+	}
+	warns := func(p plantest.Planned) bool {
+		return slices.ContainsFunc(p.Diagnostics, func(d *tfprotov6.Diagnostic) bool {
+			return d.Severity == tfprotov6.DiagnosticSeverityWarning && strings.Contains(d.Detail, "Alice asked to go back.") && strings.Contains(d.Detail, "stays with shop/api-7f3c9a1e")
+		})
+	}
+	for name, tt := range map[string]struct {
+		change plantest.Obj
+		want   plantest.Obj
+		stays  bool
+	}{
+		"as it is":             {change: nil, stays: true},
+		"with the same token":  {change: plantest.Obj{"retry_token": "once"}, stays: true},
+		"something else":       {change: plantest.Obj{"drain": "20s"}, want: plantest.Obj{"drain": "20s", "status": "finalized", "split": plantest.Promoted["split"]}, stays: true},
+		"with another token":   {change: plantest.Obj{"retry_token": "again"}, want: plantest.Obj{"deployment_id": "shop/api-0b8e4d27", "refused": plantest.AfterApply{}, "split": plantest.AfterApply{}}},
+		"another one":          {change: plantest.Obj{"deployment_id": "shop/api-11111111"}, want: plantest.Obj{"deployment_id": "shop/api-11111111", "refused": plantest.AfterApply{}}},
+		"one that has no name": {change: plantest.Obj{"deployment_id": plantest.AfterApply{}}, want: plantest.Obj{"refused": plantest.AfterApply{}, "status": plantest.AfterApply{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plan(tt.change).OK()
+			if warns(p) != tt.stays {
+				t.Errorf("it says %q", plantest.DiagnosticTexts(p.Diagnostics))
+			}
+			p.Wants(tt.want)
+			if tt.stays {
+				p.Wants(plantest.Obj{"deployment_id": "shop/api-7f3c9a1e"})
+			}
+			if tt.change == nil {
+				p.WantNoChange(*prior)
+			}
+		})
+	}
+	p := plan(plantest.Obj{"retry_token": plantest.AfterApply{}})
+	if texts := plantest.DiagnosticTexts(p.Diagnostics); !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, "Retry token is not known") }) {
+		t.Errorf("with a token that is not known, it says %q", texts)
 	}
 }

@@ -68,6 +68,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"drift":          attrs.DriftAttribute(),
 			"retained":       address.RetainedAttribute(),
 			"plan_summary":   address.SummaryAttribute(),
+			"refused":        address.RefusedAttribute(),
 			"dns_records":    attrs.DNSRecordsAttribute(),
 		},
 	}

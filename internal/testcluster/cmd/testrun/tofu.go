@@ -22,7 +22,7 @@ var differ = []string{
 	"TestAccInterruptedCreateIsResumed", "TestAccGroupIsInterrupted",
 	// The protocol.
 	"TestAccImport", "TestAccImportByIdentity", "TestAccQuery", "TestAccExamplesOfQueries", "TestAccActions",
-	"TestAccSecretsStayWhereTheyAre", "TestAccLog",
+	"TestAccSecretsStayWhereTheyAre", "TestAccLog", "TestAccWhatIsLeftThroughCLI",
 }
 
 // tofuPattern is for go test's -run.
