@@ -115,7 +115,8 @@ func LiveOf(ctx context.Context, namespace string, there []observe.Main, on map[
 	}
 	l.Split = SplitValue(splits)
 	l.DeploymentID, l.PreviousDeploymentID = attrs.IDOrNull(namespace, Agreed(stable)), attrs.IDOrNull(namespace, Agreed(previous))
-	l.Status, l.StatusReason = StatusOf(there)
+	status, reason := observe.StatusOf(there)
+	l.Status, l.StatusReason = types.StringValue(string(status)), attrs.TextOrNull(reason)
 	return l
 }
 

@@ -2,17 +2,13 @@ package address
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/externaldns"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -105,75 +101,14 @@ func hasMissing(splits map[string]release.Split) bool {
 	return false
 }
 
-// StatusOf is how far the last promotion came, and why, where there is something to
-// say.
-func StatusOf(observed []observe.Main) (status, reason types.String) {
-	m := Model{Status: types.StringValue(string(release.MainFinalized)), StatusReason: types.StringNull()}
-	m.refreshStatus(observed)
-	return m.Status, m.StatusReason
-}
-
 // refreshStatus shows unfinished work, so that it is never an empty plan.
 func (m *Model) refreshStatus(observed []observe.Main) {
 	if m.Status.ValueString() == string(release.MainPaused) && !slices.ContainsFunc(observed, func(o observe.Main) bool { return o.Err != nil }) {
 		m.Status, m.StatusReason = types.StringValue(string(release.MainFinalized)), types.StringNull() // unless one is, below
 	}
-	for _, o := range observed {
-		now, stable := o.Split.Stable()
-		switch {
-		case o.Main == nil:
-		case o.Main.Progress != nil && o.Main.Progress.Direction == release.DirectionNone && o.Main.Breach != nil:
-			m.Status = types.StringValue(string(release.MainFailed))
-			m.StatusReason = types.StringValue(o.Main.Breach.Reason)
-			return
-		case o.Main.Progress != nil && o.Main.Progress.Paused:
-			m.Status, m.StatusReason = pauseOf(waiting(observed, o))
-			return
-		case o.Main.Progress != nil:
-			m.Status = types.StringValue(string(o.Main.Progress.Status()))
-			m.StatusReason = types.StringValue(unfinished(o))
-			return
-		case stable && now != o.Main.Deployment:
-			// Not written down yet: a promotion does that, wherever the traffic is wanted.
-			m.Status = types.StringValue(string(release.MainFinalizing))
-			m.StatusReason = types.StringValue(moved(o, now))
-			return
-		case len(o.Leftover) > 0:
-			m.Status = types.StringValue(string(release.MainFinalizing))
-			m.StatusReason = types.StringValue(fmt.Sprintf("to be removed on cluster %q: %s", o.Cluster, strings.Join(o.Leftover, ", ")))
-			return
-		}
+	if status, reason, unfinished := observe.Unfinished(observed); unfinished {
+		m.Status, m.StatusReason = types.StringValue(string(status)), types.StringValue(reason)
 	}
-}
-
-// moved says who led the address to now, and from where.
-func moved(o observe.Main, now string) string {
-	text := fmt.Sprintf("%s moved the address from %s to %s on cluster %q", whoMoved(o.Service), release.OrNothing(o.Main.Deployment), now, o.Cluster)
-	if o.Astray {
-		text += ", which is no deployment of the application: nobody gets the traffic"
-	}
-	return text
-}
-
-// whoMoved is who wrote the selector of a Service last, as the API server recorded it.
-func whoMoved(svc *corev1.Service) string {
-	if svc == nil {
-		return "somebody"
-	}
-	manager := workload.ManagerOf("spec.selector", svc)
-	if manager == "" || manager == release.FieldManager {
-		return "somebody"
-	}
-	return fmt.Sprintf("the field manager %q", mask.Redact(manager))
-}
-
-// unfinished says which promotion has not come to its end on a cluster.
-func unfinished(o observe.Main) string {
-	from, to := o.Main.Progress.From, o.Main.Progress.To
-	if from == to {
-		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
-	}
-	return fmt.Sprintf("a promotion from %s to %s was left unfinished on cluster %q", release.OrNothing(from), to, o.Cluster)
 }
 
 // driftOf is what others changed of the address on one cluster.

@@ -3,9 +3,6 @@ package address
 import (
 	"fmt"
 	"maps"
-	"slices"
-
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
@@ -29,23 +26,6 @@ func promoting(observed []observe.Main) string {
 		}
 	}
 	return Agreed(to)
-}
-
-// waiting is a cluster on which a pause is not over; or else o, on which it is.
-func waiting(observed []observe.Main, o observe.Main) observe.Main {
-	if i := slices.IndexFunc(observed, func(o observe.Main) bool { return o.Waits != "" }); i >= 0 {
-		return observed[i]
-	}
-	return o
-}
-
-// pauseOf is the status of a promotion that is paused: due where its pause is over.
-func pauseOf(o observe.Main) (status, reason types.String) {
-	p := o.Main.Progress
-	if o.Waits != "" {
-		return types.StringValue(string(release.MainPaused)), types.StringValue(o.Waits)
-	}
-	return types.StringValue(string(release.MainRunning)), types.StringValue(fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q is over: it goes on", p.From, p.To, o.Cluster))
 }
 
 // routeDrift is what others changed of the route on one cluster.

@@ -1,8 +1,6 @@
 package attrs
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -81,9 +79,9 @@ func ReleaseAttributes() map[string]schema.Attribute {
 func ReleaseOf(s observe.Surveyed) Release {
 	m := Release{
 		ID: types.StringValue(s.ID.String()), Name: types.StringValue(s.ID.Name), Application: types.StringValue(s.Application),
-		Cluster: types.StringValue(s.Cluster), Version: types.StringValue(s.Record.Version), Environment: TextOrNull(s.Environment),
-		StatusReason: TextOrNull(s.Record.Reason), Custody: types.StringValue(string(s.Record.Custody)),
-		Main: types.BoolValue(s.Main), Previous: types.BoolValue(s.Position == 1), PreviousPosition: types.Int32Null(),
+		Cluster: types.StringValue(s.Cluster), Version: types.StringValue(s.Record.Version), Environment: TextOrNull(s.EnvironmentName()),
+		Custody: types.StringValue(string(s.Record.Custody)),
+		Main:    types.BoolValue(s.Main), Previous: types.BoolValue(s.Position == 1), PreviousPosition: types.Int32Null(),
 		Retained:  types.BoolValue(s.Record.Custody == release.CustodyRetained),
 		Condemned: types.BoolValue(s.Record.Custody == release.CustodyCondemned),
 		CreatedAt: TimeOrNull(s.Created), CreatedBy: TextOrNull(s.Record.CreatedBy),
@@ -93,25 +91,9 @@ func ReleaseOf(s observe.Surveyed) Release {
 	if s.Position > 0 {
 		m.PreviousPosition = types.Int32Value(int32(s.Position))
 	}
-	var wanted, ready int32
-	if s.Workload != nil {
-		wanted, ready = 1, s.Workload.Status.ReadyReplicas
-		if s.Workload.Spec.Replicas != nil {
-			wanted = *s.Workload.Spec.Replicas
-		}
-		if e := s.Workload.Annotations[release.LabelEnvironment]; e != "" {
-			m.Environment = types.StringValue(e) // the label cannot hold every name
-		}
-	}
+	ready, wanted := s.Pods()
 	m.Replicas, m.ReadyReplicas = types.Int32Value(wanted), types.Int32Value(ready)
-	status := s.Record.Status
-	// In a state it would make every refresh noisy: only data sources show it.
-	if status == release.StatusStarted && (s.Workload == nil || ready < wanted) {
-		status = release.StatusDegraded
-		if m.StatusReason.IsNull() {
-			m.StatusReason = types.StringValue(fmt.Sprintf("%d of %d pods are ready", ready, wanted))
-		}
-	}
-	m.Status = types.StringValue(string(status))
+	status, reason := s.Status()
+	m.Status, m.StatusReason = types.StringValue(string(status)), TextOrNull(reason)
 	return m
 }

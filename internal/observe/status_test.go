@@ -1,10 +1,9 @@
-package address_test
+package observe_test
 
 import (
 	"testing"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -15,11 +14,11 @@ func TestAPauseLastsAsLongAsOneClusterWaits(t *testing.T) {
 		p := &release.Progress{From: "v1", To: "v2", Paused: true, Direction: release.DirectionForward}
 		return observe.Main{Cluster: cluster, Waits: waits, Main: &release.Main{Deployment: "v1", Progress: p}}
 	}
-	status, reason := address.StatusOf([]observe.Main{on("a", ""), on("b", "until somebody says so")})
-	if status.ValueString() != string(release.MainPaused) || reason.ValueString() != "until somebody says so" {
+	status, reason := observe.StatusOf([]observe.Main{on("a", ""), on("b", "until somebody says so")})
+	if status != release.MainPaused || reason != "until somebody says so" {
 		t.Errorf("while b waits, it is %s: %s", status, reason)
 	}
-	if status, reason = address.StatusOf([]observe.Main{on("a", ""), on("b", "")}); status.ValueString() != string(release.MainRunning) {
+	if status, reason = observe.StatusOf([]observe.Main{on("a", ""), on("b", "")}); status != release.MainRunning {
 		t.Errorf("when nobody waits, it is %s: %s", status, reason)
 	}
 }

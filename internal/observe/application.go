@@ -1,0 +1,162 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Application is what was seen of an application on several clusters.
+type Application struct {
+	Namespace, Name string
+	Mains           []Main     // of the clusters on which it has an address
+	Releases        []Surveyed // the newest first
+
+	known map[string]bool // "cluster/name" of every release, of any environment
+}
+
+// Applications reads those of a namespace, or the one that is named, on every cluster,
+// in the order of their names. An environment leaves only what concerns that; nil is
+// every one. unread are the clusters that could not be read, and why: what is there is
+// told without them.
+func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, application string, environment *string) (all []Application, unread map[string]error) {
+	unread = map[string]error{}
+	apps, reached := map[string]*Application{}, slices.Clone(clusters)
+	for _, s := range Surveys(ctx, clusters, namespace, application) {
+		if s.Err != nil {
+			unread[s.Cluster] = s.Err
+			reached = slices.DeleteFunc(reached, func(c ownership.Cluster) bool { return c.Name() == s.Cluster })
+			continue
+		}
+		for _, name := range s.Applications {
+			if apps[name] == nil {
+				apps[name] = &Application{Namespace: namespace, Name: name, known: map[string]bool{}}
+			}
+		}
+		for _, found := range s.Releases {
+			apps[found.Application].known[s.Cluster+"/"+found.ID.Name] = true
+			if environment == nil || *environment == found.EnvironmentName() {
+				apps[found.Application].Releases = append(apps[found.Application].Releases, found)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(apps)) {
+		app := apps[name]
+		if environment != nil && len(app.Releases) == 0 {
+			continue
+		}
+		for _, o := range Mains(ctx, reached, namespace, name, "") {
+			if o.Err != nil {
+				unread[o.Cluster] = errors.Join(unread[o.Cluster], o.Err)
+			} else if o.Main != nil && o.Main.Deployment != "" && (environment == nil || app.concerns(o)) {
+				app.Mains = append(app.Mains, o)
+			}
+		}
+		slices.SortStableFunc(app.Releases, func(a, b Surveyed) int { return b.Created.Compare(a.Created) })
+		all = append(all, *app)
+	}
+	return all, unread
+}
+
+// leads is the release that the address of a cluster leads to; false where there
+// is none such.
+func (a *Application) leads(o Main) (string, bool) {
+	name, stable := o.Split.Stable()
+	return name, stable && a.known[o.Cluster+"/"+name]
+}
+
+// concerns says whether an address is a matter of the application's releases: it leads
+// to one of them, or to none at all.
+func (a *Application) concerns(o Main) bool {
+	name, leads := a.leads(o)
+	return !leads || slices.ContainsFunc(a.Releases, func(s Surveyed) bool { return s.Cluster == o.Cluster && s.ID.Name == name })
+}
+
+// Summary is an application in a few words.
+type Summary struct {
+	Status     release.EnvironmentStatus
+	MainStatus release.MainStatus // how far the last promotion came; empty: it has no address
+
+	Main     string   // the release with all of the traffic wherever there is an address; empty: they disagree
+	Version  string   // of that one
+	Clusters []string // that it was found on
+	Running  []string // releases with ready pods, the newest first
+	Problems []string // a line each
+}
+
+// Summary sums up what was seen.
+func (a *Application) Summary() Summary {
+	s := Summary{Clusters: []string{}, Running: []string{}, Problems: []string{}}
+	state := a.address(&s)
+	on := map[string]bool{}
+	for _, o := range a.Mains {
+		on[o.Cluster] = true
+	}
+	for _, r := range a.Releases {
+		on[r.Cluster] = true
+		status, reason := r.Status()
+		state.Releases = append(state.Releases, release.ApplicationMember{Status: status, Custody: r.Record.Custody, Main: r.Main})
+		if ready, _ := r.Pods(); ready > 0 && !slices.Contains(s.Running, r.ID.Name) {
+			s.Running = append(s.Running, r.ID.Name)
+		}
+		if r.ID.Name == s.Main {
+			s.Version = r.Record.Version
+		}
+		if status.Kind() == release.KindError || status == release.StatusCancelled {
+			s.Problems = append(s.Problems, problemOf(r, status, reason))
+		}
+	}
+	s.Clusters = slices.Sorted(maps.Keys(on))
+	s.Status = state.Status()
+	return s
+}
+
+// address sums up the application's address on all clusters.
+func (a *Application) address(s *Summary) (state release.ApplicationState) {
+	led := map[string]bool{}
+	for _, o := range a.Mains {
+		status, reason := StatusOf([]Main{o})
+		state.Main = append(state.Main, status)
+		if s.MainStatus == "" || status != release.MainFinalized {
+			s.MainStatus = status
+		}
+		if reason != "" {
+			s.Problems = append(s.Problems, "the main deployment is "+string(status)+": "+reason)
+		}
+		name, leads := a.leads(o)
+		if !leads {
+			state.Nowhere = true
+			s.Problems = append(s.Problems, fmt.Sprintf("the address on cluster %q leads to no deployment", o.Cluster))
+			continue
+		}
+		led[name] = true
+	}
+	names := slices.Sorted(maps.Keys(led))
+	if len(names) > 1 {
+		state.Apart = true
+		quoted := make([]string, len(names))
+		for i, name := range names {
+			quoted[i] = fmt.Sprintf("%q", name)
+		}
+		s.Problems = append(s.Problems, "the clusters lead to different deployments: "+strings.Join(quoted, ", "))
+	}
+	if !state.Nowhere && len(names) == 1 {
+		s.Main = names[0]
+	}
+	return state
+}
+
+// problemOf is what is wrong with a release, in one line.
+func problemOf(s Surveyed, status release.Status, reason string) string {
+	text := fmt.Sprintf("%s (%s) on cluster %q is %s", s.ID.Name, s.Record.Version, s.Cluster, status)
+	if reason != "" {
+		text += ": " + reason
+	}
+	return text
+}
