@@ -64,18 +64,23 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 	return all, unread
 }
 
-// leads is the release that the address of a cluster leads to; false where there
-// is none such.
-func (a *Application) leads(o Main) (string, bool) {
-	name, stable := o.Split.Stable()
-	return name, stable && a.known[o.Cluster+"/"+name]
+// leads are the releases that the address of a cluster leads to; false where there are
+// none, or where some of the traffic goes elsewhere.
+func (a *Application) leads(o Main) (names []string, ok bool) {
+	names = slices.Sorted(maps.Keys(o.Split))
+	for _, name := range names {
+		if !a.known[o.Cluster+"/"+name] {
+			return nil, false
+		}
+	}
+	return names, len(names) > 0
 }
 
 // concerns says whether an address is a matter of the application's releases: it leads
 // to one of them, or to none at all.
 func (a *Application) concerns(o Main) bool {
-	name, leads := a.leads(o)
-	return !leads || slices.ContainsFunc(a.Releases, func(s Surveyed) bool { return s.Cluster == o.Cluster && s.ID.Name == name })
+	names, leads := a.leads(o)
+	return !leads || slices.ContainsFunc(a.Releases, func(s Surveyed) bool { return s.Cluster == o.Cluster && slices.Contains(names, s.ID.Name) })
 }
 
 // Summary is an application in a few words.
@@ -83,7 +88,7 @@ type Summary struct {
 	Status     release.EnvironmentStatus
 	MainStatus release.MainStatus // how far the last promotion came; empty: it has no address
 
-	Main     string   // the release with all of the traffic wherever there is an address; empty: they disagree
+	Main     string   // the release with all of the traffic wherever there is an address; empty: it is shared, or they disagree
 	Version  string   // of that one
 	Clusters []string // that it was found on
 	Running  []string // releases with ready pods, the newest first
@@ -119,7 +124,7 @@ func (a *Application) Summary() Summary {
 
 // address sums up the application's address on all clusters.
 func (a *Application) address(s *Summary) (state release.ApplicationState) {
-	led := map[string]bool{}
+	led, shared := map[string]bool{}, false
 	for _, o := range a.Mains {
 		status, reason := StatusOf([]Main{o})
 		state.Main = append(state.Main, status)
@@ -129,13 +134,16 @@ func (a *Application) address(s *Summary) (state release.ApplicationState) {
 		if reason != "" {
 			s.Problems = append(s.Problems, "the main deployment is "+string(status)+": "+reason)
 		}
-		name, leads := a.leads(o)
+		names, leads := a.leads(o)
 		if !leads {
 			state.Nowhere = true
 			s.Problems = append(s.Problems, fmt.Sprintf("the address on cluster %q leads to no deployment", o.Cluster))
 			continue
 		}
-		led[name] = true
+		if len(names) > 1 { // shared for a while: who had all of it stands for the address
+			shared, names = true, []string{o.Main.Deployment}
+		}
+		led[names[0]] = true
 	}
 	names := slices.Sorted(maps.Keys(led))
 	if len(names) > 1 {
@@ -146,7 +154,7 @@ func (a *Application) address(s *Summary) (state release.ApplicationState) {
 		}
 		s.Problems = append(s.Problems, "the clusters lead to different deployments: "+strings.Join(quoted, ", "))
 	}
-	if !state.Nowhere && len(names) == 1 {
+	if !state.Nowhere && !shared && len(names) == 1 {
 		s.Main = names[0]
 	}
 	return state
