@@ -228,7 +228,7 @@ func (cfg *Config) checkExec(config *rest.Config, source string) *ConfigError {
 			source, plugin.APIVersion, strings.Join(ExecAPIVersions(), ", "))
 	}
 	if plugin.InteractiveMode == clientcmdapi.AlwaysExecInteractiveMode {
-		return cfg.fault(cfg.where("exec.command"), "Interactive exec plugin", "%s: the plugin %q wants a terminal, which Terraform does not have.", source, plugin.Command)
+		return cfg.fault(cfg.where("exec.command"), "Interactive exec plugin", "%s: the plugin %q wants a terminal, which it does not get here.", source, plugin.Command)
 	}
 	command, err := expand(plugin.Command)
 	if err == nil {

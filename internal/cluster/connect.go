@@ -81,6 +81,11 @@ func New(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	return cfg.connect(config, source)
+}
+
+// connect prepares the connection that client-go's configuration describes.
+func (cfg *Config) connect(config *rest.Config, source string) (*Cluster, error) {
 	c := &Cluster{
 		name: cfg.Name, host: config.Host, source: source, expectedUID: cfg.ExpectedUID, listener: cfg.Listener,
 		clients: map[schema.GroupVersion]*rest.RESTClient{},
