@@ -28,6 +28,7 @@ const (
 	EventPromoted    EventReason = "Promoted"
 	EventBaking      EventReason = "Baking"
 	EventPaused      EventReason = "Paused"
+	EventResumed     EventReason = "Resumed"
 	EventWaveMoved   EventReason = "WaveMoved"
 	EventDrained     EventReason = "Drained"
 	EventRetained    EventReason = "Retained"
@@ -83,6 +84,7 @@ var eventTable = slices.Concat([]EventMeaning{
 	{EventSwitching, onAddress, "", "Traffic begins to move to another deployment, which is ready."},
 	{EventPromoted, onAddress, "", "Traffic has moved, and that is written down."},
 	{EventPaused, onAddress, "", "A share of the traffic goes to the new deployment until somebody lets the promotion go on, or a later run does."},
+	{EventResumed, onAddress, "", "Somebody has asked that a promotion goes on from its pause, as the note says who: the next run does."},
 	{EventBaking, onAddress, "", "The new deployment is being watched with traffic on it, and may still be taken back."},
 	{EventWaveMoved, onAddress, "", "All members of a wave have moved, and have baked."},
 	{EventDrained, onWorkload, "", "The drain has passed since traffic left it: it may be stopped or removed."},
@@ -101,7 +103,7 @@ func unsuccessfulEvents() []EventMeaning {
 	var rows []EventMeaning
 	for _, o := range Operations() {
 		on := onWorkload
-		if o == OperationPromote || o == OperationRollback || o == OperationRemoveMain {
+		if o == OperationPromote || o == OperationRollback || o == OperationRemoveMain || o == OperationResume {
 			on = onAddress
 		}
 		rows = append(rows,
@@ -131,7 +133,7 @@ var succeeded = map[Operation]EventReason{
 	OperationDeploy: EventStarted, OperationUpdate: EventUpdated, OperationPromote: EventPromoted, OperationRollback: EventRolledBack,
 	OperationStop: EventStopped, OperationStart: EventStarted, OperationRestart: EventRestarted, OperationCancel: EventCancelled,
 	OperationTerminate: EventTerminated, OperationRetain: EventRetained, OperationCondemn: EventCondemned, OperationCollect: EventCollected,
-	OperationRemoveMain: EventMainRemoved,
+	OperationRemoveMain: EventMainRemoved, OperationResume: EventResumed,
 }
 
 // EventReason is the reason of the entry's Event: Promoted, PromoteFailed,

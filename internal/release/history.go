@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,13 +45,14 @@ const (
 	OperationCondemn    Operation = "condemn"     // no longer in a state, but it carries traffic
 	OperationCollect    Operation = "collect"     // removed, because nobody needed it any more
 	OperationRemoveMain Operation = "remove_main" // the application's address was removed
+	OperationResume     Operation = "resume"      // somebody lets a promotion go on from its pause
 )
 
 // Operations lists every Operation.
 func Operations() []Operation {
 	return []Operation{
 		OperationDeploy, OperationUpdate, OperationPromote, OperationRollback, OperationStop, OperationStart, OperationRestart,
-		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain,
+		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume,
 	}
 }
 
@@ -202,6 +204,8 @@ func (e Entry) what() string {
 		return fmt.Sprintf("%s from %s to %s%s", e.Operation, OrNothing(e.From), OrNothing(e.To), with)
 	case OperationRemoveMain:
 		return fmt.Sprintf("removal of the main address, which led to %s,", e.From)
+	case OperationResume:
+		return fmt.Sprintf("letting the promotion from %s to %s go on, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:
 	}
 	return fmt.Sprintf("%s of %s", e.Operation, subject)

@@ -24,16 +24,32 @@ func (p *Promotion) begin(ctx context.Context, pl *placement) {
 	if pl.start.There {
 		from = pl.main.Deployment // killed between the switch and writing it down
 	}
+	left := pl.leaves(p.req.To)
+	if left != "" {
+		from = left
+	}
 	if from == p.req.To || pl.start.Course == promotion.Returns {
 		return
 	}
 	operation := release.OperationPromote
-	if slices.Contains(pl.seen.Previous, p.req.To) {
+	if left != "" || slices.Contains(pl.seen.Previous, p.req.To) {
 		operation = release.OperationRollback
 	}
 	entry := p.engine.entry(ctx, pl.cluster, operation, p.req.To, "")
 	entry.From, entry.To, entry.Group = from, p.req.To, p.req.Member.Group
+	if left != "" && p.was != nil {
+		entry.Reason = entry.By + " asked to go back"
+	}
 	pl.entry = &entry
+}
+
+// leaves is the release from which a promotion takes its share of the traffic back, to who
+// has the rest of it; empty where it does not.
+func (pl *placement) leaves(to string) string {
+	if open := pl.seen.Progress; open != nil && open.From == to && open.To != to && pl.split[open.To] > 0 {
+		return open.To
+	}
+	return ""
 }
 
 // named notes the version of the release that shall be main.

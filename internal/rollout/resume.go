@@ -97,6 +97,9 @@ func (r ResumeRequest) alike(found []*pausedOn) error {
 // askToGoOn writes the request beside the promotion. Others write there, too: what they
 // have left is looked at again.
 func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn) error {
+	entry := e.entry(ctx, on.cluster, release.OperationResume, on.main.Progress.To, "")
+	entry.From, entry.To, entry.Group = on.main.Progress.From, on.main.Progress.To, on.main.Group
+	told := func() { e.report(ctx, on.cluster, serviceNamed(req.Namespace, on.main.Service), entry) }
 	for {
 		c, open, next := on.cluster, on.main.Progress, on.live.DeepCopy()
 		request := release.Resuming(open)
@@ -105,7 +108,9 @@ func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn)
 		if next.Data, err = release.Asking(on.live.Data, request); err != nil {
 			return err
 		}
+		next.Data = release.AppendHistory(next.Data, entry)
 		if err = c.Update(ctx, next); err == nil {
+			told()
 			req.say("%s: %s has %d %% of the traffic, and goes on from its pause: the next apply gives it %d %%", c.Name(), open.To, open.Weight(open.At), open.Next())
 			return nil
 		}
@@ -119,6 +124,7 @@ func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn)
 		case on.is == release.ResumptionNone, now.Progress.To != open.To, now.Progress.From != open.From, now.Progress.At != open.At:
 			return &release.ResumeError{Cluster: c.Name(), ID: req.id(), Reason: "its promotion has gone on, or has come to its end, meanwhile"}
 		case on.is == release.ResumptionAsked: // by us, where only the answer was lost
+			told()
 			req.say("%s: %s goes on from its pause: the next apply moves it", c.Name(), open.To)
 			return nil
 		}

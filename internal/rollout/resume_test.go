@@ -63,6 +63,14 @@ func isResumed(t *testing.T, c *testcluster.Cluster) {
 		if must(t, err); len(said) != 1 || !strings.Contains(said[0], v2+" ") || len(notices) > 0 {
 			t.Errorf("%d: it says %q, %v", i, said, notices)
 		}
+		entries := l.history()
+		if last := entries[len(entries)-1]; last.Operation != release.OperationResume || last.From != v1 || last.To != v2 || last.By == "" {
+			t.Errorf("%d: the history ends with %+v", i, last)
+		}
+		if n := strings.Count(strings.Join(l.short(entries), ", "), "resume"); n != i+1 {
+			t.Errorf("%d: the history has %q", i, l.short(entries))
+		}
+		l.wantEvent("api", release.EventResumed, "go on, by "+entries[len(entries)-1].By)
 		l.pointerWaits(p, false)
 		l.wantSplit(p, release.Split{v1: 100 - []int{10, 50}[i], v2: []int{10, 50}[i]})
 	}
