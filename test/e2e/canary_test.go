@@ -133,35 +133,6 @@ func TestCanary(t *testing.T) {
 	c.close()
 }
 
-// TestCanaryOfOtherKinds is a canary of calls by gRPC, and one of connections on which
-// no HTTP is spoken, side by side.
-func TestCanaryOfOtherKinds(t *testing.T) {
-	beside(t, loaded)
-	g, namespace := gateway(t, shared(t)), newNamespace(t)
-	const steps = `{ weight = 25, pause = "3s" }`
-	called := newCanaryOf(t, namespace, "calls", "GRPCRoute", steps, g)
-	plain := newCanaryOf(t, namespace, "lines", "TCPRoute", steps, g)
-	called.load.untilAnswered("v1", newCaller(called.load))
-	plain.load.untilAnswered("v1", newLiner)
-	called.load.offer(gatewayCallRate, 10, newCaller(called.load))
-	plain.load.offer(gatewayLineRate, 50, newLiner)
-	for _, x := range []*execution{called.startApply(called.v2), plain.startApply(plain.v2)} {
-		if _, err := x.wait(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pause(t, watched)
-	for _, c := range []canary{called, plain} {
-		answers := c.load.end()
-		t.Logf("%s: offered %d, answered: %s", c.kind, c.load.offered, sum(answers))
-		c.load.mustNotFail(t, answers)
-		c.mustSplit(answers)
-		c.wantShares(25, 100)
-		c.planIsEmpty(c.v2)
-		c.close()
-	}
-}
-
 // TestCanaryIsKilled kills an apply that has given the new version a tenth of the
 // traffic, without a chance to say goodbye. The traffic stays as it is; the next
 // apply puts it back, begins anew, and terminates the old version, which nothing

@@ -289,14 +289,15 @@ func (r *route) remove() {
 // and each release got its share after that, to a percent; or to a few answers, where
 // these are more: with whatever it reads, the gateway begins to count again.
 //
-// What failed is left out: whether anything may is the test's to say.
-func (r *route) mustSplit(answers []answer) {
+// What failed is left out: whether anything may is the test's to say. It returns the
+// answers of each shift's time, once it was in effect.
+func (r *route) mustSplit(answers []answer) (settled [][]answer) {
 	r.t.Helper()
-	r.mustSplitWith("v2", answers)
+	return r.mustSplitWith("v2", answers)
 }
 
 // mustSplitWith is mustSplit where another version than v2 is the other release's.
-func (r *route) mustSplitWith(second string, answers []answer) {
+func (r *route) mustSplitWith(second string, answers []answer) (settled [][]answer) {
 	r.t.Helper()
 	const tolerated, few = 1.0, 10.0 // percent, answers
 	shifts := r.moved()
@@ -308,6 +309,7 @@ func (r *route) mustSplitWith(second string, answers []answer) {
 		during = slices.DeleteFunc(during, func(a answer) bool { return a.err != nil })
 		effect := inEffect(during, s, second)
 		after := slices.DeleteFunc(during, func(a answer) bool { return a.began.Before(effect) })
+		settled = append(settled, after)
 		got := share(after, second)
 		r.t.Logf("%s %3d %% → %3d %%: accepted after %s, in effect after %s; then %d of %d answers = %.2f %%", r.kind, s.from, s.to,
 			ms(s.asked, r.acceptedAt(s.generation)), ms(s.asked, effect), answeredBy(after, second), len(after), got)
@@ -315,6 +317,7 @@ func (r *route) mustSplitWith(second string, answers []answer) {
 			r.t.Errorf("%s: of %d answers, %.2f %% came from %s with a weight of %d %%", r.kind, len(after), got, second, s.to)
 		}
 	}
+	return settled
 }
 
 // marks are the changes of the weights, for a plot.

@@ -59,7 +59,8 @@ type load struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	ports atomic.Int64 // how many were taken
+	ports    atomic.Int64 // how many were taken
+	answered atomic.Int64 // until now, or failed
 
 	mu      sync.Mutex
 	answers []answer
@@ -105,6 +106,7 @@ func (l *load) offer(rate, clients int, newClient func() client) {
 					break // what was not begun is not offered any more
 				}
 				mine = append(mine, c.do(l))
+				l.answered.Add(1)
 			}
 			l.keep(mine)
 		})

@@ -123,18 +123,11 @@ func sum(answers []answer) string {
 		kind    kind
 		version string
 	}
-	count, retried := map[key]int{}, 0
-	first, last, slowest := answers[0].began, answers[0].ended, time.Duration(0)
+	count, retried, slowest := map[key]int{}, 0, time.Duration(0)
 	for _, a := range answers {
 		count[key{a.kind, a.version}]++
 		if a.retried {
 			retried++
-		}
-		if a.began.Before(first) {
-			first = a.began
-		}
-		if a.ended.After(last) {
-			last = a.ended
 		}
 		slowest = max(slowest, a.ended.Sub(a.began))
 	}
@@ -143,9 +136,30 @@ func sum(answers []answer) string {
 		parts = append(parts, fmt.Sprintf("%s of %s %d", k.kind, orDefault(k.version, "nobody"), n))
 	}
 	slices.Sort(parts)
-	span := last.Sub(first)
-	return fmt.Sprintf("%d in %s = %.0f/s (%s), retried %d, slowest %s", len(answers), span.Round(time.Millisecond),
-		float64(len(answers))/span.Seconds(), strings.Join(parts, ", "), retried, slowest.Round(time.Millisecond))
+	return fmt.Sprintf("%d in %s = %.0f/s (%s), retried %d, slowest %s", len(answers), span(answers).Round(time.Millisecond),
+		rate(answers), strings.Join(parts, ", "), retried, slowest.Round(time.Millisecond))
+}
+
+// span is the time from the first request to the last answer.
+func span(answers []answer) time.Duration {
+	if len(answers) == 0 {
+		return 0
+	}
+	first, last := answers[0].began, answers[0].ended
+	for _, a := range answers {
+		if a.began.Before(first) {
+			first = a.began
+		}
+		if a.ended.After(last) {
+			last = a.ended
+		}
+	}
+	return last.Sub(first)
+}
+
+// rate is how many requests a second were answered.
+func rate(answers []answer) float64 {
+	return float64(len(answers)) / max(span(answers), time.Nanosecond).Seconds()
 }
 
 // between are the answers that came in a span of time.
