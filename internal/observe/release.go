@@ -37,6 +37,10 @@ type Release struct {
 	// more; 0: all.
 	Share int32
 
+	// Floor is how few pods its autoscaler shall leave it, because a promotion has raised
+	// that; 0: as few as are asked for.
+	Floor int32
+
 	Past release.Past // of its application; empty where there is none, or none that can be read
 }
 
@@ -97,6 +101,19 @@ func shareIn(cm *corev1.ConfigMap, d *appsv1.Deployment) int32 {
 	return workload.ShareReplicas(d)
 }
 
+// floorIn is what an autoscaler's floor is raised to, as it says itself, where an
+// application's ConfigMap still tells of a promotion that has done so.
+func floorIn(cm *corev1.ConfigMap, h *autoscalingv2.HorizontalPodAutoscaler) int32 {
+	if cm == nil || h == nil || workload.RaisedFloor(h) == 0 {
+		return 0
+	}
+	main, err := ownership.MainIn(cm.Data)
+	if err != nil || !main.Raises(h.Name) {
+		return 0
+	}
+	return workload.RaisedFloor(h)
+}
+
 func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Release, err error) {
 	view := c.View(id.Namespace)
 	cm, err := ownership.Cached(ctx, view, &corev1.ConfigMap{}, id.Name)
@@ -130,6 +147,7 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 	if o.Autoscaler, err = expected(ctx, view, o.Record, release.CompanionAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, id.Name); err != nil {
 		return o, err
 	}
+	o.Floor = floorIn(pointer, o.Autoscaler)
 	if o.DisruptionBudget, err = expected(ctx, view, o.Record, release.CompanionDisruptionBudget, &policyv1.PodDisruptionBudget{}, id.Name); err != nil {
 		return o, err
 	}

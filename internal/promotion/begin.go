@@ -144,6 +144,9 @@ func Begin(w Want, seen Seen) Start {
 	s := Start{Course: Moves, Main: m, Before: m, Spared: slices.Clone(seen.Kept), Progress: release.Progress{
 		To: w.To, Steps: Plan(w), Direction: release.DirectionForward, Made: !seen.Address, Scales: w.Canary.Scales && w.Route != nil,
 	}}
+	if m.Progress != nil {
+		s.Progress.Floors = slices.Clone(m.Progress.Floors)
+	}
 	from, all := seen.Split.Stable()
 	s.There = all && from == w.To
 	if !all || seen.Stray {

@@ -77,6 +77,7 @@ func TestAccCanary(t *testing.T) {
 		"a group that fails":    (*lab).groupThatFails,
 		"that scales":           (*lab).canaryThatScales,
 		"a group that scales":   (*lab).groupScales,
+		"of autoscalers":        (*lab).canaryOfAutoscalers,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

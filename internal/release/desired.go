@@ -60,6 +60,11 @@ const (
 	// AnnotationShareReplicas is, on a workload that has only the pods that its share of
 	// the traffic takes, how many these are.
 	AnnotationShareReplicas = Prefix + "share-replicas"
+	// AnnotationMinReplicas is, on an autoscaler whose least number of pods is raised while
+	// a promotion shares the traffic, the one that was typed; AnnotationHeldReplicas is what
+	// it is raised to.
+	AnnotationMinReplicas  = Prefix + "min-replicas"
+	AnnotationHeldReplicas = Prefix + "held-min-replicas"
 	// AnnotationScaledReplicas is, on a workload that was stopped under an
 	// autoscaler, the number of pods that this had decided on.
 	AnnotationScaledReplicas = Prefix + "scaled-replicas"

@@ -15,11 +15,13 @@ const ProgressKey = "progress.json"
 
 // Schemas of Progress's JSON form. The second one has shares of the traffic and pauses:
 // who does not know those would take them for done. With the third, the release has only
-// the pods that its share takes: others would give it all of the traffic on these.
+// the pods that its share takes: others would give it all of the traffic on these. With the
+// fourth, autoscalers have been raised: others would leave them so.
 const (
 	ProgressSchema       = 1
 	ProgressSchemaShares = 2
 	ProgressSchemaScales = 3
+	ProgressSchemaFloors = 4
 )
 
 // StepKind is what a step of a promotion does.
@@ -106,6 +108,10 @@ type Progress struct {
 
 	// Scales says that To has only the pods that its share of the traffic takes.
 	Scales bool `json:"scales,omitempty"`
+
+	// Floors are the releases whose autoscalers may go down to fewer pods again than they may
+	// now, when the promotion is over: see AnnotationMinReplicas.
+	Floors []string `json:"floors,omitempty"`
 
 	// Paused says that the run has come to its end in a pause, which the next one goes on
 	// with. Since is when the pause began, by the API server's clock; zero: it has not.
@@ -265,6 +271,8 @@ func (m *Main) Marshal() (map[string]string, error) {
 	}
 	progress := *m.Progress
 	switch progress.Schema = ProgressSchema; {
+	case len(progress.Floors) > 0:
+		progress.Schema = ProgressSchemaFloors
 	case progress.Scales:
 		progress.Schema = ProgressSchemaScales
 	case progress.shares():
@@ -288,7 +296,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchemaScales, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaFloors, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

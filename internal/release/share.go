@@ -18,6 +18,22 @@ func (s CanaryStep) Pods(all, other int32) int32 {
 	return min(all, max(Portion(s.Weight, all), Portion(s.Weight, other)))
 }
 
+// Floor is how few pods an autoscaler may leave to a release that has the share: as many as
+// the step says, else its part of those that the other side has. It stays within what was
+// typed for the autoscaler.
+func (s CanaryStep) Floor(of Autoscaling, other int32) int32 {
+	if s.Weight < 100 && s.Replicas > 0 {
+		return of.Start(int32(s.Replicas)) //nolint:gosec // the schema has 32 bits
+	}
+	return of.Start(Portion(min(s.Weight, 100), other))
+}
+
+// Raises says that the open promotion may have raised the least number of pods that a
+// release's autoscaler goes down to.
+func (m *Main) Raises(name string) bool {
+	return m != nil && m.Progress != nil && slices.Contains(m.Progress.Floors, name)
+}
+
 // FirstShare is what a new release begins with, where it has only the pods that its share
 // takes; nil: all of them are started.
 func (c Canary) FirstShare() *CanaryStep {

@@ -124,22 +124,26 @@ func (e *Engine) handOver(ctx context.Context, cl *claim) error {
 
 // startCount is how many pods an autoscaled release needs before the autoscaler
 // may decide: as many as asked, and as many as the application's main deployment
-// has now, whose traffic it is about to take.
+// has now, whose traffic it is about to take; or its share of these.
 func (e *Engine) startCount(ctx context.Context, cl *claim, asked int32) (int32, error) {
 	c, t := cl.cluster, cl.target
 	main, err := mainAtFirst(ctx, c, t)
 	if err != nil {
 		return 0, err
 	}
-	counts := []int32{asked}
+	counts, share, other := []int32{asked}, main.ShareOf(t.id.Name), int32(0)
 	if main != nil && main.Deployment != "" && main.Deployment != t.id.Name {
 		d, err := ownership.Cached(ctx, c.View(t.id.Namespace), &appsv1.Deployment{}, main.Deployment)
 		if err != nil {
 			return 0, err
 		}
 		if d != nil {
-			counts = append(counts, deref(d.Spec.Replicas))
+			other = deref(d.Spec.Replicas)
+			counts = append(counts, other)
 		}
+	}
+	if share != nil && !t.inPlace() { // the promotion raises it before each further share
+		return t.spec.Autoscaling.Start(share.Pods(slices.Max(counts), other)), nil
 	}
 	return t.spec.Autoscaling.Start(counts...), nil
 }

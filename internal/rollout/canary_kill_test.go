@@ -18,6 +18,7 @@ type killedShares struct {
 	onAbandon release.AbandonPolicy
 	next      string // what the next run asks for
 	adopts    bool   // the route is somebody else's
+	scaled    bool   // autoscalers decide
 	writes    int
 }
 
@@ -37,6 +38,10 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 		"while it scales, gone on with": {next: "v2", scales: true, onAbandon: release.AbandonHold, writes: 14},
 		"while it scales, and reverted": {next: "v1", scales: true, writes: 14},
 		"by an adopted rule":            {next: "v2", adopts: true, writes: 12},
+		"with autoscalers":              {next: "v2", scales: true, scaled: true, writes: 20},
+		"with autoscalers, gone on":     {next: "v2", scales: true, scaled: true, onAbandon: release.AbandonHold, writes: 20},
+		"with autoscalers, reverted":    {next: "v1", scales: true, scaled: true, writes: 20},
+		"with autoscalers, and fails":   {next: "v2", scales: true, scaled: true, fails: true, writes: 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +58,8 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	switch {
 	case of.adopts:
 		prepare = onAdoptedRule
+	case of.scaled:
+		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return autoscaledRoute(t, c, canary) }
 	case of.scales:
 		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return onScaledRoute(t, c, 4, canary) }
 	}
@@ -101,7 +108,11 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		l.wantMain("v2", "v1")
 		l.wantSplit(p, release.Split{l.name("v2"): 100})
 	}
-	if of.scales {
+	switch {
+	case of.scaled:
+		l.wantFloor(p, "v1", 2)
+		l.wantFloor(p, "v2", 2)
+	case of.scales:
 		l.wantPods(p, of.next, 4, 4)
 	}
 	main.NeverEmpty(t)

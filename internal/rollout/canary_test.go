@@ -149,6 +149,11 @@ func TestCanary(t *testing.T) {
 		"all pods for a way back":   allPodsForAWayBack,
 		"the other side grows":      theOtherSideGrows,
 		"a share fails to start":    aShareThatFailsToStart,
+		"floors follow shares":      floorsFollowShares,
+		"floors come back":          floorsComeBack,
+		"floors end":                floorsEndWithTheAddress,
+		"somebody's floor":          somebodysFloor,
+		"one is autoscaled":         oneOfThemIsAutoscaled,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ type companionKind struct {
 // companions are all kinds. A new one is a line here, and a constant in
 // release.Companions.
 var companions = map[release.Companion]companionKind{
-	release.CompanionAutoscaler:       companionOf(release.CompanionAutoscaler, workload.Autoscaler),
+	release.CompanionAutoscaler:       autoscaler(),
 	release.CompanionDisruptionBudget: companionOf(release.CompanionDisruptionBudget, workload.DisruptionBudget),
 	release.CompanionFiles:            files(),
 	release.CompanionPreview:          preview(),

@@ -86,6 +86,9 @@ func (p *Promotion) beside(pl *placement, records map[string]*release.Record) {
 // what is kept no longer.
 func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 	namespace, application := p.req.Service.Namespace, p.req.Service.Application
+	if err := p.engine.restoreFloors(ctx, pl.cluster, namespace, application, pl.progress.Floors); err != nil {
+		return err
+	}
 	collected, err := p.engine.collect(ctx, pl.cluster, namespace, application, pl.main)
 	p.notice(collected.notices...)
 	if err != nil {

@@ -25,6 +25,7 @@ type placement struct {
 	progress release.Progress
 	stage    promotion.Stage
 
+	scaled  []string       // of both releases, those that have an autoscaler; nil: not known
 	whole   bool           // the release was found to have all of its pods
 	version string         // of the release, where known
 	health  release.Health // what it asks for

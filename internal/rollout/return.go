@@ -126,6 +126,9 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 	if pl.live == nil {
 		return nil
 	}
+	if err := p.engine.restoreFloors(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.progress.Floors); err != nil {
+		return err
+	}
 	if pl.from() == "" && pl.start.Before.Deployment == "" { // nothing was main before, even where its record was under way and the reply was lost
 		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
 	}

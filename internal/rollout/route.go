@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -258,8 +259,12 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 		return ready >= need, 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		raises := "`replicas`"
+		if slices.Contains(pl.scaled, p.req.To) {
+			raises = "`autoscaling.max`"
+		}
 		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Shares: pl.share(p.req.To) > 0, Reason: fmt.Sprintf(
-			"%d of its pods are ready, and %d %% of the traffic takes %d, as many as serve it now. Raise `replicas` of its switchback_deployment, or say how many it takes in canary.steps[].replicas", ready, step.Weight, need)}
+			"%d of its pods are ready, and %d %% of the traffic takes %d, as many as serve it now. Raise %s of its switchback_deployment, or say how many it takes in canary.steps[].replicas", ready, step.Weight, need, raises)}
 	}
 	return err
 }

@@ -28,7 +28,9 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 	batches := fleet.Batches(p.req.Rollout, due, func(pl *placement) string { return pl.cluster.Name() })
 	for i, batch := range batches {
 		for _, do := range []func(*placement) error{
+			func(pl *placement) error { return p.seeFloors(ctx, pl) },
 			func(pl *placement) error { return p.save(ctx, pl, pl.progress) },
+			func(pl *placement) error { return p.holdFloors(ctx, pl, step) },
 			func(pl *placement) error { return p.supply(ctx, pl, step) },
 			func(pl *placement) error { return p.enough(ctx, pl, step) },
 			func(pl *placement) error { return p.switchTo(ctx, pl, pl.sharing(p.req.To, step.Weight)) },

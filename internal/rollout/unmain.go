@@ -90,6 +90,9 @@ func (e *Engine) unmainOn(ctx context.Context, c Cluster, req UnmainRequest, h *
 	if err := end.removeRoutes(ctx); err != nil {
 		return nil, err
 	}
+	if err := end.restoreFloors(ctx); err != nil {
+		return nil, err
+	}
 	for _, step := range promotion.End(seen) {
 		if err := end.perform(ctx, step); err != nil {
 			return end.notices, err
@@ -155,6 +158,14 @@ func (end *ending) removeRoutes(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// restoreFloors ends what a promotion that is open has done to autoscalers.
+func (end *ending) restoreFloors(ctx context.Context) error {
+	if end.req.Replaced || end.main == nil || end.main.Progress == nil {
+		return nil
+	}
+	return end.engine.restoreFloors(ctx, end.cluster, end.req.Service.Namespace, end.req.Service.Application, end.main.Progress.Floors)
 }
 
 // perform does one step.

@@ -62,10 +62,7 @@ func targets(a *release.Autoscaling) []target {
 
 // FromAutoscaler is Autoscaler backwards: what the user typed.
 func FromAutoscaler(h *autoscalingv2.HorizontalPodAutoscaler) *release.Autoscaling {
-	a := &release.Autoscaling{Min: 1, Max: h.Spec.MaxReplicas}
-	if h.Spec.MinReplicas != nil {
-		a.Min = *h.Spec.MinReplicas
-	}
+	a := &release.Autoscaling{Min: typedFloor(h), Max: h.Spec.MaxReplicas}
 	for _, m := range h.Spec.Metrics {
 		if m.ContainerResource == nil || m.ContainerResource.Target.AverageUtilization == nil {
 			continue

@@ -25,7 +25,11 @@ func StartedReplicas(d *appsv1.Deployment) int32 {
 
 // counted is a number of pods that is kept in an annotation; 0: none is.
 func counted(d *appsv1.Deployment, annotation string) int32 {
-	n, err := strconv.ParseInt(d.Annotations[annotation], 10, 32)
+	return numberIn(d.Annotations, annotation)
+}
+
+func numberIn(annotations map[string]string, annotation string) int32 {
+	n, err := strconv.ParseInt(annotations[annotation], 10, 32)
 	if err != nil || n < 1 {
 		return 0
 	}

@@ -280,6 +280,7 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	}
 	if len(pods) > 0 && o.Scales {
 		say("It has only the pods that each share takes, which are %s, and all of them before it gets everything.", strings.Join(pods, ", "))
+		say("Where an autoscaler decides, it leaves the new one what its share takes, and the former one what it has, until then.")
 	}
 	if pauses > 0 {
 		say("The pauses take %s in all.", attrs.DurationText(pauses))

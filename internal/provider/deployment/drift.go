@@ -80,7 +80,11 @@ func companionDrift(o observe.Release, spec release.Spec) []attrs.Drift {
 		var live, wanted workload.Object
 		switch kind {
 		case release.CompanionAutoscaler:
-			live, wanted = objectOrNil(o.Autoscaler), objectOrNil(workload.Autoscaler(spec))
+			scaler := workload.Autoscaler(spec)
+			if o.Floor > 0 && scaler != nil {
+				workload.KeepFloor(scaler, o.Floor)
+			}
+			live, wanted = objectOrNil(o.Autoscaler), objectOrNil(scaler)
 		case release.CompanionDisruptionBudget:
 			live, wanted = objectOrNil(o.DisruptionBudget), objectOrNil(workload.DisruptionBudget(spec))
 		case release.CompanionPreview:
