@@ -325,7 +325,7 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 				s.Progress.Steps = slices.Insert(steps, s.Resumes, release.Step{Kind: release.StepShift, Weight: share})
 			}
 		}
-	case open.Paused && at+1 < len(steps) && steps[at+1].Kind == release.StepPause:
+	case (open.Paused || step.Kind == release.StepPause) && at+1 < len(steps) && steps[at+1].Kind == release.StepPause:
 		switch { // of a pause that is over, the next one does not take the time
 		case !passed:
 			s.Progress.Since = open.Since

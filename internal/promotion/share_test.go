@@ -160,6 +160,14 @@ func TestATimedPauseKeepsItsTime(t *testing.T) {
 	if s := promotion.Begin(byShares, openAt(10, false, release.StepPause, 0)); !s.Progress.Since.IsZero() {
 		t.Errorf("one that begins anew began at %s", s.Progress.Since)
 	}
+	killed := byShares
+	killed.Canary.OnAbandon = release.AbandonHold
+	if s := promotion.Begin(killed, openAt(10, false, release.StepPause, 0)); s.Progress.Since != time.Unix(1, 0) {
+		t.Errorf("one that goes on after it was killed in a pause began at %s", s.Progress.Since)
+	}
+	if s := promotion.Begin(killed, openAt(50, false, release.StepShift, 1)); !s.Progress.Since.IsZero() {
+		t.Errorf("the pause after what it was killed in began at %s", s.Progress.Since)
+	}
 }
 
 // TestAnyFailureOfAShareGoesBack at once.

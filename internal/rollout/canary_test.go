@@ -351,10 +351,25 @@ func killedGoesOn(t *testing.T, c *testcluster.Cluster) {
 	l, p := onRoute(t, c)
 	l.killedInPause(t, p)
 	p = l.process(t)
+	began := p.look().Main.Progress.Since
+	if began.IsZero() {
+		t.Error("nobody knows since when the pause lasts")
+	}
 	l.proxy.Reset()
 	canary := steps(10, 50)
-	canary.OnAbandon = release.AbandonHold
-	_, err := p.sharing(t.Context(), "v2", canary, nil)
+	canary.OnAbandon, canary.Steps[1].Pause = release.AbandonHold, longBake
+	short, cancel := context.WithTimeout(t.Context(), longBake/2) // it does not outlast the pause
+	defer cancel()
+	done, err := p.sharing(short, "v2", canary, nil)
+	if must(t, err); done.Status != release.MainPaused {
+		t.Fatalf("it ends as %s", done.Status)
+	}
+	l.pointerWaits(p, true)
+	if goesOn := p.look().Main.Progress.Since; !goesOn.Equal(began) {
+		t.Errorf("the pause began at %s, and after the kill at %s", began, goesOn)
+	}
+	canary.Steps[1].Pause = time.Nanosecond
+	_, err = p.sharing(t.Context(), "v2", canary, nil)
 	must(t, err)
 	if got := l.writtenShares("v2"); !slices.Equal(got, []int{50, 100}) {
 		t.Errorf("v2 had the shares %v", got)

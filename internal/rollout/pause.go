@@ -44,6 +44,20 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 	return nil
 }
 
+// pauseSince is since when a pause lasts that follows a share, now that the share has
+// settled: one that a former run has begun goes on. It is written down with the share, so
+// that a run which is killed in the pause takes no time from the next one. Zero: no pause
+// follows, or somebody has ended it.
+func (p *Promotion) pauseSince(pl *placement, next release.Progress) time.Time {
+	switch {
+	case next.Step().Kind != release.StepPause, !pl.start.Shares, next.At == pl.start.Passed:
+		return time.Time{}
+	case next.Since.IsZero():
+		return pl.cluster.Now().UTC()
+	}
+	return next.Since
+}
+
 // halt writes down that the run ends in a pause: also where a cluster's own is over, which
 // waits for the others with the share that it has.
 func (p *Promotion) halt(ctx context.Context, due []*placement) error {

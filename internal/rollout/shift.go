@@ -162,6 +162,7 @@ func (p *Promotion) record(ctx context.Context, pl *placement, step release.Step
 	if step.Weight < 100 {
 		next := pl.progress
 		next.At++
+		next.Since = p.pauseSince(pl, next)
 		return p.save(ctx, pl, next)
 	}
 	from, to := pl.from(), p.req.To
@@ -178,6 +179,7 @@ func (p *Promotion) record(ctx context.Context, pl *placement, step release.Step
 	}
 	next := pl.progress
 	next.At++
+	next.Since = p.pauseSince(pl, next)
 	return p.save(ctx, pl, next, p.outcome(ctx, pl, nil)...)
 }
 
