@@ -341,7 +341,7 @@ func (l *lab) canaryWithLimit() {
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1", "max_weight = 10"))
-	w.apply(config("v2", "max_weight = 5")) // below the first share
+	w.apply(config("v2", "max_weight = 5")).warns("A new deployment gets no traffic", "the first step gives 10 %")
 	w.wantState(theMain, "status", "paused", "deployment_id", l.namespace+"/"+v2, "split", shares(v1, 100))
 	w.wantNoChanges()
 	w.apply(config("v2", "max_weight = 10"))
@@ -470,6 +470,7 @@ func (l *lab) canaryThatScales() {
 	w.apply(config("v1", 4, scales)).wantActions(theMain, "update") // it is written down in the cluster
 	w.wantNoChanges()
 	l.wantReplicas(v1, 4)
+	w.applyFails(config("v2", 2, scales)).tells("Step takes more pods than there are", "canary.steps[1] waits for 3 ready pods", v2+" has 2 at most")
 	w.write(config("v2", 4, scales, held))
 	w.plan().wantSummary(theMain, map[string]any{"text": "It has only the pods that each share takes, which are 25 % of them, 3 for 50 %, and all of them before it gets everything."})
 	w.apply(config("v2", 4, scales, held))
@@ -604,6 +605,8 @@ func TestAccCanaryIsAsked(t *testing.T) {
 		{[]string{routed(), canaryOf(`{ weight = -1 }`)}, []string{"-1"}},
 		{[]string{routed(), canaryOf(`{ weight = 50 }, { weight = 20 }`)}, []string{"Shares do not grow", "20 % follows 50 %"}},
 		{[]string{routed(), canaryOf(`{ weight = 10, pause = "-5s" }`)}, []string{"-5s"}},
+		{[]string{routed(), canaryOf(`{ weight = 10 }, { weight = 100, replicas = 2 }`)}, []string{"Pods of all of the traffic are not chosen", "canary.steps[1]"}},
+		{[]string{routed(`probe = { url = "https://api.example.com", timeout = "31s" }`), canaryOf(steps)}, []string{"Duration is too long", "traffic.gateway.probe.timeout", "at most 30s"}},
 		{[]string{routed(), canaryOf(``)}, []string{"steps"}},
 		{[]string{routed(), canaryOf(`{ pause = "1m" }`)}, []string{"`canary.steps[0]` must have `weight`"}},
 		{[]string{routed(), canaryOf(steps, `match = [{}]`)}, []string{"`canary.match[0]` must have one of `header`"}},

@@ -272,20 +272,3 @@ func (m *Model) CheckCanary(ctx context.Context) diag.Diagnostics {
 	diags.Append(CheckSteps(ctx, m.Canary)...)
 	return diags
 }
-
-// CheckSteps says where the shares of `canary` do not grow.
-func CheckSteps(ctx context.Context, canary types.Object) diag.Diagnostics {
-	var diags diag.Diagnostics
-	before := 0
-	for i, step := range CanaryOf(ctx, canary, &diags).Steps {
-		if step.Weight < 1 {
-			continue // missing, or too low: that is refused by itself
-		}
-		if step.Weight <= before {
-			diags.AddAttributeError(path.Root("canary").AtName("steps").AtListIndex(i).AtName("weight"), "Shares do not grow",
-				fmt.Sprintf("%d %% follows %d %%. Each step must give the new deployment more than the one before.", step.Weight, before))
-		}
-		before = step.Weight
-	}
-	return diags
-}

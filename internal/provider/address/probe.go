@@ -18,8 +18,12 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// defaultProbeTimeout is how long an answer may take.
-const defaultProbeTimeout = 5 * time.Second
+// defaultProbeTimeout is how long an answer may take, and longestProbeTimeout how long it may
+// be told to take: then the time for all of the attempts is over.
+const (
+	defaultProbeTimeout = 5 * time.Second
+	longestProbeTimeout = 30 * time.Second
+)
 
 // probeModel is `traffic.gateway.probe`.
 type probeModel struct {
@@ -44,8 +48,8 @@ func probeAttribute() schema.SingleNestedAttribute {
 				Validators: []validator.Int32{int32validator.Between(200, 599)},
 			},
 			"timeout": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "How long an answer may take, as a text like `5s`. Default: `" + defaultProbeTimeout.String() + "`.",
-				Validators: []validator.String{attrs.IsPositiveDuration()}, PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
+				Optional: true, MarkdownDescription: "How long an answer may take, as a text like `5s`, at most `" + longestProbeTimeout.String() + "`. Default: `" + defaultProbeTimeout.String() + "`.",
+				Validators: []validator.String{attrs.IsPositiveDuration(), attrs.IsDurationUpTo(longestProbeTimeout)}, PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 			},
 		},
 	}

@@ -307,8 +307,12 @@ func (p *planning) warn(problems []workload.Problem) {
 
 // planDesired refuses to plan a stop of what a main deployment of this run is
 // planned to point at.
-func (r *deploymentResource) planDesired(plan *model, resp *resource.ModifyPlanResponse) {
-	if resp.Diagnostics.HasError() || !attrs.Known(plan.ID) || plan.DesiredState.IsUnknown() {
+func (r *deploymentResource) planDesired(ctx context.Context, plan *model, resp *resource.ModifyPlanResponse) {
+	if resp.Diagnostics.HasError() || !attrs.Known(plan.ID) {
+		return
+	}
+	r.Planned.Limit(plan.ID.ValueString(), plan.mostPods(ctx))
+	if plan.DesiredState.IsUnknown() {
 		return
 	}
 	if main := r.noteDesired(plan); main != "" {
@@ -320,6 +324,18 @@ func (r *deploymentResource) planDesired(plan *model, resp *resource.ModifyPlanR
 // that it would stop.
 func (r *deploymentResource) noteDesired(plan *model) (main string) {
 	return r.Planned.Stop(plan.ID.ValueString(), desiredOf(plan) == release.DesiredStopped)
+}
+
+// mostPods is how many pods the model asks for at most; 0: that is not known.
+func (m *model) mostPods(ctx context.Context) int32 {
+	if !attrs.WhollyKnown(ctx, m.Autoscaling) || m.Replicas.IsUnknown() {
+		return 0
+	}
+	var quiet diag.Diagnostics // said elsewhere
+	if scaler := attrs.AutoscalingOf(ctx, &quiet, m.Autoscaling); scaler != nil {
+		return scaler.Max
+	}
+	return m.Replicas.ValueInt32()
 }
 
 // desiredOf is what the model asks for.

@@ -56,7 +56,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 		r.tellTwin(ctx, plan, req, resp)
 	}
 	r.Contact(ctx, req, resp)
-	r.planDesired(plan, resp)
+	r.planDesired(ctx, plan, resp)
 	r.warnOfColdStarts(ctx, plan, req, resp)
 	r.warnOfSelection(ctx, plan, req, resp)
 	r.warnOfBudgets(ctx, plan, req, resp)

@@ -156,6 +156,7 @@ func (r *mainDeploymentResource) point(ctx context.Context, m *model) (diags dia
 	if r.Planned.Point(m.ID.ValueString(), m.DeploymentID.ValueString()) {
 		diags.AddAttributeError(path.Root("deployment_id"), session.StoppedMainSummary, session.StoppedMain(m.DeploymentID.ValueString(), m.ID.ValueString()))
 	}
+	diags.Append(m.CheckPods(ctx, r.Planned.Most(m.DeploymentID.ValueString()))...)
 	if group := r.Planned.Stand(m.Addresses(ctx), true); group != "" {
 		diags.AddAttributeError(path.Root("application"), session.TwoHoldersSummary, session.TwoHolders(m.ID.ValueString(), group))
 	}

@@ -18,13 +18,14 @@ type Intents struct {
 	stopped map[string]bool            // ids of deployments
 	mains   map[string]string          // id of a main deployment -> id of the deployment it points at
 	pods    map[string]*corev1.PodSpec // by id of a deployment
+	most    map[string]int32           // how many of these there may be, by id of a deployment
 
 	alone  map[string]bool            // addresses of main deployments that stay
 	groups map[string]map[string]bool // addresses of groups' members -> names of the groups
 }
 
 func newIntents() *Intents {
-	return &Intents{stopped: map[string]bool{}, mains: map[string]string{}, pods: map[string]*corev1.PodSpec{}, alone: map[string]bool{}, groups: map[string]map[string]bool{}}
+	return &Intents{stopped: map[string]bool{}, mains: map[string]string{}, pods: map[string]*corev1.PodSpec{}, most: map[string]int32{}, alone: map[string]bool{}, groups: map[string]map[string]bool{}}
 }
 
 // Stop notes whether a deployment is planned to be stopped, and returns the
@@ -58,6 +59,20 @@ func (i *Intents) Pod(id string) *corev1.PodSpec {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.pods[id]
+}
+
+// Limit notes how many pods a deployment is planned to have at most; 0: that is not known.
+func (i *Intents) Limit(id string, most int32) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.most[id] = most
+}
+
+// Most is how many pods a deployment is planned to have at most; 0: that is not known.
+func (i *Intents) Most(id string) int32 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.most[id]
 }
 
 // Point notes where a main deployment is planned to point, and says whether
