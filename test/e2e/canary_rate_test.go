@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -155,6 +158,59 @@ func TestCanaryAtRate(t *testing.T) {
 		c.planIsEmpty(c.v1)
 		c.close()
 	}
+}
+
+// toCohort is the way to v2 as far as a share of the traffic, and always for a cohort.
+func toCohort(percent int) func(canary) config {
+	return func(c canary) config {
+		next := c.v2
+		next.main = fmt.Sprintf(`  canary = { steps = [{ weight = 20 }], max_weight = %d, match = [{ header = { name = %q, exact = "1" } }] }`, percent, cohortHeader)
+		return next
+	}
+}
+
+// TestCanaryForACohort leads who sends a header to the new version, and everybody else by
+// its weight. When all of the traffic has moved, the rule for it is gone, and on the way
+// back nobody is led to the new version any more. No request is lost.
+func TestCanaryForACohort(t *testing.T) {
+	beside(t, loaded)
+	g := gateway(t, shared(t))
+	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 20 }`, g)
+	c.load.untilAnswered("v1", newSingle)
+	c.load.offer(gatewayFreshRate, 100, newSingle)
+	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	one := canaries{c}
+	one.apply(toCohort(20))
+	cohort := loadThrough(t, g, c.load.host)
+	cohort.untilAnswered("v2", newOfCohort)
+	cohort.offer(gatewayCallRate, 50, newOfCohort)
+	tried := time.Now()
+	one.untilCounted(20)
+	moved := time.Now()
+	one.apply(toCohort(100))
+	one.untilCounted(100)
+	object, err := c.client.Get(t.Context(), c.name, metav1.GetOptions{})
+	if err != nil || len(backendRefs(object)) == 0 {
+		t.Errorf("the route has more than its rule: %v, %v", object, err)
+	}
+	back := time.Now()
+	one.apply(func(c canary) config { return c.v1 })
+	cohort.untilAnswered("v1", newOfCohort)
+	one.untilCounted(0)
+	answers, marked := c.load.end(), cohort.end()
+
+	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
+	t.Logf("the cohort: offered %d, answered: %s", cohort.offered, sum(marked))
+	c.load.mustNotFail(t, answers)
+	cohort.mustNotFail(t, marked)
+	if during := between(answers, tried, moved); len(during) < samples(20) || math.Abs(share(during, "v2")-20) > 1 {
+		t.Errorf("of %d answers to others, %.2f %% came from v2 with a weight of 20 %%", len(during), share(during, "v2"))
+	}
+	if during := between(marked, tried, back); len(during) == 0 || answeredBy(during, "v2") != len(during) {
+		t.Errorf("of %d answers to the cohort, %d came from v2", len(during), answeredBy(during, "v2"))
+	}
+	c.planIsEmpty(c.v1)
+	c.close()
 }
 
 // TestCanaryOfABadRelease gives a tenth of the traffic to a version that answers every

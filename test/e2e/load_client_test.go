@@ -224,14 +224,20 @@ type unanswered struct{ error }
 
 func (e *unanswered) Unwrap() error { return e.error }
 
-// single has a connection for each request. Nothing is ever retried.
-type single struct{}
+// single has a connection for each request, with more lines of header. Nothing is ever
+// retried.
+type single struct{ header string }
 
 func newSingle() client { return single{} }
 
+// cohortHeader is what a canary's cohort sends.
+const cohortHeader = "x-canary"
+
+func newOfCohort() client { return single{cohortHeader + ": 1\r\n"} }
+
 func (single) close() {}
 
-func (single) do(l *load) answer {
+func (s single) do(l *load) answer {
 	a := answer{kind: fresh, began: time.Now()}
 	conn, port, err := l.dialFrom()
 	a.port = port
@@ -239,7 +245,7 @@ func (single) do(l *load) answer {
 		a.ended, a.err = time.Now(), err
 		return a
 	}
-	from, _, err := l.request(conn, bufio.NewReader(conn), "Connection: close\r\n")
+	from, _, err := l.request(conn, bufio.NewReader(conn), "Connection: close\r\n"+s.header)
 	a.ended, a.version, a.pod, a.err = time.Now(), from.version, from.pod, err
 	// The answer is here: a reset leaves no TIME_WAIT behind. A thousand of those
 	// a second would use up this machine's ports within half a minute.
