@@ -42,10 +42,11 @@ var (
 )
 
 // pausedFinding: a paused Deployment makes no pods of its present template. One that
-// has made all of them, and has no others left, is not held up by that.
+// has made all of them, and has no others left, is not held up by that; nor is one that
+// we have paused, at a stop of its way.
 func pausedFinding(in Input) *Finding {
 	d := in.Workload
-	if !d.Spec.Paused || d.Status.UpdatedReplicas == d.Status.Replicas && d.Status.UpdatedReplicas >= in.WantReplicas {
+	if !d.Spec.Paused || oursHolds(d, pausedPath) || d.Status.UpdatedReplicas == d.Status.Replicas && d.Status.UpdatedReplicas >= in.WantReplicas {
 		return nil
 	}
 	by := writerOf(d, pausedPath)
@@ -148,6 +149,18 @@ func writerOf(d *appsv1.Deployment, field fieldpath.Path) writer {
 		}
 	}
 	return by
+}
+
+// oursHolds says that our own apply has a field.
+func oursHolds(d *appsv1.Deployment, field fieldpath.Path) bool {
+	for _, entry := range d.ManagedFields {
+		var fields fieldpath.Set
+		if entry.Manager == release.FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" && entry.FieldsV1 != nil &&
+			fields.FromJSON(entry.FieldsV1.GetRawReader()) == nil && fields.Has(field) {
+			return true
+		}
+	}
+	return false
 }
 
 // name goes on in a sentence with who it was.

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -41,6 +42,10 @@ type Release struct {
 	// that; 0: as few as are asked for.
 	Floor int32
 
+	// GoesOn says that a change of its content that has stopped on its way may go on: its
+	// pause is over, or somebody has let it go on.
+	GoesOn bool
+
 	Past release.Past // of its application; empty where there is none, or none that can be read
 }
 
@@ -49,12 +54,22 @@ func (o Release) Exists() bool {
 	return o.Record != nil || o.Workload != nil || o.Service != nil
 }
 
+// Status is how far the release came: a pause that is over is work that is under way.
+func (o Release) Status() release.Status {
+	if o.GoesOn {
+		return release.StatusRestarting
+	}
+	return o.Record.Status
+}
+
 // Reason is why the release's status is what it is; empty where there is nothing to
 // say. That its application was stopped is none any more once that is started, or gone.
 // It is one, too, where a run that stopped or started the application was cut off: that
 // leaves the release in the middle, and without a reason.
 func (o Release) Reason() string {
 	switch reason := o.Record.Reason; {
+	case o.GoesOn:
+		return fmt.Sprintf("the pause on cluster %q at %d %% of its pods is over: the change goes on", o.Cluster, o.Record.Roll.Stop.Percent)
 	case o.Stopped && reason == "":
 		return release.ReasonWithMain
 	case o.Record.WithMain && !o.Stopped && reason == release.ReasonWithMain:
@@ -141,6 +156,7 @@ func releaseOn(ctx context.Context, c ownership.Cluster, id release.ID) (o Relea
 		return o, err
 	}
 	o.Share = shareIn(pointer, o.Workload)
+	o.GoesOn = o.Record.Paused() && (!o.Record.Roll.Waits(c.Now()) || o.Workload != nil && !o.Workload.Spec.Paused)
 	if o.Service, err = ownership.Cached(ctx, view, &corev1.Service{}, id.Name); err != nil || o.Record == nil {
 		return o, err
 	}

@@ -26,7 +26,7 @@ func (s Status) Desired() DesiredState {
 	case StatusStopping, StatusStopped, StatusStopError:
 		return DesiredStopped
 	case StatusAwaitingApproval, StatusApprovalDenied, StatusQueued, StatusBuilding, StatusBuildError, StatusStarting, StatusStarted, StatusDegraded,
-		StatusStartError, StatusRestarting, StatusCancelled, StatusTerminating, StatusTerminated, StatusTerminateError:
+		StatusStartError, StatusRestarting, StatusPaused, StatusCancelled, StatusTerminating, StatusTerminated, StatusTerminateError:
 		return DesiredStarted
 	}
 	return DesiredStarted
@@ -34,7 +34,9 @@ func (s Status) Desired() DesiredState {
 
 // Up says that the release has healthy pods, as far as its record knows: what
 // is about to be done to it must not take them away.
-func (s Status) Up() bool { return s == StatusStarted || s == StatusDegraded || s == StatusRestarting }
+func (s Status) Up() bool {
+	return s == StatusStarted || s == StatusDegraded || s == StatusRestarting || s == StatusPaused
+}
 
 // Finished says that nothing is left to do before the release can be gone back
 // to. A stopped one starts its pods first.

@@ -57,7 +57,7 @@ func (s Status) Environment() EnvironmentStatus {
 		return EnvironmentFailed
 	case StatusDegraded:
 		return EnvironmentDegraded
-	case StatusAwaitingApproval, StatusCancelled:
+	case StatusAwaitingApproval, StatusPaused, StatusCancelled:
 		return EnvironmentWaiting
 	case StatusQueued, StatusBuilding, StatusStarting, StatusRestarting, StatusStopping, StatusTerminating:
 		return EnvironmentWorking

@@ -167,9 +167,15 @@ var deployments = Lifecycle[Status]{
 	{
 		Status: StatusRestarting, Kind: KindTransient,
 		Meaning:   "Its pods are being replaced in place.",
-		Next:      []Status{StatusStarted, StatusStartError, StatusStarting, StatusCancelled, StatusStopping, StatusTerminating},
+		Next:      []Status{StatusStarted, StatusPaused, StatusStartError, StatusStarting, StatusCancelled, StatusStopping, StatusTerminating},
 		Allowed:   []Action{ActionDeploy, ActionRedeploy, ActionStop, ActionRestart, ActionCancel, ActionTerminate},
 		Elsewhere: map[Vocabulary]string{VocabularyEnvironments: "RESTARTING"},
+	},
+	{
+		Status: StatusPaused, Kind: KindSettled,
+		Meaning: "A share of its pods has new content, as `rolling_update.pause_at` says, and stays until it may go on: see `status_reason`. Nobody watches meanwhile.",
+		Next:    []Status{StatusStarted, StatusRestarting, StatusCancelled, StatusStopping, StatusTerminating},
+		Allowed: []Action{ActionDeploy, ActionRedeploy, ActionCancel, ActionTerminate, ActionMarkMain},
 	},
 	{
 		Status: StatusStopping, Kind: KindTransient,

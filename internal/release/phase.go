@@ -23,6 +23,7 @@ const (
 	PhaseStarting  PhaseName = "starting"
 	PhaseApplied   PhaseName = "applied"
 	PhaseHealthy   PhaseName = "healthy"
+	PhasePaused    PhaseName = "paused"
 	PhaseRolled    PhaseName = "rolled"
 	PhaseRestarted PhaseName = "restarted"
 	PhaseBaked     PhaseName = "baked"
@@ -44,6 +45,7 @@ var phaseTable = []struct {
 	{PhaseStarting, "What is kept for going back is started again."},
 	{PhaseApplied, "Its objects are written."},
 	{PhaseHealthy, "All its pods are ready."},
+	{PhasePaused, "As many pods have the new content as a stop of `rolling_update.pause_at` asks for, and are ready."},
 	{PhaseRolled, "All its pods have the new content and are ready, and the old ones are gone."},
 	{PhaseRestarted, "All its pods have been replaced."},
 	{PhaseBaked, "It stayed healthy for as long as `rollout.bake` asks."},

@@ -9,6 +9,10 @@ import (
 // RecordSchema is the version of Record's JSON form. Readers accept older ones.
 const RecordSchema = 1
 
+// rollSchema is that of a record with a Roll: who does not know what that is takes what is
+// paused for what failed, and must refuse it.
+const rollSchema = 2
+
 // Record is what must be remembered of a release on one cluster: who answers
 // for it, how far it came, what we applied. It lives in the ConfigMap named
 // like the release. It holds no env values and no pod template.
@@ -78,6 +82,10 @@ type Record struct {
 	// selects by it. It is decided when the release is created, and kept.
 	Nameless bool `json:"nameless,omitempty"`
 
+	// Roll is how far a change of content in place has come that stops on its way; nil
+	// where none is under way.
+	Roll *Roll `json:"roll,omitempty"`
+
 	// Companions are those that may exist: written before one is made, and taken
 	// out after one is removed. So nobody needs to look for the others, nor to be
 	// allowed to.
@@ -111,11 +119,22 @@ func (r *Record) Desired() DesiredState {
 func (r *Record) Busy() bool { return r.Run != "" }
 
 // Marshal gives the ConfigMap's data.
-func (r *Record) Marshal() (map[string]string, error) { return marshal(RecordKey, r) }
+func (r *Record) Marshal() (map[string]string, error) {
+	written := *r
+	if written.Schema = RecordSchema; r.Roll != nil {
+		written.Schema = rollSchema
+	}
+	return marshal(RecordKey, &written)
+}
 
-// ParseRecord reads a record's ConfigMap data.
+// ParseRecord reads a record's ConfigMap data. What somebody asks there of a change that
+// waits is so from then on: whoever writes the record next writes that down.
 func ParseRecord(data map[string]string) (*Record, error) {
-	return parse[Record](RecordKey, data, RecordSchema, func(r *Record) int { return r.Schema })
+	r, err := parse[Record](RecordKey, data, rollSchema, func(r *Record) int { return r.Schema })
+	if err == nil && RequestIn(data).ResumesRoll(r.Roll) {
+		r.Roll.Resumed = true
+	}
+	return r, err
 }
 
 func marshal(key string, v any) (map[string]string, error) {

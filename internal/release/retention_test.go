@@ -77,10 +77,10 @@ func TestKept(t *testing.T) {
 // Every custody in every status, kept or not, with either state.
 func TestCollectTable(t *testing.T) {
 	keepable := map[release.Status]bool{
-		release.StatusStarted: true, release.StatusRestarting: true, release.StatusDegraded: true,
+		release.StatusStarted: true, release.StatusRestarting: true, release.StatusPaused: true, release.StatusDegraded: true,
 		release.StatusStopped: true, release.StatusStopping: true, release.StatusStopError: true,
 	}
-	up := map[release.Status]bool{release.StatusStarted: true, release.StatusRestarting: true, release.StatusDegraded: true}
+	up := map[release.Status]bool{release.StatusStarted: true, release.StatusRestarting: true, release.StatusPaused: true, release.StatusDegraded: true}
 	old, fresh := now.Add(-time.Hour), now.Add(-time.Minute)
 	reasons := []struct {
 		name   string

@@ -16,6 +16,7 @@ const (
 	StatusStartError       Status = "start_error"
 	StatusDegraded         Status = "degraded"
 	StatusRestarting       Status = "restarting"
+	StatusPaused           Status = "paused"
 	StatusStopping         Status = "stopping"
 	StatusStopped          Status = "stopped"
 	StatusStopError        Status = "stop_error"

@@ -3,6 +3,7 @@ package release
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 )
 
 // Strategy is what a change of a release's content does.
@@ -25,6 +26,21 @@ func (s Strategy) InPlace() bool { return s == StrategyRolling || s == StrategyR
 type Rolling struct {
 	MaxSurge       string `json:"maxSurge,omitempty"`       // pods above the number asked for: a number, or percent of it
 	MaxUnavailable string `json:"maxUnavailable,omitempty"` // pods that may be missing
+
+	PauseAt []RollStop `json:"pauseAt,omitempty"` // where it stops, in the order in which the shares grow
+}
+
+// IsZero says that nothing is said of it.
+func (r Rolling) IsZero() bool {
+	return r.MaxSurge == "" && r.MaxUnavailable == "" && len(r.PauseAt) == 0
+}
+
+// Pauses is how long its pauses take together.
+func (r Rolling) Pauses() (sum time.Duration) {
+	for _, stop := range r.PauseAt {
+		sum += stop.Pause
+	}
+	return sum
 }
 
 // What is true of a rolling update that says nothing else: never fewer ready

@@ -79,7 +79,10 @@ func (e *Engine) applyAutoscaled(ctx context.Context, cl *claim, may takeBack) (
 	if starts := cl.starts; starts > 0 {
 		count = func(want, _ *appsv1.Deployment) error { want.Spec.Replicas = &starts; return nil }
 	}
-	return e.applyCounted(ctx, cl.cluster, cl.target, cl.restart, may, count)
+	return e.applyCounted(ctx, cl.cluster, cl.target, cl.restart, may, func(want, live *appsv1.Deployment) error {
+		want.Spec.Paused = cl.roll.stopsIn(live, cl.target)
+		return count(want, live)
+	})
 }
 
 // handOver sees to it that the live workload has as many pods as it needs, and

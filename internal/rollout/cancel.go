@@ -82,7 +82,7 @@ func (e *Engine) cancelOn(ctx context.Context, c Cluster, req ActionRequest, gav
 			}
 			continue
 		}
-		if record.Status == release.StatusRestarting {
+		if record.Status == release.StatusRestarting || record.Paused() {
 			taken, err := e.cancelDeadRoll(ctx, c, req, application, live, record)
 			if release.ReadAgain(err) {
 				continue

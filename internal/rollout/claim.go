@@ -68,6 +68,7 @@ type claim struct {
 	failure   error              // why it failed on this very cluster
 	stays     string             // why its pods were left although it failed
 	left      string             // of its pods, where a failed create has left its objects
+	waitsFor  string             // the cluster whose change has stopped on its way, ahead of its own turn
 	alone     bool               // and nothing else of the application is there
 	restarts  *int32             // of its containers, when it was found healthy
 	clock     measurement        // how long it takes
@@ -197,7 +198,7 @@ func (e *Engine) takeOver(ctx context.Context, c Cluster, t target, owner string
 	next.Companions = before.Companions
 	next.Expect(t.spec.Companions()...)
 	if t.inPlace() {
-		next.Hash, next.Version = before.Hash, before.Version // until ours is good
+		next.Hash, next.Version, next.Roll = before.Hash, before.Version, before.Roll // until ours is good
 	}
 	if before.Status.Up() || before.Status == t.spec.DesiredState.Goal() {
 		next.Status = before.Status // it is: what follows only makes sure

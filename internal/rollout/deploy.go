@@ -217,6 +217,9 @@ func (e *Engine) bringUp(ctx context.Context, cl *claim, may takeBack) error {
 		return err
 	}
 	if cl.roll != nil {
+		if applied, err = e.passStops(ctx, cl, applied); err != nil || cl.roll.paused {
+			return err
+		}
 		return e.awaitRolled(ctx, cl, applied)
 	}
 	if cl.restart != nil && cl.restart.applied {
@@ -262,6 +265,7 @@ func (e *Engine) applyAll(ctx context.Context, cl *claim, may takeBack) (*appsv1
 	if taken = slices.Concat(needed, taken, more, rest); len(taken) > 0 && cl.adopts {
 		cl.notices = append(cl.notices, tookFieldsOver(c, t.id, taken))
 	}
+	delete(baseline["Deployment"], "spec.paused") // it goes on without us, where somebody says so
 	cl.Note(func(r *release.Record) { r.Baseline, r.Companions = baseline, cl.has(r) })
 	cl.phase(ctx, release.PhaseApplied)
 	cl.emit(ctx, release.EventApplied, fmt.Sprintf("the objects of %s are written, for %s", t.id.Name, podsOf(applied)), false)
@@ -293,6 +297,7 @@ func creation(claims []*claim) (at time.Time, by string) {
 func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, began time.Time) error {
 	_, err := fleet.All(claims, func(cl *claim) (struct{}, error) { return struct{}{}, cl.OrLost(e.settleOn(ctx, cl, began)) })
 	done.overall(claims)
+	done.pausedAt(claims)
 	if err == nil {
 		e.checkBudget(ctx, done, claims)
 	}
@@ -301,6 +306,9 @@ func (e *Engine) settle(ctx context.Context, claims []*claim, done *Deployed, be
 
 // settleOn writes the good outcome on one cluster.
 func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error {
+	if cl.waitsFor != "" || cl.roll != nil && cl.roll.paused {
+		return e.settlePaused(ctx, cl)
+	}
 	took, waited := cl.took(began), time.Since(began).Round(time.Millisecond)
 	e.dropFormerFiles(ctx, cl)
 	e.awaitPreview(ctx, cl)
@@ -314,7 +322,7 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 		}
 		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason()
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
-		r.Durations, r.Waited = took, waited
+		r.Durations, r.Waited, r.Roll = took, waited, nil
 	})
 }
 

@@ -110,7 +110,8 @@ func (s *change) reach(ctx context.Context, may takeBack) error {
 		return s.engine.reach(ctx, claims, may) // nowhere, where it carries traffic anywhere
 	}
 	var reached []*claim
-	for i, batch := range s.batches(claims) {
+	batches := s.batches(claims)
+	for i, batch := range batches {
 		if i > 0 && !stops {
 			if err := s.bake(ctx, reached); err != nil {
 				return err
@@ -120,6 +121,20 @@ func (s *change) reach(ctx context.Context, may takeBack) error {
 			return err
 		}
 		reached = s.standing(append(reached, batch...))
+		if waits := stopped(reached); waits != nil {
+			for _, cl := range slices.Concat(batches[i+1:]...) {
+				cl.waitsFor = waits.cluster.Name()
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// stopped is the first claim whose run ends in a stop of its change; nil where there is none.
+func stopped(claims []*claim) *claim {
+	if i := slices.IndexFunc(claims, func(cl *claim) bool { return cl.roll != nil && cl.roll.paused }); i >= 0 {
+		return claims[i]
 	}
 	return nil
 }
@@ -197,6 +212,7 @@ func (s *change) settle(ctx context.Context, done *Deployed, began time.Time) er
 	good := s.standing(s.claims())
 	err := s.each(ctx, good, func(ctx context.Context, cl *claim) error { return s.engine.settleOn(ctx, cl, began) })
 	done.overall(s.standing(good))
+	done.pausedAt(s.standing(good))
 	if err == nil {
 		s.engine.checkBudget(ctx, done, s.standing(good))
 	}

@@ -36,6 +36,7 @@ type StartError struct {
 	Rolling bool              // the same, of pods with other content in place
 	Ended   bool              // the old pods had ended first, as strategy recreate has it
 	Baking  bool              // it was healthy, and did not stay so while nothing else was changed
+	Share   int               // percent of its pods that had the new content then, of a change in place that has stopped there; 0: all
 	Unread  []diagnose.Unread // what would have explained more
 	Err     error             // why the wait ended where that is not the verdict alone; may be nil
 
@@ -73,7 +74,9 @@ func (e *StartError) Error() string {
 		what = "new pods are available"
 	}
 	fmt.Fprintf(&b, "Deployment %s (version %s) on %s: %s %s.", e.ID, e.Version, e.Where(), e.available(), what)
-	if e.Baking {
+	if e.Share > 0 {
+		fmt.Fprintf(&b, " %d %% of its pods had the new content and were ready, and were being watched before the others follow.", e.Share)
+	} else if e.Baking {
 		b.WriteString(" It was healthy before, and was being watched before the next clusters follow.")
 	}
 	if e.Err != nil {

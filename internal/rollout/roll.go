@@ -29,6 +29,9 @@ type roll struct {
 	version string
 	pods    []types.UID // that ran it
 
+	stops  []release.RollStop // that are not over yet
+	paused bool               // the run ends in one of them
+
 	undone    bool // the way back has been taken
 	untouched bool // and found that nothing of the new content had been applied
 
@@ -71,7 +74,8 @@ func (e *Engine) beginRoll(ctx context.Context, cl *claim) error {
 			return err
 		}
 	}
-	return cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusRestarting, "" })
+	stops := cl.findStops(live)
+	return cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason, r.Roll = release.StatusRestarting, "", stops })
 }
 
 // lastGoodHash is the content that was last healthy, as far as is known: the
@@ -249,7 +253,7 @@ func (e *Engine) takeBackRoll(ctx context.Context, cl *claim, reason string, cha
 	}
 	return errors.Join(r.err, cl.finish(ctx, func(record *release.Record) {
 		change(record)
-		record.Hash, record.Version = r.hash, r.version
+		record.Hash, record.Version, record.Roll = r.hash, r.version, nil
 		record.Status, record.Reason = cl.rolledBackAs(), reason
 	}))
 }

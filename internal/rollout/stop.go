@@ -232,6 +232,7 @@ func (e *Engine) amend(ctx context.Context, c Cluster, t target, change func(wan
 		if err != nil {
 			return nil, err
 		}
+		want.Spec.Paused = false // nothing waits for a stop of a change that is no more, unless that is what is changed
 		if err := change(want, live); err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ import (
 func (e *Engine) applyStarted(ctx context.Context, cl *claim, may takeBack) (*appsv1.Deployment, []release.FieldConflict, error) {
 	c, t := cl.cluster, cl.target
 	return e.applyCounted(ctx, c, t, cl.restart, may, func(want, live *appsv1.Deployment) error {
+		want.Spec.Paused = cl.roll.stopsIn(live, t)
 		pods, err := e.podsFor(ctx, c, t, live)
 		if err == nil && pods < t.spec.Replicas {
 			workload.SetShareReplicas(want, pods, t.spec.Replicas)

@@ -73,6 +73,7 @@ func SetFormer(d, former *appsv1.Deployment) {
 	if replicas == nil || d.Spec.Replicas == nil {
 		d.Spec.Replicas = replicas
 	}
+	d.Spec.Paused = false // a change that has stopped on its way may be what is left
 	former = former.DeepCopy()
 	d.Labels, d.Annotations = former.Labels, former.Annotations
 }

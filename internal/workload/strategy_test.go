@@ -1,7 +1,10 @@
 package workload_test
 
 import (
+	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -27,12 +30,33 @@ func TestValidateStrategy(t *testing.T) {
 		"no number":     {onRolling(func(r *release.Rolling) { r.MaxSurge = "a few" }), "rolling_update.max_surge", []string{`"a few"`, `"25%"`}},
 		"negative":      {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "-1" }), "rolling_update.max_unavailable", []string{`"-1"`}},
 		"more than all": {onRolling(func(r *release.Rolling) { r.MaxUnavailable = "101%" }), "rolling_update.max_unavailable", []string{`"101%"`, "100%"}},
+		"not growing":   {onRolling(func(r *release.Rolling) { r.PauseAt = stops(50, 50) }), "rolling_update.pause_at[1].percent", []string{"50 % follows 50 %", "higher percent"}},
+		"stops, not":    {func(s *release.Spec) { s.Rolling.PauseAt = stops(50) }, "rolling_update", []string{`"blue_green"`, `strategy = "rolling"`}},
 		"both zero":     {onRolling(func(r *release.Rolling) { r.MaxSurge = "0%" }), "rolling_update.max_surge", []string{"both 0", "max_surge costs"}},
 	})
 	for name, spec := range map[string]release.Spec{"rolling": rolling(), "recreate": recreated()} {
 		for _, p := range workload.Validate(spec) {
 			t.Errorf("%s: %s", name, p)
 		}
+	}
+}
+
+// stops are shares with a pause each, and a gate at the last one.
+func stops(percents ...int) (all []release.RollStop) {
+	for _, percent := range percents {
+		all = append(all, release.RollStop{Percent: percent, Pause: time.Minute})
+	}
+	all[len(all)-1].Gate = release.GateManual
+	return all
+}
+
+// TestStopsAreTold where a change comes by them, with how long that takes.
+func TestStopsAreTold(t *testing.T) {
+	spec := rolling()
+	spec.Rolling.PauseAt = stops(25, 50)
+	got := workload.StrategyAdvice(spec)
+	if len(got) != 1 || !strings.Contains(got[0].Detail, "stops at 25 %, 50 % of the pods") || !strings.Contains(got[0].Detail, "2m in all") || !strings.Contains(got[0].Detail, "Somebody has to let it go on") {
+		t.Errorf("it says %v", got)
 	}
 }
 
@@ -46,18 +70,21 @@ func TestStrategyAdvice(t *testing.T) {
 
 // TestStrategyIsReadBack from the annotation, and from what lives without it.
 func TestStrategyIsReadBack(t *testing.T) {
-	for name, spec := range map[string]release.Spec{"rolling": rolling(), "recreate": recreated(), "blue-green": typical()} {
+	stopping := rolling()
+	stopping.Rolling.PauseAt = stops(25, 50)
+	for name, spec := range map[string]release.Spec{"rolling": rolling(), "recreate": recreated(), "blue-green": typical(), "stopping": stopping} {
 		d, err := workload.Deployment(spec)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, exact, err := workload.FromDeployment(d)
-		if err != nil || !exact || got.Strategy != spec.Strategy || got.Rolling != spec.Rolling || got.NameFor(workload.ContentHash(d)) != d.Name {
+		if err != nil || !exact || got.Strategy != spec.Strategy || !reflect.DeepEqual(got.Rolling, spec.Rolling) || got.NameFor(workload.ContentHash(d)) != d.Name {
 			t.Errorf("%s: %+v, exact %v: %v", name, got, exact, err)
 		}
 		delete(d.Annotations, release.AnnotationSpec)
 		got, _, err = workload.FromDeployment(d)
-		if err != nil || got.Strategy != spec.Strategy || got.Rolling != spec.Rolling || got.NameFor(workload.ContentHash(d)) != d.Name {
+		spec.Rolling.PauseAt = nil // no field of Kubernetes' tells them
+		if err != nil || got.Strategy != spec.Strategy || !reflect.DeepEqual(got.Rolling, spec.Rolling) || got.NameFor(workload.ContentHash(d)) != d.Name {
 			t.Errorf("%s without the annotation: %+v: %v", name, got, err)
 		}
 	}

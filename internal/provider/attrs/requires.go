@@ -68,3 +68,27 @@ func (r requiresOne) ValidateObject(_ context.Context, req validator.ObjectReque
 		resp.Diagnostics.AddAttributeError(req.Path, "Attributes exclude each other", fmt.Sprintf("`%s` must have one of `%s`, and no more. Make several of it.", req.Path, strings.Join(r, "`, `")))
 	}
 }
+
+// requiresAny are the names of attributes of which at least one is there.
+type requiresAny []string
+
+// RequiresAny is for objects that have at least one of several attributes, like [Requires].
+func RequiresAny(names ...string) validator.Object { return requiresAny(names) }
+
+func (r requiresAny) Description(context.Context) string {
+	return fmt.Sprintf("an object with at least one of %s", Quoted(r))
+}
+
+func (r requiresAny) MarkdownDescription(ctx context.Context) string { return r.Description(ctx) }
+
+func (r requiresAny) ValidateObject(_ context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	for _, name := range r {
+		if value := req.ConfigValue.Attributes()[name]; value != nil && !value.IsNull() {
+			return
+		}
+	}
+	resp.Diagnostics.AddAttributeError(req.Path, "Attribute is missing", fmt.Sprintf("`%s` must have at least one of `%s`. Set it.", req.Path, strings.Join(r, "`, `")))
+}

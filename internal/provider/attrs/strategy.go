@@ -17,6 +17,13 @@ import (
 type rollingUpdateModel struct {
 	MaxSurge       types.String `tfsdk:"max_surge"`
 	MaxUnavailable types.String `tfsdk:"max_unavailable"`
+	PauseAt        types.List   `tfsdk:"pause_at"`
+}
+
+type rollStopModel struct {
+	Percent types.Int32  `tfsdk:"percent"`
+	Pause   types.String `tfsdk:"pause"`
+	Gate    types.String `tfsdk:"gate"`
 }
 
 var rollingTypes = sync.OnceValue(func() map[string]attr.Type {
@@ -26,15 +33,35 @@ var rollingTypes = sync.OnceValue(func() map[string]attr.Type {
 // RollingOf is what a known `rolling_update` asks for.
 func RollingOf(ctx context.Context, diags *diag.Diagnostics, value types.Object) release.Rolling {
 	r := Decode[rollingUpdateModel](ctx, diags, value)
-	return release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
+	rolling := release.Rolling{MaxSurge: r.MaxSurge.ValueString(), MaxUnavailable: r.MaxUnavailable.ValueString()}
+	for _, s := range Decode[[]rollStopModel](ctx, diags, r.PauseAt) {
+		rolling.PauseAt = append(rolling.PauseAt, release.RollStop{
+			Percent: int(s.Percent.ValueInt32()), Pause: durationOf(s.Pause), Gate: release.Gate(s.Gate.ValueString()),
+		})
+	}
+	return rolling
 }
 
 // RollingValue is the way back, for an import.
 func RollingValue(ctx context.Context, diags *diag.Diagnostics, r release.Rolling) types.Object {
-	if r == (release.Rolling{}) {
+	if r.IsZero() {
 		return types.ObjectNull(rollingTypes())
 	}
-	typed := rollingUpdateModel{MaxSurge: TextOrNull(r.MaxSurge), MaxUnavailable: TextOrNull(r.MaxUnavailable)}
+	list := rollingTypes()["pause_at"].(types.ListType)
+	typed := rollingUpdateModel{MaxSurge: TextOrNull(r.MaxSurge), MaxUnavailable: TextOrNull(r.MaxUnavailable), PauseAt: types.ListNull(list.ElemType)}
+	if len(r.PauseAt) > 0 {
+		var stops []rollStopModel
+		for _, s := range r.PauseAt {
+			stop := rollStopModel{Percent: types.Int32Value(int32(s.Percent)), Pause: types.StringNull(), Gate: TextOrNull(string(s.Gate))}
+			if s.Pause > 0 {
+				stop.Pause = types.StringValue(DurationText(s.Pause))
+			}
+			stops = append(stops, stop)
+		}
+		value, more := types.ListValueFrom(ctx, list.ElemType, stops)
+		diags.Append(more...)
+		typed.PauseAt = value
+	}
 	out, more := types.ObjectValueFrom(ctx, rollingTypes(), typed)
 	diags.Append(more...)
 	return out
@@ -74,6 +101,7 @@ func RollingUpdateAttribute() schema.SingleNestedAttribute {
 				Optional:            true,
 				MarkdownDescription: "How many of `replicas` pods may be missing: a number, or percent of it (rounded down). Default: `" + release.DefaultMaxUnavailable + "`, never fewer ready pods than asked for.",
 			},
+			"pause_at": pauseAtAttribute(),
 		},
 	}
 }

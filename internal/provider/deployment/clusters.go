@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -97,14 +98,16 @@ func (m *model) refreshStatus(ctx context.Context, observed []observe.Release, d
 		was, had := prior[o.Cluster]
 		switch {
 		case o.Err == nil && o.Record != nil && was.Status != attrs.StatusPending:
-			now[o.Cluster] = attrs.ClusterStatus{Status: string(o.Record.Status), Message: o.Reason()}
+			now[o.Cluster] = attrs.ClusterStatus{Status: string(o.Status()), Message: o.Reason()}
 			scaled = scaled || m.refreshReplicas(o)
 		case had:
 			now[o.Cluster] = was
 		}
 	}
 	m.ClusterStatus = now.Value()
-	for _, name := range slices.Sorted(maps.Keys(now)) {
+	names := slices.Sorted(maps.Keys(now))
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(lasts(now[a]), lasts(now[b])) })
+	for _, name := range names {
 		one := now[name]
 		m.Status, m.StatusReason = types.StringValue(one.Status), attrs.TextOrNull(one.Message)
 		if one.Status == attrs.StatusPending {
@@ -114,6 +117,15 @@ func (m *model) refreshStatus(ctx context.Context, observed []observe.Release, d
 			return
 		}
 	}
+}
+
+// lasts is 1 for what waits: what is to be done on another cluster goes first, or nobody
+// would do it.
+func lasts(one attrs.ClusterStatus) int {
+	if one.Status == string(release.StatusPaused) {
+		return 1
+	}
+	return 0
 }
 
 // pendingStatus is that of a whole of which a part is pending.
@@ -147,6 +159,12 @@ func (p *planning) checkBakesFit() {
 // application is stopped as well.
 func (p *planning) mayEndOtherwise(prior tftypes.Value) {
 	if p.state == nil || prior.IsNull() {
+		return
+	}
+	if p.mayPause(prior) {
+		p.plan.Status = types.StringUnknown()
+		p.attempt()
+		p.diagnose(p.resp.Plan.Set(p.ctx, &p.plan))
 		return
 	}
 	withMain := p.state.StatusReason.ValueString() == release.ReasonWithMain ||

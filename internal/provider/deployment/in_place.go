@@ -2,9 +2,11 @@ package deployment
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -63,4 +65,34 @@ func (m *model) rolled(spec release.Spec) {
 		m.Version = types.StringValue(spec.Content.Version)
 		m.setIdentity(spec, spec.Content.Hash())
 	}
+}
+
+// waits says that a state is in a pause of a change in place that nothing in the plan ends.
+func (m *model) waits(plan *model) bool {
+	return m.Status.ValueString() == string(release.StatusPaused) && m.Drift.Equal(attrs.NoDrift()) && m.RollingUpdate.Equal(plan.RollingUpdate)
+}
+
+// mayPause says that what is planned may stop on its way, or go on from where it has. Read
+// decides which: a pause may be over at any time, so that nothing of the outcome is known.
+func (p *planning) mayPause(prior tftypes.Value) bool {
+	m := &p.plan
+	stops := !attrs.WhollyKnown(p.ctx, m.RollingUpdate) || len(attrs.RollingOf(p.ctx, &p.resp.Diagnostics, m.RollingUpdate).PauseAt) > 0
+	switch {
+	case p.rolls || m.Status.IsUnknown():
+		return stops
+	case p.state.Status.ValueString() == string(release.StatusPaused):
+		names, err := attrs.Differing(p.resp.Plan.Raw, prior)
+		return err != nil || len(names) > 0
+	default:
+		return stops && m.ClusterStatus.IsUnknown()
+	}
+}
+
+// pauses is how long the pauses of `rolling_update` take together.
+func (m *model) pauses(ctx context.Context) time.Duration {
+	var quiet diag.Diagnostics // said elsewhere
+	if !attrs.WhollyKnown(ctx, m.RollingUpdate) {
+		return 0
+	}
+	return attrs.RollingOf(ctx, &quiet, m.RollingUpdate).Pauses()
 }

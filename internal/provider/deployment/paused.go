@@ -37,8 +37,11 @@ func (r *deploymentResource) warnOfPause(ctx context.Context, plan *model, req r
 		if o.Workload == nil || !o.Workload.Spec.Paused {
 			continue
 		}
-		by := "somebody (Kubernetes has not recorded who)"
-		if manager := workload.ManagerOf("spec.paused", o.Workload); manager != release.FieldManager {
+		by, manager := "somebody (Kubernetes has not recorded who)", workload.ManagerOf("spec.paused", o.Workload)
+		if o.Record != nil && o.Record.Roll != nil && manager == release.FieldManager {
+			continue // by us, at a stop of a change, which the apply goes on with
+		}
+		if manager != release.FieldManager {
 			by = fmt.Sprintf("the field manager %q", mask.Redact(manager))
 		}
 		resp.Diagnostics.AddWarning("Deployment is paused",

@@ -242,7 +242,7 @@ func (p *planning) update() {
 	m.Drift = attrs.NoDrift()
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
-	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
+	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) && !prior.waits(m) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
 		m.Status = goal
 		p.attempt()
 	}

@@ -71,7 +71,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx))
 	resp.Diagnostics.Append(more...)
 	spec, more := plan.spec(ctx)
 	resp.Diagnostics.Append(more...)
@@ -92,6 +92,7 @@ func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequ
 		explain.CreationError(&resp.Diagnostics, err, "")
 		return
 	}
+	explain.PausedChange(&resp.Diagnostics, done.Status, done.Reason)
 	explain.Tolerated(&resp.Diagnostics, done.Clusters)
 	plan.Clusters = attrs.ClusterSet(ctx, names, &resp.Diagnostics)
 	plan.Version = types.StringValue(spec.Content.Version)
@@ -133,7 +134,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx))
 	resp.Diagnostics.Append(more...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -157,6 +158,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
+	explain.PausedChange(&resp.Diagnostics, done.Status, done.Reason)
 	explain.Tolerated(&resp.Diagnostics, done.Clusters)
 	l.TellFailed(&resp.Diagnostics)
 	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))

@@ -84,15 +84,24 @@ func Notices(diags *diag.Diagnostics, notices []rollout.Notice, replaced bool) {
 // Paused tells, beside a state that nobody looks at after a success, in which pause an
 // apply has ended. A command in reason is on a line of its own, to be copied.
 func Paused(diags *diag.Diagnostics, status release.MainStatus, reason string) {
-	if status != release.MainPaused {
-		return
+	if status == release.MainPaused {
+		paused(diags, "Promotion is paused", "This is a success, and the traffic stays as it is: "+reason+".")
 	}
-	detail := "This is a success, and the traffic stays as it is: " + reason + "."
+}
+
+// PausedChange is Paused, of a change of a deployment's content in place.
+func PausedChange(diags *diag.Diagnostics, status release.Status, reason string) {
+	if status == release.StatusPaused {
+		paused(diags, "Change is paused", "This is a success, and the pods stay as they are: "+reason+".")
+	}
+}
+
+func paused(diags *diag.Diagnostics, summary, detail string) {
 	if before, rest, found := strings.Cut(detail, ": `"); found {
 		command, after, _ := strings.Cut(rest, "`")
 		detail = before + ":\n\n  " + command + "\n\n" + Sentence(strings.TrimSpace(after))
 	}
-	diags.AddWarning("Promotion is paused", detail)
+	diags.AddWarning(summary, detail)
 }
 
 // Tolerated warns of the clusters on which a change has failed that has
