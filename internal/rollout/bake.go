@@ -177,6 +177,7 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	var bake health.Bake
 	var in health.Input
 	var astray string // where the address leads, if not to the pods. The slices of two Services are not written at the same instant.
+	var denied string // who does not serve its route any more
 	err := p.engine.soak(ctx, view.Changes(p.req.Service.Application), d, func() (ill bool, err error) {
 		if err := p.asked(ctx, pl); err != nil {
 			return false, err
@@ -191,9 +192,15 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 		if seen := bake.Judge(in, ready); seen != "" {
 			return false, p.breach(ctx, pl, in, seen, time.Since(began), d)
 		}
-		astray, err = p.strays(ctx, pl, in, ready)
-		return astray != "", err
+		if astray, err = p.strays(ctx, pl, in, ready); err != nil || astray != "" || pl.route == nil {
+			return astray != "", err
+		}
+		denied, err = pl.route.Denied(ctx)
+		return denied != "", err
 	})
+	if errors.Is(err, errFailed) && astray == "" { // which the release cannot help
+		return errors.New(mask.Redact(denied))
+	}
 	if errors.Is(err, errFailed) {
 		return p.breach(ctx, pl, in, astray, time.Since(began), d)
 	}

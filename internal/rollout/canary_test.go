@@ -154,6 +154,7 @@ func TestCanary(t *testing.T) {
 		"floors end":                floorsEndWithTheAddress,
 		"somebody's floor":          somebodysFloor,
 		"one is autoscaled":         oneOfThemIsAutoscaled,
+		"is denied in a pause":      isDeniedInAPause,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

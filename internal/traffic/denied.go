@@ -1,0 +1,53 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
+
+// Denied says who does not serve the route any more, as a watch has it; empty where nobody
+// says so. A route that is gone is Astray's to tell.
+func (g *Gateway) Denied(ctx context.Context) (string, error) {
+	route, err := g.watched(ctx)
+	if err != nil || route == nil || g.reply != nil && release.Newer(g.reply, route) {
+		return "", err
+	}
+	if why := denied(route); why != "" {
+		return fmt.Sprintf("its %s %s/%s is not served any more: %s", g.spec.Kind, g.spec.Namespace, g.spec.Name, why), nil
+	}
+	return "", nil
+}
+
+// denied says who has given up to serve a route that was accepted once: who says so, of
+// whatever generation, or says nothing any more. Unaccepted is about one that was just
+// written: to lag behind, as where the owner of an adopted route has changed another rule,
+// is no denial.
+func denied(route Object) string {
+	wanted, said := parentsOf(route)
+	for _, ref := range wanted {
+		want, heard := parentKey(ref, route.GetNamespace()), false
+		for _, status := range said {
+			if parentKey(status.ParentRef, route.GetNamespace()) != want {
+				continue
+			}
+			heard = true
+			for _, kind := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
+				i := slices.IndexFunc(status.Conditions, func(c metav1.Condition) bool { return c.Type == string(kind) })
+				if i >= 0 && status.Conditions[i].Status == metav1.ConditionFalse {
+					c := status.Conditions[i]
+					return fmt.Sprintf("%s (%s) says %s=%s, %s: %s", want, status.ControllerName, kind, c.Status, c.Reason, c.Message)
+				}
+			}
+		}
+		if !heard {
+			return fmt.Sprintf("%s says nothing about it any more: there is no such parent, or its controller has let go of the route", want)
+		}
+	}
+	return ""
+}
