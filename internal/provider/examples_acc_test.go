@@ -49,7 +49,7 @@ func TestAccExamples(t *testing.T) {
 				l.cluster.Legacy(t, l.namespace, "web", "demo/legacy:v0")
 				l.makeRoute(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"shop"},"spec":{"parentRefs":[{"name":"public"}],"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]}]}}`)
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
-			case "canary", "tcp":
+			case "canary", "canary-group", "tcp":
 				w.Env = append(w.Env, "TF_VAR_pause=1s")
 			}
 			if strings.HasPrefix(dir, "actions") && !w.knows(actions) {
@@ -90,9 +90,10 @@ func labFor(t *testing.T, example string) *lab {
 // canaries are the examples whose second version gets a share first, and what they say of
 // it: as a reader tries them.
 var canaries = map[string]func(*workspace){
-	"canary":      func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
-	"adopt-route": func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
-	"tcp":         func(w *workspace) { w.nextVersion("cache", "1.6.40", "finalized", 100) },
+	"canary":       func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
+	"adopt-route":  func(w *workspace) { w.nextVersion("web", "1.28", "finalized", 100) },
+	"canary-group": func(w *workspace) { w.nextVersionOfGroup("1.28", "api", "web") },
+	"tcp":          func(w *workspace) { w.nextVersion("cache", "1.6.40", "finalized", 100) },
 	"cohort": func(w *workspace) {
 		w.nextVersion("web", "1.28", "paused", 10)
 		w.nextVersion("web", "1.28", "finalized", 100, "-var", "max_weight=100")
@@ -113,6 +114,22 @@ func (w *workspace) nextVersion(resource, version, status string, percent int, m
 		w.t.Errorf("%s ends as %v with %v, not as %s with %d %%", version, main["status"], main["split"], status, percent)
 	}
 	if code, text := w.exec(append([]string{"plan", "-detailed-exitcode", "-input=false", "-no-color"}, more...)...); code != 0 {
+		w.t.Errorf("the plan after it ends with %d\n%s", code, text)
+	}
+}
+
+// nextVersionOfGroup applies another version of an example's group, whose members end with
+// all of the traffic.
+func (w *workspace) nextVersionOfGroup(version string, members ...string) {
+	w.t.Helper()
+	w.do("apply", "-auto-approve", "-input=false", "-no-color", "-var", "app_version="+version)
+	w.wantState(theGroup, "status", "finalized")
+	for _, name := range members {
+		made, _ := w.attributes(fmt.Sprintf("switchback_deployment.shop[%q]", name))
+		to, _ := made["name"].(string)
+		w.wantMember(name, "deployment_id", made["id"], "status", "finalized", "split", shares(to, 100))
+	}
+	if code, text := w.exec("plan", "-detailed-exitcode", "-input=false", "-no-color", "-var", "app_version="+version); code != 0 {
 		w.t.Errorf("the plan after it ends with %d\n%s", code, text)
 	}
 }
