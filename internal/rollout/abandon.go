@@ -3,7 +3,10 @@ package rollout
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -24,7 +27,7 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	c, t := cl.cluster, cl.target
 	defer cl.Stop()
 	e.keeper.Unclaim(c, t.id)
-	if err := cl.stillOurs(ctx); err != nil {
+	if err := cl.stillOurs(); err != nil {
 		return err
 	}
 	switch {
@@ -47,11 +50,9 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	part, cancel := partOf(ctx)
 	defer cancel()
 	err := e.keeper.Locked(part, []Cluster{c}, t.id.Namespace, t.application(), func(part context.Context, h *ownership.Held) error {
-		d, err := e.liveWorkload(part, c, t.id, t.application())
-		if err == nil && d != nil {
-			if why := e.mayHurt(part, c, t.application(), d); why != "" {
-				return e.leave(ctx, cl, cause, why)
-			}
+		d, why, err := e.mayAbandon(part, c, t)
+		if why != "" {
+			return e.leave(ctx, cl, cause, why)
 		}
 		if t.spec.OnFailure == release.OnFailureStop && d != nil {
 			err = errors.Join(err, e.scaleDown(part, c, t))
@@ -74,16 +75,30 @@ func (e *Engine) abandon(ctx context.Context, cl *claim, cause error) error {
 	return e.leftRunning(ctx, cl, err)
 }
 
-// stillOurs begins a clean-up: it asks whose the release is, and every write
-// that follows asks again. What else goes wrong is left to these.
-func (cl *claim) stillOurs(ctx context.Context) error {
+// stillOurs begins a clean-up: whose the release is has just been asked (confirmAll),
+// and every write that follows asks again.
+func (cl *claim) stillOurs() error {
 	cl.Strictly()
-	_ = cl.Confirm(ctx)
 	if lost := cl.Gone(); lost != nil {
 		cl.Stop()
 		return lost
 	}
 	return nil
+}
+
+// mayAbandon looks at what a failed create has made, and at whatever may lead there, at
+// once: the workload, nil where there is none, and why its pods must stay. Callers hold
+// the Lease.
+func (e *Engine) mayAbandon(ctx context.Context, c Cluster, t target) (d *appsv1.Deployment, why string, err error) {
+	var q *inquiry
+	var asked sync.WaitGroup
+	asked.Go(func() { q = e.inquire(ctx, c, t.id.Namespace, t.application()) })
+	d, err = e.liveWorkload(ctx, c, t.id, t.application())
+	asked.Wait()
+	if err != nil || d == nil {
+		return d, "", err
+	}
+	return d, orKeep(q.about(ctx, d)).pods, nil
 }
 
 // partOf is half of the time that is left: the rest is for writing down what

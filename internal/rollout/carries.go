@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -38,32 +40,53 @@ func keepAll(why string) reach { return reach{pods: why, objects: why} }
 // be told is an error, and callers that would hurt must treat that as carrying.
 // Ingresses and routes that may not be read are told of, once, and block nobody.
 func (e *Engine) carries(ctx context.Context, c Cluster, application string, d *appsv1.Deployment) (reach, error) {
-	main, _, err := ownership.LiveMain(ctx, c, d.Namespace, application)
-	if err != nil {
-		return reach{}, err
-	}
-	if main != nil && main.Names(d.Name) {
-		r := keepAll("it is the main deployment of " + d.Namespace + "/" + application)
-		if main.Owner == "" && main.Group == "" {
-			r = keepAll("the address of " + d.Namespace + "/" + application + " still leads to it")
-		}
-		r.pointed = true
-		return r, nil
-	}
-	q := &inquiry{engine: e, cluster: c, application: application, main: main, workload: d}
-	return q.ask(ctx)
+	return e.inquire(ctx, c, d.Namespace, application).about(ctx, d)
 }
 
-// inquiry is one question whether traffic goes to a release that is not main.
+// inquiry is one question whether traffic goes to a release.
 type inquiry struct {
 	engine      *Engine
 	cluster     Cluster
 	application string
 	main        *release.Main
+	services    *corev1.ServiceList
 	workload    *appsv1.Deployment
+
+	mainUnread, servicesUnread error
 
 	ready   *readiness      // nil: not asked yet
 	ignored map[string]bool // nil: not asked yet
+}
+
+// inquire reads, live, what an application's pointer names and which Services there are:
+// at once, since each answer is waited for.
+func (e *Engine) inquire(ctx context.Context, c Cluster, namespace, application string) *inquiry {
+	q := &inquiry{engine: e, cluster: c, application: application, services: &corev1.ServiceList{}}
+	var wg sync.WaitGroup
+	wg.Go(func() { q.main, _, q.mainUnread = ownership.LiveMain(ctx, c, namespace, application) })
+	wg.Go(func() { q.servicesUnread = c.List(ctx, namespace, "", q.services) })
+	wg.Wait()
+	return q
+}
+
+// about is the answer for a release that is looked at live.
+func (q *inquiry) about(ctx context.Context, d *appsv1.Deployment) (reach, error) {
+	if q.mainUnread != nil {
+		return reach{}, q.mainUnread
+	}
+	if main := q.main; main != nil && main.Names(d.Name) {
+		r := keepAll("it is the main deployment of " + d.Namespace + "/" + q.application)
+		if main.Owner == "" && main.Group == "" {
+			r = keepAll("the address of " + d.Namespace + "/" + q.application + " still leads to it")
+		}
+		r.pointed = true
+		return r, nil
+	}
+	if q.servicesUnread != nil {
+		return reach{}, q.servicesUnread
+	}
+	q.workload = d
+	return q.ask(ctx)
 }
 
 // readiness is which of a release's pods can be sent traffic.
@@ -74,13 +97,10 @@ type readiness struct {
 }
 
 func (q *inquiry) ask(ctx context.Context) (reach, error) {
-	d, services := q.workload, &corev1.ServiceList{}
-	if err := q.cluster.List(ctx, d.Namespace, "", services); err != nil {
-		return reach{}, err
-	}
+	d := q.workload
 	routed := map[string]bool{} // Services that carry nothing unless a route leads to them; true: its own
-	for i := range services.Items {
-		svc := &services.Items[i]
+	for i := range q.services.Items {
+		svc := &q.services.Items[i]
 		switch own := svc.Name == d.Name; {
 		case own:
 			routed[svc.Name] = true
@@ -140,12 +160,16 @@ func (q *inquiry) byService(ctx context.Context, svc *corev1.Service) (string, e
 // byRoutes asks what Ingresses and routes lead to.
 func (q *inquiry) byRoutes(ctx context.Context, services map[string]bool) (reach, error) {
 	var waits reach // why the release must stay although its pods may go
-	for _, kind := range routeKinds {
-		found, err := q.routes(ctx, kind)
-		if err != nil {
-			return reach{}, err
+	for _, listed := range q.allRoutes(ctx) {
+		kind := listed.kind
+		if apierrors.IsForbidden(listed.err) {
+			q.engine.sayOnce(ownership.Key(q.cluster, q.workload.Namespace, kind.resource), routesUnread(q.cluster, q.workload.Namespace, kind))
+			continue
 		}
-		for _, route := range found {
+		if listed.err != nil {
+			return reach{}, listed.err
+		}
+		for _, route := range listed.found {
 			if workload.IsPreview(route, q.workload.Name) {
 				continue // it ends with the release
 			}
@@ -238,32 +262,60 @@ var routeKinds = []routeKind{
 	}},
 }
 
-// routes lists one kind, live. A kind that the cluster does not have has none, and
-// one that may not be read is told of.
+// routeList is what is found of a kind.
+type routeList struct {
+	kind  routeKind
+	found []Object
+	err   error // forbidden: there is such a kind, as far as can be told
+}
+
+// allRoutes lists every kind, live and at once.
+func (q *inquiry) allRoutes(ctx context.Context) []routeList {
+	all, _ := fleet.All(routeKinds, func(kind routeKind) (routeList, error) {
+		found, err := q.routes(ctx, kind)
+		return routeList{kind, found, err}, nil
+	})
+	return all
+}
+
+// version is what is found of a kind in one version of its API.
+type version struct {
+	list   runtime.Object
+	err    error // nil: it was listed
+	serves bool  // the cluster has it; where unsaid is nil
+	unsaid error
+}
+
+// routes lists one kind, live, in the newest version that the cluster has. A kind that it
+// does not have has none.
 func (q *inquiry) routes(ctx context.Context, kind routeKind) ([]Object, error) {
 	c, namespace := q.cluster, q.workload.Namespace
-	for _, list := range kind.lists {
-		into := list()
-		err := c.List(ctx, namespace, "", into)
-		if err == nil {
+	versions, _ := fleet.All(kind.lists, func(list func() runtime.Object) (*version, error) {
+		v := &version{list: list()}
+		v.err = c.List(ctx, namespace, "", v.list)
+		return v, nil
+	})
+	if i := slices.IndexFunc(versions, func(v *version) bool { return v.err == nil }); i >= 0 {
+		versions = versions[:i+1]
+	}
+	_, _ = fleet.All(versions, func(v *version) (struct{}, error) {
+		if apierrors.IsNotFound(v.err) || apierrors.IsForbidden(v.err) {
+			v.serves, v.unsaid = c.Serves(ctx, v.list)
+		}
+		return struct{}{}, nil
+	})
+	for _, v := range versions {
+		switch {
+		case v.err == nil:
 			var all []Object
-			err = meta.EachListItem(into, func(o runtime.Object) error {
+			err := meta.EachListItem(v.list, func(o runtime.Object) error {
 				all = append(all, o.(Object))
 				return nil
 			})
 			return all, err
-		}
-		if !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) {
-			return nil, err
-		}
-		serves, unsaid := c.Serves(ctx, into)
-		switch {
-		case unsaid == nil && !serves:
-		case apierrors.IsForbidden(err):
-			q.engine.sayOnce(ownership.Key(c, namespace, kind.resource), routesUnread(c, namespace, kind))
-			return nil, nil
+		case (apierrors.IsNotFound(v.err) || apierrors.IsForbidden(v.err)) && v.unsaid == nil && !v.serves:
 		default:
-			return nil, err
+			return nil, v.err
 		}
 	}
 	return nil, nil
@@ -277,7 +329,11 @@ func (e *Engine) mayHurt(ctx context.Context, c Cluster, application string, d *
 
 // mayRemove is the same for the whole of it.
 func (e *Engine) mayRemove(ctx context.Context, c Cluster, application string, d *appsv1.Deployment) reach {
-	r, err := e.carries(ctx, c, application, d)
+	return orKeep(e.carries(ctx, c, application, d))
+}
+
+// orKeep takes what cannot be told for carrying.
+func orKeep(r reach, err error) reach {
 	if err != nil {
 		return keepAll("it cannot be told whether it carries traffic: " + err.Error())
 	}

@@ -23,6 +23,7 @@ type diagnosis struct {
 	verdict health.Verdict
 	unread  []diagnose.Unread
 	err     error // it could not be looked at
+	traffic *flow // where the traffic went at the same time; nil: not looked at
 }
 
 // diagnose looks at the release live, with everything around it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -189,14 +190,16 @@ func (e *Engine) startError(ctx context.Context, c Cluster, t target, applied *a
 	if found == nil {
 		found = e.diagnose(asked, c, t, applied)
 	}
-	main := make(chan flow, 1)
-	go func() { main <- e.trafficNow(asked, c, t) }()
+	var looked sync.WaitGroup
+	if found.traffic == nil {
+		looked.Go(func() { found.traffic = new(e.trafficNow(asked, c, t)) })
+	}
 	found.explained(asked, c, t.id.Namespace, t.spec.Health.Lines(), e.timing.patience(diagnose.TailPatience))
+	looked.Wait()
 	if found.err == nil && len(found.verdict.Findings) > 0 && found.verdict.State != health.Healthy { // one that has got over it shows no cause any more
 		failure.Verdict = found.verdict
 	}
 	failure.Unread = found.unread
-	now := <-main
-	failure.Traffic, failure.served = now.String(), now.serves()
+	failure.Traffic, failure.served = found.traffic.String(), found.traffic.serves()
 	return failure
 }

@@ -16,9 +16,9 @@ import (
 
 // mostInARow is how many requests may follow each other from the verdict that a release
 // has failed until its create returns the error, by what becomes of it: each is waited
-// for. On a cluster without the Gateway API four of them ask whether it has that.
+// for. On a cluster without the Gateway API one of them asks whether it has that.
 var mostInARow = map[release.OnFailure]int{
-	release.OnFailureKeep: 19, release.OnFailureStop: 22, release.OnFailureTerminate: 35,
+	release.OnFailureKeep: 13, release.OnFailureStop: 16, release.OnFailureTerminate: 26,
 }
 
 // TestAFailureTakesFewRequestsInARow: what is asked at once is waited for once.

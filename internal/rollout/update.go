@@ -212,7 +212,7 @@ func (e *Engine) failKeptAll(ctx context.Context, kept []*claim, cause error) []
 func (e *Engine) failKept(ctx context.Context, cl *claim, cause error) error {
 	t := cl.target
 	defer cl.Stop()
-	if err := cl.stillOurs(ctx); err != nil {
+	if err := cl.stillOurs(); err != nil {
 		return err // theirs now
 	}
 	cl.unsuccessful(ctx, cl.entry(ctx, cause))

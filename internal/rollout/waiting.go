@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -124,7 +125,12 @@ func (w *waiting) confirm(ctx context.Context) (done bool, again time.Duration, 
 	}
 	asked, cancel := context.WithTimeout(ctx, w.engine.timing.patience(evidencePatience))
 	defer cancel()
+	var main flow
+	var looked sync.WaitGroup
+	looked.Go(func() { main = w.engine.trafficNow(asked, w.cluster, w.target) }) // what is said of it, too
 	found := w.engine.diagnose(asked, w.cluster, w.target, w.applied)
+	looked.Wait()
+	found.traffic = &main
 	if ctx.Err() != nil {
 		return false, 0, context.Cause(ctx)
 	}
