@@ -86,7 +86,7 @@ func asleep(t *testing.T, v verb, at *regexp.Regexp) {
 		}
 	}
 	if !v.destroy {
-		b.planIsEmpty()
+		b.nothingIsPlanned()
 		names[v.do.version] = b.name()
 	}
 	b.check(v.want(names))

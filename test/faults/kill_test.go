@@ -206,7 +206,7 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 		t.Fatalf("cut off with %v standing, the next run does not go on:\n%s\nThe one before said:\n%s", standing, next.text(), x.text())
 	}
 	if !v.destroy {
-		w.planIsEmpty()
+		w.nothingIsPlanned()
 		names[v.do.version] = w.name()
 		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+names[cmp.Or(v.do.serving, v.do.version)]; got != want {
 			t.Errorf("deployment_id is %s, want %s", got, want)

@@ -80,7 +80,7 @@ func (v verb) makePoint(t *testing.T) *point {
 	c := newWorkspace(t).hasty()
 	c.copies(v, p)
 	if len(v.before) > 0 {
-		c.planIsEmpty()
+		c.nothingIsPlanned()
 		if got, want := c.objects(), w.objects(); !slices.Equal(got, want) {
 			t.Fatalf("copied there are %v, want %v", got, want)
 		}

@@ -52,8 +52,11 @@ var (
 	topBlocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
 		{Type: "provider", LabelNames: []string{"name"}}, {Type: "resource", LabelNames: []string{"type", "name"}},
 		{Type: "data", LabelNames: []string{"type", "name"}}, {Type: "output", LabelNames: []string{"name"}},
+		{Type: "terraform"},
 	}}
-	ofCore = &hcl.BodySchema{
+	// Which provider it is, the core knows.
+	ofTerraform = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "required_providers"}}}
+	ofCore      = &hcl.BodySchema{
 		Attributes: []hcl.AttributeSchema{{Name: "for_each"}, {Name: "depends_on"}, {Name: "count"}, {Name: "provider"}},
 		Blocks:     []hcl.BlockHeaderSchema{{Type: "lifecycle"}, {Type: "provisioner"}, {Type: "connection"}, {Type: "dynamic", LabelNames: []string{"for"}}},
 	}
@@ -92,6 +95,10 @@ func readConfiguration(dir string) (*configuration, hcl.Diagnostics, error) {
 		switch block.Type {
 		case "provider":
 			c.provider = block.Body
+		case "terraform":
+			if _, diags := block.Body.Content(ofTerraform); diags.HasErrors() {
+				return nil, nil, unsupported("in terraform: %s", diags[0].Detail)
+			}
 		case "output":
 			output, diags := block.Body.Content(ofOutput)
 			if diags.HasErrors() {

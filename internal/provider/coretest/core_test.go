@@ -179,6 +179,7 @@ func TestTheRestIsForTheCLI(t *testing.T) {
 		"a variable's value":    {configured(`name = "a"`), []string{"-var=a=b"}},
 		"a detailed exit code":  {configured(`name = "a"`), []string{"-detailed-exitcode"}},
 		"an output's condition": {"output \"a\" {\n value = 1\n precondition {\n condition = true\n error_message = \"\"\n }\n}", nil},
+		"a backend":             {"terraform {\n backend \"local\" {}\n}", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
