@@ -21,7 +21,7 @@ const modulePath = "github.com/switchback-dev/terraform-provider-switchback"
 // layers is the one direction imports point in: a package may import those of
 // a later line, not its neighbours or those above.
 var layers = [][]string{
-	{"provider"},
+	{"provider", "terminal"},
 	{"group"},
 	{"rollout"},
 	{"observe"},
@@ -81,7 +81,7 @@ func (s source) unshipped() bool { return s.top() == "test" || s.top() == "demo"
 // rule returns what is wrong with an import, or an empty string.
 type rule func(s source, imported string) string
 
-var rules = []rule{terraformOnlyInProvider, clientGoOnlyInCluster, layersPointDown, clusterOnlyInProvider, testPackagesOnlyInTests, pureStaysPure, roomsPointDown}
+var rules = []rule{terraformOnlyInProvider, clientGoOnlyInCluster, layersPointDown, clusterOnlyAtTheTop, terminalAlone, testPackagesOnlyInTests, pureStaysPure, roomsPointDown}
 
 func terraformOnlyInProvider(s source, imported string) string {
 	if strings.HasPrefix(imported, "github.com/hashicorp/terraform-") && s.top() != "provider" && s.dir != "." {
@@ -114,9 +114,21 @@ func layersPointDown(s source, imported string) string {
 	}
 }
 
-func clusterOnlyInProvider(s source, imported string) string {
-	if to, ok := internalPackage(imported); ok && to == "cluster" && !s.test && !s.unshipped() && s.top() != "cluster" && s.top() != "provider" {
-		return "a cluster is reached through an interface that its user declares; only provider puts cluster behind it"
+func clusterOnlyAtTheTop(s source, imported string) string {
+	at := []string{"cluster", "provider", "terminal"}
+	if to, ok := internalPackage(imported); ok && to == "cluster" && !s.test && !s.unshipped() && !slices.Contains(at, s.top()) {
+		return "a cluster is reached through an interface that its user declares; only provider and terminal put cluster behind it"
+	}
+	return ""
+}
+
+// terminalAlone keeps what kubectl's plugin is made of out of the provider.
+func terminalAlone(s source, imported string) string {
+	if s.top() == "terminal" || s.top() == "cmd" {
+		return ""
+	}
+	if to, ok := internalPackage(imported); ok && to == "terminal" || within(imported, "k8s.io/cli-runtime") || within(imported, "github.com/spf13") {
+		return "only terminal and its command know kubectl's flags and printers"
 	}
 	return ""
 }
@@ -314,6 +326,18 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"main.go", ours + "cluster", false},
 		{"internal/rollout/x_test.go", ours + "cluster", true},
 		{"internal/provider/x.go", ours + "cluster", true},
+
+		{"internal/terminal/x.go", ours + "cluster", true},
+		{"internal/terminal/x.go", ours + "observe", true},
+		{"internal/terminal/x.go", ours + "provider/attrs", false},
+		{"internal/terminal/x.go", "k8s.io/client-go/rest", false},
+		{"internal/terminal/x.go", "k8s.io/cli-runtime/pkg/printers", true},
+		{"cmd/plugin/x.go", ours + "terminal", true},
+		{"cmd/plugin/x.go", ours + "cluster", false},
+		{"internal/provider/x.go", ours + "terminal", false},
+		{"internal/cluster/x.go", "k8s.io/cli-runtime/pkg/genericclioptions", false},
+		{"main.go", ours + "terminal", false},
+		{"main.go", "github.com/spf13/cobra", false},
 
 		{"internal/provider/x.go", ours + "testcluster", false},
 		{"main.go", ours + "devtools", false},

@@ -1,0 +1,63 @@
+package terminal_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// TestUsage: a wrong command line says what is right, and no cluster is asked.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	proxy := testcluster.Shared(t).Proxy(t)
+	for _, tc := range []struct {
+		args, says string
+	}{
+		{"gte", `there is no command "gte": ` + "`kubectl switchback --help` lists them. Did you mean get?"},
+		{"get a b", "one application at a time, please"},
+		{"get api -A", "exclude each other"},
+		{"get -o xml", `there is no output format "xml": say json, yaml, wide`},
+		{"get -l =", "="},
+		{"get --nope", "unknown flag: --nope: see `kubectl switchback get --help`"},
+		{"get --request-timeout soon", `--request-timeout "soon" is no duration`},
+		{"get --context a --contexts b", "--context and --contexts exclude each other"},
+		{"history", "name an application: `kubectl switchback history NAME`"},
+		{"history a b", "one application at a time, please: there are 2 names (a, b)"},
+		{"history api --operation destroy", `there is no operation "destroy". There are: deploy, `},
+		{"history api --limit -1", "--limit -1: it must be 1 or more"},
+	} {
+		said := run(t, append(strings.Fields(tc.args), "--kubeconfig", proxy.KubeconfigPath)...)
+		said.wants(t, terminal.ExitUsage, "Error: ", tc.says)
+		if said.out != "" {
+			t.Errorf("%s wrote %q", tc.args, said.out)
+		}
+	}
+	if asked := proxy.Requests(); len(asked) > 0 {
+		t.Errorf("the cluster was asked: %v", asked)
+	}
+}
+
+// TestNoCluster: nothing is guessed where nothing is named, not even localhost.
+func TestNoCluster(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir() + "/config"
+	if err := os.WriteFile(path, []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "get", "--kubeconfig", path).wants(t, terminal.ExitFailed, "no cluster is named", "--kubeconfig", "KUBECONFIG")
+	run(t, "get", "--kubeconfig", path+"2").wants(t, terminal.ExitFailed, "config2: no such file")
+}
+
+// TestCompletion offers the namespace's applications, and contexts behind those that are
+// typed already.
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.deploy("v1")
+	config := testcluster.Contexts(t, s.namespace, map[string]string{"eu": testcluster.Shared(t).KubeconfigPath, "us": testcluster.Shared(t).KubeconfigPath})
+	run(t, "__complete", "get", "--kubeconfig", config, "--context", "eu", "").wants(t, terminal.ExitDone, "api\n")
+	run(t, "__complete", "history", "--kubeconfig", config, "--contexts", "eu,u").wants(t, terminal.ExitDone, "eu,us\n")
+}

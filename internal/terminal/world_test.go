@@ -1,0 +1,147 @@
+package terminal_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+func TestMain(m *testing.M) { os.Exit(testcluster.Run(m)) }
+
+// wired makes a connection fit the engine's interface, as the provider does.
+type wired struct{ *cluster.Cluster }
+
+func (c wired) View(namespace string) rollout.View { return c.Cluster.View(namespace) }
+
+func (c wired) Emit(ctx context.Context, regarding rollout.Object, reason release.EventReason, note string, warning bool) {
+	kind := cluster.EventNormal
+	if warning {
+		kind = cluster.EventWarning
+	}
+	c.Cluster.Emit(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
+}
+
+// shop is a namespace with the application "api", as the provider leaves it.
+type shop struct {
+	t         *testing.T
+	namespace string
+	engine    *rollout.Engine
+	on        []rollout.Cluster
+	owner     string
+	routed    bool
+	release.Canary
+}
+
+// shopOn is one on clusters that kubeconfigs lead to, by name.
+func shopOn(t *testing.T, namespace string, kubeconfigs map[string]string) *shop {
+	t.Helper()
+	s := &shop{t: t, namespace: namespace, engine: rollout.New(rollout.Timing{
+		Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond,
+		Grace: 500 * time.Millisecond, Settle: 90 * time.Second, Cleanup: 30 * time.Second, Patience: time.Minute,
+	})}
+	for name, path := range kubeconfigs {
+		c, err := cluster.New(cluster.Config{Name: name, UserAgent: "terraform-provider-switchback/test", ConfigPath: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		s.on = append(s.on, wired{c})
+	}
+	return s
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	c := testcluster.Shared(t)
+	return shopOn(t, c.Namespace(t), map[string]string{"prod": c.KubeconfigPath})
+}
+
+func (s *shop) spec(version, image string) release.Spec {
+	return release.Spec{Namespace: s.namespace, Replicas: 1, OnFailure: release.OnFailureStop, Environment: "production", Content: release.Content{
+		Application: "api", Version: version, Image: image, Labels: map[string]string{"team": "payments"},
+		Container: release.Container{Ports: map[string]int32{"http": 8080}},
+	}}
+}
+
+// name is the release of a version that can start.
+func (s *shop) name(version string) string {
+	return s.spec(version, "demo/api:"+version).Content.Name()
+}
+
+func (s *shop) deploy(version string) {
+	s.t.Helper()
+	if _, err := s.engine.Deploy(s.t.Context(), s.on, s.spec(version, "demo/api:"+version)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) promote(version string) {
+	s.t.Helper()
+	req := rollout.PromoteRequest{
+		Service: traffic.ServiceSpec{Namespace: s.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}},
+		To:      s.name(version), Owner: s.owner, Keep: release.Keep{Count: 2}, Drain: 10 * time.Millisecond, Clusters: s.on, Canary: s.Canary,
+	}
+	if s.routed {
+		req.Route = &traffic.RouteSpec{
+			Namespace: s.namespace, Application: "api", Name: "api", Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
+			Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},
+		}
+	}
+	done, err := s.engine.Promote(s.t.Context(), req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.owner = done.Owner
+}
+
+// said is what a command has said.
+type said struct {
+	out, err string
+	exit     terminal.Exit
+}
+
+// run runs the command.
+func run(t *testing.T, args ...string) said {
+	t.Helper()
+	var out, err bytes.Buffer
+	exit := terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &err}, args)
+	return said{out.String(), err.String(), exit}
+}
+
+// wants fails the test unless the command ended so and wrote all of these.
+func (s said) wants(t *testing.T, exit terminal.Exit, texts ...string) {
+	t.Helper()
+	if s.exit != exit {
+		t.Errorf("it ended with %d, want %d", s.exit, exit)
+	}
+	for _, text := range texts {
+		if !strings.Contains(squeezed(s.out+s.err), text) {
+			t.Errorf("no %q", text)
+		}
+	}
+	if t.Failed() {
+		t.Fatalf("it wrote\n%s\nand as errors\n%s", s.out, s.err)
+	}
+}
+
+// squeezed is a text with single spaces.
+func squeezed(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.Join(strings.Fields(line), " ")
+	}
+	return strings.Join(lines, "\n")
+}
