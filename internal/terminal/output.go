@@ -17,7 +17,9 @@ import (
 
 // Kinds are what -o json and -o yaml print, for the page that describes it: what each
 // field is, is in its tag "is".
-func Kinds() []any { return []any{ApplicationList{}, Application{}, History{}} }
+func Kinds() []any {
+	return []any{ApplicationList{}, Application{}, History{}, Diagnosis{}, EventList{}}
+}
 
 // APIVersion is that of what -o json and -o yaml print. Fields may be added to it; those
 // that are there keep their names and what they mean.
