@@ -1,6 +1,6 @@
 # The Service "web" is there already, and so is the HTTPRoute "shop", whose rule "web"
-# leads to it. Both stay somebody else's. From the second version on, a new one gets
-# 10 % of the rule's traffic first, then half of it, then all.
+# leads to it. Both stay somebody else's. A version gets 10 % of the rule's traffic
+# first, then half of it, then all: the first one from what is there already.
 
 terraform {
   required_version = ">= 1.8"

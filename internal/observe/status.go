@@ -59,12 +59,12 @@ func pauseOf(o Main) (status release.MainStatus, reason string) {
 	if o.Waits != "" {
 		return release.MainPaused, o.Waits
 	}
-	return release.MainRunning, fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q is over: it goes on", p.From, p.To, o.Cluster)
+	return release.MainRunning, fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q is over: it goes on", p.Side(), p.To, o.Cluster)
 }
 
 // leftOpen says which promotion has not come to its end on a cluster.
 func leftOpen(o Main) string {
-	from, to := o.Main.Progress.From, o.Main.Progress.To
+	from, to := o.Main.Progress.Side(), o.Main.Progress.To
 	if from == to {
 		return fmt.Sprintf("a promotion to %s was left unfinished on cluster %q", to, o.Cluster)
 	}

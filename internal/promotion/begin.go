@@ -32,6 +32,7 @@ type Seen struct {
 	Kept    []string      // retained releases, where nothing is remembered; newest first
 	Planned string        // who had the traffic when this was planned; as Main says where nobody knows
 	Bare    bool          // who has the traffic has no pod that is ready for it: nothing is to be protected
+	Theirs  string        // what an adopted rule led to before, and what answers there; empty: nothing does, or it is not known
 	Resumed bool          // somebody lets a promotion that is paused go on
 }
 
@@ -161,10 +162,12 @@ func Begin(w Want, seen Seen) Start {
 			s.Course = Finishes
 		}
 	}
-	s.Progress.From = from
+	if s.Progress.From = from; from == "" {
+		s.Progress.Theirs = seen.Theirs
+	}
 	s.rename(w)
 	s.spare(w, seen)
-	s.goOn(w)
+	s.goOn(w, seen)
 	s.Back = w.To == s.Before.Deployment || slices.Contains(s.Before.Previous, w.To)
 	s.share(w, seen)
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
@@ -218,7 +221,7 @@ func (s *Start) spare(w Want, seen Seen) {
 
 // goOn takes up a promotion that was cut off while it could still go back: what it
 // has done is part of this one.
-func (s *Start) goOn(w Want) {
+func (s *Start) goOn(w Want, seen Seen) {
 	open := s.Main.Progress
 	ours := open != nil && open.To == w.To
 	if ours {
@@ -230,10 +233,10 @@ func (s *Start) goOn(w Want) {
 		s.beginAnew(open)
 	case reversible && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To || breach.Refuses(w.To, w.RetryToken)):
 		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
-		s.Progress.From, s.Progress.Direction = open.From, release.DirectionBack
+		s.Progress.From, s.Progress.Theirs, s.Progress.Direction = open.From, open.Theirs, release.DirectionBack
 	case s.replaces(w):
 	case reversible && w.Reversible:
-		s.resume(open)
+		s.resume(open, seen)
 	case reversible:
 		s.Before = *open.Before // what was being tried is no former main
 	case !w.Reversible:
@@ -244,7 +247,7 @@ func (s *Start) goOn(w Want) {
 
 // resume goes on with one that has moved the traffic. Where it has not, this is a
 // promotion from where the traffic is.
-func (s *Start) resume(open *release.Progress) {
+func (s *Start) resume(open *release.Progress, seen Seen) {
 	s.Course, s.Before = Moves, *open.Before
 	if !s.There {
 		return
@@ -253,8 +256,11 @@ func (s *Start) resume(open *release.Progress) {
 	if s.Main.Deployment != s.Before.Deployment {
 		s.Stage = Recorded
 	}
-	if open.From != "" {
+	switch {
+	case open.From != "":
 		s.Progress.From = open.From
+	case open.Theirs != "" && seen.Theirs != "":
+		s.Progress.From, s.Progress.Theirs = "", seen.Theirs
 	}
 }
 
@@ -262,7 +268,7 @@ func (s *Start) resume(open *release.Progress) {
 // wait until it had: nothing that the release did is why.
 func (s *Start) calledOff(w Want) bool {
 	open, breach := s.Main.Progress, s.Main.Breach
-	return w.Route != nil && !s.There && open.From != "" && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To)
+	return w.Route != nil && !s.There && open.Side() != "" && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To)
 }
 
 // beginAnew begins from what was main, when it has all of the traffic again.
@@ -275,8 +281,8 @@ func (s *Start) beginAnew(open *release.Progress) {
 // share finds out whether the traffic moves by shares, and with which of them a promotion
 // goes on that was paused or cut off. A way back takes one step.
 func (s *Start) share(w Want, seen Seen) {
-	from := s.Progress.From
-	if w.Route == nil || !s.Course.Moves() || s.Course == Returns || from == "" || from == w.To {
+	from, theirs := s.Progress.From, s.Progress.Theirs
+	if w.Route == nil || !s.Course.Moves() || s.Course == Returns || from == "" && theirs == "" || from == w.To {
 		return
 	}
 	s.Shares = !seen.Bare && !s.Back
@@ -285,6 +291,10 @@ func (s *Start) share(w Want, seen Seen) {
 	}
 	fresh := s.Shares && !s.Main.Route.Is(w.Route) // its data plane has not been seen to follow yet
 	s.Restores = !s.There && !seen.Bare && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
+	if theirs != "" { // who serves it has followed it before; and all of their pods are theirs to count
+		s.Restores = !s.There && s.Resumes == 0 && (len(seen.Split) > 1 || lags(s.Main.Progress))
+		s.Progress.Scales = false
+	}
 }
 
 // lags says that a run was cut off before it had seen that the data plane does what the

@@ -36,6 +36,7 @@ type Known struct {
 	Route   *release.Route // nil: the address had none
 	Shares  release.Split  // who had which share of the traffic, where a promotion is open; nil: From has all
 	Paused  bool           // that one was
+	Theirs  string         // who had the rest of it, where that is no release; empty: a release, or nobody
 }
 
 // Outlook is what a promotion will do, as far as that follows from what is wanted and
@@ -49,7 +50,12 @@ type Outlook struct {
 	Keeps    []string       // what stays for going back, newest first
 	Scales   bool           // To has only the pods that its share takes
 	Removes  []string       // what nobody needs any more afterwards
+	Adopts   *release.Route // the rule of somebody else's route that it takes over; nil: none
+	Theirs   bool           // what that leads to now has the rest of the traffic meanwhile
 }
+
+// unseen stands for what an adopted rule leads to that nobody has looked at.
+const unseen = "what it leads to now"
 
 // Foresee says what a promotion will do: by the steps that it will have, and by what
 // it will collect.
@@ -70,8 +76,15 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 			}
 		}
 	}
+	if w.Route != nil && w.Route.Adopted != nil && !w.Route.Is(k.Route) {
+		o.Adopts = w.Route
+	}
+	if seen.Theirs = k.Theirs; o.Adopts != nil && k.Service == "" {
+		seen.Theirs = unseen
+	}
 	k.goOn(w, &seen)
 	start := Begin(w, seen)
+	o.Theirs = start.Progress.Theirs != "" && start.Shares
 	o.Renames, o.Scales = start.Progress.Renames, start.Progress.Scales && start.Shares && !o.Warm
 	progress := start.Progress
 	for ; progress.Step().Kind != ""; progress.At++ {
@@ -99,7 +112,7 @@ func (k Known) goOn(w Want, seen *Seen) {
 		return
 	}
 	seen.Main.Previous = slices.DeleteFunc(seen.Main.Previous, func(name string) bool { return name == w.To })
-	seen.Main.Progress = &release.Progress{From: k.From, To: w.To, Paused: k.Paused, Direction: release.DirectionForward, Before: seen.Main.AsBefore(), Steps: Plan(w)}
+	seen.Main.Progress = &release.Progress{From: k.From, Theirs: k.Theirs, To: w.To, Paused: k.Paused, Direction: release.DirectionForward, Before: seen.Main.AsBefore(), Steps: Plan(w)}
 	seen.Main.Progress.At = 1 + slices.IndexFunc(seen.Main.Progress.Steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= k.Shares[w.To] })
 }
 

@@ -101,12 +101,26 @@ func TestShares(t *testing.T) {
 	baked.Main.Progress.Steps, baked.Main.Progress.At = promotion.Plan(baking), slices.Index(promotion.Plan(baking), release.Step{Kind: release.StepCommit})
 	asked := waits(openAt(50, false, release.StepPause, 1))
 	asked.Resumed = true
+	theirs := promotion.Seen{Split: release.Split{}, Theirs: "old"}
+	theirsShared := openAt(10, false, release.StepPause, 0)
+	theirsShared.Main.Deployment, theirsShared.Main.Progress.From, theirsShared.Main.Progress.Theirs, theirsShared.Theirs = "", "", "old", "old"
+	theirsShared.Main.Progress.Before.Deployment, theirsShared.Split = "", release.Split{"old": 90, "v2": 10}
+	theirsCalledOff := theirsShared
+	theirsCalledOff.Split, theirsCalledOff.Main.Progress = release.Split{}, new(*theirsShared.Main.Progress)
+	theirsCalledOff.Main.Progress.Direction = release.DirectionBack
+	theirsGone := theirsShared
+	theirsGone.Theirs = ""
 	const all = "ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, collect"
 	for name, tt := range map[string]struct {
 		want promotion.Want
 		seen promotion.Seen
 		does string
 	}{
+		"from somebody else":                       {byShares, theirs, all},
+		"from somebody else, killed":               {byShares, theirsShared, "restore, " + all},
+		"from somebody else, killed, and goes on":  {hold, theirsShared, all},
+		"from somebody else, called off":           {byShares, theirsCalledOff, "restore, " + all},
+		"from somebody else, who is gone":          {byShares, theirsGone, "ready, shift 100%, commit, collect"},
 		"from the beginning":                       {byShares, onV1, all},
 		"the first release":                        {byShares, promotion.Seen{Split: release.Split{}}, "ready, shift 100%, commit, collect"},
 		"nothing to protect":                       {byShares, bare, "ready, shift 100%, commit, collect"},
@@ -116,31 +130,31 @@ func TestShares(t *testing.T) {
 		"killed while it moved, and goes on":       {hold, openAt(50, false, release.StepShift, 1), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
 		"paused":                                   {byShares, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
 		"paused, and somebody has changed weights": {byShares, byHand, all},
-		"resumed":                                  {byShares, resumed, "ready, shift 50%, shift 100%, commit, collect"},
-		"held":                                     {held, onV1, "ready, shift 10%, pause 1m, pause max_weight, shift 50%, pause manual, shift 100%, commit, collect"},
-		"held, and raised":                         {raised, openAt(10, true, release.StepPause, 0), "ready, shift 10%, pause 1m, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
-		"other steps":                              {other, openAt(50, true, release.StepPause, 1), "ready, shift 60%, pause 1m, shift 100%, commit, collect"},
-		"a third version":                          {third, openAt(50, true, release.StepPause, 1), "restore, " + all},
-		"back to the stable side":                  {back, openAt(50, true, release.StepPause, 1), "ready, shift 100%, commit, collect"},
-		"back when all had moved":                  {back, allMoved, "ready, shift 100%, commit, collect"},
-		"called off":                               {byShares, calledOff, "restore, " + all},
-		"called off, where a killed one goes on":   {hold, calledOff, "restore, " + all},
-		"called off when all had moved":            {byShares, whenMoved, "restore, " + all},
-		"called off, and a third version":          {third, calledOff, "restore, " + all},
-		"called off, and reverted":                 {back, calledOff, "ready, shift 100%, commit, collect"},
-		"taken back, killed, and tried again":      {again, breached, "restore, " + all},
-		"killed while it restored":                 {byShares, tried, "restore, " + all},
-		"held below what it has":                   {lowered, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
-		"held below, with other steps":             {fewer, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause max_weight, shift 60%, pause 1m, shift 100%, commit, collect"},
-		"waits with nothing":                       {byShares, waits(beforeAll), all},
-		"waits ahead of a pause":                   {byShares, waits(openAt(50, false, release.StepPause, 1)), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
-		"waits ahead of a pause, and is asked":     {byShares, asked, "ready, shift 50%, pause manual, shift 100%, commit, collect"},
-		"waits after a pause":                      {byShares, waits(openAt(50, false, release.StepShift, 2)), "ready, shift 50%, shift 100%, commit, collect"},
-		"waits with all, and was watched":          {baking, waits(baked), "shift 100%, commit, collect"},
-		"a Service gets a route":                   {byShares, noRoute, "restore, " + all},
-		"an adopted rule":                          {byRule, onRule, all},
-		"another route":                            {byShares, otherRoute, "restore, ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, rename, collect"},
-		"killed when all had moved":                {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
+		"resumed":                                {byShares, resumed, "ready, shift 50%, shift 100%, commit, collect"},
+		"held":                                   {held, onV1, "ready, shift 10%, pause 1m, pause max_weight, shift 50%, pause manual, shift 100%, commit, collect"},
+		"held, and raised":                       {raised, openAt(10, true, release.StepPause, 0), "ready, shift 10%, pause 1m, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
+		"other steps":                            {other, openAt(50, true, release.StepPause, 1), "ready, shift 60%, pause 1m, shift 100%, commit, collect"},
+		"a third version":                        {third, openAt(50, true, release.StepPause, 1), "restore, " + all},
+		"back to the stable side":                {back, openAt(50, true, release.StepPause, 1), "ready, shift 100%, commit, collect"},
+		"back when all had moved":                {back, allMoved, "ready, shift 100%, commit, collect"},
+		"called off":                             {byShares, calledOff, "restore, " + all},
+		"called off, where a killed one goes on": {hold, calledOff, "restore, " + all},
+		"called off when all had moved":          {byShares, whenMoved, "restore, " + all},
+		"called off, and a third version":        {third, calledOff, "restore, " + all},
+		"called off, and reverted":               {back, calledOff, "ready, shift 100%, commit, collect"},
+		"taken back, killed, and tried again":    {again, breached, "restore, " + all},
+		"killed while it restored":               {byShares, tried, "restore, " + all},
+		"held below what it has":                 {lowered, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause manual, pause max_weight, shift 100%, commit, collect"},
+		"held below, with other steps":           {fewer, openAt(50, true, release.StepPause, 1), "ready, shift 50%, pause max_weight, shift 60%, pause 1m, shift 100%, commit, collect"},
+		"waits with nothing":                     {byShares, waits(beforeAll), all},
+		"waits ahead of a pause":                 {byShares, waits(openAt(50, false, release.StepPause, 1)), "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"waits ahead of a pause, and is asked":   {byShares, asked, "ready, shift 50%, pause manual, shift 100%, commit, collect"},
+		"waits after a pause":                    {byShares, waits(openAt(50, false, release.StepShift, 2)), "ready, shift 50%, shift 100%, commit, collect"},
+		"waits with all, and was watched":        {baking, waits(baked), "shift 100%, commit, collect"},
+		"a Service gets a route":                 {byShares, noRoute, "restore, " + all},
+		"an adopted rule":                        {byRule, onRule, all},
+		"another route":                          {byShares, otherRoute, "restore, ready, shift 10%, pause 1m, shift 50%, pause manual, shift 100%, commit, rename, collect"},
+		"killed when all had moved":              {byShares, openAt(100, false, release.StepCommit, 0), "shift 100%, commit, collect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

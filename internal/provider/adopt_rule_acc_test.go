@@ -123,3 +123,38 @@ func (l *lab) adoptedRuleIsTold() {
 	l.wantBackends("shop", nameOf("v1")+"=100")
 	w.wantNoChanges()
 }
+
+// firstByAdoptedRule: the first deployment behind an adopted rule shares its traffic with what
+// the rule led to before.
+func (l *lab) firstByAdoptedRule() {
+	l.cluster.Legacy(l.t, l.namespace, "old", "demo/old:1")
+	l.theirRoute("old")
+	w := l.inProcess()
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	config := func(tag string, canary ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(append(canary, keepPrevious(1), adoptsRule(`rule = "shop"`))...))
+	}
+	gated := canaryOf(`{ weight = 10, gate = "manual" }`)
+	w.write(config("v1", gated))
+	w.plan().wantSummary(theMain, map[string]any{
+		"action": "create", "from": nil, "steps": []any{"ready", "shift 10%", "pause manual", "shift 100%", "commit", "collect"},
+		"text": `Takes over the backends of the rule "shop" of the HTTPRoute api, which stays somebody else's: nothing else of it is changed. What these are now is remembered, has the rest of the traffic until all of it has moved, and is what the rule leads to again when this goes back, or when it is destroyed.`,
+	})
+	w.apply(config("v1", gated))
+	w.wantState(theMain, "split", shares("old", 90, v1, 10), "status", "paused", "deployment_id", l.namespace+"/"+v1, "drift", []any{})
+	l.wantBackends("shop", "old=9", v1+"=1")
+	w.wantNoChanges()
+
+	// Another version begins with all of the traffic where it was.
+	w.apply(config("v2", gated))
+	w.wantState(theMain, "split", shares("old", 90, v2, 10), "status", "paused")
+	w.wantNoChanges()
+	w.apply(config("v2", canaryOf(`{ weight = 10, pause = "1s" }`)))
+	w.wantState(theMain, "split", shares(v2, 100), "status", "finalized")
+	l.wantBackends("shop", v2+"=100")
+	w.wantNoChanges()
+	w.destroy()
+	l.wantBackends("shop", "old=1")
+
+	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = ""`)))).tells("Name of a rule is empty")
+}

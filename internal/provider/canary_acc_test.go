@@ -68,6 +68,7 @@ func TestAccCanary(t *testing.T) {
 		"a Gateway that is not": (*lab).gatewayThatDoesNotServe,
 		"by an adopted rule":    (*lab).canaryByAdoptedRule,
 		"an adopted rule, told": (*lab).adoptedRuleIsTold,
+		"the first by a rule":   (*lab).firstByAdoptedRule,
 		"with filters":          (*lab).routeWithFilters,
 		"beside another":        (*lab).routeBesideAnother,
 		"listed once":           (*lab).routesAreListedOnce,

@@ -80,6 +80,7 @@ type Entry struct {
 	Version    string    `json:"version,omitempty"`    // of that release, where known
 	From       string    `json:"from,omitempty"`       // promote, rollback, remove_main: who had the traffic
 	To         string    `json:"to,omitempty"`         // and who has been meant to get it
+	Theirs     string    `json:"theirs,omitempty"`     // which of both is no release, but what an adopted rule led to before
 	Group      string    `json:"group,omitempty"`      // the group that it was part of
 
 	By       string        `json:"by,omitempty"` // who the cluster took us for
@@ -201,7 +202,7 @@ func (e Entry) what() string {
 		if e.Group != "" {
 			with = fmt.Sprintf(" with the group %q", e.Group)
 		}
-		return fmt.Sprintf("%s from %s to %s%s", e.Operation, OrNothing(e.From), OrNothing(e.To), with)
+		return fmt.Sprintf("%s from %s to %s%s", e.Operation, OrNothing(cmp.Or(e.From, e.Theirs)), OrNothing(cmp.Or(e.To, e.Theirs)), with)
 	case OperationRemoveMain:
 		return fmt.Sprintf("removal of the main address, which led to %s,", e.From)
 	case OperationResume:

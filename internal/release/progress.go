@@ -16,12 +16,14 @@ const ProgressKey = "progress.json"
 // Schemas of Progress's JSON form. The second one has shares of the traffic and pauses:
 // who does not know those would take them for done. With the third, the release has only
 // the pods that its share takes: others would give it all of the traffic on these. With the
-// fourth, autoscalers have been raised: others would leave them so.
+// fourth, autoscalers have been raised: others would leave them so. With the fifth, somebody
+// else has the rest of the traffic: others would take it for nobody's.
 const (
 	ProgressSchema       = 1
 	ProgressSchemaShares = 2
 	ProgressSchemaScales = 3
 	ProgressSchemaFloors = 4
+	ProgressSchemaTheirs = 5
 )
 
 // StepKind is what a step of a promotion does.
@@ -92,6 +94,10 @@ type Progress struct {
 	To     string `json:"to"`             // who is to have it
 	Holder string `json:"holder,omitempty"`
 
+	// Theirs is who has the rest of the traffic where that is no release: what an adopted
+	// rule led to before, as a split names it. Empty: a release has it, or nobody.
+	Theirs string `json:"theirs,omitempty"`
+
 	Steps     []Step    `json:"steps"`
 	At        int       `json:"at"` // the step that is being done
 	Direction Direction `json:"direction"`
@@ -122,6 +128,10 @@ type Progress struct {
 	// the pointer has moved: until it is committed. Nil: not beyond the shift.
 	Before *Main `json:"before,omitempty"`
 }
+
+// Side is who has the rest of a traffic that is shared, as a split names it: a release, or
+// what an adopted rule led to before; empty: nobody.
+func (p *Progress) Side() string { return cmp.Or(p.From, p.Theirs) }
 
 // Step is the one that is being done; the zero Step after the last.
 func (p *Progress) Step() Step {
@@ -271,6 +281,8 @@ func (m *Main) Marshal() (map[string]string, error) {
 	}
 	progress := *m.Progress
 	switch progress.Schema = ProgressSchema; {
+	case progress.Theirs != "":
+		progress.Schema = ProgressSchemaTheirs
 	case len(progress.Floors) > 0:
 		progress.Schema = ProgressSchemaFloors
 	case progress.Scales:
@@ -296,7 +308,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchemaFloors, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaTheirs, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

@@ -105,3 +105,23 @@ func TestOlderProvidersRefuseScaledPods(t *testing.T) {
 		t.Errorf("read %+v (%v)", read, err)
 	}
 }
+
+// TestOlderProvidersRefuseTheirs: they would take the rest of the traffic for nobody's. One
+// that knows them reads what was written before there were any.
+func TestOlderProvidersRefuseTheirs(t *testing.T) {
+	t.Parallel()
+	p := byShares(2)
+	p.From, p.Theirs = "", "old+older"
+	data, err := (&release.Main{Progress: p}).Marshal()
+	if err != nil || !strings.Contains(data[release.ProgressKey], `"schema":5`) {
+		t.Fatalf("%s (%v)", data[release.ProgressKey], err)
+	}
+	read, err := release.ParseMain(data)
+	if err != nil || read.Progress.Side() != "old+older" {
+		t.Errorf("read %+v (%v)", read, err)
+	}
+	entry := release.Entry{Operation: release.OperationPromote, To: "api-1", Theirs: "old", Outcome: release.OutcomeSucceeded}
+	if said := entry.Sentence(); !strings.Contains(said, "promote from old to api-1") {
+		t.Errorf("the history says %q", said)
+	}
+}

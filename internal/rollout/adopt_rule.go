@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -121,33 +122,41 @@ func (e *Engine) inEffect(ctx context.Context, c Cluster, router *traffic.Gatewa
 	return err
 }
 
-// notServed says why a rule that is given back would answer with errors; empty where it
-// would not. The application's own Service is what was asked for: it comes and goes with
-// the main deployment.
+// notServed says why a rule that is given back would answer with errors, or may; empty
+// where it would not. The application's own Service is what was asked for: it comes and
+// goes with the main deployment.
 func (e *Engine) notServed(ctx context.Context, c Cluster, service traffic.ServiceSpec, former json.RawMessage) string {
+	why, unknown := e.unserved(ctx, c, service.Namespace, service.Name, former)
+	return cmp.Or(why, unknown)
+}
+
+// unserved says why what a rule leads to does not answer, and why it cannot be told whether
+// it does; both are empty where it does. spare is a Service that does not count.
+func (e *Engine) unserved(ctx context.Context, c Cluster, in, spare string, former json.RawMessage) (why, unknown string) {
 	var refs []gatewayv1.BackendRef
 	if len(former) == 0 || json.Unmarshal(former, &refs) != nil {
-		return "what it led to before is not known any more"
+		return "", "what it led to before is not known any more"
 	}
 	for _, ref := range refs {
-		namespace := service.Namespace
+		namespace := in
 		if ref.Namespace != nil {
 			namespace = string(*ref.Namespace)
 		}
 		switch {
-		case ref.Weight != nil && *ref.Weight == 0, namespace == service.Namespace && string(ref.Name) == service.Name:
+		case ref.Weight != nil && *ref.Weight == 0, namespace == in && string(ref.Name) == spare:
 			continue
 		case ref.Kind != nil && *ref.Kind != "Service":
-			return fmt.Sprintf("it cannot be told whether the %s %s/%s, to which it led before, answers", *ref.Kind, namespace, ref.Name)
+			unknown = fmt.Sprintf("it cannot be told whether the %s %s/%s, to which it led before, answers", *ref.Kind, namespace, ref.Name)
+			continue
 		}
 		found := &discoveryv1.EndpointSliceList{}
 		err := c.List(ctx, namespace, discoveryv1.LabelServiceName+"="+string(ref.Name), found)
-		if err != nil {
-			return fmt.Sprintf("it cannot be told whether the Service %s/%s, to which it led before, has a pod that is ready: %v", namespace, ref.Name, err)
-		}
-		if !traffic.Answers(found) {
-			return fmt.Sprintf("the Service %s/%s, to which it led before, has no pod that is ready", namespace, ref.Name)
+		switch {
+		case err != nil:
+			unknown = fmt.Sprintf("it cannot be told whether the Service %s/%s, to which it led before, has a pod that is ready: %v", namespace, ref.Name, err)
+		case !traffic.Answers(found):
+			return fmt.Sprintf("the Service %s/%s, to which it led before, has no pod that is ready", namespace, ref.Name), ""
 		}
 	}
-	return ""
+	return "", unknown
 }

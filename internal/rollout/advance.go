@@ -162,7 +162,9 @@ func (p *Promotion) leave(ctx context.Context, pl *placement, cause error) {
 	defer cancel()
 	if pl.stage == promotion.Recorded {
 		why := nothingBefore
-		if pl.from() != "" && pl.from() != p.req.To {
+		if pl.theirs() {
+			why = p.theirsBare(clean, pl)
+		} else if pl.from() != "" && pl.from() != p.req.To {
 			why = p.notServing(clean, pl)
 		}
 		if why != "" {

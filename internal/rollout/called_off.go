@@ -17,7 +17,7 @@ import (
 
 // waits says that the way back on a cluster is one that a data plane takes its time for.
 func (p *Promotion) waits(pl *placement) bool {
-	from := pl.from()
+	from := pl.side()
 	return pl.route != nil && pl.start.Shares && pl.stage >= promotion.Shifted && from != "" && from != p.req.To
 }
 
@@ -35,18 +35,40 @@ func (p *Promotion) tellBack(ctx, clean context.Context, pl *placement, cause er
 	if ownership.Lost(clean, err) != nil || errors.As(err, &changed) {
 		return failed(err)
 	} // after any other error it goes back all the same
-	want := release.Split{pl.from(): 100}
-	pl.route.Returns()
-	if _, _, err := pl.route.Shift(clean, want); err != nil {
+	if err := pl.toldRoute(clean); err != nil {
 		return failed(err)
 	}
-	pl.split = want
 	p.noteRoute(pl)
 	if err := p.save(clean, pl, back, p.wentBack(ctx, pl, cause, true, recorded)...); err != nil {
 		return failed(err)
 	}
 	pl.fate = returned
 	return nil
+}
+
+// toldRoute tells the route of one cluster to give all of the traffic back, and does not
+// wait. An adopted rule that its owner has taken back meanwhile stays theirs.
+func (pl *placement) toldRoute(ctx context.Context) (err error) {
+	pl.route.Returns()
+	back := release.Split{pl.side(): 100}
+	if pl.theirs() {
+		_, _, err = pl.route.GiveBack(ctx)
+		pl.split = back
+		return err
+	}
+	if pl.asks.Adopted != nil {
+		seen, err := pl.route.Look(ctx)
+		if err != nil {
+			return err
+		}
+		if seen.Route == nil {
+			pl.split = seen.Split
+			return pl.route.Remove(ctx) // but for the rule of a cohort
+		}
+	}
+	_, _, err = pl.route.Shift(ctx, back)
+	pl.split = back
+	return err
 }
 
 // toldBackError says of an interrupted promotion where its traffic was told to go back,
@@ -73,7 +95,7 @@ func (p *Promotion) toldBack(placements []*placement, cause error) error {
 	told := &toldBackError{cause: cause, to: p.req.To}
 	for _, pl := range placements {
 		if pl.fate == returned && pl.status == release.MainRollingBack {
-			told.clusters, told.from = append(told.clusters, fmt.Sprintf("%q", pl.cluster.Name())), pl.from()
+			told.clusters, told.from = append(told.clusters, fmt.Sprintf("%q", pl.cluster.Name())), pl.side()
 		}
 	}
 	if len(told.clusters) == 0 {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,7 @@ func (p *Promotion) paused(ctx context.Context) error {
 	if len(first.main.Previous) > 0 {
 		p.done.Previous = first.main.Previous[0]
 	}
-	p.done.Service = first.found.Service
+	p.done.Service = cmp.Or(first.router.Applied(), first.found.Service)
 	waits := p.waiting()
 	p.done.Reason = release.PauseText(waits.cluster.Name(), p.req.Service.Namespace, p.req.Service.Application, &waits.progress)
 	for _, pl := range p.active() {

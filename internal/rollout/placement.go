@@ -60,5 +60,20 @@ func (pl *placement) moves() bool { return pl.start.Course.Moves() }
 // reached notes how much of the promotion may have been done.
 func (pl *placement) reached(stage promotion.Stage) { pl.stage = max(pl.stage, stage) }
 
-// from is who had the traffic; empty: nobody.
+// from is which release had the traffic; empty: none.
 func (pl *placement) from() string { return pl.progress.From }
+
+// side is who had it, as a split names it: a release, or what an adopted rule led to
+// before; empty: nobody.
+func (pl *placement) side() string { return pl.progress.Side() }
+
+// theirs says that somebody else had it: what an adopted rule led to before.
+func (pl *placement) theirs() bool { return pl.progress.From == "" && pl.progress.Theirs != "" }
+
+// theirSide is who that is, as a split names it; empty where a release had it, or nobody.
+func (pl *placement) theirSide() string {
+	if !pl.theirs() {
+		return ""
+	}
+	return pl.progress.Theirs
+}

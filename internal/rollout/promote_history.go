@@ -36,7 +36,7 @@ func (p *Promotion) begin(ctx context.Context, pl *placement) {
 		operation = release.OperationRollback
 	}
 	entry := p.engine.entry(ctx, pl.cluster, operation, p.req.To, "")
-	entry.From, entry.To, entry.Group = from, p.req.To, p.req.Member.Group
+	entry.From, entry.To, entry.Theirs, entry.Group = from, p.req.To, pl.theirSide(), p.req.Member.Group
 	if left != "" && p.was != nil {
 		entry.Reason = entry.By + " asked to go back"
 	}
@@ -122,7 +122,7 @@ func (p *Promotion) wentBack(ctx context.Context, pl *placement, cause error, sw
 // backEntry is the line of a way back.
 func (p *Promotion) backEntry(ctx context.Context, pl *placement, reason string) release.Entry {
 	entry := p.engine.entry(ctx, pl.cluster, release.OperationRollback, pl.from(), "")
-	entry.From, entry.To, entry.Group, entry.Reason = p.req.To, pl.from(), p.req.Member.Group, reason
+	entry.From, entry.To, entry.Theirs, entry.Group, entry.Reason = p.req.To, pl.from(), pl.theirSide(), p.req.Member.Group, reason
 	return entry
 }
 

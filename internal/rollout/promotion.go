@@ -131,6 +131,9 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 		return nil, err
 	}
 	split := pl.found.Split
+	if open := openOf(main); open.Theirs != "" && open.Before != nil && pl.found.Route == nil {
+		split = release.Split{} // the rule is theirs again; the Service that was made ahead has no traffic of it
+	}
 	var kept []string
 	if main == nil {
 		main = &release.Main{}

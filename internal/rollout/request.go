@@ -60,7 +60,7 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 		return err
 	}
 	request := release.RequestIn(cm.Data)
-	if from := pl.from(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
+	if from := pl.side(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}
 	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Refused: pl.start.Shares}

@@ -53,7 +53,7 @@ func (pl *placement) wrote() bool {
 // sharing is the split in which a release has so many percent, and who had the traffic
 // has the rest.
 func (pl *placement) sharing(to string, percent int) release.Split {
-	from := pl.from()
+	from := pl.side()
 	if percent == 100 || from == "" || from == to {
 		return release.Split{to: 100}
 	}
@@ -69,9 +69,12 @@ func (pl *placement) share(of string) int {
 }
 
 // serviceMoves says that the Service moves together with the route: where nothing goes back
-// from it, it does not wait for the commit.
+// from it, it does not wait for the commit. One that nobody had before is made ahead.
 func (p *Promotion) serviceMoves(pl *placement) bool {
-	from := pl.from()
+	from := pl.side()
+	if pl.theirs() && pl.progress.Made {
+		return true
+	}
 	return pl.route == nil || !pl.moves() || from == "" || from == p.req.To
 }
 
@@ -97,6 +100,9 @@ func (p *Promotion) seeShares(ctx context.Context, pl *placement, seen *promotio
 	}
 	if pl.route == nil {
 		return nil
+	}
+	if err := p.seeTheirs(ctx, pl, seen); err != nil {
+		return err
 	}
 	stable := pl.main.Deployment
 	if open := pl.main.Progress; open != nil && seen.Split[open.From] > 0 {
@@ -155,6 +161,9 @@ func (p *Promotion) noteRoute(pl *placement) {
 // routeBack returns the route, and the Service where it has followed, to who had the
 // traffic, and says whether any moved by that.
 func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, err error) {
+	if pl.theirs() {
+		return p.ruleBack(ctx, pl)
+	}
 	from := pl.from()
 	if from == "" {
 		if pl.progress.Made || p.req.Route.Adopt {
@@ -215,6 +224,9 @@ func (e *Engine) removeRoute(ctx context.Context, c Cluster, service traffic.Ser
 func (p *Promotion) restore(ctx context.Context, due []*placement) error {
 	p.done.Status = release.MainRunning
 	return p.on(ctx, due, func(pl *placement) error {
+		if pl.theirs() {
+			return p.restoreTheirs(ctx, pl)
+		}
 		if pl.found.Route == nil {
 			p.req.say("%s: the route leads to %s first", pl.cluster.Name(), pl.from())
 		} else {
@@ -236,7 +248,7 @@ func (p *Promotion) restore(ctx context.Context, due []*placement) error {
 // enough waits until the release has the pods that a share of the traffic takes: so
 // many as serve it on the other side.
 func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step) error {
-	if step.Weight == 100 || pl.route == nil {
+	if step.Weight == 100 || pl.route == nil || pl.theirs() && step.Needs == 0 { // their pods cannot be counted: it has all of its own
 		return nil
 	}
 	view, id, need, ready := pl.cluster.View(p.req.Service.Namespace), p.id(), step.Needs, 0

@@ -56,7 +56,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 
 // switchTo moves the address and returns when the data plane has it.
 func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Split) error {
-	from := release.OrNothing(pl.from())
+	from := release.OrNothing(pl.side())
 	what := "traffic"
 	if share := want[p.req.To]; share < 100 {
 		what = fmt.Sprintf("%d %% of the traffic", share)
@@ -130,7 +130,16 @@ func (p *Promotion) ensure(ctx context.Context, pl *placement, want release.Spli
 	if !p.serviceMoves(pl) {
 		return nil
 	}
-	return p.ensureService(ctx, pl, want)
+	return p.ensureService(ctx, pl, ofService(want, p.req.To))
+}
+
+// ofService is whom the Service leads to while a route shares the traffic with what is no
+// release.
+func ofService(want release.Split, to string) release.Split {
+	if _, all := want.Stable(); all {
+		return want
+	}
+	return release.Split{to: 100}
 }
 
 // ensureService is ensure for the Service alone.
@@ -159,6 +168,7 @@ func (p *Promotion) settle(ctx context.Context, pl *placement, more time.Duratio
 // record writes down that the address has moved, or how much of the traffic has.
 func (p *Promotion) record(ctx context.Context, pl *placement, step release.Step) error {
 	p.noteRoute(pl)
+	p.noteService(pl)
 	if step.Weight < 100 {
 		next := pl.progress
 		next.At++
@@ -173,7 +183,6 @@ func (p *Promotion) record(ctx context.Context, pl *placement, step release.Step
 	if pl.moves() {
 		pl.main.Move = p.req.Member.Move
 	}
-	p.noteService(pl)
 	if pl.progress.Before != nil {
 		pl.reached(promotion.Recorded)
 	}

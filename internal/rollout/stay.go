@@ -43,7 +43,7 @@ func (p *Promotion) refusal(pl *placement) error {
 		return &release.TakenBackError{Cluster: pl.cluster.Name(), ID: p.id(), Breach: *pl.main.Breach}
 	case pl.start.Course == promotion.Returns:
 		return fmt.Errorf("a promotion from %s to %s was being taken back on cluster %q when its run was cut off. That has been ended now, and the next apply begins anew",
-			release.OrNothing(pl.from()), p.req.To, pl.cluster.Name())
+			release.OrNothing(pl.side()), p.req.To, pl.cluster.Name())
 	}
 	return nil
 }
@@ -58,6 +58,11 @@ func (p *Promotion) noWayBack(ctx context.Context, placements []*placement) erro
 		switch {
 		case !pl.moves(), pl.stage != promotion.Recorded:
 			before = true
+		case pl.theirs():
+			before = true
+			if why := p.theirsBare(ctx, pl); why != "" {
+				return &release.NoWayBackError{Cluster: pl.cluster.Name(), ID: p.id(), Reason: why}
+			}
 		case pl.from() == "" || pl.from() == p.req.To:
 			moved = pl.cluster.Name()
 		default:
@@ -102,6 +107,13 @@ func (p *Promotion) bare(ctx context.Context, pl *placement) string {
 			behind, err = readyBehind(ctx, view, d)
 		}
 		return d, behind, err
+	}
+	if pl.theirs() {
+		why := p.theirsBare(ctx, pl)
+		if _, now, err := ready(p.req.To); err != nil || now == 0 {
+			return ""
+		}
+		return why
 	}
 	stable, behind, err := ready(pl.from())
 	if err != nil || behind > 0 {

@@ -70,6 +70,9 @@ func (e *Engine) podsOfMain(ctx context.Context, c Cluster, namespace, applicati
 	if main.Progress != nil && main.Progress.From != "" {
 		name = main.Progress.From
 	}
+	if name == "" { // nobody, or somebody else, whose pods are not counted
+		return 0, nil
+	}
 	d, err := e.liveWorkload(ctx, c, release.ID{Namespace: namespace, Name: name}, application)
 	if err != nil || d == nil {
 		return 0, err

@@ -141,15 +141,18 @@ func isService(ref gatewayv1.BackendRef) bool {
 }
 
 // Split is who gets which percent of the traffic of a route, ours or adopted. Where
-// somebody else gets a part of it, it is empty.
+// somebody else gets all of it, it is empty.
 func (s RouteSpec) Split(route Object) release.Split {
 	if !s.Adopt {
 		return RouteSplit(route)
 	}
 	rules := rulesOf(route)
 	at, why := s.place(rules)
-	if why != "" || s.ours(rules[at].refs) < len(rules[at].refs) {
+	switch {
+	case why != "" || s.ours(rules[at].refs) == 0:
 		return release.Split{}
+	case s.ours(rules[at].refs) < len(rules[at].refs):
+		return s.mixed(rules[at].refs, route.GetNamespace())
 	}
 	return splitOf(rules[at].refs, route.GetNamespace())
 }
@@ -157,7 +160,7 @@ func (s RouteSpec) Split(route Object) release.Split {
 // ours is how many of the backends are releases of the application.
 func (s RouteSpec) ours(refs []gatewayv1.BackendRef) (n int) {
 	for _, ref := range refs {
-		if of, is := release.ApplicationOf(string(ref.Name)); is && of == s.Application && isService(ref) {
+		if s.isOurs(ref) {
 			n++
 		}
 	}
@@ -219,13 +222,16 @@ func (s RouteSpec) Expected(split release.Split) string { return backendsText(we
 
 // adopting are the changes that make an adopted rule share the traffic as wanted; none
 // where it does.
-func (s RouteSpec) adopting(route Object, split release.Split, ports map[string]int32) ([]release.PatchOp, error) {
+func (s RouteSpec) adopting(route Object, split release.Split, ports map[string]int32, former json.RawMessage) ([]release.PatchOp, error) {
 	rules := rulesOf(route)
 	at, why := s.place(rules)
 	if why != "" {
 		return nil, errors.New(why)
 	}
-	refs := weighted(split, ports)
+	refs, err := s.beside(split, ports, former)
+	if err != nil {
+		return nil, err
+	}
 	var ops []release.PatchOp
 	if !slices.EqualFunc(rules[at].refs, refs, sameRef) {
 		ops = append(ops, release.PatchOp{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d/backendRefs", at), Value: refs})

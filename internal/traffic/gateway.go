@@ -27,6 +27,8 @@ type Gateway struct {
 	former json.RawMessage // what an adopted rule led to before
 	theirs json.RawMessage // what it leads to, where that is not ours
 
+	gave bool // an adopted rule has been given back
+
 	returns  bool          // nothing may keep it from its end
 	written  release.Split // what our last write asked for
 	reply    Object        // the API server's reply to it
@@ -95,7 +97,7 @@ func (g *Gateway) Awaiting() string { return g.awaiting }
 
 // ready says that everybody who is to get something has a pod that is ready for it.
 func (g *Gateway) ready(ctx context.Context, want release.Split) (bool, error) {
-	for _, name := range slices.Sorted(maps.Keys(want)) {
+	for _, name := range slices.Sorted(maps.Keys(g.spec.releases(want))) {
 		pods, err := Endpoints(ctx, g.view, name, []Port{{Name: g.spec.Port, Protocol: corev1.ProtocolTCP}})
 		if err != nil {
 			return false, err
@@ -151,7 +153,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 // numbers.
 func (g *Gateway) ports(ctx context.Context, split release.Split) (map[string]int32, error) {
 	ports := map[string]int32{}
-	for name := range split {
+	for name := range g.spec.releases(split) {
 		svc := &corev1.Service{}
 		if err := g.cluster.Get(ctx, g.spec.Namespace, name, svc); err != nil && !apierrors.IsNotFound(err) {
 			return nil, err

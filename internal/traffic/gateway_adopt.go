@@ -48,7 +48,7 @@ func (g *Gateway) adopt(ctx context.Context, split release.Split, ports map[stri
 		if err != nil {
 			return nil, err
 		}
-		ops, err := g.spec.adopting(live, split, ports)
+		ops, err := g.spec.adopting(live, split, ports, g.former)
 		if err != nil || len(ops) == 0 {
 			return live, err
 		}
@@ -98,6 +98,28 @@ func (g *Gateway) Restored(ctx context.Context) (done bool, again time.Duration,
 	}
 	done, again = g.accepted(route)
 	return done, again, nil
+}
+
+// GiveBack gives an adopted rule back, once, and says whether that is in effect; or when to
+// ask again. Of a route that is gone, nothing is to be seen.
+func (g *Gateway) GiveBack(ctx context.Context) (done bool, again time.Duration, err error) {
+	if !g.gave {
+		if _, err := g.Restore(ctx); err != nil {
+			return false, 0, err
+		}
+		g.gave = true
+	}
+	if g.reply == nil { // it was not ours to give back any more
+		live := g.spec.Empty()
+		switch err := g.cluster.Get(ctx, g.spec.Namespace, g.spec.Name, live); {
+		case apierrors.IsNotFound(err):
+			return true, 0, nil
+		case err != nil:
+			return false, 0, err
+		}
+		g.reply = live
+	}
+	return g.Restored(ctx)
 }
 
 // LetGo takes our name off the fields of an adopted route, which stay as they are: whoever

@@ -115,6 +115,9 @@ func (m *Model) checkAdopt(g gatewayModel, wrong func(at path.Path, summary, det
 		}
 		return
 	}
+	if g.Rule != nil && *g.Rule == "" {
+		wrong(GatewayPath.AtName("rule"), "Name of a rule is empty", "A rule is found by its name. Say the name of the one that leads to the application, or remove `rule` where the route has one rule only. A rule that has no name gets one from whoever owns the route: `name` in `spec.rules[]`.")
+	}
 	for name, set := range map[string]bool{"parent_refs": len(g.ParentRefs) > 0, "hostnames": len(g.Hostnames) > 0, "matches": len(g.Matches) > 0, "filters": g.Filters != nil} {
 		if set {
 			wrong(GatewayPath.AtName(name), "Attribute of an adopted route", "The route is somebody else's, who says which requests it is for. Remove `%s`, or `adopt`.", name)

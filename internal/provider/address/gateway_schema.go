@@ -54,7 +54,7 @@ func gatewayAttribute() schema.SingleNestedAttribute {
 			"rule": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "Name of the rule that is adopted. Default: the route's only one." + attrs.InPlace,
-				Validators:          []validator.String{stringvalidator.LengthBetween(1, 253)},
+				Validators:          []validator.String{stringvalidator.LengthAtMost(253)}, // an empty one: see checkAdopt
 			},
 			"port": schema.StringAttribute{
 				Optional:            true,

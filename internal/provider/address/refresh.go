@@ -122,6 +122,12 @@ func (m *Model) driftOf(o observe.Main, wanted traffic.ServiceSpec, stable bool)
 	}
 	wanted.Protocols = o.Main.Protocols
 	to := o.Main.Deployment
+	if p := o.Main.Progress; to == "" && p != nil && p.Theirs != "" {
+		if !p.Made {
+			return nil // it follows at the commit
+		}
+		to = p.To
+	}
 	if name, ok := o.Split.Stable(); ok && stable {
 		to = name // a moved pointer shows in deployment_id
 	}

@@ -57,18 +57,18 @@ func ruleDrift(o observe.Main, wanted traffic.RouteSpec) []workload.FieldDrift {
 // sharing is the split that an address should have, as it is written down.
 func sharing(o observe.Main) release.Split {
 	p := o.Main.Progress
-	if p == nil || p.From == "" || p.From == p.To {
+	if p == nil || p.Side() == "" || p.From == p.To {
 		return release.Split{o.Main.Deployment: 100}
 	}
 	if p.Direction == release.DirectionBack {
-		return release.Split{p.From: 100}
+		return release.Split{p.Side(): 100}
 	}
 	switch weight := p.Weight(p.At); weight {
 	case 0:
-		return release.Split{p.From: 100}
+		return release.Split{p.Side(): 100}
 	case 100:
 		return release.Split{p.To: 100}
 	default:
-		return release.Split{p.From: 100 - weight, p.To: weight}
+		return release.Split{p.Side(): 100 - weight, p.To: weight}
 	}
 }

@@ -1,6 +1,7 @@
 package address
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -169,7 +170,7 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 	}
 	for _, split := range splitOf(ctx, m.Split, diags) {
 		if len(split) == 2 && k.From == "" {
-			k.share(split, nameOf(m.DeploymentID), m.Status.ValueString() == string(release.MainPaused))
+			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), m.Status.ValueString() == string(release.MainPaused))
 		}
 	}
 	return promotion.Known(k)
@@ -179,10 +180,14 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 type known promotion.Known
 
 // share notes that two share the traffic: the one that is being tried, and the other.
-func (k *known) share(split release.Split, tried string, paused bool) {
+func (k *known) share(split release.Split, application, tried string, paused bool) {
 	for name := range split {
-		if name != tried {
+		switch of, is := release.ApplicationOf(name); {
+		case name == tried:
+		case is && of == application:
 			k.From = name
+		default: // what an adopted rule led to before
+			k.Theirs = name
 		}
 	}
 	k.Shares, k.Paused, k.Settled = split, paused, false
@@ -228,6 +233,15 @@ func (o outlook) pods() string {
 	}
 }
 
+// adoptsText says which rule it takes over, whose that is, and what is given back.
+func adoptsText(o outlook) string {
+	meanwhile := ""
+	if o.Theirs {
+		meanwhile = "has the rest of the traffic until all of it has moved, and "
+	}
+	return fmt.Sprintf("Takes over the backends of the %s, which stays somebody else's: nothing else of it is changed. What these are now is remembered, %sis what the rule leads to again when this goes back, or when it is destroyed.", *o.Adopts, meanwhile)
+}
+
 // podsText says how many pods a share takes.
 func podsText(step release.Step) string {
 	if step.Needs > 0 {
@@ -260,12 +274,15 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 	case promotion.ActionStart:
 		say("Starts the application again: the traffic goes%s to %s once its pods are ready.", whence, to)
 	}
+	if o.Adopts != nil {
+		say("%s", adoptsText(o))
+	}
 	var shares, pods []string
 	pauses, gated := time.Duration(0), false
 	for _, step := range o.Steps {
 		switch {
 		case step.Kind == release.StepRestore:
-			say("Gives all of the traffic to %s first.", from)
+			say("Gives all of the traffic to %s first.", cmp.Or(from, "what the rule led to before"))
 		case step.Kind == release.StepShift && step.Weight < 100:
 			shares, pods = append(shares, fmt.Sprintf("%d %%", step.Weight)), append(pods, podsText(step))
 		case step.Kind == release.StepPause:

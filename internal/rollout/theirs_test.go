@@ -1,0 +1,327 @@
+package rollout_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+)
+
+// behindTheirs is a life whose application has nothing yet but v1, which runs. The rule of
+// somebody else's route leads to pods of theirs, by the Service `old`.
+func behindTheirs(t *testing.T, c *testcluster.Cluster) (*life, *process) {
+	t.Helper()
+	l := newLife(t, c)
+	l.adoptRule = true
+	c.DataPlane(t, l.namespace, "httproutes")
+	c.Legacy(t, l.namespace, "old", "demo/old:1")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"))
+	l.shop("old")
+	return l, p
+}
+
+// TestTheirs: the first release behind an adopted rule takes its traffic by shares from
+// what the rule led to before.
+func TestTheirs(t *testing.T) {
+	t.Parallel()
+	c := withRoutes(t)
+	for name, test := range map[string]func(*testing.T, *testcluster.Cluster){
+		"share with the first":       theirsShare,
+		"keep their weights":         theirsKeepWeights,
+		"have it back":               theirsHaveItBack,
+		"have it back after a pause": theirsHaveItBackPaused,
+		"have it back at the end":    theirsHaveItBackAtTheEnd,
+		"are told to have it back":   theirsToldBack,
+		"are gone meanwhile":         theirsGone,
+		"have weights too fine":      theirsTooFine,
+		"share with a second one":    theirsShareAgain,
+		"take it back in mid-shift":  theirsTakeItBack,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, c)
+		})
+	}
+}
+
+func theirsShare(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	var seen []release.Split
+	_, err := p.sharing(t.Context(), "v1", steps(10, 50), func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			seen = append(seen, p.look().Split)
+		}
+	})
+	must(t, err)
+	want := []release.Split{{"old": 90, l.name("v1"): 10}, {"old": 50, l.name("v1"): 50}}
+	if !slices.EqualFunc(seen, want, maps.Equal) {
+		t.Errorf("the splits were %v, want %v", seen, want)
+	}
+	l.wantRule(before, l.name("v1")+":8080=100")
+	l.wantMain("v1")
+	if entry := l.pointer(); entry.Progress != nil {
+		t.Errorf("it is not over: %+v", entry.Progress)
+	}
+	must(t, p.unmain(t.Context()))
+	l.wantRule(before, "old:80=1")
+	l.wantLetGo()
+}
+
+// theirsKeepWeights: what they have among each other stays as it is, exactly.
+func theirsKeepWeights(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	c.Legacy(t, l.namespace, "older", "demo/older:1")
+	l.writeShop(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, spec: {
+		parentRefs: [{name: public}], rules: [{name: api, backendRefs: [{name: old, port: 80, weight: 3}, {name: older, port: 80}]}]}}`)
+	before := l.theirs()
+	held := steps(10)
+	held.MaxWeight = 10
+	_, err := p.sharing(t.Context(), "v1", held, nil)
+	must(t, err)
+	l.wantRule(before, "old:80=27", "older:80=9", l.name("v1")+":8080=4")
+	l.wantSplit(p, release.Split{"old+older": 90, l.name("v1"): 10})
+	must(t, p.unmain(t.Context()))
+	l.wantRule(before, "old:80=3", "older:80=1")
+}
+
+// theirsHaveItBack: a release that does not do its work with a share has nothing of it any
+// more, and nothing of the application is left.
+func theirsHaveItBack(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	canary := steps(10)
+	canary.Steps[0].Pause = longBake
+	done, err := p.sharing(t.Context(), "v1", canary, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.allReady("v1", "False")
+		}
+	})
+	var breach *rollout.BakeError
+	if !errors.As(err, &breach) || breach.Share != 10 || done.Status != release.MainRolledBack || done.Moved {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	l.wantRule(before, "old:80=1")
+	l.wantNo("the Service", &corev1.Service{})
+	entries := l.history()
+	if said := entries[len(entries)-1].Sentence(); !strings.Contains(said, "rollback from "+l.name("v1")+" to old") {
+		t.Errorf("the history says %q", said)
+	}
+}
+
+// theirsHaveItBackPaused: another run goes back from a pause, as the first one would.
+func theirsHaveItBackPaused(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	held := steps(10)
+	held.MaxWeight = 10
+	_, err := p.sharing(t.Context(), "v1", held, nil)
+	must(t, err)
+	l.wantRule(before, "old:80=9", l.name("v1")+":8080=1")
+	p = l.process(t)
+	must(t, p.deploy(t.Context(), "v1"))
+	held = steps(10, 50)
+	held.Steps[1].Pause = longBake
+	_, err = p.sharing(t.Context(), "v1", held, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.allReady("v1", "False")
+		}
+	})
+	if breach := (*rollout.BakeError)(nil); !errors.As(err, &breach) {
+		t.Fatalf("it says %v", err)
+	}
+	l.wantRule(before, "old:80=1")
+}
+
+// theirsHaveItBackAtTheEnd: until the commit, all of it goes back, too.
+func theirsHaveItBackAtTheEnd(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	done, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: steps(10), To: p.name("v1"), Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, Bake: longBake,
+		Progress: func(line string) {
+			if strings.HasPrefix(line, "watching") && p.look().Split[l.name("v1")] == 100 {
+				l.allReady("v1", "False")
+			}
+		},
+	})
+	if breach := (*rollout.BakeError)(nil); !errors.As(err, &breach) || done.Status != release.MainRolledBack {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	l.wantRule(before, "old:80=1")
+	l.wantNo("the Service", &corev1.Service{})
+}
+
+// theirsToldBack: a Ctrl-C waits for nothing, and the next run begins anew.
+func theirsToldBack(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}
+	done, err := p.sharing(ctx, "v1", canary, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			interrupt()
+		}
+	})
+	if err == nil || done.Status != release.MainRollingBack || !strings.Contains(err.Error(), "told to go back to old") {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	l.wantRule(before, "old:80=1")
+	p = l.process(t)
+	must(t, p.deploy(t.Context(), "v1"))
+	var said []string
+	_, err = p.sharing(t.Context(), "v1", steps(10), func(line string) { said = append(said, line) })
+	must(t, err)
+	if !strings.Contains(strings.Join(said, "\n"), "back to old first") {
+		t.Errorf("it says %q", said)
+	}
+	l.wantRule(before, l.name("v1")+":8080=100")
+	must(t, p.unmain(t.Context()))
+	l.wantRule(before, "old:80=1")
+}
+
+// theirsGone: nothing goes back to where nobody answers.
+func theirsGone(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	canary := steps(10)
+	canary.Steps[0].Pause = longBake
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	_, err := p.sharing(ctx, "v1", canary, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.scaleLegacy("old")
+			interrupt()
+		}
+	})
+	var stays *release.NoWayBackError
+	if !errors.As(err, &stays) || !strings.Contains(err.Error(), "/old, to which it led before, has no pod that is ready") {
+		t.Fatalf("it says %v", err)
+	}
+	l.wantRule(before, "old:80=9", l.name("v1")+":8080=1")
+}
+
+func theirsTooFine(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	l.writeShop(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, spec: {
+		parentRefs: [{name: public}], rules: [{name: api, backendRefs: [{name: old, port: 80, weight: 10000}, {name: older, port: 80, weight: 1}]}]}}`)
+	_, err := p.sharing(t.Context(), "v1", steps(10), nil)
+	var unfit *release.RuleError
+	if !errors.As(err, &unfit) || !strings.Contains(err.Error(), "in their lowest terms they make 10001, and may make 10000") {
+		t.Errorf("it says %v", err)
+	}
+}
+
+// theirsShareAgain: another version, asked for in the middle, begins with all of the traffic
+// on theirs.
+func theirsShareAgain(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	before := l.theirs()
+	must(t, p.deploy(t.Context(), "v2"))
+	held := steps(10)
+	held.MaxWeight = 10
+	_, err := p.sharing(t.Context(), "v1", held, nil)
+	must(t, err)
+	var seen []release.Split
+	_, err = p.sharing(t.Context(), "v2", steps(20), func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			seen = append(seen, p.look().Split)
+		}
+	})
+	must(t, err)
+	if want := []release.Split{{"old": 80, l.name("v2"): 20}}; !slices.EqualFunc(seen, want, maps.Equal) {
+		t.Errorf("the splits were %v, want %v", seen, want)
+	}
+	l.wantMain("v2")
+	must(t, p.unmain(t.Context()))
+	l.wantRule(before, "old:80=1")
+}
+
+// theirsTakeItBack: what the owner of an adopted rule has taken back stays theirs when the
+// run is interrupted.
+func theirsTakeItBack(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	c.Legacy(t, l.namespace, "old", "demo/old:1")
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}
+	_, err := p.sharing(ctx, "v2", canary, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.shop("old")
+			interrupt()
+		}
+	})
+	if err == nil {
+		t.Fatal("it succeeds")
+	}
+	l.wantRule(l.theirs(), "old:80=1")
+}
+
+// TestTheirsKilledAfterEveryWrite: whoever comes next ends it as an undisturbed run would,
+// and the rule is given back as it was.
+func TestTheirsKilledAfterEveryWrite(t *testing.T) {
+	t.Parallel()
+	c := withRoutes(t)
+	for _, onAbandon := range release.AbandonPolicies() {
+		t.Run(fmt.Sprintf("and %s", onAbandon), func(t *testing.T) {
+			t.Parallel()
+			testcluster.EveryDeath(t, 13, func(t *testing.T, k int) bool {
+				l, p := behindTheirs(t, c)
+				before := l.theirs()
+				canary := steps(10, 50)
+				canary.OnAbandon = onAbandon
+				ctx, kill := context.WithCancel(t.Context())
+				defer kill()
+				l.proxy.Reset()
+				death := l.proxy.DiesAfter(k, ownWrite, kill)
+				l.proxy.SetFault(death.Fault)
+				_, err := p.sharing(ctx, "v1", canary, nil)
+				l.proxy.SetFault(nil)
+				what, dead := death.Last()
+				p = l.process(t)
+				if dead {
+					_, err = p.sharing(t.Context(), "v1", canary, nil)
+				}
+				if err != nil {
+					t.Fatalf("after %q: %v\n%s", what, err, l.log())
+				}
+				l.wantMain("v1")
+				l.wantRule(before, l.name("v1")+":8080=100")
+				must(t, p.unmain(t.Context()))
+				l.wantRule(before, "old:80=1")
+				t.Logf("killed after %q", what)
+				return dead
+			})
+		})
+	}
+}
+
+// scaleLegacy takes the pods of a legacy Deployment away, and waits until its Service has
+// none.
+func (l *life) scaleLegacy(name string) {
+	l.t.Helper()
+	ctx, client := l.t.Context(), l.cluster.Client()
+	_, err := client.AppsV1().Deployments(l.namespace).Patch(ctx, name+"-legacy", types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})
+	must(l.t, err)
+	testcluster.Eventually(l.t, testcluster.Hang, "the endpoints to go", func() error {
+		found, err := client.DiscoveryV1().EndpointSlices(l.namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + name})
+		if err == nil && traffic.Answers(found) {
+			err = errors.New("one is ready")
+		}
+		return err
+	})
+}
