@@ -194,10 +194,10 @@ func (s *Start) rename(w Want) {
 	if open := s.Main.Progress; open != nil {
 		s.Progress.Leaves = open.Leaves
 	}
-	if was := s.Main.Route; was != nil && !was.Is(w.Route) {
-		s.Progress.Leaves = was
+	if was := s.Main.Route; was != nil {
+		s.Progress.Leaves = append(s.Progress.Leaves.Without(was), was)
 	}
-	if left := s.Progress.Leaves; left != nil && left.Is(w.Route) {
+	if s.Progress.Leaves = s.Progress.Leaves.Without(w.Route); len(s.Progress.Leaves) == 0 {
 		s.Progress.Leaves = nil
 	}
 }

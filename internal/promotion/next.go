@@ -84,7 +84,7 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 	case release.StepCommit:
 		return p.Before != nil
 	case release.StepRename:
-		return p.Renames != "" || p.Leaves != nil
+		return p.Renames != "" || len(p.Leaves) > 0
 	case release.StepShift: // the last one makes the address what is asked for, too
 		return step.Weight == 100 || s.Shares && !s.There && p.At >= s.Resumes
 	case release.StepStop, release.StepCollect:

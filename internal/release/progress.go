@@ -108,9 +108,9 @@ type Progress struct {
 	Made    bool   `json:"made,omitempty"`
 	Renames string `json:"renames,omitempty"`
 
-	// Leaves is a former route of the address, which goes at the end; nil where there
-	// is none.
-	Leaves *Route `json:"leaves,omitempty"`
+	// Leaves are former routes of the address, which go at the end: several where a run was
+	// killed before it had removed one.
+	Leaves Routes `json:"leaves,omitempty"`
 
 	// Scales says that To has only the pods that its share of the traffic takes.
 	Scales bool `json:"scales,omitempty"`
@@ -194,7 +194,7 @@ func (p *Progress) Next() int {
 
 // shares says that the traffic is shared for a while.
 func (p *Progress) shares() bool {
-	return p.Leaves != nil || slices.ContainsFunc(p.Steps, func(s Step) bool {
+	return len(p.Leaves) > 0 || slices.ContainsFunc(p.Steps, func(s Step) bool {
 		return s.Kind == StepPause || s.Kind == StepRestore || s.Kind == StepShift && s.Weight < 100
 	})
 }
@@ -281,7 +281,7 @@ func (m *Main) Marshal() (map[string]string, error) {
 	}
 	progress := *m.Progress
 	switch progress.Schema = ProgressSchema; {
-	case progress.Theirs != "":
+	case progress.Theirs != "", len(progress.Leaves) > 1:
 		progress.Schema = ProgressSchemaTheirs
 	case len(progress.Floors) > 0:
 		progress.Schema = ProgressSchemaFloors

@@ -126,3 +126,23 @@ func TestProgressThatCannotBeRead(t *testing.T) {
 		t.Errorf("without progress: %v", err)
 	}
 }
+
+// TestRoutesThatGo: a single one is written as older providers read it; what they would lose
+// of several, they refuse.
+func TestRoutesThatGo(t *testing.T) {
+	one, other := &release.Route{Kind: "HTTPRoute", Name: "one"}, &release.Route{Kind: "HTTPRoute", Name: "other"}
+	for text, leaves := range map[string]release.Routes{
+		`"schema":1`: nil,
+		`"schema":2,"to":"api-1","steps":null,"at":0,"direction":"","leaves":{"kind":"HTTPRoute","name":"one"}`: {one},
+		`"leaves":[{"kind":"HTTPRoute","name":"one"},{"kind":"HTTPRoute","name":"other"}]`:                      {one, other},
+	} {
+		data, err := (&release.Main{Deployment: "api-1", Progress: &release.Progress{To: "api-1", Leaves: leaves}}).Marshal()
+		if err != nil || !strings.Contains(data[release.ProgressKey], text) || len(leaves) > 1 != strings.Contains(data[release.ProgressKey], `"schema":5`) {
+			t.Errorf("%s (%v), want %s", data[release.ProgressKey], err, text)
+		}
+		read, err := release.ParseMain(data)
+		if err != nil || cmp.Diff(leaves, read.Progress.Leaves) != "" {
+			t.Errorf("%v is read as %v (%v)", leaves, read, err)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package release
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,6 +43,36 @@ func (r Route) String() string {
 		return fmt.Sprintf("rule %q of the %s %s", r.Adopted.Name, r.Kind, r.Name)
 	}
 	return r.Kind + " " + r.Name
+}
+
+// Routes are several of an application's. A single one is written as providers write it, and
+// read it, that know of no more.
+type Routes []*Route
+
+// Without are the routes but one.
+func (r Routes) Without(route *Route) Routes {
+	return slices.DeleteFunc(slices.Clone(r), func(of *Route) bool { return of.Is(route) })
+}
+
+// MarshalJSON writes a single one as an object, and several as a list.
+func (r Routes) MarshalJSON() ([]byte, error) {
+	if len(r) == 1 {
+		return json.Marshal(r[0])
+	}
+	return json.Marshal([]*Route(r))
+}
+
+// UnmarshalJSON reads both.
+func (r *Routes) UnmarshalJSON(text []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		return json.Unmarshal(text, (*[]*Route)(r))
+	}
+	var one *Route
+	if err := json.Unmarshal(text, &one); err != nil || one == nil {
+		return err
+	}
+	*r = Routes{one}
+	return nil
 }
 
 // RuleError says why a rule of somebody else's route cannot lead to an application.

@@ -27,8 +27,8 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 	}
 	theirs := pl.route.Theirs()
 	if theirs == nil {
-		for _, known := range []*release.Route{pl.main.Route, leavesOf(pl.main.Progress)} {
-			if known.Is(pl.asks) {
+		for _, known := range append(leavesOf(pl.main.Progress), pl.main.Route) {
+			if known.Is(pl.asks) || pl.renamed(known) {
 				theirs = known.Adopted.Backends
 			}
 		}
@@ -40,11 +40,19 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 	return nil
 }
 
-func leavesOf(open *release.Progress) *release.Route {
+// renamed says that the rule that is asked for is one that was adopted by another name, which
+// its owner has changed: it leads to releases of ours, and there is none of that name.
+func (pl *placement) renamed(known *release.Route) bool {
+	return known != nil && known.Adopted != nil && known.Kind == pl.asks.Kind && known.Name == pl.asks.Name &&
+		pl.found.Route != nil && !traffic.HasRule(pl.found.Route, known.Adopted.Name)
+}
+
+// leavesOf are the former routes that a promotion has still to remove.
+func leavesOf(open *release.Progress) release.Routes {
 	if open == nil {
 		return nil
 	}
-	return open.Leaves
+	return slices.Clone(open.Leaves)
 }
 
 // ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to

@@ -2,12 +2,14 @@ package rollout_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -23,6 +25,8 @@ func TestAdoptedRuleEnds(t *testing.T) {
 		"with nothing remembered, shared":   sharedRuleOfLostPointer,
 		"with a cohort, taken back by hand": cohortOfRuleTakenBack,
 		"in a shift, taken back by hand":    cohortOfRuleTakenBackInShift,
+		"left, and left again":              ruleLeftTwice,
+		"renamed by its owner":              ruleRenamed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,4 +132,57 @@ func (l *life) takeRuleBack(service string) {
 	must(l.t, l.cluster.Client().Discovery().RESTClient().Patch(types.JSONPatchType).
 		AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes", "shop").
 		Param("fieldManager", "kubectl-edit").Body([]byte(patch)).Do(l.t.Context()).Error())
+}
+
+// ruleLeftTwice: a run that is killed before it has given the rule back, and another change of
+// the route, leave two routes behind. Both go.
+func ruleLeftTwice(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	before := l.theirs()
+	l.adoptRule = false
+	l.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/httproutes/shop") {
+			return testcluster.Dead(r, n)
+		}
+		return testcluster.Fault{}
+	})
+	if _, err := p.sharing(t.Context(), "v1", steps(10), nil); err == nil {
+		t.Fatal("the rule is given back")
+	}
+	l.proxy.SetFault(nil)
+	l.wantRule(before, l.name("v1")+":8080=100")
+
+	p = l.process(t)
+	route := p.route()
+	route.Name = "api-two"
+	_, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: route, Canary: steps(10), To: p.name("v1"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
+	})
+	must(t, err)
+	l.wantRule(before, "api:80=1")
+	l.wantLetGo()
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	if now := p.look().Route; now == nil || now.GetName() != "api-two" {
+		t.Errorf("its route is %v", now)
+	}
+	l.wantNo("the route between", &gatewayv1.HTTPRoute{})
+}
+
+// ruleRenamed: the message says what to do, and what the rule led to before is not forgotten.
+func ruleRenamed(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	must(t, l.cluster.Client().Discovery().RESTClient().Patch(types.JSONPatchType).
+		AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes", "shop").
+		Body([]byte(`[{"op":"replace","path":"/spec/rules/1/name","value":"shop-api"}]`)).Do(t.Context()).Error())
+	if _, err := p.sharing(t.Context(), "v2", steps(10), nil); err == nil || !strings.Contains(err.Error(), "set `rule` to the new name") {
+		t.Fatalf("it says %v", err)
+	}
+	_, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: l.theirRule("shop-api"), Canary: steps(10), To: p.name("v1"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
+	})
+	must(t, err)
+	must(t, p.unmain(t.Context()))
+	if refs := l.theirs().Spec.Rules[1].BackendRefs; len(refs) != 1 || refs[0].Name != "api" {
+		t.Errorf("it leads to %+v", refs)
+	}
 }

@@ -30,7 +30,7 @@ func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 	if err := drain(ctx, p.req.Drain); err != nil {
 		return err
 	}
-	if left := pl.progress.Leaves; left != nil {
+	for _, left := range pl.progress.Leaves {
 		told, err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left, p.req.To)
 		if err != nil {
 			return err

@@ -204,7 +204,7 @@ func theirsGone(t *testing.T, c *testcluster.Cluster) {
 	defer interrupt()
 	_, err := p.sharing(ctx, "v1", canary, func(line string) {
 		if strings.HasPrefix(line, "watching") {
-			l.scaleLegacy("old")
+			l.endLegacy("old")
 			interrupt()
 		}
 	})
@@ -310,9 +310,9 @@ func TestTheirsKilledAfterEveryWrite(t *testing.T) {
 	}
 }
 
-// scaleLegacy takes the pods of a legacy Deployment away, and waits until its Service has
+// endLegacy takes the pods of a legacy Deployment away, and waits until its Service has
 // none.
-func (l *life) scaleLegacy(name string) {
+func (l *life) endLegacy(name string) {
 	l.t.Helper()
 	ctx, client := l.t.Context(), l.cluster.Client()
 	_, err := client.AppsV1().Deployments(l.namespace).Patch(ctx, name+"-legacy", types.MergePatchType, []byte(`{"spec":{"replicas":0}}`), metav1.PatchOptions{})

@@ -141,8 +141,7 @@ func (end *ending) removeRoutes(ctx context.Context) error {
 	} else if end.req.Route != nil {
 		main.Route = new(end.req.Route.Ref())
 	}
-	routes := []*release.Route{main.Route, leavesOf(main.Progress)}
-	for _, route := range routes {
+	for _, route := range append(release.Routes{main.Route}, leavesOf(main.Progress)...) {
 		if route == nil {
 			continue
 		}

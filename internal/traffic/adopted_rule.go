@@ -89,7 +89,7 @@ func (s RouteSpec) place(rules []rule) (at int, why string) {
 	}
 	switch {
 	case s.Rule != "" && at < 0:
-		return -1, fmt.Sprintf("the route has no rule of that name. Its rules are called: %s", strings.Join(names, ", "))
+		return -1, fmt.Sprintf("the route has no rule of that name. Its rules are called: %s. Where its owner has renamed the rule, set `rule` to the new name: what it led to before is still known", strings.Join(names, ", "))
 	case s.Rule == "" && len(names) > 1:
 		return -1, fmt.Sprintf("the route has %d rules. Say by `rule` which one leads to the application; they are called: %s", len(names), strings.Join(names, ", "))
 	case at < 0:

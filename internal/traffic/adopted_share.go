@@ -48,6 +48,11 @@ func TooFine(parts int64) string {
 	return fmt.Sprintf("the weights of its backends are too fine to be kept while the traffic is shared: in their lowest terms they make %d, and may make %d. Give them rounder weights, or leave `canary` out for the first deployment", parts, MaxParts)
 }
 
+// HasRule says that a route has a rule of a name.
+func HasRule(route Object, name string) bool {
+	return slices.ContainsFunc(rulesOf(route), func(r rule) bool { return r.name == name })
+}
+
 // theirName joins the names of backends.
 func theirName(refs []gatewayv1.BackendRef) string {
 	var names []string
