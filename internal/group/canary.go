@@ -28,7 +28,7 @@ var errOver = errors.New("the pause is over")
 func (m *member) due(share int, first bool) bool {
 	switch {
 	case m.ByShares():
-		return share > 0
+		return share > 0 || m.Request().Canary.Mirror != nil
 	case m.Tries():
 		return share == 100
 	}

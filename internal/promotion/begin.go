@@ -34,6 +34,7 @@ type Seen struct {
 	Bare    bool          // who has the traffic has no pod that is ready for it: nothing is to be protected
 	Theirs  string        // what an adopted rule led to before, and what answers there; empty: nothing does, or it is not known
 	Resumed bool          // somebody lets a promotion that is paused go on
+	Mirrors bool          // a release gets copies of the requests
 }
 
 // Course is what a promotion has to do with the traffic of one cluster.
@@ -129,12 +130,19 @@ func (w Want) shares() (steps []release.Step) {
 			steps = append(steps, release.Step{Kind: release.StepPause, Gate: release.GateMaxWeight})
 		}
 	}
+	pause := func(d time.Duration, gate release.Gate) {
+		if d > 0 || gate != "" {
+			steps = append(steps, release.Step{Kind: release.StepPause, For: d, Gate: gate})
+		}
+	}
+	if mirror := w.Canary.Mirror; mirror != nil {
+		steps = append(steps, release.Step{Kind: release.StepShift, Mirror: mirror.Percent, Needs: mirror.Replicas})
+		pause(mirror.Pause, mirror.Gate)
+	}
 	for _, step := range append(slices.Clone(canary), all) {
 		hold(step.Weight)
 		steps = append(steps, release.Step{Kind: release.StepShift, Weight: step.Weight, Needs: step.Replicas})
-		if step.Pause > 0 || step.Gate != "" {
-			steps = append(steps, release.Step{Kind: release.StepPause, For: step.Pause, Gate: step.Gate})
-		}
+		pause(step.Pause, step.Gate)
 	}
 	return steps
 }
@@ -290,7 +298,7 @@ func (s *Start) share(w Want, seen Seen) {
 		s.resumeShare(w, seen, open)
 	}
 	fresh := s.Shares && !s.Main.Route.Is(w.Route) // its data plane has not been seen to follow yet
-	s.Restores = !s.There && !seen.Bare && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || lags(s.Main.Progress))
+	s.Restores = !s.There && !seen.Bare && s.Resumes == 0 && (fresh || seen.Split[from] != 100 || seen.Mirrors || lags(s.Main.Progress))
 	if theirs != "" { // who serves it has followed it before; and all of their pods are theirs to count
 		s.Restores = !s.There && s.Resumes == 0 && (len(seen.Split) > 1 || lags(s.Main.Progress))
 		s.Progress.Scales = false
@@ -315,9 +323,10 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 	if step.Kind == release.StepShift {
 		share = max(share, seen.Split[w.To]) // it was cut off there
 	}
+	copies := w.Canary.Mirror != nil && open.Mirror(open.At) > 0 // a share of 0, and it stays one
 	if s.There {
 		share = 100
-	} else if share == 0 || !open.Paused && w.Canary.OnAbandon != release.AbandonHold {
+	} else if share == 0 && !copies || !open.Paused && w.Canary.OnAbandon != release.AbandonHold {
 		return
 	}
 	if w.Canary.MaxWeight > 0 && w.Canary.MaxWeight < share {

@@ -21,6 +21,8 @@ import (
 //  2. What is tried never gets less, but for a way back, which takes one step.
 //  3. A former main gets all of it at once.
 //  4. Whatever was left open, a promotion that nothing goes wrong with comes to an end.
+//  5. Copies of requests go only to what is tried, while the other one has all of the
+//     traffic, and nobody gets any after the end or a way back.
 func TestPromotionsByShares(t *testing.T) {
 	const enough = 1000
 	tally, runs := map[string]int{}, 0
@@ -45,7 +47,8 @@ func TestPromotionsByShares(t *testing.T) {
 		return
 	}
 	happened(t, tally, "promoted", "paused", "killed", "failed", "breached", "called off", "asked back", "refused", "restored first", "a way back is ended", "goes on with a share",
-		"another one takes its place", "reverted", "back to a former main", "killed on the way back", "meddled")
+		"another one takes its place", "reverted", "back to a former main", "killed on the way back", "meddled",
+		"copied", "goes on with copies", "called off with copies", "copies are ended first")
 }
 
 // routed is one application whose route shares the traffic.
@@ -54,6 +57,7 @@ type routed struct {
 
 	main    release.Main
 	split   release.Split   // as the route says
+	copied  string          // who gets copies of requests, as it says, too; empty: nobody
 	serving map[string]bool // who may have traffic, as long as nobody has seen the data plane follow
 	meddled bool
 	tally   map[string]int
@@ -78,6 +82,12 @@ func (r *routed) want(to string) promotion.Want {
 			Weight: weight, Pause: time.Duration(rapid.IntRange(0, 1).Draw(r.T, "pause")) * time.Minute,
 			Gate: rapid.SampledFrom([]release.Gate{"", "", release.GateManual}).Draw(r.T, "gate"),
 		})
+	}
+	if rapid.Bool().Draw(r.T, "mirrors") {
+		w.Canary.Mirror = &release.CanaryMirror{
+			Percent: rapid.IntRange(1, 100).Draw(r.T, "copies"), Pause: time.Minute,
+			Gate: rapid.SampledFrom([]release.Gate{"", release.GateManual}).Draw(r.T, "gate of copies"),
+		}
 	}
 	w.Canary.OnAbandon = rapid.SampledFrom(release.AbandonPolicies()).Draw(r.T, "on abandon")
 	w.Canary.MaxWeight = rapid.SampledFrom([]int{0, 0, 5, 30}).Draw(r.T, "most")
@@ -135,7 +145,7 @@ func (r *routed) begin(w promotion.Want, resumed bool) {
 		r.serving = map[string]bool{now: true} // the data plane has had its time: else three such kills in a row would let it lag behind all three
 	}
 	open, former := r.main.Progress, slices.Contains(r.main.Previous, w.To)
-	seen := promotion.Seen{Main: r.main, Split: maps.Clone(r.split), Address: true, Planned: r.main.Deployment, Resumed: resumed && open != nil && open.Paused}
+	seen := promotion.Seen{Main: r.main, Split: maps.Clone(r.split), Address: true, Planned: r.main.Deployment, Resumed: resumed && open != nil && open.Paused, Mirrors: r.copied != ""}
 	r.start = promotion.Begin(w, seen)
 	r.at = r.start.Progress
 	switch {
@@ -145,8 +155,13 @@ func (r *routed) begin(w promotion.Want, resumed bool) {
 		r.count("back to a former main")
 	case open != nil && w.To != open.To:
 		r.count("another one takes its place")
+	case r.start.Resumes > 0 && r.copied == w.To:
+		r.count("goes on with copies")
 	case r.start.Resumes > 0 && r.split[w.To] > 0:
 		r.count("goes on with a share")
+	}
+	if r.start.Restores && r.copied != "" {
+		r.count("copies are ended first")
 	}
 	if former && open == nil && r.start.Shares {
 		r.Fatalf("%s was main before, and is tried by shares", w.To)
@@ -161,20 +176,24 @@ func (r *routed) save(main release.Main) bool {
 	return !r.killed()
 }
 
-// write makes the route share the traffic, and says whether the data plane was seen to
-// follow.
-func (r *routed) write(want release.Split, waits bool) bool {
-	for name := range want {
+// write makes the route share the traffic, and send copies where copied is somebody. It
+// says whether the data plane was seen to follow.
+func (r *routed) write(want release.Split, copied string, waits bool) bool {
+	gets := slices.Collect(maps.Keys(want))
+	if copied != "" {
+		gets = append(gets, copied)
+	}
+	for _, name := range gets {
 		r.serving[name] = true
 	}
-	r.Logf("%s of %s from %s: the route at %v", r.at.Step(), r.at.To, r.at.From, want)
-	r.split = want
+	r.Logf("%s of %s from %s: the route at %v, with copies to %q", r.at.Step(), r.at.To, r.at.From, want, copied)
+	r.split, r.copied = want, copied
 	r.check()
 	if !waits || r.killed() {
 		return false
 	}
 	r.serving = map[string]bool{}
-	for name := range want {
+	for _, name := range gets {
 		r.serving[name] = true
 	}
 	return true
@@ -182,7 +201,14 @@ func (r *routed) write(want release.Split, waits bool) bool {
 
 func (r *routed) check() {
 	if len(r.serving) > 2 {
-		r.Fatalf("%v may have traffic, with the route at %v, in %+v of %+v", slices.Sorted(maps.Keys(r.serving)), r.split, r.at, r.main)
+		r.Fatalf("%v may have traffic or copies, with the route at %v, in %+v of %+v", slices.Sorted(maps.Keys(r.serving)), r.split, r.at, r.main)
+	}
+	if r.copied == "" {
+		return
+	}
+	open := r.main.Progress
+	if now, all := r.split.Stable(); !all || now == r.copied || open == nil {
+		r.Fatalf("%s gets copies, with the route at %v, and %+v is open", r.copied, r.split, open)
 	}
 }
 
@@ -200,18 +226,22 @@ func (r *routed) do() bool {
 	switch step.Kind { //nolint:exhaustive // the others move nothing
 	case release.StepRestore:
 		r.count("restored first")
-		if !r.save(main) || !r.write(release.Split{from: 100}, true) {
+		if !r.save(main) || !r.write(release.Split{from: 100}, "", true) {
 			return false
 		}
 	case release.StepShift:
-		want := release.Split{to: 100}
-		if step.Weight < 100 && from != to {
+		want, copied := release.Split{to: 100}, ""
+		switch {
+		case step.Mirror > 0:
+			want, copied = release.Split{from: 100}, to
+			r.count("copied")
+		case step.Weight < 100 && from != to:
 			want = release.Split{from: 100 - step.Weight, to: step.Weight}
 		}
 		if now := r.split[to]; now > step.Weight && !r.meddled {
 			r.Fatalf("%s has %d %%, and is to have %d: %+v", to, now, step.Weight, r.at)
 		}
-		if !r.save(main) || !r.write(want, true) {
+		if !r.save(main) || !r.write(want, copied, true) {
 			return false
 		}
 		r.at.At++
@@ -249,6 +279,9 @@ func (r *routed) fail(step release.Step) {
 		return // as it was
 	}
 	r.count(map[promotion.Outcome]string{promotion.Failed: "failed", promotion.Interrupted: "called off", promotion.Breached: "breached", promotion.Asked: "asked back"}[outcome])
+	if outcome == promotion.Interrupted && r.copied != "" {
+		r.count("called off with copies")
+	}
 	r.back(outcome)
 }
 
@@ -272,7 +305,7 @@ func (r *routed) back(outcome promotion.Outcome) {
 		return
 	}
 	interrupted := outcome == promotion.Interrupted && r.start.Shares
-	if !r.write(release.Split{from: 100}, !interrupted) {
+	if !r.write(release.Split{from: 100}, "", !interrupted) {
 		return // the next run sees whether it is there
 	}
 	r.meddled, r.main = false, promotion.Restored(r.start, r.main, time.Unix(1, 0))
@@ -292,7 +325,7 @@ func (r *routed) end() {
 	const gates = 100 // that one promotion may have at most
 	for range gates {
 		if r.promote(true) {
-			if now, all := r.split.Stable(); !all || now != r.at.To || r.main.Deployment != now || r.main.Progress != nil {
+			if now, all := r.split.Stable(); !all || now != r.at.To || r.main.Deployment != now || r.main.Progress != nil || r.copied != "" {
 				r.Fatalf("promoted to %s: the route is at %v, and main is %+v", r.at.To, r.split, r.main)
 			}
 			return

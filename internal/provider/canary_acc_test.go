@@ -79,6 +79,9 @@ func TestAccCanary(t *testing.T) {
 		"that scales":           (*lab).canaryThatScales,
 		"a group that scales":   (*lab).groupScales,
 		"of autoscalers":        (*lab).canaryOfAutoscalers,
+		"with copies":           (*lab).canaryWithMirror,
+		"a Gateway without":     (*lab).gatewayWithoutMirror,
+		"a group with copies":   (*lab).groupWithMirror,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

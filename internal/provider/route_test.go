@@ -41,9 +41,12 @@ func (l *lab) routeSplit() release.Split {
 }
 
 // rules are those of the HTTPRoute "api".
-func (l *lab) rules() []gatewayv1.HTTPRouteRule {
+func (l *lab) rules() []gatewayv1.HTTPRouteRule { l.t.Helper(); return l.rulesOf("api") }
+
+// rulesOf are those of the route of an application.
+func (l *lab) rulesOf(application string) []gatewayv1.HTTPRouteRule {
 	l.t.Helper()
-	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), application).SetHeader("Accept", "application/json").DoRaw(l.t.Context())
 	l.must(err)
 	route := &gatewayv1.HTTPRoute{}
 	l.must(json.Unmarshal(text, route))

@@ -14,6 +14,7 @@ type Breach struct {
 	To         string    `json:"to"`               // the release
 	Share      int       `json:"share,omitempty"`  // percent of the traffic that it had; 0: all, or none yet
 	Waited     bool      `json:"waited,omitempty"` // it had none yet
+	Mirror     int       `json:"mirror,omitempty"` // percent of the requests of which it got copies, while it had none of the traffic
 	RetryToken string    `json:"retryToken,omitempty"`
 	Reason     string    `json:"reason"`       // one line
 	By         string    `json:"by,omitempty"` // who asked to go back; empty: nobody did
@@ -25,11 +26,11 @@ type Breach struct {
 // or where it only waits, with nothing, for others of a group.
 func (m *Main) LeftBy(who string, at time.Time) *Breach {
 	p := m.Progress
-	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() || p.Holds() && p.Weight(p.At) == 0 {
+	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() || p.Holds() && p.Weight(p.At) == 0 && p.Mirror(p.At) == 0 {
 		return m.Breach
 	}
-	weight := p.Weight(p.At)
-	b := &Breach{From: p.From, To: p.To, Share: weight % 100, Waited: weight == 0, At: at.UTC().Truncate(time.Second)}
+	weight, copies := p.Weight(p.At), p.Mirror(p.At)
+	b := &Breach{From: p.From, To: p.To, Share: weight % 100, Waited: weight == 0 && copies == 0, Mirror: copies, At: at.UTC().Truncate(time.Second)}
 	if m.Asked != nil && m.Asked.RetryToken != nil {
 		b.RetryToken = *m.Asked.RetryToken
 	}
@@ -110,6 +111,8 @@ func (e *TakenBackError) Error() string {
 	was, at := "was main already and did not pass its bake", e.Breach.At.Format(time.RFC3339)
 	share := "all of the traffic already"
 	switch {
+	case e.Breach.Mirror > 0:
+		share = CopiesText(e.Breach.Mirror) + " already"
 	case e.Breach.Waited:
 		share = "none of the traffic yet"
 	case e.Breach.Share > 0:
@@ -118,7 +121,7 @@ func (e *TakenBackError) Error() string {
 	switch {
 	case e.Breach.By != "":
 		return fmt.Sprintf("the deployment %s on cluster %q had %s, and %s; %s at %s", e.ID, e.Cluster, share, e.Breach.Reason, back, at)
-	case e.Breach.Share > 0:
+	case e.Breach.Share > 0, e.Breach.Mirror > 0:
 		was = fmt.Sprintf("had %s and did not do its work with it", share)
 	}
 	return fmt.Sprintf("the deployment %s on cluster %q %s; %s at %s: %s",

@@ -9,6 +9,8 @@ import (
 // pause after each. The zero Canary moves it all at once.
 type Canary struct {
 	Steps []CanaryStep `json:"steps,omitempty"`
+	// Mirror comes before the first of them; nil: there is none.
+	Mirror *CanaryMirror `json:"mirror,omitempty"`
 	// MaxWeight is the most that the release gets for now, in percent: there the
 	// promotion pauses until it is raised. 0: all.
 	MaxWeight int `json:"maxWeight,omitempty"`
@@ -28,11 +30,11 @@ type CanaryStep struct {
 	Replicas int `json:"replicas,omitempty"`
 }
 
-// Shares are those of its steps, up to all of the traffic, with 0 ahead where the most
-// that it gives is less than the first. At each, the members of a group wait for each
-// other.
+// Shares are those of its steps, up to all of the traffic, with 0 ahead where there is a
+// mirror, or the most that it gives is less than the first. At each, the members of a
+// group wait for each other.
 func (c Canary) Shares() (percents []int) {
-	if c.MaxWeight > 0 && len(c.Steps) > 0 && c.Steps[0].Weight > c.MaxWeight {
+	if c.Mirror != nil || c.MaxWeight > 0 && len(c.Steps) > 0 && c.Steps[0].Weight > c.MaxWeight {
 		percents = append(percents, 0)
 	}
 	for _, step := range append(slices.Clone(c.Steps), CanaryStep{Weight: 100}) {
@@ -45,6 +47,9 @@ func (c Canary) Shares() (percents []int) {
 
 // PauseAt is how long the release is watched with a share.
 func (c Canary) PauseAt(percent int) time.Duration {
+	if percent == 0 && c.Mirror != nil {
+		return c.Mirror.Pause
+	}
 	for _, step := range c.Steps {
 		if step.Weight == percent {
 			return step.Pause

@@ -17,13 +17,15 @@ const ProgressKey = "progress.json"
 // who does not know those would take them for done. With the third, the release has only
 // the pods that its share takes: others would give it all of the traffic on these. With the
 // fourth, autoscalers have been raised: others would leave them so. With the fifth, somebody
-// else has the rest of the traffic: others would take it for nobody's.
+// else has the rest of the traffic: others would take it for nobody's. The sixth has copies
+// of requests: others would not end them.
 const (
-	ProgressSchema       = 1
-	ProgressSchemaShares = 2
-	ProgressSchemaScales = 3
-	ProgressSchemaFloors = 4
-	ProgressSchemaTheirs = 5
+	ProgressSchema        = 1
+	ProgressSchemaShares  = 2
+	ProgressSchemaScales  = 3
+	ProgressSchemaFloors  = 4
+	ProgressSchemaTheirs  = 5
+	ProgressSchemaMirrors = 6
 )
 
 // StepKind is what a step of a promotion does.
@@ -52,6 +54,7 @@ func StepKinds() []StepKind {
 type Step struct {
 	Kind   StepKind      `json:"kind"`
 	Weight int           `json:"weight,omitempty"` // percent, of a shift
+	Mirror int           `json:"mirror,omitempty"` // percent of the requests of which a shift gives copies, and nothing else
 	For    time.Duration `json:"for,omitempty"`    // of an analysis or a pause
 	Gate   Gate          `json:"gate,omitempty"`   // who ends a pause; empty: time alone
 	Needs  int           `json:"needs,omitempty"`  // ready pods for a shift; 0: its share of the other side's
@@ -60,6 +63,8 @@ type Step struct {
 // String is the step as people read it.
 func (s Step) String() string {
 	switch {
+	case s.Mirror > 0:
+		return fmt.Sprintf("mirror %d%%", s.Mirror)
 	case s.Weight > 0:
 		return fmt.Sprintf("%s %d%%", s.Kind, s.Weight)
 	case s.Gate != "" && s.For > 0:
@@ -182,10 +187,10 @@ func (p *Progress) Baked() bool {
 }
 
 // Next is the percentage that the next shift gives to the release, or the one that is
-// being done; 100 where none follows.
+// being done; 100 where none follows. Copies of requests are no share.
 func (p *Progress) Next() int {
 	for _, step := range p.Steps[min(p.At, len(p.Steps)):] {
-		if step.Kind == StepShift {
+		if step.Kind == StepShift && step.Mirror == 0 {
 			return step.Weight
 		}
 	}
@@ -197,6 +202,11 @@ func (p *Progress) shares() bool {
 	return len(p.Leaves) > 0 || slices.ContainsFunc(p.Steps, func(s Step) bool {
 		return s.Kind == StepPause || s.Kind == StepRestore || s.Kind == StepShift && s.Weight < 100
 	})
+}
+
+// mirrors says that the release gets copies of requests for a while.
+func (p *Progress) mirrors() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Mirror > 0 })
 }
 
 // Until is the number of steps up to the last one of a kind; 0 where there is none.
@@ -281,6 +291,8 @@ func (m *Main) Marshal() (map[string]string, error) {
 	}
 	progress := *m.Progress
 	switch progress.Schema = ProgressSchema; {
+	case progress.mirrors():
+		progress.Schema = ProgressSchemaMirrors
 	case progress.Theirs != "", len(progress.Leaves) > 1:
 		progress.Schema = ProgressSchemaTheirs
 	case len(progress.Floors) > 0:
@@ -308,7 +320,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchemaTheirs, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaMirrors, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

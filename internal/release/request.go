@@ -63,7 +63,7 @@ func (p *Progress) Waits(now time.Time, r *Request) bool {
 // ends it.
 func PauseText(cluster, namespace, application string, p *Progress) string {
 	step := p.Step()
-	has := fmt.Sprintf("%s has %d %% of the traffic", p.To, p.Weight(p.At))
+	has := p.Has()
 	switch step.Gate {
 	case GateMaxWeight:
 		return has + ": it gets more when canary.max_weight is raised"

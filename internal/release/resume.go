@@ -29,9 +29,9 @@ func Resume(cluster, id string, main *Main, asked *Request, to string) (Resumpti
 	case !open.Paused || open.Step().Kind != StepPause:
 		return ResumptionNone, nil
 	case open.Step().Gate == GateMaxWeight:
-		return refuse("%s has %d %% of the traffic, the most that canary.max_weight allows. Only a higher canary.max_weight, and an apply, let it go on", open.To, open.Weight(open.At))
+		return refuse("%s, the most that canary.max_weight allows. Only a higher canary.max_weight, and an apply, let it go on", open.Has())
 	case open.Step().Gate == GateGroup:
-		return refuse("%s has %d %% of the traffic, and waits for the other members of its group. Let the one go on that the status_reason of the group names", open.To, open.Weight(open.At))
+		return refuse("%s, and waits for the other members of its group. Let the one go on that the status_reason of the group names", open.Has())
 	case asked.Asks(RequestResume, open):
 		return ResumptionAsked, nil
 	}

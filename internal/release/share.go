@@ -37,10 +37,17 @@ func (m *Main) Raises(name string) bool {
 // FirstShare is what a new release begins with, where it has only the pods that its share
 // takes; nil: all of them are started.
 func (c Canary) FirstShare() *CanaryStep {
-	if !c.Scales || len(c.Steps) == 0 || c.Steps[0].Weight >= 100 {
+	if !c.Scales || len(c.Steps) == 0 {
 		return nil
 	}
-	return &CanaryStep{Weight: c.Steps[0].Weight, Replicas: c.Steps[0].Replicas}
+	first := CanaryStep{Weight: c.Steps[0].Weight, Replicas: c.Steps[0].Replicas}
+	if c.Mirror != nil {
+		first = c.Mirror.Share()
+	}
+	if first.Weight >= 100 {
+		return nil
+	}
+	return &first
 }
 
 // ShareOf is the share for which a release that is not main has pods; nil: it has all of
@@ -70,7 +77,7 @@ func (p *Progress) Share() *CanaryStep {
 	var share *CanaryStep
 	for i, step := range p.Steps {
 		if step.Kind == StepShift && (share == nil || i <= p.At) {
-			share = &CanaryStep{Weight: step.Weight, Replicas: step.Needs}
+			share = &CanaryStep{Weight: step.Load(), Replicas: step.Needs}
 		}
 	}
 	return share

@@ -28,6 +28,7 @@ type BakeError struct {
 	After   time.Duration // since it began, of
 	Bake    time.Duration
 	Share   int // percent of the traffic that it had
+	Copies  int // percent of the requests of which it got copies, while it had none of the traffic
 	Verdict health.Verdict
 	Unread  []diagnose.Unread // what would have explained more
 	Traffic string            // what became of it; empty before that
@@ -43,7 +44,7 @@ func (e *BakeError) Stays() bool { return e.Traffic == trafficStays }
 // Summary is one line.
 func (e *BakeError) Summary() string {
 	if e.Share < 100 {
-		return fmt.Sprintf("with %d %% of the traffic, it failed on cluster %q: %s", e.Share, e.Cluster, e.Seen)
+		return fmt.Sprintf("with %s, it failed on cluster %q: %s", shareText(e.Share, e.Copies), e.Cluster, e.Seen)
 	}
 	return fmt.Sprintf("the bake failed on cluster %q: %s", e.Cluster, e.Seen)
 }
@@ -52,7 +53,7 @@ func (e *BakeError) Error() string {
 	var b strings.Builder
 	after := e.After.Round(100 * time.Millisecond)
 	if e.Share < 100 {
-		fmt.Fprintf(&b, "Deployment %s (version %s) had had %d %% of the traffic on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, e.Share, e.Cluster, after, e.Bake.Round(100*time.Millisecond), e.Seen)
+		fmt.Fprintf(&b, "Deployment %s (version %s) had had %s on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, shareText(e.Share, e.Copies), e.Cluster, after, e.Bake.Round(100*time.Millisecond), e.Seen)
 	} else {
 		fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.", e.ID, e.Version, e.Cluster, after, e.Bake, e.Seen)
 	}
@@ -62,6 +63,14 @@ func (e *BakeError) Error() string {
 		fmt.Fprintf(&b, "\n\nTraffic: %s.", e.Traffic)
 	}
 	return b.String()
+}
+
+// shareText is what a release had of the traffic, less than all, or copies of it.
+func shareText(share, copies int) string {
+	if copies > 0 {
+		return release.CopiesText(copies)
+	}
+	return fmt.Sprintf("%d %% of the traffic", share)
 }
 
 // bakeErrors are those among what went wrong.
@@ -115,7 +124,7 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 	}
 	p.req.say("watching %s for %s", p.req.To, d)
 	for _, pl := range moved {
-		p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched with the traffic on it for %s", p.req.To, d))
+		p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched %s for %s", p.req.To, pl.watchedWith(), d))
 	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
@@ -146,6 +155,7 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 type unwatchedError struct {
 	cluster, to string
 	share       int // percent of the traffic that it had
+	copies      int // percent of the requests of which it got copies
 	err         error
 }
 
@@ -155,7 +165,7 @@ func (e *unwatchedError) Error() string {
 		why = "it was interrupted"
 	}
 	if e.share < 100 {
-		return fmt.Sprintf("%s had %d %% of the traffic on cluster %q, and could not be watched to the end of its pause: %s. All of the traffic is to go back", e.to, e.share, e.cluster, why)
+		return fmt.Sprintf("%s had %s on cluster %q, and could not be watched to the end of its pause: %s. All of the traffic is to go back", e.to, shareText(e.share, e.copies), e.cluster, why)
 	}
 	return fmt.Sprintf("the bake of %s on cluster %q did not come to its end: %s", e.to, e.cluster, why)
 }
@@ -169,7 +179,7 @@ func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) 
 	if err == nil || TakesBack(err) {
 		return err
 	}
-	return &unwatchedError{pl.cluster.Name(), p.req.To, pl.share(p.req.To), err}
+	return &unwatchedError{pl.cluster.Name(), p.req.To, pl.share(p.req.To), pl.copies(), err}
 }
 
 func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) error {
@@ -297,7 +307,7 @@ func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.P
 
 // breach joins what was seen with everything around the release's pods.
 func (p *Promotion) breach(ctx context.Context, pl *placement, in health.Input, seen string, after, of time.Duration) *BakeError {
-	failure := &BakeError{Share: pl.share(p.req.To), Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
+	failure := &BakeError{Share: pl.share(p.req.To), Copies: pl.copies(), Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
 		failure.Version = pl.version
 		return failure

@@ -105,7 +105,7 @@ func (p *Promotion) holdFloors(ctx context.Context, pl *placement, step release.
 	if err != nil || !slices.Contains(pl.scaled, p.req.To) {
 		return err
 	}
-	floor, share := int32(0), release.CanaryStep{Weight: step.Weight, Replicas: step.Needs}
+	floor, share := int32(0), release.CanaryStep{Weight: step.Load(), Replicas: step.Needs}
 	err = p.raise(ctx, pl, p.req.To, func(of release.Autoscaling, raised int32) int32 {
 		floor = max(share.Floor(of, other), raised) // a run that was cut off may have come further: its autoscaler follows at any time
 		return floor

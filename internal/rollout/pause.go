@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -103,7 +102,7 @@ func (p *Promotion) paused(ctx context.Context) error {
 		if pl.split == nil {
 			p.see(ctx, pl)
 		}
-		p.step(ctx, pl, release.EventPaused, fmt.Sprintf("%s has %d %% of the traffic, and is paused", p.req.To, pl.share(p.req.To)))
+		p.step(ctx, pl, release.EventPaused, pl.has(p.req.To)+", and is paused")
 		pl.events.end(ctx)
 	}
 	return nil

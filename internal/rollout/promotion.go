@@ -151,7 +151,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if err := p.knowsRoute(ctx, pl); err != nil {
 		return nil, err
 	}
-	seen := promotion.Seen{Main: pl.main, Split: split, Address: pl.found.Exists(), Kept: kept, Planned: main.Deployment}
+	seen := promotion.Seen{Main: pl.main, Split: split, Mirrors: pl.found.Mirrors, Address: pl.found.Exists(), Kept: kept, Planned: main.Deployment}
 	if planned, ok := req.Planned[c.Name()]; ok {
 		seen.Planned = planned
 	}

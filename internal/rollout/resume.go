@@ -111,7 +111,7 @@ func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn)
 		next.Data = release.AppendHistory(next.Data, entry)
 		if err = c.Update(ctx, next); err == nil {
 			told()
-			req.say("%s: %s has %d %% of the traffic, and goes on from its pause: the next apply gives it %d %%", c.Name(), open.To, open.Weight(open.At), open.Next())
+			req.say("%s: %s, and goes on from its pause: the next apply gives it %d %% of the traffic", c.Name(), open.Has(), open.Next())
 			return nil
 		}
 		if !release.ReadAgain(err) || apierrors.IsNotFound(err) || ctx.Err() != nil {

@@ -159,14 +159,14 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 	breach := release.Breach{From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken, At: pl.cluster.Now().UTC().Truncate(time.Second)}
 	for _, failed := range bakeErrors(cause) {
 		if failed.ID == p.id() {
-			breach.Share, breach.Reason = failed.Share%100, reasonOf(failed)
+			breach.Share, breach.Mirror, breach.Reason = failed.Share%100, failed.Copies, reasonOf(failed)
 			pl.main.Breach = &breach
 			return
 		}
 	}
 	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) && pl.start.Shares {
-		share := pl.share(p.req.To)
-		breach.Share, breach.Waited = share%100, share == 0
+		share, copies := pl.share(p.req.To), pl.copies()
+		breach.Share, breach.Waited, breach.Mirror = share%100, share == 0 && copies == 0, copies
 		pl.main.Breach = breach.Asked(asked.Request.By)
 	}
 }

@@ -40,7 +40,7 @@ func (pl *placement) look(ctx context.Context) (traffic.Observed, error) {
 		return traffic.Observed{}, err
 	}
 	if found.Route = routed.Route; found.Route != nil {
-		found.Split = routed.Split
+		found.Split, found.Mirrors = routed.Split, routed.Mirrors
 	}
 	return found, nil
 }
@@ -54,8 +54,11 @@ func (pl *placement) wrote() bool {
 // has the rest.
 func (pl *placement) sharing(to string, percent int) release.Split {
 	from := pl.side()
-	if percent == 100 || from == "" || from == to {
+	switch {
+	case percent == 100, from == "", from == to:
 		return release.Split{to: 100}
+	case percent == 0:
+		return release.Split{from: 100}
 	}
 	return release.Split{from: 100 - percent, to: percent}
 }
@@ -179,8 +182,8 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 		return false, err
 	}
 	back := release.Split{from: 100}
-	if seen.Route != nil && seen.Split[from] != 100 {
-		moved = true
+	if seen.Route != nil && (seen.Split[from] != 100 || seen.Mirrors) {
+		moved = seen.Split[from] != 100 // who got copies only had none of it
 		pl.route.Returns()
 		if err := p.ensureRoute(ctx, pl, back); err != nil {
 			return true, err
@@ -260,7 +263,7 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 			if err != nil || stable == nil {
 				return false, 0, err
 			}
-			need = int(release.Portion(step.Weight, deref(stable.Spec.Replicas)))
+			need = int(release.Portion(step.Load(), deref(stable.Spec.Replicas)))
 		}
 		d, err := ownership.Cached(waiting, view, &appsv1.Deployment{}, id.Name)
 		if err != nil || d == nil {
@@ -276,7 +279,7 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 			raises = "`autoscaling.max`"
 		}
 		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Shares: pl.share(p.req.To) > 0, Reason: fmt.Sprintf(
-			"%d of its pods are ready, and %d %% of the traffic takes %d, as many as serve it now. Raise %s of its switchback_deployment, or say how many it takes in canary.steps[].replicas", ready, step.Weight, need, raises)}
+			"%d of its pods are ready, and %s. Raise %s of its switchback_deployment, or say how many it takes in %s", ready, takes(step, need), raises, settingOf(step))}
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 			func(pl *placement) error { return p.holdFloors(ctx, pl, step) },
 			func(pl *placement) error { return p.supply(ctx, pl, step) },
 			func(pl *placement) error { return p.enough(ctx, pl, step) },
-			func(pl *placement) error { return p.switchTo(ctx, pl, pl.sharing(p.req.To, step.Weight)) },
+			func(pl *placement) error { return p.switchTo(ctx, pl, step) },
 			func(pl *placement) error { return p.probe(ctx, pl, step) },
 			func(pl *placement) error { return p.record(ctx, pl, step) },
 		} {
@@ -55,18 +55,12 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 }
 
 // switchTo moves the address and returns when the data plane has it.
-func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Split) error {
-	from := release.OrNothing(pl.side())
-	what := "traffic"
-	if share := want[p.req.To]; share < 100 {
-		what = fmt.Sprintf("%d %% of the traffic", share)
+func (p *Promotion) switchTo(ctx context.Context, pl *placement, step release.Step) error {
+	want := pl.sharing(p.req.To, step.Weight)
+	p.tellSwitch(ctx, pl, step, want[p.req.To])
+	if pl.route != nil {
+		pl.route.Mirror(step.Mirror)
 	}
-	if from == p.req.To && pl.route != nil {
-		p.req.say("%s: moving all of the traffic to %s", pl.cluster.Name(), p.req.To)
-	} else {
-		p.req.say("%s: moving %s from %s to %s", pl.cluster.Name(), what, from, p.req.To)
-	}
-	p.step(ctx, pl, release.EventSwitching, fmt.Sprintf("%s moves from %s to %s", what, from, p.req.To))
 	if p.serviceMoves(pl) {
 		if err := p.clear(ctx, pl); err != nil {
 			return err
@@ -81,6 +75,24 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, want release.Sp
 	}
 	pl.split = want
 	return nil
+}
+
+// tellSwitch says what a shift does that gives the release such a share.
+func (p *Promotion) tellSwitch(ctx context.Context, pl *placement, step release.Step, share int) {
+	from, what := release.OrNothing(pl.side()), "traffic"
+	if share < 100 {
+		what = fmt.Sprintf("%d %% of the traffic", share)
+	}
+	line, event := fmt.Sprintf("moving %s from %s to %s", what, from, p.req.To), fmt.Sprintf("%s moves from %s to %s", what, from, p.req.To)
+	switch {
+	case step.Mirror > 0:
+		line = fmt.Sprintf("sending %s to %s, while %s answers all of them", release.CopiesText(step.Mirror), p.req.To, from)
+		event = fmt.Sprintf("%s go to %s, while %s answers all of them", release.CopiesText(step.Mirror), p.req.To, from)
+	case from == p.req.To && pl.route != nil:
+		line = "moving all of the traffic to " + p.req.To
+	}
+	p.req.say("%s: %s", pl.cluster.Name(), line)
+	p.step(ctx, pl, release.EventSwitching, event)
 }
 
 // clear takes the ports that somebody has added to the address, so that the switch, which

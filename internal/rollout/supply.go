@@ -92,13 +92,13 @@ func (p *Promotion) supply(ctx context.Context, pl *placement, step release.Step
 		return err
 	}
 	var other int32
-	if step.Weight < 100 {
+	if step.Load() < 100 {
 		if other, err = e.podsOfMain(ctx, c, id.Namespace, p.req.Service.Application, &pl.main); err != nil {
 			return err
 		}
 	}
-	share := release.CanaryStep{Weight: step.Weight, Replicas: step.Needs}
-	if pl.whole = workload.ShareReplicas(d) == 0; pl.whole || needs(share, d, other) == deref(d.Spec.Replicas) && step.Weight < 100 {
+	share := release.CanaryStep{Weight: step.Load(), Replicas: step.Needs}
+	if pl.whole = workload.ShareReplicas(d) == 0; pl.whole || needs(share, d, other) == deref(d.Spec.Replicas) && step.Load() < 100 {
 		return nil
 	}
 	applied, err := p.ask(ctx, pl, share, other)

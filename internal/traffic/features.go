@@ -39,7 +39,7 @@ type asked struct {
 // features are those of the Gateway API that a route asks for, beyond what every data
 // plane has. It has no names for those of a GRPCRoute.
 func (s RouteSpec) features() (all []asked) {
-	var matches, filters []string
+	var matches, filters, mirror []string
 	add := func(to *[]string, is bool, feature features.FeatureName) {
 		if is && !slices.Contains(*to, string(feature)) {
 			*to = append(*to, string(feature))
@@ -54,7 +54,11 @@ func (s RouteSpec) features() (all []asked) {
 		add(&filters, filter.URLRewrite != nil && filter.URLRewrite.Hostname != nil, features.SupportHTTPRouteHostRewrite)
 		add(&filters, filter.URLRewrite != nil && filter.URLRewrite.Path != nil, features.SupportHTTPRoutePathRewrite)
 	}
-	for _, a := range []asked{{"matches", matches}, {"filters", filters}} {
+	if s.Kind == HTTPRoute {
+		add(&mirror, s.Mirror > 0, features.SupportHTTPRouteRequestMirror)
+		add(&mirror, s.Mirror > 0 && s.Mirror < 100, features.SupportHTTPRouteRequestPercentageMirror)
+	}
+	for _, a := range []asked{{"matches", matches}, {"filters", filters}, {"mirror", mirror}} {
 		if len(a.names) > 0 {
 			slices.Sort(a.names)
 			all = append(all, a)

@@ -62,7 +62,7 @@ func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Dur
 		g.awaiting = "the watch of the route"
 		return false, 0, nil
 	}
-	if !maps.Equal(g.spec.Split(route), want) { // somebody has changed it since
+	if !g.does(route, want) { // somebody has changed it since
 		g.written = nil
 		return g.Shift(ctx, want)
 	}
@@ -86,7 +86,11 @@ func (g *Gateway) accepted(route Object) (done bool, again time.Duration) {
 
 // Returns says that what follows is a way back, which nothing may keep from its end:
 // neither pods that are not ready, nor that somebody has taken fields of the route since.
-func (g *Gateway) Returns() { g.returns, g.force = true, true }
+// Nobody gets copies any more.
+func (g *Gateway) Returns() {
+	g.returns, g.force = true, true
+	g.Mirror(0)
+}
 
 // Applied is the API server's reply to the last write; nil before the first.
 func (g *Gateway) Applied() Object { return g.reply }
@@ -95,9 +99,18 @@ func (g *Gateway) Applied() Object { return g.reply }
 // where it does not wait.
 func (g *Gateway) Awaiting() string { return g.awaiting }
 
+// served are those who are to get something, be it copies.
+func (g *Gateway) served(want release.Split) []string {
+	names := slices.Sorted(maps.Keys(g.spec.releases(want)))
+	for _, to := range g.spec.mirrored(want) {
+		names = append(names, to.to)
+	}
+	return names
+}
+
 // ready says that everybody who is to get something has a pod that is ready for it.
 func (g *Gateway) ready(ctx context.Context, want release.Split) (bool, error) {
-	for _, name := range slices.Sorted(maps.Keys(g.spec.releases(want))) {
+	for _, name := range g.served(want) {
 		pods, err := Endpoints(ctx, g.view, name, []Port{{Name: g.spec.Port, Protocol: corev1.ProtocolTCP}})
 		if err != nil {
 			return false, err
@@ -153,7 +166,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 // numbers.
 func (g *Gateway) ports(ctx context.Context, split release.Split) (map[string]int32, error) {
 	ports := map[string]int32{}
-	for name := range g.spec.releases(split) {
+	for _, name := range g.served(split) {
 		svc := &corev1.Service{}
 		if err := g.cluster.Get(ctx, g.spec.Namespace, name, svc); err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
@@ -217,7 +230,7 @@ func (g *Gateway) Look(ctx context.Context) (Observed, error) {
 	if err != nil || route == nil {
 		return Observed{Split: release.Split{}}, err
 	}
-	return Observed{Split: RouteSplit(route), Route: route}, nil
+	return Observed{Split: RouteSplit(route), Route: route, Mirrors: len(g.spec.copiesOf(route)) > 0}, nil
 }
 
 // Astray says why a route does not do what was asked of it, as a watch has it; empty
@@ -229,8 +242,10 @@ func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error
 		return "", err
 	case route == nil:
 		return fmt.Sprintf("its %s %s/%s was gone", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
-	case g.reply != nil && release.Newer(g.reply, route), maps.Equal(g.spec.Split(route), want):
+	case g.reply != nil && release.Newer(g.reply, route), g.does(route, want):
 		return "", nil
+	case maps.Equal(g.spec.Split(route), want):
+		return fmt.Sprintf("its %s %s/%s gave %s", g.spec.Kind, g.spec.Namespace, g.spec.Name, copiesText(g.spec.copiesOf(route))), nil
 	}
 	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, g.spec.Split(route)), nil
 }

@@ -22,7 +22,7 @@ type Parent struct {
 
 // RouteFault is why a Gateway would not serve a route, or why that cannot be told.
 type RouteFault struct {
-	Field  string // of RouteSpec: parents, hostnames, matches or filters
+	Field  string // of RouteSpec: parents, hostnames, matches, filters or mirror
 	Doubt  bool   // it cannot be told
 	Reason string // sentences
 }

@@ -56,6 +56,10 @@ type RouteSpec struct {
 	Cohort    []Header
 	Candidate string
 
+	// Mirror is of how many percent of the requests Candidate gets a copy, for as long as it
+	// has no share of the traffic; 0: of none. Not of a TCPRoute, nor of an adopted rule.
+	Mirror int
+
 	// Settle is how long the data plane may take to do what it has accepted: a
 	// route's status comes before its effect.
 	Settle time.Duration
@@ -95,14 +99,14 @@ func RouteSpecOf(application string, route Object) RouteSpec {
 	case *gatewayv1.HTTPRoute:
 		s.Kind, s.Parents, s.Hostnames = HTTPRoute, r.Spec.ParentRefs, r.Spec.Hostnames
 		for _, rule := range mainRule(r.Spec.Rules, httpRuleName) {
-			if s.HTTPFilters = rule.Filters; !slices.EqualFunc(rule.Matches, everyRequest, sameMatch) {
+			if s.HTTPFilters = withoutMirrors(s, rule.Filters, httpFilterMirror); !slices.EqualFunc(rule.Matches, everyRequest, sameMatch) {
 				s.HTTPMatches = rule.Matches
 			}
 		}
 	case *gatewayv1.GRPCRoute:
 		s.Kind, s.Parents, s.Hostnames = GRPCRoute, r.Spec.ParentRefs, r.Spec.Hostnames
 		for _, rule := range mainRule(r.Spec.Rules, grpcRuleName) {
-			s.GRPCMatches, s.GRPCFilters = rule.Matches, rule.Filters
+			s.GRPCMatches, s.GRPCFilters = rule.Matches, withoutMirrors(s, rule.Filters, grpcFilterMirror)
 		}
 	case *gatewayv1.TCPRoute:
 		s.Kind, s.Parents = TCPRoute, r.Spec.ParentRefs
@@ -144,7 +148,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 	name := new(gatewayv1.SectionName(ruleName))
 	switch s.Kind {
 	case GRPCRoute:
-		rule := gatewayv1.GRPCRouteRule{Name: name, Matches: slices.Clone(s.GRPCMatches), Filters: slices.Clone(s.GRPCFilters)}
+		rule := gatewayv1.GRPCRouteRule{Name: name, Matches: slices.Clone(s.GRPCMatches), Filters: slices.Concat(s.GRPCFilters, s.grpcMirror(split, ports))}
 		for _, ref := range refs {
 			rule.BackendRefs = append(rule.BackendRefs, gatewayv1.GRPCBackendRef{BackendRef: ref})
 		}
@@ -153,7 +157,7 @@ func (s RouteSpec) Object(split release.Split, ports map[string]int32) Object {
 		return &gatewayv1.TCPRoute{TypeMeta: is, ObjectMeta: meta, Spec: gatewayv1.TCPRouteSpec{CommonRouteSpec: common, Rules: []gatewayv1.TCPRouteRule{{Name: name, BackendRefs: refs}}}}
 	case HTTPRoute:
 	}
-	rule := gatewayv1.HTTPRouteRule{Name: name, Matches: slices.Clone(s.HTTPMatches), Filters: slices.Clone(s.HTTPFilters)}
+	rule := gatewayv1.HTTPRouteRule{Name: name, Matches: slices.Clone(s.HTTPMatches), Filters: slices.Concat(s.HTTPFilters, s.httpMirror(split, ports))}
 	for _, ref := range refs {
 		rule.BackendRefs = append(rule.BackendRefs, gatewayv1.HTTPBackendRef{BackendRef: ref})
 	}
@@ -286,9 +290,15 @@ func splitOf(refs []gatewayv1.BackendRef, namespace string) release.Split {
 	return percents(weights, sum)
 }
 
-// RoutePorts are the ports of the Services to which a route leads, by their names.
+// RoutePorts are the ports of the Services to which a route leads, or gives copies of
+// requests, by their names.
 func RoutePorts(route Object) map[string]int32 {
 	ports := map[string]int32{}
+	for _, mirror := range mirrorsOf(route) {
+		if mirror.BackendRef.Port != nil {
+			ports[string(mirror.BackendRef.Name)] = *mirror.BackendRef.Port
+		}
+	}
 	for _, rule := range weightsOf(route) {
 		for _, ref := range rule {
 			if ref.Port != nil {

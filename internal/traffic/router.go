@@ -29,14 +29,16 @@ type Observed struct {
 	Split   release.Split   // who gets its traffic; empty where that is no release of ours
 	Service *corev1.Service // the main Service; nil: there is none
 	Route   Object          // the route of the Gateway API; nil: there is none
+	Mirrors bool            // the route gives copies of requests, beside the split
 }
 
 // Exists says that there is an address.
 func (o Observed) Exists() bool { return o.Service != nil || o.Route != nil }
 
-// Leads says that two looks found the same address, and that it leads to the same pods.
+// Leads says that two looks found the same address, and that it leads to the same pods,
+// with copies or without.
 func (o Observed) Leads(as Observed) bool {
-	if (o.Route == nil) != (as.Route == nil) || !maps.Equal(o.Split, as.Split) {
+	if (o.Route == nil) != (as.Route == nil) || o.Mirrors != as.Mirrors || !maps.Equal(o.Split, as.Split) {
 		return false
 	}
 	if o.Service == nil || as.Service == nil {

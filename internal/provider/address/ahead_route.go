@@ -34,6 +34,9 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 		a.lookAtRule(ctx, clusters, route)
 		return
 	}
+	if mirror := MirrorOf(ctx, a.Planned.Canary); mirror != nil {
+		route.Mirror = mirror.Percent
+	}
 	for _, c := range clusters {
 		routes, err := a.Session.Routes.Like(ctx, c, route)
 		if routes.Unknown {
@@ -59,6 +62,9 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 func (a Ahead) tellFaults(cluster string, faults []traffic.RouteFault) {
 	for _, fault := range faults {
 		at := a.Place.At(GatewayPath.AtName(routeAttributes[fault.Field]))
+		if fault.Field == "mirror" {
+			at = a.Place.At(mirrorPath)
+		}
 		if fault.Doubt {
 			a.Diags.AddAttributeWarning(at, "Gateway may not serve the route", fmt.Sprintf("On the cluster %q: %s", cluster, fault.Reason))
 		} else {

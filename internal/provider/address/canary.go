@@ -29,6 +29,7 @@ import (
 // an import.
 type canaryModel struct {
 	Steps     []stepModel   `tfsdk:"steps" json:"steps,omitempty"`
+	Mirror    *mirrorModel  `tfsdk:"mirror" json:"mirror,omitempty"`
 	MaxWeight *int32        `tfsdk:"max_weight" json:"max_weight,omitempty"`
 	Match     []cohortModel `tfsdk:"match" json:"match,omitempty"`
 	OnAbandon *string       `tfsdk:"on_abandon" json:"on_abandon,omitempty"`
@@ -99,6 +100,7 @@ func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 					},
 				}},
 			},
+			"mirror": mirrorAttribute(),
 			"max_weight": schema.Int32Attribute{
 				CustomType: attrs.WholeNumber32{}, Optional: true,
 				MarkdownDescription: "The most that the new deployment gets for now, in percent. With it, the apply ends with the status `" + string(release.MainPaused) + "`, and goes on when it is raised. Default: 100.",
@@ -123,7 +125,7 @@ func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 			"scale_with_weight": schema.BoolAttribute{
 				Optional: true,
 				MarkdownDescription: "Whether a new deployment has, while its share grows, only the pods that this takes: so many percent of its `replicas`, and of the pods that the former one has, rounded up, or what `steps[].replicas` says. " +
-					"It starts with those for the first step; before each further one, more are started and become ready; before 100 %, it has all of them. The former one keeps its pods until the end. " +
+					"It starts with those for the first step, or for `mirror`; before each further one, more are started and become ready; before 100 %, it has all of them. The former one keeps its pods until the end. " +
 					"`replicas` of the deployment stays what it is, and its plan is empty. It begins with the first version that is created after it has been applied. " +
 					"With `autoscaling`, it starts with those for the first step of what the former one has, before each step its `min` is raised to what this takes, and the former one's to what it has: until the end, or until the traffic is back. " +
 					"A way back and the first deployment start all of their pods, and so does one with `strategy` other than `" + string(release.StrategyBlueGreen) + "`. Default: false.",
@@ -158,6 +160,7 @@ func CanaryOf(ctx context.Context, value types.Object, diags *diag.Diagnostics) 
 		}
 		c.Steps = append(c.Steps, step)
 	}
+	c.Mirror = typed.Mirror.mirror()
 	if c.MaxWeight = whole(typed.MaxWeight); c.MaxWeight == 100 {
 		c.MaxWeight = 0
 	}
@@ -251,7 +254,11 @@ func (m *Model) CheckCohort(ctx context.Context) diag.Diagnostics {
 func (m *Model) Pauses(ctx context.Context) time.Duration {
 	var diags diag.Diagnostics
 	var sum time.Duration
-	for _, step := range CanaryOf(ctx, m.Canary, &diags).Steps {
+	canary := CanaryOf(ctx, m.Canary, &diags)
+	if canary.Mirror != nil {
+		sum += canary.Mirror.Pause
+	}
+	for _, step := range canary.Steps {
 		sum += step.Pause
 	}
 	return sum
@@ -269,6 +276,8 @@ func (m *Model) CheckCanary(ctx context.Context) diag.Diagnostics {
 			"`traffic` has a Service alone, which leads to one deployment at a time. Add `traffic.gateway`, a route that can share it, or remove `canary`; `bake` watches a deployment that has all of the traffic.")
 	}
 	diags.Append(m.CheckCohort(ctx)...)
+	diags.Append(m.CheckMirror(ctx)...)
+	diags.Append(CheckMirrorEnds(ctx, m.Canary)...)
 	diags.Append(CheckSteps(ctx, m.Canary)...)
 	return diags
 }

@@ -47,6 +47,11 @@ func (m *Model) CheckPods(ctx context.Context, most int32) diag.Diagnostics {
 	if most < 1 || !planned {
 		return diags
 	}
+	if mirror := MirrorOf(ctx, m.Canary); mirror != nil && mirror.Replicas > int(most) && slices.ContainsFunc(steps.Elements(), mirrorStep(mirror).Equal) {
+		diags.AddAttributeError(mirrorPath.AtName("replicas"), "Copies take more pods than there are",
+			fmt.Sprintf("canary.mirror waits for %d ready pods, and %s has %d at most: it would never get its copies. Raise `replicas`, or `autoscaling.max`, of its switchback_deployment, or lower `replicas` of the mirror.",
+				mirror.Replicas, m.DeploymentID.ValueString(), most))
+	}
 	for i, step := range CanaryOf(ctx, m.Canary, &diags).Steps {
 		shift := types.StringValue(release.Step{Kind: release.StepShift, Weight: step.Weight}.String())
 		if step.Replicas <= int(most) || !slices.ContainsFunc(steps.Elements(), shift.Equal) {

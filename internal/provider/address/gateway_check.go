@@ -155,7 +155,10 @@ func (p *Plan) KeepRoute(ctx context.Context) {
 		return // not known yet
 	}
 	at := p.Place.At(GatewayPath)
-	shares := false
+	shares, how := p.Prior.mayMirror(ctx), "shared by"
+	if shares {
+		how = "copied by"
+	}
 	for _, split := range splitOf(ctx, p.Prior.Split, p.Diags) {
 		shares = shares || len(split) > 1
 	}
@@ -163,7 +166,7 @@ func (p *Plan) KeepRoute(ctx context.Context) {
 	case was == nil && is == nil, was != nil && is != nil && was.Same(*is):
 	case shares:
 		p.Diags.AddAttributeError(at, "Route changes while it shares the traffic",
-			fmt.Sprintf("A promotion to %s is open, and the traffic is shared by the %s. Let it come to its end, or go back by setting `deployment_id` to the former deployment, and change the route after that.", p.Prior.DeploymentID.ValueString(), routeRef(was)))
+			fmt.Sprintf("A promotion to %s is open, and the traffic is %s the %s. Let it come to its end, or go back by setting `deployment_id` to the former deployment, and change the route after that.", p.Prior.DeploymentID.ValueString(), how, routeRef(was)))
 	case was == nil || is == nil || new(routeRef(was)).Is(new(routeRef(is))):
 	case was.Kind == traffic.TCPRoute && is.Kind == traffic.TCPRoute && was.Name != is.Name:
 		p.Diags.AddAttributeError(at.AtName("name"), "TCPRoute cannot be renamed",

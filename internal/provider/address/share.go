@@ -40,6 +40,11 @@ func routeDrift(o observe.Main, wanted *traffic.RouteSpec) []attrs.Drift {
 	if wanted.Adopt {
 		return attrs.FieldDrift(o.Cluster, object, ruleDrift(o, *wanted))
 	}
+	if p := o.Main.Progress; p != nil && p.Direction == release.DirectionForward {
+		copying := *wanted
+		copying.Candidate, copying.Mirror = p.To, p.Mirror(p.At)
+		wanted = &copying
+	}
 	return attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Route, wanted.Object(sharing(o), traffic.RoutePorts(o.Route)), o.Main.RouteBaseline, nil))
 }
 

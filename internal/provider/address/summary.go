@@ -278,11 +278,15 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 		say("%s", adoptsText(o))
 	}
 	var shares, pods []string
-	pauses, gated := time.Duration(0), false
+	pauses, gated, mirrors := time.Duration(0), false, false
 	for _, step := range o.Steps {
 		switch {
 		case step.Kind == release.StepRestore:
 			say("Gives all of the traffic to %s first.", cmp.Or(from, "what the rule led to before"))
+		case step.Mirror > 0:
+			say("It gets %s first, which %s answers, is watched meanwhile, and gets none any more if it fails.", release.CopiesText(step.Mirror), from)
+			mirrors = true
+			pods = append(pods, copiesPods(step))
 		case step.Kind == release.StepShift && step.Weight < 100:
 			shares, pods = append(shares, fmt.Sprintf("%d %%", step.Weight)), append(pods, podsText(step))
 		case step.Kind == release.StepPause:
@@ -293,7 +297,11 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 		}
 	}
 	if len(shares) > 0 {
-		say("It gets %s of it first, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "))
+		first := "first"
+		if mirrors {
+			first = "after that"
+		}
+		say("It gets %s of it %s, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "), first)
 	}
 	if len(pods) > 0 && o.Scales {
 		say("It has only the pods that each share takes, which are %s, and all of them before it gets everything.", strings.Join(pods, ", "))

@@ -8,8 +8,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // checkCanary says what of `canary` cannot be meant. What is not known yet passes.
@@ -19,12 +21,15 @@ func (g *model) checkCanary(ctx context.Context) diag.Diagnostics {
 		return diags
 	}
 	diags.Append(address.CheckSteps(ctx, g.Canary)...)
+	diags.Append(address.CheckMirrorEnds(ctx, g.Canary)...)
 	members, shared := g.members(ctx, &diags), false
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		a := g.address(members[name])
 		shared = shared || a.MayRoute(ctx)
-		for _, d := range a.CheckCohort(ctx) {
-			diags.AddAttributeError(path.Root("canary").AtName("match"), d.Summary(), fmt.Sprintf("Of the member %q: %s", name, d.Detail()))
+		for at, found := range map[string]diag.Diagnostics{"match": a.CheckCohort(ctx), "mirror": a.CheckMirror(ctx)} {
+			for _, d := range found {
+				diags.AddAttributeError(path.Root("canary").AtName(at), d.Summary(), fmt.Sprintf("Of the member %q: %s", name, d.Detail()))
+			}
 		}
 	}
 	if !shared {
@@ -32,4 +37,19 @@ func (g *model) checkCanary(ctx context.Context) diag.Diagnostics {
 			"The `traffic` of every member has a Service alone, which leads to one deployment at a time. Add `traffic.gateway`, a route that can share it, to those that are to move by shares, or remove `canary`; `waves[].bake` watches members that have all of their traffic.")
 	}
 	return diags
+}
+
+// copies are those that members which move get before any share; empty where none does.
+func (p *planning) copies(moves map[string]bool, members map[string]memberModel) string {
+	mirror := address.MirrorOf(p.ctx, p.plan.Canary)
+	if mirror == nil {
+		return ""
+	}
+	step := types.StringValue(release.Step{Kind: release.StepShift, Mirror: mirror.Percent}.String())
+	for name := range moves {
+		if steps, is := members[name].PlanSummary.Attributes()["steps"].(types.List); is && slices.ContainsFunc(steps.Elements(), step.Equal) {
+			return release.CopiesText(mirror.Percent)
+		}
+	}
+	return ""
 }

@@ -66,7 +66,7 @@ func (p *planning) summarize(members map[string]memberModel) {
 			waves = append(waves, now)
 		}
 	}
-	p.plan.PlanSummary = summaryOf(waves, sharesOf(p.ctx, moves, members, diags), stays, p.leaving(members))
+	p.plan.PlanSummary = summaryOf(waves, p.copies(moves, members), sharesOf(p.ctx, moves, members, diags), stays, p.leaving(members))
 }
 
 // sharesOf are the shares that members which move get ahead of all of their traffic.
@@ -110,18 +110,18 @@ func (p *planning) leaving(members map[string]memberModel) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(was)), func(name string) bool { _, stays := members[name]; return stays })
 }
 
-func summaryOf(waves [][]string, shares, stays, leaves []string) types.Object {
+func summaryOf(waves [][]string, copies string, shares, stays, leaves []string) types.Object {
 	lists := make([]attr.Value, len(waves))
 	for i, wave := range waves {
 		lists[i] = attrs.Texts(wave)
 	}
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
 		"waves": types.ListValueMust(types.ListType{ElemType: types.StringType}, lists), "stays": attrs.Texts(stays), "leaves": attrs.Texts(leaves),
-		"text": types.StringValue(summaryText(waves, shares, stays, leaves)),
+		"text": types.StringValue(summaryText(waves, copies, shares, stays, leaves)),
 	})
 }
 
-func summaryText(waves [][]string, shares, stays, leaves []string) string {
+func summaryText(waves [][]string, copies string, shares, stays, leaves []string) string {
 	var text []string
 	say := func(what string, names []string) {
 		if len(names) > 0 {
@@ -136,6 +136,9 @@ func summaryText(waves [][]string, shares, stays, leaves []string) string {
 		text = append(text, "Moves the traffic of "+strings.Join(order, ", then of ")+".")
 	}
 	say("Those of a wave that can share their traffic get %s of it first, each share together; the others move when these get all.", shares)
+	if copies != "" {
+		say("They get %s before that, together.", []string{copies})
+	}
 	say("The traffic stays where it is of %s.", stays)
 	say("Removes the addresses of %s.", leaves)
 	return strings.Join(text, " ")

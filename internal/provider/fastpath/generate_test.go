@@ -104,7 +104,7 @@ func aGroup() kind {
 			"members": {two(nil), two(obj{"after": []any{"api"}}), two(obj{"clusters": []any{"prod"}}), two(obj{"drain": "5s", "keep_previous": obj{"count": 2}})},
 			"failure": {nil, nil, obj{"scope": "member"}, obj{}}, "drain": {nil, "20s"}, "retry_token": {nil, "again"}, "keep_previous": {nil, obj{"count": 0}}, "clusters": {nil, []any{"prod"}, both},
 			"timeouts": {nil, obj{"update": "20m"}}, "abandon_unreachable": {nil, true},
-			"canary": {nil, nil, obj{"steps": []any{obj{"weight": 10, "pause": "1m"}, obj{"weight": 50, "gate": "manual"}}}, obj{"steps": []any{obj{"weight": 10}}, "max_weight": 10}},
+			"canary": {nil, nil, obj{"steps": []any{obj{"weight": 10, "pause": "1m"}, obj{"weight": 50, "gate": "manual"}}}, obj{"steps": []any{obj{"weight": 10}}, "max_weight": 10, "mirror": obj{"percent": 20, "pause": "1m"}}},
 		},
 		odd: menu{
 			"members":  {obj{"api": member("api", nil)}, obj{"api": member("api", nil), "two": member("api", nil)}, plantest.AfterApply{}, two(obj{"deployment_id": "shop/web-00000000"})},
