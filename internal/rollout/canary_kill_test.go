@@ -19,6 +19,7 @@ type killedShares struct {
 	next      string // what the next run asks for
 	adopts    bool   // the route is somebody else's
 	scaled    bool   // autoscalers decide
+	mirrors   bool   // v2 gets copies first
 	writes    int
 }
 
@@ -42,6 +43,9 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 		"with autoscalers, gone on":     {next: "v2", scales: true, scaled: true, onAbandon: release.AbandonHold, writes: 20},
 		"with autoscalers, reverted":    {next: "v1", scales: true, scaled: true, writes: 20},
 		"with autoscalers, and fails":   {next: "v2", scales: true, scaled: true, fails: true, writes: 16},
+		"with copies":                   {next: "v2", mirrors: true, writes: 15},
+		"with copies, gone on with":     {next: "v2", mirrors: true, onAbandon: release.AbandonHold, writes: 15},
+		"with copies, and reverted":     {next: "v1", mirrors: true, writes: 15},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,6 +58,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	t.Helper()
 	canary := steps(10, 50)
 	canary.OnAbandon, canary.Scales = of.onAbandon, of.scales
+	if of.mirrors {
+		canary.Mirror = &release.CanaryMirror{Percent: 20, Pause: canary.Steps[0].Pause}
+	}
 	prepare := onRoute
 	switch {
 	case of.adopts:
@@ -112,6 +119,8 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	case of.scaled:
 		l.wantFloor(p, "v1", 2)
 		l.wantFloor(p, "v2", 2)
+	case of.mirrors:
+		l.wantServed(of.next + " 100")
 	case of.scales:
 		l.wantPods(p, of.next, 4, 4)
 	}
