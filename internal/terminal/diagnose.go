@@ -76,8 +76,8 @@ func (t *terminal) diagnose() *cobra.Command {
 	return cmd
 }
 
-// errUnhealthy ends a diagnosis of what is not healthy. The diagnosis has said why.
-var errUnhealthy = errors.New("not all of it is healthy")
+// errNo ends a command whose answer is no. It has said why.
+var errNo = errors.New("the answer is no")
 
 func (t *terminal) showDiagnosis(ctx context.Context, c *clusters, name string, f *format) error {
 	s, err := subjectOf(ctx, c, name)
@@ -105,7 +105,7 @@ func (t *terminal) showDiagnosis(ctx context.Context, c *clusters, name string, 
 		return err
 	}
 	if sick && s.failed == nil {
-		return &exitError{ExitUnhealthy, errUnhealthy}
+		return &exitError{ExitNo, errNo}
 	}
 	return s.failed
 }

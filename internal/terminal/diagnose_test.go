@@ -31,11 +31,11 @@ func TestDiagnoseAndEvents(t *testing.T) {
 	}
 	name := missing.Content.Name()
 	sick := do("diagnose", "api")
-	sick.wants(t, terminal.ExitUnhealthy, s.name("v1")+" (v1, main): healthy", name+" (v2, failed): failed, 0 of 1 pods are ready.", "ImageNotFound: ", "demo/missing:v2", "Try: ")
+	sick.wants(t, terminal.ExitNo, s.name("v1")+" (v1, main): healthy", name+" (v2, failed): failed, 0 of 1 pods are ready.", "ImageNotFound: ", "demo/missing:v2", "Try: ")
 	do("diagnose", s.name("v1")).wants(t, terminal.ExitDone, "healthy")
 	do("diagnose", "api-00000000").wants(t, terminal.ExitFailed, `"api-00000000" not found`, "It has: api.")
 	one := do("diagnose", name, "-o", "json")
-	one.exit = one.exitAs(t, terminal.ExitUnhealthy)
+	one.exit = one.exitAs(t, terminal.ExitNo)
 	var d terminal.Diagnosis
 	decode(t, one, &d)
 	if len(d.Items) != 1 || d.Items[0].Verdict != health.Failed || len(d.Items[0].Findings) == 0 || d.Items[0].Findings[0].Cause != "ImageNotFound" {

@@ -18,11 +18,11 @@ const (
 	ExitFailed     Exit = 1
 	ExitUsage      Exit = 2
 	ExitIncomplete Exit = 3
-	ExitUnhealthy  Exit = 4
+	ExitNo         Exit = 4
 )
 
 // Exits lists every Exit.
-func Exits() []Exit { return []Exit{ExitDone, ExitFailed, ExitUsage, ExitIncomplete, ExitUnhealthy} }
+func Exits() []Exit { return []Exit{ExitDone, ExitFailed, ExitUsage, ExitIncomplete, ExitNo} }
 
 // Meaning says what the exit code means.
 func (e Exit) Meaning() string {
@@ -35,8 +35,8 @@ func (e Exit) Meaning() string {
 		return "The command line is wrong. Nothing was asked of any cluster."
 	case ExitIncomplete:
 		return "Some of the clusters could not be read. What is shown is true, and without them."
-	case ExitUnhealthy:
-		return "Something that was diagnosed is not healthy. What it is, is on the standard output."
+	case ExitNo:
+		return "The answer is no: something that was diagnosed is not healthy, or a role that was named is not allowed. The standard output says what."
 	}
 	return ""
 }
@@ -68,8 +68,8 @@ func tell(w io.Writer, err error) Exit {
 		return ExitDone
 	}
 	for _, one := range flatten(err) {
-		if errors.Is(one, errUnhealthy) {
-			continue // the diagnosis has said it
+		if errors.Is(one, errNo) {
+			continue // the standard output has said it
 		}
 		text := strings.TrimRight(mask.Redact(one.Error()), "\n")
 		_, _ = fmt.Fprintln(w, "Error:", text) // there is nobody else to tell

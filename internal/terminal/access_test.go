@@ -1,0 +1,45 @@
+package terminal_test
+
+import (
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// TestAccess: what a credential may do is what its roles say, and what is missing is listed.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	namespace := c.Namespace(t)
+	rules := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
+	needed, _ := cluster.FeatureRefresh.Rules()
+	for _, r := range needed {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: r.Resources, Verbs: r.Verbs})
+	}
+	config := c.RestrictedKubeconfig(t, namespace, rules)
+	access := func(args ...string) said {
+		t.Helper()
+		return run(t, append([]string{"access", "--kubeconfig", config}, args...)...)
+	}
+	all := access()
+	all.wants(t, terminal.ExitDone, "ROLE ALLOWED MISSING\nrefresh yes <none>\ndeploy no create deployments.apps, patch deployments.apps, ",
+		"adopt yes <none>", "diagnose no get events, list events, watch events, ", "\ntell no ")
+	if n := strings.Count(all.out, "\n"); n != len(cluster.Features())+1 {
+		t.Errorf("there are %d lines", n)
+	}
+	access("refresh").wants(t, terminal.ExitDone, "refresh yes")
+	access("refresh", "lock").wants(t, terminal.ExitNo, "lock no get leases.coordination.k8s.io, ")
+	access("everything").wants(t, terminal.ExitUsage, `there is no role "everything". There are: refresh, deploy, `)
+	var list terminal.AccessList
+	decode(t, run(t, "access", "--kubeconfig", c.KubeconfigPath, "-n", namespace, "-o", "json"), &list)
+	for _, item := range list.Items {
+		if !item.Allowed || item.User == "" {
+			t.Errorf("of an administrator it says %+v", item)
+		}
+	}
+}
