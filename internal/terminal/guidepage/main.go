@@ -106,7 +106,7 @@ func fields(t reflect.Type) (all []reflect.StructField) {
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Anonymous {
 			all = append(all, fields(f.Type)...)
-		} else {
+		} else if f.IsExported() {
 			all = append(all, f)
 		}
 	}
