@@ -60,7 +60,7 @@ func (l *lab) canaryByAdoptedRule() {
 	w.apply(config("v2", adopted...))
 	w.wantState(theMain, "split", shares(v1, 90, v2, 10), "status", "paused")
 	l.wantBackends("shop", v1+"=90", v2+"=10")
-	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":%q,"port":8080,"weight":1},{"name":%q,"port":8080,"weight":1}]}]}}`, v1, v2))
+	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":%q,"port":8080,"weight":1},{"name":%q,"port":8080,"weight":1}]}]}}`, v1, v2))
 	w.refresh()
 	w.wantState(theMain, "split", shares(v1, 50, v2, 50), "status", "paused")
 	want := driftLine{Object: "HTTPRoute/api", Field: "spec.rules[shop].backendRefs", Expected: v1 + " (weight 90), " + v2 + " (weight 10)", Actual: v1 + " (weight 1), " + v2 + " (weight 1)", Manager: somebody}

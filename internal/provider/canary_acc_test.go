@@ -389,7 +389,7 @@ func (l *lab) canaryByHand() {
 	w.apply(config)
 	w.apply(next)
 	port := 8080
-	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":%d,"weight":70},{"name":%q,"port":%d,"weight":30}]}]}}`, v1, port, v2, port))
+	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":%d,"weight":70},{"name":%q,"port":%d,"weight":30}]}]}}`, v1, port, v2, port))
 	w.refresh()
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 70, v2, 30))
 	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
@@ -563,7 +563,7 @@ func (l *lab) routeWithFilters() {
 	full := `filters = { url_rewrite = { path = { value = "/all", type = "ReplaceFullPath" } } }`
 	w.apply(config("v1", full, canary)).wantActions(theMain, "update")
 	w.wantNoChanges()
-	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, nameOf("v1")))
+	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, nameOf("v1")))
 	w.refresh()
 	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
 		l.t.Errorf("drift is %+v", found)

@@ -50,7 +50,7 @@ func (l *lab) canaryWithMirror() {
 	l.wantMirrors("20% to " + v2)
 
 	w.applyFails(config("v2", routed(`name = "other"`))).tells("Route changes while it shares the traffic", "the traffic is copied by the HTTPRoute api")
-	l.patchRoute("httproutes", fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, v1))
+	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, v1))
 	w.refresh()
 	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
 		l.t.Errorf("drift is %+v", found)

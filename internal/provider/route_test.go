@@ -53,10 +53,10 @@ func (l *lab) rulesOf(application string) []gatewayv1.HTTPRouteRule {
 	return route.Spec.Rules
 }
 
-// patchRoute is what somebody does to the route "api".
-func (l *lab) patchRoute(plural, patch string) {
+// patchRoute is what somebody does to the HTTPRoute "api".
+func (l *lab) patchRoute(patch string) {
 	l.t.Helper()
-	l.must(l.cluster.Client().Discovery().RESTClient().Patch(types.MergePatchType).AbsPath(l.routesPath(plural), "api").Param("fieldManager", somebody).Body([]byte(patch)).Do(l.t.Context()).Error())
+	l.must(l.cluster.Client().Discovery().RESTClient().Patch(types.MergePatchType).AbsPath(l.routesPath("httproutes"), "api").Param("fieldManager", somebody).Body([]byte(patch)).Do(l.t.Context()).Error())
 }
 
 // makeRoute makes somebody else's route.

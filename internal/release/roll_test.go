@@ -36,7 +36,7 @@ func TestRollGoesOn(t *testing.T) {
 	if next := at.To("v2", true).In(timed, began.Add(time.Second)); next.Since != began {
 		t.Errorf("another run begins the pause at %s", next.Since)
 	}
-	if next := at.To("v2", false).In(timed, began.Add(time.Second)); next.Since == began {
+	if next := at.To("v2", false).In(timed, began.Add(time.Second)); next.Since.Equal(began) {
 		t.Error("after a kill the pause goes on")
 	}
 	if next := at.To("v3", true); next.Stop != nil || next.Hash != "v3" {

@@ -75,13 +75,13 @@ func (e *Engine) applyAutoscaled(ctx context.Context, cl *claim, may takeBack) (
 	if err := e.handOver(ctx, cl); err != nil {
 		return nil, nil, err
 	}
-	count := leaveCount
-	if starts := cl.starts; starts > 0 {
-		count = func(want, _ *appsv1.Deployment) error { want.Spec.Replicas = &starts; return nil }
-	}
 	return e.applyCounted(ctx, cl.cluster, cl.target, cl.restart, may, func(want, live *appsv1.Deployment) error {
 		want.Spec.Paused = cl.roll.stopsIn(live, cl.target)
-		return count(want, live)
+		if starts := cl.starts; starts > 0 {
+			want.Spec.Replicas = &starts
+			return nil
+		}
+		return leaveCount(want, live)
 	})
 }
 

@@ -72,7 +72,7 @@ var printed = regexp.MustCompile("`kubectl patch configmap (\\S+) --namespace (\
 func (s *service) letGoOn(reason string) {
 	s.t.Helper()
 	line := printed.FindStringSubmatch(reason)
-	if line == nil || line[2] != s.namespace {
+	if len(line) < 3 || line[2] != s.namespace {
 		s.t.Fatalf("it says: %s", reason)
 	}
 	_, err := s.cluster.Client().CoreV1().ConfigMaps(line[2]).Patch(s.t.Context(), line[1], types.MergePatchType, []byte(line[3]), metav1.PatchOptions{})

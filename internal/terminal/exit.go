@@ -83,10 +83,10 @@ func tell(w io.Writer, err error) Exit {
 
 // flatten takes joined errors apart, each of which gets a line.
 func flatten(err error) []error {
-	if coded := new(exitError); errors.As(err, &coded) && err == error(coded) { //nolint:errorlint // this very one
+	if coded := new(exitError); errors.As(err, &coded) && err == error(coded) {
 		return flatten(coded.err)
 	}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // this very one
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

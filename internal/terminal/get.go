@@ -43,7 +43,7 @@ func (t *terminal) get() *cobra.Command {
 		ValidArgsFunction: t.completeApplications,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			matches, err := labels.Parse(a.selector)
-			if err = errors.Join(usage(err), a.check()); err != nil {
+			if err := errors.Join(usage(err), a.check()); err != nil {
 				return err
 			}
 			return t.looking(cmd, func(ctx context.Context, c *clusters) error {
