@@ -236,6 +236,7 @@ func TestCanaryOfABadRelease(t *testing.T) {
 	for _, pod := range pods[:2] {
 		loseReadiness(t, pod.Status.PodIP)
 	}
+	lost := time.Now()
 	returned := c.until(0)
 	output, err := x.wait()
 	if err == nil {
@@ -249,7 +250,7 @@ func TestCanaryOfABadRelease(t *testing.T) {
 	answers := c.load.end()
 
 	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))
-	t.Logf("v2 had its tenth for %s", ms(tenth.asked, returned.asked))
+	t.Logf("v2 had its tenth for %s; two of its pods were told to lose their readiness → all of the traffic was given back: %s", ms(tenth.asked, returned.asked), ms(lost, returned.asked))
 	c.load.draw(t, "canary-bad", "v2 answers with errors, and goes: answers a second", answers, c.marks())
 	own := 0
 	for i, a := range answers {
