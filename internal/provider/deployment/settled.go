@@ -35,6 +35,9 @@ func (r *deploymentResource) Settled(ctx context.Context, u fastpath.Unchanged) 
 	if len(p.resp.Diagnostics) > 0 || !fastpath.Same(&p.plan, &state) {
 		return false
 	}
+	if attrs.Known(state.ID) {
+		r.Planned.Limit(state.ID.ValueString(), state.mostPods(ctx))
+	}
 	return session.MarkApplication(u.Private, state.Namespace, state.Application) &&
 		session.MarkCompanions(u.Private, state.scale(ctx, &p.resp.Diagnostics)) &&
 		(!attrs.Known(state.ID) || r.noteDesired(&state) == "") &&
