@@ -2,9 +2,11 @@ package deployment
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -95,4 +97,21 @@ func (m *model) pauses(ctx context.Context) time.Duration {
 		return 0
 	}
 	return attrs.RollingOf(ctx, &quiet, m.RollingUpdate).Pauses()
+}
+
+// warnOfPauses tells that a typed `timeouts.update` ends before the pauses do. It is no
+// error: an apply that ends in a pause is a way to release.
+func (p *planning) warnOfPauses() {
+	pauses := p.plan.pauses(p.ctx)
+	if pauses == 0 || p.plan.Timeouts.IsUnknown() {
+		return
+	}
+	limit, diags := p.plan.Timeouts.Update(attrs.Quiet(p.ctx), pauses+attrs.DefaultTimeout)
+	if diags.HasError() || limit > pauses { // what cannot be read is said elsewhere
+		return
+	}
+	all := attrs.DurationText(pauses)
+	p.resp.Diagnostics.AddAttributeWarning(path.Root("timeouts").AtName("update"), "Pauses outlast the apply", fmt.Sprintf(
+		"The pauses of `rolling_update.pause_at` take %s in all, and `timeouts.update` is %s. A change of the content ends as paused in the first one that does not fit: a success, after which nobody watches until an apply after its end goes on. "+
+			"For one apply to do all of it, set `timeouts.update` to well over %s, or leave it out: by default it has room for all pauses.", all, attrs.DurationText(limit), all))
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 )
 
@@ -77,6 +79,56 @@ func TestStopsAreRefusedAtPlan(t *testing.T) {
 			}
 			if !slices.Equal(got, []string{test.want}) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestPausesThatOutlastTheApply are told of where they, or the time for them, are typed, and
+// where a plan would come to them.
+func TestPausesThatOutlastTheApply(t *testing.T) {
+	stops := func(pause string) plantest.Obj {
+		return plantest.Obj{"strategy": "rolling", "rolling_update": plantest.Obj{"pause_at": []any{plantest.Obj{"percent": 25, "pause": pause}, plantest.Obj{"percent": 50, "pause": pause}}}}
+	}
+	update := func(limit any) plantest.Obj { return plantest.Obj{"timeouts": plantest.Obj{"update": limit}} }
+	with := func(parts ...plantest.Obj) plantest.Obj {
+		all := plantest.Obj{}
+		for _, part := range parts {
+			maps.Copy(all, part)
+		}
+		return all
+	}
+	relabelled := plantest.Obj{"labels": plantest.Obj{"a": "b"}}
+	for name, test := range map[string]struct {
+		before, change plantest.Obj // before nil: it is created
+		warns          bool
+	}{
+		"created":                     {change: with(stops("10m"), update("15m")), warns: true},
+		"created, with room":          {change: with(stops("10m"), update("30m"))},
+		"another content":             {before: with(stops("10m"), update("15m")), change: relabelled, warns: true},
+		"just as long":                {before: with(stops("10m"), update("20m")), change: relabelled, warns: true},
+		"a little room":               {before: with(stops("10m"), update("21m")), change: relabelled},
+		"nothing typed":               {before: stops("10m"), change: relabelled},
+		"only a create":               {before: with(stops("10m"), plantest.Obj{"timeouts": plantest.Obj{"create": "1m"}}), change: relabelled},
+		"a time that is not known":    {before: stops("10m"), change: with(relabelled, update(plantest.AfterApply{}))},
+		"longer pauses":               {before: with(stops("1m"), update("15m")), change: stops("10m"), warns: true},
+		"less time":                   {before: with(stops("10m"), update("30m")), change: update("15m"), warns: true},
+		"no stops":                    {before: with(plantest.Obj{"strategy": "rolling"}, update("1m")), change: relabelled},
+		"what replaces no pods":       {before: with(stops("10m"), update("15m")), change: plantest.Obj{"replicas": 2}},
+		"as before, without a change": {before: with(stops("10m"), update("15m"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := plannerOn(t, plantest.ClustersNamed("a"))
+			config := plantest.Deployment(with(plantest.Obj{"clusters": []any{"a"}}, test.before))
+			var prior *tftypes.Value
+			if test.before != nil {
+				prior = p.Plan(config, nil).State(appliedOn(plantest.Obj{"a": "started"}))
+			}
+			maps.Copy(config, test.change)
+			got := p.Plan(config, prior).OK()
+			at := slices.Index(plantest.DiagnosticTexts(got.Diagnostics), "timeouts.update: Pauses outlast the apply")
+			if (at >= 0) != test.warns {
+				t.Errorf("it says %q", plantest.DiagnosticTexts(got.Diagnostics))
 			}
 		})
 	}

@@ -46,6 +46,7 @@ func planDeployment(ctx context.Context, configured session.ConfiguredClusters, 
 	switch {
 	case p.state == nil:
 		p.advise()
+		p.warnOfPauses()
 		p.create()
 	case p.replaces():
 		p.create()
@@ -245,6 +246,9 @@ func (p *planning) update() {
 	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) && !prior.waits(m) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
 		m.Status = goal
 		p.attempt()
+	}
+	if p.rolls || !m.RollingUpdate.Equal(prior.RollingUpdate) || !m.Timeouts.Equal(prior.Timeouts) {
+		p.warnOfPauses()
 	}
 	if p.rolls {
 		p.planRoll()
