@@ -125,28 +125,28 @@ func TestMirrorOfOldDefinitions(t *testing.T) {
 	c.Routes(t, "httproutes")
 	path := "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io"
 	client := c.Client().Discovery().RESTClient()
-	text, err := client.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var definition map[string]any
-	if err := json.Unmarshal(text, &definition); err != nil {
-		t.Fatal(err)
-	}
-	without(definition, "requestMirror", "percent")
-	text, err = json.Marshal(definition)
-	if err == nil {
-		err = client.Put().AbsPath(path).SetHeader("Content-Type", "application/json").Body(text).Do(t.Context()).Error()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testcluster.Eventually(t, testcluster.Hang, "the definition to be changed", func() error { // its status is written meanwhile
+		text, err := client.Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+		if err != nil {
+			return err
+		}
+		var definition map[string]any
+		if err := json.Unmarshal(text, &definition); err != nil {
+			return err
+		}
+		without(definition, "requestMirror", "percent")
+		if text, err = json.Marshal(definition); err != nil {
+			return err
+		}
+		return client.Put().AbsPath(path).SetHeader("Content-Type", "application/json").Body(text).Do(t.Context()).Error()
+	})
 	a := newAddress(t, c, kinds()["HTTPRoute"])
 	a.has(stable, 1, 8080)
 	a.has(tried, 1, 9090)
 	router, all := a.copying(traffic.HTTPRoute), release.Split{stable: 100}
 	a.shift(router, all)
 	router.Mirror(20)
+	var err error
 	testcluster.Eventually(t, testcluster.Hang, "an answer", func() error {
 		if _, _, err = router.Shift(t.Context(), all); err == nil {
 			return errors.New("there is none")
