@@ -220,7 +220,7 @@ func (l *lab) canaryResumed() {
 	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v1)
 	w.apply(config("v2", ""))
 	before := l.requested()
-	p.invoke("switchback_resume", of(data{"deployment_id": id("v3")})).refused("Promotion was not let go on", "one to "+v2+", not to "+nameOf("v3"))
+	p.invoke("switchback_resume", of(data{"deployment_id": id("v3")})).refused("Application was not let go on", "one to "+v2+", not to "+nameOf("v3"))
 	p.invoke("switchback_resume", of(data{"clusters": []string{"north"}})).refused("Unknown cluster")
 	if l.requested() != before {
 		l.t.Error("what was refused has been written")
@@ -240,7 +240,7 @@ func (l *lab) canaryResumed() {
 	w.wantState(theMain, "status", "running", "split", shares(v1, 90, v2, 10))
 	w.apply(config("v2", "max_weight = 20"))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
-	p.invoke("switchback_resume", of(nil)).refused("Promotion was not let go on", "canary.max_weight")
+	p.invoke("switchback_resume", of(nil)).refused("Application was not let go on", "canary.max_weight")
 	w.apply(config("v2", ""))
 	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
 	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v2)

@@ -1,7 +1,9 @@
 package provider_test
 
 import (
+	"maps"
 	"regexp"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,4 +74,32 @@ func TestAccRollingStops(t *testing.T) {
 	watch.NeverEmpty(t)
 	w.destroy()
 	l.wantNothingLeft()
+}
+
+// TestAccRollingStopIsResumed by the action: without a main deployment, and only what is meant.
+func TestAccRollingStopIsResumed(t *testing.T) {
+	l := newLab(t)
+	w, p := l.inProcess(), l.speak()
+	config := func(tag string) string {
+		return l.config(l.deployment(`image = "demo/slow-api:`+tag+`"`, strategy(release.StrategyRolling), replicas(2),
+			`rolling_update = { max_surge = 1, pause_at = [{ percent = 50, gate = "manual" }] }`))
+	}
+	of := func(more data) data {
+		config := data{"namespace": l.namespace, "application": "api"}
+		maps.Copy(config, more)
+		return config
+	}
+	w.apply(config("v1"))
+	if i := p.invoke("switchback_resume", of(nil)); len(i.diagnostics) != 1 || !strings.Contains(i.diagnostics[0].Detail, inPlaceName+" is not paused: its status is started") {
+		t.Errorf("with nothing to resume, it says %v", i.diagnostics)
+	}
+	r := w.apply(config("v2"))
+	r.warns("Change is paused", "or the action switchback_resume")
+	w.wantState(theDeployment, "status", "paused")
+	p.invoke("switchback_resume", of(data{"deployment_id": l.namespace + "/" + nameOf("v1")})).refused("There is no main deployment of "+l.namespace+"/api", "Nothing was written")
+	p.invoke("switchback_resume", of(data{"deployment_id": l.namespace + "/" + inPlaceName})).fine("50 % of the pods of "+inPlaceName, "by the next apply")
+	p.invoke("switchback_resume", of(nil)).fine("already")
+	w.apply(config("v2")).wantActions(theDeployment, "update")
+	w.wantState(theDeployment, "status", "started", "status_reason", nil)
+	w.wantNoChanges()
 }

@@ -84,7 +84,7 @@ var eventTable = slices.Concat([]EventMeaning{
 	{EventSwitching, onAddress, "", "Traffic begins to move to another deployment, which is ready."},
 	{EventPromoted, onAddress, "", "Traffic has moved, and that is written down."},
 	{EventPaused, onWorkload + " or " + onAddress, "", "A share of the pods has new content, or a share of the traffic goes to the new deployment, until somebody lets it go on, or a later run does."},
-	{EventResumed, onAddress, "", "Somebody has asked that a promotion goes on from its pause, as the note says who: the next run does."},
+	{EventResumed, onWorkload + " or " + onAddress, "", "Somebody has asked that a change in place, or a promotion, goes on from its pause, as the note says who: the next run does."},
 	{EventBaking, onAddress, "", "The new deployment is being watched with traffic on it, and may still be taken back."},
 	{EventWaveMoved, onAddress, "", "All members of a wave have moved, and have baked."},
 	{EventDrained, onWorkload, "", "The drain has passed since traffic left it: it may be stopped or removed."},

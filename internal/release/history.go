@@ -45,7 +45,7 @@ const (
 	OperationCondemn    Operation = "condemn"     // no longer in a state, but it carries traffic
 	OperationCollect    Operation = "collect"     // removed, because nobody needed it any more
 	OperationRemoveMain Operation = "remove_main" // the application's address was removed
-	OperationResume     Operation = "resume"      // somebody lets a promotion go on from its pause
+	OperationResume     Operation = "resume"      // somebody lets a promotion, or a change in place, go on from its pause
 )
 
 // Operations lists every Operation.
@@ -206,6 +206,9 @@ func (e Entry) what() string {
 	case OperationRemoveMain:
 		return fmt.Sprintf("removal of the main address, which led to %s,", e.From)
 	case OperationResume:
+		if e.To == "" {
+			return fmt.Sprintf("letting the change of %s go on, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
+		}
 		return fmt.Sprintf("letting the promotion from %s to %s go on, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:
 	}

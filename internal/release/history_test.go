@@ -144,6 +144,7 @@ func TestWhatAnEntrySays(t *testing.T) {
 		{release.Entry{Operation: release.OperationDeploy, Deployment: "b", Version: "v1", Outcome: release.OutcomeFailed, Reason: "why"}, "DeployFailed", "deploy of b (version v1) failed: why", true},
 		{release.Entry{Operation: release.OperationCondemn, Deployment: "b", Outcome: release.OutcomeSucceeded}, "Condemned", "condemn of b succeeded", true},
 		{release.Entry{Operation: release.OperationRemoveMain, From: "b", Outcome: release.OutcomeFailed}, "RemoveMainFailed", "removal of the main address, which led to b, failed", true},
+		{release.Entry{Operation: release.OperationResume, Deployment: "a", By: "alice", Outcome: release.OutcomeSucceeded}, "Resumed", "letting the change of a go on, by alice, succeeded", false},
 		{release.Entry{Operation: release.OperationResume, From: "a", To: "b", By: "alice", Outcome: release.OutcomeSucceeded}, "Resumed", "letting the promotion from a to b go on, by alice, succeeded", false},
 	} {
 		if got := tc.entry.EventReason(); string(got) != tc.reason {

@@ -1,8 +1,12 @@
 package release
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
-// Resumption is what becomes of a wish that a promotion goes on from its pause.
+// Resumption is what becomes of a wish that a promotion, or a change in place, goes on from
+// its pause.
 type Resumption string
 
 // What becomes of it.
@@ -38,7 +42,26 @@ func Resume(cluster, id string, main *Main, asked *Request, to string) (Resumpti
 	return ResumptionDue, nil
 }
 
-// ResumeError says why a promotion is not let go on from its pause.
+// ResumeRoll decides what becomes of the wish that a change of a release's content goes on
+// from the stop that it is in. One whose pause is over goes on already.
+func ResumeRoll(r *Record, now time.Time) Resumption {
+	switch {
+	case !r.Paused():
+		return ResumptionNone
+	case !r.Roll.Waits(now):
+		return ResumptionAsked
+	}
+	return ResumptionDue
+}
+
+// LetGoOn is the change once somebody has let it go on from the stop that it is in.
+func (r *Roll) LetGoOn() *Roll {
+	next := *r
+	next.Resumed = true
+	return &next
+}
+
+// ResumeError says why a promotion, or a change in place, is not let go on from its pause.
 type ResumeError struct {
 	Cluster string
 	ID      string // namespace/application

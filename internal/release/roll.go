@@ -93,7 +93,7 @@ func RollText(cluster string, id ID, r *Roll) string {
 	if r.Stop.Gate == GateManual {
 		request, _ := json.Marshal(ResumingRoll(r))
 		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
-		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q; then apply again", has, id.Name, id.Namespace, patch, cluster)
+		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, or the action switchback_resume; then apply again", has, id.Name, id.Namespace, patch, cluster)
 	}
 	return fmt.Sprintf("%s. The pause ends at %s: the next apply after that goes on", has, r.Since.Add(r.Stop.Pause).UTC().Format(time.RFC3339))
 }

@@ -86,6 +86,12 @@ func TestRollIsResumed(t *testing.T) {
 	if got := read(record); !got.Roll.Resumed || !got.Paused() {
 		t.Errorf("it is not resumed: %+v", got.Roll)
 	}
+	if got := release.ResumeRoll(&record, began.Add(time.Hour)); got != release.ResumptionDue {
+		t.Errorf("at a gate, its resumption is %s", got)
+	}
+	if got := release.ResumeRoll(read(record), began); got != release.ResumptionAsked || !strings.Contains(text, "or the action switchback_resume") {
+		t.Errorf("once it is resumed, its resumption is %s; it says %s", got, text)
+	}
 	later, other := record, record
 	later.Roll = (&release.Roll{Hash: "v2"}).In(stop, began.Add(1))
 	other.Roll = (&release.Roll{Hash: "v3"}).In(stop, began)
@@ -94,7 +100,16 @@ func TestRollIsResumed(t *testing.T) {
 			t.Errorf("another pause is resumed: %+v", got.Roll)
 		}
 	}
-	if record.Roll = nil; read(record).Paused() {
+	acted := record
+	if acted.Roll = record.Roll.LetGoOn(); record.Roll.Resumed || release.ResumeRoll(&acted, began) != release.ResumptionAsked {
+		t.Errorf("let go on, it is %+v, and was %+v", acted.Roll, record.Roll)
+	}
+	busy := record
+	busy.Status = release.StatusRestarting
+	if release.ResumeRoll(&busy, began) != release.ResumptionNone || release.ResumeRoll(nil, began) != release.ResumptionNone {
+		t.Error("what is no pause is resumed")
+	}
+	if record.Roll = nil; read(record).Paused() || release.ResumeRoll(&record, began) != release.ResumptionNone {
 		t.Error("without a stop it is paused")
 	}
 	timed := (&release.Roll{Hash: "v2"}).In(release.RollStop{Percent: 25, Pause: time.Minute}, began)

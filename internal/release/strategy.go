@@ -67,6 +67,9 @@ func (s Spec) NameFor(hash string) string {
 	return NameOf(s.Content.Application, hash)
 }
 
+// InPlaceName is the one name of an application's release whose content changes in place.
+func InPlaceName(application string) string { return NameOf(application, inPlaceHash(application)) }
+
 // inPlaceHash does not tell rolling from recreate: one becomes the other in place.
 func inPlaceHash(application string) string {
 	sum := sha256.Sum256([]byte(inPlaceSchema + "\n" + application))
@@ -76,5 +79,5 @@ func inPlaceHash(application string) string {
 // NamedInPlace says that a release of this name changes its content in place.
 func NamedInPlace(name string) bool {
 	application, ok := ApplicationOf(name)
-	return ok && name == NameOf(application, inPlaceHash(application))
+	return ok && name == InPlaceName(application)
 }

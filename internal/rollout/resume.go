@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,10 +15,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// ResumeRequest lets an application's promotion go on from the pause that it is in.
+// ResumeRequest lets an application's promotion, or the change in place of its release, go on
+// from the pause that it is in.
 type ResumeRequest struct {
 	Namespace, Application string
-	To                     string // the release that the promotion must be to; empty: to any
+	To                     string // the release that the promotion must be to, or whose content changes; empty: any
 	Clusters               []Cluster
 	Progress               func(string) // see PromoteRequest
 }
@@ -28,10 +30,11 @@ type pausedOn struct {
 	main    *release.Main
 	live    *corev1.ConfigMap
 	is      release.Resumption
+	roll    *pausedRoll // what changes in place; nil: nothing that is meant
 }
 
-// Resume asks, on every cluster where a promotion is paused, that it goes on, as the line
-// of its status_reason does. It moves nothing: the next apply does. Where one cluster
+// Resume asks, on every cluster where a promotion or a change in place is paused, that it
+// goes on, as the line of its status_reason does. It moves nothing: the next apply does. Where one cluster
 // refuses, nothing is asked for anywhere; where nothing is paused, nothing is written,
 // and a notice says so. Several clusters are not asked as one: who meets an error in
 // between asks again.
@@ -53,6 +56,9 @@ func (e *Engine) Resume(ctx context.Context, req ResumeRequest) ([]Notice, error
 		case release.ResumptionNone:
 		}
 	}
+	if err := e.resumeRolls(ctx, req, found); err != nil {
+		return nil, err
+	}
 	if _, err := fleet.All(due, func(on *pausedOn) (struct{}, error) { return struct{}{}, e.askToGoOn(ctx, req, on) }); err != nil {
 		return nil, err
 	}
@@ -72,7 +78,10 @@ func (r ResumeRequest) look(ctx context.Context, c Cluster) (*pausedOn, error) {
 		return nil, err
 	}
 	on := &pausedOn{cluster: c, main: main, live: live}
-	if live != nil {
+	if on.roll, err = r.lookRoll(ctx, c); err != nil {
+		return nil, err
+	}
+	if live != nil && !on.onlyRoll(r.To) {
 		on.is, err = release.Resume(c.Name(), r.id(), main, release.RequestIn(live.Data), r.To)
 	}
 	return on, err
@@ -81,6 +90,9 @@ func (r ResumeRequest) look(ctx context.Context, c Cluster) (*pausedOn, error) {
 // alike refuses promotions to different releases, where nobody has said which is meant.
 func (r ResumeRequest) alike(found []*pausedOn) error {
 	var first *pausedOn
+	if err := r.oneKind(found); err != nil {
+		return err
+	}
 	for _, on := range found {
 		switch {
 		case on.is == release.ResumptionNone:
@@ -135,15 +147,19 @@ func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn)
 func (r ResumeRequest) unpaused(found []*pausedOn) []Notice {
 	var texts []string
 	for _, on := range found {
-		if on.is != release.ResumptionNone {
+		if on.is != release.ResumptionNone || on.roll.paused() {
 			continue
 		}
 		text := "there is no main deployment"
 		switch {
-		case on.main == nil:
-		case on.main.Progress != nil:
+		case on.main != nil && on.main.Progress != nil:
 			text = fmt.Sprintf("the promotion to %s is not paused: its status is %s", on.main.Progress.To, on.main.Progress.Status())
-		default:
+		case on.roll != nil:
+			if on.roll.record.Status == release.StatusPaused && slices.ContainsFunc(found, func(other *pausedOn) bool { return other.roll.paused() }) {
+				continue // its turn comes after that
+			}
+			text = on.roll.unpaused()
+		case on.main != nil:
 			text = fmt.Sprintf("%s is the main deployment, and no promotion is open", release.OrNothing(on.main.Deployment))
 		}
 		texts = append(texts, fmt.Sprintf("on cluster %q, %s", on.cluster.Name(), text))

@@ -157,8 +157,8 @@ var explanations = []explanation{
 			"The records can be made outside of Switchback, from the clusters' addresses."), path.Root("members")),
 	rule("Nothing to go back to by itself", always[*release.GoBackError](
 		"Traffic was not touched. Say which deployment to go back to, or on which cluster."), path.Root("deployment_id")),
-	rule("Promotion was not let go on", always[*release.ResumeError](
-		"Nothing was written. Look at where the promotion is now, and decide again; `deployment_id` and `clusters` say which one is meant."), path.Empty()),
+	rule("Application was not let go on", always[*release.ResumeError](
+		"Nothing was written. Look at where it is now, and decide again; `deployment_id` and `clusters` say which one is meant."), path.Empty()),
 	rule("Group has no way back by itself", always[*release.GroupBackError](
 		"Traffic was not touched. Change the versions back and apply, or go back application by application with the action switchback_rollback."), path.Empty()),
 	rule("Action is not allowed", always[*release.GroupActionError]("Nothing was changed."), path.Empty()),

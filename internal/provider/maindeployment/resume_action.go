@@ -33,12 +33,21 @@ func (a *resumeAction) Metadata(_ context.Context, req action.MetadataRequest, r
 
 func (a *resumeAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Lets a promotion of an application go on from the pause that it is in: a `gate = \"manual\"` of `canary.steps`, or a pause that outlasted its apply. " +
-			"It holds for this promotion and this pause: the next gate asks again. One that waits at `canary.max_weight` is refused; where nothing is paused, nothing is written, and a warning says so." + session.ActionNeeds +
-			"it moves no traffic itself. **The next `terraform apply` goes on**, with the configuration that it has then.",
-		Attributes: actionAttributes("The `id` of the deployment whose promotion goes on, such as `shop/api-7f3c9a1e`. Where another one is under way by then, the action is refused. " +
-			"Default: whichever is paused."),
+		MarkdownDescription: "Lets a promotion of an application, or a change of its deployment in place, go on from the pause that it is in: a `gate = \"manual\"` of `canary.steps` or of `rolling_update.pause_at`, or a pause that outlasted its apply. " +
+			"It holds for this promotion or change, and this pause: the next gate asks again. One that waits at `canary.max_weight` is refused; where nothing is paused, nothing is written, and a warning says so." + session.ActionNeeds +
+			"it moves no traffic, and makes no pods, itself. **The next `terraform apply` goes on**, with the configuration that it has then.",
+		Attributes: resumeAttributes(),
 	}
+}
+
+func resumeAttributes() map[string]schema.Attribute {
+	all := actionAttributes("The `id` of the deployment whose promotion goes on, or whose content changes in place, such as `shop/api-7f3c9a1e`. Where the promotion to another one is under way by then, the action is refused. " +
+		"Default: whichever is paused; where both are, it has to be said.")
+	application := all["application"].(schema.StringAttribute)
+	application.MarkdownDescription = "Name of the application. It must have a `switchback_main_deployment`, or a `switchback_deployment` whose content changes in place."
+	all["application"] = application
+	all["clusters"] = session.ActionClusters("all on which the application has one of these.")
+	return all
 }
 
 // Invoke asks for it.
@@ -86,6 +95,9 @@ func (a goingOn) resume(ctx context.Context, config actionModel) rollout.ResumeR
 		switch {
 		case o.Err != nil:
 			a.Fail(fmt.Errorf("it cannot be told whether a promotion of %s is paused on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
+		case o.Main == nil && a.inPlace(ctx, clusters[i], req):
+			req.Clusters = append(req.Clusters, clusters[i])
+		case a.Diags().HasError():
 		case o.Main == nil && named:
 			a.Diags().AddAttributeError(path.Root("application"), "No main deployment", fmt.Sprintf("There is no main deployment of %s on cluster %q. Nothing was written. Apply its switchback_main_deployment.", id, o.Cluster))
 		case o.Main != nil:
@@ -99,4 +111,18 @@ func (a goingOn) resume(ctx context.Context, config actionModel) rollout.ResumeR
 		req.Clusters = a.Allowed(ctx, req.Clusters, session.ToAsk(req.Namespace))
 	}
 	return req
+}
+
+// inPlace says that a deployment whose content changes in place is there, which needs no main
+// deployment, and that it may be meant.
+func (a goingOn) inPlace(ctx context.Context, c rollout.Cluster, req rollout.ResumeRequest) bool {
+	id := release.ID{Namespace: req.Namespace, Name: release.InPlaceName(req.Application)}
+	if req.To != "" && req.To != id.Name {
+		return false
+	}
+	o := observe.Releases(ctx, []rollout.Cluster{c}, id)[0]
+	if o.Err != nil {
+		a.Fail(fmt.Errorf("it cannot be told whether %s is paused on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
+	}
+	return o.Record != nil
 }
