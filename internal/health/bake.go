@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Bake judges a release that was healthy when it got the traffic, for as long as
@@ -39,7 +41,7 @@ func (b *Bake) Judge(in Input, ready int32) string {
 	}
 	b.most = min(max(b.most, ready), max(in.WantReplicas, 1))
 	if needs := Needs(b.most); ready < needs {
-		return fmt.Sprintf("%d of its %d pods were ready, and it needs %d", ready, in.WantReplicas, needs)
+		return fmt.Sprintf("%d of its %d pods %s ready, and it needs %d", ready, in.WantReplicas, release.Were(ready), needs)
 	}
 	if v := Compute(in); v.State == Failed {
 		if i := slices.IndexFunc(v.Findings, func(f Finding) bool { return f.Class == Repeated }); i >= 0 {

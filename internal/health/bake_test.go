@@ -78,7 +78,7 @@ func TestBake(t *testing.T) {
 	}{
 		"all is well":                     {3, []look{{3, fine}, {3, fine}}, ""},
 		"one pod is replaced":             {3, []look{{3, fine}, {2, fine}, {3, fine}}, ""},
-		"two pods leave":                  {3, []look{{3, fine}, {1, fine}}, "1 of its 3 pods were ready, and it needs 2"},
+		"two pods leave":                  {3, []look{{3, fine}, {1, fine}}, "1 of its 3 pods was ready, and it needs 2"},
 		"the only pod leaves":             {1, []look{{1, fine}, {0, fine}}, "0 of its 1 pods were ready, and it needs 1"},
 		"one of two leaves":               {2, []look{{2, fine}, {1, fine}}, ""},
 		"it was not ready at the first":   {3, []look{{1, fine}}, "it needs 2"},

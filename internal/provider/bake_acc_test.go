@@ -56,7 +56,7 @@ func TestAccBake(t *testing.T) {
 	pods := l.wantPods(nameOf("v1"), 3)
 
 	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
-	w.applyFails(config("v2", long)).tells("Deployment did not pass its bake", "1 of its 3 pods were ready, and it needs 2",
+	w.applyFails(config("v2", long)).tells("Deployment did not pass its bake", "1 of its 3 pods was ready, and it needs 2",
 		nameOf("v2"), "version v2", "Traffic: back where it was", "`retry_token`")
 	failed()
 	l.wantMain(nameOf("v1"))
@@ -66,10 +66,10 @@ func TestAccBake(t *testing.T) {
 		t.Errorf("cluster_status says %q", message)
 	}
 	l.setReady(nameOf("v2"), corev1.ConditionTrue) // that it is ready again is no news
-	w.plan().warns("Deployment was taken back before", "The apply of this plan will be refused", "1 of its 3 pods were ready")
+	w.plan().warns("Deployment was taken back before", "The apply of this plan will be refused", "1 of its 3 pods was ready")
 	w.write(config("v2", long, `retry_token = "again"`))
 	w.plan().silent("taken back before")
-	w.applyFails(config("v2", long)).tells("Deployment was taken back before", "1 of its 3 pods were ready", nameOf("v2"), "`retry_token`")
+	w.applyFails(config("v2", long)).tells("Deployment was taken back before", "1 of its 3 pods was ready", nameOf("v2"), "`retry_token`")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back")
 

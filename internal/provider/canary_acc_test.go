@@ -120,7 +120,7 @@ func (l *lab) canaryThatFails() {
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))
 	failed := l.whenShare(v2, 10, func() { l.failTwo(v2) })
-	w.applyFails(config("v2")).tells("had had 10 % of the traffic", "1 of its 3 pods were ready", "Traffic: back where it was", "`retry_token`")
+	w.applyFails(config("v2")).tells("had had 10 % of the traffic", "1 of its 3 pods was ready", "Traffic: back where it was", "`retry_token`")
 	failed()
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+v1, "status", "rolled_back", "split", shares(v1, 100))
 	w.applyFails(config("v2")).tells("Deployment was taken back before")

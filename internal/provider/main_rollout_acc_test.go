@@ -140,7 +140,7 @@ func bakeFailsOnOne(t *testing.T, p *pair) {
 	}
 	w.apply(l.config(l.deployment(image("v1"), on("east", "west"), replicas(3), createFirst), l.main(on("east", "west"))))
 	failed := p.west.whenMain(nameOf("v2"), func() { p.west.failTwo(nameOf("v2")) })
-	w.applyFails(config("v2")).tells("Deployment did not pass its bake", `cluster "west"`, "1 of its 3 pods were ready")
+	w.applyFails(config("v2")).tells("Deployment did not pass its bake", `cluster "west"`, "1 of its 3 pods was ready")
 	failed()
 	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })
 	w.wantState(theMain, "status", "rolled_back", "deployment_id", l.namespace+"/"+nameOf("v1"), "split", p.split("v1", "v1"))

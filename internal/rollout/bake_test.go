@@ -227,7 +227,7 @@ func TestBakeFails(t *testing.T) {
 		fail func(*life)
 		tell []string
 	}{
-		"readiness":  {func(l *life) { l.setReady("v2", 2, corev1.ConditionFalse) }, []string{"1 of its 3 pods were ready, and it needs 2"}},
+		"readiness":  {func(l *life) { l.setReady("v2", 2, corev1.ConditionFalse) }, []string{"1 of its 3 pods was ready, and it needs 2"}},
 		"crash loop": {func(l *life) { l.crashLoop("v2") }, []string{"was restarted 4 times", "CrashLoopBackOff", "panic: no database", "Try:"}},
 	}
 	for name, tt := range tests {

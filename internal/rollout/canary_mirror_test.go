@@ -334,7 +334,7 @@ func tooFewForCopies(t *testing.T, c *testcluster.Cluster) {
 	canary := mirroring(20, 10)
 	canary.Mirror.Replicas = 2
 	done, err := p.sharing(t.Context(), "v2", canary, nil)
-	if err == nil || !strings.Contains(err.Error(), "1 of its pods are ready, and copies of 20 % of the requests take 2") || !strings.Contains(err.Error(), "canary.mirror.replicas") || done.Status != release.MainRolledBack {
+	if err == nil || !strings.Contains(err.Error(), "1 of its pods is ready, and copies of 20 % of the requests take 2") || !strings.Contains(err.Error(), "canary.mirror.replicas") || done.Status != release.MainRolledBack {
 		t.Fatalf("it ends as %s: %v", done.Status, err)
 	}
 	l.wantServed("v1 100")

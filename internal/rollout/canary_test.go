@@ -451,7 +451,7 @@ func tooFewPods(t *testing.T, c *testcluster.Cluster) {
 	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 10}, {Weight: 50, Replicas: 2}}}
 	done, err := p.sharing(t.Context(), "v2", canary, nil)
 	var refused *release.NotReadyError
-	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "1 of its pods are ready, and 50 % of the traffic takes 2") || done.Status != release.MainRolledBack {
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "1 of its pods is ready, and 50 % of the traffic takes 2") || done.Status != release.MainRolledBack {
 		t.Fatalf("it ends as %s: %v", done.Status, err)
 	}
 	l.wantSplit(p, release.Split{l.name("v1"): 100})

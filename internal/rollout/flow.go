@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // flow is what the application's address leads to, as a failure finds it.
@@ -20,7 +21,7 @@ func (s flow) String() string {
 	case s.name == "":
 		return ""
 	case s.ready < s.want:
-		return fmt.Sprintf("100 %% leads to %s, and %d of its %d pods are ready", s.name, s.ready, s.want)
+		return fmt.Sprintf("100 %% leads to %s, and %d of its %d pods %s ready", s.name, s.ready, s.want, release.Are(s.ready))
 	}
 	return "unchanged, 100 % on " + s.name
 }

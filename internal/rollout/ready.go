@@ -81,7 +81,7 @@ func (p *Promotion) behind(ctx context.Context, pl *placement, d *appsv1.Deploym
 		return ready >= want, 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		reason := fmt.Sprintf("%d of its %d pods are ready behind its Service, after waiting %s", ready, want, e.timing.Settle)
+		reason := fmt.Sprintf("%d of its %d pods %s ready behind its Service, after waiting %s", ready, want, release.Are(ready), e.timing.Settle)
 		if lacking := lackingPorts(view, d); lacking != "" {
 			reason += ": pods that are ready do not offer port " + lacking
 		} else if changed := health.Changed(d, int32(want)); changed != "" {

@@ -233,7 +233,7 @@ func (e *Engine) awaitWhole(ctx context.Context, cl *claim, former target, appli
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("version %s was applied again, but %d of its %d pods are ready so far", cl.roll.version, verdict.Ready, verdict.Want)
+		return fmt.Errorf("version %s was applied again, but %d of its %d pods %s ready so far", cl.roll.version, verdict.Ready, verdict.Want, release.Are(verdict.Ready))
 	}
 	return nil
 }

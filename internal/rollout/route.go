@@ -279,7 +279,7 @@ func (p *Promotion) enough(ctx context.Context, pl *placement, step release.Step
 			raises = "`autoscaling.max`"
 		}
 		return &release.NotReadyError{Cluster: pl.cluster.Name(), ID: id, Shares: pl.share(p.req.To) > 0, Reason: fmt.Sprintf(
-			"%d of its pods are ready, and %s. Raise %s of its switchback_deployment, or say how many it takes in %s", ready, takes(step, need), raises, settingOf(step))}
+			"%d of its pods %s ready, and %s. Raise %s of its switchback_deployment, or say how many it takes in %s", ready, release.Are(ready), takes(step, need), raises, settingOf(step))}
 	}
 	return err
 }

@@ -160,7 +160,7 @@ func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
 	case ready >= health.Needs(want), ready > 0 && ready >= now:
 		return ""
 	}
-	return fmt.Sprintf("%d of the %d pods of %s are ready", ready, want, pl.from())
+	return fmt.Sprintf("%d of the %d pods of %s %s ready", ready, want, pl.from(), release.Are(ready))
 }
 
 // stay leaves the traffic where it has moved. The result is what went wrong.
