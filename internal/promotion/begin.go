@@ -21,6 +21,9 @@ type Want struct {
 	// Retraces says that it goes back without a configuration: it takes what lives as
 	// it is, and goes on with nothing that was cut off.
 	Retraces bool
+
+	// Undoes says that it takes back what has been tried first behind an adopted rule.
+	Undoes bool
 }
 
 // Seen is one look at one cluster.
@@ -237,6 +240,8 @@ func (s *Start) goOn(w Want, seen Seen) {
 	}
 	reversible := ours && open.Before != nil && !w.Retraces
 	switch breach := s.Main.Breach; {
+	case w.Undoes:
+		s.undo(open)
 	case reversible && s.calledOff(w):
 		s.beginAnew(open)
 	case reversible && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To || breach.Refuses(w.To, w.RetryToken)):
@@ -250,6 +255,14 @@ func (s *Start) goOn(w Want, seen Seen) {
 	case !w.Reversible:
 	case s.Course == Moves && s.There && s.Main.Deployment != "":
 		s.Progress.From = s.Main.Deployment // what is written down, where somebody has moved the address
+	}
+}
+
+// undo takes an open promotion back that has a share of an adopted rule, or all of it.
+func (s *Start) undo(open *release.Progress) {
+	if open.Undoable(s.Progress.To) {
+		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
+		s.Progress.From, s.Progress.Theirs, s.Progress.Direction = "", open.Theirs, release.DirectionBack
 	}
 }
 

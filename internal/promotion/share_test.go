@@ -257,3 +257,21 @@ func TestTimeOfAPause(t *testing.T) {
 		}
 	}
 }
+
+// TestUndo: what is taken back is the first release behind an adopted rule, while that is
+// open, and nothing else moves back.
+func TestUndo(t *testing.T) {
+	t.Parallel()
+	undo := byShares
+	undo.Retraces, undo.Undoes = true, true
+	open := openAt(10, true, release.StepPause, 0)
+	if s := promotion.Begin(undo, open); s.Course == promotion.Returns {
+		t.Error("it takes back what has a release before it")
+	}
+	open.Main.Deployment, open.Main.Progress.From, open.Main.Progress.Theirs, open.Theirs = "", "", "old", "old"
+	open.Main.Progress.Before.Deployment, open.Split = "", release.Split{"old": 90, "v2": 10}
+	s := promotion.Begin(undo, open)
+	if s.Course != promotion.Returns || s.Progress.Direction != release.DirectionBack || s.Progress.Side() != "old" {
+		t.Errorf("it begins as %s, to %q", s.Course, s.Progress.Side())
+	}
+}

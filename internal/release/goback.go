@@ -10,6 +10,30 @@ type MainOn struct {
 	Shared  string // the release that is being tried, and shares it with main; empty: none is
 }
 
+// Undoable says that a promotion to a release is open, and has what an adopted rule led to
+// before to go back to, and no release.
+func (p *Progress) Undoable(to string) bool {
+	return p != nil && p.To == to && p.From == "" && p.Theirs != "" && p.Before != nil
+}
+
+// Undo decides whether going back, when nobody says to which release, takes back the first
+// one behind an adopted rule: to is that one, and theirs what has its traffic again. Both are
+// empty where there is another way back, or none.
+func Undo(id string, clusters []MainOn) (to, theirs string, err error) {
+	for _, s := range clusters {
+		if p := s.Main.Progress; p != nil && p.Undoable(p.To) {
+			to, theirs = p.To, p.Theirs
+			break
+		}
+	}
+	for _, s := range clusters {
+		if p := s.Main.Progress; to != "" && !p.Undoable(to) {
+			return "", "", &GoBackError{Cluster: s.Cluster, ID: id, Reason: fmt.Sprintf("on another cluster, %s is the first deployment behind an adopted rule, and not on this one. Name in `clusters` those to go back on together", to)}
+		}
+	}
+	return to, theirs, nil
+}
+
 // GoBack decides which release main goes back to when nobody says: the one that
 // was main before, on every cluster the same. It refuses to guess.
 func GoBack(id string, clusters []MainOn) (string, error) {

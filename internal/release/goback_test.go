@@ -40,3 +40,39 @@ func TestGoBack(t *testing.T) {
 		})
 	}
 }
+
+// TestUndo: the first release behind an adopted rule is taken back on all clusters, or on none.
+func TestUndo(t *testing.T) {
+	on := func(cluster, from, theirs string, before *Main) MainOn {
+		return MainOn{Cluster: cluster, Main: Main{Progress: &Progress{From: from, Theirs: theirs, To: "v1", Before: before}}}
+	}
+	first, stands := on("a", "", "old", &Main{}), MainOn{Cluster: "b", Main: Main{Deployment: "v1"}}
+	for name, test := range map[string]struct {
+		clusters   []MainOn
+		to, theirs string
+		cluster    string // that is refused
+	}{
+		"the first":             {clusters: []MainOn{first}, to: "v1", theirs: "old"},
+		"on both":               {clusters: []MainOn{first, on("b", "", "old", &Main{})}, to: "v1", theirs: "old"},
+		"not the first":         {clusters: []MainOn{on("a", "v0", "", &Main{})}},
+		"nothing is open":       {clusters: []MainOn{stands}},
+		"no way back is known":  {clusters: []MainOn{on("a", "", "old", nil)}},
+		"committed on one":      {clusters: []MainOn{first, stands}, cluster: "b"},
+		"the first on the last": {clusters: []MainOn{stands, first}, cluster: "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to, theirs, err := Undo("shop/api", test.clusters)
+			if to != test.to || theirs != test.theirs {
+				t.Errorf("it takes %q back to %q, want %q to %q", to, theirs, test.to, test.theirs)
+			}
+			var refused *GoBackError
+			if errors.As(err, &refused) != (test.cluster != "") || refused != nil && refused.Cluster != test.cluster {
+				t.Errorf("it says %v, want an error about %q", err, test.cluster)
+			}
+		})
+	}
+	asked := &AskedBackError{Cluster: "a", Theirs: "old"}
+	if said := asked.Error(); !strings.HasSuffix(said, "to old") {
+		t.Errorf("it says %q", said)
+	}
+}

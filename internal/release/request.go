@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -108,7 +109,8 @@ type AskedBackError struct {
 	Cluster string
 	ID      ID // the release
 	Request Request
-	Refused bool // from now on: see Breach
+	Theirs  string // what the traffic goes back to, where that is no release
+	Refused bool   // from now on: see Breach
 }
 
 func (e *AskedBackError) Error() string {
@@ -116,5 +118,5 @@ func (e *AskedBackError) Error() string {
 	if e.Request.By != "" {
 		by = e.Request.By
 	}
-	return fmt.Sprintf("%s asked on cluster %q to go back from %s to %s", by, e.Cluster, e.ID, OrNothing(e.Request.From))
+	return fmt.Sprintf("%s asked on cluster %q to go back from %s to %s", by, e.Cluster, e.ID, OrNothing(cmp.Or(e.Request.From, e.Theirs)))
 }

@@ -39,7 +39,7 @@ func (e *Engine) NewWayBack(req GoBackRequest) *Promotion {
 // asDecided refuses to go back where somebody has moved main since that was decided:
 // what is "before" is then something else. Whoever was asked to go back may have.
 func (p *Promotion) asDecided(pl *placement) error {
-	if p.was == nil {
+	if p.was == nil || p.undoes { // see undo
 		return nil
 	}
 	if was := p.was[pl.cluster.Name()]; pl.main.Deployment != was && pl.main.Deployment != p.req.To {

@@ -24,8 +24,9 @@ type Promotion struct {
 	req        PromoteRequest
 	placements []*placement // by cluster
 
-	was   map[string]string // see GoBackRequest; nil for what a configuration asks for
-	began time.Time
+	was    map[string]string // see GoBackRequest; nil for what a configuration asks for
+	undoes bool              // see Undo
+	began  time.Time
 
 	mu   sync.Mutex
 	lost map[string]error // by cluster: what it failed with before it was looked at
@@ -102,7 +103,7 @@ func (p *Promotion) reached() []Cluster {
 func (p *Promotion) want() promotion.Want {
 	return promotion.Want{
 		To: p.req.To, Service: p.req.Service.Name, Bake: p.req.Bake, Reversible: p.req.reversible(), RetryToken: p.req.RetryToken,
-		Stopped: p.req.Stopped, Retraces: p.was != nil, Canary: p.req.Canary, Route: p.req.route(),
+		Stopped: p.req.Stopped, Retraces: p.was != nil, Undoes: p.undoes, Canary: p.req.Canary, Route: p.req.route(),
 	}
 }
 

@@ -32,18 +32,26 @@ func (p *Promotion) askBackOn(ctx context.Context, c Cluster) error {
 			return err
 		}
 		open := main.Progress
-		if open.From != p.req.To || open.Before == nil || open.Direction != release.DirectionForward || release.RequestIn(live.Data).Asks(release.RequestReturn, open) {
+		if !p.leaves(open) || open.Before == nil || open.Direction != release.DirectionForward || release.RequestIn(live.Data).Asks(release.RequestReturn, open) {
 			return nil
 		}
 		next := live.DeepCopy()
 		if next.Data, err = release.Asking(live.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC()}); err != nil {
 			return err
 		}
-		p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, p.req.To)
+		p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, open.Side())
 		if err = c.Update(ctx, next); !release.ReadAgain(err) || apierrors.IsNotFound(err) {
 			return err
 		}
 	}
+}
+
+// leaves says that an open promotion takes the traffic from what this one goes back to.
+func (p *Promotion) leaves(open *release.Progress) bool {
+	if p.undoes {
+		return open.Undoable(p.req.To)
+	}
+	return open.From == p.req.To
 }
 
 // askedBack says that an error is somebody's wish to go back.
@@ -63,5 +71,5 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 	if from := pl.side(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}
-	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Refused: pl.start.Shares}
+	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Theirs: pl.theirSide(), Refused: pl.start.Shares && !pl.theirs()}
 }

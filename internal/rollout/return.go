@@ -90,7 +90,7 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 		pl.fate = returned
 		return nil
 	}
-	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns
+	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns && pl.seen.Progress.Direction == release.DirectionBack
 	p.noteBreach(pl, cause)
 	if ownership.Interrupted(ctx) && p.waits(pl) {
 		return p.tellBack(ctx, clean, pl, cause)

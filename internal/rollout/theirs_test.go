@@ -49,6 +49,7 @@ func TestTheirs(t *testing.T) {
 		"have weights too fine":      theirsTooFine,
 		"share with a second one":    theirsShareAgain,
 		"take it back in mid-shift":  theirsTakeItBack,
+		"have it back when asked":    theirsHaveItBackAsked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

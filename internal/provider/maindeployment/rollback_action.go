@@ -38,7 +38,8 @@ func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp 
 		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
 			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + session.ActionNeeds +
 			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
-			"In the middle of a canary, what it leaves is remembered: plans warn, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
+			"From the first deployment behind an adopted rule, before it has all of the traffic for good, the rule leads again to what it led to before, and nothing is main. " +
+			"In the middle of a canary of a later one, what it leaves is remembered: plans warn, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
 		Attributes: actionAttributes("The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
 			"Default: the one that was main before, where all clusters agree on it."),
@@ -58,11 +59,19 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
-	back := now.rollback(ctx, config)
+	back, theirs := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	back.Progress = lines.Say
+	if theirs != "" {
+		if _, err := a.Engine.Undo(ctx, back); err != nil {
+			now.Fail(err)
+			return
+		}
+		lines.Say(fmt.Sprintf("the rule of %s/%s leads to %s again, as before; nothing is main", back.Service.Namespace, back.Service.Application, theirs))
+		return
+	}
 	if err := address.Warm(ctx, a.Engine, back.PromoteRequest); err != nil {
 		now.Fail(err)
 		return
@@ -79,8 +88,9 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 // goingBack is one invocation.
 type goingBack struct{ session.Invocation }
 
-// rollback asks for what lives, with another deployment behind it.
-func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.GoBackRequest {
+// rollback asks for what lives, with another deployment behind it; or with what an adopted
+// rule led to before, which theirs says then.
+func (a goingBack) rollback(ctx context.Context, config actionModel) (req rollout.GoBackRequest, theirs string) {
 	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
 	clusters, named := a.ClustersOf(ctx, config.Clusters)
 	id := attrs.MainID(namespace, application)
@@ -97,7 +107,7 @@ func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.GoB
 		}
 	}
 	living := address.LivingOf(namespace, application, there)
-	req := living.Request
+	req = living.Request
 	for _, cluster := range living.Unlike {
 		a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
 			fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
@@ -107,29 +117,33 @@ func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.GoB
 		a.missing(observe.Main{}, id)
 	}
 	if a.Diags().HasError() {
-		return req
+		return req, ""
 	}
-	req.To = a.rollbackTo(config.DeploymentID, id, living.Standings)
+	req.To, theirs = a.rollbackTo(config.DeploymentID, id, living.Standings)
 	for _, c := range clusters {
 		if _, ok := req.Was[c.Name()]; ok {
 			req.Clusters = append(req.Clusters, c)
 		}
 	}
 	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false).And(req.Route))
-	return req
+	return req, theirs
 }
 
-// rollbackTo is the deployment to go back to.
-func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) string {
+// rollbackTo is the deployment to go back to; or the one that is taken back, where the
+// traffic goes back to what an adopted rule led to before, which theirs says then.
+func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) (to, theirs string) {
 	if attrs.Known(deploymentID) {
 		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
-		return to.Name
+		return to.Name, ""
 	}
-	to, err := release.GoBack(id, standings)
+	to, theirs, err := release.Undo(id, standings)
+	if err == nil && theirs == "" {
+		to, err = release.GoBack(id, standings)
+	}
 	if err != nil {
 		a.Fail(err)
 	}
-	return to
+	return to, theirs
 }
 
 // missing tells that there is no address to move.
