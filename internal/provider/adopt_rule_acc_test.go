@@ -158,3 +158,18 @@ func (l *lab) firstByAdoptedRule() {
 
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = ""`)))).tells("Name of a rule is empty")
 }
+
+// firstByAdoptedRuleRolledBack: an action gives the rule back in a pause of the first
+// deployment behind it.
+func (l *lab) firstByAdoptedRuleRolledBack() {
+	l.cluster.Legacy(l.t, l.namespace, "old", "demo/old:1")
+	l.theirRoute("old")
+	w := l.inProcess()
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	w.apply(config)
+	l.wantBackends("shop", "old=9", nameOf("v1")+"=1")
+	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
+	l.wantBackends("shop", "old=1")
+	w.write(config)
+	w.plan().wantActions(theMain, "create")
+}

@@ -82,6 +82,7 @@ func TestAccCanary(t *testing.T) {
 		"with copies":           (*lab).canaryWithMirror,
 		"a Gateway without":     (*lab).gatewayWithoutMirror,
 		"a group with copies":   (*lab).groupWithMirror,
+		"the first, taken back": (*lab).firstByAdoptedRuleRolledBack,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}
