@@ -15,7 +15,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// sharedSpan is an application behind a route on the clusters a and b: v1 has all of the
+// sharedSpan is an application behind a route on two or three clusters: v1 has all of the
 // traffic, and v2 is started beside it.
 type sharedSpan struct {
 	*spanning
@@ -83,7 +83,7 @@ func (s *sharedSpan) refusing(percent int) func(map[string]any) []map[string]any
 
 func TestCanaryOverClusters(t *testing.T) {
 	t.Parallel()
-	clusters := []*testcluster.Cluster{withRoutes(t), withRoutes(t)}
+	clusters := []*testcluster.Cluster{withRoutes(t), withRoutes(t), withRoutes(t)}
 	for name, test := range map[string]func(*testing.T, *sharedSpan){
 		"step by step":               clustersStepByStep,
 		"one batch after the other":  sharesInBatches,
@@ -92,6 +92,16 @@ func TestCanaryOverClusters(t *testing.T) {
 		"the others go on":           otherClustersGoOn,
 		"paused on both, and let go": pausedOnBoth,
 		"called off on both":         calledOffOnBoth,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, spanRoutes(t, clusters[:2]))
+		})
+	}
+	for name, test := range map[string]func(*testing.T, *sharedSpan){
+		"one of three fails":    oneOfThreeFails,
+		"two of three fail":     twoOfThreeFail,
+		"one of three breaches": oneOfThreeBreaches,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -155,6 +155,9 @@ func TestCanary(t *testing.T) {
 		"somebody's floor":          somebodysFloor,
 		"one is autoscaled":         oneOfThemIsAutoscaled,
 		"is denied in a pause":      isDeniedInAPause,
+		"others write, too":         othersWriteToo,
+		"its owner writes, too":     ownersWriteToo,
+		"pauses outlast a deadline": pausesOutlastDeadline,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
