@@ -250,20 +250,6 @@ func (m *Model) CheckCohort(ctx context.Context) diag.Diagnostics {
 	return diags
 }
 
-// Pauses is how long the pauses of `canary` take together.
-func (m *Model) Pauses(ctx context.Context) time.Duration {
-	var diags diag.Diagnostics
-	var sum time.Duration
-	canary := CanaryOf(ctx, m.Canary, &diags)
-	if canary.Mirror != nil {
-		sum += canary.Mirror.Pause
-	}
-	for _, step := range canary.Steps {
-		sum += step.Pause
-	}
-	return sum
-}
-
 // CheckCanary says what of `canary` cannot be meant.
 func (m *Model) CheckCanary(ctx context.Context) diag.Diagnostics {
 	var diags diag.Diagnostics

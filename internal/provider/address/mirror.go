@@ -36,7 +36,6 @@ func mirrorAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "What comes before the first share: the new deployment gets copies of requests, while the former one answers all of them, and nobody sees what the new one answers. " +
 			"The copies end in the same write in which the new one gets its first share. What it does with them is done: use it where a request may be handled twice. " +
 			"It takes an `HTTPRoute` or a `GRPCRoute` of Switchback's own, and a Gateway that has it; of an `HTTPRoute`, its GatewayClass says whether it does. It takes `pause` or `gate`. Default: no copies.",
-		Validators: []validator.Object{attrs.Requires("percent")},
 		Attributes: map[string]schema.Attribute{
 			"percent": schema.Int32Attribute{
 				CustomType: attrs.WholeNumber32{}, Optional: true,
@@ -103,9 +102,13 @@ func (m *Model) CheckMirror(ctx context.Context) diag.Diagnostics {
 	return diags
 }
 
-// CheckMirrorEnds refuses copies that would end when they begin.
+// CheckMirrorEnds refuses copies that would end when they begin, and those of which nobody
+// says how many they are: where an object's own validator does, the framework looks no deeper.
 func CheckMirrorEnds(ctx context.Context, canary types.Object) diag.Diagnostics {
 	var diags diag.Diagnostics
+	if mirror, ok := canary.Attributes()["mirror"].(types.Object); ok && !mirror.IsNull() && !mirror.IsUnknown() && mirror.Attributes()["percent"].IsNull() {
+		diags.AddAttributeError(mirrorPath.AtName("percent"), "Attribute is missing", fmt.Sprintf("`%s` must have `percent`. Set it.", mirrorPath))
+	}
 	if mirror := MirrorOf(ctx, canary); mirror != nil && mirror.Pause == 0 && mirror.Gate == "" {
 		diags.AddAttributeError(mirrorPath, "Copies that end at once",
 			"Nothing says how long the new deployment gets copies before its first share. Set `pause`, such as \"10m\", or `gate = \"manual\"`, or both.")

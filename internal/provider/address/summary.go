@@ -120,8 +120,9 @@ func nameOf(id types.String) string {
 type Watch struct {
 	Bake    time.Duration
 	Canary  release.Canary
-	Changed bool // the canary has
-	Group   bool // with others: what has moved may be taken back until all have
+	Changed bool          // the canary has
+	Limit   time.Duration // of an apply, where somebody has typed it
+	Group   bool          // with others: what has moved may be taken back until all have
 	Unknown bool
 }
 
@@ -149,6 +150,7 @@ func (p *Plan) summarize(ctx context.Context) {
 	}
 	outlook := promotion.Foresee(want, known, keep)
 	m.PlanSummary = m.summary(outlook, keep)
+	p.warnOfPauses(outlook.Steps)
 	if outlook.Renames != "" {
 		p.Diags.AddAttributeWarning(p.Place.At(attrs.ServicePath.AtName("name")), "Address gets another name",
 			fmt.Sprintf("The Service %q leads to the main deployment before %q is removed, after the drain. Whatever calls the former name, or has an address of it, fails from then on: "+

@@ -252,6 +252,7 @@ func (p *planning) watch(name string) address.Watch {
 	w := address.Watch{
 		Group: true, Unknown: !attrs.WhollyKnown(p.ctx, p.plan.Waves) || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
 		Canary: address.CanaryOf(p.ctx, p.plan.Canary, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
+		Limit: address.TypedLimit(p.ctx, p.plan.Timeouts),
 	}
 	if w.Unknown {
 		return w

@@ -70,6 +70,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	p.checkBake()
 	a.Watch = address.Watch{
 		Bake: p.plan.bakes(), Canary: address.CanaryOf(p.ctx, p.plan.Canary, &p.resp.Diagnostics), Changed: p.state != nil && !p.plan.Canary.Equal(p.state.Canary),
+		Limit:   address.TypedLimit(p.ctx, p.plan.Timeouts),
 		Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
 	}
 	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
