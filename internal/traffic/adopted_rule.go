@@ -253,44 +253,6 @@ func (s RouteSpec) restoring(route Object, former json.RawMessage) (ops []releas
 	return ops, back
 }
 
-// cohortOps are the changes by which the cohort's rule stands before the adopted one, as
-// long as it is wanted.
-func (s RouteSpec) cohortOps(route Object, rules []rule, at int, split release.Split, ports map[string]int32) []release.PatchOp {
-	has := slices.IndexFunc(rules, func(r rule) bool { return r.name == s.adoptedCohort() })
-	want := s.cohortRule(route, at, split, ports)
-	switch {
-	case want == nil && has < 0:
-		return nil
-	case want == nil:
-		return []release.PatchOp{{Op: "remove", Path: fmt.Sprintf("/spec/rules/%d", has)}}
-	case has < 0:
-		return []release.PatchOp{{Op: "add", Path: fmt.Sprintf("/spec/rules/%d", at), Value: want}}
-	case slices.EqualFunc(rules[has].refs, []gatewayv1.BackendRef{s.candidate(ports)}, sameRef):
-		return nil
-	}
-	return []release.PatchOp{{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d", has), Value: want}}
-}
-
-// cohortRule is the adopted rule, made for the cohort; nil where there is none for now.
-func (s RouteSpec) cohortRule(route Object, at int, split release.Split, ports map[string]int32) any {
-	name := new(gatewayv1.SectionName(s.adoptedCohort()))
-	switch r := route.(type) {
-	case *gatewayv1.HTTPRoute:
-		for _, made := range s.httpCohort(split, ports, r.Spec.Rules[at]) {
-			own := r.Spec.Rules[at].DeepCopy()
-			own.Name, own.Matches, own.BackendRefs = name, made.Matches, made.BackendRefs
-			return own
-		}
-	case *gatewayv1.GRPCRoute:
-		for _, made := range s.grpcCohort(split, ports, r.Spec.Rules[at]) {
-			own := r.Spec.Rules[at].DeepCopy()
-			own.Name, own.Matches, own.BackendRefs = name, made.Matches, made.BackendRefs
-			return own
-		}
-	}
-	return nil
-}
-
 // sameRef compares references, with the API's defaults.
 func sameRef(a, b gatewayv1.BackendRef) bool {
 	weight := func(ref gatewayv1.BackendRef) int32 {
