@@ -107,7 +107,7 @@ func TestRollGoesOnAheadOfItsResume(t *testing.T) {
 	var once sync.Once
 	p := s.once(t)
 	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
-		if r.Method == http.MethodPut && strings.Contains(r.Path, "/configmaps/"+name) {
+		if r.Method != http.MethodGet && strings.Contains(r.Path, "/configmaps/"+name) {
 			once.Do(func() { s.moveOn(t, name) })
 		}
 		return testcluster.Fault{}
