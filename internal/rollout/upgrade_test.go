@@ -85,7 +85,7 @@ func upgrades() []upgrade {
 		{file: "promotion-before-shift", do: to("v2", oneStarted), main: "v2", previous: v1, adds: []string{"promote v1 v2"}},
 		{file: "promotion-before-shift", then: "back", do: to("v1", oneStarted), main: "v1"},
 		{file: "promotion-after-shift", do: baked, main: "v2", previous: v1, adds: []string{"promote v1 v2"}},
-		{file: "promotion-after-shift", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"promote v2 v1"}},
+		{file: "promotion-after-shift", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"rollback v2 v1"}},
 		{file: "promotion-in-bake", do: baked, main: "v2", previous: v1},
 		{file: "promotion-in-bake", then: "back", do: to("v1", oneStarted), main: "v1", adds: []string{"rollback v2 v1"}},
 		{file: "promotion-in-bake", then: "and fails", main: "v1", adds: []string{"rollback v2 v1"}, breaks: true, refused: "0 of its 1 pods were ready", do: func(ctx context.Context, p *process) error {
