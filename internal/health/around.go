@@ -36,7 +36,8 @@ func besideFindings(in Input, pods []*corev1.Pod) []Finding {
 func try(cause Cause) string { return explanation(cause).Try }
 
 // lastEvent is the newest event about an object with one of the reasons; nil if
-// there is none.
+// there is none. Times are in whole seconds: within one, the names tell, in which recorders
+// write when each was new.
 func lastEvent(events []*corev1.Event, about metav1.Object, kind string, reasons ...string) *corev1.Event {
 	var newest *corev1.Event
 	for _, e := range events {
@@ -44,7 +45,7 @@ func lastEvent(events []*corev1.Event, about metav1.Object, kind string, reasons
 		if of.Kind != kind || of.Name != about.GetName() || of.Namespace != about.GetNamespace() || of.UID != "" && of.UID != about.GetUID() || !slices.Contains(reasons, e.Reason) {
 			continue
 		}
-		if newest == nil || cmp.Or(lastSeen(e).Compare(lastSeen(newest)), cmp.Compare(e.Message, newest.Message)) > 0 {
+		if newest == nil || cmp.Or(lastSeen(e).Compare(lastSeen(newest)), cmp.Compare(e.Name, newest.Name), cmp.Compare(e.Message, newest.Message)) > 0 {
 			newest = e
 		}
 	}

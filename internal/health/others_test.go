@@ -145,6 +145,11 @@ func TestWhoScaledIt(t *testing.T) {
 		InvolvedObject: corev1.ObjectReference{Kind: "Deployment", Namespace: "shop", Name: "api", UID: "api"},
 	}}
 	told(zero, health.Certain, `event "ScalingReplicaSet": Scaled down replica set api-5d9f from 3 to 0`)
+	up := zero.Events[0].DeepCopy() // in the same second, and before
+	up.Name, zero.Events[0].Name, up.Message = "api.18ec5b0a1c000001", "api.18ec5b0a1d000001", "Scaled up replica set api-5d9f from 0 to 3"
+	zero.Events = append(zero.Events, up)
+	told(zero, health.Certain, `event "ScalingReplicaSet": Scaled down replica set api-5d9f from 3 to 0`)
+	zero.Events = zero.Events[:1]
 	zero.Events[0].Message = "Scaled up replica set api-5d9f from 0 to 3"
 	if got := health.Compute(zero).Findings[0].Evidence; strings.Contains(got, "0 to 3") {
 		t.Errorf("it quotes what was before: %s", got)
