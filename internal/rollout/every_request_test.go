@@ -16,15 +16,18 @@ import (
 // every one that comes a multiple of apart later: far enough for the one before
 // to be over. Where there are several, they take turns, and another one has the
 // first turn for another k. What repeats a request that a fault hit does not
-// count, so that k means the same one in every run.
+// count, so that k means the same one in every run. What goes out at once arrives in any
+// order: where places are given, they count, and how often the same was asked before.
 type faulty struct {
 	k      int
 	apart  int
 	counts func(*testcluster.Request) bool
 	faults []testcluster.Fault
+	places func(what string) int // nil: as requests arrive
 
 	mu      sync.Mutex
 	n       int
+	asked   map[string]int
 	repeats map[string]int
 	hit     []string
 	told    int // of these, those that wrote an Event
@@ -46,7 +49,12 @@ func (f *faulty) on(r *testcluster.Request, _ int) testcluster.Fault {
 		return testcluster.Fault{}
 	}
 	f.n++
-	if f.n < f.k || (f.n-f.k)%f.apart != 0 {
+	place := f.n
+	if f.places != nil {
+		place = f.places(what) + f.asked[what]
+		f.asked[what]++
+	}
+	if place < f.k || (place-f.k)%f.apart != 0 {
 		return testcluster.Fault{}
 	}
 	f.repeats[what]++
@@ -104,7 +112,8 @@ func passing() []passingFault {
 func TestOneFaultAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	kinds := passing()
-	seen := map[string]bool{} // by change, what is asked without a fault; true: it is a write
+	seen := map[string]bool{}  // by change, what is asked without a fault; true: it is a write
+	places := map[string]int{} // and at which place; what is never asked then has the first one
 	requests, writes, most := 0, 0, 0
 	plain := newLife(t, testcluster.Shared(t))
 	look := func(c change) {
@@ -113,7 +122,11 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 			if !anyRequest(&r) {
 				continue
 			}
-			seen[c.name+": "+anonymous(plain.namespace, r.Method+" "+r.Path)] = r.Write()
+			what := c.name + ": " + anonymous(plain.namespace, r.Method+" "+r.Path)
+			if _, again := seen[what]; !again {
+				places[what] = len(places) + 1
+			}
+			seen[what] = r.Write()
 			n++
 			if r.Write() && !tells(&r) {
 				w++
@@ -165,6 +178,10 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 						count(c)
 						l.proxy.Reset()
 						hitting = &faulty{k: k, apart: f.apart, counts: f.counts, faults: f.faults, repeats: map[string]int{}}
+						if f.name == "asked again" {
+							hitting.asked = map[string]int{}
+							hitting.places = func(what string) int { return f.apart + places[c.name+": "+anonymous(l.namespace, what)] }
+						}
 						l.proxy.SetFault(hitting.on)
 					}, count)
 					mu.Lock()
