@@ -53,7 +53,7 @@ func (p *Promotion) undo(ctx context.Context) error {
 	if cause == nil {
 		return nil
 	}
-	if err := p.Return(ctx, cause); err != cause || p.done.Status != release.MainRolledBack {
+	if err := p.Return(ctx, cause); err != cause || p.done.Status != release.MainRolledBack { //nolint:errorlint // it and nothing beside it
 		return err
 	}
 	return nil

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func theirsHaveItBackAsked(t *testing.T, c *testcluster.Cluster) {
 	}
 	after, err := json.Marshal(l.theirs().Spec)
 	must(t, err)
-	if string(after) != string(before) {
+	if !bytes.Equal(after, before) {
 		t.Errorf("the route was\n%s\nand is\n%s", before, after)
 	}
 	l.wantNo("the Service", &corev1.Service{})

@@ -83,7 +83,7 @@ func tell(w io.Writer, err error) Exit {
 
 // flatten takes joined errors apart, each of which gets a line.
 func flatten(err error) []error {
-	if coded := new(exitError); errors.As(err, &coded) && err == error(coded) {
+	if coded, ok := err.(*exitError); ok { //nolint:errorlint // this very one
 		return flatten(coded.err)
 	}
 	joined, ok := err.(interface{ Unwrap() []error })
