@@ -94,7 +94,7 @@ func (e *Engine) stopAt(ctx context.Context, cl *claim, applied *appsv1.Deployme
 	share := fmt.Sprintf("%d %% of its pods to have the new content", stop.Percent)
 	reached := func(in health.Input) (bool, error) {
 		d := in.Workload
-		return d.Status.ObservedGeneration >= applied.Generation && d.Status.UpdatedReplicas >= stop.Pods(deref(d.Spec.Replicas)), nil
+		return observed(in, applied) && d.Status.UpdatedReplicas >= stop.Pods(deref(d.Spec.Replicas)), nil
 	}
 	if err := e.awaitInRoll(ctx, cl, applied, share, reached); err != nil {
 		return nil, false, err

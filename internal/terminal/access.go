@@ -120,19 +120,13 @@ func (t *terminal) printAccess(list AccessList, f *format, several bool) error {
 	if !f.table() {
 		return f.write(t.Out, list)
 	}
-	columns := []column{{"Role", false}, {"Allowed", false}, {"Optional", true}, {"User", true}, {"Missing", false}}
-	if several {
-		columns = append([]column{{"Cluster", false}}, columns...)
-	}
+	columns := []column{{"Cluster", false}, {"Role", false}, {"Allowed", false}, {"Optional", true}, {"User", true}, {"Missing", false}}
 	var rows [][]any
 	for _, a := range list.Items {
-		row := []any{a.Role, yes(a.Allowed), yes(a.Optional), orNone(a.User), orNone(strings.Join(a.Missing, ", "))}
-		if several {
-			row = append([]any{a.Cluster}, row...)
-		}
+		row := []any{a.Cluster, a.Role, yes(a.Allowed), yes(a.Optional), orNone(a.User), orNone(strings.Join(a.Missing, ", "))}
 		rows = append(rows, row)
 	}
-	return f.writeTable(t.Out, columns, rows)
+	return f.writeClusters(t.Out, several, columns, rows)
 }
 
 func yes(is bool) string {

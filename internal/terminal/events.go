@@ -123,17 +123,11 @@ func last(e Event) time.Time {
 
 // print shows the events as a table.
 func (l EventList) print(w io.Writer, f *format, several bool, now time.Time) error {
-	columns := []column{{"Last seen", false}, {"Type", false}, {"Reason", false}, {"Object", false}, {"Count", true}, {"Source", true}, {"Message", false}}
-	if several {
-		columns = append([]column{{"Cluster", false}}, columns...)
-	}
+	columns := []column{{"Cluster", false}, {"Last seen", false}, {"Type", false}, {"Reason", false}, {"Object", false}, {"Count", true}, {"Source", true}, {"Message", false}}
 	var rows [][]any
 	for _, e := range l.Items {
-		row := []any{age(e.LastSeen, now), e.Type, e.Reason, e.Object, e.Count, orNone(e.Source), e.Message}
-		if several {
-			row = append([]any{e.Cluster}, row...)
-		}
+		row := []any{e.Cluster, age(e.LastSeen, now), e.Type, e.Reason, e.Object, e.Count, orNone(e.Source), e.Message}
 		rows = append(rows, row)
 	}
-	return f.writeTable(w, columns, rows)
+	return f.writeClusters(w, several, columns, rows)
 }

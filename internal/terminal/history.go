@@ -132,22 +132,16 @@ func entryOf(cluster string, e release.Entry) Entry {
 
 // print shows the history as a table.
 func (h History) print(w io.Writer, f *format, several bool) error {
-	columns := []column{{"Time", false}, {"Operation", false}, {"Outcome", false}, {"Release", false}, {"Version", false}, {"By", false}, {"Took", false}, {"Run", true}, {"Group", true}, {"Reason", false}}
-	if several {
-		columns = append([]column{{"Cluster", false}}, columns...)
-	}
+	columns := []column{{"Cluster", false}, {"Time", false}, {"Operation", false}, {"Outcome", false}, {"Release", false}, {"Version", false}, {"By", false}, {"Took", false}, {"Run", true}, {"Group", true}, {"Reason", false}}
 	var rows [][]any
 	for _, e := range h.Items {
 		row := []any{
-			e.Time.Format("2006-01-02T15:04:05Z07:00"), e.Operation, e.Outcome, e.what(), orNone(e.Version), orNone(e.By), took(e.Seconds),
+			e.Cluster, e.Time.Format("2006-01-02T15:04:05Z07:00"), e.Operation, e.Outcome, e.what(), orNone(e.Version), orNone(e.By), took(e.Seconds),
 			orNone(mask.Redact(e.Run.String())), orNone(e.Group), orNone(e.Reason),
-		}
-		if several {
-			row = append([]any{e.Cluster}, row...)
 		}
 		rows = append(rows, row)
 	}
-	return f.writeTable(w, columns, rows)
+	return f.writeClusters(w, several, columns, rows)
 }
 
 // what is the release that something was done to, or both sides of a move.

@@ -100,6 +100,18 @@ func (f *format) writeTable(w io.Writer, columns []column, rows [][]any) error {
 	return printers.NewTablePrinter(printers.PrintOptions{NoHeaders: f.noHeaders, Wide: f.name == "wide"}).PrintObj(table, w)
 }
 
+// writeClusters is writeTable where the first column is the cluster, which is left out where
+// there is but one.
+func (f *format) writeClusters(w io.Writer, several bool, columns []column, rows [][]any) error {
+	if !several {
+		columns = columns[1:]
+		for i := range rows {
+			rows[i] = rows[i][1:]
+		}
+	}
+	return f.writeTable(w, columns, rows)
+}
+
 // none is an empty cell.
 const none = "<none>"
 

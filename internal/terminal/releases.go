@@ -131,22 +131,16 @@ func roleOf(s observe.Surveyed, o observe.Main) Role {
 // print shows the application as a table of its releases, and below it, in lines, what is
 // wrong.
 func (a Application) print(w io.Writer, f *format, several bool, now time.Time) error {
-	columns := []column{{"Name", false}, {"Role", false}, {"Version", false}, {"Status", false}, {"Traffic", false}, {"Pods", false}, {"Age", false}, {"Custody", true}, {"Environment", true}, {"Created by", true}, {"Reason", true}}
-	if several {
-		columns = append([]column{{"Cluster", false}}, columns...)
-	}
+	columns := []column{{"Cluster", false}, {"Name", false}, {"Role", false}, {"Version", false}, {"Status", false}, {"Traffic", false}, {"Pods", false}, {"Age", false}, {"Custody", true}, {"Environment", true}, {"Created by", true}, {"Reason", true}}
 	var rows [][]any
 	for _, r := range a.Releases {
 		row := []any{
-			r.Name, r.Role, r.Version, r.Status, fmt.Sprintf("%d%%", r.Share), fmt.Sprintf("%d/%d", r.Ready, r.Pods), age(r.CreatedAt, now),
+			r.Cluster, r.Name, r.Role, r.Version, r.Status, fmt.Sprintf("%d%%", r.Share), fmt.Sprintf("%d/%d", r.Ready, r.Pods), age(r.CreatedAt, now),
 			r.Custody, orNone(r.Environment), orNone(r.CreatedBy), orNone(r.Reason),
-		}
-		if several {
-			row = append([]any{r.Cluster}, row...)
 		}
 		rows = append(rows, row)
 	}
-	if err := f.writeTable(w, columns, rows); err != nil || f.noHeaders {
+	if err := f.writeClusters(w, several, columns, rows); err != nil || f.noHeaders {
 		return err
 	}
 	lines := a.Problems
