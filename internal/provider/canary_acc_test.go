@@ -5,11 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -146,141 +141,6 @@ func (l *lab) whenShare(name string, percent int, do func()) (done func()) {
 	return func() { <-ended }
 }
 
-func (l *lab) canaryWithGate() {
-	w := l.inProcess()
-	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
-	}
-	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1"))
-	w.apply(config("v2")).warns("Promotion is paused", "api-switchback --namespace "+l.namespace, "10 % of the traffic")
-	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "paused", "split", shares(v1, 90, v2, 10))
-	w.wantNoChanges()
-	state, _ := w.attributes(theMain)
-	reason, _ := state["status_reason"].(string)
-	if !strings.Contains(reason, "kubectl patch configmap api-switchback --namespace "+l.namespace) {
-		l.t.Fatalf("status_reason is %q", reason)
-	}
-	_, patch, _ := strings.Cut(reason, "--patch '")
-	patch, _, _ = strings.Cut(patch, "'")
-	_, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Patch(l.t.Context(), "api-switchback", types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-	l.must(err)
-	w.refresh()
-	w.wantState(theMain, "status", "running")
-	w.apply(config("v2"))
-	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
-	w.wantNoChanges()
-	w.apply(config("v3"))
-	w.wantState(theMain, "status", "paused", "split", shares(v2, 90, nameOf("v3"), 10))
-	w.apply(config("v2")) // back, in one step
-	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
-	w.wantNoChanges()
-}
-
-// canaryRolledBack: an action takes a promotion back that is paused, and a Read says so.
-// The next plan warns that the same one is refused.
-func (l *lab) canaryRolledBack() {
-	w := l.inProcess()
-	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`, `match = [{ header = { name = "x-canary", exact = "1" } }]`)))
-	}
-	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1"))
-	w.apply(config("v2"))
-	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
-	if rules := l.rules(); len(rules) != 2 {
-		l.t.Errorf("while it is tried, the route has %+v", rules)
-	}
-	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
-	if rules := l.rules(); len(rules) != 1 || len(rules[0].Matches) != 1 || len(rules[0].Matches[0].Headers) != 0 {
-		l.t.Errorf("who sends no header is not served any more: the route has %+v", rules)
-	}
-	w.refresh()
-	w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
-	w.write(config("v2"))
-	w.wantNoChanges().warns("Deployment was taken back before", "had 10 % of the traffic already", "asked to go back", "The traffic stays with "+l.namespace+"/"+v1, "retry_token")
-	w.apply(config("v1"))
-	w.wantNoChanges().silent("taken back before")
-}
-
-// canaryResumed: an action lets a promotion go on that is paused, the one that is meant and
-// no other, and moves nothing.
-func (l *lab) canaryResumed() {
-	w, p := l.inProcess(), l.speak()
-	config := func(tag, limit string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }, { weight = 50 }`, limit)))
-	}
-	id := func(tag string) string { return l.namespace + "/" + nameOf(tag) }
-	of := func(more data) data { return changed(data{"namespace": l.namespace, "application": "api"}, more) }
-	nothing := func(i invoked, texts ...string) {
-		l.t.Helper()
-		wantSays(l.t, i.diagnostics, tfprotov6.DiagnosticSeverityWarning, append(texts, "Nothing is paused", "nothing was written")...)
-	}
-	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1", ""))
-	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v1)
-	w.apply(config("v2", ""))
-	before := l.requested()
-	p.invoke("switchback_resume", of(data{"deployment_id": id("v3")})).refused("Application was not let go on", "one to "+v2+", not to "+nameOf("v3"))
-	p.invoke("switchback_resume", of(data{"clusters": []string{"north"}})).refused("Unknown cluster")
-	if l.requested() != before {
-		l.t.Error("what was refused has been written")
-	}
-	w.refresh()
-	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
-	p.invoke("switchback_resume", of(data{"deployment_id": id("v2")})).fine(v2+" has 10 % of the traffic, and goes on", "gives it 50 %")
-	request := l.requested()
-	if !strings.Contains(request, `"kind":"resume"`) || !strings.Contains(request, `"by":"`) {
-		l.t.Errorf("it asks %s", request)
-	}
-	p.invoke("switchback_resume", of(nil)).fine("already")
-	if l.requested() != request {
-		l.t.Errorf("asked twice: %s", l.requested())
-	}
-	w.refresh()
-	w.wantState(theMain, "status", "running", "split", shares(v1, 90, v2, 10))
-	w.apply(config("v2", "max_weight = 20"))
-	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
-	p.invoke("switchback_resume", of(nil)).refused("Application was not let go on", "canary.max_weight")
-	w.apply(config("v2", ""))
-	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
-	nothing(p.invoke("switchback_resume", of(nil)), "no promotion is open", v2)
-	w.wantNoChanges()
-}
-
-// requested is what the application's ConfigMap asks for.
-func (l *lab) requested() string {
-	l.t.Helper()
-	cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
-	l.must(err)
-	return cm.Data[release.RequestKey]
-}
-
-// canaryInterrupted: a Ctrl-C tells the route to lead back. The state says what is known,
-// and the next plan has something to do, whatever it is for.
-func (l *lab) canaryInterrupted() {
-	w := l.inProcess()
-	config := func(tag, pause string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(fmt.Sprintf(`{ weight = 10, pause = %q }`, pause))))
-	}
-	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1", "1s"))
-	for _, next := range []string{"v1", "v2"} {
-		w.write(config("v2", "9m"))
-		w.execInterrupted(func() { l.whenShare(v2, 10, func() {})() }, "apply", "-auto-approve", "-input=false", "-no-color")
-		w.wantState(theMain, "status", "rolling_back", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
-		w.refresh()
-		w.wantState(theMain, "status", "rolling_back", "deployment_id", l.namespace+"/"+v1, "split", shares(v1, 100))
-		w.write(config(next, "1s"))
-		if again := w.plan(); len(again.actions[theMain]) == 0 {
-			l.t.Errorf("the next plan, for %s, leaves main alone: %v", next, again.actions)
-		}
-		w.apply(config(next, "1s"))
-		w.wantState(theMain, "status", "finalized", "deployment_id", l.namespace+"/"+nameOf(next), "split", shares(nameOf(next), 100))
-		w.wantNoChanges()
-	}
-}
-
 // groupOnRoutes: members of a group have routes, which move all at once, and go back
 // with the group.
 func (l *lab) groupOnRoutes() {
@@ -364,23 +224,6 @@ func (l *lab) canaryWithLimit() {
 	w.wantNoChanges()
 }
 
-// canaryWithLongPause ends the apply, since the pause does not fit into its time; its
-// end makes the next plan one that goes on.
-func (l *lab) canaryWithLongPause() {
-	w := l.inProcess()
-	config := func(tag, pause string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(fmt.Sprintf(`{ weight = 10, pause = %q }`, pause)), `timeouts = { update = "1m" }`))
-	}
-	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1", "1h"))
-	w.apply(config("v2", "1h"))
-	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
-	w.wantNoChanges()
-	w.apply(config("v2", "1s")) // what has been waited counts
-	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
-	w.wantNoChanges()
-}
-
 // canaryByHand: weights that somebody has changed are drift, and are put right.
 func (l *lab) canaryByHand() {
 	w := l.inProcess()
@@ -399,69 +242,6 @@ func (l *lab) canaryByHand() {
 	w.apply(next)
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
-}
-
-func (l *lab) routesOfOtherKinds() {
-	for kind, lines := range map[string][]string{
-		"GRPCRoute": {`kind = "GRPCRoute"`, `matches = [{ grpc = { service = "shop.v1.Orders" }, headers = [{ name = "x-team", value = "shop" }] }]`, `filters = { request_header_modifier = { set = { x-team = "shop" } }, response_header_modifier = { remove = ["server"] } }`},
-		"HTTPRoute": {`matches = [{ path = { value = "/v1" }, method = "GET", headers = [{ name = "x-team", value = "a.*", type = "RegularExpression" }], query_params = [{ name = "a", value = "b" }] }]`},
-		"TCPRoute":  {`kind = "TCPRoute"`, `name = "plain"`},
-	} {
-		l.t.Run(kind, func(t *testing.T) {
-			l := onGateway(t, l.cluster, "grpcroutes", "tcproutes")
-			w := l.inProcess()
-			config := func(tag string) string {
-				main := l.main(routed(lines...), keepPrevious(1), canaryOf(`{ weight = 25, pause = "1s" }`))
-				if kind == "TCPRoute" {
-					main = strings.ReplaceAll(main, `hostnames = ["api.example.com"]`, "")
-				}
-				return l.config(l.deployment(image(tag), createFirst), main)
-			}
-			w.apply(config("v1"))
-			w.wantNoChanges()
-			w.apply(config("v2"))
-			w.wantState(theMain, "status", "finalized", "split", shares(nameOf("v2"), 100))
-			w.wantNoChanges()
-			w.destroy()
-			l.wantNothingLeft()
-		})
-	}
-}
-
-// routeToUDP: no route shares what is no TCP. The plan says so, at the port.
-func (l *lab) routeToUDP() {
-	w := l.inProcess()
-	config := func(gateway string) string {
-		resolves := l.deployment(`container = { ports = { http = 8080, dns = 53 }, port_protocols = { dns = "UDP" } }`)
-		return l.config(resolves, l.main(`traffic = { service = { ports = { http = 80, dns = 53 } }`+gateway+` }`))
-	}
-	w.apply(config(""))
-	for _, kind := range []string{"TCPRoute", "HTTPRoute"} {
-		gateway := fmt.Sprintf(`, gateway = { kind = %q, port = "dns", parent_refs = [{ name = "public" }] }`, kind)
-		w.applyFails(config(gateway)).tells("Port does not fit the route", `"dns"`, "UDP", "a "+kind)
-	}
-	if left := l.routes("tcproutes"); len(left) > 0 {
-		l.t.Errorf("there are %v", left)
-	}
-	w.apply(config(`, gateway = { kind = "TCPRoute", port = "http", parent_refs = [{ name = "public" }], settle = "0s" }`))
-}
-
-func (l *lab) routeComesAndGoes() {
-	w := l.inProcess()
-	config := func(traffic string) string { return l.config(l.deployment(image("v1"), createFirst), l.main(traffic)) }
-	w.apply(config(exposed("")))
-	w.apply(config(routed())).wantActions(theMain, "update")
-	w.wantNoChanges()
-	if l.routeSplit()[nameOf("v1")] != 100 {
-		l.t.Error("the route does not lead to v1")
-	}
-	w.apply(config(routed(`name = "shop"`)))
-	w.wantNoChanges()
-	w.apply(config(exposed("")))
-	w.wantNoChanges()
-	if left := l.routes("httproutes"); len(left) > 0 {
-		l.t.Errorf("left are %v", left)
-	}
 }
 
 // canaryThatScales: a new version has the pods that its share takes, and its plan is empty.
@@ -512,87 +292,6 @@ func (l *lab) canaryThatScales() {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
-}
-
-// routeOfSomebodyElse is left alone.
-func (l *lab) routeOfSomebodyElse() {
-	w := l.inProcess()
-	l.makeRoute(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"api"},"spec":{"parentRefs":[{"name":"public"}]}}`)
-	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("HTTPRoute", "api", "traffic.gateway.adopt = true", "traffic.gateway.name")
-}
-
-func (l *lab) routeIsImported() {
-	w := l.inProcess()
-	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(`matches = [{ path = { value = "/v1" } }]`, `probe = { url = "https://api.example.com/healthz", status = 204, timeout = "2s" }`),
-		canaryOf(`{ weight = 10, pause = "90s", gate = "manual" }, { weight = 50, replicas = 1 }`, "max_weight = 50", `match = [{ header = { name = "x-canary", exact = "1" } }]`, "scale_with_weight = true", `on_abandon = "hold"`)))
-	w.apply(config)
-	imported := l.inProcess()
-	imported.write(config)
-	imported.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
-	imported.do("import", theMain, l.namespace+"/api")
-	imported.wantNoChanges()
-}
-
-// routeWithFilters: filters are of both rules of a canary, change in place, are put right
-// where somebody has changed them, and are found by an import.
-func (l *lab) routeWithFilters() {
-	w := l.inProcess()
-	filters := `filters = {
-        request_header_modifier  = { set = { x-team = "shop", X-Env = "test" }, add = { x-via = "gateway" }, remove = ["x-debug"] }
-        response_header_modifier = { set = { cache-control = "no-store" } }
-        url_rewrite              = { hostname = "api.internal", path = { value = "/" } }
-      }`
-	config := func(tag, filters string, lines ...string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(append(lines, routed(`matches = [{ path = { value = "/v1" } }]`, filters), keepPrevious(1))...))
-	}
-	w.apply(config("v1", filters))
-	w.wantNoChanges()
-	imported := l.inProcess()
-	imported.write(config("v1", filters))
-	imported.do("import", theDeployment, l.namespace+"/"+nameOf("v1"))
-	imported.do("import", theMain, l.namespace+"/api")
-	imported.wantNoChanges()
-
-	w = imported // which holds the claim now
-	canary := canaryOf(`{ weight = 10, gate = "manual" }`, `match = [{ header = { name = "x-canary", exact = "1" } }]`)
-	w.apply(config("v2", filters, canary))
-	rules := l.rules()
-	if len(rules) != 2 || len(rules[0].Filters) != 3 || len(rules[1].Filters) != 3 || len(rules[1].Filters[0].RequestHeaderModifier.Set) != 2 || *rules[1].Filters[2].URLRewrite.Path.ReplacePrefixMatch != "/" {
-		l.t.Errorf("the route has %+v", rules)
-	}
-	w.apply(config("v1", filters, canary))
-	full := `filters = { url_rewrite = { path = { value = "/all", type = "ReplaceFullPath" } } }`
-	w.apply(config("v1", full, canary)).wantActions(theMain, "update")
-	w.wantNoChanges()
-	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":100}]}]}}`, nameOf("v1")))
-	w.refresh()
-	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
-		l.t.Errorf("drift is %+v", found)
-	}
-	w.apply(config("v1", full, canary))
-	if rules := l.rules(); len(rules) != 1 || len(rules[0].Filters) != 1 || *rules[0].Filters[0].URLRewrite.Path.ReplaceFullPath != "/all" {
-		l.t.Errorf("the route has %+v", rules)
-	}
-	w.apply(config("v1", "", canary))
-	if rules := l.rules(); len(rules[0].Filters) != 0 {
-		l.t.Errorf("filters that are not asked for any more are %+v", rules[0].Filters)
-	}
-	w.applyFails(config("v1", filters, strings.ReplaceAll(canary, `}]`, `}, { header = { name = "x-team", exact = "shop" } }]`))).tells("Too many matches", "ReplaceFullPath")
-}
-
-// gatewayThatDoesNotServe: what the Gateway says is told at plan.
-func (l *lab) gatewayThatDoesNotServe() {
-	l.t.Helper()
-	api := "/apis/gateway.networking.k8s.io/v1"
-	l.makeAt(api+"/gatewayclasses", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GatewayClass","metadata":{"name":%q},"spec":{"controllerName":"example.com/none"}}`, l.namespace))
-	l.makeAt(api+"/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"mine"},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,"protocol":"HTTP","hostname":"*.example.org"}]}}`, l.namespace))
-	w := l.inProcess()
-	here := strings.ReplaceAll(routed(), `name = "public", namespace = "gateway"`, `name = "mine"`)
-	w.applyFails(l.config(l.deployment(), l.main(here))).tells("Gateway does not serve the route", "listener for any of these host names", "*.example.org")
-	w.write(l.config(l.deployment(), l.main(routed())))
-	w.plan().warns("Gateway is not there", "gateway/public")
-	w.write(l.config(l.deployment(), l.main(strings.ReplaceAll(here, "api.example.com", "api.example.org"))))
-	w.plan().silent("Gateway")
 }
 
 // TestAccCanaryIsAsked: what cannot be meant is an error of the plan, on its attribute.
