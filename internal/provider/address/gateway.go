@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -114,14 +113,6 @@ func (m *Model) Route(ctx context.Context, diags *diag.Diagnostics) *traffic.Rou
 	g.Filters.into(spec)
 	spec.Probe = g.Probe.probe()
 	return spec
-}
-
-// RouteOf is the route as it lives, which a Read has seen; nil where there is none.
-func RouteOf(namespace, application string, o observe.Main) *traffic.RouteSpec {
-	if o.Route == nil {
-		return nil
-	}
-	return new(o.RouteSpec(namespace, application))
 }
 
 func textOr(text *string, fallback string) string {

@@ -179,7 +179,7 @@ func (m *Model) Rebuild(ctx context.Context, group string, observed []observe.Ma
 			continue
 		}
 		name, ok := o.Split.Stable()
-		if to := promoting([]observe.Main{o}); !ok && to != "" {
+		if to := o.Tried(); !ok && to != "" {
 			name, ok = to, true
 		}
 		if o.Main == nil || o.Service == nil || !ok {
@@ -223,10 +223,10 @@ func (m *Model) rebuildFrom(ctx context.Context, o observe.Main, name string, di
 	if len(o.Main.Previous) > 0 {
 		m.PreviousDeploymentID = m.deployment(o.Main.Previous[0])
 	}
-	service := ServiceOf(m.Namespace.ValueString(), m.Application.ValueString(), o)
+	service := o.ServiceSpec(m.Namespace.ValueString(), m.Application.ValueString())
 	diags.Append(m.setService(ctx, service)...)
 	typed, more := types.ObjectValueFrom(ctx, trafficTypes(), trafficModel{
-		Service: m.Traffic.Attributes()["service"].(types.Object), Gateway: gatewayOf(ctx, RouteOf(service.Namespace, service.Application, o), service.Ports, diags),
+		Service: m.Traffic.Attributes()["service"].(types.Object), Gateway: gatewayOf(ctx, o.RouteOrNone(service.Namespace, service.Application), service.Ports, diags),
 	})
 	diags.Append(more...)
 	m.Traffic = typed

@@ -2,7 +2,6 @@ package address
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -10,10 +9,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // trafficModel is one level with framework values, so that planning can fill
@@ -189,57 +186,4 @@ func (m *Model) setAdoptedURL(svc *corev1.Service) {
 		ports[port.Name] = port.Port
 	}
 	m.URL = types.StringValue(attrs.ServiceURL(svc.Name, svc.Namespace, ports))
-}
-
-// ServiceOf is what a user would have written to get this address. Only fields
-// of our own apply count, which the baseline lists: the rest are defaults, or
-// somebody else's. Of an adopted Service nothing is ours but the selector.
-func ServiceOf(namespace, application string, o observe.Main) traffic.ServiceSpec {
-	svc, baseline := o.Service, o.Main.Baseline
-	s := traffic.ServiceSpec{Namespace: namespace, Application: application, Name: svc.Name}
-	if o.Main.Adopted != nil {
-		s.Adopt = true
-		return s
-	}
-	s.Type, s.SessionAffinity = svc.Spec.Type, svc.Spec.SessionAffinity
-	s.Ports, s.Annotations = map[string]int32{}, map[string]string{}
-	if class := svc.Spec.LoadBalancerClass; class != nil && baseline["spec.loadBalancerClass"] != "" {
-		s.LoadBalancerClass = *class
-	}
-	if baseline["spec.externalTrafficPolicy"] != "" {
-		s.ExternalTrafficPolicy = svc.Spec.ExternalTrafficPolicy
-	}
-	for name, value := range svc.Annotations {
-		if baseline["metadata.annotations["+name+"]"] != "" {
-			s.Annotations[name] = value
-		}
-	}
-	if baseline["spec.loadBalancerSourceRanges"] != "" {
-		s.SourceRanges = svc.Spec.LoadBalancerSourceRanges
-	}
-	if baseline["spec.ipFamilies"] != "" {
-		s.IPFamilies = svc.Spec.IPFamilies
-	}
-	if policy := svc.Spec.IPFamilyPolicy; policy != nil && baseline["spec.ipFamilyPolicy"] != "" {
-		s.IPFamilyPolicy = *policy
-	}
-	if distribution := svc.Spec.TrafficDistribution; distribution != nil && baseline["spec.trafficDistribution"] != "" {
-		s.TrafficDistribution = *distribution
-	}
-	s.AppProtocols, s.NodePorts = map[string]string{}, map[string]int32{}
-	known := workload.HasPorts(baseline)
-	for _, port := range svc.Spec.Ports {
-		at := fmt.Sprintf("spec.ports[%d/%s]", port.Port, port.Protocol)
-		if known && !workload.HasPort(baseline, at) {
-			continue // somebody has added it
-		}
-		s.Ports[port.Name] = port.Port
-		if port.AppProtocol != nil && baseline[at+".appProtocol"] != "" {
-			s.AppProtocols[port.Name] = *port.AppProtocol
-		}
-		if baseline[at+".nodePort"] != "" {
-			s.NodePorts[port.Name] = port.NodePort
-		}
-	}
-	return s
 }

@@ -18,11 +18,8 @@ import (
 func promoting(observed []observe.Main) string {
 	to := map[string]bool{}
 	for _, o := range observed {
-		if o.Main == nil || o.Main.Progress == nil {
-			continue
-		}
-		if p := o.Main.Progress; p.Direction == release.DirectionForward && (p.Paused || len(o.Split) > 1) {
-			to[p.To] = true
+		if tried := o.Tried(); tried != "" {
+			to[tried] = true
 		}
 	}
 	return Agreed(to)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -97,7 +96,7 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 	for name, member := range back.Members {
 		member.Progress = func(line string) { lines.Say(name + ": " + line) }
 		back.Members[name] = member
-		if err := address.Warm(ctx, a.Engine, member.PromoteRequest); err != nil {
+		if err := a.Engine.Warm(ctx, member.PromoteRequest); err != nil {
 			now.Fail(err)
 			return
 		}
@@ -166,8 +165,8 @@ func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(
 }
 
 // living is what lives of each member. What cannot go back as one is refused.
-func (a goingBack) living(found observe.Group, config actionModel) map[string]address.Living {
-	living := map[string]address.Living{}
+func (a goingBack) living(found observe.Group, config actionModel) map[string]rollout.Living {
+	living := map[string]rollout.Living{}
 	if len(found.Members) == 0 && !a.Diags().HasError() {
 		a.Diags().AddError("No such deployment group", fmt.Sprintf("The namespace %s has no member of a group %q on any of the clusters. Apply its switchback_deployment_group.", config.Namespace.ValueString(), found.Name))
 	}
@@ -180,7 +179,7 @@ func (a goingBack) living(found observe.Group, config actionModel) map[string]ad
 				return nil
 			}
 		}
-		l := address.LivingOf(member.Namespace, member.Application, member.Mains)
+		l := rollout.LivingOf(member.Namespace, member.Application, member.Mains)
 		if len(l.Unlike) > 0 {
 			a.Diags().AddError("Clusters are not alike", fmt.Sprintf("The member %s has other settings on cluster %q than on cluster %q, because a run has not finished. Traffic was not touched. "+
 				"Apply the group, or go back application by application with switchback_rollback.", name, l.Unlike[0], l.Standings[0].Cluster))

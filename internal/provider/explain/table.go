@@ -51,6 +51,9 @@ var explanations = []explanation{
 	}, path.Root("deployment_id")),
 	rule("Nothing to go back to", always[*release.NoWayBackError](
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
+	rule("No main deployment", always[*release.NoMainError]("Nothing was written. Apply its switchback_main_deployment."), path.Root("application")),
+	rule("Clusters are not alike", always[*release.UnlikeError](
+		"Traffic was not touched. Name in `clusters` those to act on together, and invoke the action again for the others."), path.Root("clusters")),
 	rule("Promotion was taken back", func(e *release.AskedBackError) string {
 		if e.Refused {
 			return "Apply the version that it went back to. This one is not tried again before another deployment has become main, or `retry_token` changes."

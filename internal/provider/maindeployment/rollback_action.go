@@ -2,15 +2,11 @@ package maindeployment
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -59,102 +55,40 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
-	back, theirs := now.rollback(ctx, config)
+	back := now.rollback(ctx, config)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	back.Progress = lines.Say
-	if theirs != "" {
-		if _, err := a.Engine.Undo(ctx, back); err != nil {
-			now.Fail(err)
-			return
-		}
-		lines.Say(fmt.Sprintf("the rule of %s/%s leads to %s again, as before; nothing is main", back.Service.Namespace, back.Service.Application, theirs))
-		return
-	}
-	if err := address.Warm(ctx, a.Engine, back.PromoteRequest); err != nil {
-		now.Fail(err)
-		return
-	}
-	done, err := a.Engine.GoBack(ctx, back)
+	done, err := a.Engine.TakeBack(ctx, back)
 	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		now.Fail(err)
 		return
 	}
-	lines.Say(fmt.Sprintf("%s/%s is back on %s", back.Service.Namespace, back.Service.Application, back.To))
+	lines.Say(back.Ends())
 }
 
 // goingBack is one invocation.
 type goingBack struct{ session.Invocation }
 
 // rollback asks for what lives, with another deployment behind it; or with what an adopted
-// rule led to before, which theirs says then.
-func (a goingBack) rollback(ctx context.Context, config actionModel) (req rollout.GoBackRequest, theirs string) {
-	namespace, application := config.Namespace.ValueString(), config.Application.ValueString()
-	clusters, named := a.ClustersOf(ctx, config.Clusters)
-	id := attrs.MainID(namespace, application)
-	var there []observe.Main
-	for _, o := range observe.Mains(ctx, clusters, namespace, application, "") {
-		switch {
-		case o.Err != nil:
-			a.Fail(o.Err)
-		case o.Main == nil && !named:
-		case o.Main == nil || o.Service == nil:
-			a.missing(o, id)
-		default:
-			there = append(there, o)
-		}
+// rule led to before.
+func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.WayBack {
+	req := rollout.WayBackRequest{Namespace: config.Namespace.ValueString(), Application: config.Application.ValueString()}
+	if attrs.Known(config.DeploymentID) {
+		to, _ := release.ParseID(config.DeploymentID.ValueString()) // checked before
+		req.To = to.Name
 	}
-	living := address.LivingOf(namespace, application, there)
-	req = living.Request
-	for _, cluster := range living.Unlike {
-		a.Diags().AddAttributeError(path.Root("clusters"), "Clusters are not alike",
-			fmt.Sprintf("The main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q. Traffic was not touched. "+
-				"Name in `clusters` those to go back on together, and invoke the action again for the others.", id, cluster, living.Standings[0].Cluster))
-	}
-	if len(living.Standings) == 0 && !a.Diags().HasError() {
-		a.missing(observe.Main{}, id)
-	}
+	req.Clusters, req.Named = a.ClustersOf(ctx, config.Clusters)
 	if a.Diags().HasError() {
-		return req, ""
+		return rollout.WayBack{}
 	}
-	req.To, theirs = a.rollbackTo(config.DeploymentID, id, living.Standings)
-	for _, c := range clusters {
-		if _, ok := req.Was[c.Name()]; ok {
-			req.Clusters = append(req.Clusters, c)
-		}
-	}
-	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToPromote(req.Service, false).And(req.Route))
-	return req, theirs
-}
-
-// rollbackTo is the deployment to go back to; or the one that is taken back, where the
-// traffic goes back to what an adopted rule led to before, which theirs says then.
-func (a goingBack) rollbackTo(deploymentID types.String, id string, standings []release.MainOn) (to, theirs string) {
-	if attrs.Known(deploymentID) {
-		to, _ := release.ParseID(deploymentID.ValueString()) // checked before
-		return to.Name, ""
-	}
-	to, theirs, err := release.Undo(id, standings)
-	if err == nil && theirs == "" {
-		to, err = release.GoBack(id, standings)
-	}
+	back, err := rollout.WayBackOf(ctx, req)
 	if err != nil {
 		a.Fail(err)
+		return back
 	}
-	return to, theirs
-}
-
-// missing tells that there is no address to move.
-func (a goingBack) missing(o observe.Main, id string) {
-	where := "any cluster"
-	if o.Cluster != "" {
-		where = fmt.Sprintf("cluster %q", o.Cluster)
-	}
-	what := "There is no main deployment of " + id + " on " + where + "."
-	if o.Main != nil {
-		what = fmt.Sprintf("The Service %s of the main deployment of %s is gone from %s; its settings with it.", o.Main.Service, id, where)
-	}
-	a.Diags().AddAttributeError(path.Root("application"), "No main deployment", what+" Apply its switchback_main_deployment.")
+	back.Clusters = a.Allowed(ctx, back.Clusters, session.ToPromote(back.Service, false).And(back.Route))
+	return back
 }

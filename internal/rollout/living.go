@@ -1,4 +1,4 @@
-package address
+package rollout
 
 import (
 	"context"
@@ -6,23 +6,22 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // Living is what lives of an address on several clusters: what going back asks for,
 // which has no configuration.
 type Living struct {
-	Request   rollout.GoBackRequest // less To and the clusters
+	Request   GoBackRequest // less To and the clusters
 	Standings []release.MainOn
 	Unlike    []string // clusters that have other settings, or another owner, than the first one
 }
 
 // LivingOf takes it from clusters that have the address, each with its Service.
 func LivingOf(namespace, application string, there []observe.Main) Living {
-	l := Living{Request: rollout.GoBackRequest{Was: map[string]string{}}}
+	l := Living{Request: GoBackRequest{Was: map[string]string{}}}
 	req := &l.Request
 	for _, o := range there {
-		spec, route := ServiceOf(namespace, application, o), RouteOf(namespace, application, o)
+		spec, route := o.ServiceSpec(namespace, application), o.RouteOrNone(namespace, application)
 		if len(l.Standings) > 0 && (!reflect.DeepEqual(spec, req.Service) || !reflect.DeepEqual(route, req.Route) || o.Main.Owner != req.Owner || o.Main.Keep() != req.Keep || o.Main.Drain != req.Drain) {
 			l.Unlike = append(l.Unlike, o.Cluster)
 			continue
@@ -31,16 +30,16 @@ func LivingOf(namespace, application string, there []observe.Main) Living {
 		req.Was[o.Cluster] = o.Main.Deployment
 		standing := release.MainOn{Cluster: o.Cluster, Main: *o.Main}
 		standing.Traffic, _ = o.Split.Stable()
-		standing.Shared = promoting([]observe.Main{o})
+		standing.Shared = o.Tried()
 		l.Standings = append(l.Standings, standing)
 	}
 	return l
 }
 
 // Warm starts the deployment to go back to, where it was stopped meanwhile.
-func Warm(ctx context.Context, engine *rollout.Engine, back rollout.PromoteRequest) error {
+func (e *Engine) Warm(ctx context.Context, back PromoteRequest) error {
 	id := release.ID{Namespace: back.Service.Namespace, Name: back.To}
-	cold := rollout.ActionRequest{ID: id, Progress: back.Progress}
+	cold := ActionRequest{ID: id, Progress: back.Progress}
 	for i, o := range observe.Releases(ctx, back.Clusters, id) {
 		if o.Record != nil && o.Record.Status == release.StatusStopped {
 			cold.Clusters = append(cold.Clusters, back.Clusters[i])
@@ -49,6 +48,6 @@ func Warm(ctx context.Context, engine *rollout.Engine, back rollout.PromoteReque
 	if len(cold.Clusters) == 0 {
 		return nil
 	}
-	_, err := engine.Start(ctx, cold)
+	_, err := e.Start(ctx, cold)
 	return err
 }

@@ -1,0 +1,32 @@
+package release
+
+import "fmt"
+
+// NoMainError says that an application has no address that could be moved without a
+// configuration.
+type NoMainError struct {
+	ID      string // namespace/application
+	Cluster string // empty: on none of them
+	Service string // what is remembered of it, and is gone; empty: nothing is
+}
+
+func (e *NoMainError) Error() string {
+	where := "any cluster"
+	if e.Cluster != "" {
+		where = fmt.Sprintf("cluster %q", e.Cluster)
+	}
+	if e.Service != "" {
+		return fmt.Sprintf("the Service %s of the main deployment of %s is gone from %s; its settings with it", e.Service, e.ID, where)
+	}
+	return fmt.Sprintf("there is no main deployment of %s on %s", e.ID, where)
+}
+
+// UnlikeError says that an application's address cannot be moved as one.
+type UnlikeError struct {
+	ID             string // namespace/application
+	Cluster, First string
+}
+
+func (e *UnlikeError) Error() string {
+	return fmt.Sprintf("the main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q", e.ID, e.Cluster, e.First)
+}
