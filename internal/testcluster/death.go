@@ -2,7 +2,6 @@ package testcluster
 
 import (
 	"net/http"
-	"slices"
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,8 +22,7 @@ type Death struct {
 
 // DiesAfter lets a client die after the k-th request (the first is 1) of those
 // that count. kill is called before the client could have a reply. What is asked
-// again after a conflict does not count: how often a client comes too late is
-// not the same in every run.
+// again does not count ([Repeats]).
 func (p *Proxy) DiesAfter(k int, counts func(*Request) bool, kill func()) *Death {
 	return &Death{proxy: p, k: k, counts: counts, kill: func() { kill(); p.DropWatches() }}
 }
@@ -43,7 +41,7 @@ func (d *Death) Fault(r *Request, n int) Fault {
 	if d.last != "" {
 		return Dead(r, n)
 	}
-	if !d.counts(r) || d.proxy.conflicted(r) {
+	if !d.counts(r) || Repeats(r, d.proxy.Requests(), nil) {
 		return Fault{}
 	}
 	if d.n++; d.n < d.k {
@@ -51,16 +49,6 @@ func (d *Death) Fault(r *Request, n int) Fault {
 	}
 	d.last = r.Method + " " + r.Path
 	return LostReply().BeforeReply(d.kill)
-}
-
-// conflicted says that the last request like this one met a conflict.
-func (p *Proxy) conflicted(r *Request) bool {
-	for _, before := range slices.Backward(p.Requests()) {
-		if before.Index < r.Index && before.Method == r.Method && before.Path == r.Path {
-			return before.Status == http.StatusConflict
-		}
-	}
-	return false
 }
 
 // Last is the request that the client has died after; false where it lives.

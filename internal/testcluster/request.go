@@ -1,6 +1,7 @@
 package testcluster
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 )
@@ -63,6 +65,41 @@ func (r *Request) Renewal() bool {
 	}
 	spec := lease.Spec
 	return spec.HolderIdentity != nil && *spec.HolderIdentity != "" && spec.AcquireTime != nil && spec.RenewTime != nil && spec.AcquireTime.Before(spec.RenewTime)
+}
+
+// Target is what the request is about, in a word: its path, with the name of what a
+// POST makes.
+func (r *Request) Target() string {
+	if r.Method != http.MethodPost {
+		return r.Path
+	}
+	made, _, err := scheme.Codecs.UniversalDeserializer().Decode(r.Body, nil, nil)
+	if err != nil {
+		return r.Path // of a kind that we have no type of
+	}
+	object, err := meta.Accessor(made)
+	if err != nil || object.GetName() == "" {
+		return r.Path
+	}
+	return r.Path + "/" + object.GetName()
+}
+
+// Repeats tells whether a request, of all those, asks again for what the last one of
+// its kind has not got: a conflict came first, or the very same met a busy server, a
+// broken one or none. How often that happens follows from the machine. What only shows
+// that a client lives is none of them: beats, which may be nil, says so.
+func Repeats(r *Request, all []Request, beats func(*Request) bool) bool {
+	for i := range slices.Backward(all) {
+		before := &all[i]
+		switch {
+		case before.Index >= r.Index, before.Method != r.Method, before.Target() != r.Target():
+		case before.Status/100 != 2 && bytes.Equal(before.Body, r.Body):
+			return true
+		case beats == nil || !beats(before):
+			return before.Status == http.StatusConflict
+		}
+	}
+	return false
 }
 
 // String is the request in a line, as for a failed test's log.

@@ -64,3 +64,42 @@ func TestInARow(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeats(t *testing.T) {
+	t.Parallel()
+	put := func(status int, body string) Request {
+		return Request{Method: http.MethodPut, Path: "/api/v1/namespaces/shop/configmaps/api", Status: status, Body: []byte(body)}
+	}
+	made := func(status int, name string) Request {
+		text := `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"` + name + `"}}`
+		return Request{Method: http.MethodPost, Path: "/api/v1/namespaces/shop/configmaps", Status: status, Body: []byte(text)}
+	}
+	beats := func(r *Request) bool { return string(r.Body) == "beat" }
+	for name, tt := range map[string]struct {
+		before []Request
+		r      Request
+		want   bool
+	}{
+		"the first":                      {nil, put(0, "a"), false},
+		"the next one":                   {[]Request{put(200, "a")}, put(0, "b"), false},
+		"the same once more":             {[]Request{put(200, "a")}, put(0, "a"), false},
+		"after a conflict":               {[]Request{put(409, "a")}, put(0, "b"), true},
+		"after a busy server":            {[]Request{put(429, "a")}, put(0, "a"), true},
+		"after a broken one":             {[]Request{put(500, "a")}, put(0, "a"), true},
+		"after no reply":                 {[]Request{put(0, "a")}, put(0, "a"), true},
+		"another one after no reply":     {[]Request{put(0, "a")}, put(0, "b"), false},
+		"after a beat's conflict":        {[]Request{put(200, "a"), put(409, "beat")}, put(0, "b"), false},
+		"after a conflict and a beat":    {[]Request{put(409, "a"), put(200, "beat")}, put(0, "b"), true},
+		"a beat again":                   {[]Request{put(503, "beat")}, put(0, "beat"), true},
+		"after another's conflict":       {[]Request{made(409, "one")}, made(0, "other"), false},
+		"after the conflict of the same": {[]Request{made(409, "one")}, made(0, "one"), true},
+	} {
+		all := append(tt.before, tt.r)
+		for i := range all {
+			all[i].Index = i + 1
+		}
+		if got := Repeats(&all[len(all)-1], all, beats); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -27,15 +27,15 @@ func TestAdoptionIsCutOffAfterEveryWrite(t *testing.T) {
 			t.Parallel()
 			for i, at := range v.point(t).steps { // a kill and an interrupt take turns
 				if i%2 == 0 {
-					t.Run("killed "+at.name, func(t *testing.T) {
+					t.Run("killed "+at.String(), func(t *testing.T) {
 						t.Parallel()
-						cutOff(t, v, at.k, true, (*execution).killProviders)
+						cutOff(t, v, at, true, (*execution).killProviders)
 					})
 					continue
 				}
-				t.Run("interrupted "+at.name, func(t *testing.T) {
+				t.Run("interrupted "+at.String(), func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, at.k, false, (*execution).interrupt)
+					cutOff(t, v, at, false, (*execution).interrupt)
 				})
 			}
 		})

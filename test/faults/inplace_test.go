@@ -46,7 +46,8 @@ func verbsInPlace() []verb {
 
 // leaves says that a write of the verb makes sure of what is there and changes
 // nothing: the same as after the write before.
-func (v verb) leaves(path string) bool {
+func (v verb) leaves(what string) bool {
+	_, path, _ := strings.Cut(what, " ")
 	return v.inPlace != "" && (strings.HasPrefix(path, "services ") || strings.HasPrefix(path, "poddisruptionbudgets "))
 }
 

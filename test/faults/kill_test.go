@@ -3,9 +3,9 @@ package faults_test
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -90,16 +90,16 @@ func TestKilledAfterManyWrites(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			for _, at := range v.point(t).steps {
-				if (at.k+i)%2 == 1 {
+				if (at.place+i)%2 == 1 {
 					continue
 				}
-				t.Run(at.name, func(t *testing.T) {
+				t.Run(at.String(), func(t *testing.T) {
 					t.Parallel()
 					kill := (*execution).killProviders
-					if at.k/2%2 == 0 {
+					if at.place/2%2 == 0 {
 						kill = (*execution).killAll
 					}
-					cutOff(t, v, at.k, true, kill)
+					cutOff(t, v, at, true, kill)
 				})
 			}
 		})
@@ -128,47 +128,101 @@ func TestInterruptedAfterManyWrites(t *testing.T) {
 				if i%2 == 1 {
 					continue
 				}
-				t.Run(at.name, func(t *testing.T) {
+				t.Run(at.String(), func(t *testing.T) {
 					t.Parallel()
-					cutOff(t, v, at.k, false, (*execution).interrupt)
+					cutOff(t, v, at, false, (*execution).interrupt)
 				})
 			}
 		})
 	}
 }
 
-// step is one of a verb's writes.
+// step is one of a verb's writes. It is known by what it writes, not by how many there
+// were before it: another run may have one more.
 type step struct {
-	k    int // among those that count; the first is 1
-	name string
+	place int // in the run that they were counted in; the first is 1
+	what  string
+	nth   int // of what; the first is 1
+}
+
+// String names it in the place that it had.
+func (s step) String() string {
+	if s.nth == 1 {
+		return fmt.Sprintf("%02d %s", s.place, s.what)
+	}
+	return fmt.Sprintf("%02d %s %d", s.place, s.what, s.nth)
+}
+
+// what a request writes, without what differs from run to run.
+func (w *workspace) what(r *testcluster.Request) string {
+	return r.Method + " " + anonymous(r.Target(), w.namespace)
+}
+
+// at lets a fault happen to one of a verb's writes.
+func (w *workspace) at(s step, fault testcluster.Fault) {
+	w.proxy.SetFault(testcluster.OnNth(s.nth, func(r *testcluster.Request) bool { return w.counts(r) && w.what(r) == s.what }, fault))
 }
 
 // counts says that a write is one of the verb's own: not an Event, which nothing
 // reads, not a heartbeat, of which a slow run has more, and not one that is made
-// again because the cluster's controllers came first.
+// again because the cluster's controllers came first, or because a server failed.
 func (w *workspace) counts(r *testcluster.Request) bool {
 	if !r.Write() || strings.HasSuffix(r.Path, "/events") {
 		return false
 	}
 	requests := w.proxy.Requests()
-	if heartbeat(r, requests) {
-		return false
-	}
-	for _, before := range slices.Backward(requests) {
-		if before.Index < r.Index && before.Method == r.Method && before.Path == r.Path {
-			return before.Status != http.StatusConflict
+	beats := func(r *testcluster.Request) bool { return heartbeat(r, requests) }
+	return !beats(r) && !testcluster.Repeats(r, requests, beats)
+}
+
+// steps are the writes that count since the proxy's last reset.
+func (w *workspace) steps() (all []step) {
+	nth := map[string]int{}
+	for _, r := range w.proxy.Writes() {
+		if w.counts(&r) {
+			what := w.what(&r)
+			nth[what]++
+			all = append(all, step{len(all) + 1, what, nth[what]})
 		}
 	}
-	return true
+	return all
 }
 
-// counted are the writes that count since the proxy's last reset.
-func (w *workspace) counted() []testcluster.Request {
-	return slices.DeleteFunc(w.proxy.Writes(), func(r testcluster.Request) bool { return !w.counts(&r) })
+// TestStepsAreThoseOfEveryRun counts the writes of a run with a server that is busy at
+// each of them, and to whose heartbeats somebody else's label comes first: they are
+// those of a run without. What a test is cut off at would else not be in its run.
+func TestStepsAreThoseOfEveryRun(t *testing.T) {
+	t.Parallel()
+	v := verbs()[slices.IndexFunc(verbs(), func(v verb) bool { return v.name == "create" })]
+	want := v.point(t).steps
+	w := newWorkspace(t).hasty()
+	v.starts(w)
+	w.proxy.Reset()
+	var mu sync.Mutex
+	met := map[string]bool{}
+	w.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		what := w.what(r) + string(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if !r.Write() || met[what] {
+			return testcluster.Fault{}
+		}
+		met[what] = true
+		if heartbeat(r, w.proxy.Requests()) {
+			return testcluster.Conflict()
+		}
+		return testcluster.Unavailable()
+	})
+	if x := v.start(w); x.wait() != 0 {
+		t.Fatalf("with a busy server:\n%s", x.text())
+	}
+	if got := w.steps(); !slices.Equal(got, want) {
+		t.Errorf("its writes are %v, want %v, of:\n%s", got, want, lines(w.proxy.Writes()))
+	}
 }
 
-// cutOff ends a verb after its k-th write, and makes sure that the next run goes on.
-func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) {
+// cutOff ends a verb after one of its writes, and makes sure that the next run goes on.
+func cutOff(t *testing.T, v verb, at step, lost bool, end func(*execution) error) {
 	t.Helper()
 	w := newWorkspace(t).hasty()
 	main := w.cluster.WatchMain(t, w.namespace, application)
@@ -183,16 +237,16 @@ func cutOff(t *testing.T, v verb, k int, lost bool, end func(*execution) error) 
 	}
 	hit, started := make(chan struct{}), make(chan *execution, 1)
 	w.proxy.Reset()
-	w.proxy.SetFault(testcluster.OnNth(k, w.counts, fault.BeforeReply(func() {
+	w.at(at, fault.BeforeReply(func() {
 		close(hit) // first: the run may have ended before end returns
 		if err := end(<-started); err != nil {
 			t.Errorf("end the run: %v", err)
 		}
-	})))
+	}))
 	before, moments := len(w.history()), len(main.History())
 	x := v.start(w)
 	started <- x
-	x.reach(fmt.Sprintf("write %d", k), hit)
+	x.reach("write "+at.String(), hit)
 	// A run that was interrupted after its last write has nothing left to fail.
 	if code := x.wait(); code == 0 && lost {
 		t.Fatalf("a killed run succeeded:\n%s", x.text())

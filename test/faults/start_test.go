@@ -102,11 +102,7 @@ func (v verb) count(w *workspace, p *point) {
 	if x := v.start(w); x.wait() != 0 {
 		w.t.Fatalf("without a fault:\n%s", x.text())
 	}
-	for i, write := range w.counted() {
-		if path := anonymous(write.Path, w.namespace); !v.leaves(path) {
-			p.steps = append(p.steps, step{i + 1, fmt.Sprintf("%02d %s %s", i+1, write.Method, path)})
-		}
-	}
+	p.steps = slices.DeleteFunc(w.steps(), func(s step) bool { return v.leaves(s.what) })
 	if len(p.steps) == 0 {
 		w.t.Fatal("it writes nothing")
 	}
