@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,6 +90,43 @@ func floorsFollowShares(t *testing.T, c *testcluster.Cluster) {
 	l.wantMain("v2", "v1")
 }
 
+// floorsOfWholeReleases are held, too: the new one has all of its pods from the start, and an
+// autoscaler that finds both idle takes none that are needed.
+func floorsOfWholeReleases(t *testing.T, c *testcluster.Cluster) {
+	canary := gated(25, 50)
+	canary.Scales = false
+	l, p := autoscaledRoute(t, c, canary)
+	if has := *l.workload("v2").Spec.Replicas; has != 8 {
+		t.Errorf("v2 starts with %d pods", has)
+	}
+	l.paused(p, canary)
+	l.wantFloor(p, "v1", 8)
+	l.wantFloor(p, "v2", 2) // its share takes no more
+	if open := p.look().Main.Progress; open.Schema != release.ProgressSchemaFloors {
+		t.Errorf("its progress has schema %d, which a provider takes that sets no floor back", open.Schema)
+	}
+	l.autoscale("v2", 2) // it has little to do in a long pause
+	l.resume(p)
+	l.pointerWaits(p, false)
+	p = l.process(t)
+	l.paused(p, canary)
+	l.wantFloor(p, "v1", 8)
+	l.wantFloor(p, "v2", 4)
+	if d := l.workload("v2"); d.Status.ReadyReplicas != 4 {
+		t.Errorf("%d pods of v2 are ready", d.Status.ReadyReplicas)
+	}
+	l.resume(p)
+	l.pointerWaits(p, false)
+	_, err := p.sharing(t.Context(), "v2", canary, nil)
+	must(t, err)
+	if has := *l.workload("v2").Spec.Replicas; has != 8 {
+		t.Errorf("v2 has %d pods at the end, and v1 had 8", has)
+	}
+	l.wantFloor(p, "v1", 2)
+	l.wantFloor(p, "v2", 2)
+	l.wantMain("v2", "v1")
+}
+
 // floorsComeBack where the traffic goes back.
 func floorsComeBack(t *testing.T, c *testcluster.Cluster) {
 	canary := scaling(50)
@@ -107,6 +145,42 @@ func floorsComeBack(t *testing.T, c *testcluster.Cluster) {
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
 	l.wantFloor(p, "v1", 2)
 	l.wantFloor(p, "v2", 2)
+}
+
+// floorsFollowGrowth: the new release gets its share of what the former one gets more while
+// a run watches.
+func floorsFollowGrowth(t *testing.T, c *testcluster.Cluster) {
+	canary := scaling(50)
+	canary.Steps[0].Pause = longBake
+	l, p := autoscaledRoute(t, c, canary)
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	watches, ended := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := p.sharing(ctx, "v2", canary, func(line string) {
+			if strings.HasPrefix(line, "watching") {
+				close(watches)
+			}
+		})
+		ended <- err
+	}()
+	<-watches
+	l.wantFloor(p, "v2", 4)
+	l.autoscale("v1", 10)
+	testcluster.Eventually(t, testcluster.Hang, "half of ten pods", func() error {
+		if d, h := l.workload("v2"), l.autoscaler("v2"); *d.Spec.Replicas != 5 || d.Status.ReadyReplicas != 5 || workload.Floor(h) != 5 {
+			return fmt.Errorf("it has %d, %d are ready, and its autoscaler leaves it %d", *d.Spec.Replicas, d.Status.ReadyReplicas, workload.Floor(h))
+		}
+		return nil
+	})
+	l.wantFloor(p, "v1", 8) // as the first share has found it
+	l.autoscale("v1", 8)
+	interrupt()
+	if err := <-ended; err == nil {
+		t.Error("it was not called off")
+	}
+	l.wantFloor(p, "v2", 5) // nothing is taken away
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
 }
 
 // floorsEndWithTheAddress that is taken away in a pause.

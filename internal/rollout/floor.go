@@ -39,9 +39,11 @@ func autoscaler() companionKind {
 	return kind
 }
 
-// holdsFloors says that the promotion holds the floors of autoscalers on a cluster.
+// holdsFloors says that the promotion holds the floors of autoscalers on a cluster: in every
+// canary, however many pods the new release starts with. Where somebody else had the
+// traffic, what their autoscalers do is theirs.
 func (pl *placement) holdsFloors() bool {
-	return pl.progress.Scales && pl.start.Shares && pl.moves() && !pl.start.Idle
+	return pl.start.Shares && pl.moves() && !pl.start.Idle && !pl.theirs()
 }
 
 // seeFloors finds out which of the two releases have an autoscaler, before the progress is
@@ -94,6 +96,7 @@ func (p *Promotion) holdFloors(ctx context.Context, pl *placement, step release.
 		return err
 	}
 	other := deref(stable.Spec.Replicas)
+	pl.kept = other
 	if slices.Contains(pl.scaled, pl.from()) {
 		err = p.raise(ctx, pl, pl.from(), func(of release.Autoscaling, raised int32) int32 {
 			if raised > 0 {
@@ -105,15 +108,21 @@ func (p *Promotion) holdFloors(ctx context.Context, pl *placement, step release.
 	if err != nil || !slices.Contains(pl.scaled, p.req.To) {
 		return err
 	}
-	floor, share := int32(0), release.CanaryStep{Weight: step.Load(), Replicas: step.Needs}
-	err = p.raise(ctx, pl, p.req.To, func(of release.Autoscaling, raised int32) int32 {
-		floor = max(share.Floor(of, other), raised) // a run that was cut off may have come further: its autoscaler follows at any time
-		return floor
-	})
+	floor, err := p.raiseNew(ctx, pl, release.CanaryStep{Weight: step.Load(), Replicas: step.Needs}, other)
 	if err != nil {
 		return err
 	}
 	return p.scaleUp(ctx, pl, floor)
+}
+
+// raiseNew raises the floor of the new release's autoscaler to what its share takes, where
+// the former one has so many pods, and returns it.
+func (p *Promotion) raiseNew(ctx context.Context, pl *placement, share release.CanaryStep, other int32) (floor int32, err error) {
+	err = p.raise(ctx, pl, p.req.To, func(of release.Autoscaling, raised int32) int32 {
+		floor = max(share.Floor(of, other), raised) // a run that was cut off may have come further: its autoscaler follows at any time
+		return floor
+	})
+	return floor, err
 }
 
 // raise raises the floor of a release's autoscaler to what choose says, of what was typed
@@ -158,24 +167,29 @@ func (p *Promotion) raise(ctx context.Context, pl *placement, name string, choos
 // scaleUp gives the new release so many pods at once, and waits until they are ready: its
 // autoscaler would come to it later, by itself.
 func (p *Promotion) scaleUp(ctx context.Context, pl *placement, pods int32) error {
+	d, err := p.scaleTo(ctx, pl, p.req.To, pods)
+	if err != nil || d == nil || d.Status.ReadyReplicas >= pods {
+		return err
+	}
+	return p.awaitScaled(ctx, pl, d)
+}
+
+// scaleTo asks for so many pods of a release, where it has fewer, and returns its workload.
+// Nil: it is gone, or has none, by which somebody has switched its autoscaler off. That is
+// told elsewhere.
+func (p *Promotion) scaleTo(ctx context.Context, pl *placement, name string, pods int32) (*appsv1.Deployment, error) {
+	id := release.ID{Namespace: p.req.Service.Namespace, Name: name}
 	for {
-		d, err := p.engine.liveWorkload(ctx, pl.cluster, p.id(), p.req.Service.Application)
-		if err != nil || d == nil || d.DeletionTimestamp != nil {
-			return err
+		d, err := p.engine.liveWorkload(ctx, pl.cluster, id, p.req.Service.Application)
+		if err != nil || d == nil || d.DeletionTimestamp != nil || deref(d.Spec.Replicas) == 0 {
+			return nil, err
 		}
-		if has := deref(d.Spec.Replicas); has == 0 || has >= pods && d.Status.ReadyReplicas >= pods {
-			return nil // without any, somebody has switched the autoscaler off, which is told elsewhere
-		} else if has < pods {
-			_, err = pl.cluster.Scale(ctx, d, pods, true)
-			if release.ReadAgain(err) && ctx.Err() == nil {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("the pods of %s could not be asked for on cluster %q: %w", p.id(), pl.cluster.Name(), err)
-			}
-			continue // with what it is asked for now
+		if deref(d.Spec.Replicas) >= pods {
+			return d, nil
 		}
-		return p.awaitScaled(ctx, pl, d)
+		if _, err = pl.cluster.Scale(ctx, d, pods, true); err != nil && (!release.ReadAgain(err) || ctx.Err() != nil) {
+			return nil, fmt.Errorf("the pods of %s could not be asked for on cluster %q: %w", id, pl.cluster.Name(), err)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type placement struct {
 	stage    promotion.Stage
 
 	scaled  []string       // of both releases, those that have an autoscaler; nil: not known
+	kept    int32          // pods that the former release had when floors were last raised
 	whole   bool           // the release was found to have all of its pods
 	version string         // of the release, where known
 	health  release.Health // what it asks for

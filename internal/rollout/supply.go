@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -142,25 +143,50 @@ func (p *Promotion) ask(ctx context.Context, pl *placement, share release.Canary
 // other side may have got more. They are not waited for.
 func (p *Promotion) keepUp(ctx context.Context, pl *placement) error {
 	share := pl.progress.Share()
-	if pl.whole || !pl.progress.Scales || share == nil || share.Weight >= 100 {
+	if share == nil || share.Weight >= 100 || pl.theirs() {
 		return nil
 	}
 	view := pl.cluster.View(p.req.Service.Namespace)
-	d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, p.req.To)
-	if err != nil || d == nil || workload.ShareReplicas(d) == 0 {
-		return err
-	}
 	stable, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, pl.from())
 	if err != nil || stable == nil {
 		return err
 	}
 	other := deref(stable.Spec.Replicas)
-	if needs(*share, d, other) == deref(d.Spec.Replicas) {
-		return nil
+	switch {
+	case pl.holdsFloors() && slices.Contains(pl.scaled, p.req.To):
+		err = p.keepFloor(ctx, pl, *share, other)
+	case !pl.whole && pl.progress.Scales:
+		err = p.keepShare(ctx, pl, *share, other)
 	}
-	if _, err = p.ask(ctx, pl, *share, other); err != nil && ownership.LeaseLost(ctx, err) == nil && ctx.Err() == nil {
+	if err != nil && ownership.LeaseLost(ctx, err) == nil && ctx.Err() == nil {
 		p.req.say("%s", err) // the next change asks again, and so does the next share
 		return nil
+	}
+	return err
+}
+
+// keepShare is keepUp where the release has a fixed number of pods, and only some of them.
+func (p *Promotion) keepShare(ctx context.Context, pl *placement, share release.CanaryStep, other int32) error {
+	d, err := ownership.Cached(ctx, pl.cluster.View(p.req.Service.Namespace), &appsv1.Deployment{}, p.req.To)
+	if err != nil || d == nil || workload.ShareReplicas(d) == 0 || needs(share, d, other) == deref(d.Spec.Replicas) {
+		return err
+	}
+	_, err = p.ask(ctx, pl, share, other)
+	return err
+}
+
+// keepFloor is keepUp where an autoscaler decides on its pods. A floor is never lowered, so
+// that only more pods of the other side are news.
+func (p *Promotion) keepFloor(ctx context.Context, pl *placement, share release.CanaryStep, other int32) error {
+	if other <= pl.kept {
+		return nil
+	}
+	floor, err := p.raiseNew(ctx, pl, share, other)
+	if err == nil {
+		_, err = p.scaleTo(ctx, pl, p.req.To, floor)
+	}
+	if err == nil {
+		pl.kept = other
 	}
 	return err
 }

@@ -127,7 +127,7 @@ func CanaryAttribute(meaning string) schema.SingleNestedAttribute {
 				MarkdownDescription: "Whether a new deployment has, while its share grows, only the pods that this takes: so many percent of its `replicas`, and of the pods that the former one has, rounded up, or what `steps[].replicas` says. " +
 					"It starts with those for the first step, or for `mirror`; before each further one, more are started and become ready; before 100 %, it has all of them. The former one keeps its pods until the end. " +
 					"`replicas` of the deployment stays what it is, and its plan is empty. It begins with the first version that is created after it has been applied. " +
-					"With `autoscaling`, it starts with those for the first step of what the former one has, before each step its `min` is raised to what this takes, and the former one's to what it has: until the end, or until the traffic is back. " +
+					"With `autoscaling`, it starts with those for the first step of what the former one has. " +
 					"A way back and the first deployment start all of their pods, and so does one with `strategy` other than `" + string(release.StrategyBlueGreen) + "`. Default: false.",
 			},
 			"on_abandon": schema.StringAttribute{

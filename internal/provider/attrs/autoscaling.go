@@ -58,7 +58,10 @@ func AutoscalingAttribute() schema.Attribute {
 			"the traffic finds as many as it left. The autoscaler goes by the application's own container, which must request what is a target. " +
 			"It needs metrics in the cluster, such as those of metrics-server." + InPlace,
 		Attributes: map[string]schema.Attribute{
-			"min": schema.Int32Attribute{CustomType: WholeNumber32{}, Required: true, MarkdownDescription: "The fewest pods, at least 1."},
+			"min": schema.Int32Attribute{
+				CustomType: WholeNumber32{}, Required: true,
+				MarkdownDescription: "The fewest pods, at least 1. A `canary` raises it in the cluster for as long as the traffic is shared: of a new deployment to what each share takes, of the former one to what that has. It is no difference.",
+			},
 			"max": schema.Int32Attribute{CustomType: WholeNumber32{}, Required: true, MarkdownDescription: "The most pods."},
 			"cpu": schema.Int32Attribute{
 				CustomType:          WholeNumber32{},
