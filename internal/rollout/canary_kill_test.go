@@ -20,6 +20,7 @@ type killedShares struct {
 	adopts    bool   // the route is somebody else's
 	scaled    bool   // autoscalers decide
 	mirrors   bool   // v2 gets copies first
+	loses     bool   // v1 loses half of its pods, which come back when it has half of the traffic
 	writes    int
 }
 
@@ -46,6 +47,8 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 		"with autoscalers, all pods":    {next: "v2", scaled: true, writes: 18},
 		"all pods, gone on with":        {next: "v2", scaled: true, onAbandon: release.AbandonHold, writes: 18},
 		"all pods, and reverted":        {next: "v1", scaled: true, writes: 18},
+		"beside lost pods":              {next: "v2", fails: true, loses: true, writes: 10},
+		"beside lost pods, and on":      {next: "v1", fails: true, loses: true, writes: 10},
 		"with copies":                   {next: "v2", mirrors: true, writes: 15},
 		"with copies, gone on with":     {next: "v2", mirrors: true, onAbandon: release.AbandonHold, writes: 15},
 		"with copies, and reverted":     {next: "v1", mirrors: true, writes: 15},
@@ -59,7 +62,11 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 
 func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int) (hit bool) {
 	t.Helper()
-	canary := steps(10, 50)
+	most := 50
+	if of.loses {
+		most = 75 // more than the half of v1's pods that are left carry beside it
+	}
+	canary := steps(10, most)
 	canary.OnAbandon, canary.Scales = of.onAbandon, of.scales
 	if of.mirrors {
 		canary.Mirror = &release.CanaryMirror{Percent: 20, Pause: canary.Steps[0].Pause}
@@ -70,6 +77,8 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		prepare = onAdoptedRule
 	case of.scaled:
 		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return autoscaledRoute(t, c, canary) }
+	case of.loses:
+		prepare = fourEach
 	case of.scales:
 		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return onScaledRoute(t, c, 4, canary) }
 	}
@@ -82,8 +91,15 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	l.proxy.SetFault(death.Fault)
 	half := false
 	fail := func(line string) {
-		half = half || strings.Contains(line, "moving 50 %")
-		if half && strings.HasPrefix(line, "watching") {
+		half = half || strings.Contains(line, fmt.Sprintf("moving %d %%", most))
+		switch {
+		case of.loses && waitsFor(line):
+			l.allReady("v1", "True")
+		case !half || !strings.HasPrefix(line, "watching"):
+		case of.loses:
+			l.losePods("v1", 2)
+			l.crashLoop("v2")
+		default:
 			l.allReady("v2", "False")
 		}
 	}

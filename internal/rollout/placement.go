@@ -68,6 +68,13 @@ func (pl *placement) from() string { return pl.progress.From }
 // before; empty: nobody.
 func (pl *placement) side() string { return pl.progress.Side() }
 
+// takesRest says that the release which is to have all of the traffic has a share of it
+// already, and is the one that had all of it before: it goes back.
+func (pl *placement) takesRest() bool {
+	share := pl.split[pl.from()]
+	return pl.route != nil && pl.from() == pl.progress.To && share > 0 && share < 100
+}
+
 // theirs says that somebody else had it: what an adopted rule led to before.
 func (pl *placement) theirs() bool { return pl.progress.From == "" && pl.progress.Theirs != "" }
 

@@ -65,7 +65,7 @@ func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 }
 
 // behind waits until the release's own Service leads to all the pods that it is asked to
-// have.
+// have; to one of them, where it is gone back to: see backInParts.
 func (p *Promotion) behind(ctx context.Context, pl *placement, d *appsv1.Deployment) error {
 	e, c, id := p.engine, pl.cluster, p.id()
 	waiting, cancel := context.WithTimeout(ctx, e.timing.Settle)
@@ -78,7 +78,7 @@ func (p *Promotion) behind(ctx context.Context, pl *placement, d *appsv1.Deploym
 		}
 		behind, err := readyBehind(waiting, view, d)
 		ready = int(behind)
-		return ready >= want, 0, err
+		return ready >= want || ready > 0 && pl.takesRest(), 0, err
 	})
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
 		reason := fmt.Sprintf("%d of its %d pods %s ready behind its Service, after waiting %s", ready, want, release.Are(ready), e.timing.Settle)

@@ -104,7 +104,11 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 			return err
 		} // after any other error it goes back all the same
 	}
-	err := p.restoreOn(ctx, clean, pl, cause, recorded)
+	clean, cancel, err := p.backOn(ctx, clean, pl)
+	defer cancel()
+	if err == nil {
+		err = p.restoreOn(ctx, clean, pl, cause, recorded)
+	}
 	if err != nil {
 		pl.status = release.MainFailed
 		pl.err = errors.Join(pl.err, wentWrongToo(err))

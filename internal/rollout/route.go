@@ -239,6 +239,9 @@ func (p *Promotion) restore(ctx context.Context, due []*placement) error {
 			return err
 		}
 		pl.reached(promotion.Shifted)
+		if err := p.backInParts(ctx, pl); err != nil {
+			return err
+		}
 		back := release.Split{pl.from(): 100}
 		if err := p.ensureRoute(ctx, pl, back); err != nil {
 			return err

@@ -66,6 +66,11 @@ func (p *Promotion) switchTo(ctx context.Context, pl *placement, step release.St
 			return err
 		}
 	}
+	if pl.takesRest() {
+		if err := p.backInParts(ctx, pl); err != nil {
+			return err
+		}
+	}
 	err := p.ensure(ctx, pl, want)
 	if pl.wrote() || !p.refused(ctx, pl, err) {
 		pl.reached(promotion.Shifted)

@@ -159,6 +159,8 @@ func (p *Promotion) notServing(ctx context.Context, pl *placement) string {
 		return pl.from() + " is stopped"
 	case ready >= health.Needs(want), ready > 0 && ready >= now:
 		return ""
+	case ready > 0 && pl.share(pl.from()) > 0: // it has some of it, and gets the rest as backInParts says
+		return ""
 	}
 	return fmt.Sprintf("%d of the %d pods of %s %s ready", ready, want, pl.from(), release.Are(ready))
 }
