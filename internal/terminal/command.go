@@ -50,7 +50,14 @@ func Command(version string, streams genericiooptions.IOStreams) *cobra.Command 
 		return usagef("%w: see `%s --help`", err, cmd.CommandPath())
 	})
 	t.reach.addFlags(root, version)
-	root.AddCommand(t.get(), t.history(), t.diagnose(), t.events(), t.access())
+	root.AddCommand(
+		t.get(),
+		t.history(),
+		t.diagnose(),
+		t.runbook(),
+		t.events(),
+		t.access(),
+	)
 	return root
 }
 

@@ -18,7 +18,15 @@ import (
 // Kinds are what -o json and -o yaml print, for the page that describes it: what each
 // field is, is in its tag "is".
 func Kinds() []any {
-	return []any{ApplicationList{}, Application{}, History{}, Diagnosis{}, EventList{}, AccessList{}}
+	return []any{
+		ApplicationList{},
+		Application{},
+		History{},
+		Diagnosis{},
+		Runbook{},
+		EventList{},
+		AccessList{},
+	}
 }
 
 // APIVersion is that of what -o json and -o yaml print. Fields may be added to it; those

@@ -15,10 +15,12 @@ import (
 // subject is what a command that explains something was asked about: an application, or
 // one of its releases.
 type subject struct {
-	releases []Release // on each cluster, the newest first
-	unread   []Unread
-	reached  []rollout.Cluster
-	failed   error // clusters that could not be read
+	application string
+	isRelease   bool      // it is a release of that
+	releases    []Release // on each cluster, the newest first
+	unread      []Unread
+	reached     []rollout.Cluster
+	failed      error // clusters that could not be read
 }
 
 // oneSubject is for commands about an application or a release, by its name.
@@ -41,7 +43,7 @@ func subjectOf(ctx context.Context, c *clusters, name string) (subject, error) {
 		application = name
 	}
 	apps, unread := observe.Applications(ctx, c.on, c.namespace, application, nil)
-	s := subject{reached: readable(c.on, unread)}
+	s := subject{application: application, isRelease: isRelease, reached: readable(c.on, unread)}
 	if s.unread, s.failed = unreadOf(unread, len(c.on)); len(s.reached) == 0 {
 		return s, s.failed
 	}

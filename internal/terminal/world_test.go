@@ -88,8 +88,8 @@ func (s *shop) deploy(version string) {
 	}
 }
 
-func (s *shop) promote(version string) {
-	s.t.Helper()
+// request asks to make a version main.
+func (s *shop) request(version string) rollout.PromoteRequest {
 	req := rollout.PromoteRequest{
 		Service: traffic.ServiceSpec{Namespace: s.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}},
 		To:      s.name(version), Owner: s.owner, Keep: release.Keep{Count: 2}, Drain: 10 * time.Millisecond, Clusters: s.on, Canary: s.Canary,
@@ -100,7 +100,12 @@ func (s *shop) promote(version string) {
 			Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},
 		}
 	}
-	done, err := s.engine.Promote(s.t.Context(), req)
+	return req
+}
+
+func (s *shop) promote(version string) {
+	s.t.Helper()
+	done, err := s.engine.Promote(s.t.Context(), s.request(version))
 	if err != nil {
 		s.t.Fatal(err)
 	}

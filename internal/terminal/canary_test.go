@@ -1,0 +1,34 @@
+package terminal_test
+
+import (
+	"testing"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// newCanary is an application of which v2 has 25 %, and waits until somebody lets it go on.
+// here are the command's flags.
+func newCanary(t *testing.T) (s *shop, here []string) {
+	t.Helper()
+	s = newShop(t)
+	c := testcluster.Shared(t)
+	c.HTTPRoutes(t)
+	c.DataPlane(t, s.namespace, "httproutes")
+	s.routed, s.Steps = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	for _, version := range []string{"v1", "v2"} {
+		s.deploy(version)
+		s.promote(version)
+	}
+	return s, []string{"--kubeconfig", c.KubeconfigPath, "-n", s.namespace}
+}
+
+// goOn lets the promotion go on from its pause, and does what an apply does then.
+func (s *shop) goOn(version string) {
+	s.t.Helper()
+	if _, err := s.engine.Resume(s.t.Context(), rollout.ResumeRequest{Namespace: s.namespace, Application: "api", Clusters: s.on}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.promote(version)
+}
