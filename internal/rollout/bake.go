@@ -239,18 +239,8 @@ func (p *Promotion) id() release.ID {
 
 // baking is what the watch caches have of the release on one cluster, and how
 // many of its pods its Service leads to.
-func (p *Promotion) baking(ctx context.Context, pl *placement) (in health.Input, ready int32, err error) {
-	view := pl.cluster.View(p.req.Service.Namespace)
-	d, err := ownership.Cached(ctx, view, &appsv1.Deployment{}, p.req.To)
-	if err != nil || d == nil {
-		return in, 0, err
-	}
-	t := target{id: p.id(), spec: release.Spec{Health: pl.health}}
-	if in, err = p.engine.evidence(ctx, view, t, d); err != nil {
-		return in, 0, err
-	}
-	ready, err = readyBehind(ctx, view, d)
-	return in, ready, err
+func (p *Promotion) baking(ctx context.Context, pl *placement) (health.Input, int32, error) {
+	return p.engine.atWork(ctx, pl.cluster, p.id(), pl.health)
 }
 
 // strays says that the address does not lead to pods that are ready; empty where it

@@ -1,0 +1,120 @@
+package terminal_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// fails lets every pod of a version not be ready.
+func (s *shop) fails(version string) {
+	s.t.Helper()
+	pods := testcluster.Shared(s.t).Client().CoreV1().Pods(s.namespace)
+	list, err := pods.List(s.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + s.name(version)})
+	if err != nil || len(list.Items) == 0 {
+		s.t.Fatalf("%d pods: %v", len(list.Items), err)
+	}
+	for _, pod := range list.Items {
+		patch := []byte(`{"status":{"conditions":[{"type":"Ready","status":"False"},{"type":"ContainersReady","status":"False"}]}}`)
+		if _, err := pods.Patch(s.t.Context(), pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestGuard: the pods of a release fail in a pause, hours after its apply has ended. All of
+// the traffic goes back, and the release is not tried again as if nothing had been.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
+	do("guard", "api", "--once").wants(t, terminal.ExitDone, s.name("v2")+" does its work")
+	proxy := testcluster.Shared(t).Proxy(t)
+	guard := begin(t, "guard", "api", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
+	guard.until("watching " + s.name("v2"))
+	if writes := ours(proxy.Writes()); len(writes) > 0 {
+		t.Errorf("while it watches, it writes %v", writes)
+	}
+	s.fails("v2")
+	ended := guard.ended()
+	ended.wants(t, terminal.ExitNo, s.name("v2")+`, on cluster "`, "with 25 % of the traffic: 0 of its 1 pods were ready, and it needs 1: taking it back", "is back on "+s.name("v1"))
+	do("get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%", " 0% ")
+	do("history", "api", "--limit", "1").wants(t, terminal.ExitDone, "rollback succeeded ")
+	do("guard", "api").wants(t, terminal.ExitDone, "no promotion of api is open")
+}
+
+// ours are the requests that write, but for questions about permissions.
+func ours(requests []testcluster.Request) (paths []string) {
+	for _, r := range requests {
+		if !strings.Contains(r.Path, "authorization.k8s.io") && !strings.Contains(r.Path, "authentication.k8s.io") {
+			paths = append(paths, r.Method+" "+r.Path)
+		}
+	}
+	return paths
+}
+
+// TestGuardUnattended: nobody comes for a promotion, and its time is over.
+func TestGuardUnattended(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
+	do("guard", "api", "--once", "--unattended", "24h").wants(t, terminal.ExitDone, "does its work")
+	do("get", "api").wants(t, terminal.ExitDone, s.name("v2")+" candidate v2 started 25%")
+	do("guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the promotion to "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
+	do("get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
+
+// TestGuardEnds with the promotion, whoever brings it there, and says when it is ended itself.
+func TestGuardEnds(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	first := begin(t, append([]string{"guard", "api"}, here...)...)
+	second := begin(t, append([]string{"guard", "api"}, here...)...)
+	first.until("watching " + s.name("v2"))
+	second.until("watching " + s.name("v2"))
+	first.interrupted().wants(t, terminal.ExitFailed, "guard was ended before the promotion was: nothing was changed")
+	s.goOn("v2")
+	second.ended().wants(t, terminal.ExitDone, fmt.Sprintf("the promotion to %s is over", s.name("v2")))
+	run(t, append([]string{"get", "api"}, here...)...).wants(t, terminal.ExitDone, s.name("v2")+" main v2 started 100%")
+}
+
+// TestGuardJob: the manifest is one that the API server takes, and asks for no more than it needs.
+func TestGuardJob(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	namespace := c.Namespace(t)
+	if _, err := c.Client().CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`), metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	here := []string{"--kubeconfig", c.KubeconfigPath, "-n", namespace}
+	do := func(args string) said { t.Helper(); return run(t, append(strings.Fields(args), here...)...) }
+	printed := do("guard api --unattended 2h --print-job --image registry.example/kubectl-switchback:v1 --service-account releaser")
+	printed.wants(t, terminal.ExitDone, "- guard\n", "- 2h0m0s\n")
+	var job batchv1.Job
+	if err := yaml.UnmarshalStrict([]byte(printed.out), &job); err != nil {
+		t.Fatal(err)
+	}
+	create := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict}
+	if _, err := c.Client().BatchV1().Jobs(namespace).Create(context.WithoutCancel(t.Context()), &job, create); err != nil {
+		t.Errorf("the API server refuses it: %v", err)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "guard"}, Spec: job.Spec.Template.Spec}
+	pod.Spec.ServiceAccountName = "" // which is not there
+	if _, err := c.Client().CoreV1().Pods(namespace).Create(t.Context(), pod, create); err != nil {
+		t.Errorf("a namespace with the strictest pod security refuses its pod: %v", err)
+	}
+	do("guard api --print-job").wants(t, terminal.ExitUsage, "--print-job takes --image and --service-account")
+	do("guard api --image x").wants(t, terminal.ExitUsage, "add --print-job")
+	do("guard api --unattended -1s").wants(t, terminal.ExitUsage, "--unattended -1s: it must be a time")
+}
