@@ -21,7 +21,8 @@ type verb struct {
 	before  []config // applied to get to the starting point
 	do      config
 	destroy bool
-	adopts  bool // the address is a Service that was there before
+	adopts  bool                 // the address is a Service that was there before
+	on      *testcluster.Cluster // one that knows routes; nil: the shared one
 
 	// inPlace is what the history calls a change of what is there already; empty:
 	// traffic moves. Replaces says that the change gives main new pods.
@@ -52,6 +53,17 @@ func verbs() []verb {
 		{name: "bump keeping none", before: []config{v1Alone}, do: v2Alone, want: last("v2")},
 		{name: "destroy", before: []config{v1, v2}, destroy: true, want: func(map[string]string) standing { return standing{} }},
 	}...)
+}
+
+// workspace is one on the verb's cluster.
+func (v verb) workspace(t *testing.T) *workspace {
+	t.Helper()
+	if v.on == nil {
+		return newWorkspace(t)
+	}
+	w := newWorkspaceIn(t, v.on, v.on.Namespace(t))
+	v.on.DataPlane(t, w.namespace, "httproutes")
+	return w
 }
 
 // begin brings a workspace to the verb's starting point, and returns the
@@ -160,7 +172,11 @@ func (w *workspace) what(r *testcluster.Request) string {
 
 // at lets a fault happen to one of a verb's writes.
 func (w *workspace) at(s step, fault testcluster.Fault) {
-	w.proxy.SetFault(testcluster.OnNth(s.nth, func(r *testcluster.Request) bool { return w.counts(r) && w.what(r) == s.what }, fault))
+	w.proxy.SetFault(w.onceAt(s, fault))
+}
+
+func (w *workspace) onceAt(s step, fault testcluster.Fault) func(*testcluster.Request, int) testcluster.Fault {
+	return testcluster.OnNth(s.nth, func(r *testcluster.Request) bool { return w.counts(r) && w.what(r) == s.what }, fault)
 }
 
 // counts says that a write is one of the verb's own: not an Event, which nothing
@@ -222,28 +238,21 @@ func TestStepsAreThoseOfEveryRun(t *testing.T) {
 }
 
 // cutOff ends a verb after one of its writes, and makes sure that the next run goes on.
-func cutOff(t *testing.T, v verb, at step, lost bool, end func(*execution) error) {
+func cutOff(t *testing.T, v verb, at step, lost bool, end func(*execution) error) *occasion {
 	t.Helper()
-	w := newWorkspace(t).hasty()
-	main := w.cluster.WatchMain(t, w.namespace, application)
-	names := v.starts(w)
-	if v.copied() && slices.ContainsFunc(v.before, func(c config) bool { return !c.noMain }) {
-		ready(t, main, 2)
-	}
-
+	o := v.begun(t)
+	w := o.w
 	var fault testcluster.Fault
 	if lost {
 		fault = testcluster.LostReply()
 	}
 	hit, started := make(chan struct{}), make(chan *execution, 1)
-	w.proxy.Reset()
 	w.at(at, fault.BeforeReply(func() {
 		close(hit) // first: the run may have ended before end returns
 		if err := end(<-started); err != nil {
 			t.Errorf("end the run: %v", err)
 		}
 	}))
-	before, moments := len(w.history()), len(main.History())
 	x := v.start(w)
 	started <- x
 	x.reach("write "+at.String(), hit)
@@ -259,17 +268,51 @@ func cutOff(t *testing.T, v verb, at step, lost bool, end func(*execution) error
 	if next.wait() != 0 {
 		t.Fatalf("cut off with %v standing, the next run does not go on:\n%s\nThe one before said:\n%s", standing, next.text(), x.text())
 	}
+	o.check(ended, len(v.before) == 0 && !lost)
+	return o
+}
+
+// occasion is a run of a verb in a workspace that was at its starting point.
+type occasion struct {
+	v       verb
+	w       *workspace
+	main    *testcluster.MainWatch
+	names   map[string]string // of the releases, by version
+	entries int               // of the history, before
+	moments int               // of main's history, before
+}
+
+// begun has a workspace at the verb's starting point, where requests count from now on.
+func (v verb) begun(t *testing.T) *occasion {
+	t.Helper()
+	w := v.workspace(t).hasty()
+	o := &occasion{v: v, w: w, main: w.cluster.WatchMain(t, w.namespace, application)}
+	o.names = v.starts(w)
+	if v.copied() && slices.ContainsFunc(v.before, func(c config) bool { return !c.noMain }) {
+		ready(t, o.main, 2)
+	}
+	w.proxy.Reset()
+	o.entries, o.moments = len(w.history()), len(o.main.History())
+	return o
+}
+
+// check fails the test unless everything is as after an undisturbed run. ended says that
+// a change in place had ended before the run that went on; first, that an address was
+// interrupted before its first promotion was done: it is taken back, and never was main's.
+func (o *occasion) check(ended, first bool) {
+	w, v, names := o.w, o.v, o.names
+	w.t.Helper()
 	if !v.destroy {
 		w.nothingIsPlanned()
 		names[v.do.version] = w.name()
-		if got, want := w.main().attribute(t, "deployment_id"), w.namespace+"/"+names[cmp.Or(v.do.serving, v.do.version)]; got != want {
-			t.Errorf("deployment_id is %s, want %s", got, want)
+		if got, want := w.main().attribute(w.t, "deployment_id"), w.namespace+"/"+names[cmp.Or(v.do.serving, v.do.version)]; got != want {
+			w.t.Errorf("deployment_id is %s, want %s", got, want)
 		}
 	}
 	w.check(v.want(names))
 	if v.inPlace != "" {
-		w.changedOnce(v, before, ended)
-		w.stayedWhole(v, main, moments)
+		w.changedOnce(v, o.entries, ended)
+		w.stayedWhole(v, o.main, o.moments)
 		return
 	}
 	if !v.destroy {
@@ -277,17 +320,15 @@ func cutOff(t *testing.T, v verb, at step, lost bool, end func(*execution) error
 		if v.adopts {
 			deploys = 0 // it is there already
 		}
-		w.rememberedOnce(before, deploys)
+		w.rememberedOnce(o.entries, deploys)
 	}
 	if v.adopts {
 		w.checkAdopted(v.want(names))
-		main.Check(t, drain)
+		o.main.Check(w.t, drain)
 		return
 	}
-	// An address that was interrupted before its first promotion was done is
-	// taken back, and never was main's.
-	if first := len(v.before) == 0 && !lost; !v.destroy && !first {
-		main.Check(t, drain)
+	if !v.destroy && !first {
+		o.main.Check(w.t, drain)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,11 +20,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 	policyapply "k8s.io/client-go/applyconfigurations/policy/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // managers are who owns fields of our objects, as the API server knows us.
@@ -42,6 +47,7 @@ type point struct {
 	budgets   []policyv1.PodDisruptionBudget
 	maps      []corev1.ConfigMap
 	leases    []coordinationv1.Lease
+	routes    []testcluster.Request // that have applied them
 
 	steps []step // the verb's writes from there
 }
@@ -70,14 +76,14 @@ func (v verb) point(t *testing.T) *point {
 // a copy of that, where another apply has nothing to do.
 func (v verb) makePoint(t *testing.T) *point {
 	t.Helper()
-	w := newWorkspace(t)
+	w := v.workspace(t)
 	names := v.begin(w)
 	p := w.snapshot(names)
 	if !v.copied() {
 		v.count(w, p)
 		return p
 	}
-	c := newWorkspace(t).hasty()
+	c := v.workspace(t).hasty()
 	c.copies(v, p)
 	if len(v.before) > 0 {
 		c.nothingIsPlanned()
@@ -126,8 +132,19 @@ func (w *workspace) snapshot(names map[string]string) *point {
 	}
 	return &point{
 		namespace: w.namespace, state: state, names: names, workloads: deployments.Items, services: services.Items,
-		budgets: budgets.Items, maps: configMaps.Items, leases: leases.Items,
+		budgets: budgets.Items, maps: configMaps.Items, leases: leases.Items, routes: w.applied("/httproutes/"),
 	}
+}
+
+// applied are the requests that have last applied each object of a kind.
+func (w *workspace) applied(kind string) (last []testcluster.Request) {
+	for _, r := range slices.Backward(w.proxy.Writes()) {
+		of := func(later testcluster.Request) bool { return later.Path == r.Path }
+		if r.Method == http.MethodPatch && r.Status/100 == 2 && strings.Contains(r.Path, kind) && !slices.ContainsFunc(last, of) {
+			last = append(last, r)
+		}
+	}
+	return last
 }
 
 // beginAt makes the same things in another namespace, with the same owners of
@@ -162,10 +179,22 @@ func (w *workspace) beginAt(p *point) {
 		}
 		errs = append(errs, err)
 	}
+	var baseline map[string]string // of the route: it goes by the uid
+	for _, r := range p.routes {
+		var route gatewayv1.HTTPRoute
+		there := func(text string) string { return strings.ReplaceAll(text, p.namespace, w.namespace) }
+		put := client.Discovery().RESTClient().Patch(types.ApplyPatchType).AbsPath(there(r.Path)).SetHeader("Accept", "application/json").Body([]byte(there(string(r.Body))))
+		text, err := put.Param("fieldManager", managers[0]).Param("force", "true").DoRaw(ctx)
+		errs = append(errs, err, json.Unmarshal(text, &route))
+		baseline = workload.Baseline(&route)
+	}
 	for _, o := range p.maps {
 		data := map[string]string{}
 		for key, text := range o.Data {
 			data[key] = strings.ReplaceAll(text, p.namespace, w.namespace)
+		}
+		if text := data[release.MainKey]; baseline != nil && text != "" {
+			data[release.MainKey] = with(w.t, text, "routeBaseline", baseline)
 		}
 		_, err := client.CoreV1().ConfigMaps(w.namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: bare(o.ObjectMeta), Data: data}, create)
 		errs = append(errs, err)
@@ -180,6 +209,16 @@ func (w *workspace) beginAt(p *point) {
 	if p.state != nil {
 		w.file("terraform.tfstate", string(elsewhere(w.t, p.state, p.namespace, w.namespace)))
 	}
+	for _, r := range p.routes {
+		eventually(w.t, "a gateway that has the route", func() error {
+			var route gatewayv1.HTTPRoute
+			text, err := client.Discovery().RESTClient().Get().AbsPath(strings.ReplaceAll(r.Path, p.namespace, w.namespace)).SetHeader("Accept", "application/json").DoRaw(ctx)
+			if err = errors.Join(err, json.Unmarshal(text, &route)); err == nil && len(route.Status.Parents) == 0 {
+				err = errors.New("nobody has said so")
+			}
+			return err
+		})
+	}
 	for _, was := range p.workloads {
 		eventually(w.t, "the pods of "+was.Name, func() error {
 			d, err := client.AppsV1().Deployments(w.namespace).Get(ctx, was.Name, metav1.GetOptions{})
@@ -189,6 +228,21 @@ func (w *workspace) beginAt(p *point) {
 			return err
 		})
 	}
+}
+
+// with is JSON that has another value.
+func with(t *testing.T, text, key string, value any) string {
+	t.Helper()
+	content := map[string]any{}
+	if err := json.Unmarshal([]byte(text), &content); err != nil {
+		t.Fatal(err)
+	}
+	content[key] = value
+	changed, err := json.Marshal(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(changed)
 }
 
 // bare is an object's metadata without what an API server adds.

@@ -38,6 +38,7 @@ type config struct {
 	more     string // lines of the deployment
 	timeouts string // of the deployment
 	mainTime string // timeouts of the main deployment
+	canary   string // its steps, by the weights of a route; empty: there is no route
 }
 
 func (c config) text(namespace, kubeconfig string) string {
@@ -75,21 +76,26 @@ provider "switchback" {
 	if c.target != "" {
 		target = strconv.Quote(c.target)
 	}
-	service := "ports = { http = 80 }"
+	traffic, canary := "service = { ports = { http = 80 } }", ""
 	if c.adopt {
-		service = "adopt = true"
+		traffic = "service = { adopt = true }"
+	}
+	if c.canary != "" {
+		traffic += `, gateway = { parent_refs = [{ name = "public" }], hostnames = ["api.example.com"], settle = "0s" }`
+		canary = "canary = { steps = [" + c.canary + "] }"
 	}
 	fmt.Fprintf(&b, `
 resource "switchback_main_deployment" "api" {
   application   = %q
   namespace     = %q
   deployment_id = %s
-  traffic       = { service = { %s } }
+  traffic       = { %s }
   keep_previous = { count = %d }
   drain         = %q
   %s
+  %s
 }
-`, application, namespace, target, service, c.keep, drain, timeouts(c.mainTime))
+`, application, namespace, target, traffic, c.keep, drain, canary, timeouts(c.mainTime))
 	return b.String()
 }
 
