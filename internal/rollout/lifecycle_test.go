@@ -41,21 +41,35 @@ type judged struct {
 // delivers each one, however short it lasted.
 func (l *life) watchStatuses() *transitions {
 	l.t.Helper()
-	w, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Watch(l.t.Context(), metav1.ListOptions{})
+	maps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	there, err := maps.List(l.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	w, err := maps.Watch(l.t.Context(), metav1.ListOptions{ResourceVersion: there.ResourceVersion})
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	l.t.Cleanup(w.Stop)
 	s := &transitions{watch: w, marker: "marker-" + ownership.NewToken(), told: make(chan judged, 1)}
-	go s.follow()
+	go s.follow(there.Items)
 	return s
 }
 
-func (s *transitions) follow() {
+// follow judges what happens to what was there, and to what comes.
+func (s *transitions) follow(there []corev1.ConfigMap) {
 	defer close(s.told)
 	var seen judged
 	records, found := map[string]*release.Record{}, map[string]*release.Record{}
 	mains := map[string]*release.Main{}
+	for i := range there {
+		if record, err := release.ParseRecord(there[i].Data); err == nil {
+			records[there[i].Name] = record
+		}
+		if main, err := release.MainOf(there[i].Data); err == nil {
+			mains[there[i].Name] = main
+		}
+	}
 	for event := range s.watch.ResultChan() {
 		cm, ok := event.Object.(*corev1.ConfigMap)
 		switch {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -202,7 +203,26 @@ func application(t *testing.T) *life {
 // often that every pod counts.
 func single(t *testing.T) *life {
 	t.Helper()
-	return applicationWith(t, 1)
+	singles.Do(func() {
+		l := applicationWith(t, 1)
+		singles.main, singles.owners, singles.copy = l.main, l.owners, l.cluster.Copy(t, l.namespace)
+	})
+	if singles.copy == nil {
+		t.Fatal("the test that made what this one begins with has failed")
+	}
+	l := newLife(t, testcluster.Shared(t))
+	l.replicas, l.main, l.owners = 1, singles.main, maps.Clone(singles.owners)
+	singles.copy.Into(t, l.cluster, l.namespace, nil)
+	l.statuses = l.watchStatuses()
+	return l
+}
+
+// singles is what every single is a copy of.
+var singles struct {
+	sync.Once
+	copy   *testcluster.Copy // nil: not made
+	main   string            // its owner token
+	owners map[string]string // those of the releases, by version
 }
 
 func applicationWith(t *testing.T, replicas int32) *life {
@@ -216,6 +236,31 @@ func applicationWith(t *testing.T, replicas int32) *life {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// TestSingleIsWhatItsVerbsMake compares a copy with what it is of.
+func TestSingleIsWhatItsVerbsMake(t *testing.T) {
+	t.Parallel()
+	made, copied := applicationWith(t, 1), single(t)
+	places := &places{}
+	places.same(t, made, "")
+	places.same(t, copied, "")
+	owned := func(l *life) map[string][]metav1.ManagedFieldsEntry {
+		found := map[string][]metav1.ManagedFieldsEntry{}
+		for _, version := range []string{"v1", "v2"} {
+			for _, f := range l.workload(version).ManagedFields {
+				if f.Subresource == "" && strings.HasPrefix(f.Manager, "switchback") {
+					f.Time = nil
+					found[version] = append(found[version], f)
+				}
+			}
+			slices.SortFunc(found[version], func(a, b metav1.ManagedFieldsEntry) int { return strings.Compare(a.Manager, b.Manager) })
+		}
+		return found
+	}
+	if !reflect.DeepEqual(owned(made), owned(copied)) {
+		t.Errorf("the copy has other owners: %v, not %v", owned(copied), owned(made))
+	}
 }
 
 func TestStopAndStart(t *testing.T) {

@@ -15,15 +15,7 @@ import (
 	"sync"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
-	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
-	policyapply "k8s.io/client-go/applyconfigurations/policy/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -31,25 +23,15 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
-// managers are who owns fields of our objects, as the API server knows us.
-var managers = []string{"switchback", "switchback-labels"}
-
 // point is where a verb begins: what the applies before it have left in the
 // namespace and in the state. It is made once, by applies, and copied for each
 // run that begins there.
 type point struct {
-	namespace string
-	state     []byte
-	names     map[string]string // of the releases, by version
-
-	workloads []appsv1.Deployment
-	services  []corev1.Service
-	budgets   []policyv1.PodDisruptionBudget
-	maps      []corev1.ConfigMap
-	leases    []coordinationv1.Lease
-	routes    []testcluster.Request // that have applied them
-
-	steps []step // the verb's writes from there
+	*testcluster.Copy
+	routes []testcluster.Request // that have applied them
+	state  []byte
+	names  map[string]string // of the releases, by version
+	steps  []step            // the verb's writes from there
 }
 
 // points are those of all verbs, by name.
@@ -117,23 +99,11 @@ func (v verb) count(w *workspace, p *point) {
 // snapshot is what there is in the workspace.
 func (w *workspace) snapshot(names map[string]string) *point {
 	w.t.Helper()
-	client, ctx, options := w.cluster.Client(), w.t.Context(), metav1.ListOptions{LabelSelector: ours}
-	deployments, err1 := client.AppsV1().Deployments(w.namespace).List(ctx, options)
-	services, err2 := client.CoreV1().Services(w.namespace).List(ctx, options)
-	configMaps, err3 := client.CoreV1().ConfigMaps(w.namespace).List(ctx, options)
-	leases, err4 := client.CoordinationV1().Leases(w.namespace).List(ctx, options)
-	budgets, err5 := client.PolicyV1().PodDisruptionBudgets(w.namespace).List(ctx, options)
-	state, err6 := os.ReadFile(filepath.Join(w.Dir, "terraform.tfstate"))
-	if errors.Is(err6, os.ErrNotExist) {
-		err6 = nil
-	}
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	state, err := os.ReadFile(filepath.Join(w.Dir, "terraform.tfstate"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		w.t.Fatal(err)
 	}
-	return &point{
-		namespace: w.namespace, state: state, names: names, workloads: deployments.Items, services: services.Items,
-		budgets: budgets.Items, maps: configMaps.Items, leases: leases.Items, routes: w.applied("/httproutes/"),
-	}
+	return &point{Copy: w.cluster.Copy(w.t, w.namespace), routes: w.applied("/httproutes/"), state: state, names: names}
 }
 
 // applied are the requests that have last applied each object of a kind.
@@ -147,83 +117,36 @@ func (w *workspace) applied(kind string) (last []testcluster.Request) {
 	return last
 }
 
-// beginAt makes the same things in another namespace, with the same owners of
-// their fields, and the same state. It returns when the pods are ready that were.
+// beginAt makes the same things in another namespace, and the same state. It
+// returns when the pods are ready that were, and a gateway has the routes.
 func (w *workspace) beginAt(p *point) {
 	w.t.Helper()
-	client, ctx := w.cluster.Client(), w.t.Context()
-	create, apply := metav1.CreateOptions{FieldManager: managers[0]}, metav1.ApplyOptions{Force: true}
-	var errs []error
-	for _, manager := range managers {
-		apply.FieldManager = manager
-		for i := range p.workloads {
-			o, err := appsapply.ExtractDeployment(&p.workloads[i], manager)
-			if err == nil {
-				_, err = client.AppsV1().Deployments(w.namespace).Apply(ctx, o.WithNamespace(w.namespace), apply)
-			}
-			errs = append(errs, err)
-		}
-		for i := range p.services {
-			o, err := coreapply.ExtractService(&p.services[i], manager)
-			if err == nil && o.ObjectMetaApplyConfiguration != nil && (manager == managers[0] || len(o.Labels) > 0) {
-				_, err = client.CoreV1().Services(w.namespace).Apply(ctx, o.WithNamespace(w.namespace), apply)
-			}
-			errs = append(errs, err)
-		}
-	}
-	apply.FieldManager = managers[0]
-	for i := range p.budgets {
-		o, err := policyapply.ExtractPodDisruptionBudget(&p.budgets[i], managers[0])
-		if err == nil {
-			_, err = client.PolicyV1().PodDisruptionBudgets(w.namespace).Apply(ctx, o.WithNamespace(w.namespace), apply)
-		}
-		errs = append(errs, err)
-	}
+	ctx, client := w.t.Context(), w.cluster.Client().Discovery().RESTClient()
+	there := func(text string) string { return strings.ReplaceAll(text, p.Namespace, w.namespace) }
 	var baseline map[string]string // of the route: it goes by the uid
 	for _, r := range p.routes {
 		var route gatewayv1.HTTPRoute
-		there := func(text string) string { return strings.ReplaceAll(text, p.namespace, w.namespace) }
-		put := client.Discovery().RESTClient().Patch(types.ApplyPatchType).AbsPath(there(r.Path)).SetHeader("Accept", "application/json").Body([]byte(there(string(r.Body))))
-		text, err := put.Param("fieldManager", managers[0]).Param("force", "true").DoRaw(ctx)
-		errs = append(errs, err, json.Unmarshal(text, &route))
+		put := client.Patch(types.ApplyPatchType).AbsPath(there(r.Path)).SetHeader("Accept", "application/json").Body([]byte(there(string(r.Body))))
+		text, err := put.Param("fieldManager", "switchback").Param("force", "true").DoRaw(ctx)
+		if err = errors.Join(err, json.Unmarshal(text, &route)); err != nil {
+			w.t.Fatal(err)
+		}
 		baseline = workload.Baseline(&route)
 	}
-	for _, o := range p.maps {
-		data := map[string]string{}
-		for key, text := range o.Data {
-			data[key] = strings.ReplaceAll(text, p.namespace, w.namespace)
-		}
+	p.Into(w.t, w.cluster, w.namespace, func(data map[string]string) {
 		if text := data[release.MainKey]; baseline != nil && text != "" {
 			data[release.MainKey] = with(w.t, text, "routeBaseline", baseline)
 		}
-		_, err := client.CoreV1().ConfigMaps(w.namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: bare(o.ObjectMeta), Data: data}, create)
-		errs = append(errs, err)
-	}
-	for _, o := range p.leases {
-		_, err := client.CoordinationV1().Leases(w.namespace).Create(ctx, &coordinationv1.Lease{ObjectMeta: bare(o.ObjectMeta), Spec: o.Spec}, create)
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		w.t.Fatal(err)
-	}
+	})
 	if p.state != nil {
-		w.file("terraform.tfstate", string(elsewhere(w.t, p.state, p.namespace, w.namespace)))
+		w.file("terraform.tfstate", string(elsewhere(w.t, p.state, p.Namespace, w.namespace)))
 	}
 	for _, r := range p.routes {
 		eventually(w.t, "a gateway that has the route", func() error {
 			var route gatewayv1.HTTPRoute
-			text, err := client.Discovery().RESTClient().Get().AbsPath(strings.ReplaceAll(r.Path, p.namespace, w.namespace)).SetHeader("Accept", "application/json").DoRaw(ctx)
+			text, err := client.Get().AbsPath(there(r.Path)).SetHeader("Accept", "application/json").DoRaw(ctx)
 			if err = errors.Join(err, json.Unmarshal(text, &route)); err == nil && len(route.Status.Parents) == 0 {
 				err = errors.New("nobody has said so")
-			}
-			return err
-		})
-	}
-	for _, was := range p.workloads {
-		eventually(w.t, "the pods of "+was.Name, func() error {
-			d, err := client.AppsV1().Deployments(w.namespace).Get(ctx, was.Name, metav1.GetOptions{})
-			if err == nil && (d.Status.ObservedGeneration < d.Generation || d.Status.ReadyReplicas != was.Status.ReadyReplicas) {
-				err = fmt.Errorf("%+v", d.Status)
 			}
 			return err
 		})
@@ -243,11 +166,6 @@ func with(t *testing.T, text, key string, value any) string {
 		t.Fatal(err)
 	}
 	return string(changed)
-}
-
-// bare is an object's metadata without what an API server adds.
-func bare(m metav1.ObjectMeta) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Name: m.Name, Labels: maps.Clone(m.Labels), Annotations: maps.Clone(m.Annotations)}
 }
 
 // elsewhere is a state of another namespace, with what providers keep for
