@@ -71,7 +71,7 @@ func HistoryIn(data map[string]string) (release.History, error) {
 
 // Redacted is a run whose texts are clean.
 func Redacted(run release.Run) release.Run {
-	redactAll(&run.ID, &run.URL, &run.Commit, &run.Ref, &run.Project, &run.Workspace, &run.Actor)
+	redactAll(&run.Tool, &run.ID, &run.URL, &run.Commit, &run.Ref, &run.Project, &run.Workspace, &run.Actor)
 	return run
 }
 

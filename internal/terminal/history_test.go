@@ -1,7 +1,10 @@
 package terminal_test
 
 import (
+	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
@@ -30,4 +33,29 @@ func TestHistory(t *testing.T) {
 		t.Errorf("the last promotion is %+v", h.Items)
 	}
 	history("api", "--operation", "collect").wants(t, terminal.ExitDone, "No history found of application api.")
+}
+
+// TestHistoryIsMasked: what looks like a credential in any text of a run is not shown, whoever
+// has written it there.
+func TestHistoryIsMasked(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.engine.In(release.Run{Tool: "ci-tool", ID: "ci-id", URL: "ci-url", Commit: "ci-commit", Ref: "ci-ref", Project: "ci-project", Workspace: "ci-workspace", Actor: "ci-actor"})
+	s.deploy("v1")
+	maps := testcluster.Shared(t).Client().CoreV1().ConfigMaps(s.namespace)
+	cm, err := maps.Get(t.Context(), release.MainName("api"), metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cm.Data[release.HistoryKey] = strings.ReplaceAll(cm.Data[release.HistoryKey], `"ci-`, `"password=hunter22 of ci-`)
+	if _, err := maps.Update(t.Context(), cm, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, output := range []string{"json", "wide"} {
+		shown := run(t, "history", "api", "-o", output, "--kubeconfig", testcluster.Shared(t).KubeconfigPath, "-n", s.namespace)
+		shown.wants(t, terminal.ExitDone, "password=***", "ci-workspace")
+		if strings.Contains(shown.out, "hunter22") {
+			t.Errorf("as %s, it is\n%s", output, shown.out)
+		}
+	}
 }
