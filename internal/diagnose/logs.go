@@ -157,6 +157,7 @@ type logSource struct {
 	pod       *corev1.Pod
 	container string
 	previous  bool
+	came      *place // how far tail has read it; nil: nobody goes on from there
 }
 
 // logSources finds the containers that have something to read, and notes of the
@@ -188,7 +189,7 @@ func logSources(ctx context.Context, clusters []Cluster, q LogQuery) ([]logSourc
 				if q.Container != "" && c.name != q.Container {
 					continue
 				}
-				s := logSource{clusters[i], pod, c.name, q.Previous && !c.ended()}
+				s := logSource{cluster: clusters[i], pod: pod, container: c.name, previous: q.Previous && !c.ended()}
 				if why := c.silent(q.Previous); why != "" {
 					notes.add(s, why)
 					continue

@@ -122,12 +122,14 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	defer func() { _ = log.Close() }()
 	tail := logs.Tail{Filter: q.Filter, Most: q.Tail}
 	var keys mask.Lines
+	var came place
 	lines := newLines(log, longestLine)
 	for lines.next() {
 		entry := s.entry(lines.text)
 		if entry.Time.IsZero() && strings.HasPrefix(entry.Message, goneLog) {
 			return nil, errLogGone
 		}
+		came.reached(entry.Time)
 		if keys.Hides(entry.Message) {
 			entry.Message = mask.Hidden
 		}
@@ -139,6 +141,9 @@ func (s logSource) tailOnce(ctx context.Context, q LogQuery) ([]logs.Entry, erro
 	entries := tail.Entries()
 	for i := range entries {
 		entries[i].Message = logs.Cut(mask.Redact(entries[i].Message), logLine)
+	}
+	if s.came != nil {
+		*s.came = came
 	}
 	return entries, nil
 }

@@ -72,19 +72,28 @@ type Tail struct {
 	Most    int
 	Dropped int // passed, and were not among the last
 
-	level   Level // of the line before
+	levels  Levelling
 	entries []Entry
 	first   int // of entries, once it is full
 }
 
-// Add takes the next line. One that tells no level, and looks like the further
-// lines of the one before it, has its level.
-func (t *Tail) Add(e Entry) {
-	e.Level = LevelOf(e.Message)
-	if e.Level == "" && Continues(e.Message) {
-		e.Level = t.level
+// Levelling says how bad the lines of one log are, one after the other.
+type Levelling struct{ before Level }
+
+// Of is the level of the next line. One that tells none, and looks like the further lines
+// of the one before it, has its level.
+func (l *Levelling) Of(line string) Level {
+	level := LevelOf(line)
+	if level == "" && Continues(line) {
+		level = l.before
 	}
-	t.level = e.Level
+	l.before = level
+	return level
+}
+
+// Add takes the next line.
+func (t *Tail) Add(e Entry) {
+	e.Level = t.levels.Of(e.Message)
 	switch {
 	case !t.Filter.Passes(e):
 	case len(t.entries) < t.Most:

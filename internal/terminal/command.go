@@ -54,6 +54,7 @@ func Command(version string, streams genericiooptions.IOStreams) *cobra.Command 
 		t.get(),
 		t.history(),
 		t.diagnose(),
+		t.logs(),
 		t.runbook(),
 		t.guard(),
 		t.events(),

@@ -23,6 +23,7 @@ func Kinds() []any {
 		Application{},
 		History{},
 		Diagnosis{},
+		LogList{},
 		Runbook{},
 		EventList{},
 		AccessList{},

@@ -1,0 +1,66 @@
+package terminal_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+)
+
+// openTerminal is a terminal of so many columns and lines, and what it shows.
+func openTerminal(t *testing.T, columns, lines uint16) (screen, tty *os.File) {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = screen.Close() })
+	fd := int(screen.Fd())
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: lines, Col: columns})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tty.Close() })
+	return screen, tty
+}
+
+// inTerminal runs a command that writes to a terminal.
+func inTerminal(t *testing.T, args ...string) said {
+	t.Helper()
+	screen, tty := openTerminal(t, 120, 40)
+	shown := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(screen) // ends with an error when nobody has it open any more
+		shown <- string(all)
+	}()
+	exit := terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: tty, Out: tty, ErrOut: tty}, args)
+	_ = tty.Close()
+	return said{out: strings.ReplaceAll(<-shown, "\r\n", "\n"), exit: exit}
+}
+
+// TestLogsInATerminal: what is bad has a colour there.
+func TestLogsInATerminal(t *testing.T) {
+	t.Parallel()
+	a := talk(t)
+	v1 := a.starts("v1")
+	a.says(v1, "api", 0, "ERROR no database")
+	shown := inTerminal(t, append([]string{"logs", "api"}, a.here...)...)
+	if shown.exit != terminal.ExitDone || !strings.Contains(shown.out, "\x1b[31mERROR no database\x1b[0m") {
+		t.Errorf("it ended with %d and wrote %q", shown.exit, shown.out)
+	}
+}
