@@ -57,7 +57,10 @@ func TestGroupGoesBack(t *testing.T) {
 	wantStatus(t, done, release.MainFinalized, "api=finalized web=finalized")
 	wantMoves(t, s.moves(), "web v1", "api v1")
 	s.stands(s.all("v1"))
-	if _, err := s.once().promote(t.Context(), s.request("v2")); err != nil { // as the next apply plans it
+	_, err = s.once().promote(t.Context(), s.request("v2")) // as the next apply plans it
+	tells(t, err, "had all of the traffic already, and ", " asked to go back")
+	s.stands(s.all("v1"))
+	if _, err := s.once().promote(t.Context(), s.request("v2", again("once more"))); err != nil {
 		t.Fatal(err)
 	}
 	s.stands(s.all("v2"))

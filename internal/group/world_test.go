@@ -163,6 +163,7 @@ type asked struct {
 	keep     int
 	claims   []string // members that are new to the group
 	canary   release.Canary
+	token    string // retry_token
 }
 
 // request asks for one version of all applications, one wave each.
@@ -179,6 +180,9 @@ func (s *shop) request(version string, change ...func(*asked)) asked {
 }
 
 func scope(scope release.FailureScope) func(*asked) { return func(a *asked) { a.scope = scope } }
+
+// again tries once more what was taken back.
+func again(token string) func(*asked) { return func(a *asked) { a.token = token } }
 
 // bake is for the last wave.
 func bake(d time.Duration) func(*asked) {
@@ -200,6 +204,7 @@ func (p *process) group(a asked) group.Request {
 		}
 		req.Members[application] = rollout.PromoteRequest{
 			Service: p.service(application), Route: p.route(application), To: p.name(application, version), Owner: owner, Keep: release.Keep{Count: a.keep}, Drain: drain, Clusters: p.on,
+			RetryToken: a.token, Asked: &release.Asked{RetryToken: &a.token},
 		}
 		after[application] = a.after[application]
 	}

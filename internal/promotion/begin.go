@@ -88,7 +88,7 @@ type Start struct {
 
 	PassedSince time.Time // its beginning, by which it is known that it was this one that somebody ended
 	Baked       bool      // a run that was cut off has analysed it, and waits for others
-	Back        bool      // the release was main before
+	Back        bool      // the release was main before, and nobody has left it since
 
 	Spared   []string // former mains that stay, although somebody has moved the traffic away from them
 	Overrode string   // who had the traffic when this was planned, and does not any more
@@ -179,7 +179,7 @@ func Begin(w Want, seen Seen) Start {
 	s.rename(w)
 	s.spare(w, seen)
 	s.goOn(w, seen)
-	s.Back = w.To == s.Before.Deployment || slices.Contains(s.Before.Previous, w.To)
+	s.Back = (w.To == s.Before.Deployment || slices.Contains(s.Before.Previous, w.To)) && (w.Retraces || m.Breach == nil || m.Breach.To != w.To)
 	s.share(w, seen)
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()

@@ -37,6 +37,7 @@ type Known struct {
 	Shares  release.Split  // who had which share of the traffic, where a promotion is open; nil: From has all
 	Paused  bool           // that one was
 	Theirs  string         // who had the rest of it, where that is no release; empty: a release, or nobody
+	Left    string         // the release that somebody has taken the traffic from; empty: none
 }
 
 // Outlook is what a promotion will do, as far as that follows from what is wanted and
@@ -65,6 +66,9 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	seen := Seen{Main: release.Main{Deployment: k.From, Service: k.Service}, Address: k.Service != "", Planned: k.From}
 	if k.Stopped {
 		seen.Main.State = release.DesiredStopped
+	}
+	if k.Left != "" {
+		seen.Main.Breach = &release.Breach{To: k.Left}
 	}
 	if k.From != "" {
 		seen.Split = release.Split{k.From: 100}
@@ -117,7 +121,7 @@ func (k Known) goOn(w Want, seen *Seen) {
 }
 
 func actionOf(w Want, k Known) Action {
-	back := slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.State != release.StayFailed })
+	back := slices.ContainsFunc(k.Stays, func(s release.Stay) bool { return s.Name == w.To && s.Name != k.Left && s.State != release.StayFailed })
 	switch {
 	case k.Service == "":
 		return ActionCreate

@@ -21,6 +21,8 @@ func TestForesee(t *testing.T) {
 	}
 	open := known(started("web-1"))
 	open.Settled = false
+	left := known(started("web-1"))
+	left.Left = "web-1"
 	for name, tt := range map[string]struct {
 		to, service string
 		bake        time.Duration
@@ -61,6 +63,11 @@ func TestForesee(t *testing.T) {
 		"back to what runs": {
 			to: "web-1", keep: 1, known: known(started("web-1")),
 			want:  promotion.Outlook{Action: promotion.ActionReturn, Warm: true, Keeps: []string{"web-2"}},
+			steps: "ready, shift 100%, collect",
+		},
+		"to what somebody has taken the traffic from": {
+			to: "web-1", keep: 1, known: left,
+			want:  promotion.Outlook{Action: promotion.ActionPromote, Warm: true, Keeps: []string{"web-2"}},
 			steps: "ready, shift 100%, collect",
 		},
 		"back to what has no pods": {

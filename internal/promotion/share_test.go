@@ -56,6 +56,8 @@ func TestShares(t *testing.T) {
 	bare, former := onV1, onV1
 	bare.Bare = true
 	former.Main.Previous = []string{"v2"}
+	left := former
+	left.Main.Breach = &release.Breach{From: "v1", To: "v2", By: "alice"}
 	noRoute, otherRoute := onV1, onV1
 	noRoute.Main.Route, otherRoute.Main.Route = nil, &release.Route{Kind: "HTTPRoute", Name: "former"}
 	rule := func(backends string) *release.Route {
@@ -125,6 +127,7 @@ func TestShares(t *testing.T) {
 		"the first release":                        {byShares, promotion.Seen{Split: release.Split{}}, "ready, shift 100%, commit, collect"},
 		"nothing to protect":                       {byShares, bare, "ready, shift 100%, commit, collect"},
 		"back to a former main":                    {byShares, former, "ready, shift 100%, commit, collect"},
+		"to a former main that somebody has left":  {again, left, all},
 		"killed in a pause":                        {byShares, openAt(10, false, release.StepPause, 0), "restore, " + all},
 		"killed in a pause, and goes on":           {hold, openAt(10, false, release.StepPause, 0), all},
 		"killed while it moved, and goes on":       {hold, openAt(50, false, release.StepShift, 1), "ready, shift 50%, pause manual, shift 100%, commit, collect"},

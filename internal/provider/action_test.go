@@ -246,12 +246,22 @@ func TestActionRollback(t *testing.T) {
 		t.Errorf("drift is %v, want that of the session affinity alone", drift)
 	}
 
-	// The configuration still says v2: the next apply goes forward again.
+	// The configuration still says v2: another apply, which repairs the address, leaves the
+	// traffic where it is, and says who asked for that.
 	w.write(config("v2"))
-	w.plan().wantActions(theMain, "update")
+	w.plan().warns("Deployment was taken back before", "had all of the traffic already, and admin asked to go back", "The traffic stays with "+l.namespace+"/"+nameOf("v1"))
 	w.apply(config("v2"))
+	l.wantMain(nameOf("v1"))
+	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "finalized")
+	w.wantNoChanges().warns("admin asked to go back")
+	p.invoke("switchback_rollback", back).refused(nameOf("v2")+" was main before, but admin asked to go back", "deployment_id")
+	again := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(keepPrevious(2), `retry_token = "again"`))
+	}
+	w.apply(again("v2"))
 	l.wantMain(nameOf("v2"))
-	w.wantNoChanges()
+	w.wantState(theMain, "refused", nil)
+	w.wantNoChanges().silent("taken back before")
 
 	// To a named one, and this time the configuration follows: nothing moves.
 	w.apply(config("v3"))
@@ -260,7 +270,7 @@ func TestActionRollback(t *testing.T) {
 	w.apply(config("v1"))
 	l.wantMain(nameOf("v1"))
 	l.wantSamePods(nameOf("v1"), pods)
-	w.wantNoChanges()
+	w.wantNoChanges().silent("taken back before")
 
 	// What is not there any more cannot be gone back to; nothing moves.
 	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api", "deployment_id": l.namespace + "/" + nameOf("v9")}).refused("no such deployment", "Traffic was not touched")

@@ -270,11 +270,11 @@ func goBackOnBoth(t *testing.T, p *pair) {
 		return speak(t, map[string]string{"east": p.east.cluster.KubeconfigPath, "west": p.proxy.KubeconfigPath})
 	}
 	back := data{"namespace": l.namespace, "application": "api"}
-	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west"), keepPrevious(1)))
+	config := func(tag, token string) string {
+		return l.config(l.deployment(image(tag), on("east", "west"), createFirst), l.main(on("east", "west"), keepPrevious(1), fmt.Sprintf("retry_token = %q", token)))
 	}
-	w.apply(config("v1"))
-	w.apply(config("v2"))
+	w.apply(config("v1", "a"))
+	w.apply(config("v2", "a"))
 
 	p.proxy.SetFault(noPatchOfMain)
 	connected().invoke("switchback_rollback", back).refused("not today", "west")
@@ -282,7 +282,9 @@ func goBackOnBoth(t *testing.T, p *pair) {
 	p.proxy.SetFault(nil)
 	connected().invoke("switchback_rollback", back).fine("east: moving traffic", "west: moving traffic")
 	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })
-	w.apply(config("v2"))
+	w.apply(config("v2", "a"))
+	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })
+	w.apply(config("v2", "b"))
 
 	p.west.patchService("api", `{"spec":{"sessionAffinity":"ClientIP"}}`)
 	connected().invoke("switchback_rollback", back).refused("Clusters are not alike", "east", "west")
@@ -290,7 +292,12 @@ func goBackOnBoth(t *testing.T, p *pair) {
 	connected().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api", "clusters": []string{"west"}}).fine()
 	p.east.wantMain(nameOf("v2"))
 	p.west.wantMain(nameOf("v1"))
-	w.apply(config("v2"))
+	w.write(config("v2", "b")) // not what one cluster alone has left
+	w.plan().warns("The apply of this plan will be refused", "west", "admin asked to go back")
+	w.applyFails(config("v2", "b")).tells("Deployment was taken back before", "west")
+	p.east.wantMain(nameOf("v2"))
+	p.west.wantMain(nameOf("v1"))
+	w.apply(config("v2", "c"))
 	p.both(func(l *lab) { l.wantMain(nameOf("v2")) })
 	w.wantNoChanges()
 	east.Check(t, drain)

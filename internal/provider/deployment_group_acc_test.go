@@ -349,8 +349,12 @@ func TestAccGroupReadsTheWorld(t *testing.T) {
 	w.refresh()
 	w.wantState(theGroup, "status", "rolled_back", "status_reason", "api: it went back by itself to "+l.id("api", "v1"))
 	w.wantMember("api", "deployment_id", l.id("api", "v1"), "status", "rolled_back")
-	w.apply(l.both("v2", "v2")).wantActions(theGroup, "update")
+	w.apply(l.both("v2", "v2"))
+	l.wantAddress("api", "v1")
+	w.wantNoChanges().warns("admin asked to go back")
+	w.apply(l.both("v2", "v2", `retry_token = "again"`)).wantActions(theGroup, "update")
 	l.wantAddress("api", "v2")
+	w.apply(l.both("v2", "v2")) // to let go of the token tries nothing
 	w.wantNoChanges()
 
 	l.patchService("web", `{"spec":{"sessionAffinity":"ClientIP"}}`)

@@ -21,7 +21,9 @@ func TestAccGroupIsRolledBack(t *testing.T) {
 	proxy := l.through()
 	w := l.inProcess()
 	api, web := l.cluster.WatchMain(t, l.namespace, "api"), l.cluster.WatchMain(t, l.namespace, "web")
-	config := func(api, web string) string { return l.both(api, web, apiThenWeb, `keep_previous = { count = 2 }`) }
+	config := func(api, web string, lines ...string) string {
+		return l.both(api, web, append(lines, apiThenWeb, `keep_previous = { count = 2 }`)...)
+	}
 	back := func() invoked {
 		return l.speakThrough(proxy).invoke(rollbackGroup, data{"namespace": l.namespace, "name": "shop"})
 	}
@@ -38,9 +40,14 @@ func TestAccGroupIsRolledBack(t *testing.T) {
 	w.refresh()
 	w.wantState(theGroup, "status", "rolled_back")
 	w.wantMember("web", "deployment_id", l.id("web", "v1"), "status", "rolled_back")
-	w.apply(config("v2", "v2")).wantActions(theGroup, "update")
+	w.apply(config("v2", "v2", `drain = "2s"`)).wantActions(theGroup, "update") // something else changes
+	w.wantState(theGroup, "drain", "2s", "status", "finalized")
+	l.wantAddress("api", "v1")
+	l.wantAddress("web", "v1")
+	w.wantNoChanges().warns("had all of the traffic already, and admin asked to go back", "The traffic stays with "+l.id("api", "v1"))
+	w.apply(config("v2", "v2", `retry_token = "once"`)).wantActions(theGroup, "update")
 	l.wantAddress("api", "v2")
-	w.wantNoChanges()
+	w.wantNoChanges().silent("asked to go back")
 
 	// Who stood in the last move stays.
 	w.apply(config("v3", "v2"))
@@ -48,16 +55,16 @@ func TestAccGroupIsRolledBack(t *testing.T) {
 	l.wantAddress("api", "v2")
 	l.wantAddress("web", "v2")
 	w.apply(config("v2", "v2"))
-	w.wantNoChanges()
+	w.wantNoChanges().silent("asked to go back")
 
-	// All, or none.
-	back().fine()
-	w.apply(config("v2", "v2"))
+	// What was left is no way back. All, or none.
+	back().refused(releaseOf("api", "v3") + " was main before, but admin asked to go back")
+	w.apply(config("v3", "v3", `retry_token = "twice"`))
 	proxy.SetFault(refusing("api"))
 	back().refused("not today", "Deployment group did not go back as a whole", "web ("+l.namespace+"/web)")
 	proxy.SetFault(nil)
-	l.wantAddress("api", "v2")
-	l.wantAddress("web", "v2")
+	l.wantAddress("api", "v3")
+	l.wantAddress("web", "v3")
 	api.Check(t, drain)
 	web.Check(t, drain)
 }
@@ -85,13 +92,13 @@ func TestAccGroupIsCancelled(t *testing.T) {
 	proxy := l.through()
 	w := l.inProcess()
 	of := data{"namespace": l.namespace, "name": "shop"}
-	dies := func(after string) {
+	dies := func(after string, lines ...string) {
 		t.Helper()
 		death := proxy.DiesAfter(1, func(r *testcluster.Request) bool {
 			return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/services/"+after)
 		}, func() {})
 		proxy.SetFault(death.Fault)
-		w.applyFails(l.both("v2", "v2", apiThenWeb))
+		w.applyFails(l.both("v2", "v2", append(lines, apiThenWeb)...))
 		proxy.SetFault(nil)
 		l.wantAddress(after, "v2")
 	}
@@ -103,11 +110,13 @@ func TestAccGroupIsCancelled(t *testing.T) {
 	l.wantAddress("api", "v1")
 	l.wantAddress("web", "v1")
 
-	dies("web")
+	dies("web", `retry_token = "again"`)
 	l.speak().invoke(cancelGroup, of).fine(`the group "shop" is back`)
 	l.wantAddress("api", "v1")
 	l.wantAddress("web", "v1")
-	w.apply(l.both("v2", "v2", apiThenWeb))
+	w.write(l.both("v2", "v2", apiThenWeb))
+	w.plan().warns("admin asked to go back")
+	w.apply(l.both("v2", "v2", apiThenWeb, `retry_token = "once more"`))
 	l.wantAddress("web", "v2")
 	w.wantNoChanges()
 }

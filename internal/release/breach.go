@@ -7,7 +7,7 @@ import (
 )
 
 // Breach is a release that was main and did not pass its bake, or that somebody took the
-// traffic from while it had a share. It is remembered so that the same release is not
+// traffic from: a share, or all of it. It is remembered so that the same release is not
 // tried again as if nothing had been seen.
 type Breach struct {
 	From       string    `json:"from,omitempty"`   // main before it, to which traffic went back
@@ -21,16 +21,26 @@ type Breach struct {
 	At         time.Time `json:"at"`           // by the API server's clock
 }
 
-// LeftBy is what a main remembers of a promotion that somebody takes back, at such a time,
-// without a configuration: what did so before where none is open that shares the traffic,
-// or where it only waits, with nothing, for others of a group.
-func (m *Main) LeftBy(who string, at time.Time) *Breach {
-	p := m.Progress
-	if p == nil || p.Before == nil || p.From == "" || p.From == p.To || !p.shares() || p.Holds() && p.Weight(p.At) == 0 && p.Mirror(p.At) == 0 {
+// LeftBy is what a main remembers where somebody takes the traffic, at such a time and
+// without a configuration, to a release: which one that leaves. It is what it did before
+// where nothing is left, or only what waits, with nothing, for others of a group.
+func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
+	left, p := m.Deployment, m.Progress
+	if p != nil {
+		left = p.To
+	}
+	if left == "" || left == to {
 		return m.Breach
 	}
-	weight, copies := p.Weight(p.At), p.Mirror(p.At)
-	b := &Breach{From: p.From, To: p.To, Share: weight % 100, Waited: weight == 0 && copies == 0, Mirror: copies, At: at.UTC().Truncate(time.Second)}
+	b := &Breach{From: to, To: left, At: at.UTC().Truncate(time.Second)}
+	if p != nil && m.Deployment != left {
+		weight := p.Weight(p.At)
+		b.Share, b.Mirror = weight%100, p.Mirror(p.At)
+		b.Waited = weight == 0 && b.Mirror == 0
+		if b.Waited && p.Holds() {
+			return m.Breach
+		}
+	}
 	if m.Asked != nil && m.Asked.RetryToken != nil {
 		b.RetryToken = *m.Asked.RetryToken
 	}

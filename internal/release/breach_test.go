@@ -32,8 +32,8 @@ func TestBreachRefuses(t *testing.T) {
 	}
 }
 
-// TestLeftBy: who goes back from a promotion that shares the traffic is remembered, with
-// the token that was tried. Nobody else is.
+// TestLeftBy: what somebody takes the traffic from is remembered, with the token that was
+// tried: also where all of it had moved, and nothing is open any more.
 func TestLeftBy(t *testing.T) {
 	t.Parallel()
 	before, token, at := &release.Main{Deployment: "v1"}, "once", time.Unix(7, 5)
@@ -41,7 +41,7 @@ func TestLeftBy(t *testing.T) {
 	open := func(at int, steps []release.Step) *release.Main {
 		return &release.Main{Deployment: "v1", Asked: &release.Asked{RetryToken: &token}, Progress: &release.Progress{From: "v1", To: "v2", Before: before, Steps: steps, At: at}}
 	}
-	b := open(1, steps).LeftBy("alice", at)
+	b := open(1, steps).LeftBy("v1", "alice", at)
 	if want := (release.Breach{From: "v1", To: "v2", Share: 10, RetryToken: "once", Reason: "alice asked to go back", By: "alice", At: time.Unix(7, 0).UTC()}); b == nil || *b != want {
 		t.Fatalf("it remembers %+v", b)
 	}
@@ -50,20 +50,30 @@ func TestLeftBy(t *testing.T) {
 	if want := `the deployment shop/v2 on cluster "prod" had 10 % of the traffic already, and alice asked to go back; traffic went back to v1 at 1970-01-01T00:00:07Z`; text != want {
 		t.Errorf("it says %s", text)
 	}
-	all := open(3, steps).LeftBy("", at)
+	all := open(3, steps).LeftBy("v1", "", at)
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *all}).Error(); !strings.Contains(text, "had all of the traffic already, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
 	waits := append([]release.Step{{Kind: release.StepPause, Gate: release.GateMaxWeight}}, steps...)
-	none := open(0, waits).LeftBy("", at)
+	none := open(0, waits).LeftBy("v1", "", at)
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *none}).Error(); !strings.Contains(text, "had none of the traffic yet, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
 	former := &release.Breach{To: "v0"}
-	settled, atOnce := &release.Main{Deployment: "v1", Breach: former}, open(1, steps[2:])
-	atOnce.Breach = former
-	for name, m := range map[string]*release.Main{"none is open": settled, "one that moves all at once": atOnce} {
-		if got := m.LeftBy("alice", at); got != former {
+	settled := &release.Main{Deployment: "v2", Previous: []string{"v1", "v0"}, Asked: &release.Asked{RetryToken: &token}}
+	over := settled.LeftBy("v0", "alice", at)
+	if want := (release.Breach{From: "v0", To: "v2", RetryToken: "once", Reason: "alice asked to go back", By: "alice", At: time.Unix(7, 0).UTC()}); over == nil || *over != want {
+		t.Errorf("of what was over, it remembers %+v", over)
+	}
+	elsewhere := open(1, steps).LeftBy("v0", "alice", at)
+	if elsewhere == nil || elsewhere.To != "v2" || elsewhere.From != "v0" {
+		t.Errorf("of what goes back further, it remembers %+v", elsewhere)
+	}
+	for name, m := range map[string]*release.Main{
+		"nothing is main": {Breach: former}, "it is there": {Deployment: "v1", Breach: former},
+		"it is on its way there": {Deployment: "v2", Breach: former, Progress: &release.Progress{From: "v2", To: "v1"}},
+	} {
+		if got := m.LeftBy("v1", "alice", at); got != former {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -54,6 +54,8 @@ func GoBack(id string, clusters []MainOn) (string, error) {
 			return "", refuse("somebody has moved its traffic from %s to %s", s.Main.Deployment, s.Traffic)
 		case len(s.Main.Previous) == 0:
 			return "", refuse("no deployment was main before %s", s.Main.Deployment)
+		case s.Main.Breach != nil && s.Main.Breach.To == s.Main.Previous[0] && s.Main.Breach.By != "":
+			return "", refuse("%s was main before, but %s", s.Main.Previous[0], s.Main.Breach.Reason)
 		case s.Main.Breach != nil && s.Main.Breach.To == s.Main.Previous[0]:
 			return "", refuse("%s was main before, but it did not pass its bake: %s", s.Main.Previous[0], s.Main.Breach.Reason)
 		case to != "" && s.Main.Previous[0] != to:

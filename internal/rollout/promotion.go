@@ -172,8 +172,8 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
-	if open := main.Progress; p.was != nil && open != nil && open.From == req.To {
-		pl.main.Breach = main.LeftBy(mask.Redact(c.User(ctx)), c.Now())
+	if p.was != nil && !p.undoes {
+		pl.main.Breach = main.LeftBy(req.To, mask.Redact(c.User(ctx)), c.Now())
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)

@@ -58,8 +58,13 @@ func TestWhoPromotesIsAskedToGoBack(t *testing.T) {
 	if err != nil || cm.Data[release.RequestKey] != "" {
 		t.Errorf("the request is still there: %v, %v", cm.Data[release.RequestKey], err)
 	}
-	// Nothing speaks against v2: it may be tried again.
-	if _, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: shortBake}); err != nil {
+	// The next apply does not undo that: v2 takes another token.
+	var refused *release.TakenBackError
+	if _, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: shortBake}); !errors.As(err, &refused) || !strings.Contains(err.Error(), "had all of the traffic already, and ") {
+		t.Errorf("v2 is not refused: %v", err)
+	}
+	l.wantMain("v1")
+	if _, err := l.once(t).promoteBaking(t.Context(), "v2", baking{d: shortBake, token: "again"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -150,7 +150,7 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 }
 
 // noteBreach notes on main that the release did not pass its bake, or that somebody has
-// asked to go back from a share, where that is why it is taken back; otherwise main
+// asked to go back from it, where that is why it is taken back; otherwise main
 // remembers what it did before.
 func (p *Promotion) noteBreach(pl *placement, cause error) {
 	if pl.start.Course == promotion.Returns {
@@ -168,7 +168,7 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 			return
 		}
 	}
-	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) && pl.start.Shares {
+	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) {
 		share, copies := pl.share(p.req.To), pl.copies()
 		breach.Share, breach.Waited, breach.Mirror = share%100, share == 0 && copies == 0, copies
 		pl.main.Breach = breach.Asked(asked.Request.By)

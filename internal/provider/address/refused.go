@@ -40,7 +40,7 @@ var refusedTypes = map[string]attr.Type{
 func RefusedAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Computed: true,
-		MarkdownDescription: "The deployment that somebody has taken the traffic from in the middle of a canary, by an action such as `switchback_rollback`; else null. As long as the configuration asks for it, " +
+		MarkdownDescription: "The deployment that somebody has taken the traffic from, by an action such as `switchback_rollback`; else null. As long as the configuration asks for it, " +
 			"the plan warns and leaves `deployment_id` as it is, so that everything else can be changed. Ask for another deployment, or change `retry_token`.",
 		Attributes: map[string]schema.Attribute{
 			"deployment_id": attrs.ComputedString("`id` of the deployment."),

@@ -170,6 +170,9 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 	if route := m.Route(ctx, diags); route != nil {
 		k.Route = new(route.Ref())
 	}
+	if !m.Refused.IsNull() && !m.Refused.IsUnknown() {
+		k.Left = nameOf(attrs.Decode[refusedModel](ctx, diags, m.Refused).DeploymentID)
+	}
 	for _, split := range splitOf(ctx, m.Split, diags) {
 		if len(split) == 2 && k.From == "" {
 			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), m.Status.ValueString() == string(release.MainPaused))

@@ -64,7 +64,7 @@ func (a *groupAction) Metadata(_ context.Context, req action.MetadataRequest, re
 func (a *groupAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: a.what + session.ActionNeeds +
-			"**the next `terraform apply` plans to move the traffic forward again.** Change the versions back as well; until then do not apply.",
+			"what members leave is remembered: plans warn, say who asked for it, and leave the traffic of the whole group where it is, until none asks for that, or `retry_token` changes. Change the versions back as well.",
 		Attributes: map[string]schema.Attribute{
 			"namespace": schema.StringAttribute{Required: true, MarkdownDescription: "Kubernetes namespace of a member. Members in other namespaces go back, too.", Validators: attrs.NamespaceName()},
 			"name":      schema.StringAttribute{Required: true, MarkdownDescription: "Name of the group. All clusters of the provider's configuration are looked at; one that cannot be reached is an error.", Validators: groupName()},

@@ -26,7 +26,9 @@ func (r *deploymentGroupResource) warnOfRefusals(ctx context.Context, req resour
 	held, members := state.allHeld(ctx, &quiet), plan.members(ctx, &quiet)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		a := plan.address(members[name])
-		if prior, holds := held[a.ID.ValueString()]; holds && !prior.DeploymentID.Equal(a.DeploymentID) {
+		prior, holds := held[a.ID.ValueString()]
+		oneCluster := !prior.Refused.IsNull() && !resp.Plan.Raw.Equal(req.State.Raw) // has left it alone
+		if holds && (oneCluster || !prior.DeploymentID.Equal(a.DeploymentID)) {
 			a.WarnOfRefusal(ctx, r.Session, explain.Member(name), &resp.Diagnostics)
 		}
 	}

@@ -18,7 +18,8 @@ func (r *mainDeploymentResource) warnOfRefusal(ctx context.Context, req resource
 	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
 	quiet.Append(resp.Plan.Get(ctx, &plan)...)
 	quiet.Append(req.State.Get(ctx, &state)...)
-	if !quiet.HasError() && !plan.DeploymentID.Equal(state.DeploymentID) {
+	oneCluster := !state.Refused.IsNull() && !resp.Plan.Raw.Equal(req.State.Raw) // has left it alone
+	if !quiet.HasError() && (oneCluster || !plan.DeploymentID.Equal(state.DeploymentID)) {
 		plan.WarnOfRefusal(ctx, r.Session, explain.Place{}, &resp.Diagnostics)
 	}
 }

@@ -33,9 +33,9 @@ func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp 
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
 			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + session.ActionNeeds +
-			"**the next `terraform apply` plans to move the traffic forward again.** Change the version, or `deployment_id`, back as well; until then do not apply. " +
+			"what it leaves is remembered: plans warn, say who asked for it, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
+			"Change the version, or `deployment_id`, back as well. " +
 			"From the first deployment behind an adopted rule, before it has all of the traffic for good, the rule leads again to what it led to before, and nothing is main. " +
-			"In the middle of a canary of a later one, what it leaves is remembered: plans warn, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
 		Attributes: actionAttributes("The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
 			"Default: the one that was main before, where all clusters agree on it."),
