@@ -27,6 +27,7 @@ type Main struct {
 	Astray   bool            // it leads to what is no release of the application
 	Leftover []string        // condemned releases that a finished promotion would have collected
 	Stays    []release.Stay  // what is there beside it
+	Breach   *release.Breach // what is remembered of a release that was taken back: also where nothing is main any more
 	Err      error
 
 	Past release.Past // of the application; empty where there is none, or none that can be read
@@ -83,6 +84,9 @@ func mainOn(ctx context.Context, c ownership.Cluster, namespace, application, se
 	if cm != nil {
 		if o.Main, err = ownership.MainIn(cm.Data); err != nil {
 			return o, ownership.Unreadable(c, cm, err)
+		}
+		if o.Breach = ownership.BreachIn(cm.Data); o.Main != nil {
+			o.Breach = o.Main.Breach
 		}
 		if service == "" && o.Main != nil {
 			service = o.Main.Service

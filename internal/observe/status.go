@@ -38,6 +38,8 @@ func Unfinished(observed []Main) (status release.MainStatus, reason string, unfi
 		case stable && now != o.Main.Deployment:
 			// Not written down yet: a promotion does that, wherever the traffic is wanted.
 			return release.MainFinalizing, moved(o, now), true
+		case len(o.Main.Leaves) > 0:
+			return release.MainFinalizing, fmt.Sprintf("to be removed on cluster %q: its former %s", o.Cluster, o.Main.Leaves[0]), true
 		case len(o.Leftover) > 0:
 			return release.MainFinalizing, fmt.Sprintf("to be removed on cluster %q: %s", o.Cluster, strings.Join(o.Leftover, ", ")), true
 		}

@@ -76,13 +76,14 @@ func (k *Keeper) mainAgain(ctx context.Context, c Cluster, namespace, applicatio
 	return cm, nil
 }
 
-// DropMain forgets the address and keeps the history, where there is one.
-func (k *Keeper) DropMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap, entries ...release.Entry) error {
+// DropMain forgets the address and keeps the history, where there is one, and what is to
+// be remembered of a release that was taken back; nil: nothing is.
+func (k *Keeper) DropMain(ctx context.Context, c Cluster, namespace, application string, live *corev1.ConfigMap, breach *release.Breach, entries ...release.Entry) error {
 	c = k.Under(c, namespace, application)
-	k.tries(c, namespace, application, "")
+	k.tries(c, namespace, application, release.PointerIn(release.WithBreach(map[string]string{}, breach)))
 	for live != nil {
 		next := live.DeepCopy()
-		next.Data = release.AppendHistory(release.WithPointer(next.Data, nil), entries...)
+		next.Data = release.AppendHistory(release.WithBreach(release.WithPointer(next.Data, nil), breach), entries...)
 		var err error
 		if maps.Equal(next.Data, live.Data) {
 			return nil

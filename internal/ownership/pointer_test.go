@@ -42,7 +42,7 @@ func TestPointer(t *testing.T) {
 		if !errors.Is(err, ownership.ErrLockLost) && !errors.As(err, &changed) {
 			t.Errorf("what is not known any more is overwritten: %v", err)
 		}
-		return r.DropMain(ctx, r.c, p.namespace, "api", live)
+		return r.DropMain(ctx, r.c, p.namespace, "api", live, nil)
 	}))
 	is, live, err := ownership.LiveMain(t.Context(), r.c, p.namespace, "api")
 	must(t, err)

@@ -35,6 +35,16 @@ func MainIn(data map[string]string) (*release.Main, error) {
 	return main, err
 }
 
+// BreachIn is what a ConfigMap's data tell of a release that was taken back, where nothing is
+// main any more; nil where they do not.
+func BreachIn(data map[string]string) *release.Breach {
+	breach := release.BreachIn(data)
+	if breach != nil {
+		redactAll(&breach.Reason, &breach.By, &breach.Theirs)
+	}
+	return breach
+}
+
 // UnreadableError is a ConfigMap of ours that holds something else than what we wrote.
 type UnreadableError struct{ Err error }
 

@@ -202,9 +202,7 @@ func (s *Start) rename(w Want) {
 	if s.Progress.Renames == w.Service {
 		s.Progress.Renames = ""
 	}
-	if open := s.Main.Progress; open != nil {
-		s.Progress.Leaves = open.Leaves
-	}
+	s.Progress.Leaves, s.Main.Leaves = s.Main.StillLeaves(), nil // which one that goes back writes down again
 	if was := s.Main.Route; was != nil {
 		s.Progress.Leaves = append(s.Progress.Leaves.Without(was), was)
 	}

@@ -34,7 +34,7 @@ func Moved(s Start, m release.Main, now, at time.Time) release.Main {
 }
 
 // Restored is the pointer m as it was when the promotion began, so that what was kept
-// for going back still is. Only its owner is the new one, who has to answer for it.
+// for going back still is, and former routes have still to go. Only its owner is the new one, who has to answer for it.
 // now is the API server's clock.
 func Restored(s Start, m release.Main, now time.Time) release.Main {
 	before, from := s.Before, s.Progress.From
@@ -49,6 +49,9 @@ func Restored(s Start, m release.Main, now time.Time) release.Main {
 	}
 	if s.Progress.Renames != "" {
 		m.Service = s.Progress.Renames
+	}
+	if m.Leaves = s.Progress.Leaves.Without(m.Route); len(m.Leaves) == 0 {
+		m.Leaves = nil
 	}
 	m.Progress = nil
 	return m

@@ -159,17 +159,52 @@ func (l *lab) firstByAdoptedRule() {
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = ""`)))).tells("Name of a rule is empty")
 }
 
+// firstOfGroupByAdoptedRule: a group goes back as a whole from the first deployments of its
+// members, behind an adopted rule.
+func (l *lab) firstOfGroupByAdoptedRule() {
+	l.cluster.Legacy(l.t, l.namespace, "old", "demo/old:1")
+	l.theirRoute("old")
+	w := l.inProcess()
+	config := func(lines ...string) string {
+		api := fmt.Sprintf("api = {\n    deployment_id = switchback_deployment.api.id\n    %s\n  }", adoptsRule(`rule = "shop"`))
+		return l.config(l.application("api", "v1"), group([]string{api},
+			append(lines, canaryOf(`{ weight = 10, gate = "manual" }`))...))
+	}
+	w.apply(config())
+	w.wantState(theGroup, "status", "paused")
+	l.wantBackends("shop", "old=9", releaseOf("api", "v1")+"=1")
+	l.speak().invoke(rollbackGroup, data{"namespace": l.namespace, "name": "shop"}).fine(`the group "shop" is back: api on old`)
+	l.wantBackends("shop", "old=1")
+	w.write(config())
+	w.plan().warns("The apply of this plan will be refused", "admin asked to go back; traffic went back to old")
+	w.applyFails(config()).tells("Deployment was taken back before")
+	l.wantBackends("shop", "old=1")
+	w.apply(config(`retry_token = "again"`))
+	w.wantState(theGroup, "status", "paused")
+	l.wantBackends("shop", "old=9", releaseOf("api", "v1")+"=1")
+}
+
 // firstByAdoptedRuleRolledBack: an action gives the rule back in a pause of the first
-// deployment behind it.
+// deployment behind it. That is not tried again unasked.
 func (l *lab) firstByAdoptedRuleRolledBack() {
 	l.cluster.Legacy(l.t, l.namespace, "old", "demo/old:1")
 	l.theirRoute("old")
 	w := l.inProcess()
-	config := l.config(l.deployment(image("v1"), createFirst), l.main(adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10, gate = "manual" }`)))
-	w.apply(config)
+	config := func(token string) string {
+		return l.config(l.deployment(image("v1"), createFirst), l.main(token, adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	}
+	w.apply(config(""))
 	l.wantBackends("shop", "old=9", nameOf("v1")+"=1")
 	l.speak().invoke("switchback_rollback", data{"namespace": l.namespace, "application": "api"}).fine()
 	l.wantBackends("shop", "old=1")
-	w.write(config)
-	w.plan().wantActions(theMain, "create")
+	w.write(config(""))
+	planned := w.plan()
+	planned.wantActions(theMain, "create")
+	planned.warns("The apply of this plan will be refused", "had 10 % of the traffic already, and admin asked to go back; traffic went back to old")
+	w.applyFails(config("")).tells("Deployment was taken back before", "admin asked to go back")
+	l.wantBackends("shop", "old=1")
+	w.apply(config(`retry_token = "again"`))
+	w.wantState(theMain, "status", "paused", "split", shares("old", 90, nameOf("v1"), 10))
+	l.wantBackends("shop", "old=9", nameOf("v1")+"=1")
+	w.wantNoChanges()
 }

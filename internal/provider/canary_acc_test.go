@@ -78,6 +78,7 @@ func TestAccCanary(t *testing.T) {
 		"a Gateway without":     (*lab).gatewayWithoutMirror,
 		"a group with copies":   (*lab).groupWithMirror,
 		"the first, taken back": (*lab).firstByAdoptedRuleRolledBack,
+		"the first of a group":  (*lab).firstOfGroupByAdoptedRule,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c, "grpcroutes", "tcproutes")) })
 	}

@@ -2,7 +2,9 @@ package release
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -11,6 +13,7 @@ import (
 // tried again as if nothing had been seen.
 type Breach struct {
 	From       string    `json:"from,omitempty"`   // main before it, to which traffic went back
+	Theirs     string    `json:"theirs,omitempty"` // to whom it went back where that is no release: what an adopted rule led to before
 	To         string    `json:"to"`               // the release
 	Share      int       `json:"share,omitempty"`  // percent of the traffic that it had; 0: all, or none yet
 	Waited     bool      `json:"waited,omitempty"` // it had none yet
@@ -22,8 +25,9 @@ type Breach struct {
 }
 
 // LeftBy is what a main remembers where somebody takes the traffic, at such a time and
-// without a configuration, to a release: which one that leaves. It is what it did before
-// where nothing is left, or only what waits, with nothing, for others of a group.
+// without a configuration, to a release, or to what an adopted rule led to before, where
+// to is empty: which release that leaves. It is what it did before where nothing is left,
+// or only what waits, with nothing, for others of a group.
 func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
 	left, p := m.Deployment, m.Progress
 	if p != nil {
@@ -33,6 +37,9 @@ func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
 		return m.Breach
 	}
 	b := &Breach{From: to, To: left, At: at.UTC().Truncate(time.Second)}
+	if p != nil && to == "" {
+		b.Theirs = p.Theirs
+	}
 	if p != nil && m.Deployment != left {
 		weight := p.Weight(p.At)
 		b.Share, b.Mirror = weight%100, p.Mirror(p.At)
@@ -82,6 +89,36 @@ func (b *Breach) Passed(to string) *Breach {
 	return nil
 }
 
+// BreachKey is the key, in an application's ConfigMap, of what is remembered of a release
+// that was the first behind an adopted rule, where nothing is main any more. Providers that
+// do not know it try that release again.
+const BreachKey = "breach.json"
+
+// WithBreach is an application's ConfigMap data, of which nothing is main, with what is
+// remembered of a release; nil drops that.
+func WithBreach(data map[string]string, b *Breach) map[string]string {
+	next := maps.Clone(data)
+	delete(next, BreachKey)
+	if text, err := json.Marshal(b); b != nil && err == nil {
+		next[BreachKey] = string(text)
+	}
+	return next
+}
+
+// BreachIn is what WithBreach has written. Where something is main, that remembers it; what
+// cannot be read refuses nothing.
+func BreachIn(data map[string]string) *Breach {
+	text, ok := data[BreachKey]
+	if _, isMain := data[MainKey]; !ok || isMain {
+		return nil
+	}
+	b := new(Breach)
+	if err := json.Unmarshal([]byte(text), b); err != nil || b.To == "" {
+		return nil
+	}
+	return b
+}
+
 // AsBefore is what a promotion remembers of m while it can be taken back.
 func (m *Main) AsBefore() *Main {
 	return &Main{
@@ -115,8 +152,8 @@ type TakenBackError struct {
 
 func (e *TakenBackError) Error() string {
 	back := "there was nothing to go back to"
-	if e.Breach.From != "" {
-		back = "traffic went back to " + e.Breach.From
+	if whom := cmp.Or(e.Breach.From, e.Breach.Theirs); whom != "" {
+		back = "traffic went back to " + whom
 	}
 	was, at := "was main already and did not pass its bake", e.Breach.At.Format(time.RFC3339)
 	share := "all of the traffic already"

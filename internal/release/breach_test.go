@@ -79,6 +79,44 @@ func TestLeftBy(t *testing.T) {
 	}
 }
 
+// TestBreachWithoutMain: of the first release behind an adopted rule, it is remembered where
+// nothing is main any more, until something is.
+func TestBreachWithoutMain(t *testing.T) {
+	t.Parallel()
+	open := &release.Main{Deployment: "v1", Progress: &release.Progress{To: "v1", Theirs: "old", Before: &release.Main{}}}
+	b := open.LeftBy("", "alice", time.Unix(7, 0))
+	if b == nil || b.To != "v1" || b.From != "" || b.Theirs != "old" {
+		t.Fatalf("it remembers %+v", b)
+	}
+	text := (&release.TakenBackError{Cluster: "prod", ID: release.ID{Namespace: "shop", Name: "v1"}, Breach: *b}).Error()
+	if !strings.Contains(text, "had all of the traffic already, and alice asked to go back; traffic went back to old at") {
+		t.Errorf("it says %s", text)
+	}
+	data := release.WithBreach(map[string]string{release.HistoryKey: "{}"}, b)
+	if got := release.BreachIn(data); got == nil || *got != *b {
+		t.Errorf("it is read as %+v", got)
+	}
+	if m, err := release.MainOf(map[string]string{release.BreachKey: data[release.BreachKey]}); m != nil || err != nil {
+		t.Errorf("it is read as main: %+v, %v", m, err)
+	}
+	if release.PointerIn(data) == "" {
+		t.Error("who writes beside it does not see it")
+	}
+	main, err := (&release.Main{Deployment: "v2"}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data := release.WithPointer(data, main); release.BreachIn(data) != nil || data[release.BreachKey] != "" || data[release.HistoryKey] == "" {
+		t.Errorf("with v2 as main, there is %v", data)
+	}
+	if got := release.BreachIn(map[string]string{release.BreachKey: "{"}); got != nil {
+		t.Errorf("what cannot be read is %+v", got)
+	}
+	if data := release.WithBreach(data, nil); data[release.BreachKey] != "" || data[release.HistoryKey] == "" {
+		t.Errorf("forgotten, there is %v", data)
+	}
+}
+
 // TestRefused: who was left by a request is refused, unless it has the traffic all the same,
 // or is tried once more. What has failed is another matter.
 func TestRefused(t *testing.T) {

@@ -12,8 +12,12 @@ import (
 
 // Back is where one member of a group goes back to.
 type Back struct {
-	To  string            // the release
+	To  string            // the release; or, with Theirs, the one that is taken back
 	Was map[string]string // by cluster, what is main, or may be by then
+
+	// Theirs is what has the traffic of an adopted rule again, of which To is the first
+	// release; empty: To is a former main.
+	Theirs string
 }
 
 // MoveOf names one move of a group: by the release that it asks for of each member. So
@@ -80,22 +84,28 @@ func openBack(asked *GroupAsked, standing map[string]MainStatus, members map[str
 	back := map[string]Back{}
 	moves := false
 	for name, on := range members {
-		to := map[string]bool{}
+		to := map[backTo]bool{}
 		for _, m := range on {
-			from := m.Main.Deployment
-			if m.Main.Progress != nil {
-				from, moves = m.Main.Progress.From, true
+			from, p := m.Main.Deployment, m.Main.Progress
+			if p != nil {
+				from, moves = p.From, true
 			}
-			if from == "" {
+			switch {
+			case from != "":
+				to[backTo{to: from}] = true
+			case p != nil && p.Undoable(p.To):
+				to[backTo{p.To, p.Theirs}] = true
+			default:
 				return nil, &GoBackError{Cluster: m.Cluster, ID: asked.id(name), Reason: "nothing was main before it began to move"}
 			}
-			to[from] = true
 		}
 		if len(to) > 1 {
 			return nil, &GoBackError{Cluster: on[0].Cluster, ID: asked.id(name), Reason: "its clusters were not alike before it began to move"}
 		}
 		if standing[name] != MainFinalized {
-			back[name] = Back{To: slices.Collect(maps.Keys(to))[0], Was: standingOn(on, asked.to(name))}
+			for where := range to {
+				back[name] = Back{To: where.to, Theirs: where.theirs, Was: standingOn(on, asked.to(name))}
+			}
 		}
 	}
 	if !moves {
@@ -103,6 +113,9 @@ func openBack(asked *GroupAsked, standing map[string]MainStatus, members map[str
 	}
 	return back, nil
 }
+
+// backTo is To and Theirs of a Back.
+type backTo struct{ to, theirs string }
 
 // standingOn is what is main on each cluster, or will be once a live run has come to it:
 // where it goes, or to, where that run has yet to begin.
@@ -187,10 +200,12 @@ func (g *GroupAsked) id(member string) string {
 	return cmp.Or(g.Members[member].ID, member)
 }
 
-// BackPlan is the order in which members go back: the last to move first. Nothing bakes,
-// and nobody waits for those that stay.
+// BackPlan is the order in which members go back to former mains: the last to move first.
+// Nothing bakes, and nobody waits for those that stay.
 func (g *GroupAsked) BackPlan(back map[string]Back) (GroupPlan, error) {
 	after, waves := map[string][]string{}, []WaveSpec{}
+	back = maps.Clone(back)
+	maps.DeleteFunc(back, func(_ string, to Back) bool { return to.Theirs != "" })
 	here := func(names []string) []string {
 		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, goes := back[name]; return !goes })
 	}

@@ -28,6 +28,13 @@ func midway(from string, past bool) []MainOn {
 	return []MainOn{{Cluster: "a", Traffic: "v2", Main: Main{Deployment: "v2", Previous: []string{from}, Progress: p}}}
 }
 
+// firstOf is a member whose first release shares the traffic of an adopted rule.
+func firstOf(theirs string) []MainOn {
+	first := midway("", false)
+	first[0].Main.Progress.Theirs, first[0].Main.Deployment, first[0].Main.Previous = theirs, "", nil
+	return first
+}
+
 // TestGroupBack: who goes back, and to what; and what keeps the group from it.
 func TestGroupBack(t *testing.T) {
 	together := MoveOf(map[string]string{"api": "v2", "web": "v2"})
@@ -79,6 +86,14 @@ func TestGroupBack(t *testing.T) {
 			members: map[string][]MainOn{"api": midway("", false), "web": midway("v1", false)},
 			says:    "nothing was main before it began to move", saysThen: "nothing was main before it began to move",
 		},
+		"the first behind an adopted rule, beside another": {
+			members: map[string][]MainOn{"api": firstOf("old"), "web": midway("v1", false)},
+			want:    map[string]string{"api": "v2 to old", "web": "v1"}, cancels: map[string]string{"api": "v2 to old", "web": "v1"},
+		},
+		"behind rules that led elsewhere": {
+			members: map[string][]MainOn{"api": append(firstOf("old"), firstOf("older")...)},
+			says:    "its clusters were not alike", saysThen: "its clusters were not alike",
+		},
 		"in the middle, from different ones": {
 			members: map[string][]MainOn{"api": append(midway("v1", false), midway("v0", false)...)},
 			says:    "its clusters were not alike", saysThen: "its clusters were not alike",
@@ -101,7 +116,9 @@ func wantBack(t *testing.T, what string, got map[string]Back, err error, want ma
 	t.Helper()
 	to := map[string]string{}
 	for name, b := range got {
-		to[name] = b.To
+		if to[name] = b.To; b.Theirs != "" {
+			to[name] += " to " + b.Theirs
+		}
 	}
 	if !maps.Equal(to, want) {
 		t.Errorf("%s: %v, want %v (%v)", what, to, want, err)
@@ -136,6 +153,8 @@ func TestBackPlan(t *testing.T) {
 		"one of them":   {bothAtV2, map[string]Back{"web": {}}, "web"},
 		"after":         {&GroupAsked{Members: bothAtV2.Members}, all, "web | api"},
 		"nothing known": {nil, all, "api web"},
+		"to a rule's":   {bothAtV2, map[string]Back{"api": {To: "v2", Theirs: "old"}, "web": {To: "v1"}}, "web"},
+		"only to those": {bothAtV2, map[string]Back{"api": {To: "v2", Theirs: "old"}}, ""},
 	} {
 		plan, err := tt.asked.BackPlan(tt.back)
 		var order []string

@@ -39,6 +39,9 @@ type Main struct {
 	Route *Route `json:"route,omitempty"`
 	// RouteBaseline is that of the route, as in Record.
 	RouteBaseline map[string]string `json:"routeBaseline,omitempty"`
+	// Leaves are former routes of the address that a promotion, which went back, had still to
+	// remove: the next one does.
+	Leaves Routes `json:"leaves,omitempty"`
 	// Adopted is set where the main address is somebody else's Service.
 	Adopted *Adoption `json:"adopted,omitempty"`
 
@@ -118,6 +121,14 @@ func (m *Main) Names(name string) bool {
 // has pods.
 func (m *Main) Stopped() bool { return m != nil && m.State == DesiredStopped }
 
+// StillLeaves are the former routes of the address that are still to go.
+func (m *Main) StillLeaves() Routes {
+	if m.Progress != nil {
+		return slices.Clone(m.Progress.Leaves)
+	}
+	return slices.Clone(m.Leaves)
+}
+
 // Promoted is m after its address has moved to name.
 func (m Main) Promoted(name string) Main {
 	if m.Deployment == name {
@@ -134,12 +145,13 @@ func (m Main) Promoted(name string) Main {
 	return m
 }
 
-// MainOf is ParseMain for a ConfigMap that may hold no more than a history: nil
-// where the application has no address.
+// MainOf is ParseMain for a ConfigMap that may hold no more than a history, and what is
+// remembered of a release that was taken back: nil where the application has no address.
 func MainOf(data map[string]string) (*Main, error) {
 	_, hasMain := data[MainKey]
 	_, hasHistory := data[HistoryKey]
-	if !hasMain && hasHistory {
+	_, hasBreach := data[BreachKey]
+	if !hasMain && (hasHistory || hasBreach) {
 		return nil, nil
 	}
 	return ParseMain(data)

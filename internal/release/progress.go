@@ -346,7 +346,9 @@ func (m *Main) convert(text string) error {
 
 // PointerIn is what an application's ConfigMap says of its address and of a promotion
 // that is not over, as text. Who writes to the history leaves it as it is.
-func PointerIn(data map[string]string) string { return data[MainKey] + data[ProgressKey] }
+func PointerIn(data map[string]string) string {
+	return data[MainKey] + data[ProgressKey] + data[BreachKey]
+}
 
 // WithPointer is an application's ConfigMap data with what is said of its address, and
 // of a promotion that is not over; an empty pointer drops it. Where no promotion is
@@ -358,6 +360,7 @@ func WithPointer(data, pointer map[string]string) map[string]string {
 	}
 	delete(next, MainKey)
 	delete(next, ProgressKey)
+	delete(next, BreachKey)
 	maps.Copy(next, pointer)
 	if next[ProgressKey] == "" {
 		delete(next, RequestKey)

@@ -110,7 +110,6 @@ type AskedBackError struct {
 	ID      ID // the release
 	Request Request
 	Theirs  string // what the traffic goes back to, where that is no release
-	Refused bool   // from now on: see Breach
 }
 
 func (e *AskedBackError) Error() string {

@@ -27,7 +27,7 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 	}
 	theirs := pl.route.Theirs()
 	if theirs == nil {
-		for _, known := range append(leavesOf(pl.main.Progress), pl.main.Route) {
+		for _, known := range append(pl.main.StillLeaves(), pl.main.Route) {
 			if known.Is(pl.asks) || pl.renamed(known) {
 				theirs = known.Adopted.Backends
 			}
@@ -45,14 +45,6 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 func (pl *placement) renamed(known *release.Route) bool {
 	return known != nil && known.Adopted != nil && known.Kind == pl.asks.Kind && known.Name == pl.asks.Name &&
 		pl.found.Route != nil && !traffic.HasRule(pl.found.Route, known.Adopted.Name)
-}
-
-// leavesOf are the former routes that a promotion has still to remove.
-func leavesOf(open *release.Progress) release.Routes {
-	if open == nil {
-		return nil
-	}
-	return slices.Clone(open.Leaves)
 }
 
 // ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to

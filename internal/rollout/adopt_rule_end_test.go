@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
@@ -26,6 +28,7 @@ func TestAdoptedRuleEnds(t *testing.T) {
 		"with a cohort, taken back by hand": cohortOfRuleTakenBack,
 		"in a shift, taken back by hand":    cohortOfRuleTakenBackInShift,
 		"left, and left again":              ruleLeftTwice,
+		"left after a way back":             ruleLeftAfterWayBack,
 		"renamed by its owner":              ruleRenamed,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,18 +142,7 @@ func (l *life) takeRuleBack(service string) {
 func ruleLeftTwice(t *testing.T, c *testcluster.Cluster) {
 	l, p := onAdoptedRule(t, c)
 	before := l.theirs()
-	l.adoptRule = false
-	l.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
-		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/httproutes/shop") {
-			return testcluster.Dead(r, n)
-		}
-		return testcluster.Fault{}
-	})
-	if _, err := p.sharing(t.Context(), "v1", steps(10), nil); err == nil {
-		t.Fatal("the rule is given back")
-	}
-	l.proxy.SetFault(nil)
-	l.wantRule(before, l.name("v1")+":8080=100")
+	l.stillLeaves(p, before)
 
 	p = l.process(t)
 	route := p.route()
@@ -166,6 +158,56 @@ func ruleLeftTwice(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("its route is %v", now)
 	}
 	l.wantNo("the route between", &gatewayv1.HTTPRoute{})
+}
+
+// ruleLeftAfterWayBack: a promotion that goes back does not forget what is still to go. It is
+// unfinished work, and whoever comes next ends it.
+func ruleLeftAfterWayBack(t *testing.T, c *testcluster.Cluster) {
+	l, p := onAdoptedRule(t, c)
+	before := l.theirs()
+	l.stillLeaves(p, before)
+	p = l.process(t)
+	_, err := p.sharing(t.Context(), "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.allReady("v2", "False")
+		}
+	})
+	if breach := (*rollout.BakeError)(nil); !errors.As(err, &breach) {
+		t.Fatalf("it says %v", err)
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantRule(before, l.name("v1")+":8080=100")
+	status, reason, unfinished := observe.Unfinished([]observe.Main{p.look()})
+	if !unfinished || status != release.MainFinalizing || !strings.Contains(reason, `its former rule "api" of the HTTPRoute shop`) {
+		t.Errorf("it is %s: %s", status, reason)
+	}
+	p = l.process(t)
+	_, err = p.sharing(t.Context(), "v1", steps(10), nil)
+	must(t, err)
+	l.wantRule(before, "api:80=1")
+	l.wantLetGo()
+	if _, reason, unfinished := observe.Unfinished([]observe.Main{p.look()}); unfinished {
+		t.Errorf("it is not finished: %s", reason)
+	}
+}
+
+// stillLeaves goes over to a route of its own, and is killed before it has given the adopted
+// rule back.
+func (l *life) stillLeaves(p *process, before *gatewayv1.HTTPRoute) {
+	t := l.t
+	t.Helper()
+	l.adoptRule = false
+	l.proxy.SetFault(func(r *testcluster.Request, n int) testcluster.Fault {
+		if r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/httproutes/shop") {
+			return testcluster.Dead(r, n)
+		}
+		return testcluster.Fault{}
+	})
+	if _, err := p.sharing(t.Context(), "v1", steps(10), nil); err == nil {
+		t.Fatal("the rule is given back")
+	}
+	l.proxy.SetFault(nil)
+	l.wantRule(before, l.name("v1")+":8080=100")
 }
 
 // ruleRenamed: the message says what to do, and what the rule led to before is not forgotten.

@@ -10,29 +10,6 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// goBack is the action that goes back to v1, from a promotion of v2.
-func (p *process) goBack() error {
-	done, err := p.engine.GoBack(p.t.Context(), rollout.GoBackRequest{
-		PromoteRequest: rollout.PromoteRequest{
-			Service: p.service(), Route: p.route(), To: p.name("v1"), Owner: p.memory().Owner, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on,
-		},
-		Was: map[string]string{"prod": p.memory().Deployment},
-	})
-	if err == nil && done.Status != release.MainFinalized {
-		p.t.Errorf("going back ends as %s", done.Status)
-	}
-	return err
-}
-
-// again promotes v2, with a token.
-func (p *process) again(token string) error {
-	_, err := p.engine.Promote(p.t.Context(), rollout.PromoteRequest{
-		Service: p.service(), Route: p.route(), Canary: steps(10), To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on, RetryToken: token,
-		Asked: &release.Asked{RetryToken: &token},
-	})
-	return err
-}
-
 // wantRefused fails the test unless v2 is refused, because somebody has gone back from it.
 func (l *life) wantRefused(err error) {
 	l.t.Helper()
@@ -64,14 +41,14 @@ func somebodyGoesBack(t *testing.T, c *testcluster.Cluster) {
 	case err := <-promoted:
 		t.Fatal("no pause: ", err)
 	}
-	must(t, second.goBack())
+	must(t, second.goesBack(t.Context()))
 	var asked *release.AskedBackError
-	if err := <-promoted; !errors.As(err, &asked) || !asked.Refused {
+	if err := <-promoted; !errors.As(err, &asked) {
 		t.Errorf("the run ends with: %v", err)
 	}
 	p := l.process(t)
-	l.wantRefused(p.again(""))
-	must(t, p.again("once more"))
+	l.wantRefused(p.tries("v2", "", steps(10)))
+	must(t, p.tries("v2", "once more", steps(10)))
 	l.wantMain("v2", "v1")
 }
 
@@ -87,19 +64,19 @@ func backFromPause(t *testing.T, c *testcluster.Cluster) {
 	})
 	must(t, err)
 	l.wantSplit(p, release.Split{l.name("v1"): 90, l.name("v2"): 10})
-	must(t, l.process(t).goBack())
+	must(t, l.process(t).goesBack(t.Context()))
 	entries := l.wantHistory("deploy v1", "deploy v2", "promote - v1", "deploy v3", "rollback v2 v1")
 	if last := entries[len(entries)-1]; last.By == "" || last.Reason != last.By+" asked to go back" {
 		t.Errorf("of the way back, the history has %+v", last)
 	}
 	l.wantEvent("api", release.EventRolledBack, "rollback from "+l.name("v2")+" to "+l.name("v1"), " asked to go back")
 	p = l.process(t)
-	l.wantRefused(p.again(token))
+	l.wantRefused(p.tries("v2", token, steps(10)))
 	_, err = p.sharing(t.Context(), "v1", steps(10), nil) // which it is already
 	must(t, err)
-	l.wantRefused(p.again(token))
+	l.wantRefused(p.tries("v2", token, steps(10)))
 	_, err = p.sharing(t.Context(), "v3", steps(10), nil)
 	must(t, err)
-	must(t, p.again(token))
+	must(t, p.tries("v2", token, steps(10)))
 	l.wantMain("v2", "v3", "v1")
 }

@@ -215,7 +215,7 @@ func backFromCopies(t *testing.T, c *testcluster.Cluster) {
 	l, p := onRoute(t, c)
 	l.paused(p, mirroring(20, 10))
 	p = l.process(t)
-	must(t, p.goBack())
+	must(t, p.goesBack(t.Context()))
 	l.wantServed("v1 100")
 	_, err := p.sharing(t.Context(), "v2", mirroring(20, 10), nil)
 	if err == nil || !strings.Contains(err.Error(), "had copies of 20 % of the requests already, and") {
@@ -294,7 +294,7 @@ func mirrorByHand(t *testing.T, c *testcluster.Cluster) {
 	l.wantServed("20% copied to v2:8080, v1 100")
 	l.resume(p)
 	l.pointerWaits(p, false)
-	must(t, p.goBack())
+	must(t, p.goesBack(t.Context()))
 	_, err = p.sharing(t.Context(), "v3", copying(), nil)
 	if err == nil {
 		t.Error("what is not there is tried")

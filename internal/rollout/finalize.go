@@ -30,8 +30,21 @@ func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 	if err := drain(ctx, p.req.Drain); err != nil {
 		return err
 	}
-	for _, left := range pl.progress.Leaves {
-		told, err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left, p.req.To)
+	if err := p.leaveRoutes(ctx, pl, pl.progress.Leaves, p.req.To); err != nil {
+		return err
+	}
+	if pl.progress.Renames == "" {
+		return nil
+	}
+	old := p.req.Service
+	old.Name = pl.progress.Renames
+	return p.engine.router(pl.cluster, old, false).Remove(ctx)
+}
+
+// leaveRoutes removes former routes of the address, of which to is main; empty: nothing is.
+func (p *Promotion) leaveRoutes(ctx context.Context, pl *placement, leaves release.Routes, to string) error {
+	for _, left := range leaves {
+		told, err := p.engine.removeRoute(ctx, pl.cluster, p.req.Service, *left, to)
 		if err != nil {
 			return err
 		}
@@ -42,12 +55,13 @@ func (p *Promotion) removeRenamed(ctx context.Context, pl *placement) error {
 			}
 		}
 	}
-	if pl.progress.Renames == "" {
-		return nil
-	}
-	old := p.req.Service
-	old.Name = pl.progress.Renames
-	return p.engine.router(pl.cluster, old, false).Remove(ctx)
+	return nil
+}
+
+// leaveAll removes, where nothing is main after a way back, the former routes of the address:
+// nothing will remember them.
+func (p *Promotion) leaveAll(ctx context.Context, pl *placement) error {
+	return p.leaveRoutes(ctx, pl, pl.progress.Leaves, "")
 }
 
 // collect ends the promotion: what nobody needs any more goes.

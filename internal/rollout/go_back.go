@@ -15,6 +15,10 @@ import (
 type GoBackRequest struct {
 	PromoteRequest
 
+	// Undoes says that To is the first release behind an adopted rule, and is taken back:
+	// see Undo.
+	Undoes bool
+
 	// Was is, by cluster, the release that was main when this was decided.
 	Was map[string]string
 }
@@ -32,14 +36,14 @@ func (e *Engine) GoBack(ctx context.Context, req GoBackRequest) (Promoted, error
 func (e *Engine) NewWayBack(req GoBackRequest) *Promotion {
 	req.TakeBack = true // what lives stays as it is, but for where it leads
 	p := e.NewPromotion(req.PromoteRequest)
-	p.was = req.Was
+	p.was, p.undoes = req.Was, req.Undoes
 	return p
 }
 
 // asDecided refuses to go back where somebody has moved main since that was decided:
 // what is "before" is then something else. Whoever was asked to go back may have.
 func (p *Promotion) asDecided(pl *placement) error {
-	if p.was == nil || p.undoes { // see undo
+	if p.was == nil || p.undoes { // see Undo
 		return nil
 	}
 	if was := p.was[pl.cluster.Name()]; pl.main.Deployment != was && pl.main.Deployment != p.req.To {

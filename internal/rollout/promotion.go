@@ -25,7 +25,7 @@ type Promotion struct {
 	placements []*placement // by cluster
 
 	was    map[string]string // see GoBackRequest; nil for what a configuration asks for
-	undoes bool              // see Undo
+	undoes bool              // see GoBackRequest
 	began  time.Time
 
 	mu   sync.Mutex
@@ -137,7 +137,10 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	}
 	var kept []string
 	if main == nil {
-		main = &release.Main{}
+		main = new(release.Main)
+		if live != nil {
+			main.Breach = ownership.BreachIn(live.Data)
+		}
 		if kept, err = p.recall(ctx, pl, main); err != nil {
 			return nil, err
 		}
@@ -172,8 +175,8 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
-	if p.was != nil && !p.undoes {
-		pl.main.Breach = main.LeftBy(req.To, mask.Redact(c.User(ctx)), c.Now())
+	if p.was != nil {
+		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), c.Now())
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)

@@ -71,5 +71,5 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 	if from := pl.side(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}
-	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Theirs: pl.theirSide(), Refused: !pl.theirs()}
+	return &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Request: *request, Theirs: pl.theirSide()}
 }

@@ -134,7 +134,10 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return err
 	}
 	if pl.from() == "" && pl.start.Before.Deployment == "" { // nothing was main before, even where its record was under way and the reply was lost
-		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, entries...)
+		if err := p.leaveAll(clean, pl); err != nil {
+			return err
+		}
+		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, pl.main.Breach, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
 	if pl.main.Route != nil && pl.main.Route.Adopted == nil && pl.route != nil && pl.route.Applied() != nil {
@@ -160,7 +163,7 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 	if !pl.moves() {
 		return // it is main here, and was before
 	}
-	breach := release.Breach{From: pl.from(), To: p.req.To, RetryToken: p.req.RetryToken, At: pl.cluster.Now().UTC().Truncate(time.Second)}
+	breach := release.Breach{From: pl.from(), Theirs: pl.theirSide(), To: p.req.To, RetryToken: p.req.RetryToken, At: pl.cluster.Now().UTC().Truncate(time.Second)}
 	for _, failed := range bakeErrors(cause) {
 		if failed.ID == p.id() {
 			breach.Share, breach.Mirror, breach.Reason = failed.Share%100, failed.Copies, reasonOf(failed)

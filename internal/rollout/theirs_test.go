@@ -99,8 +99,17 @@ func theirsKeepWeights(t *testing.T, c *testcluster.Cluster) {
 	l.wantRule(before, "old:80=3", "older:80=1")
 }
 
+// wantLeft fails the test unless v1 is refused, which went back to theirs for such a reason.
+func (l *life) wantLeft(err error, why string) {
+	l.t.Helper()
+	var refused *release.TakenBackError
+	if !errors.As(err, &refused) || !strings.Contains(err.Error(), "had 10 % of the traffic already") || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "traffic went back to old at") {
+		l.t.Errorf("v1 is not refused: %v", err)
+	}
+}
+
 // theirsHaveItBack: a release that does not do its work with a share has nothing of it any
-// more, and nothing of the application is left.
+// more, and nothing of the application is left. It is not tried again unasked.
 func theirsHaveItBack(t *testing.T, c *testcluster.Cluster) {
 	l, p := behindTheirs(t, c)
 	before := l.theirs()
@@ -121,6 +130,19 @@ func theirsHaveItBack(t *testing.T, c *testcluster.Cluster) {
 	if said := entries[len(entries)-1].Sentence(); !strings.Contains(said, "rollback from "+l.name("v1")+" to old") {
 		t.Errorf("the history says %q", said)
 	}
+	p = l.process(t)
+	l.wantLeft(p.tries("v1", "", steps(10)), "did not do its work with it")
+	l.wantRule(before, "old:80=1")
+	if kept := p.look(); kept.Main != nil || kept.Breach == nil || kept.Breach.To != l.name("v1") {
+		t.Errorf("it is remembered as %+v, of %+v", kept.Breach, kept.Main)
+	}
+	l.allReady("v1", "True")
+	must(t, p.tries("v1", "again", steps(10)))
+	l.wantRule(before, l.name("v1")+":8080=100")
+	l.wantMain("v1")
+	must(t, p.unmain(t.Context()))
+	l.wantRule(before, "old:80=1")
+	must(t, p.tries("v1", "", steps(10))) // with the address, that was forgotten
 }
 
 // theirsHaveItBackPaused: another run goes back from a pause, as the first one would.

@@ -17,10 +17,10 @@ import (
 // Undo takes back a promotion that is open, of the first release behind an adopted rule,
 // which To names. Whoever is at it is asked to do that.
 func (e *Engine) Undo(ctx context.Context, req GoBackRequest) (Promoted, error) {
+	req.Undoes = true
 	p := e.NewWayBack(req)
-	p.undoes = true
 	p.AskBack(ctx)
-	err := e.Together(ctx, []*Promotion{p}, p.undo)
+	err := e.Together(ctx, []*Promotion{p}, p.Undo)
 	if lost := ownership.Lost(ctx, err); lost != nil {
 		p.lostIt(ctx)
 		err = lost
@@ -31,8 +31,17 @@ func (e *Engine) Undo(ctx context.Context, req GoBackRequest) (Promoted, error) 
 	return p.Done(), err
 }
 
-// undo is that, under the Leases. Nothing is left to do where whoever was asked has done it.
-func (p *Promotion) undo(ctx context.Context) error {
+// backTo is the release that this goes back to; empty where it goes back to what an adopted
+// rule led to before.
+func (p *Promotion) backTo() string {
+	if p.undoes {
+		return ""
+	}
+	return p.req.To
+}
+
+// Undo is that, under the Leases. Nothing is left to do where whoever was asked has done it.
+func (p *Promotion) Undo(ctx context.Context) error {
 	if err := p.Look(ctx); err != nil {
 		return err
 	}

@@ -19,15 +19,7 @@ func theirsHaveItBackAsked(t *testing.T, c *testcluster.Cluster) {
 	l, p := behindTheirs(t, c)
 	before, err := json.Marshal(l.theirs().Spec)
 	must(t, err)
-	undo := func() (rollout.Promoted, error) {
-		second := l.process(t)
-		return second.engine.Undo(t.Context(), rollout.GoBackRequest{
-			PromoteRequest: rollout.PromoteRequest{
-				Service: second.service(), Route: second.route(), To: l.name("v1"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: second.on,
-			},
-			Was: map[string]string{"prod": ""},
-		})
-	}
+	undo := func() (rollout.Promoted, error) { return l.process(t).undoes(t.Context()) }
 	held := steps(10)
 	held.MaxWeight = 10
 	_, err = p.sharing(t.Context(), "v1", held, nil)
@@ -50,4 +42,10 @@ func theirsHaveItBackAsked(t *testing.T, c *testcluster.Cluster) {
 	if _, err := undo(); err != nil {
 		t.Errorf("once more, with nothing to take back: %v", err)
 	}
+	p = l.process(t)
+	l.wantLeft(p.tries("v1", "", held), " asked to go back")
+	must(t, p.deploy(t.Context(), "v2"), p.tries("v2", "", steps(10))) // another one lifts that
+	l.wantMain("v2")
+	must(t, p.tries("v1", "", steps(10)))
+	l.wantMain("v1", "v2")
 }

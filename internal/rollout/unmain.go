@@ -141,7 +141,7 @@ func (end *ending) removeRoutes(ctx context.Context) error {
 	} else if end.req.Route != nil {
 		main.Route = new(end.req.Route.Ref())
 	}
-	for _, route := range append(release.Routes{main.Route}, leavesOf(main.Progress)...) {
+	for _, route := range append(release.Routes{main.Route}, main.StillLeaves()...) {
 		if route == nil {
 			continue
 		}
@@ -275,7 +275,7 @@ func (end *ending) forget(ctx context.Context) error {
 	case gone: // the history goes with the last release
 		return keeper.ForgetMain(ctx, c, namespace, application, end.live)
 	}
-	return keeper.DropMain(ctx, c, namespace, application, end.live, end.entries...)
+	return keeper.DropMain(ctx, c, namespace, application, end.live, nil, end.entries...)
 }
 
 // removed is the history's line of an address that was taken away, or that is no longer

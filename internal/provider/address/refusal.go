@@ -12,6 +12,14 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
+// AdoptsRule says that it takes over a rule of somebody else's route: of a first deployment
+// behind one, something may be remembered although nothing is main.
+func (m *Model) AdoptsRule(ctx context.Context) bool {
+	var quiet diag.Diagnostics // whatever is wrong here is told elsewhere
+	route := m.Route(ctx, &quiet)
+	return route != nil && route.Adopt
+}
+
 // WarnOfRefusal tells at plan that the apply will be refused, because the deployment
 // was main already and did not pass its bake. It is no error: the rest of the plan may
 // be meant.
@@ -29,10 +37,10 @@ func (m *Model) WarnOfRefusal(ctx context.Context, s *session.Session, place exp
 	defer cancel()
 	for _, o := range observe.Mains(ctx, targets, m.Namespace.ValueString(), m.Application.ValueString(), "") {
 		now, _ := o.Split.Stable()
-		if o.Err != nil || o.Main == nil || now == id.Name || !o.Main.Breach.Refuses(id.Name, m.RetryToken.ValueString()) {
+		if o.Err != nil || now == id.Name || !o.Breach.Refuses(id.Name, m.RetryToken.ValueString()) {
 			continue
 		}
-		summary, detail, _ := explain.Of(&release.TakenBackError{Cluster: o.Cluster, ID: id, Breach: *o.Main.Breach})
+		summary, detail, _ := explain.Of(&release.TakenBackError{Cluster: o.Cluster, ID: id, Breach: *o.Breach})
 		diags.AddAttributeWarning(place.Named("deployment_id"), summary, "The apply of this plan will be refused. "+detail)
 		return
 	}

@@ -37,7 +37,7 @@ func NewRollbackAction() action.Action {
 		name: "rollback_group", decide: release.GroupBack,
 		what: "Moves the traffic of a deployment group back, of all those together that its last move has moved; members that stood stay. While the group moves, all go back to where they were: " +
 			"a run that watches them is asked to take them back. Those that moved last go first. All of them are ready before the first moves, and where one cannot be moved, the others are put where they were. " +
-			"It is refused while a run lets go of the old sides. A deployment that was stopped meanwhile is started.",
+			"It is refused while a run lets go of the old sides. A deployment that was stopped meanwhile is started. A first deployment behind an adopted rule gives the rule back.",
 	}
 }
 
@@ -89,13 +89,16 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 	ctx, cancel := session.Limited(ctx, config.Timeout)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
-	back := now.prepare(ctx, config, a.decide)
+	back, theirs := now.prepare(ctx, config, a.decide)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	for name, member := range back.Members {
 		member.Progress = func(line string) { lines.Say(name + ": " + line) }
 		back.Members[name] = member
+		if member.Undoes {
+			continue // it takes no pods of ours
+		}
 		if err := a.Engine.Warm(ctx, member.PromoteRequest); err != nil {
 			now.Fail(err)
 			return
@@ -111,7 +114,11 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 	}
 	var where []string
 	for _, name := range slices.Sorted(maps.Keys(back.Members)) {
-		where = append(where, name+" on "+back.Members[name].To)
+		to := back.Members[name].To
+		if back.Members[name].Undoes {
+			to = theirs[name]
+		}
+		where = append(where, name+" on "+to)
 	}
 	lines.Say(fmt.Sprintf("the group %q is back: %s", back.Name, strings.Join(where, ", ")))
 }
@@ -119,12 +126,14 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 // goingBack is one invocation.
 type goingBack struct{ session.Invocation }
 
-// prepare asks for what lives of all members that go back.
-func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(string, *release.GroupAsked, map[string][]release.MainOn) (map[string]release.Back, error)) group.GoBackRequest {
-	back := group.GoBackRequest{Name: config.Name.ValueString(), Members: map[string]rollout.GoBackRequest{}}
+// prepare asks for what lives of all members that go back; theirs is who has the traffic of
+// an adopted rule again, by member.
+func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(string, *release.GroupAsked, map[string][]release.MainOn) (map[string]release.Back, error)) (back group.GoBackRequest, theirs map[string]string) {
+	theirs = map[string]string{}
+	back = group.GoBackRequest{Name: config.Name.ValueString(), Members: map[string]rollout.GoBackRequest{}}
 	clusters, _ := a.ClustersOf(ctx, types.SetNull(types.StringType))
 	if a.Diags().HasError() {
-		return back
+		return back, theirs
 	}
 	found := observe.GroupIn(ctx, clusters, config.Namespace.ValueString(), back.Name)
 	for _, err := range found.Errs {
@@ -132,7 +141,7 @@ func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(
 	}
 	living := a.living(found, config)
 	if a.Diags().HasError() {
-		return back
+		return back, theirs
 	}
 	var asked *release.GroupAsked
 	if found.Asked != nil {
@@ -148,11 +157,12 @@ func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(
 	}
 	if err != nil {
 		a.Fail(err)
-		return back
+		return back, theirs
 	}
 	for name, to := range goes {
 		request := living[name].Request
-		request.To, request.Was = to.To, to.Was
+		request.To, request.Was, request.Undoes = to.To, to.Was, to.Theirs != ""
+		theirs[name] = to.Theirs
 		for _, c := range clusters {
 			if _, there := to.Was[c.Name()]; there {
 				request.Clusters = append(request.Clusters, c)
@@ -161,7 +171,7 @@ func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(
 		request.Clusters = a.Allowed(ctx, request.Clusters, session.ToPromote(request.Service, false).And(request.Route))
 		back.Members[name] = request
 	}
-	return back
+	return back, theirs
 }
 
 // living is what lives of each member. What cannot go back as one is refused.
