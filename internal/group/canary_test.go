@@ -213,6 +213,7 @@ func TestGroupCanary(t *testing.T) {
 		"one restarts":            oneRestarts,
 		"goes back from a pause":  backFromPause,
 		"one goes back":           oneOnItsWayBack,
+		"floors are held":         floorsAreHeld,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -53,6 +53,7 @@ type shop struct {
 	applications []string
 	owner        string // the group's token, as a state has it
 	routed       []string
+	scaled       bool // autoscalers decide on the pods, of which there are four
 }
 
 func newShop(t *testing.T, applications ...string) *shop {
@@ -136,10 +137,14 @@ func (p *process) done() {
 }
 
 func (s *shop) spec(application, version string) release.Spec {
-	return release.Spec{Namespace: s.namespace, Replicas: 1, OnFailure: release.OnFailureStop, Content: release.Content{
+	spec := release.Spec{Namespace: s.namespace, Replicas: 1, OnFailure: release.OnFailureStop, Content: release.Content{
 		Application: application, Version: version, Image: "demo/" + application + ":" + version,
 		Container: release.Container{Ports: map[string]int32{"http": 8080}},
 	}}
+	if s.scaled {
+		spec.Replicas, spec.Autoscaling = 4, &release.Autoscaling{Min: 1, Max: 6, CPU: new(int32(50))}
+	}
+	return spec
 }
 
 func (s *shop) name(application, version string) string {

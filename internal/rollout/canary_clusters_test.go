@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
 )
 
 // sharedSpan is an application behind a route on two or three clusters: v1 has all of the
@@ -92,6 +94,7 @@ func TestCanaryOverClusters(t *testing.T) {
 		"the others go on":           otherClustersGoOn,
 		"paused on both, and let go": pausedOnBoth,
 		"called off on both":         calledOffOnBoth,
+		"floors of each":             floorsOfEach,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -218,6 +221,39 @@ func pausedOnBoth(t *testing.T, s *sharedSpan) {
 	}
 	s.must(s.share(t.Context(), "v2", canary, nil, nil))
 	s.settled("v2")
+}
+
+// floorsOfEach: what a former release has on one cluster says nothing of the other.
+func floorsOfEach(t *testing.T, s *sharedSpan) {
+	engine, on := s.process()
+	defer closed(on)
+	for _, version := range []string{"v1", "v2"} {
+		spec := s.on[0].desired(version, nil)
+		spec.Replicas, spec.Autoscaling = 2, &release.Autoscaling{Min: 2, Max: 10, CPU: new(int32(50))}
+		_, err := engine.Deploy(t.Context(), on, spec)
+		must(t, err)
+	}
+	s.on[0].autoscale("v1", 4)
+	s.on[1].autoscale("v1", 8)
+	floors := func() (all []int32) {
+		for _, l := range s.on {
+			all = append(all, workload.Floor(l.autoscaler("v1")), workload.Floor(l.autoscaler("v2")))
+		}
+		return all
+	}
+	canary := release.Canary{Steps: []release.CanaryStep{{Weight: 75, Gate: release.GateManual}}}
+	done, err := s.share(t.Context(), "v2", canary, nil, nil)
+	if must(t, err); done.Status != release.MainPaused {
+		t.Fatalf("it ends as %s, %s", done.Status, done.Reason)
+	}
+	if got := floors(); !slices.Equal(got, []int32{4, 3, 8, 6}) {
+		t.Errorf("the floors are %v", got)
+	}
+	s.must(s.share(t.Context(), "v1", canary, nil, nil))
+	if got := floors(); !slices.Equal(got, []int32{2, 2, 2, 2}) {
+		t.Errorf("when the traffic is back, the floors are %v", got)
+	}
+	s.back(0, 1)
 }
 
 // calledOffOnBoth: each is told to go back, and the next run sees to both.

@@ -47,8 +47,9 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 		"with autoscalers, all pods":    {next: "v2", scaled: true, writes: 18},
 		"all pods, gone on with":        {next: "v2", scaled: true, onAbandon: release.AbandonHold, writes: 18},
 		"all pods, and reverted":        {next: "v1", scaled: true, writes: 18},
-		"beside lost pods":              {next: "v2", fails: true, loses: true, writes: 10},
-		"beside lost pods, and on":      {next: "v1", fails: true, loses: true, writes: 10},
+		"beside lost pods":              {next: "v2", fails: true, loses: true, writes: 12},
+		"beside pods taken away":        {next: "v2", fails: true, loses: true, scaled: true, writes: 17},
+		"beside lost pods, and on":      {next: "v1", fails: true, loses: true, writes: 12},
 		"with copies":                   {next: "v2", mirrors: true, writes: 15},
 		"with copies, gone on with":     {next: "v2", mirrors: true, onAbandon: release.AbandonHold, writes: 15},
 		"with copies, and reverted":     {next: "v1", mirrors: true, writes: 15},
@@ -96,6 +97,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		case of.loses && waitsFor(line):
 			l.allReady("v1", "True")
 		case !half || !strings.HasPrefix(line, "watching"):
+		case of.loses && of.scaled:
+			l.takePods("v1", 4)
+			l.crashLoop("v2")
 		case of.loses:
 			l.losePods("v1", 2)
 			l.crashLoop("v2")
@@ -135,6 +139,8 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		l.wantSplit(p, release.Split{l.name("v2"): 100})
 	}
 	switch {
+	case of.scaled && of.loses: // the floor of v1 is somebody else's
+		l.wantFloor(p, "v2", 2)
 	case of.scaled:
 		l.wantFloor(p, "v1", 2)
 		l.wantFloor(p, "v2", 2)

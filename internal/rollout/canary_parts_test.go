@@ -238,20 +238,27 @@ func killedBesideFew(t *testing.T, c *testcluster.Cluster) {
 	l.wantMain("v2", "v1")
 }
 
+// takePods leaves an autoscaled version so many pods, and lets its autoscaler do nothing about
+// that.
+func (l *life) takePods(version string, left int32) {
+	l.t.Helper()
+	_, err := l.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(l.namespace).Patch(l.t.Context(), l.name(version), types.MergePatchType,
+		[]byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	must(l.t, err)
+	l.autoscale(version, left)
+}
+
 // fewAreScaledUp: somebody has taken pods away from v1, of which the promotion has found
 // eight.
 func fewAreScaledUp(t *testing.T, c *testcluster.Cluster) {
 	canary := mostly()
 	l, p := autoscaledRoute(t, c, canary)
-	scalers := l.cluster.Client().AutoscalingV2().HorizontalPodAutoscalers(l.namespace)
 	l.proxy.Reset()
 	var asked []string
 	_, err := p.sharing(t.Context(), "v2", canary, func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			_, err := scalers.Patch(t.Context(), l.name("v1"), types.MergePatchType, []byte(`{"spec":{"minReplicas":1}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"})
-			must(t, err)
-			l.autoscale("v1", 4)
+			l.takePods("v1", 4)
 			l.crashLoop("v2")
 		case strings.Contains(line, "pods of"):
 			asked = append(asked, line)
