@@ -108,6 +108,15 @@ func (l *lab) adoptedRuleIsTold() {
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule("")))).tells("Rule cannot be adopted", "2 rules", "web, shop")
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "cart"`)))).tells("Rule cannot be adopted", "web, shop")
 	plan(`rule = "shop"`).silent("adopted")
+	weighs := func(web, older int) {
+		l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":"web","port":80,"weight":%d},{"name":"older","port":80,"weight":%d}]}]}}`, web, older))
+	}
+	weighs(9999, 2)
+	w.planFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10 }`)))).tells("Rule cannot be adopted", "too fine to be kept while the traffic is shared", "they make 10001, and may make 10000")
+	plan(`rule = "shop"`).silent("adopted") // all at once, nothing is shared
+	weighs(9998, 2)
+	plan(`rule = "shop"`, canaryOf(`{ weight = 10 }`)).silent("adopted")
+	weighs(1, 0)
 
 	// It takes to read and to patch such routes, and no more.
 	owns := []cluster.Feature{cluster.FeatureHTTPRoute, cluster.FeatureGRPCRoute, cluster.FeatureTCPRoute}
@@ -117,7 +126,7 @@ func (l *lab) adoptedRuleIsTold() {
 	}
 	may(cluster.FeatureAdoptHTTPRoute)
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`)))).tells("Permissions are missing", `to adopted_http_route: verb "patch" on httproutes.gateway.networking.k8s.io`)
-	l.wantBackends("shop", "web=1")
+	l.wantBackends("shop", "web=1", "older=0")
 	may()
 	w.apply(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`))))
 	l.wantBackends("shop", nameOf("v1")+"=100")

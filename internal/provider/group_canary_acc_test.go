@@ -100,6 +100,8 @@ func (l *lab) groupScales() {
 	w.apply(config("v1", scales)).wantActions(theGroup, "update")
 	w.wantState(theGroup, "status", "finalized")
 	w.wantNoChanges()
+	more := strings.ReplaceAll(config("v2", scales), "{ weight = 25 }", "{ weight = 25, replicas = 5 }")
+	w.planFails(more).tells("Step takes more pods than there are", "canary.steps[0] waits for 5 ready pods", l.id("api", "v2")+" has 4 at most", l.id("auth", "v2")+" has 4 at most").silent(l.id("web", "v2") + " has")
 	w.apply(config("v2", scales, held))
 	w.wantState(theGroup, "status", "paused")
 	for name, pods := range map[string]int32{"api": 1, "auth": 1, "web": 4} {

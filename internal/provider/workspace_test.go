@@ -89,6 +89,17 @@ func (w *workspace) applyFails(config string) *result {
 	return r
 }
 
+// planFails plans what cannot work, and fails the test if it does.
+func (w *workspace) planFails(config string) *result {
+	w.t.Helper()
+	w.write(config)
+	r := w.run("plan", "-json", "-input=false", "-no-color")
+	if !r.failed {
+		w.t.Fatalf("%s succeeded; it should have failed\n%s", r.what, r.messages(""))
+	}
+	return r
+}
+
 func (w *workspace) tryApply(config string, args ...string) *result {
 	w.t.Helper()
 	w.write(config)

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -18,7 +19,7 @@ import (
 func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route traffic.RouteSpec) {
 	at := a.Place.At(GatewayPath)
 	var quiet diag.Diagnostics // whatever is wrong is told elsewhere
-	cohort := a.Planned.cohort(ctx, &quiet)
+	cohort, shares := a.Planned.cohort(ctx, &quiet), len(CanaryOf(ctx, a.Planned.Canary, &quiet).Shares())
 	for _, c := range clusters {
 		live := route.Empty()
 		err := c.Get(ctx, route.Namespace, route.Name, live)
@@ -30,7 +31,11 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 		case err != nil:
 			continue // the apply says so
 		}
-		if why := route.Unadoptable(live); why != "" {
+		why := route.Unadoptable(live)
+		if _, parts := traffic.Theirs(route.Theirs(live)); why == "" && shares > 1 && parts > traffic.MaxParts && a.nobodyIsMain(ctx, c, route) {
+			why = traffic.TooFine(parts)
+		}
+		if why != "" {
 			unfit := &release.RuleError{Cluster: c.Name(), Namespace: route.Namespace, Route: route.Ref(), Reason: why}
 			a.Diags.AddAttributeError(at.AtName("rule"), "Rule cannot be adopted", unfit.Error()+".")
 			continue
@@ -44,4 +49,11 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 				fmt.Sprintf("On the cluster %q, each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", c.Name(), own, route.Ref(), len(cohort), traffic.MaxMatches))
 		}
 	}
+}
+
+// nobodyIsMain says that no release has been main on a cluster: the first one shares the
+// traffic with what the rule leads to.
+func (a Ahead) nobodyIsMain(ctx context.Context, c rollout.Cluster, route traffic.RouteSpec) bool {
+	o := observe.Mains(ctx, []rollout.Cluster{c}, route.Namespace, route.Application, route.Application)[0]
+	return o.Err == nil && (o.Main == nil || o.Main.Deployment == "")
 }

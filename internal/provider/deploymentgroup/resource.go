@@ -237,6 +237,9 @@ func (r *deploymentGroupResource) point(ctx context.Context, g *model, gone bool
 		if r.Planned.Point(a.ID.ValueString()+" of the group "+g.Name.ValueString()+" as "+name, to) {
 			diags.AddAttributeError(at, session.StoppedMainSummary, session.StoppedMain(to, a.ID.ValueString()))
 		}
+		if !gone {
+			diags.Append(a.CheckPods(ctx, r.Planned.Most(to))...)
+		}
 		if r.Planned.Join(a.Addresses(ctx), g.Name.ValueString(), !gone) {
 			diags.AddAttributeError(at, session.TwoHoldersSummary, session.TwoHolders(a.ID.ValueString(), g.Name.ValueString()))
 		}
