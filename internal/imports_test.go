@@ -122,13 +122,16 @@ func clusterOnlyAtTheTop(s source, imported string) string {
 	return ""
 }
 
+// ofTerminals is what kubectl's plugin is made of.
+var ofTerminals = []string{"k8s.io/cli-runtime", "github.com/spf13", "charm.land", "github.com/charmbracelet", "golang.org/x/term"}
+
 // terminalAlone keeps what kubectl's plugin is made of out of the provider.
 func terminalAlone(s source, imported string) string {
 	if s.top() == "terminal" || s.top() == "cmd" {
 		return ""
 	}
-	if to, ok := internalPackage(imported); ok && to == "terminal" || within(imported, "k8s.io/cli-runtime") || within(imported, "github.com/spf13") {
-		return "only terminal and its command know kubectl's flags and printers"
+	if to, ok := internalPackage(imported); ok && to == "terminal" || slices.ContainsFunc(ofTerminals, func(tree string) bool { return within(imported, tree) }) {
+		return "only terminal and its command know kubectl's flags and printers, and what a screen takes"
 	}
 	return ""
 }
@@ -336,6 +339,9 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"cmd/plugin/x.go", ours + "cluster", false},
 		{"internal/provider/x.go", ours + "terminal", false},
 		{"internal/cluster/x.go", "k8s.io/cli-runtime/pkg/genericclioptions", false},
+		{"internal/terminal/x.go", "charm.land/bubbletea/v2", true},
+		{"internal/observe/x.go", "charm.land/bubbletea/v2", false},
+		{"internal/logs/x.go", "github.com/charmbracelet/x/ansi", false},
 		{"main.go", ours + "terminal", false},
 		{"main.go", "github.com/spf13/cobra", false},
 

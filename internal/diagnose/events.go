@@ -113,6 +113,11 @@ func EventsOf[C Cluster](ctx context.Context, clusters []C, q EventQuery) (Event
 // it is not known which events are theirs.
 var haveEvents = []string{"pods", "replicasets", "services", "persistentvolumeclaims", "horizontalpodautoscalers.autoscaling"}
 
+// EventsIn are the events of one cluster that pass, each once, for who has read them.
+func EventsIn(cluster string, all []*corev1.Event, q EventQuery, now time.Time) []Event {
+	return eventsOf(cluster, all, q, now)
+}
+
 // eventsOf are a cluster's events that pass, each once.
 func eventsOf(cluster string, all []*corev1.Event, q EventQuery, now time.Time) []Event {
 	type key struct {

@@ -55,6 +55,7 @@ func Command(version string, streams genericiooptions.IOStreams) *cobra.Command 
 		t.history(),
 		t.diagnose(),
 		t.logs(),
+		t.watch(),
 		t.runbook(),
 		t.guard(),
 		t.events(),

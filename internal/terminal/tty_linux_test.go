@@ -1,16 +1,19 @@
 package terminal_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/sys/unix"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // openTerminal is a terminal of so many columns and lines, and what it shows.
@@ -63,4 +66,44 @@ func TestLogsInATerminal(t *testing.T) {
 	if shown.exit != terminal.ExitDone || !strings.Contains(shown.out, "\x1b[31mERROR no database\x1b[0m") {
 		t.Errorf("it ended with %d and wrote %q", shown.exit, shown.out)
 	}
+}
+
+// TestWatchInATerminal: the live view follows a promotion that somebody else goes on with, and
+// ends at q.
+func TestWatchInATerminal(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	screen, tty := openTerminal(t, 140, 50)
+	shown := &written{}
+	go func() { _, _ = io.Copy(shown, screen) }()
+	exit := make(chan terminal.Exit, 1)
+	go func() {
+		exit <- terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: tty, Out: tty, ErrOut: tty}, append([]string{"watch", "api"}, here...))
+	}()
+	until := func(text string) {
+		t.Helper()
+		testcluster.Eventually(t, testcluster.Hang, text, func() error {
+			if all := ansi.Strip(shown.String()); !strings.Contains(all, text) {
+				return fmt.Errorf("it shows %q", all[max(0, len(all)-4000):])
+			}
+			return nil
+		})
+	}
+	until("q ends, and changes nothing")
+	until(s.name("v1") + " -> " + s.name("v2") + ": step 5 of 9: pause manual, paused; ")
+	until("█████░░░░░░░░░░░░░░░  25%")
+	s.goOn("v2")
+	until("finalized")
+	if _, err := screen.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-exit; got != terminal.ExitDone {
+		t.Errorf("it ended with %d", got)
+	}
+	testcluster.Eventually(t, testcluster.Hang, "the terminal as it was", func() error {
+		if !strings.Contains(shown.String(), "\x1b[?1049l") {
+			return errors.New("it shows the view")
+		}
+		return nil
+	})
 }
