@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -117,4 +119,30 @@ func TestGuardJob(t *testing.T) {
 	do("guard api --print-job").wants(t, terminal.ExitUsage, "--print-job takes --image and --service-account")
 	do("guard api --image x").wants(t, terminal.ExitUsage, "add --print-job")
 	do("guard api --unattended -1s").wants(t, terminal.ExitUsage, "--unattended -1s: it must be a time")
+}
+
+// TestGuardAfterAKill: a run dies before it has moved anything of the traffic of v2. It is the
+// promotion of v3 that is taken back, and not v2, which was main.
+func TestGuardAfterAKill(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	s.goOn("v2") // main, with v1 before it
+	s.deploy("v3")
+	proxy := testcluster.Shared(t).Proxy(t)
+	dying := shopOn(t, s.namespace, map[string]string{"prod": proxy.KubeconfigPath})
+	dying.engine = rollout.New(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond, Grace: time.Second, Settle: time.Minute, Cleanup: time.Millisecond})
+	dying.routed, dying.Canary, dying.owner = true, s.Canary, s.owner
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	death := proxy.DiesAfter(1, func(r *testcluster.Request) bool {
+		return r.Write() && strings.HasSuffix(r.Path, "/configmaps/api-switchback") && strings.Contains(string(r.Body), `"`+release.ProgressKey+`":"{`)
+	}, kill)
+	proxy.SetFault(death.Fault)
+	if _, err := dying.engine.Promote(ctx, dying.request("v3")); err == nil {
+		t.Fatal("the run did not die")
+	}
+	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
+	do("get", "api").wants(t, terminal.ExitDone, s.name("v3")+" candidate v3 started 0%", s.name("v2")+" main v2 started 100%")
+	do("guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the promotion to "+s.name("v3"), "is back on "+s.name("v2"))
+	do("get", "api").wants(t, terminal.ExitDone, s.name("v2")+" main v2 started 100%")
 }
