@@ -58,8 +58,27 @@ func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
 func (b *Breach) Asked(who string) *Breach {
 	asked := *b
 	asked.By = cmp.Or(who, "somebody")
-	asked.Reason = asked.By + " asked to go back"
+	asked.Reason = AskedBack(asked.By, "")
 	return &asked
+}
+
+// Because is b with why somebody has asked to go back, where that is known.
+func (b *Breach) Because(why string) *Breach {
+	if b == nil || b.By == "" || why == "" {
+		return b
+	}
+	asked := *b
+	asked.Reason = AskedBack(b.By, why)
+	return &asked
+}
+
+// AskedBack says that somebody has asked to go back, and why, where that is known.
+func AskedBack(who, why string) string {
+	text := who + " asked to go back"
+	if why != "" {
+		text += ": " + oneLine(why, reasonLimit)
+	}
+	return text
 }
 
 // Refuses says that a promotion would only do again what has failed: it is of

@@ -46,13 +46,14 @@ const (
 	OperationCollect    Operation = "collect"     // removed, because nobody needed it any more
 	OperationRemoveMain Operation = "remove_main" // the application's address was removed
 	OperationResume     Operation = "resume"      // somebody lets a promotion, or a change in place, go on from its pause
+	OperationRetry      Operation = "retry"       // somebody lets a release be tried once more that was left
 )
 
 // Operations lists every Operation.
 func Operations() []Operation {
 	return []Operation{
 		OperationDeploy, OperationUpdate, OperationPromote, OperationRollback, OperationStop, OperationStart, OperationRestart,
-		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume,
+		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume, OperationRetry,
 	}
 }
 
@@ -210,6 +211,8 @@ func (e Entry) what() string {
 			return fmt.Sprintf("letting the change of %s go on, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
 		}
 		return fmt.Sprintf("letting the promotion from %s to %s go on, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
+	case OperationRetry:
+		return fmt.Sprintf("letting %s be tried once more, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:
 	}
 	return fmt.Sprintf("%s of %s", e.Operation, subject)

@@ -30,3 +30,30 @@ type UnlikeError struct {
 func (e *UnlikeError) Error() string {
 	return fmt.Sprintf("the main deployment of %s on cluster %q has other settings, or another owner, than on cluster %q", e.ID, e.Cluster, e.First)
 }
+
+// AbortError says why a promotion is not given up.
+type AbortError struct {
+	Cluster string // empty: any
+	ID      string // namespace/application
+	Reason  string
+}
+
+func (e *AbortError) Error() string {
+	where := ""
+	if e.Cluster != "" {
+		where = fmt.Sprintf(" on cluster %q", e.Cluster)
+	}
+	return fmt.Sprintf("nothing of the application %s%s was aborted: %s", e.ID, where, e.Reason)
+}
+
+// RestError says why an application is not stopped, or started, as a whole.
+type RestError struct {
+	Cluster string
+	ID      string // namespace/application
+	Desired DesiredState
+	Reason  string
+}
+
+func (e *RestError) Error() string {
+	return fmt.Sprintf("the application %s on cluster %q is not to be %s: %s", e.ID, e.Cluster, e.Desired, e.Reason)
+}

@@ -28,11 +28,16 @@ type Request struct {
 	To   string      `json:"to"`
 	Step int         `json:"step,omitempty"` // the pause that a resume ends, by its place in the list of steps
 	By   string      `json:"by,omitempty"`   // who asks; empty: not known
+	Why  string      `json:"why,omitempty"`  // in their words; empty: they have not said
 	At   time.Time   `json:"at,omitzero"`    // by the API server's clock
 
 	// Since is when the pause began that a resume ends: a promotion that begins anew, after
 	// a run was killed, comes to the same step once more.
 	Since time.Time `json:"since,omitzero"`
+
+	// Forgets says of a return that nothing is remembered against the release, as after a
+	// Ctrl-C. Who does not know it remembers that somebody went back.
+	Forgets bool `json:"forgets,omitempty"`
 }
 
 // Asks says that something is asked of a promotion: one to the same release, from the
@@ -117,5 +122,9 @@ func (e *AskedBackError) Error() string {
 	if e.Request.By != "" {
 		by = e.Request.By
 	}
-	return fmt.Sprintf("%s asked on cluster %q to go back from %s to %s", by, e.Cluster, e.ID, OrNothing(cmp.Or(e.Request.From, e.Theirs)))
+	text := fmt.Sprintf("%s asked on cluster %q to go back from %s to %s", by, e.Cluster, e.ID, OrNothing(cmp.Or(e.Request.From, e.Theirs)))
+	if e.Request.Why != "" {
+		text += ": " + e.Request.Why
+	}
+	return text
 }

@@ -21,6 +21,13 @@ type GoBackRequest struct {
 
 	// Was is, by cluster, the release that was main when this was decided.
 	Was map[string]string
+
+	// Forgets says that nothing is remembered against what the traffic is taken from, as
+	// after a Ctrl-C.
+	Forgets bool
+
+	// Desired is what the application as a whole shall be; empty: what it is.
+	Desired release.DesiredState
 }
 
 // GoBack makes a former release main again. Whoever holds the Lease for a promotion
@@ -36,7 +43,7 @@ func (e *Engine) GoBack(ctx context.Context, req GoBackRequest) (Promoted, error
 func (e *Engine) NewWayBack(req GoBackRequest) *Promotion {
 	req.TakeBack = true // what lives stays as it is, but for where it leads
 	p := e.NewPromotion(req.PromoteRequest)
-	p.was, p.undoes = req.Was, req.Undoes
+	p.was, p.undoes, p.forgets, p.desired = req.Was, req.Undoes, req.Forgets, req.Desired
 	return p
 }
 

@@ -20,7 +20,7 @@ func (e *Engine) In(run release.Run) *Engine {
 func (e *Engine) entry(ctx context.Context, c Cluster, operation release.Operation, name, version string) release.Entry {
 	return release.Entry{
 		ID: ownership.NewToken(), Time: time.Now(), Operation: operation, Deployment: name, Version: version,
-		By: mask.Redact(c.User(ctx)), Outcome: release.OutcomeSucceeded, Run: e.automation,
+		By: mask.Redact(c.User(ctx)), Outcome: release.OutcomeSucceeded, Run: e.automation, Reason: becauseOf(ctx, operation),
 	}
 }
 

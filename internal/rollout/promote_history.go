@@ -38,7 +38,7 @@ func (p *Promotion) begin(ctx context.Context, pl *placement) {
 	entry := p.engine.entry(ctx, pl.cluster, operation, p.req.To, "")
 	entry.From, entry.To, entry.Theirs, entry.Group = from, p.req.To, pl.theirSide(), p.req.Member.Group
 	if left != "" && p.was != nil {
-		entry.Reason = entry.By + " asked to go back"
+		entry.Reason = release.AskedBack(entry.By, because(ctx))
 	}
 	pl.entry = &entry
 }

@@ -24,9 +24,11 @@ type Promotion struct {
 	req        PromoteRequest
 	placements []*placement // by cluster
 
-	was    map[string]string // see GoBackRequest; nil for what a configuration asks for
-	undoes bool              // see GoBackRequest
-	began  time.Time
+	was     map[string]string    // see GoBackRequest; nil for what a configuration asks for
+	undoes  bool                 // see GoBackRequest
+	forgets bool                 // see GoBackRequest
+	desired release.DesiredState // see GoBackRequest
+	began   time.Time
 
 	mu   sync.Mutex
 	lost map[string]error // by cluster: what it failed with before it was looked at
@@ -113,6 +115,9 @@ func (p *Promotion) wanted(pl *placement) promotion.Want {
 	if p.was != nil {
 		want.Stopped = pl.saw.Main.Stopped() // nobody asks for anything else
 	}
+	if p.desired != "" {
+		want.Stopped = p.desired == release.DesiredStopped
+	}
 	return want
 }
 
@@ -171,12 +176,15 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	pl.saw = seen
 	if pl.begins(promotion.Begin(p.wanted(pl), seen)); pl.start.Idle {
 		pl.router.Empty()
+		if pl.route != nil {
+			pl.route.Empty()
+		}
 	}
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
-	if p.was != nil {
-		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), c.Now())
+	if p.was != nil && !p.forgets {
+		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), c.Now()).Because(because(ctx))
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)

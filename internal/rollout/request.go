@@ -36,7 +36,7 @@ func (p *Promotion) askBackOn(ctx context.Context, c Cluster) error {
 			return nil
 		}
 		next := live.DeepCopy()
-		if next.Data, err = release.Asking(live.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC()}); err != nil {
+		if next.Data, err = release.Asking(live.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC(), Why: because(ctx), Forgets: p.forgets}); err != nil {
 			return err
 		}
 		p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, open.Side())

@@ -171,10 +171,10 @@ func (p *Promotion) noteBreach(pl *placement, cause error) {
 			return
 		}
 	}
-	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) {
+	if asked := (*release.AskedBackError)(nil); errors.As(cause, &asked) && !asked.Request.Forgets {
 		share, copies := pl.share(p.req.To), pl.copies()
 		breach.Share, breach.Waited, breach.Mirror = share%100, share == 0 && copies == 0, copies
-		pl.main.Breach = breach.Asked(asked.Request.By)
+		pl.main.Breach = breach.Asked(asked.Request.By).Because(asked.Request.Why)
 	}
 }
 

@@ -50,7 +50,7 @@ func (p *Promotion) Undo(ctx context.Context) error {
 		switch {
 		case pl.start.Course == promotion.Returns:
 			cause = &release.AskedBackError{Cluster: pl.cluster.Name(), ID: p.id(), Theirs: pl.theirSide(), Request: release.Request{
-				Kind: release.RequestReturn, To: p.req.To, By: mask.Redact(pl.cluster.User(ctx)), At: pl.cluster.Now().UTC(),
+				Kind: release.RequestReturn, To: p.req.To, By: mask.Redact(pl.cluster.User(ctx)), At: pl.cluster.Now().UTC(), Why: because(ctx), Forgets: p.forgets,
 			}}
 		case pl.seen.Deployment == "" && pl.seen.Progress == nil:
 			pl.status, pl.fate = release.MainRolledBack, returned

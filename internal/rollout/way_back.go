@@ -26,8 +26,9 @@ type WayBack struct {
 	Leaves string // who has it now, or a share of it; empty: not the same on all clusters
 }
 
-// WayBackOf finds out how the traffic goes back. It reads, and writes nothing.
-func WayBackOf(ctx context.Context, r WayBackRequest) (WayBack, error) {
+// livingOf is what lives of an application's address on the clusters that have it, where it
+// can be moved as one.
+func livingOf(ctx context.Context, r WayBackRequest) (Living, error) {
 	var errs []error
 	var there []observe.Main
 	for _, o := range observe.Mains(ctx, r.Clusters, r.Namespace, r.Application, "") {
@@ -51,19 +52,27 @@ func WayBackOf(ctx context.Context, r WayBackRequest) (WayBack, error) {
 		errs = append(errs, &release.NoMainError{ID: r.id()})
 	}
 	if len(errs) > 0 {
-		return WayBack{}, errors.Join(errs...)
+		return living, errors.Join(errs...)
+	}
+	for _, c := range r.Clusters {
+		if _, ok := living.Request.Was[c.Name()]; ok {
+			living.Request.Clusters = append(living.Request.Clusters, c)
+		}
+	}
+	return living, nil
+}
+
+// WayBackOf finds out how the traffic goes back. It reads, and writes nothing.
+func WayBackOf(ctx context.Context, r WayBackRequest) (WayBack, error) {
+	living, err := livingOf(ctx, r)
+	if err != nil {
+		return WayBack{}, err
 	}
 	back := WayBack{GoBackRequest: living.Request}
 	back.Leaves = leftBy(living.Standings)
-	for _, c := range r.Clusters {
-		if _, ok := back.Was[c.Name()]; ok {
-			back.Clusters = append(back.Clusters, c)
-		}
-	}
 	if back.To = r.To; back.To != "" {
 		return back, nil
 	}
-	var err error
 	back.To, back.Theirs, err = release.Undo(r.id(), living.Standings)
 	if err == nil && back.Theirs == "" {
 		back.To, err = release.GoBack(r.id(), living.Standings)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 // terminal is one call of the command.
@@ -15,23 +17,33 @@ type terminal struct {
 	genericiooptions.IOStreams
 	version string
 	reach   reach
+	timing  rollout.Timing
 }
 
+// Option changes how the command works.
+type Option func(*terminal)
+
+// WithTiming gives the engine another timing than users get.
+func WithTiming(timing rollout.Timing) Option { return func(t *terminal) { t.timing = timing } }
+
 // Run runs the command with its arguments, and returns the exit code.
-func Run(ctx context.Context, version string, streams genericiooptions.IOStreams, args []string) Exit {
-	root := Command(version, streams)
+func Run(ctx context.Context, version string, streams genericiooptions.IOStreams, args []string, options ...Option) Exit {
+	root := Command(version, streams, options...)
 	root.SetArgs(args)
 	return tell(streams.ErrOut, root.ExecuteContext(ctx))
 }
 
 // Command is the command with all that is below it.
-func Command(version string, streams genericiooptions.IOStreams) *cobra.Command {
-	t := &terminal{IOStreams: streams, version: version}
+func Command(version string, streams genericiooptions.IOStreams, options ...Option) *cobra.Command {
+	t := &terminal{IOStreams: streams, version: version, timing: rollout.DefaultTiming()}
+	for _, change := range options {
+		change(t)
+	}
 	root := &cobra.Command{
 		Use:   "kubectl-switchback",
-		Short: "See the applications that Switchback releases, from a terminal",
+		Short: "See and steer the applications that Switchback releases, from a terminal",
 		Long: "Shows what Switchback has made in a cluster: its applications, their releases, who has the traffic, and what was done. " +
-			"It reads the clusters themselves, and needs neither Terraform nor its state. Flags and kubeconfigs are kubectl's.",
+			"It reads the clusters themselves, and needs neither Terraform nor its state. Some of its commands change something: each says what will happen, and asks. Flags and kubeconfigs are kubectl's.",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl switchback"},
 		Version:       version,
 		SilenceErrors: true, SilenceUsage: true,
@@ -60,6 +72,13 @@ func Command(version string, streams genericiooptions.IOStreams) *cobra.Command 
 		t.guard(),
 		t.events(),
 		t.access(),
+		t.rollback(),
+		t.abort(),
+		t.resume(),
+		t.retry(),
+		t.restart(),
+		t.stop(),
+		t.start(),
 	)
 	return root
 }

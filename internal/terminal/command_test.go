@@ -27,6 +27,11 @@ func TestUsage(t *testing.T) {
 		{"history", "name an application: `kubectl switchback history NAME`"},
 		{"history a b", "one application at a time, please: there are 2 names (a, b)"},
 		{"history api --operation destroy", `there is no operation "destroy". There are: deploy, `},
+		{"rollback", "name an application or one of its releases: `kubectl switchback rollback NAME`"},
+		{"rollback api -l team=payments", "exclude each other"},
+		{"rollback --environment dev --to api-0b8e4d27", "--to names a release of one application"},
+		{"restart api -o wide", `there is no output format "wide": say json, yaml`},
+		{"stop api --timeout 0s", "--timeout 0s: it must be more than nothing"},
 		{"history api --limit -1", "--limit -1: it must be 1 or more"},
 	} {
 		said := run(t, append(strings.Fields(tc.args), "--kubeconfig", proxy.KubeconfigPath)...)

@@ -27,6 +27,7 @@ func Kinds() []any {
 		Runbook{},
 		EventList{},
 		AccessList{},
+		ActionList{},
 	}
 }
 

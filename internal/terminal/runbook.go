@@ -161,7 +161,7 @@ func (t *terminal) fillBook(ctx context.Context, book *Runbook, app observe.Appl
 		alone.Steps = append(alone.Steps, steps...)
 	}
 	book.Ways = append(book.Ways, alone)
-	book.Then = "The configuration still asks for what was there: until the version is changed back, the next apply moves the traffic forward again, unless the release that was left is refused since."
+	book.Then = "The configuration still asks for what was there: until the version is changed back, the next apply moves the traffic forward again, unless what goes back here remembers what it has left, as `kubectl switchback rollback` does."
 	return nil
 }
 

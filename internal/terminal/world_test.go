@@ -48,10 +48,7 @@ type shop struct {
 // shopOn is one on clusters that kubeconfigs lead to, by name.
 func shopOn(t *testing.T, namespace string, kubeconfigs map[string]string) *shop {
 	t.Helper()
-	s := &shop{t: t, namespace: namespace, engine: rollout.New(rollout.Timing{
-		Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond,
-		Grace: 500 * time.Millisecond, Settle: 90 * time.Second, Cleanup: 30 * time.Second, Patience: time.Minute,
-	})}
+	s := &shop{t: t, namespace: namespace, engine: rollout.New(timing())}
 	for name, path := range kubeconfigs {
 		c, err := cluster.New(cluster.Config{Name: name, UserAgent: "terraform-provider-switchback/test", ConfigPath: path})
 		if err != nil {
@@ -105,11 +102,18 @@ func (s *shop) request(version string) rollout.PromoteRequest {
 
 func (s *shop) promote(version string) {
 	s.t.Helper()
-	done, err := s.engine.Promote(s.t.Context(), s.request(version))
-	if err != nil {
+	if err := s.promoting(version); err != nil {
 		s.t.Fatal(err)
 	}
-	s.owner = done.Owner
+}
+
+// promoting is promote, which may fail.
+func (s *shop) promoting(version string) error {
+	done, err := s.engine.Promote(s.t.Context(), s.request(version))
+	if err == nil {
+		s.owner = done.Owner
+	}
+	return err
 }
 
 // said is what a command has said.
@@ -121,9 +125,22 @@ type said struct {
 // run runs the command.
 func run(t *testing.T, args ...string) said {
 	t.Helper()
+	return answered(t.Context(), "", args...)
+}
+
+// answered runs the command, and answers what it asks. Other processes are taken for dead
+// within a second.
+func answered(ctx context.Context, answer string, args ...string) said {
 	var out, err bytes.Buffer
-	exit := terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &err}, args)
+	exit := terminal.Run(ctx, "test", genericiooptions.IOStreams{In: strings.NewReader(answer), Out: &out, ErrOut: &err}, args, terminal.WithTiming(timing()))
 	return said{out.String(), err.String(), exit}
+}
+
+func timing() rollout.Timing {
+	return rollout.Timing{
+		Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond,
+		Grace: 500 * time.Millisecond, Settle: 90 * time.Second, Cleanup: 30 * time.Second, Patience: time.Minute,
+	}
 }
 
 // wants fails the test unless the command ended so and wrote all of these.

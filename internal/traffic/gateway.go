@@ -33,6 +33,7 @@ type Gateway struct {
 	written  release.Split // what our last write asked for
 	reply    Object        // the API server's reply to it
 	since    time.Time     // when all parents were first seen to have accepted it; zero: not yet
+	empty    bool          // no pods are needed behind it
 	awaiting string        // what the last Shift has waited for
 }
 
@@ -95,6 +96,9 @@ func (g *Gateway) Returns() {
 // Applied is the API server's reply to the last write; nil before the first.
 func (g *Gateway) Applied() Object { return g.reply }
 
+// Empty says that no pods are needed behind the route: its application is stopped.
+func (g *Gateway) Empty() { g.empty = true }
+
 // Awaiting is what a Shift that has not settled waits for, as a sentence ends; empty
 // where it does not wait.
 func (g *Gateway) Awaiting() string { return g.awaiting }
@@ -110,6 +114,9 @@ func (g *Gateway) served(want release.Split) []string {
 
 // ready says that everybody who is to get something has a pod that is ready for it.
 func (g *Gateway) ready(ctx context.Context, want release.Split) (bool, error) {
+	if g.empty {
+		return true, nil
+	}
 	for _, name := range g.served(want) {
 		pods, err := Endpoints(ctx, g.view, name, []Port{{Name: g.spec.Port, Protocol: corev1.ProtocolTCP}})
 		if err != nil {

@@ -52,10 +52,16 @@ var explanations = []explanation{
 	rule("Nothing to go back to", always[*release.NoWayBackError](
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
 	rule("No main deployment", always[*release.NoMainError]("Nothing was written. Apply its switchback_main_deployment."), path.Root("application")),
+	rule("Promotion was not aborted", always[*release.AbortError]("Nothing was written."), path.Empty()),
+	rule("Application cannot be stopped or started", always[*release.RestError]("Nothing was written."), path.Empty()),
 	rule("Clusters are not alike", always[*release.UnlikeError](
 		"Traffic was not touched. Name in `clusters` those to act on together, and invoke the action again for the others."), path.Root("clusters")),
-	rule("Promotion was taken back", always[*release.AskedBackError](
-		"Apply the version that it went back to. This one is not tried again before another deployment has become main, or `retry_token` changes."), path.Root("deployment_id")),
+	rule("Promotion was taken back", func(e *release.AskedBackError) string {
+		if e.Request.Forgets {
+			return "Apply the version that it went back to. Or apply this one again: nothing has been seen that speaks against it."
+		}
+		return "Apply the version that it went back to. This one is not tried again before another deployment has become main, or `retry_token` changes."
+	}, path.Root("deployment_id")),
 	rule("Deployment was taken back before", always[*release.TakenBackError](
 		"Traffic was not touched. There are two ways on: apply another deployment, such as the former version; or, where the cause was elsewhere and is gone, change `retry_token`."), path.Root("retry_token")),
 	rule("Deployment carries traffic and was not stopped", func(e *release.CarriesError) string {

@@ -2,13 +2,11 @@ package maindeployment
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
@@ -78,51 +76,22 @@ func (a *resumeAction) Invoke(ctx context.Context, req action.InvokeRequest, res
 // goingOn is one invocation.
 type goingOn struct{ session.Invocation }
 
-// resume asks for what is paused. A cluster that cannot be read may have it: then it has
-// to be said which to act on.
+// resume asks for what is paused.
 func (a goingOn) resume(ctx context.Context, config actionModel) rollout.ResumeRequest {
-	req := rollout.ResumeRequest{Namespace: config.Namespace.ValueString(), Application: config.Application.ValueString()}
-	id := attrs.MainID(req.Namespace, req.Application)
+	asked := rollout.WayBackRequest{Namespace: config.Namespace.ValueString(), Application: config.Application.ValueString()}
 	if attrs.Known(config.DeploymentID) {
 		to, _ := release.ParseID(config.DeploymentID.ValueString()) // checked before
-		req.To = to.Name
+		asked.To = to.Name
 	}
-	clusters, named := a.ClustersOf(ctx, config.Clusters)
+	asked.Clusters, asked.Named = a.ClustersOf(ctx, config.Clusters)
 	if a.Diags().HasError() {
+		return rollout.ResumeRequest{}
+	}
+	req, err := rollout.ResumeOn(ctx, asked)
+	if err != nil {
+		a.Fail(err)
 		return req
 	}
-	for i, o := range observe.Mains(ctx, clusters, req.Namespace, req.Application, "") { // both in the order of the names
-		switch {
-		case o.Err != nil:
-			a.Fail(fmt.Errorf("it cannot be told whether a promotion of %s is paused on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
-		case o.Main == nil && a.inPlace(ctx, clusters[i], req):
-			req.Clusters = append(req.Clusters, clusters[i])
-		case a.Diags().HasError():
-		case o.Main == nil && named:
-			a.Diags().AddAttributeError(path.Root("application"), "No main deployment", fmt.Sprintf("There is no main deployment of %s on cluster %q. Nothing was written. Apply its switchback_main_deployment.", id, o.Cluster))
-		case o.Main != nil:
-			req.Clusters = append(req.Clusters, clusters[i])
-		}
-	}
-	if len(req.Clusters) == 0 && !a.Diags().HasError() {
-		a.Diags().AddAttributeError(path.Root("application"), "No main deployment", fmt.Sprintf("There is no main deployment of %s on any cluster. Nothing was written. Apply its switchback_main_deployment.", id))
-	}
-	if !a.Diags().HasError() {
-		req.Clusters = a.Allowed(ctx, req.Clusters, session.ToAsk(req.Namespace))
-	}
+	req.Clusters = a.Allowed(ctx, req.Clusters, session.ToAsk(req.Namespace))
 	return req
-}
-
-// inPlace says that a deployment whose content changes in place is there, which needs no main
-// deployment, and that it may be meant.
-func (a goingOn) inPlace(ctx context.Context, c rollout.Cluster, req rollout.ResumeRequest) bool {
-	id := release.ID{Namespace: req.Namespace, Name: release.InPlaceName(req.Application)}
-	if req.To != "" && req.To != id.Name {
-		return false
-	}
-	o := observe.Releases(ctx, []rollout.Cluster{c}, id)[0]
-	if o.Err != nil {
-		a.Fail(fmt.Errorf("it cannot be told whether %s is paused on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err))
-	}
-	return o.Record != nil
 }

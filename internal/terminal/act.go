@@ -1,0 +1,235 @@
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+// ActionList is what a command prints that changes something.
+type ActionList struct {
+	Head
+	Command string  `json:"command" is:"what was asked for, as: rollback"`
+	Items   []Acted `json:"items" is:"what became of it, of each application or release, in the order in which it was done"`
+}
+
+// Acted is what became of one application, or of one release.
+type Acted struct {
+	Namespace string   `json:"namespace" is:"its namespace"`
+	Name      string   `json:"name" is:"its name"`
+	Outcome   Outcome  `json:"outcome" is:"done, nothing, refused or failed"`
+	Says      string   `json:"says" is:"what was done, or why not"`
+	Notices   []string `json:"notices" is:"what should be known, too"`
+}
+
+// Outcome is what became of it.
+type Outcome string
+
+// Outcomes.
+const (
+	OutcomeDone    Outcome = "done"
+	OutcomeNothing Outcome = "nothing" // there was nothing to do
+	OutcomeRefused Outcome = "refused" // before anything was written
+	OutcomeFailed  Outcome = "failed"
+)
+
+// deed is one thing that a command is about to do, to an application or a release.
+type deed struct {
+	name string
+	will string            // a sentence: what will happen
+	on   []rollout.Cluster // where
+	take []cluster.Feature // the permissions that it takes
+	do   func(ctx context.Context, e *rollout.Engine, say func(string)) (says string, notices []rollout.Notice, err error)
+	err  error // why it is refused; nil: it is not
+}
+
+// acting is how a command is asked for that changes something.
+type acting struct {
+	format
+	whom
+	yes     bool
+	reason  string
+	timeout time.Duration
+
+	backwards bool // of several applications, those that others come after are last
+}
+
+func (a *acting) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "Do it without asking. It is said all the same what will happen.")
+	cmd.Flags().StringVar(&a.reason, "reason", "", "Why: in the history, and where it is told that somebody did this.")
+	cmd.Flags().DurationVar(&a.timeout, "timeout", 10*time.Minute, "How long it may take, such as 90s or 5m, for each application.")
+	cmd.Flags().StringVarP(&a.name, "output", "o", "", "Output format of the results: json or yaml. Left out, a line for each.")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats[:2], cobra.ShellCompDirectiveNoFileComp))
+	a.whom.addFlags(cmd)
+}
+
+func (a *acting) check() error {
+	switch {
+	case a.name != "" && !slices.Contains(formats[:2], a.name):
+		return usagef("there is no output format %q: say %s, or leave it out for a line each", a.name, strings.Join(formats[:2], ", "))
+	case a.timeout <= 0:
+		return usagef("--timeout %s: it must be more than nothing, such as 5m", a.timeout)
+	}
+	return nil
+}
+
+// errNotConfirmed ends a command that has asked, and was not told to go on.
+var errNotConfirmed = errors.New("nothing was done: it takes the answer yes, or --yes")
+
+// act finds out what is to be done, says it, asks whether to, and does it.
+func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(ctx context.Context, c *clusters, name string) deed) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	ctx := rollout.Because(cmd.Context(), a.reason)
+	c, err := t.reach.clusters()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	names, err := a.names(ctx, c, args, a.backwards)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		_, _ = fmt.Fprintf(t.ErrOut, "No applications found in %s namespace.\n", c.namespace)
+	}
+	var deeds []deed
+	due := false
+	for _, name := range names {
+		d := find(ctx, c, name)
+		if d.name == "" {
+			d.name = name
+		}
+		if d.err == nil {
+			d.err = allowed(ctx, d, c.namespace)
+		}
+		if due = due || d.err == nil; d.err == nil {
+			_, _ = fmt.Fprintln(t.ErrOut, mask.Redact(d.will))
+		}
+		deeds = append(deeds, d)
+	}
+	if due && !a.yes {
+		if err := t.confirm(ctx); err != nil {
+			return err
+		}
+	}
+	list := ActionList{Head: headOf("ActionList"), Command: cmd.Name(), Items: []Acted{}}
+	var errs []error
+	engine := rollout.New(t.timing).In(release.RunOf(os.Getenv))
+	for _, d := range deeds {
+		item, err := t.done(ctx, engine, d, a.timeout)
+		if err != nil && len(deeds) > 1 {
+			err = fmt.Errorf("%s: %w", d.name, err)
+		}
+		item.Namespace = c.namespace
+		list.Items, errs = append(list.Items, item), append(errs, err)
+		if err := a.tell(t, item); err != nil {
+			return err
+		}
+	}
+	if a.name != "" {
+		errs = append(errs, a.write(t.Out, list))
+	}
+	return errors.Join(errs...)
+}
+
+// allowed makes sure, before the first write, that everything may be done there.
+func allowed(ctx context.Context, d deed, namespace string) error {
+	var errs []error
+	for _, c := range d.on {
+		_, err := c.(wired).Preflight(ctx, namespace, d.take)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// confirm asks whether to go on. Whoever pipes into the command may answer, too.
+func (t *terminal) confirm(ctx context.Context) error {
+	_, _ = fmt.Fprint(t.ErrOut, "Go on? Only yes is taken: ")
+	answer := make(chan string, 1)
+	go func() { // a read of a terminal has no end of its own
+		line, _ := bufio.NewReader(t.In).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case said := <-answer:
+		if said == "yes" {
+			return nil
+		}
+	case <-ctx.Done():
+	}
+	_, _ = fmt.Fprintln(t.ErrOut)
+	return &exitError{ExitNo, errNotConfirmed}
+}
+
+// done does it, and says how it ended.
+func (t *terminal) done(ctx context.Context, engine *rollout.Engine, d deed, limit time.Duration) (Acted, error) {
+	item := Acted{Name: d.name, Notices: []string{}, Outcome: OutcomeRefused}
+	err := d.err
+	if err == nil {
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not done within --timeout %s", limit))
+		defer cancel()
+		var mu sync.Mutex
+		say := func(line string) { // from several clusters at once
+			mu.Lock()
+			defer mu.Unlock()
+			_, _ = fmt.Fprintf(t.ErrOut, "%s: %s\n", d.name, mask.Redact(line))
+		}
+		var notices []rollout.Notice
+		item.Outcome = OutcomeDone
+		item.Says, notices, err = d.do(ctx, engine, say)
+		for _, n := range notices {
+			item.Notices = append(item.Notices, mask.Redact(n.Summary+". "+n.Detail))
+		}
+		switch {
+		case err != nil:
+			item.Outcome = OutcomeFailed
+		case item.Says == "":
+			item.Outcome = OutcomeNothing
+		}
+	}
+	if err != nil {
+		item.Says = err.Error()
+	}
+	item.Says = mask.Redact(item.Says)
+	return item, err
+}
+
+// tell writes what became of one, for people: what has failed is told at the end.
+func (a *acting) tell(t *terminal, item Acted) error {
+	for _, notice := range item.Notices {
+		_, _ = fmt.Fprintf(t.ErrOut, "%s: %s\n", item.Name, notice)
+	}
+	if a.name != "" || item.Outcome != OutcomeDone {
+		return nil
+	}
+	_, err := fmt.Fprintf(t.Out, "%s: %s\n", item.Name, item.Says)
+	return err
+}
+
+// where names the clusters of a deed in a sentence; nothing where there is but one.
+func where(all *clusters, on []rollout.Cluster) string {
+	if len(all.on) < 2 {
+		return ""
+	}
+	var names []string
+	for _, c := range on {
+		names = append(names, c.Name())
+	}
+	slices.Sort(names)
+	return " on " + strings.Join(names, ", ")
+}

@@ -1,0 +1,101 @@
+package terminal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+)
+
+func (t *terminal) resume() *cobra.Command {
+	a := &acting{}
+	cmd := &cobra.Command{
+		Use:   "resume NAME",
+		Short: "Let what is paused go on",
+		Long: "Lets a promotion of the application, or a change of its content in place, go on from the pause that it is in: a gate, or a pause that outlasted its apply. " +
+			"It holds for this pause alone: the next gate asks again. It moves no traffic, and makes no pods, itself: the next apply does. One that waits at `canary.max_weight` is refused.",
+		Example:           "  kubectl switchback resume api --reason \"looked at the dashboard\"",
+		Args:              a.args,
+		ValidArgsFunction: t.completeApplications,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
+				req, err := rollout.ResumeOn(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
+				return deed{
+					err: err, on: req.Clusters, take: toAsk, will: fmt.Sprintf("What is paused of %s/%s goes on with the next apply%s.", c.namespace, name, where(c, req.Clusters)),
+					do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+						said := false
+						req.Progress = func(line string) { said = true; say(line) }
+						notices, err := e.Resume(ctx, req)
+						if !said {
+							return "", notices, err
+						}
+						return "it goes on from its pause: the next apply moves it", notices, err
+					},
+				}
+			})
+		},
+	}
+	a.addFlags(cmd)
+	return cmd
+}
+
+func (t *terminal) retry() *cobra.Command {
+	a := &acting{}
+	cmd := &cobra.Command{
+		Use:   "retry NAME",
+		Short: "Let a release be tried once more that was left",
+		Long: "Forgets that a release of the application is refused, because it did not pass its bake or its canary, or because somebody went back from it: what a changed `retry_token` does in a configuration. " +
+			"It moves nothing: the next apply that asks for that release does.",
+		Example:           "  kubectl switchback retry api --reason \"the database is back\"",
+		Args:              a.args,
+		ValidArgsFunction: t.completeApplications,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed { return retrying(ctx, c, name) })
+		},
+	}
+	a.addFlags(cmd)
+	return cmd
+}
+
+// retrying forgets who is refused.
+func retrying(ctx context.Context, c *clusters, name string) deed {
+	req, d := rollout.RetryRequest{Namespace: c.namespace, Application: name}, deed{take: toAct}
+	var refused []string
+	for _, o := range observe.Mains(ctx, c.on, c.namespace, name, "") {
+		switch {
+		case o.Err != nil:
+			return deed{err: o.Err}
+		case o.Main == nil:
+			continue
+		case o.Main.Breach != nil:
+			refused = append(refused, fmt.Sprintf("%s (%s)", o.Main.Breach.To, o.Main.Breach.Reason))
+		}
+		for _, one := range c.on {
+			if one.Name() == o.Cluster {
+				req.Clusters = append(req.Clusters, one)
+			}
+		}
+	}
+	if len(req.Clusters) == 0 {
+		return deed{err: &release.NoMainError{ID: c.namespace + "/" + name}}
+	}
+	d.on = req.Clusters
+	d.will = fmt.Sprintf("Of %s/%s, nothing is refused%s.", c.namespace, name, where(c, d.on))
+	if len(refused) > 0 {
+		d.will = fmt.Sprintf("Of %s/%s, this may be tried once more: %s.", c.namespace, name, strings.Join(refused, "; "))
+	}
+	d.do = func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+		req.Progress = say
+		notices, err := e.Retry(ctx, req)
+		if err != nil || len(notices) > 0 {
+			return "", notices, err
+		}
+		return "what was refused may be tried once more: the next apply of it does", nil, nil
+	}
+	return d
+}
