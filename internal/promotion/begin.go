@@ -184,6 +184,9 @@ func Begin(w Want, seen Seen) Start {
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()
 	}
+	if open := m.Progress; open != nil && open.To == w.To && open.Direction == release.DirectionForward && s.Shares && s.Course.Moves() {
+		s.Progress.Held = open.Held
+	}
 	s.Idle = w.Stopped && (m.Stopped() || s.There && !s.Course.Moves())
 	s.Wakes = !w.Stopped && m.Stopped()
 	s.Refused = !w.Retraces && (s.Course == Returns || !s.There) && m.Breach.Refuses(w.To, w.RetryToken)

@@ -46,6 +46,7 @@ const (
 	OperationCollect    Operation = "collect"     // removed, because nobody needed it any more
 	OperationRemoveMain Operation = "remove_main" // the application's address was removed
 	OperationResume     Operation = "resume"      // somebody lets a promotion, or a change in place, go on from its pause
+	OperationHold       Operation = "hold"        // somebody holds a promotion where it is
 	OperationRetry      Operation = "retry"       // somebody lets a release be tried once more that was left
 )
 
@@ -53,7 +54,7 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		OperationDeploy, OperationUpdate, OperationPromote, OperationRollback, OperationStop, OperationStart, OperationRestart,
-		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume, OperationRetry,
+		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume, OperationHold, OperationRetry,
 	}
 }
 
@@ -211,6 +212,8 @@ func (e Entry) what() string {
 			return fmt.Sprintf("letting the change of %s go on, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
 		}
 		return fmt.Sprintf("letting the promotion from %s to %s go on, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
+	case OperationHold:
+		return fmt.Sprintf("holding the promotion from %s to %s, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
 	case OperationRetry:
 		return fmt.Sprintf("letting %s be tried once more, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:

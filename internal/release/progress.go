@@ -18,7 +18,8 @@ const ProgressKey = "progress.json"
 // the pods that its share takes: others would give it all of the traffic on these. With the
 // fourth, autoscalers have been raised: others would leave them so. With the fifth, somebody
 // else has the rest of the traffic: others would take it for nobody's. The sixth has copies
-// of requests: others would not end them.
+// of requests: others would not end them. With the eighth, somebody holds the promotion where
+// it is: others would go on.
 const (
 	ProgressSchema        = 1
 	ProgressSchemaShares  = 2
@@ -26,6 +27,7 @@ const (
 	ProgressSchemaFloors  = 4
 	ProgressSchemaTheirs  = 5
 	ProgressSchemaMirrors = 6
+	ProgressSchemaHolds   = 8
 )
 
 // StepKind is what a step of a promotion does.
@@ -128,6 +130,9 @@ type Progress struct {
 	// with. Since is when the pause began, by the API server's clock; zero: it has not.
 	Paused bool      `json:"paused,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
+
+	// Held is who holds it where it is, whatever its pause is; nil: nobody does.
+	Held *Hold `json:"held,omitempty"`
 
 	// Before is main as it was, for as long as the promotion may be taken back after
 	// the pointer has moved: until it is committed. Nil: not beyond the shift.
@@ -291,6 +296,8 @@ func (m *Main) Marshal() (map[string]string, error) {
 	}
 	progress := *m.Progress
 	switch progress.Schema = ProgressSchema; {
+	case progress.Held != nil:
+		progress.Schema = ProgressSchemaHolds
 	case progress.mirrors():
 		progress.Schema = ProgressSchemaMirrors
 	case progress.Theirs != "", len(progress.Leaves) > 1:
@@ -320,7 +327,7 @@ func ParseMain(data map[string]string) (*Main, error) {
 		err = m.convert(data[MainKey])
 		return m, err
 	}
-	m.Progress, err = parse(ProgressKey, data, ProgressSchemaMirrors, func(p *Progress) int { return p.Schema })
+	m.Progress, err = parse(ProgressKey, data, ProgressSchemaHolds, func(p *Progress) int { return p.Schema })
 	if err == nil && (m.Progress.At < 0 || m.Progress.At > len(m.Progress.Steps)) {
 		err = fmt.Errorf("its %s says that step %d of %d is being done", ProgressKey, m.Progress.At+1, len(m.Progress.Steps))
 	}

@@ -19,6 +19,7 @@ type RequestKind string
 const (
 	RequestReturn RequestKind = "return" // take the promotion back
 	RequestResume RequestKind = "resume" // go on from the pause that it is in
+	RequestHold   RequestKind = "hold"   // end in a pause, where it is
 )
 
 // Request asks whoever promotes for something.
@@ -35,6 +36,9 @@ type Request struct {
 	// a run was killed, comes to the same step once more.
 	Since time.Time `json:"since,omitzero"`
 
+	// Holder is the run that a hold is asked of: the next one finds what that has made of it.
+	Holder string `json:"holder,omitempty"`
+
 	// Forgets says of a return that nothing is remembered against the release, as after a
 	// Ctrl-C. Who does not know it remembers that somebody went back.
 	Forgets bool `json:"forgets,omitempty"`
@@ -43,7 +47,8 @@ type Request struct {
 // Asks says that something is asked of a promotion: one to the same release, from the
 // same; and to go on, only in the very pause.
 func (r *Request) Asks(kind RequestKind, p *Progress) bool {
-	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At && r.Since.Equal(p.Since))
+	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At && r.Since.Equal(p.Since)) &&
+		(kind != RequestHold || r.Holder != "" && r.Holder == p.Holder)
 }
 
 // Resuming is the request that ends the pause in which a promotion is.
@@ -56,6 +61,8 @@ func Resuming(p *Progress) Request {
 func (p *Progress) Waits(now time.Time, r *Request) bool {
 	step := p.Step()
 	switch {
+	case p.Paused && p.Held != nil:
+		return true
 	case !p.Paused || step.Kind != StepPause || r.Asks(RequestResume, p):
 		return false
 	case step.Gate != "":
@@ -70,6 +77,9 @@ func (p *Progress) Waits(now time.Time, r *Request) bool {
 func PauseText(cluster, namespace, application string, p *Progress) string {
 	step := p.Step()
 	has := p.Has()
+	if p.Held != nil {
+		return fmt.Sprintf("%s, and is %s, until somebody lets it go on: `kubectl switchback resume %s --namespace %s`, or the action switchback_resume; then apply again", has, p.Held.Text(), application, namespace)
+	}
 	switch step.Gate {
 	case GateMaxWeight:
 		return has + ": it gets more when canary.max_weight is raised"

@@ -30,6 +30,8 @@ func Resume(cluster, id string, main *Main, asked *Request, to string) (Resumpti
 	switch {
 	case to != "" && open.To != to:
 		return refuse("the promotion that is under way there is one to %s, not to %s", open.To, to)
+	case open.Held != nil:
+		return ResumptionDue, nil
 	case !open.Paused || open.Step().Kind != StepPause:
 		return ResumptionNone, nil
 	case open.Step().Gate == GateMaxWeight:

@@ -73,6 +73,9 @@ func upcoming(pl *placement) (release.Progress, promotion.Decision) {
 
 // perform does one step on some clusters.
 func (p *Promotion) perform(ctx context.Context, step release.Step, due []*placement) error {
+	if err := p.holds(ctx, step, due); err != nil {
+		return err
+	}
 	switch step.Kind {
 	case release.StepStart:
 		return p.startAgain(ctx, due)

@@ -33,7 +33,7 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 		return p.halt(ctx, due)
 	}
 	if err := p.watchAll(ctx, due, max(left, time.Nanosecond)); err != nil {
-		return err
+		return p.heldOr(ctx, due, err)
 	}
 	if step.Gate != "" {
 		return p.halt(ctx, due)
@@ -70,7 +70,14 @@ func (p *Promotion) halt(ctx context.Context, due []*placement) error {
 		if next.Since.IsZero() && next.At == pl.start.Passed { // somebody has ended it here, and not on the others yet
 			next.Since = pl.start.PassedSince
 		}
-		return struct{}{}, p.save(ctx, pl, next)
+		if pl.held == nil {
+			return struct{}{}, p.save(ctx, pl, next)
+		}
+		err := p.save(ctx, pl, next, *pl.held)
+		if err == nil {
+			p.engine.report(ctx, pl.cluster, p.addressOf(pl), *pl.held)
+		}
+		return struct{}{}, err
 	})
 	if err != nil {
 		return err

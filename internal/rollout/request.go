@@ -68,6 +68,9 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 		return err
 	}
 	request := release.RequestIn(cm.Data)
+	if pl.start.Shares && request.Asks(release.RequestHold, &pl.progress) {
+		return &heldError{release.Hold{By: request.By, Why: request.Why, At: request.At}}
+	}
 	if from := pl.side(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}

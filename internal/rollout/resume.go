@@ -109,6 +109,9 @@ func (r ResumeRequest) alike(found []*pausedOn) error {
 // askToGoOn writes the request beside the promotion. Others write there, too: what they
 // have left is looked at again.
 func (e *Engine) askToGoOn(ctx context.Context, req ResumeRequest, on *pausedOn) error {
+	if on.main.Progress.Held != nil {
+		return e.letGoOn(ctx, req, on)
+	}
 	entry := e.entry(ctx, on.cluster, release.OperationResume, on.main.Progress.To, "")
 	entry.From, entry.To, entry.Group = on.main.Progress.From, on.main.Progress.To, on.main.Group
 	told := func() { e.report(ctx, on.cluster, serviceNamed(req.Namespace, on.main.Service), entry) }

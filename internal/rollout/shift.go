@@ -45,7 +45,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 			break
 		}
 		if err := p.watchAll(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake); err != nil {
-			return err
+			return p.heldOr(ctx, due, err)
 		}
 	}
 	if step.Weight == 100 {

@@ -74,6 +74,7 @@ func Command(version string, streams genericiooptions.IOStreams, options ...Opti
 		t.access(),
 		t.rollback(),
 		t.abort(),
+		t.hold(),
 		t.resume(),
 		t.retry(),
 		t.restart(),

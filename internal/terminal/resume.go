@@ -44,6 +44,38 @@ func (t *terminal) resume() *cobra.Command {
 	return cmd
 }
 
+func (t *terminal) hold() *cobra.Command {
+	a := &acting{}
+	cmd := &cobra.Command{
+		Use:   "hold NAME",
+		Short: "Hold a canary where it is",
+		Long: "The promotion of the application that is open stays at the share that it has, with its pods and those of the release before it. A run that is at it ends in a pause, within a second, and succeeds. " +
+			"Every apply leaves it so, and the plan is empty, until `kubectl switchback resume`, or the action switchback_resume; then the pause or the gate that it was in counts, whose time has run on. " +
+			"`kubectl switchback rollback` goes back from it. An application that a group moves cannot be held, nor one whose traffic moves all at once.",
+		Example:           "  kubectl switchback hold api --reason \"looking at the error rate\"",
+		Args:              a.args,
+		ValidArgsFunction: t.completeApplications,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
+				req := rollout.ResumeRequest{Namespace: c.namespace, Application: name, Clusters: c.on}
+				return deed{
+					on: req.Clusters, take: toAct, will: fmt.Sprintf("The promotion of %s/%s stays where it is, until somebody lets it go on.", c.namespace, name),
+					do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+						req.Progress = say
+						notices, err := e.Hold(ctx, req)
+						if len(notices) > 0 {
+							return "", notices, err
+						}
+						return "it is held where it is", nil, err
+					},
+				}
+			})
+		},
+	}
+	a.addFlags(cmd)
+	return cmd
+}
+
 func (t *terminal) retry() *cobra.Command {
 	a := &acting{}
 	cmd := &cobra.Command{

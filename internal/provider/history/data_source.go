@@ -77,6 +77,7 @@ var operationMeaning = map[release.Operation]string{
 	release.OperationRetain: "no longer in a state, kept for going back", release.OperationCondemn: "no longer in a state, but it carries traffic",
 	release.OperationCollect: "removed by a promotion, because nobody needed it", release.OperationRemoveMain: "the application's address removed",
 	release.OperationResume: "a promotion, or a change in place, that was paused let go on",
+	release.OperationHold:   "a promotion held where it is",
 	release.OperationRetry:  "a deployment that was refused let be tried once more",
 }
 

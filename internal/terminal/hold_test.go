@@ -1,0 +1,82 @@
+package terminal_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// TestHold: what waits stays where it is, whatever is applied, until somebody lets it go on;
+// then its gate asks again.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	s := canary(t)
+	v2 := s.name("v2")
+	held := func() *release.Hold {
+		t.Helper()
+		p := s.main().Progress
+		if p == nil || !p.Paused || p.To != v2 || p.Weight(p.At) != 25 {
+			t.Fatalf("it is %+v", p)
+		}
+		return p.Held
+	}
+	s.says("", "hold", "api", "--yes", "--reason", "odd latency").wants(t, terminal.ExitDone, "The promotion of "+s.namespace+"/api stays where it is", "api: it is held where it is")
+	if h := held(); h == nil || h.By == "" || h.Why != "odd latency" {
+		t.Fatalf("it is held by %+v", h)
+	}
+	s.says("", "get", "api").wants(t, terminal.ExitDone, "(odd latency), until somebody lets it go on: `kubectl switchback resume api")
+	s.says("", "history", "api", "--operation", "hold").wants(t, terminal.ExitDone, "odd latency")
+	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitDone, "Nothing is to be held")
+	s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Nanosecond}} // whatever is asked for
+	s.promote("v2")
+	if held() == nil {
+		t.Error("an apply lets it go on")
+	}
+	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	s.says("", "resume", "api", "--yes").wants(t, terminal.ExitDone, "is not held any more")
+	s.promote("v2")
+	if held() != nil {
+		t.Error("it is still held")
+	}
+	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitDone)
+	s.says("", "rollback", "api", "--yes").wants(t, terminal.ExitDone, "is back on "+s.name("v1"))
+	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, "was not held: no promotion of it is under way")
+}
+
+// TestHoldAsksWhoeverIsAtIt: a run that watches the release with its share ends in a pause.
+func TestHoldAsksWhoeverIsAtIt(t *testing.T) {
+	t.Parallel()
+	s := canary(t)
+	s.says("", "abort", "api", "--yes").wants(t, terminal.ExitDone)
+	s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
+	ended := make(chan error, 1)
+	s.engine = rollout.New(rollout.DefaultTiming())
+	go func() { ended <- s.promoting("v2") }()
+	testcluster.Eventually(t, testcluster.Hang, "a run that watches v2", func() error {
+		if p := s.main().Progress; p == nil || p.Since.IsZero() || p.Paused {
+			return fmt.Errorf("it is %+v", p)
+		}
+		return nil
+	})
+	s.says("", "hold", "api", "--yes", "--reason", "odd").wants(t, terminal.ExitDone, "asking ", " to hold "+s.name("v2"))
+	if err := <-ended; err != nil {
+		t.Errorf("the run ended with %v", err)
+	}
+	p := s.main().Progress
+	if p == nil || !p.Paused || p.Held == nil || p.Held.Why != "odd" || p.Since.IsZero() {
+		t.Fatalf("it is %+v", p)
+	}
+	s.says("", "resume", "api", "--yes").wants(t, terminal.ExitDone)
+	if now := s.main().Progress; now.Held != nil || !now.Since.Equal(p.Since) {
+		t.Errorf("its pause has begun anew: %+v", now)
+	}
+	if text := s.says("", "get", "api").out; !strings.Contains(text, "Its pause ends at ") {
+		t.Errorf("it says %s", text)
+	}
+}
