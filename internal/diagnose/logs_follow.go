@@ -72,7 +72,7 @@ func Follow(ctx context.Context, clusters []Followed, q FollowQuery, tell func(l
 	}
 	_, err := fleet.All(on, func(c *followedOn) (struct{}, error) { return struct{}{}, c.follow(ctx) })
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // whoever follows has ended it
 	}
 	return err
 }

@@ -18,7 +18,7 @@ const ProgressKey = "progress.json"
 // the pods that its share takes: others would give it all of the traffic on these. With the
 // fourth, autoscalers have been raised: others would leave them so. With the fifth, somebody
 // else has the rest of the traffic: others would take it for nobody's. The sixth has copies
-// of requests: others would not end them. With the eighth, somebody holds the promotion where
+// of requests: others would not end them. With the seventh, somebody holds the promotion where
 // it is: others would go on.
 const (
 	ProgressSchema        = 1
@@ -27,7 +27,7 @@ const (
 	ProgressSchemaFloors  = 4
 	ProgressSchemaTheirs  = 5
 	ProgressSchemaMirrors = 6
-	ProgressSchemaHolds   = 8
+	ProgressSchemaHolds   = 7
 )
 
 // StepKind is what a step of a promotion does.

@@ -49,15 +49,15 @@ func mostly() release.Canary {
 	return release.Canary{Steps: []release.CanaryStep{{Weight: 75, Pause: longBake}}}
 }
 
-// losePods takes so many pods from a version, and returns when the controllers know.
-func (l *life) losePods(version string, lost int) {
+// losePods takes so many pods from v1, and returns when the controllers know.
+func (l *life) losePods(lost int) {
 	l.t.Helper()
-	l.setReady(version, lost, corev1.ConditionFalse)
+	l.setReady("v1", lost, corev1.ConditionFalse)
 	client := l.cluster.Client()
 	testcluster.Eventually(l.t, testcluster.Hang, "that the controllers know", func() error {
-		d := l.workload(version)
+		d := l.workload("v1")
 		want := int(*d.Spec.Replicas) - lost
-		found, err := client.DiscoveryV1().EndpointSlices(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + l.name(version)})
+		found, err := client.DiscoveryV1().EndpointSlices(l.namespace).List(l.t.Context(), metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + l.name("v1")})
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func breachBesideFew(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(t.Context(), "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods("v1", 2)
+			l.losePods(2)
 			l.crashLoop("v2")
 		case waitsFor(line):
 			waited++
@@ -142,7 +142,7 @@ func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods("v1", 2)
+			l.losePods(2)
 			l.crashLoop("v2")
 		case waitsFor(line):
 			interrupt()
@@ -164,7 +164,7 @@ func noneIsLeft(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods("v1", 2)
+			l.losePods(2)
 			l.crashLoop("v2")
 		case waitsFor(line):
 			l.allReady("v1", corev1.ConditionFalse)
@@ -193,7 +193,7 @@ func goesBackToFew(t *testing.T, c *testcluster.Cluster) {
 	if must(t, err); done.Status != release.MainPaused {
 		t.Fatalf("it ends as %s", done.Status)
 	}
-	l.losePods("v1", 2)
+	l.losePods(2)
 	p = l.process(t)
 	_, err = p.engine.GoBack(t.Context(), rollout.GoBackRequest{
 		PromoteRequest: rollout.PromoteRequest{
@@ -226,7 +226,7 @@ func killedBesideFew(t *testing.T, c *testcluster.Cluster) {
 		t.Fatal("it was not killed")
 	}
 	l.proxy.SetFault(nil)
-	l.losePods("v1", 2)
+	l.losePods(2)
 	l.proxy.Reset()
 	_, err = l.process(t).sharing(t.Context(), "v2", steps(10), func(line string) {
 		if waitsFor(line) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -161,10 +162,8 @@ func (p *Promotion) holds(ctx context.Context, step release.Step, due []*placeme
 	switch step.Kind {
 	case release.StepPause, release.StepAnalyse, release.StepCommit:
 	case release.StepShift:
-		for _, pl := range due {
-			if pl.split != nil && step.Weight > pl.split[p.req.To] {
-				break
-			}
+		more := func(pl *placement) bool { return pl.split != nil && step.Weight > pl.split[p.req.To] }
+		if !slices.ContainsFunc(due, more) {
 			return nil
 		}
 	case release.StepStart, release.StepRestore, release.StepReady, release.StepRename, release.StepStop, release.StepCollect:

@@ -232,8 +232,7 @@ func TestCommandsKilledAfterEveryWrite(t *testing.T) {
 	for _, c := range killedCommands(&shop{}) {
 		cuts = append(cuts, testcluster.Cut{Name: c.args[0], Writes: c.writes})
 	}
-	begin := func(t *testing.T) *shop { return canary(t) }
-	testcluster.EveryDeathInLives(t, 5, cuts, begin, func(t *testing.T, s *shop, i, k int) bool {
+	testcluster.EveryDeathInLives(t, 5, cuts, canary, func(t *testing.T, s *shop, i, k int) bool {
 		s.t = t
 		c := killedCommands(s)[i]
 		c.before(s)

@@ -25,10 +25,10 @@ func newCanary(t *testing.T) (s *shop, here []string) {
 }
 
 // goOn lets the promotion go on from its pause, and does what an apply does then.
-func (s *shop) goOn(version string) {
+func (s *shop) goOn() {
 	s.t.Helper()
 	if _, err := s.engine.Resume(s.t.Context(), rollout.ResumeRequest{Namespace: s.namespace, Application: "api", Clusters: s.on}); err != nil {
 		s.t.Fatal(err)
 	}
-	s.promote(version)
+	s.promote("v2")
 }

@@ -161,7 +161,7 @@ func (m move) where() string {
 // doing is what it does now.
 func (m move) doing() string {
 	p := release.Progress{Steps: m.Steps, At: m.At}
-	step, text := p.Step(), ""
+	step := p.Step()
 	switch {
 	case m.Direction == release.DirectionBack:
 		return "goes back to " + release.OrNothing(m.From)
@@ -170,7 +170,7 @@ func (m move) doing() string {
 	case m.At >= len(m.Steps):
 		return "is at its end"
 	}
-	text = fmt.Sprintf("step %d of %d: %s", m.At+1, len(m.Steps), step)
+	text := fmt.Sprintf("step %d of %d: %s", m.At+1, len(m.Steps), step)
 	if m.Paused {
 		text += ", paused"
 	}

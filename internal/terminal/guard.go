@@ -42,7 +42,7 @@ func (t *terminal) guard() *cobra.Command {
 			switch {
 			case a.unattended < 0:
 				return usagef("--unattended %s: it must be a time, such as 2h, or 0 for ever", a.unattended)
-			case a.job.print:
+			case a.job.printed:
 				return t.printJob(args[0], a)
 			case a.job.image != "" || a.job.account != "":
 				return usagef("--image and --service-account are about the Job: add --print-job")

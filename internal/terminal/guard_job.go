@@ -12,12 +12,12 @@ import (
 
 // guardJob is what a Job needs that guards an application from inside its cluster.
 type guardJob struct {
-	print          bool
+	printed        bool
 	image, account string
 }
 
 func (j *guardJob) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&j.print, "print-job", false, "Print the manifest of a Job that guards it in its cluster, and do nothing else. No cluster is asked.")
+	cmd.Flags().BoolVar(&j.printed, "print-job", false, "Print the manifest of a Job that guards it in its cluster, and do nothing else. No cluster is asked.")
 	cmd.Flags().StringVar(&j.image, "image", "", "Image of that Job, with this program as its entry point.")
 	cmd.Flags().StringVar(&j.account, "service-account", "", "Service account of that Job. It needs the roles of a promotion.")
 }

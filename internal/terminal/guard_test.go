@@ -86,7 +86,7 @@ func TestGuardEnds(t *testing.T) {
 	first.until("watching " + s.name("v2"))
 	second.until("watching " + s.name("v2"))
 	first.interrupted().wants(t, terminal.ExitFailed, "guard was ended before the promotion was: nothing was changed")
-	s.goOn("v2")
+	s.goOn()
 	second.ended().wants(t, terminal.ExitDone, fmt.Sprintf("the promotion to %s is over", s.name("v2")))
 	run(t, append([]string{"get", "api"}, here...)...).wants(t, terminal.ExitDone, s.name("v2")+" main v2 started 100%")
 }
@@ -126,7 +126,7 @@ func TestGuardJob(t *testing.T) {
 func TestGuardAfterAKill(t *testing.T) {
 	t.Parallel()
 	s, here := newCanary(t)
-	s.goOn("v2") // main, with v1 before it
+	s.goOn() // main, with v1 before it
 	s.deploy("v3")
 	proxy := testcluster.Shared(t).Proxy(t)
 	dying := shopOn(t, s.namespace, map[string]string{"prod": proxy.KubeconfigPath})

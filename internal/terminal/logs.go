@@ -145,7 +145,7 @@ func (t *terminal) showLogs(ctx context.Context, c *clusters, s subject, a *logs
 	}
 	p := paintOf(t.Out)
 	for _, line := range list.Items {
-		if err := line.print(t.Out, a, p, len(c.on) > 1); err != nil {
+		if err := line.show(t.Out, a, p, len(c.on) > 1); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (t *terminal) followLogs(ctx context.Context, c *clusters, s subject, name 
 	}
 	p := paintOf(t.Out)
 	err := diagnose.Follow(ctx, on, q, func(e logs.Entry) {
-		if err := logLineOf(e).print(t.Out, a, p, len(c.on) > 1); err != nil {
+		if err := logLineOf(e).show(t.Out, a, p, len(c.on) > 1); err != nil {
 			end(fmt.Errorf("%w: %w", errOut, err))
 		}
 	}, func(note string) { a.note(t.ErrOut, note) })
@@ -198,9 +198,9 @@ func logLineOf(e logs.Entry) LogLine {
 	return l
 }
 
-// print writes a line: as the data source's text has it, or as data.
-func (l LogLine) print(w io.Writer, a *logsAsked, p paint, several bool) error {
-	text := ""
+// show writes a line: as the data source's text has it, or as data.
+func (l LogLine) show(w io.Writer, a *logsAsked, p paint, several bool) error {
+	var text string
 	switch a.name {
 	case "json":
 		data, err := json.Marshal(l)

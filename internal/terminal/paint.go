@@ -26,15 +26,14 @@ const (
 // paintOf is for what is written there: only a terminal shows colours, and only where its
 // user has not said otherwise (https://no-color.org).
 func paintOf(w io.Writer) paint {
-	_, is := terminalFile(w)
 	old := runtime.GOOS == "windows" && os.Getenv("WT_SESSION") == "" // its console would show the escape sequences
-	return paint(is && !old && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+	return paint(isTerminal(w) && !old && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
 }
 
-// terminalFile is the terminal that is written to; false where it is none.
-func terminalFile(w io.Writer) (*os.File, bool) {
+// isTerminal says that a terminal is written to.
+func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd()))
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // as is a text in a colour; in none, it is the text.

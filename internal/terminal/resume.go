@@ -56,7 +56,7 @@ func (t *terminal) hold() *cobra.Command {
 		Args:              a.args,
 		ValidArgsFunction: t.completeApplications,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
+			return t.act(cmd, a, args, func(_ context.Context, c *clusters, name string) deed {
 				req := rollout.ResumeRequest{Namespace: c.namespace, Application: name, Clusters: c.on}
 				return deed{
 					on: req.Clusters, take: toAct, will: fmt.Sprintf("The promotion of %s/%s stays where it is, until somebody lets it go on.", c.namespace, name),
@@ -87,7 +87,7 @@ func (t *terminal) retry() *cobra.Command {
 		Args:              a.args,
 		ValidArgsFunction: t.completeApplications,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed { return retrying(ctx, c, name) })
+			return t.act(cmd, a, args, retrying)
 		},
 	}
 	a.addFlags(cmd)

@@ -92,7 +92,7 @@ func TestWatchInATerminal(t *testing.T) {
 	until("q ends, and changes nothing")
 	until(s.name("v1") + " -> " + s.name("v2") + ": step 5 of 9: pause manual, paused; ")
 	until("█████░░░░░░░░░░░░░░░  25%")
-	s.goOn("v2")
+	s.goOn()
 	until("finalized")
 	if _, err := screen.WriteString("q"); err != nil {
 		t.Fatal(err)

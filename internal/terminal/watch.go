@@ -80,7 +80,7 @@ func (t *terminal) showWatch(ctx context.Context, c *clusters, a *watchAsked) er
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_, screen := terminalFile(t.Out)
+	screen := isTerminal(t.Out)
 	if a.output != "" || !screen {
 		return t.tellChanges(ctx, e, first, a)
 	}
@@ -139,7 +139,7 @@ func (t *terminal) tellChanges(ctx context.Context, e *eyes, first scene, a *wat
 	told, unread := map[string]string{}, ""
 	tell := func(s scene) (bool, error) {
 		if ctx.Err() != nil {
-			return true, nil // half of it may not have been read
+			return true, nil //nolint:nilerr // half of it may not have been read
 		}
 		if text := unreadText(s.Unread); text != unread {
 			if unread = text; text != "" {
@@ -218,7 +218,9 @@ func (t *terminal) show(ctx context.Context, e *eyes, first scene) error {
 	}()
 	_, err := program.Run()
 	cancel()
-	<-done
+	if seen := <-done; err == nil && !errors.Is(seen, context.Canceled) {
+		err = seen
+	}
 	if errors.Is(err, tea.ErrInterrupted) || errors.Is(err, tea.ErrProgramKilled) || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = nil // somebody has ended it
 	}

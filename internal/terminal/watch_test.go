@@ -27,7 +27,7 @@ func TestWatch(t *testing.T) {
 	}
 	data.until(`"promotion":"paused"`)
 	ended.interrupted().wants(t, terminal.ExitDone)
-	s.goOn("v2")
+	s.goOn()
 	watch.until(fmt.Sprintf("Z api is ready: %s, finalized; pods: ", s.name("v2")))
 	watch.interrupted().wants(t, terminal.ExitDone)
 	data.until(`"main":"` + s.name("v2") + `"`)
