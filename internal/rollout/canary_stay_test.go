@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -79,4 +80,24 @@ func (l *life) wantStays(p *process, status release.MainStatus, err error) {
 	if split, want := p.look().Split, (release.Split{l.name("v1"): 50, l.name("v2"): 50}); !maps.Equal(split, want) {
 		l.t.Errorf("the split is %v", split)
 	}
+}
+
+// pauseByTheServersClock: how long a pause has lasted is told by the API server, whatever this
+// machine's clock says, and whoever began it.
+func pauseByTheServersClock(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	l.killedInPause(t, p)
+	canary := steps(10, 50)
+	canary.OnAbandon, canary.Steps[1].Pause = release.AbandonHold, longBake
+	short, cancel := context.WithTimeout(t.Context(), longBake/4)
+	defer cancel()
+	done, err := l.process(t).at(longBake/2).sharing(short, "v2", canary, nil)
+	if must(t, err); done.Status != release.MainPaused {
+		t.Fatalf("in the middle of the pause, it ends as %s", done.Status)
+	}
+	done, err = l.process(t).at(longBake+time.Second).sharing(short, "v2", canary, nil)
+	if must(t, err); done.Status != release.MainFinalized {
+		t.Errorf("after the pause, it ends as %s, %s", done.Status, done.Reason)
+	}
+	l.wantMain("v2", "v1")
 }

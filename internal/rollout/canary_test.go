@@ -160,6 +160,7 @@ func TestCanary(t *testing.T) {
 		"others write, too":         othersWriteToo,
 		"its owner writes, too":     ownersWriteToo,
 		"pauses outlast a deadline": pausesOutlastDeadline,
+		"by the server's clock":     pauseByTheServersClock,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

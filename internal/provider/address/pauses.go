@@ -56,3 +56,22 @@ func (p *Plan) warnOfPauses(steps []release.Step) {
 				"For one apply to do all of it, set `timeouts.update` to well over %s, or leave it out: by default it has room for all pauses.", all, attrs.DurationText(limit), all))
 	}
 }
+
+// warnOfLimit tells that a `max_weight` below the share that a paused deployment has takes
+// nothing from it.
+func (p *Plan) warnOfLimit(ctx context.Context) {
+	most := p.Watch.Canary.MaxWeight
+	id, err := release.ParseID(p.Planned.DeploymentID.ValueString())
+	if most == 0 || err != nil || !p.Planned.DeploymentID.Equal(p.Prior.DeploymentID) {
+		return
+	}
+	has := 0
+	for _, split := range splitOf(ctx, p.Prior.Split, p.Diags) {
+		has = max(has, split[id.Name])
+	}
+	if most < has {
+		p.Diags.AddAttributeWarning(p.Place.At(path.Root("canary").AtName("max_weight")), "Share is not lowered", fmt.Sprintf(
+			"`canary.max_weight` is %d, and the deployment %s has %d %% of the traffic already. It keeps them, and gets no more. To take its traffic back, all at once, set `deployment_id` to the former deployment, or use the action switchback_rollback.",
+			most, id, has))
+	}
+}

@@ -106,6 +106,9 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 		m.Retained = types.ListUnknown(stayType)
 		p.summarize(ctx)
 	}
+	if p.goesOn() {
+		p.warnOfLimit(ctx)
+	}
 	if moves {
 		p.move()
 	}
