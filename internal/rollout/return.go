@@ -137,7 +137,11 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		if err := p.leaveAll(clean, pl); err != nil {
 			return err
 		}
-		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, pl.main.Breach, entries...)
+		breach := pl.main.Breach
+		if breach != nil && breach.Theirs == "" {
+			breach = nil // main elsewhere, perhaps, and tried here with it the next time
+		}
+		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, breach, entries...)
 	}
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
 	if pl.main.Route != nil && pl.main.Route.Adopted == nil && pl.route != nil && pl.route.Applied() != nil {
