@@ -13,8 +13,7 @@ import (
 // on one side.
 func TestGroupSharesKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes")
+	c := testcluster.Routed(t, 1)[0]
 	for name, next := range map[string]struct {
 		to        string
 		onAbandon release.AbandonPolicy

@@ -198,8 +198,7 @@ func (s *shop) onShare(share string, do func()) {
 
 func TestGroupCanary(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes")
+	c := testcluster.Routed(t, 1)[0]
 	for name, test := range map[string]func(*testing.T, *testcluster.Cluster){
 		"level by level":          levelByLevel,
 		"wave by wave":            canaryInWaves,

@@ -85,7 +85,7 @@ func (s *sharedSpan) refusing(percent int) func(map[string]any) []map[string]any
 
 func TestCanaryOverClusters(t *testing.T) {
 	t.Parallel()
-	clusters := []*testcluster.Cluster{withRoutes(t), withRoutes(t), withRoutes(t)}
+	clusters := testcluster.Routed(t, 3)
 	for name, test := range map[string]func(*testing.T, *sharedSpan){
 		"step by step":               clustersStepByStep,
 		"one batch after the other":  sharesInBatches,

@@ -22,13 +22,11 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// withRoutes is a cluster of its own that knows the Gateway API, which no other one of
-// these tests expects.
+// withRoutes is a cluster that knows the Gateway API, which the tests that are not about
+// routes do not expect.
 func withRoutes(t *testing.T) *testcluster.Cluster {
 	t.Helper()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes")
-	return c
+	return testcluster.Routed(t, 1)[0]
 }
 
 func (l *life) route() *traffic.RouteSpec {

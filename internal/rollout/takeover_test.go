@@ -73,9 +73,8 @@ func takenVerbs(t *testing.T) []takenVerb {
 	}
 	served := func(t *testing.T) *life { return inPlace(t).life }
 	one := release.Keep{Count: 1}
-	routes := sync.OnceValue(func() *testcluster.Cluster { return withRoutes(t) })
 	routed := func(t *testing.T) *life {
-		l, _ := onRoute(t, routes())
+		l, _ := onRoute(t, withRoutes(t))
 		l.proxy.Reset()
 		return l
 	}

@@ -40,21 +40,50 @@ type Cluster struct {
 	shared   bool                     // by all tests of the process: none may stop it
 }
 
-// pool has the clusters that the tests of the process share.
-var pool struct {
+// pool has clusters that the tests of the process share.
+type pool struct {
+	take func(n int) (*Cluster, error)
+
 	mu       sync.Mutex
 	clusters []func() (*Cluster, error)
 }
 
-// pooled is the pool's cluster with a number, started when the first test asks.
-func pooled(n int) (*Cluster, error) {
-	pool.mu.Lock()
-	for i := len(pool.clusters); i <= n; i++ {
-		pool.clusters = append(pool.clusters, sync.OnceValues(func() (*Cluster, error) { return share(i) }))
+// shared are for all tests, and routed for those of routes.
+var shared, routed = &pool{take: share}, &pool{take: startRouted}
+
+// get is the pool's cluster with a number, taken when the first test asks.
+func (p *pool) get(n int) (*Cluster, error) {
+	p.mu.Lock()
+	for i := len(p.clusters); i <= n; i++ {
+		p.clusters = append(p.clusters, sync.OnceValues(func() (*Cluster, error) { return p.take(i) }))
 	}
-	get := pool.clusters[n]
-	pool.mu.Unlock()
+	get := p.clusters[n]
+	p.mu.Unlock()
 	return get()
+}
+
+// first are so many of the pool's clusters.
+func (p *pool) first(t testing.TB, n int) (all []*Cluster) {
+	t.Helper()
+	for i := range n {
+		c, err := p.get(i)
+		if err != nil {
+			t.Fatalf("the shared test cluster %d: %v", i+1, err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// stop stops those that were started.
+func (p *pool) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, get := range p.clusters {
+		if c, err := get(); err == nil && c.process != nil {
+			c.process.stop()
+		}
+	}
 }
 
 // share takes a cluster that is there, or else starts one.
@@ -83,13 +112,8 @@ func Run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	pool.mu.Lock()
-	defer pool.mu.Unlock()
-	for _, get := range pool.clusters {
-		if c, err := get(); err == nil && c.process != nil {
-			c.process.stop()
-		}
-	}
+	shared.stop()
+	routed.stop()
 	return code
 }
 
@@ -116,15 +140,7 @@ func Shared(t testing.TB) *Cluster {
 // [Start].
 func Clusters(t testing.TB, n int) []*Cluster {
 	t.Helper()
-	var all []*Cluster
-	for i := range n {
-		c, err := pooled(i)
-		if err != nil {
-			t.Fatalf("the shared test cluster %d: %v", i+1, err)
-		}
-		all = append(all, c)
-	}
-	return all
+	return shared.first(t, n)
 }
 
 // Up starts so many clusters, for the tests of several processes: their

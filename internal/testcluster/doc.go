@@ -4,7 +4,8 @@
 // name asks (a word of missing, crash, oom, unready, slow).
 //
 // [Shared] is one cluster for the whole test process; tests get a [Cluster.Namespace]
-// each and run in parallel. [Clusters] are several that tests share, [Start] is a
+// each and run in parallel. [Clusters] are several that tests share, [Routed] are those of
+// them that know HTTPRoutes, [Start] is a
 // further one, which the test may stop or pause. [Cluster.Proxy] puts faults on the wire between a client and
 // the API server, and [Cluster.WatchMain] proves that an address never lost its
 // last ready pod.

@@ -1,14 +1,44 @@
 package testcluster
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 )
+
+// Routed returns so many clusters that know HTTPRoutes, which the shared ones do not. The
+// tests of the process share them, and must not stop them: see [Start].
+func Routed(t testing.TB, n int) []*Cluster {
+	t.Helper()
+	return routed.first(t, n)
+}
+
+func startRouted(int) (*Cluster, error) {
+	c, err := start()
+	if err != nil {
+		return nil, err
+	}
+	c.shared = true
+	ctx, cancel := context.WithTimeout(context.Background(), Hang)
+	defer cancel()
+	if err = c.learn(ctx, "httproutes"); err == nil {
+		for err = c.serves(ctx, "httproutes"); err != nil && ctx.Err() == nil; err = c.serves(ctx, "httproutes") {
+			time.Sleep(20 * time.Millisecond) // there is nothing to watch yet
+		}
+	}
+	if err != nil {
+		c.process.stop()
+		return nil, err
+	}
+	return c, nil
+}
 
 // HTTPRoutes teaches the cluster the Gateway API's kind: see Routes.
 func (c *Cluster) HTTPRoutes(t testing.TB) { t.Helper(); c.Routes(t, "httproutes") }
@@ -19,25 +49,36 @@ func (c *Cluster) HTTPRoutes(t testing.TB) { t.Helper(); c.Routes(t, "httproutes
 // objects.
 func (c *Cluster) Routes(t testing.TB, plurals ...string) {
 	t.Helper()
-	dir, err := devtools.ModuleDir(t.Context(), "sigs.k8s.io/gateway-api")
-	if err != nil {
+	if err := c.learn(t.Context(), plurals...); err != nil {
 		t.Fatal(err)
 	}
-	client, ctx := c.client.Discovery().RESTClient(), t.Context()
+	for _, plural := range plurals {
+		Eventually(t, Hang, "the API server to serve "+plural, func() error { return c.serves(t.Context(), plural) })
+	}
+}
+
+// learn applies the kinds' definitions.
+func (c *Cluster) learn(ctx context.Context, plurals ...string) error {
+	dir, err := devtools.ModuleDir(ctx, "sigs.k8s.io/gateway-api")
+	if err != nil {
+		return err
+	}
+	client := c.client.Discovery().RESTClient()
 	for _, plural := range plurals {
 		definition, err := os.ReadFile(filepath.Join(dir, "config", "crd", "standard", "gateway.networking.k8s.io_"+plural+".yaml"))
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		err = client.Patch(types.ApplyYAMLPatchType).AbsPath(definitions, plural+".gateway.networking.k8s.io").
 			Param("fieldManager", "tests").Param("force", "true").Body(definition).Do(ctx).Error()
 		if err != nil {
-			t.Fatalf("install the CustomResourceDefinition of %s: %v", plural, err)
+			return fmt.Errorf("install the CustomResourceDefinition of %s: %w", plural, err)
 		}
 	}
-	for _, plural := range plurals {
-		Eventually(t, Hang, "the API server to serve "+plural, func() error {
-			return client.Get().AbsPath("/apis/gateway.networking.k8s.io/v1/" + plural).Do(ctx).Error()
-		})
-	}
+	return nil
+}
+
+// serves says why the API server does not serve a kind yet.
+func (c *Cluster) serves(ctx context.Context, plural string) error {
+	return c.client.Discovery().RESTClient().Get().AbsPath("/apis/gateway.networking.k8s.io/v1/" + plural).Do(ctx).Error()
 }
