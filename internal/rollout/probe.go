@@ -23,10 +23,14 @@ func (p *Promotion) probe(ctx context.Context, pl *placement, step release.Step)
 	p.req.say("%s: asking %s", pl.cluster.Name(), asked.Shown())
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var last error // that says what the address does: the time cuts off the one after it
 	for {
 		err := asked.Ask(waiting)
 		if err == nil {
 			return nil
+		}
+		if last == nil || waiting.Err() == nil {
+			last = err
 		}
 		if ctx.Err() == nil && waiting.Err() == nil && wait.For(waiting, probePause) == nil {
 			continue
@@ -34,6 +38,6 @@ func (p *Promotion) probe(ctx context.Context, pl *placement, step release.Step)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		return &release.ProbeError{Cluster: pl.cluster.Name(), ID: p.id(), Percent: step.Weight, URL: asked.Shown(), Status: asked.Status, Within: limit, Last: err}
+		return &release.ProbeError{Cluster: pl.cluster.Name(), ID: p.id(), Percent: step.Weight, URL: asked.Shown(), Status: asked.Status, Within: limit, Last: last}
 	}
 }
