@@ -101,7 +101,7 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 			l.takePods("v1", 4)
 			l.crashLoop("v2")
 		case of.loses:
-			l.losePods(2)
+			l.losePods()
 			l.crashLoop("v2")
 		default:
 			l.allReady("v2", "False")

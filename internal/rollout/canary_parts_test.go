@@ -49,9 +49,10 @@ func mostly() release.Canary {
 	return release.Canary{Steps: []release.CanaryStep{{Weight: 75, Pause: longBake}}}
 }
 
-// losePods takes so many pods from v1, and returns when the controllers know.
-func (l *life) losePods(lost int) {
+// losePods takes two pods from v1, and returns when the controllers know.
+func (l *life) losePods() {
 	l.t.Helper()
+	const lost = 2
 	l.setReady("v1", lost, corev1.ConditionFalse)
 	client := l.cluster.Client()
 	testcluster.Eventually(l.t, testcluster.Hang, "that the controllers know", func() error {
@@ -98,7 +99,7 @@ func breachBesideFew(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(t.Context(), "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods(2)
+			l.losePods()
 			l.crashLoop("v2")
 		case waitsFor(line):
 			waited++
@@ -142,7 +143,7 @@ func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods(2)
+			l.losePods()
 			l.crashLoop("v2")
 		case waitsFor(line):
 			interrupt()
@@ -164,7 +165,7 @@ func noneIsLeft(t *testing.T, c *testcluster.Cluster) {
 	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
-			l.losePods(2)
+			l.losePods()
 			l.crashLoop("v2")
 		case waitsFor(line):
 			l.allReady("v1", corev1.ConditionFalse)
@@ -193,7 +194,7 @@ func goesBackToFew(t *testing.T, c *testcluster.Cluster) {
 	if must(t, err); done.Status != release.MainPaused {
 		t.Fatalf("it ends as %s", done.Status)
 	}
-	l.losePods(2)
+	l.losePods()
 	p = l.process(t)
 	_, err = p.engine.GoBack(t.Context(), rollout.GoBackRequest{
 		PromoteRequest: rollout.PromoteRequest{
@@ -226,7 +227,7 @@ func killedBesideFew(t *testing.T, c *testcluster.Cluster) {
 		t.Fatal("it was not killed")
 	}
 	l.proxy.SetFault(nil)
-	l.losePods(2)
+	l.losePods()
 	l.proxy.Reset()
 	_, err = l.process(t).sharing(t.Context(), "v2", steps(10), func(line string) {
 		if waitsFor(line) {

@@ -30,7 +30,7 @@ func startRouted(int) (*Cluster, error) {
 	defer cancel()
 	if err = c.learn(ctx, "httproutes"); err == nil {
 		for err = c.serves(ctx, "httproutes"); err != nil && ctx.Err() == nil; err = c.serves(ctx, "httproutes") {
-			time.Sleep(20 * time.Millisecond) // there is nothing to watch yet
+			<-time.After(20 * time.Millisecond) // there is nothing to watch yet
 		}
 	}
 	if err != nil {
