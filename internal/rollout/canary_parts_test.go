@@ -134,21 +134,29 @@ func (l *life) wantMainDirection(p *process, want release.Direction) {
 	})
 }
 
-// calledOffBesideFew: whoever presses Ctrl-C meanwhile waits no longer.
-func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
-	l, p := fourEach(t, c)
+// calledOffWaiting promotes v2, which fails when v1 has lost two pods. When the way back waits
+// for these, meanwhile happens, and then somebody presses Ctrl-C.
+func (l *life) calledOffWaiting(t *testing.T, p *process, meanwhile func()) (rollout.Promoted, error) {
+	t.Helper()
 	l.proxy.Reset()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
+	return p.sharing(ctx, "v2", mostly(), func(line string) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
 			l.losePods()
 			l.crashLoop("v2")
 		case waitsFor(line):
+			meanwhile()
 			interrupt()
 		}
 	})
+}
+
+// calledOffBesideFew: whoever presses Ctrl-C meanwhile waits no longer.
+func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
+	l, p := fourEach(t, c)
+	done, err := l.calledOffWaiting(t, p, func() {})
 	if len(bakeErrorsIn(err)) == 0 || done.Status != release.MainRolledBack {
 		t.Errorf("it ends as %s: %v", done.Status, err)
 	}
@@ -159,19 +167,7 @@ func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
 // noneIsLeft: what v2 has stays with it, and the next run sees that v1 serves again.
 func noneIsLeft(t *testing.T, c *testcluster.Cluster) {
 	l, p := fourEach(t, c)
-	l.proxy.Reset()
-	ctx, interrupt := context.WithCancel(t.Context())
-	defer interrupt()
-	done, err := p.sharing(ctx, "v2", mostly(), func(line string) {
-		switch {
-		case strings.HasPrefix(line, "watching"):
-			l.losePods()
-			l.crashLoop("v2")
-		case waitsFor(line):
-			l.allReady("v1", corev1.ConditionFalse)
-			interrupt()
-		}
-	})
+	done, err := l.calledOffWaiting(t, p, func() { l.allReady("v1", corev1.ConditionFalse) })
 	var nowhere *release.NoWayBackError
 	if !errors.As(err, &nowhere) || done.Status != release.MainFailed || !strings.Contains(err.Error(), "0 of the 4 pods of "+l.name("v1")+" are ready") {
 		t.Errorf("it ends as %s: %v", done.Status, err)

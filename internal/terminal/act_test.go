@@ -33,6 +33,24 @@ func canary(t *testing.T) *shop {
 	return s
 }
 
+// watchedCanary is one that a run is at, which watches v2 for an hour, and how that ends.
+func watchedCanary(t *testing.T) (s *shop, ended <-chan error) {
+	t.Helper()
+	s = canary(t)
+	s.says("", "abort", "api", "--yes").wants(t, terminal.ExitDone)
+	s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
+	end := make(chan error, 1)
+	s.engine = rollout.New(rollout.DefaultTiming())
+	go func() { end <- s.promoting("v2") }()
+	testcluster.Eventually(t, testcluster.Hang, "a run that watches v2", func() error {
+		if p := s.main().Progress; p == nil || p.Since.IsZero() || p.Paused {
+			return fmt.Errorf("it is %+v", p)
+		}
+		return nil
+	})
+	return s, end
+}
+
 // main is what is remembered of the application's address.
 func (s *shop) main() *release.Main {
 	s.t.Helper()
@@ -118,18 +136,7 @@ func TestRollbackAsksWhoeverIsAtIt(t *testing.T) {
 	}{{"rollback", true}, {"abort", false}} {
 		t.Run(verb.name, func(t *testing.T) {
 			t.Parallel()
-			s := canary(t)
-			s.says("", "abort", "api", "--yes").wants(t, terminal.ExitDone)
-			s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
-			ended := make(chan error, 1)
-			s.engine = rollout.New(rollout.DefaultTiming())
-			go func() { ended <- s.promoting("v2") }()
-			testcluster.Eventually(t, testcluster.Hang, "a run that watches v2", func() error {
-				if p := s.main().Progress; p == nil || p.Since.IsZero() || p.Paused {
-					return fmt.Errorf("it is %+v", p)
-				}
-				return nil
-			})
+			s, ended := watchedCanary(t)
 			s.says("", verb.name, "api", "--yes", "--reason", "5xx").wants(t, terminal.ExitDone, "asking ", "is back on "+s.name("v1"))
 			var asked *release.AskedBackError
 			if err := <-ended; !errors.As(err, &asked) || asked.Request.Why != "5xx" || asked.Request.Forgets == verb.refused {

@@ -9,7 +9,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -87,16 +86,8 @@ func decode(t *testing.T, s said, into any) {
 // TestGetACanary: while two versions share the traffic, each is told with its share.
 func TestGetACanary(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	c := testcluster.Shared(t)
-	c.HTTPRoutes(t)
-	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.Steps = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
-	s.deploy("v1")
-	s.promote("v1")
-	s.deploy("v2")
-	s.promote("v2")
-	here := []string{"--kubeconfig", c.KubeconfigPath, "-n", s.namespace}
+	s := canary(t)
+	here := []string{"--kubeconfig", testcluster.Shared(t).KubeconfigPath, "-n", s.namespace}
 	run(t, append(here, "get")...).wants(t, terminal.ExitDone, fmt.Sprintf("api waiting <none> %s 75%%, %s 25%% paused ", s.name("v1"), s.name("v2")))
 	run(t, append(here, "get", "api")...).wants(t, terminal.ExitDone, s.name("v2")+" candidate v2 started 25% 1/1 ", s.name("v1")+" main v1 started 75% 1/1 ",
 		"api is waiting: the main deployment is paused: "+s.name("v2")+" has 25 % of the traffic until somebody lets it go on")

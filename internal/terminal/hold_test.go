@@ -1,15 +1,12 @@
 package terminal_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // TestHold: what waits stays where it is, whatever is applied, until somebody lets it go on;
@@ -52,18 +49,7 @@ func TestHold(t *testing.T) {
 // TestHoldAsksWhoeverIsAtIt: a run that watches the release with its share ends in a pause.
 func TestHoldAsksWhoeverIsAtIt(t *testing.T) {
 	t.Parallel()
-	s := canary(t)
-	s.says("", "abort", "api", "--yes").wants(t, terminal.ExitDone)
-	s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
-	ended := make(chan error, 1)
-	s.engine = rollout.New(rollout.DefaultTiming())
-	go func() { ended <- s.promoting("v2") }()
-	testcluster.Eventually(t, testcluster.Hang, "a run that watches v2", func() error {
-		if p := s.main().Progress; p == nil || p.Since.IsZero() || p.Paused {
-			return fmt.Errorf("it is %+v", p)
-		}
-		return nil
-	})
+	s, ended := watchedCanary(t)
 	s.says("", "hold", "api", "--yes", "--reason", "odd").wants(t, terminal.ExitDone, "asking ", " to hold "+s.name("v2"))
 	if err := <-ended; err != nil {
 		t.Errorf("the run ended with %v", err)

@@ -2,11 +2,14 @@ package terminal_test
 
 import (
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
@@ -29,14 +32,26 @@ func byHand(t *testing.T, s said) (lines []string) {
 	return lines
 }
 
+// kubectl is the directory of the kubectl that end-to-end tests have, too: whether there is
+// another one on the machine changes nothing.
+func kubectl(t *testing.T) string {
+	t.Helper()
+	program, err := devtools.Devnode.Build(t.Context(), os.Stderr)
+	dir := t.TempDir()
+	if err = errors.Join(err, os.Symlink(program, filepath.Join(dir, "kubectl"))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // doByHand does what the lines say, as they stand there.
 func doByHand(t *testing.T, lines ...string) {
 	t.Helper()
-	if _, err := exec.LookPath("kubectl"); err != nil {
-		t.Skip("there is no kubectl to do by hand what the runbook says")
-	}
+	path := "PATH=" + kubectl(t) + string(os.PathListSeparator) + os.Getenv("PATH")
 	for _, line := range lines {
-		if out, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput(); err != nil {
+		command := exec.CommandContext(t.Context(), "sh", "-c", line)
+		command.Env = append(os.Environ(), path)
+		if out, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)
 		}
 	}

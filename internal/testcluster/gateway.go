@@ -13,8 +13,9 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 )
 
-// Routed returns so many clusters that know HTTPRoutes, which the shared ones do not. The
-// tests of the process share them, and must not stop them: see [Start].
+// Routed returns so many clusters that know HTTPRoutes, apart from those of [Clusters], of
+// which nobody expects that. The tests of the process share them, and must not stop them:
+// see [Start].
 func Routed(t testing.TB, n int) []*Cluster {
 	t.Helper()
 	return routed.first(t, n)
