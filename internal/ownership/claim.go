@@ -118,6 +118,23 @@ func (cl *Claim) Begin(ctx context.Context) error {
 	return nil
 }
 
+// Overtaken is asked where a new claim's record is there although nobody had it: the
+// request that makes it may have been on its way for long, as while a machine slept,
+// and made again. Whoever has claimed the release so much later may have had reason to
+// take us for dead, and must not lose it to us: that is a [release.TakenOverError].
+func (cl *Claim) Overtaken(ctx context.Context) error {
+	_, record, err := LiveRecord(ctx, cl.cluster, cl.id, cl.application)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	case record.ClaimedAt.Sub(cl.record.ClaimedAt) < cl.keeper.surely():
+		return nil
+	}
+	return cl.takenBy(record)
+}
+
 // Finish writes the outcome and lets go of the record.
 func (cl *Claim) Finish(ctx context.Context, change func(*release.Record)) error {
 	cl.Stop()

@@ -105,6 +105,9 @@ func (e *Engine) claim(ctx context.Context, c Cluster, t target, owner string) (
 	cl := e.newClaim(ctx, c, t, owner)
 	err := cl.Begin(ctx)
 	if apierrors.IsAlreadyExists(err) {
+		if err := cl.Overtaken(ctx); err != nil {
+			return nil, err
+		}
 		return e.adopt(ctx, c, t, owner)
 	}
 	if err != nil {

@@ -144,12 +144,25 @@ func TestWhoHasLostAtEveryWriteStops(t *testing.T) {
 				case 1:
 					n.other = v.other != nil
 				}
+				n.lost = !n.before && k > 0 && way/3%2 == 1
 				t.Run(n.String(), func(t *testing.T) {
 					t.Parallel()
 					v.takenOver(t, n)
 				})
 			}
 		})
+	}
+}
+
+// TestWhoSleepsWhileItMakesARecordStops puts a create to sleep for longer than a
+// request may take: its record is made, but it asks for that again when it wakes. The
+// record that it finds is that of whoever took it for dead.
+func TestWhoSleepsWhileItMakesARecordStops(t *testing.T) {
+	t.Parallel()
+	for _, v := range takenVerbs(t) {
+		if v.name == "create" && v.on == "v3" {
+			v.takenOver(t, &nap{k: 1, lost: true})
+		}
 	}
 }
 
@@ -203,6 +216,7 @@ type nap struct {
 	k      int
 	done   bool // it has nothing more to do then but to let go
 	before bool // that write has not reached the API server; else its reply has not reached the process
+	lost   bool // and never will: it asks again when it wakes
 	other  bool // the one that takes over does something else
 
 	mu     sync.Mutex
@@ -220,6 +234,10 @@ func (n *nap) String() string {
 	switch {
 	case n.before:
 		return fmt.Sprintf("before write %d", n.k)
+	case n.other && n.lost:
+		return fmt.Sprintf("after write %d, for something else, whose reply is lost", n.k)
+	case n.lost:
+		return fmt.Sprintf("after write %d, whose reply is lost", n.k)
 	case n.other:
 		return fmt.Sprintf("after write %d, for something else", n.k)
 	}
@@ -260,7 +278,11 @@ func (n *nap) fault(r *testcluster.Request, _ int) testcluster.Fault {
 		n.mu.Lock()
 		return testcluster.Fault{}
 	}
-	return testcluster.Fault{}.BeforeReply(func() {
+	var reply testcluster.Fault
+	if n.lost {
+		reply = testcluster.LostReply()
+	}
+	return reply.BeforeReply(func() {
 		n.mu.Lock()
 		n.fell, n.since = true, time.Now()
 		n.mu.Unlock()
