@@ -66,12 +66,11 @@ func TestWayBackKilledAfterEveryWrite(t *testing.T) {
 			return l, p
 		}},
 	} {
-		for between, applied := range map[string]bool{"and asked again": false, "and applied": true} {
-			t.Run(name+", "+between, func(t *testing.T) {
-				t.Parallel()
-				testcluster.EveryDeath(t, of.writes, func(t *testing.T, k int) bool { return backKilledAt(t, c, of, applied, k) })
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			between := []string{"and asked again", "and applied"}
+			testcluster.EveryDeathThen(t, of.writes, between, func(t *testing.T, way, k int) bool { return backKilledAt(t, c, of, way == 1, k) })
+		})
 	}
 }
 

@@ -11,17 +11,22 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// killedShares is a promotion by shares from v1 to v2 that is killed, and what follows.
+// killedShares is a promotion by shares from v1 to v2 that is killed.
 type killedShares struct {
-	scales    bool // v2 has only the pods that its share takes
-	fails     bool // v2 does not do its work with half of the traffic
-	onAbandon release.AbandonPolicy
+	scales  bool // v2 has only the pods that its share takes
+	fails   bool // v2 does not do its work with half of the traffic
+	adopts  bool // the route is somebody else's
+	scaled  bool // autoscalers decide
+	mirrors bool // v2 gets copies first
+	loses   bool // v1 loses half of its pods, which come back when it has half of the traffic
+	writes  int
+	then    []afterShares // take turns
+}
+
+// afterShares is what follows a promotion by shares that was killed.
+type afterShares struct {
 	next      string // what the next run asks for
-	adopts    bool   // the route is somebody else's
-	scaled    bool   // autoscalers decide
-	mirrors   bool   // v2 gets copies first
-	loses     bool   // v1 loses half of its pods, which come back when it has half of the traffic
-	writes    int
+	onAbandon release.AbandonPolicy
 }
 
 // TestSharesKilledAfterEveryWrite kills a promotion by shares when a write is done that
@@ -30,45 +35,40 @@ type killedShares struct {
 func TestSharesKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	c := withRoutes(t)
+	again, on, back := afterShares{next: "v2"}, afterShares{"v2", release.AbandonHold}, afterShares{next: "v1"}
 	for name, of := range map[string]killedShares{
-		"and done again":                {next: "v2", writes: 12},
-		"and gone on with":              {next: "v2", onAbandon: release.AbandonHold, writes: 12},
-		"and reverted":                  {next: "v1", writes: 12},
-		"where it fails":                {next: "v2", fails: true, writes: 9},
-		"where it fails, and on":        {next: "v1", fails: true, writes: 9},
-		"while it scales":               {next: "v2", scales: true, writes: 14},
-		"while it scales, gone on with": {next: "v2", scales: true, onAbandon: release.AbandonHold, writes: 14},
-		"while it scales, and reverted": {next: "v1", scales: true, writes: 14},
-		"by an adopted rule":            {next: "v2", adopts: true, writes: 12},
-		"with autoscalers":              {next: "v2", scales: true, scaled: true, writes: 20},
-		"with autoscalers, gone on":     {next: "v2", scales: true, scaled: true, onAbandon: release.AbandonHold, writes: 20},
-		"with autoscalers, reverted":    {next: "v1", scales: true, scaled: true, writes: 20},
-		"with autoscalers, and fails":   {next: "v2", scales: true, scaled: true, fails: true, writes: 16},
-		"with autoscalers, all pods":    {next: "v2", scaled: true, writes: 18},
-		"all pods, gone on with":        {next: "v2", scaled: true, onAbandon: release.AbandonHold, writes: 18},
-		"all pods, and reverted":        {next: "v1", scaled: true, writes: 18},
-		"beside lost pods":              {next: "v2", fails: true, loses: true, writes: 12},
-		"beside pods taken away":        {next: "v2", fails: true, loses: true, scaled: true, writes: 17},
-		"beside lost pods, and on":      {next: "v1", fails: true, loses: true, writes: 12},
-		"with copies":                   {next: "v2", mirrors: true, writes: 15},
-		"with copies, gone on with":     {next: "v2", mirrors: true, onAbandon: release.AbandonHold, writes: 15},
-		"with copies, and reverted":     {next: "v1", mirrors: true, writes: 15},
+		"done again":             {writes: 12, then: []afterShares{again}},
+		"gone on with":           {writes: 12, then: []afterShares{on}},
+		"reverted":               {writes: 12, then: []afterShares{back}},
+		"where it fails":         {fails: true, writes: 9, then: []afterShares{again, back}},
+		"while it scales":        {scales: true, writes: 14, then: []afterShares{again, on, back}},
+		"by an adopted rule":     {adopts: true, writes: 12, then: []afterShares{again}},
+		"with autoscalers":       {scales: true, scaled: true, writes: 20, then: []afterShares{again, on, back}},
+		"autoscalers, and fails": {scales: true, scaled: true, fails: true, writes: 16, then: []afterShares{again}},
+		"autoscalers, all pods":  {scaled: true, writes: 18, then: []afterShares{again, on, back}},
+		"beside lost pods":       {fails: true, loses: true, writes: 12, then: []afterShares{again, back}},
+		"beside pods taken away": {fails: true, loses: true, scaled: true, writes: 17, then: []afterShares{again}},
+		"with copies":            {mirrors: true, writes: 15, then: []afterShares{again, on, back}},
 	} {
+		var ways []string
+		for _, then := range of.then {
+			ways = append(ways, strings.TrimSpace(fmt.Sprintf("%s %s", then.next, then.onAbandon)))
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testcluster.EveryDeath(t, of.writes, func(t *testing.T, k int) bool { return sharesKilledAt(t, c, of, k) })
+			testcluster.EveryDeathThen(t, of.writes, ways, func(t *testing.T, way, k int) bool { return sharesKilledAt(t, c, of, of.then[way], k) })
 		})
 	}
 }
 
-func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int) (hit bool) {
+func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, then afterShares, k int) (hit bool) {
 	t.Helper()
 	most := 50
 	if of.loses {
 		most = 75 // more than the half of v1's pods that are left carry beside it
 	}
 	canary := steps(10, most)
-	canary.OnAbandon, canary.Scales = of.onAbandon, of.scales
+	canary.OnAbandon, canary.Scales = then.onAbandon, of.scales
 	if of.mirrors {
 		canary.Mirror = &release.CanaryMirror{Percent: 20, Pause: canary.Steps[0].Pause}
 	}
@@ -116,12 +116,12 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 	l.proxy.SetFault(nil)
 	what, dead := death.Last()
 	p = l.process(t)
-	if dead || of.next == "v1" {
+	if dead || then.next == "v1" {
 		half = false
-		_, err = p.sharing(t.Context(), of.next, canary, fail)
+		_, err = p.sharing(t.Context(), then.next, canary, fail)
 	}
 	switch {
-	case of.fails && of.next == "v2":
+	case of.fails && then.next == "v2":
 		if err == nil {
 			t.Fatalf("after %q, it succeeds", what)
 		}
@@ -129,7 +129,7 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		l.wantSplit(p, release.Split{l.name("v1"): 100})
 	case err != nil:
 		t.Fatalf("after %q: %v\n%s", what, err, l.log())
-	case of.next == "v1":
+	case then.next == "v1":
 		if now := l.pointer().Deployment; now != l.name("v1") { // v2 counts as a former one where it had got that far
 			t.Errorf("after %q, main is %s", what, now)
 		}
@@ -145,9 +145,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, k int
 		l.wantFloor(p, "v1", 2)
 		l.wantFloor(p, "v2", 2)
 	case of.mirrors:
-		l.wantServed(of.next + " 100")
+		l.wantServed(then.next + " 100")
 	case of.scales:
-		l.wantPods(p, of.next, 4, 4)
+		l.wantPods(p, then.next, 4, 4)
 	}
 	main.NeverEmpty(t)
 	t.Logf("killed after %q", what)

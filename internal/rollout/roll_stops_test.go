@@ -265,25 +265,25 @@ func TestStoppingRollKilledAfterEveryWrite(t *testing.T) {
 	for name, test := range map[string]struct {
 		stop   release.RollStop
 		writes int
-		back   bool
+		then   []string
 	}{
-		"for a moment":             {stop: release.RollStop{Percent: 50, Pause: time.Nanosecond}, writes: 10},
-		"until somebody":           {stop: manually(50), writes: 7},
-		"until somebody, reverted": {stop: manually(50), writes: 7, back: true},
+		"for a moment":   {stop: release.RollStop{Percent: 50, Pause: time.Nanosecond}, writes: 10, then: []string{"v2"}},
+		"until somebody": {stop: manually(50), writes: 7, then: []string{"v2", "v1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testcluster.EveryDeath(t, test.writes, func(t *testing.T, k int) bool {
+			testcluster.EveryDeathThen(t, test.writes, test.then, func(t *testing.T, way, k int) bool {
+				back := test.then[way] == "v1"
 				s := inPlace(t)
 				v2 := s.stopping("v2", test.stop)
 				what, hit := s.killedRolling(t, v2, k)
 				t.Logf("killed after %s", what)
 				stands, spec := "v2", v2
-				if test.back {
+				if back {
 					stands, spec = "v1", s.rolling("v1", nil)
 				}
 				done, err := s.updated(t.Context(), t, spec)
-				if test.stop.Gate != "" && !test.back {
+				if test.stop.Gate != "" && !back {
 					s.pausedAt(done, err, v2, 1)
 					s.letGoOn(done.Reason)
 					done, err = s.updated(t.Context(), t, spec)

@@ -385,33 +385,43 @@ func TestAdoptionRollsForward(t *testing.T) {
 // that is asked for, or where what is asked for fails.
 func TestRollKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	good := func(s *service) release.Spec { return s.rolling("v2", nil) }
-	for _, next := range []struct {
-		name   string
-		asked  func(*service) release.Spec // of the process that is killed
-		do     func(*service) release.Spec
+	type following struct {
+		stands string // then
+		asked  func(*service) release.Spec
 		fails  bool
-		stands string
-		writes int // of the process that is killed
+	}
+	good := func(s *service) release.Spec { return s.rolling("v2", nil) }
+	slow := func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }
+	forward := following{"v2", good, false}
+	back := following{"v1", func(s *service) release.Spec { return s.rolling("v1", nil) }, false}
+	another := following{"what it was", func(s *service) release.Spec { return s.rolling("v3", broken) }, true}
+	for _, killed := range []struct {
+		name   string
+		asked  func(*service) release.Spec
+		writes int
+		then   []following // take turns
 	}{
-		{name: "forward", asked: good, do: good, stands: "v2", writes: 6},
-		{name: "reverted", asked: good, do: func(s *service) release.Spec { return s.rolling("v1", nil) }, stands: "v1", writes: 6},
-		{name: "another one", asked: good, do: func(s *service) release.Spec { return s.rolling("v3", broken) }, fails: true, writes: 6},
-		{name: "that fails", asked: func(s *service) release.Spec { return s.rolling("v2", unreadyFor(2*time.Second)) }, do: good, stands: "v2", writes: 12},
+		{"one that is good", good, 6, []following{forward, back, another}},
+		{"one that fails", slow, 12, []following{forward}},
 	} {
-		t.Run(next.name, func(t *testing.T) {
+		var ways []string
+		for _, next := range killed.then {
+			ways = append(ways, next.stands)
+		}
+		t.Run(killed.name, func(t *testing.T) {
 			t.Parallel()
-			testcluster.EveryDeath(t, next.writes, func(t *testing.T, k int) bool {
+			testcluster.EveryDeathThen(t, killed.writes, ways, func(t *testing.T, way, k int) bool {
+				next := killed.then[way]
 				s := inPlace(t)
-				what, hit := s.killedRolling(t, next.asked(s), k)
+				what, hit := s.killedRolling(t, killed.asked(s), k)
 				t.Logf("killed after %s", what)
 				was := s.record("v1").Version
-				err := s.once(t).update(t.Context(), next.do(s), false)
+				err := s.once(t).update(t.Context(), next.asked(s), false)
 				if (err != nil) != next.fails {
 					t.Fatalf("after %s: %v", what, err)
 				}
 				if !next.fails {
-					s.runs(next.stands, next.do(s))
+					s.runs(next.stands, next.asked(s))
 				} else {
 					s.runs(was, s.rolling(was, nil))
 				}

@@ -129,6 +129,9 @@ func TestWhoHasLostAtEveryWriteStops(t *testing.T) {
 			t.Parallel()
 			writes, done := v.writes(t)
 			for k := range writes {
+				if !testcluster.AllPoints() && !firstOrLast(writes, k) {
+					continue
+				}
 				// Each write once, and each way at every third.
 				way := i + k
 				if v.alike {
@@ -181,9 +184,15 @@ func (v takenVerb) ready(t *testing.T) *life {
 	return l
 }
 
-// writes is how many of its own an undisturbed run makes, and after which of
+// firstOrLast says that a write is the first of those to its object, or the last.
+// Who has lost finds it out in the same place of the code at each of them.
+func firstOrLast(writes []string, k int) bool {
+	return !slices.Contains(writes[:k], writes[k]) || !slices.Contains(writes[k+1:], writes[k])
+}
+
+// writes are those of its own that an undisturbed run makes, and after how many of
 // them only its Lease is left to let go of.
-func (v takenVerb) writes(t *testing.T) (all, done int) {
+func (v takenVerb) writes(t *testing.T) (all []string, done int) {
 	t.Helper()
 	l := v.ready(t)
 	n := &nap{}
@@ -194,7 +203,7 @@ func (v takenVerb) writes(t *testing.T) (all, done int) {
 	if n.n < 3 {
 		t.Errorf("it has only %d writes", n.n)
 	}
-	return n.n, n.theirs
+	return n.all, n.theirs
 }
 
 // sleepersExpiry is how long a sleeper shows no sign of life before it is dead. It
@@ -221,6 +230,7 @@ type nap struct {
 
 	mu     sync.Mutex
 	n      int
+	all    []string          // what they write
 	theirs int               // of n, the last that is not about a Lease
 	last   map[string]string // of each record, less its heartbeat
 	what   testcluster.Request
@@ -257,6 +267,7 @@ func (n *nap) fault(r *testcluster.Request, _ int) testcluster.Fault {
 	if !ownWrite(r) || n.beats(r) {
 		return testcluster.Fault{}
 	}
+	n.all = append(n.all, r.Method+" "+r.Path)
 	if n.n++; !strings.Contains(r.Path, "/leases/") {
 		n.theirs = n.n
 	}

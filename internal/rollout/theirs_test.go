@@ -3,7 +3,6 @@ package rollout_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -299,38 +298,38 @@ func theirsTakeItBack(t *testing.T, c *testcluster.Cluster) {
 func TestTheirsKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	c := withRoutes(t)
-	for _, onAbandon := range release.AbandonPolicies() {
-		t.Run(fmt.Sprintf("and %s", onAbandon), func(t *testing.T) {
-			t.Parallel()
-			testcluster.EveryDeath(t, 13, func(t *testing.T, k int) bool {
-				l, p := behindTheirs(t, c)
-				before := l.theirs()
-				canary := steps(10, 50)
-				canary.OnAbandon = onAbandon
-				ctx, kill := context.WithCancel(t.Context())
-				defer kill()
-				l.proxy.Reset()
-				death := l.proxy.DiesAfter(k, ownWrite, kill)
-				l.proxy.SetFault(death.Fault)
-				_, err := p.sharing(ctx, "v1", canary, nil)
-				l.proxy.SetFault(nil)
-				what, dead := death.Last()
-				p = l.process(t)
-				if dead {
-					_, err = p.sharing(t.Context(), "v1", canary, nil)
-				}
-				if err != nil {
-					t.Fatalf("after %q: %v\n%s", what, err, l.log())
-				}
-				l.wantMain("v1")
-				l.wantRule(before, l.name("v1")+":8080=100")
-				must(t, p.unmain(t.Context()))
-				l.wantRule(before, "old:80=1")
-				t.Logf("killed after %q", what)
-				return dead
-			})
-		})
+	policies := release.AbandonPolicies()
+	var ways []string
+	for _, policy := range policies {
+		ways = append(ways, string(policy))
 	}
+	testcluster.EveryDeathThen(t, 13, ways, func(t *testing.T, way, k int) bool {
+		l, p := behindTheirs(t, c)
+		before := l.theirs()
+		canary := steps(10, 50)
+		canary.OnAbandon = policies[way]
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		l.proxy.Reset()
+		death := l.proxy.DiesAfter(k, ownWrite, kill)
+		l.proxy.SetFault(death.Fault)
+		_, err := p.sharing(ctx, "v1", canary, nil)
+		l.proxy.SetFault(nil)
+		what, dead := death.Last()
+		p = l.process(t)
+		if dead {
+			_, err = p.sharing(t.Context(), "v1", canary, nil)
+		}
+		if err != nil {
+			t.Fatalf("after %q: %v\n%s", what, err, l.log())
+		}
+		l.wantMain("v1")
+		l.wantRule(before, l.name("v1")+":8080=100")
+		must(t, p.unmain(t.Context()))
+		l.wantRule(before, "old:80=1")
+		t.Logf("killed after %q", what)
+		return dead
+	})
 }
 
 // endLegacy takes the pods of a legacy Deployment away, and waits until its Service has

@@ -2,8 +2,37 @@ package testcluster
 
 import (
 	"fmt"
+	"os"
 	"testing"
 )
+
+// pointsEnv is how often something is cut off: "all" is at each write once for all that
+// may follow, nothing is at each write once.
+const pointsEnv = "SWITCHBACK_TEST_POINTS"
+
+// AllPoints says that what else takes turns has its turn at every point.
+func AllPoints() bool { return os.Getenv(pointsEnv) == "all" }
+
+// EveryDeathThen is [EveryDeath] where several things may follow: they take turns, so
+// that each write is cut off at once, whatever there is that may follow. With
+// [AllPoints], each of them follows every write.
+func EveryDeathThen(t *testing.T, known int, ways []string, at func(t *testing.T, way, k int) (hit bool)) {
+	t.Helper()
+	if !AllPoints() {
+		EveryDeath(t, known, func(t *testing.T, k int) bool {
+			way := k % len(ways)
+			t.Logf("then: %s", ways[way])
+			return at(t, way, k)
+		})
+		return
+	}
+	for way, name := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			EveryDeath(t, known, func(t *testing.T, k int) bool { return at(t, way, k) })
+		})
+	}
+}
 
 // EveryDeath runs at for each k that something can be cut off at: after the
 // first of its writes, the second, and so on, each as a subtest of its own. at
