@@ -39,10 +39,18 @@ func shares(of ...any) map[string]any {
 	return map[string]any{"default": split}
 }
 
+// withGateways is a cluster that knows Gateways, too, so that a route's parent is looked
+// for. Tests share it.
+func withGateways(t *testing.T) *testcluster.Cluster {
+	t.Helper()
+	c := testcluster.Routed(t, 2)[1]
+	c.Routes(t, "grpcroutes", "tcproutes", "gateways", "gatewayclasses")
+	return c
+}
+
 func TestAccCanary(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes", "grpcroutes", "tcproutes", "gateways", "gatewayclasses")
+	c := withGateways(t)
 	for name, test := range map[string]func(*lab){
 		"by shares":             (*lab).canaryByShares,
 		"that fails":            (*lab).canaryThatFails,

@@ -82,8 +82,8 @@ func labFor(t *testing.T, example string) *lab {
 	if canaries[example] == nil && example != "preview" {
 		return newLab(t)
 	}
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes", "tcproutes")
+	c := testcluster.Routed(t, 1)[0]
+	c.Routes(t, "tcproutes")
 	return onGateway(t, c, "tcproutes")
 }
 
@@ -137,9 +137,7 @@ func (w *workspace) nextVersionOfGroup(version string, members ...string) {
 // The module with a canary gives a version the shares that it is called with, and says
 // which values it does not take. It has no provider, and is called by this test alone.
 func TestAccExampleModuleCanary(t *testing.T) {
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes")
-	l := onGateway(t, c)
+	l := onGateway(t, testcluster.Routed(t, 1)[0])
 	w := l.workspace()
 	config := func(tag, values string) {
 		text := fmt.Sprintf(`terraform {

@@ -52,9 +52,8 @@ func (l *lab) touchRoute(name, patch string) {
 
 func TestAccPreview(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, c).previewWithoutKind() })
-	c.Routes(t, "httproutes", "gateways")
+	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, testcluster.Shared(t)).previewWithoutKind() })
+	c := withGateways(t)
 	for name, test := range map[string]func(*lab){
 		"comes, changes, goes": (*lab).previewComesAndGoes,
 		"beside main":          (*lab).previewBesideMain,

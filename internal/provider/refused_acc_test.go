@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 // canaryThatIsLeft is main with v1, after somebody has taken the traffic from v2.
@@ -78,8 +77,7 @@ func (l *lab) whatIsLeftStaysSo() {
 // applies what else is in it, and finds nothing inconsistent.
 func TestAccWhatIsLeftThroughCLI(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes", "gateways", "gatewayclasses")
+	c := withGateways(t)
 	l := labOn(t, c)
 	c.DataPlane(t, l.namespace, "httproutes")
 	w := l.workspace()

@@ -46,7 +46,7 @@ func startProcess() (*process, error) {
 		exited:  make(chan struct{}),
 	}
 	// A control plane of tests spends a quarter of its time on garbage otherwise.
-	p.command.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=3GiB")
+	p.command.Env = append(os.Environ(), "GOGC=800", "GOMEMLIMIT=3GiB")
 	p.command.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	p.command.Stderr = &stderr

@@ -66,8 +66,7 @@ func (a *address) mirrors(router traffic.Router, want bool, parts ...string) {
 // back, and leave filters that are not theirs alone.
 func TestMirrors(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t)
-	c.Routes(t, "httproutes", "grpcroutes")
+	c := withRoutes(t)
 	for _, of := range []traffic.RouteKind{traffic.HTTPRoute, traffic.GRPCRoute} {
 		t.Run(string(of), func(t *testing.T) {
 			t.Parallel()

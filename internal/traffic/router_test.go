@@ -64,11 +64,18 @@ type address struct {
 	namespace string
 }
 
+// withRoutes is a cluster that knows all kinds of routes. Tests share it.
+func withRoutes(t *testing.T) *testcluster.Cluster {
+	t.Helper()
+	c := testcluster.Routed(t, 1)[0]
+	c.Routes(t, "grpcroutes", "tcproutes")
+	return c
+}
+
 // TestRouter is what every router does.
 func TestRouter(t *testing.T) {
 	t.Parallel()
-	c := testcluster.Start(t) // kinds that others do not expect are not for a shared one
-	c.Routes(t, "httproutes", "grpcroutes", "tcproutes")
+	c := withRoutes(t)
 	for name, of := range kinds() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

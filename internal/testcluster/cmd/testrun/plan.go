@@ -32,17 +32,25 @@ var concurrent = []string{
 // somebody to be taken for dead, most of the time: twice as many run at once.
 const points = "Every(Write|Request)"
 
-// tables are tests of one thing in many cases, whose goroutines are those of the
-// verbs that others test: they run as points do.
-var tables = []string{
-	"TestAFailedCreateSaysWhatItLeft", "TestALostPointerRemovesNoFormerMain", "TestARouteIsTraffic", "TestAVerbThatSucceedsIsSilent",
-	"TestAdoptionIsRefused", "TestAnotherReleaseAfterABakeThatWasCutOff", "TestCausesAreNotTakenForAnother", "TestMovedMeanwhileIsKeptAndTold",
-	"TestNothingToGoBackTo", "TestNothingWasChanged", "TestPlaces", "TestRoutesThatMayNotBeRead", "TestStatusesOfALife", "TestStatusesOfMishaps",
-	"TestStopAndStartWithAutoscaling", "TestTypoInASelectorIsNeverPrevious", "TestUnreadPodsAreNotGone", "TestWhatCouldNotBeStoppedIsTold",
+// engine is the package whose tests take longest. What has goroutines there is shared
+// by its verbs: those of the tests below are those of all others, which run without.
+const engine = "internal/rollout"
+
+// watched are the tests of the engine that run with the race detector: each of its verbs,
+// several clusters, several runs, and what happens on the wire meanwhile.
+var watched = []string{
+	"TestStory", "TestStatusesOfARollback", "TestHistoryOfALife", "TestContentChangesInPlace", "TestFailedRollGoesBack", "TestRollIsResumed", "TestRollStops",
+	"TestStopAndStart", "TestRestartUnderTraffic", "TestRestartThatFailsIsTakenBack", "TestAutoscaledReleaseIsStartedAgain", "TestAdoptedServiceIsHandedOverAndBack",
+	"TestAdoptedRule", "TestBakePasses", "TestBakeFails", "TestInterruptedBake", "TestCanaryForCohort", "TestCanaryBackInParts", "TestMirror", "TestNameIsPublishedAndWithdrawn",
+	"TestPreviewThatNobodyServes", "TestRollout", "TestPromotionOverClusters", "TestCanaryOverClusters", "TestTwoClusters", "TestOneOfTwoClustersFails",
+	"TestRollStopsAheadOfOtherClusters", "TestAway", "TestLoserDoesNotStopTheWinner", "TestTwoAppliesWriteTheHistory", "TestActionWaitsForWhoIsAtWork", "TestCancelOfALiveStart",
+	"TestCancelOfALiveRestart", "TestCancelOfALiveUpdate", "TestCancelOfADeadStart", "TestALostClaimDoesNotSayThatNothingWasChanged", "TestWhoPromotesIsAskedToGoBack",
+	"TestOutage", "TestPausedServer", "TestSlowServer", "TestWatchesDroppedInTheWait", "TestNothingIsWatchedAfterAVerb", "TestLogsOfManyContainersAreOne", "TestLogsOnABrokenWire",
+	"TestManyEvents", "TestEventsOfADeployment", "TestMuchLog", "TestDiagnose", "TestEvidenceDoesNotHoldUpADecision", "TestWhoSleepsWhileItMakesARecordStops",
 }
 
-// plainly is the pattern of both.
-func plainly() string { return points + "|^(" + strings.Join(tables, "|") + ")$" }
+// watchedTests is the pattern of these.
+func watchedTests() string { return "^(" + strings.Join(watched, "|") + ")$" }
 
 // arithmetic are the packages that compute for TLS, and share nothing: no race can
 // be in them. The race detector would watch every step of a handshake, of which each
@@ -97,31 +105,47 @@ func newPlan(ctx context.Context, patterns, arguments []string, raceAll bool, ma
 // where there is only one, the parts take turns.
 func divide(packages []tested, arguments []string, raceAll bool, programs, parallel int) plan {
 	var p plan
-	raced, plain := part{race: true, arguments: arguments}, part{arguments: arguments}
-	if !raceAll && !slices.ContainsFunc(arguments, choosesTests) {
-		raced.arguments = append([]string{"-skip", plainly()}, arguments...)
-		raced.then = &part{programs: 1, arguments: append([]string{"-run", plainly(), "-parallel", fmt.Sprint(2 * parallel)}, arguments...)}
-	}
+	var raced, plain, engines []string
+	split := !raceAll && !slices.ContainsFunc(arguments, choosesTests)
 	for _, t := range packages {
 		if t.clustered {
 			p.clustered++
 		}
-		to := &plain
-		if raceAll || isConcurrent(t.path) {
-			to = &raced
-		}
-		to.packages = append(to.packages, t.path)
-	}
-	if raced.then != nil {
-		raced.then.packages = raced.packages // whatever is skipped there runs here
-	}
-	for _, part := range []part{raced, plain} {
-		if len(part.packages) > 0 {
-			p.parts = append(p.parts, part)
+		switch {
+		case split && t.path == module+engine:
+			engines = append(engines, t.path)
+		case raceAll || isConcurrent(t.path):
+			raced = append(raced, t.path)
+		default:
+			plain = append(plain, t.path)
 		}
 	}
-	for i := range p.parts {
-		p.parts[i].programs = max(1, (programs+i)/len(p.parts)) // the odd one is for the second part
+	with := func(first ...string) []string { return append(first, arguments...) }
+	twice := fmt.Sprint(2 * parallel)
+	chain := []part{{race: true, packages: raced, arguments: arguments}}
+	if split {
+		chain = []part{
+			{race: true, packages: raced, arguments: with("-skip", points)},
+			{race: true, packages: engines, arguments: with("-run", watchedTests())},
+			{packages: raced, arguments: with("-run", points, "-parallel", twice)},
+			{packages: engines, arguments: with("-skip", watchedTests(), "-parallel", twice)},
+		}
+	}
+	chain = slices.DeleteFunc(chain, func(part part) bool { return len(part.packages) == 0 })
+	var sides [][]part
+	if len(chain) > 0 {
+		sides = append(sides, chain)
+	}
+	if len(plain) > 0 {
+		sides = append(sides, []part{{packages: plain, arguments: arguments}})
+	}
+	for i, side := range sides {
+		var first *part
+		for _, next := range slices.Backward(side) {
+			next.programs, next.then = max(1, (programs+i)/len(sides)), first // the odd one is for the second side
+			first = &next
+		}
+		p.parts = append(p.parts, *first)
 	}
 	return p
 }

@@ -56,23 +56,33 @@ func TestPointsRunWithoutTheRaceDetector(t *testing.T) {
 	packages := []tested{{module + "internal/rollout", true}, {module + "internal/logs", false}, {module + "internal/provider", true}}
 	for flags, split := range map[string]bool{"": true, "-count=1": true, "-run=X": false, "-skip X": false} {
 		p := divide(packages, strings.Fields(flags), false, 2, 4)
-		raced := p.parts[0]
-		if !split {
-			if raced.then != nil || slices.Contains(raced.args(), plainly()) {
-				t.Errorf("%q: %+v", flags, raced)
+		var got []string
+		for part := &p.parts[0]; part != nil; part = part.then {
+			race := ""
+			if part.race {
+				race = "race "
 			}
-			continue
+			got = append(got, strings.ReplaceAll(race+strings.Join(slices.Concat(part.packages, part.arguments), " "), module, ""))
 		}
-		if got := strings.Join(raced.args(), " "); !strings.Contains(got, "-race") || !strings.Contains(got, "-skip "+plainly()) {
-			t.Fatalf("%q: go %s", flags, got)
+		want := []string{
+			"race internal/logs -skip " + points, "race internal/rollout -run " + watchedTests(),
+			"internal/logs -run " + points + " -parallel 8", "internal/rollout -skip " + watchedTests() + " -parallel 8",
 		}
-		got := strings.Join(raced.then.args(), " ")
-		if strings.Contains(got, "-race") || !strings.Contains(got, "-run "+plainly()+" -parallel 8") || !strings.HasSuffix(got, flags) || !slices.Equal(raced.then.packages, raced.packages) {
-			t.Errorf("%q: go %s", flags, got)
+		if !split {
+			want = []string{"race internal/rollout internal/logs"}
+		}
+		for i := range want {
+			want[i] = strings.TrimSpace(want[i] + " " + flags)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q:\n%s\nwant\n%s", flags, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 	if none := divide(packages[2:], nil, false, 2, 4); len(none.parts) != 1 || none.parts[0].then != nil {
 		t.Errorf("without goroutines: %+v", none.parts)
+	}
+	if alone := divide(packages[:1], nil, false, 2, 4); len(alone.parts) != 1 || alone.parts[0].programs != 2 || alone.parts[0].then == nil || alone.parts[0].then.then != nil {
+		t.Errorf("the engine alone: %+v", alone.parts)
 	}
 }
 
@@ -92,15 +102,15 @@ func TestRacedProgramsEndSoon(t *testing.T) {
 	}
 }
 
-// TestNamedTestsExist: a test that was renamed would run with no OpenTofu, or with the
-// race detector, and nobody would notice.
+// TestNamedTestsExist: a test that was renamed would run with no OpenTofu, or without
+// the race detector, and nobody would notice.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	root, err := devtools.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for dir, named := range map[string][]string{"provider": differ, "rollout": tables} {
+	for dir, named := range map[string][]string{"provider": differ, "rollout": watched} {
 		files, err := filepath.Glob(filepath.Join(root, "internal", dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
