@@ -3,7 +3,6 @@ package provider_test
 import (
 	"strings"
 	"testing"
-
 )
 
 // canaryThatIsLeft is main with v1, after somebody has taken the traffic from v2.
