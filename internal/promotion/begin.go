@@ -22,6 +22,10 @@ type Want struct {
 	// it is, and goes on with nothing that was cut off.
 	Retraces bool
 
+	// Skips says that it goes on with an open promotion, and gives the release all of the
+	// traffic, whoever holds it where it is.
+	Skips bool
+
 	// Undoes says that it takes back what has been tried first behind an adopted rule.
 	Undoes bool
 }
@@ -85,6 +89,7 @@ type Start struct {
 	Restores bool   // who had it before gets all of it first, again or of a route that is new
 	Resumes  int    // the step, by its place, before which no share or pause is done once more
 	Passed   int    // the pause, by its place, that is over; 0: none
+	Skips    bool   // shares and pauses that are left are not done
 
 	PassedSince time.Time // its beginning, by which it is known that it was this one that somebody ended
 	Baked       bool      // a run that was cut off has analysed it, and waits for others
@@ -184,7 +189,7 @@ func Begin(w Want, seen Seen) Start {
 	if s.Course.Moves() && (w.Reversible || s.Course == Returns) {
 		s.Progress.Before = s.Before.AsBefore()
 	}
-	if open := m.Progress; open != nil && open.To == w.To && open.Direction == release.DirectionForward && s.Shares && s.Course.Moves() {
+	if open := m.Progress; open != nil && open.To == w.To && open.Direction == release.DirectionForward && s.Shares && s.Course.Moves() && !w.Skips {
 		s.Progress.Held = open.Held
 	}
 	s.Idle = w.Stopped && (m.Stopped() || s.There && !s.Course.Moves())
@@ -340,7 +345,7 @@ func (s *Start) resumeShare(w Want, seen Seen, open *release.Progress) {
 	copies := w.Canary.Mirror != nil && open.Mirror(open.At) > 0 // a share of 0, and it stays one
 	if s.There {
 		share = 100
-	} else if share == 0 && !copies || !open.Paused && w.Canary.OnAbandon != release.AbandonHold {
+	} else if share == 0 && !copies || !open.Paused && !w.Skips && w.Canary.OnAbandon != release.AbandonHold {
 		return
 	}
 	if w.Canary.MaxWeight > 0 && w.Canary.MaxWeight < share {

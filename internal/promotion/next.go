@@ -78,7 +78,7 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 	case release.StepReady:
 		return !s.There // going nowhere needs no more than what serves now
 	case release.StepPause:
-		return s.Shares && !s.Idle && p.At >= s.Resumes && p.At != s.Passed
+		return s.Shares && !s.Idle && !s.Skips && p.At >= s.Resumes && p.At != s.Passed
 	case release.StepAnalyse:
 		return s.Course.Moves() && !s.Idle && !s.Baked
 	case release.StepCommit:
@@ -86,7 +86,7 @@ func applies(s Start, p *release.Progress, step release.Step) bool {
 	case release.StepRename:
 		return p.Renames != "" || len(p.Leaves) > 0
 	case release.StepShift: // the last one makes the address what is asked for, too
-		return step.Weight == 100 || s.Shares && !s.There && p.At >= s.Resumes
+		return step.Weight == 100 || s.Shares && !s.There && !s.Skips && p.At >= s.Resumes
 	case release.StepStop, release.StepCollect:
 	}
 	return true

@@ -30,6 +30,7 @@ const (
 	EventPaused      EventReason = "Paused"
 	EventResumed     EventReason = "Resumed"
 	EventHeld        EventReason = "Held"
+	EventSkipped     EventReason = "Skipped"
 	EventRetried     EventReason = "Retried"
 	EventWaveMoved   EventReason = "WaveMoved"
 	EventDrained     EventReason = "Drained"
@@ -88,6 +89,7 @@ var eventTable = slices.Concat([]EventMeaning{
 	{EventPaused, onWorkload + " or " + onAddress, "", "A share of the pods has new content, or a share of the traffic goes to the new deployment, until somebody lets it go on, or a later run does."},
 	{EventResumed, onWorkload + " or " + onAddress, "", "Somebody has asked that a change in place, or a promotion, goes on from its pause, as the note says who: the next run does."},
 	{EventHeld, onAddress, "", "Somebody holds a promotion where it is, as the note says who: it stays so until somebody lets it go on."},
+	{EventSkipped, onAddress, "", "Somebody lets a promotion skip the shares and pauses that are left, as the note says who: the new deployment gets all of the traffic."},
 	{EventRetried, onAddress, "", "Somebody lets a deployment be tried once more that the traffic was taken from, as the note says who: the next apply of it does."},
 	{EventBaking, onAddress, "", "The new deployment is being watched with traffic on it, and may still be taken back."},
 	{EventWaveMoved, onAddress, "", "All members of a wave have moved, and have baked."},
@@ -107,7 +109,7 @@ func unsuccessfulEvents() []EventMeaning {
 	var rows []EventMeaning
 	for _, o := range Operations() {
 		on := onWorkload
-		if o == OperationPromote || o == OperationRollback || o == OperationRemoveMain || o == OperationResume || o == OperationHold || o == OperationRetry {
+		if o == OperationPromote || o == OperationRollback || o == OperationRemoveMain || o == OperationResume || o == OperationHold || o == OperationSkip || o == OperationRetry {
 			on = onAddress
 		}
 		rows = append(rows,
@@ -137,7 +139,7 @@ var succeeded = map[Operation]EventReason{
 	OperationDeploy: EventStarted, OperationUpdate: EventUpdated, OperationPromote: EventPromoted, OperationRollback: EventRolledBack,
 	OperationStop: EventStopped, OperationStart: EventStarted, OperationRestart: EventRestarted, OperationCancel: EventCancelled,
 	OperationTerminate: EventTerminated, OperationRetain: EventRetained, OperationCondemn: EventCondemned, OperationCollect: EventCollected,
-	OperationRemoveMain: EventMainRemoved, OperationResume: EventResumed, OperationHold: EventHeld, OperationRetry: EventRetried,
+	OperationRemoveMain: EventMainRemoved, OperationResume: EventResumed, OperationHold: EventHeld, OperationSkip: EventSkipped, OperationRetry: EventRetried,
 }
 
 // EventReason is the reason of the entry's Event: Promoted, PromoteFailed,

@@ -47,6 +47,7 @@ const (
 	OperationRemoveMain Operation = "remove_main" // the application's address was removed
 	OperationResume     Operation = "resume"      // somebody lets a promotion, or a change in place, go on from its pause
 	OperationHold       Operation = "hold"        // somebody holds a promotion where it is
+	OperationSkip       Operation = "skip"        // somebody lets a promotion skip the shares and pauses that are left
 	OperationRetry      Operation = "retry"       // somebody lets a release be tried once more that was left
 )
 
@@ -54,7 +55,7 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		OperationDeploy, OperationUpdate, OperationPromote, OperationRollback, OperationStop, OperationStart, OperationRestart,
-		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume, OperationHold, OperationRetry,
+		OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect, OperationRemoveMain, OperationResume, OperationHold, OperationSkip, OperationRetry,
 	}
 }
 
@@ -214,6 +215,8 @@ func (e Entry) what() string {
 		return fmt.Sprintf("letting the promotion from %s to %s go on, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
 	case OperationHold:
 		return fmt.Sprintf("holding the promotion from %s to %s, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
+	case OperationSkip:
+		return fmt.Sprintf("skipping what is left of the promotion from %s to %s, by %s,", OrNothing(e.From), OrNothing(e.To), cmp.Or(e.By, "somebody"))
 	case OperationRetry:
 		return fmt.Sprintf("letting %s be tried once more, by %s,", e.Deployment, cmp.Or(e.By, "somebody"))
 	case OperationDeploy, OperationUpdate, OperationStop, OperationStart, OperationRestart, OperationCancel, OperationTerminate, OperationRetain, OperationCondemn, OperationCollect:

@@ -20,6 +20,7 @@ const (
 	RequestReturn RequestKind = "return" // take the promotion back
 	RequestResume RequestKind = "resume" // go on from the pause that it is in
 	RequestHold   RequestKind = "hold"   // end in a pause, where it is
+	RequestSkip   RequestKind = "skip"   // give it all of the traffic, without the shares and pauses that are left
 )
 
 // Request asks whoever promotes for something.
@@ -36,7 +37,7 @@ type Request struct {
 	// a run was killed, comes to the same step once more.
 	Since time.Time `json:"since,omitzero"`
 
-	// Holder is the run that a hold is asked of: the next one finds what that has made of it.
+	// Holder is the run that is asked to hold, or to skip: the next one finds what that has made of it.
 	Holder string `json:"holder,omitempty"`
 
 	// Forgets says of a return that nothing is remembered against the release, as after a
@@ -48,7 +49,7 @@ type Request struct {
 // same; and to go on, only in the very pause.
 func (r *Request) Asks(kind RequestKind, p *Progress) bool {
 	return r != nil && r.Kind == kind && r.From == p.From && r.To == p.To && (kind != RequestResume || r.Step == p.At && r.Since.Equal(p.Since)) &&
-		(kind != RequestHold || r.Holder != "" && r.Holder == p.Holder)
+		(kind != RequestHold && kind != RequestSkip || r.Holder != "" && r.Holder == p.Holder)
 }
 
 // Resuming is the request that ends the pause in which a promotion is.

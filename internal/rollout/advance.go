@@ -27,7 +27,13 @@ func (p *Promotion) advance(ctx context.Context, reached func(*release.Progress)
 		for _, pl := range due {
 			pl.progress.At = at
 		}
-		if err := p.perform(ctx, due[0].progress.Step(), due); err != nil {
+		step := due[0].progress.Step()
+		if skips, err := p.steered(ctx, step, due); err != nil {
+			return err
+		} else if skips {
+			continue
+		}
+		if err := p.perform(ctx, step, due); err != nil {
 			return err
 		}
 		for _, pl := range due {
@@ -73,9 +79,6 @@ func upcoming(pl *placement) (release.Progress, promotion.Decision) {
 
 // perform does one step on some clusters.
 func (p *Promotion) perform(ctx context.Context, step release.Step, due []*placement) error {
-	if err := p.holds(ctx, step, due); err != nil {
-		return err
-	}
 	switch step.Kind {
 	case release.StepStart:
 		return p.startAgain(ctx, due)
@@ -207,8 +210,15 @@ func (p *Promotion) save(ctx context.Context, pl *placement, progress release.Pr
 		}
 		pl.main.Asked = p.req.Asked.Noted(pl.cluster.Now())
 	}
+	act := pl.act
+	if act != nil {
+		entries = append([]release.Entry{*act}, entries...)
+	}
 	if err := p.write(ctx, pl, entries...); err != nil {
 		return err
+	}
+	if pl.act = nil; act != nil {
+		p.engine.report(ctx, pl.cluster, p.addressOf(pl), *act)
 	}
 	pl.progress = progress
 	return nil

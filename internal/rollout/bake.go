@@ -111,8 +111,8 @@ func (r PromoteRequest) reversible() bool {
 // watched to the end: the traffic stays where it is, and the next promotion bakes again.
 func (p *Promotion) analyse(ctx context.Context, due []*placement, d time.Duration) error {
 	err := p.watchAll(ctx, due, d)
-	if heldBy(err) != nil {
-		return p.heldOr(ctx, due, err)
+	if steering(err) != nil {
+		return p.steer(ctx, due, err)
 	}
 	if err != nil && !TakesBack(err) && ownership.Lost(ctx, err) == nil {
 		err = fmt.Errorf("%w. Traffic stays where it is, and the next apply bakes again", err)
@@ -132,23 +132,23 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
-	var held atomic.Pointer[release.Hold]
+	var steers atomic.Pointer[error]
 	err := p.on(ctx, moved, func(pl *placement) error {
 		err := p.bakeOn(watching, pl, d)
-		if hold := heldBy(err); hold != nil {
-			held.Store(hold)
+		if asked := steering(err); asked != nil {
+			steers.Store(&asked)
 			stop()
 		}
-		if held.Load() != nil && !TakesBack(err) && ctx.Err() == nil {
-			return nil // it is held on all of them
+		if steers.Load() != nil && !TakesBack(err) && ctx.Err() == nil {
+			return nil // it is asked of all of them
 		}
 		if TakesBack(err) && !p.continues() {
 			stop()
 		}
 		return err
 	})
-	if hold := held.Load(); hold != nil && err == nil {
-		return &heldError{*hold}
+	if asked := steers.Load(); asked != nil && err == nil {
+		return *asked
 	}
 	if ctx.Err() != nil || p.continues() {
 		return err
@@ -191,7 +191,7 @@ func (e *unwatchedError) Unwrap() error { return e.err }
 // the truth: it may have been cut off all the time.
 func (p *Promotion) bakeOn(ctx context.Context, pl *placement, d time.Duration) error {
 	err := p.watch(ctx, pl, d)
-	if err == nil || TakesBack(err) || heldBy(err) != nil {
+	if err == nil || TakesBack(err) || steering(err) != nil {
 		return err
 	}
 	return &unwatchedError{pl.cluster.Name(), p.req.To, pl.share(p.req.To), pl.copies(), err}

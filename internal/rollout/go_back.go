@@ -19,6 +19,10 @@ type GoBackRequest struct {
 	// see Undo.
 	Undoes bool
 
+	// Skips says that To is the release that an open promotion is to: it goes forward, see
+	// Skip.
+	Skips bool
+
 	// Was is, by cluster, the release that was main when this was decided.
 	Was map[string]string
 
@@ -43,13 +47,16 @@ func (e *Engine) GoBack(ctx context.Context, req GoBackRequest) (Promoted, error
 func (e *Engine) NewWayBack(req GoBackRequest) *Promotion {
 	req.TakeBack = true // what lives stays as it is, but for where it leads
 	p := e.NewPromotion(req.PromoteRequest)
-	p.was, p.undoes, p.forgets, p.desired = req.Was, req.Undoes, req.Forgets, req.Desired
+	p.was, p.undoes, p.forgets, p.desired, p.skips = req.Was, req.Undoes, req.Forgets, req.Desired, req.Skips
 	return p
 }
 
 // asDecided refuses to go back where somebody has moved main since that was decided:
 // what is "before" is then something else. Whoever was asked to go back may have.
 func (p *Promotion) asDecided(pl *placement) error {
+	if p.skips {
+		return p.stillOpen(pl)
+	}
 	if p.was == nil || p.undoes { // see Undo
 		return nil
 	}

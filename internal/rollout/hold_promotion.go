@@ -2,13 +2,10 @@ package rollout
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
@@ -38,7 +35,9 @@ func (e *Engine) Hold(ctx context.Context, req ResumeRequest) ([]Notice, error) 
 	if len(on) == 0 {
 		return []Notice{{Summary: "Nothing is to be held", Detail: fmt.Sprintf("The promotion of %s is held already, and nothing was written.", req.id())}}, nil
 	}
-	if _, err := fleet.All(on, func(c Cluster) (struct{}, error) { return struct{}{}, e.askToHold(ctx, c, req) }); err != nil {
+	if _, err := fleet.All(on, func(c Cluster) (struct{}, error) {
+		return struct{}{}, e.askRun(ctx, c, req.Namespace, req.Application, release.RequestHold, req.say)
+	}); err != nil {
 		return nil, err
 	}
 	return nil, e.keeper.Locked(ctx, on, req.Namespace, req.Application, func(ctx context.Context, _ *ownership.Held) error {
@@ -63,26 +62,6 @@ func (e *Engine) holdable(ctx context.Context, c Cluster, req ResumeRequest) (Cl
 		return nil, nil
 	}
 	return c, nil
-}
-
-// askToHold asks whoever runs the promotion to end in a pause. It is best effort: who holds
-// it waits for the Lease next.
-func (e *Engine) askToHold(ctx context.Context, c Cluster, req ResumeRequest) error {
-	for {
-		main, live, err := ownership.LiveMain(ctx, c, req.Namespace, req.Application)
-		if err != nil || main == nil || main.Progress == nil || main.Progress.Paused || main.Progress.Held != nil {
-			return err
-		}
-		open, next := main.Progress, live.DeepCopy()
-		request := release.Request{Kind: release.RequestHold, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), Why: because(ctx), Holder: open.Holder, At: c.Now().UTC().Truncate(time.Second)}
-		if next.Data, err = release.Asking(live.Data, request); err != nil {
-			return err
-		}
-		req.say("%s: asking %s to hold %s where it is", c.Name(), open.Holder, open.To)
-		if err = c.Update(ctx, next); !release.ReadAgain(err) || apierrors.IsNotFound(err) {
-			return err
-		}
-	}
 }
 
 // holdOn writes, under the Lease, that it is held, unless whoever was asked has done so.
@@ -140,64 +119,4 @@ func (e *Engine) saveHold(ctx context.Context, c Cluster, req ResumeRequest, ope
 		req.say("%s: %s, and is held", c.Name(), open.Has())
 	}
 	return nil
-}
-
-// heldError ends a watch because somebody holds the promotion where it is.
-type heldError struct{ hold release.Hold }
-
-func (e *heldError) Error() string { return "it is " + e.hold.Text() }
-
-// heldBy is why a step is not done, or not to its end: somebody holds the promotion.
-func heldBy(err error) *release.Hold {
-	var held *heldError
-	if errors.As(err, &held) {
-		return &held.hold
-	}
-	return nil
-}
-
-// holds ends the run in a pause where the promotion is held, ahead of a step that would take
-// it further. What gives the release no more than it has goes on.
-func (p *Promotion) holds(ctx context.Context, step release.Step, due []*placement) error {
-	switch step.Kind {
-	case release.StepPause, release.StepAnalyse, release.StepCommit:
-	case release.StepShift:
-		more := func(pl *placement) bool { return pl.split != nil && step.Weight > pl.split[p.req.To] }
-		if !slices.ContainsFunc(due, more) {
-			return nil
-		}
-	case release.StepStart, release.StepRestore, release.StepReady, release.StepRename, release.StepStop, release.StepCollect:
-		return nil
-	}
-	for _, pl := range p.active() {
-		if held := pl.progress.Held; held != nil {
-			return p.hold(ctx, due, held)
-		}
-		var held *heldError
-		if err := p.asked(ctx, pl); errors.As(err, &held) {
-			return p.hold(ctx, due, &held.hold)
-		}
-	}
-	return nil
-}
-
-// hold writes down that it is held, on every cluster, and ends the run.
-func (p *Promotion) hold(ctx context.Context, due []*placement, held *release.Hold) error {
-	for _, pl := range p.active() {
-		if pl.progress.Held == nil && pl.start.Shares {
-			pl.progress.Held = held
-			entry := p.engine.entry(ctx, pl.cluster, release.OperationHold, p.req.To, "")
-			entry.From, entry.To, entry.By, entry.Reason = pl.from(), p.req.To, held.By, held.Why
-			pl.held = &entry
-		}
-	}
-	return p.halt(ctx, due)
-}
-
-// heldOr is hold where that is what an error says.
-func (p *Promotion) heldOr(ctx context.Context, due []*placement, err error) error {
-	if held := heldBy(err); held != nil {
-		return p.hold(ctx, due, held)
-	}
-	return err
 }

@@ -32,11 +32,12 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 	if end, limited := ctx.Deadline(); limited && time.Until(end) < left+pauseMargin && left > 0 {
 		return p.halt(ctx, due)
 	}
-	if err := p.watchAll(ctx, due, max(left, time.Nanosecond)); err != nil {
-		return p.heldOr(ctx, due, err)
-	}
-	if step.Gate != "" {
+	err := p.watchAll(ctx, due, max(left, time.Nanosecond))
+	if err == nil && step.Gate != "" {
 		return p.halt(ctx, due)
+	}
+	if err = p.steer(ctx, due, err); err != nil {
+		return err
 	}
 	for _, pl := range due {
 		pl.progress.Since = time.Time{}
@@ -70,14 +71,7 @@ func (p *Promotion) halt(ctx context.Context, due []*placement) error {
 		if next.Since.IsZero() && next.At == pl.start.Passed { // somebody has ended it here, and not on the others yet
 			next.Since = pl.start.PassedSince
 		}
-		if pl.held == nil {
-			return struct{}{}, p.save(ctx, pl, next)
-		}
-		err := p.save(ctx, pl, next, *pl.held)
-		if err == nil {
-			p.engine.report(ctx, pl.cluster, p.addressOf(pl), *pl.held)
-		}
-		return struct{}{}, err
+		return struct{}{}, p.save(ctx, pl, next)
 	})
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ type placement struct {
 	err    error         // what went wrong here
 
 	entry  *release.Entry // of the history; nil where no traffic moves
-	held   *release.Entry // the same, of who holds it where it is
+	act    *release.Entry // the same, of what somebody asked of the promotion: it is written with the next step
 	events eventQueue     // what Events tell of it
 }
 

@@ -120,6 +120,7 @@ func (p *Promotion) run(ctx context.Context) error {
 	if err := p.Look(ctx); err != nil {
 		return err
 	}
+	p.skipsHere(ctx)
 	err := p.Advance(ctx, "")
 	if errors.Is(err, errPaused) {
 		return p.paused(ctx)

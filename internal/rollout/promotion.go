@@ -28,6 +28,7 @@ type Promotion struct {
 	undoes  bool                 // see GoBackRequest
 	forgets bool                 // see GoBackRequest
 	desired release.DesiredState // see GoBackRequest
+	skips   bool                 // see GoBackRequest
 	began   time.Time
 
 	mu   sync.Mutex
@@ -105,7 +106,7 @@ func (p *Promotion) reached() []Cluster {
 func (p *Promotion) want() promotion.Want {
 	return promotion.Want{
 		To: p.req.To, Service: p.req.Service.Name, Bake: p.req.Bake, Reversible: p.req.reversible(), RetryToken: p.req.RetryToken,
-		Stopped: p.req.Stopped, Retraces: p.was != nil, Undoes: p.undoes, Canary: p.req.Canary, Route: p.req.route(),
+		Stopped: p.req.Stopped, Retraces: p.was != nil && !p.skips, Skips: p.skips, Undoes: p.undoes, Canary: p.req.Canary, Route: p.req.route(),
 	}
 }
 
@@ -183,7 +184,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 	if was := pl.start.Overrode; was != "" {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
-	if p.was != nil && !p.forgets {
+	if p.was != nil && !p.forgets && !p.skips {
 		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), c.Now()).Because(because(ctx))
 	}
 	p.begin(ctx, pl)

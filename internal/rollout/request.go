@@ -71,6 +71,9 @@ func (p *Promotion) asked(ctx context.Context, pl *placement) error {
 	if pl.start.Shares && request.Asks(release.RequestHold, &pl.progress) {
 		return &heldError{release.Hold{By: request.By, Why: request.Why, At: request.At}}
 	}
+	if pl.start.Shares && !pl.start.Skips && pl.progress.Left() && request.Asks(release.RequestSkip, &pl.progress) {
+		return &skipError{*request}
+	}
 	if from := pl.side(); from == "" || from == p.req.To || !request.Asks(release.RequestReturn, &pl.progress) {
 		return nil
 	}

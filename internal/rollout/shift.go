@@ -44,8 +44,9 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 		if i == len(batches)-1 {
 			break
 		}
-		if err := p.watchAll(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake); err != nil {
-			return p.heldOr(ctx, due, err)
+		err := p.watchAll(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake)
+		if err = p.steer(ctx, due, err); err != nil {
+			return err
 		}
 	}
 	if step.Weight == 100 {

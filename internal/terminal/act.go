@@ -52,6 +52,7 @@ type deed struct {
 	will string            // a sentence: what will happen
 	on   []rollout.Cluster // where
 	take []cluster.Feature // the permissions that it takes
+	bake time.Duration     // how long a release is watched beyond the time that it may take
 	do   func(ctx context.Context, e *rollout.Engine, say func(string)) (says string, notices []rollout.Notice, err error)
 	err  error // why it is refused; nil: it is not
 }
@@ -181,7 +182,7 @@ func (t *terminal) done(ctx context.Context, engine *rollout.Engine, d deed, lim
 	item := Acted{Name: d.name, Notices: []string{}, Outcome: OutcomeRefused}
 	err := d.err
 	if err == nil {
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was not done within --timeout %s", limit))
+		ctx, cancel := context.WithTimeoutCause(ctx, limit+d.bake, fmt.Errorf("it was not done within --timeout %s", limit))
 		defer cancel()
 		var mu sync.Mutex
 		say := func(line string) { // from several clusters at once

@@ -75,6 +75,7 @@ func Command(version string, streams genericiooptions.IOStreams, options ...Opti
 		t.rollback(),
 		t.abort(),
 		t.hold(),
+		t.promote(),
 		t.resume(),
 		t.retry(),
 		t.restart(),

@@ -23,25 +23,28 @@ func (t *terminal) resume() *cobra.Command {
 		Args:              a.args,
 		ValidArgsFunction: t.completeApplications,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
-				req, err := rollout.ResumeOn(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
-				return deed{
-					err: err, on: req.Clusters, take: toAsk, will: fmt.Sprintf("What is paused of %s/%s goes on with the next apply%s.", c.namespace, name, where(c, req.Clusters)),
-					do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
-						said := false
-						req.Progress = func(line string) { said = true; say(line) }
-						notices, err := e.Resume(ctx, req)
-						if !said {
-							return "", notices, err
-						}
-						return "it goes on from its pause: the next apply moves it", notices, err
-					},
-				}
-			})
+			return t.act(cmd, a, args, resuming)
 		},
 	}
 	a.addFlags(cmd)
 	return cmd
+}
+
+// resuming lets go on what is paused.
+func resuming(ctx context.Context, c *clusters, name string) deed {
+	req, err := rollout.ResumeOn(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
+	return deed{
+		err: err, on: req.Clusters, take: toAsk, will: fmt.Sprintf("What is paused of %s/%s goes on with the next apply%s.", c.namespace, name, where(c, req.Clusters)),
+		do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+			said := false
+			req.Progress = func(line string) { said = true; say(line) }
+			notices, err := e.Resume(ctx, req)
+			if !said {
+				return "", notices, err
+			}
+			return "it goes on from its pause: the next apply moves it", notices, err
+		},
+	}
 }
 
 func (t *terminal) hold() *cobra.Command {

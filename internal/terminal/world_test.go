@@ -42,6 +42,7 @@ type shop struct {
 	on        []rollout.Cluster
 	owner     string
 	routed    bool
+	replicas  int32 // of each release; 0: one
 	release.Canary
 }
 
@@ -67,7 +68,7 @@ func newShop(t *testing.T) *shop {
 }
 
 func (s *shop) spec(version, image string) release.Spec {
-	return release.Spec{Namespace: s.namespace, Replicas: 1, OnFailure: release.OnFailureStop, Environment: "production", Content: release.Content{
+	return release.Spec{Namespace: s.namespace, Replicas: max(1, s.replicas), OnFailure: release.OnFailureStop, Environment: "production", Content: release.Content{
 		Application: "api", Version: version, Image: image, Labels: map[string]string{"team": "payments"},
 		Container: release.Container{Ports: map[string]int32{"http": 8080}},
 	}}

@@ -78,6 +78,7 @@ var operationMeaning = map[release.Operation]string{
 	release.OperationCollect: "removed by a promotion, because nobody needed it", release.OperationRemoveMain: "the application's address removed",
 	release.OperationResume: "a promotion, or a change in place, that was paused let go on",
 	release.OperationHold:   "a promotion held where it is",
+	release.OperationSkip:   "the shares and pauses that were left of a promotion skipped",
 	release.OperationRetry:  "a deployment that was refused let be tried once more",
 }
 
