@@ -34,8 +34,8 @@ func (p *Progress) Bake() Step {
 	return Step{}
 }
 
-// Skippable says why the shares and pauses that are left of an application's promotion
-// cannot be skipped; empty: they can.
+// Skippable says why an application's promotion is not brought to its end without the shares
+// and pauses that are left; empty: it is.
 func (m *Main) Skippable() string {
 	switch p := m.Progress; {
 	case p == nil:
@@ -46,8 +46,8 @@ func (m *Main) Skippable() string {
 		return "its traffic goes back already"
 	case slices.ContainsFunc(p.left(), func(s Step) bool { return s.Gate == GateMaxWeight }):
 		return "canary.max_weight allows it no more than a share. Only a higher canary.max_weight, and an apply, give it more"
-	case !p.Left():
-		return "no shares or pauses of its promotion are left"
+	case p.From == p.To:
+		return "what is not over is a stop or a start of the application. Do that again"
 	}
 	return ""
 }

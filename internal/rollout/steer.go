@@ -24,6 +24,9 @@ func (e *Engine) askRun(ctx context.Context, c Cluster, namespace, application s
 		if err != nil || main == nil || main.Progress == nil || main.Progress.Paused || main.Progress.Held != nil {
 			return err
 		}
+		if kind == release.RequestSkip && !main.Progress.Left() {
+			return nil
+		}
 		open, next := main.Progress, live.DeepCopy()
 		request := release.Request{Kind: kind, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), Why: because(ctx), Holder: open.Holder, At: c.Now().UTC().Truncate(time.Second)}
 		if next.Data, err = release.Asking(live.Data, request); err != nil {

@@ -191,6 +191,9 @@ func TestStopStartRestart(t *testing.T) {
 	s.says("", "stop", "web", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/web")
 }
 
+// candidate is the version that was made last to be tried.
+func (s *shop) candidate() string { return fmt.Sprintf("c%d", s.candidates) }
+
 // killedCommand is one that is killed after each of its writes, and done again.
 type killedCommand struct {
 	args   []string
@@ -198,6 +201,7 @@ type killedCommand struct {
 	before func(*shop)
 	again  terminal.Exit // of the second one, where the first had done all of it
 	after  func(*release.Main) bool
+	undone func(*shop) // makes v1 main again; nil: it is
 }
 
 func killedCommands(s *shop) []killedCommand {
@@ -221,13 +225,30 @@ func killedCommands(s *shop) []killedCommand {
 		s.says("", "abort", "api", "--yes")
 		s.says("", "stop", "api", "--yes").wants(s.t, terminal.ExitDone)
 	}
+	candidate := func(s *shop) { // one that was never main: a way back has no shares
+		s.says("", "start", "api", "--yes")
+		s.says("", "abort", "api", "--yes")
+		s.candidates++
+		s.deploy(s.candidate())
+		s.promote(s.candidate())
+	}
+	backOn := func(s *shop) {
+		s.says("", "rollback", "api", "--to", v1, "--yes").wants(s.t, terminal.ExitDone)
+		s.says("", "retry", "api", "--yes")
+	}
 	started := func(s *shop) { stopped(s); s.says("", "start", "api", "--yes").wants(s.t, terminal.ExitDone) }
 	return []killedCommand{
 		{args: []string{"rollback", "api", "--to", v1}, writes: 9, before: trying, after: is(true, false)},
 		{args: []string{"abort", "api"}, writes: 9, before: trying, again: terminal.ExitFailed, after: is(false, false)},
 		{args: []string{"retry", "api"}, writes: 3, before: refused, after: is(false, false)},
-		{args: []string{"stop", "api"}, before: started, after: is(false, true)},
-		{args: []string{"start", "api"}, before: stopped, after: is(false, false)},
+		{args: []string{"stop", "api"}, writes: 5, before: started, after: is(false, true)},
+		{args: []string{"start", "api"}, writes: 5, before: stopped, after: is(false, false)},
+		{args: []string{"hold", "api"}, writes: 3, before: candidate, after: func(m *release.Main) bool {
+			return m.Deployment == v1 && m.Progress != nil && m.Progress.Held != nil && m.Progress.Paused
+		}},
+		{args: []string{"promote", "api", "--full"}, writes: 9, before: candidate, again: terminal.ExitFailed, after: func(m *release.Main) bool {
+			return m.Deployment != v1 && m.Deployment != s.name("v2") && m.Progress == nil
+		}, undone: backOn},
 	}
 }
 
@@ -266,6 +287,9 @@ func TestCommandsKilledAfterEveryWrite(t *testing.T) {
 		}
 		if m := s.main(); !c.after(m) {
 			t.Errorf("in the end it is %+v, and remembers %+v", m, m.Breach)
+		}
+		if c.undone != nil {
+			c.undone(s)
 		}
 		return dead
 	})

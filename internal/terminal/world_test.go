@@ -42,7 +42,9 @@ type shop struct {
 	on        []rollout.Cluster
 	owner     string
 	routed    bool
-	replicas  int32 // of each release; 0: one
+
+	candidates int   // that were made
+	replicas   int32 // of each release; 0: one
 	release.Canary
 }
 
