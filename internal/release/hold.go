@@ -17,7 +17,15 @@ type Hold struct {
 
 // Text says who holds it, since when and why, as the end of a sentence.
 func (h *Hold) Text() string {
-	text := fmt.Sprintf("held by %s since %s", cmp.Or(h.By, "somebody"), h.At.UTC().Format(time.RFC3339))
+	return h.since("held")
+}
+
+// StopText says who has stopped what has no pods, since when and why, as the end of a
+// sentence.
+func (h *Hold) StopText() string { return h.since("stopped") }
+
+func (h *Hold) since(what string) string {
+	text := fmt.Sprintf("%s by %s since %s", what, cmp.Or(h.By, "somebody"), h.At.UTC().Format(time.RFC3339))
 	if h.Why != "" {
 		text += " (" + oneLine(h.Why, reasonLimit) + ")"
 	}
@@ -30,7 +38,7 @@ func (m *Main) Holdable() string {
 	case p == nil:
 		return "no promotion of it is under way"
 	case m.Group != "":
-		return fmt.Sprintf("the group %q moves it together with others", m.Group)
+		return fmt.Sprintf("the group %q moves it together with others. To take the group back, change its versions back and apply, or invoke the action switchback_rollback_group", m.Group)
 	case p.Direction != DirectionForward:
 		return "its traffic goes back already"
 	case !p.shares():

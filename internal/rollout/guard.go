@@ -70,9 +70,18 @@ func (e *Engine) Guard(ctx context.Context, req GuardRequest) (Guarded, error) {
 	}
 	g.done.Back, err = WayBackOf(ctx, back)
 	if g.done.Back.Progress = req.Progress; err == nil {
-		g.done.Done, err = e.TakeBack(ctx, g.done.Back)
+		g.done.Done, err = e.TakeBack(Because(ctx, why(g.done.Breach, because(ctx))), g.done.Back)
 	}
 	return g.done, err
+}
+
+// why is the reason for which a guard takes a promotion back: what it saw, and what whoever
+// has started it said.
+func why(breach, said string) string {
+	if said == "" {
+		return breach
+	}
+	return breach + " (" + said + ")"
 }
 
 // guard is one call.

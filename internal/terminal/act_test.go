@@ -54,7 +54,7 @@ func watchedCanary(t *testing.T) (s *shop, ended <-chan error) {
 // main is what is remembered of the application's address.
 func (s *shop) main() *release.Main {
 	s.t.Helper()
-	main, _, err := ownership.LiveMain(s.t.Context(), s.on[0], s.namespace, "api")
+	main, _, err := ownership.LiveMain(s.t.Context(), s.on[0], s.namespace, s.app)
 	if err != nil || main == nil {
 		s.t.Fatalf("of the address, %v is remembered: %v", main, err)
 	}
@@ -225,17 +225,6 @@ func killedCommands(s *shop) []killedCommand {
 		s.says("", "abort", "api", "--yes")
 		s.says("", "stop", "api", "--yes").wants(s.t, terminal.ExitDone)
 	}
-	candidate := func(s *shop) { // one that was never main: a way back has no shares
-		s.says("", "start", "api", "--yes")
-		s.says("", "abort", "api", "--yes")
-		s.candidates++
-		s.deploy(s.candidate())
-		s.promote(s.candidate())
-	}
-	backOn := func(s *shop) {
-		s.says("", "rollback", "api", "--to", v1, "--yes").wants(s.t, terminal.ExitDone)
-		s.says("", "retry", "api", "--yes")
-	}
 	started := func(s *shop) { stopped(s); s.says("", "start", "api", "--yes").wants(s.t, terminal.ExitDone) }
 	return []killedCommand{
 		{args: []string{"rollback", "api", "--to", v1}, writes: 9, before: trying, after: is(true, false)},
@@ -243,12 +232,29 @@ func killedCommands(s *shop) []killedCommand {
 		{args: []string{"retry", "api"}, writes: 3, before: refused, after: is(false, false)},
 		{args: []string{"stop", "api"}, writes: 5, before: started, after: is(false, true)},
 		{args: []string{"start", "api"}, writes: 5, before: stopped, after: is(false, false)},
+	}
+}
+
+// killedOnTheWay are those that take a promotion further, or keep it where it is. Each begins
+// with a candidate that was never main: to others, it goes back, and not by shares.
+func killedOnTheWay(s *shop) []killedCommand {
+	v1 := s.name("v1")
+	candidate := func(s *shop) {
+		s.says("", "abort", "api", "--yes")
+		s.candidates++
+		s.deploy(s.candidate())
+		s.promote(s.candidate())
+	}
+	return []killedCommand{
 		{args: []string{"hold", "api"}, writes: 3, before: candidate, after: func(m *release.Main) bool {
 			return m.Deployment == v1 && m.Progress != nil && m.Progress.Held != nil && m.Progress.Paused
 		}},
-		{args: []string{"promote", "api", "--full"}, writes: 9, before: candidate, again: terminal.ExitFailed, after: func(m *release.Main) bool {
+		{args: []string{"promote", "api", "--full"}, writes: 11, before: candidate, again: terminal.ExitFailed, after: func(m *release.Main) bool {
 			return m.Deployment != v1 && m.Deployment != s.name("v2") && m.Progress == nil
-		}, undone: backOn},
+		}, undone: func(s *shop) {
+			s.says("", "rollback", "api", "--to", v1, "--yes").wants(s.t, terminal.ExitDone)
+			s.says("", "retry", "api", "--yes")
+		}},
 	}
 }
 
@@ -256,13 +262,24 @@ func killedCommands(s *shop) []killedCommand {
 // command would have.
 func TestCommandsKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
+	killedAfterEveryWrite(t, 5, killedCommands)
+}
+
+// TestPromotionIsSteeredByWhoIsKilled after every write, and does the same again.
+func TestPromotionIsSteeredByWhoIsKilled(t *testing.T) {
+	t.Parallel()
+	killedAfterEveryWrite(t, 3, killedOnTheWay)
+}
+
+func killedAfterEveryWrite(t *testing.T, lives int, commands func(*shop) []killedCommand) {
+	t.Helper()
 	var cuts []testcluster.Cut
-	for _, c := range killedCommands(&shop{}) {
+	for _, c := range commands(&shop{}) {
 		cuts = append(cuts, testcluster.Cut{Name: c.args[0], Writes: c.writes})
 	}
-	testcluster.EveryDeathInLives(t, 5, cuts, canary, func(t *testing.T, s *shop, i, k int) bool {
+	testcluster.EveryDeathInLives(t, lives, cuts, canary, func(t *testing.T, s *shop, i, k int) bool {
 		s.t = t
-		c := killedCommands(s)[i]
+		c := commands(s)[i]
 		c.before(s)
 		proxy := testcluster.Shared(t).Proxy(t)
 		args := append(c.args, "--yes", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)

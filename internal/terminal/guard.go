@@ -20,6 +20,7 @@ import (
 type guardAsked struct {
 	unattended time.Duration
 	once       bool
+	reason     string
 	job        guardJob
 }
 
@@ -51,6 +52,7 @@ func (t *terminal) guard() *cobra.Command {
 		},
 	}
 	cmd.Flags().DurationVar(&a.unattended, "unattended", 0, "Take the promotion back, too, when no run has done anything for it for so long, such as 2h, by the cluster's clock. 0 lets it wait for ever.")
+	cmd.Flags().StringVar(&a.reason, "reason", "", "Why it is guarded: it is told, beside what was seen, where the promotion is taken back.")
 	cmd.Flags().BoolVar(&a.once, "once", false, "Look once, take the promotion back if that is due, and end: for a pipeline on a schedule.")
 	a.job.addFlags(cmd)
 	return cmd
@@ -65,11 +67,12 @@ func (t *terminal) runGuard(ctx context.Context, c *clusters, name string, a *gu
 		return err
 	}
 	if i := slices.IndexFunc(app.Mains, func(o observe.Main) bool { return o.Main.Group != "" }); i >= 0 {
-		return fmt.Errorf("application %q moves with its group %q, as one: guard takes back one application, and would take this one out of it", name, app.Mains[i].Main.Group)
+		return fmt.Errorf("application %[1]q moves with its group %[2]q, as one: guard takes back one application, and would take this one out of it. An apply of the group watches all of its members; "+
+			"to take the whole group back, change its versions back and apply, or invoke the action switchback_rollback_group", name, app.Mains[i].Main.Group)
 	}
 	engine := rollout.New(rollout.DefaultTiming())
 	engine.In(release.RunOf(os.Getenv))
-	done, err := engine.Guard(ctx, rollout.GuardRequest{
+	done, err := engine.Guard(rollout.Because(ctx, a.reason), rollout.GuardRequest{
 		Namespace: c.namespace, Application: name, Clusters: c.on, Unattended: a.unattended, Once: a.once,
 		Progress: func(line string) { t.say(line) },
 	})

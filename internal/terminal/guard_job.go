@@ -42,6 +42,9 @@ func (t *terminal) printJob(name string, a *guardAsked) error {
 	if a.unattended > 0 {
 		args = append(args, "--unattended", a.unattended.String())
 	}
+	if a.reason != "" {
+		args = append(args, "--reason", a.reason)
+	}
 	labels := map[string]string{release.LabelName: "kubectl-switchback"}
 	job := batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},

@@ -43,7 +43,7 @@ func TestGuard(t *testing.T) {
 	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
 	do("guard", "api", "--once").wants(t, terminal.ExitDone, s.name("v2")+" does its work")
 	proxy := testcluster.Shared(t).Proxy(t)
-	guard := begin(t, "guard", "api", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
+	guard := begin(t, "guard", "api", "--reason", "night shift", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
 	guard.until("watching " + s.name("v2"))
 	if writes := ours(proxy.Writes()); len(writes) > 0 {
 		t.Errorf("while it watches, it writes %v", writes)
@@ -52,7 +52,7 @@ func TestGuard(t *testing.T) {
 	ended := guard.ended()
 	ended.wants(t, terminal.ExitNo, s.name("v2")+`, on cluster "`, "with 25 % of the traffic: 0 of its 1 pods were ready, and it needs 1: taking it back", "is back on "+s.name("v1"))
 	do("get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%", " 0% ")
-	do("history", "api", "--limit", "1").wants(t, terminal.ExitDone, "rollback succeeded ")
+	do("history", "api", "--limit", "1").wants(t, terminal.ExitDone, "rollback succeeded ", "0 of its 1 pods were ready, and it needs 1 (night shift)")
 	do("guard", "api").wants(t, terminal.ExitDone, "no promotion of api is open")
 }
 
@@ -101,8 +101,8 @@ func TestGuardJob(t *testing.T) {
 	}
 	here := []string{"--kubeconfig", c.KubeconfigPath, "-n", namespace}
 	do := func(args string) said { t.Helper(); return run(t, append(strings.Fields(args), here...)...) }
-	printed := do("guard api --unattended 2h --print-job --image registry.example/kubectl-switchback:v1 --service-account releaser")
-	printed.wants(t, terminal.ExitDone, "- guard\n", "- 2h0m0s\n")
+	printed := do("guard api --unattended 2h --reason night --print-job --image registry.example/kubectl-switchback:v1 --service-account releaser")
+	printed.wants(t, terminal.ExitDone, "- guard\n", "- 2h0m0s\n", "- night\n")
 	var job batchv1.Job
 	if err := yaml.UnmarshalStrict([]byte(printed.out), &job); err != nil {
 		t.Fatal(err)

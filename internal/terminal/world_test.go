@@ -34,13 +34,16 @@ func (c wired) Emit(ctx context.Context, regarding rollout.Object, reason releas
 	c.Cluster.Emit(ctx, regarding.GetNamespace(), regarding, string(reason), note, kind)
 }
 
-// shop is a namespace with the application "api", as the provider leaves it.
+// shop is a namespace with an application, "api", as the provider leaves it.
 type shop struct {
 	t         *testing.T
 	namespace string
 	engine    *rollout.Engine
 	on        []rollout.Cluster
 	owner     string
+	app       string // the application
+	member    rollout.Member
+	asked     *release.Asked
 	routed    bool
 
 	candidates int   // that were made
@@ -51,7 +54,7 @@ type shop struct {
 // shopOn is one on clusters that kubeconfigs lead to, by name.
 func shopOn(t *testing.T, namespace string, kubeconfigs map[string]string) *shop {
 	t.Helper()
-	s := &shop{t: t, namespace: namespace, engine: rollout.New(timing())}
+	s := &shop{t: t, namespace: namespace, app: "api", engine: rollout.New(timing())}
 	for name, path := range kubeconfigs {
 		c, err := cluster.New(cluster.Config{Name: name, UserAgent: "terraform-provider-switchback/test", ConfigPath: path})
 		if err != nil {
@@ -71,7 +74,7 @@ func newShop(t *testing.T) *shop {
 
 func (s *shop) spec(version, image string) release.Spec {
 	return release.Spec{Namespace: s.namespace, Replicas: max(1, s.replicas), OnFailure: release.OnFailureStop, Environment: "production", Content: release.Content{
-		Application: "api", Version: version, Image: image, Labels: map[string]string{"team": "payments"},
+		Application: s.app, Version: version, Image: image, Labels: map[string]string{"team": "payments"},
 		Container: release.Container{Ports: map[string]int32{"http": 8080}},
 	}}
 }
@@ -91,12 +94,12 @@ func (s *shop) deploy(version string) {
 // request asks to make a version main.
 func (s *shop) request(version string) rollout.PromoteRequest {
 	req := rollout.PromoteRequest{
-		Service: traffic.ServiceSpec{Namespace: s.namespace, Application: "api", Name: "api", Ports: map[string]int32{"http": 80}},
-		To:      s.name(version), Owner: s.owner, Keep: release.Keep{Count: 2}, Drain: 10 * time.Millisecond, Clusters: s.on, Canary: s.Canary,
+		Service: traffic.ServiceSpec{Namespace: s.namespace, Application: s.app, Name: s.app, Ports: map[string]int32{"http": 80}},
+		To:      s.name(version), Owner: s.owner, Keep: release.Keep{Count: 2}, Drain: 10 * time.Millisecond, Clusters: s.on, Canary: s.Canary, Member: s.member, Asked: s.asked,
 	}
 	if s.routed {
 		req.Route = &traffic.RouteSpec{
-			Namespace: s.namespace, Application: "api", Name: "api", Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
+			Namespace: s.namespace, Application: s.app, Name: s.app, Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
 			Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},
 		}
 	}

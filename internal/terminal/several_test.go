@@ -1,0 +1,113 @@
+package terminal_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// TestMemberOfAGroup: what would take one application out of its group is refused, and it is
+// said what to do; and the group goes on from its gate by any of its members.
+func TestMemberOfAGroup(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	c := testcluster.Shared(t)
+	c.HTTPRoutes(t)
+	c.DataPlane(t, s.namespace, "httproutes")
+	s.routed, s.member = true, rollout.Member{Group: "shop", Name: "api"}
+	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	for _, version := range []string{"v1", "v2"} {
+		s.deploy(version)
+		s.promote(version)
+	}
+	s.says("", "guard", "api", "--once").wants(t, terminal.ExitFailed, `moves with its group "shop", as one`, "An apply of the group watches all of its members", "switchback_rollback_group")
+	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, `was not held: the group "shop" moves it together with others`, "switchback_rollback_group")
+	s.says("", "promote", "api", "--full", "--yes").wants(t, terminal.ExitFailed, `was skipped: the group "shop" moves it together with others`, "`kubectl switchback promote` without --full")
+	if p := s.main().Progress; p == nil || !p.Paused || p.Held != nil || p.Weight(p.At) != 25 {
+		t.Errorf("it did something: %+v", p)
+	}
+	s.says("", "promote", "api", "--yes").wants(t, terminal.ExitDone, "goes on from its pause")
+}
+
+// TestOrderOfAGroup: of many at once, what others come after is first, and last where pods go.
+func TestOrderOfAGroup(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	id := func(name string) string { return s.namespace + "/" + name }
+	for _, app := range []string{"api", "web"} {
+		s.app, s.owner = app, ""
+		s.asked = &release.Asked{Group: &release.GroupAsked{Members: map[string]release.MemberAsked{
+			"first": {ID: id("web")}, "second": {ID: id("api"), After: []string{"first"}},
+		}}}
+		s.deploy("v1")
+		s.promote("v1")
+	}
+	for _, verb := range []struct{ name, order string }{{"restart", "[web api]"}, {"stop", "[api web]"}, {"start", "[web api]"}} {
+		var list terminal.ActionList
+		decode(t, s.says("", verb.name, "--environment", "production", "--yes", "-o", "json"), &list)
+		var order []string
+		for _, item := range list.Items {
+			app, is := release.ApplicationOf(item.Name)
+			if !is {
+				app = item.Name
+			}
+			order = append(order, app)
+			if item.Outcome != terminal.OutcomeDone {
+				t.Errorf("%s: %+v", verb.name, item)
+			}
+		}
+		if got := fmt.Sprint(order); got != verb.order {
+			t.Errorf("%s goes in the order %s, want %s", verb.name, got, verb.order)
+		}
+	}
+}
+
+// TestSeveralContexts: what changes something is done on all clusters that are named, or on
+// none; and says where.
+func TestSeveralContexts(t *testing.T) {
+	t.Parallel()
+	both := testcluster.Routed(t, 2)
+	namespace := both[0].Namespace(t)
+	both[1].NamespaceNamed(t, namespace)
+	proxy := both[1].Proxy(t)
+	s := shopOn(t, namespace, map[string]string{"eu": both[0].KubeconfigPath, "us": both[1].KubeconfigPath})
+	for _, c := range both {
+		c.DataPlane(t, namespace, "httproutes")
+	}
+	s.routed, s.Steps = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}, {Weight: 50, Pause: time.Hour}}
+	for _, version := range []string{"v1", "v2"} {
+		s.deploy(version)
+		s.promote(version)
+	}
+	config := testcluster.Contexts(t, namespace, map[string]string{"eu": both[0].KubeconfigPath, "us": proxy.KubeconfigPath})
+	do := func(args ...string) said {
+		t.Helper()
+		return run(t, append(args, "--yes", "--kubeconfig", config, "--contexts", "us,eu")...)
+	}
+	on := func(have string) {
+		t.Helper()
+		for _, context := range []string{"eu", "us"} {
+			run(t, "get", "api", "--kubeconfig", config, "--context", context).wants(t, terminal.ExitDone, have)
+		}
+	}
+	do("hold", "api").wants(t, terminal.ExitDone, "it is held where it is")
+	on("is held by ")
+	do("resume", "api").wants(t, terminal.ExitDone, "goes on with the next apply on eu, us.")
+	do("promote", "api", "--full").wants(t, terminal.ExitDone, s.name("v2")+" gets all of the traffic of "+namespace+"/api on eu, us:")
+	on(s.name("v2") + " main v2 started 100%")
+	do("rollback", "api").wants(t, terminal.ExitDone, "goes back from "+s.name("v2")+" to "+s.name("v1")+" on eu, us.")
+	on(s.name("v1") + " main v1 started 100%")
+	do("retry", "api").wants(t, terminal.ExitDone, "what was refused may be tried once more")
+	do("restart", "api").wants(t, terminal.ExitDone, "are replaced", "on eu, us")
+
+	proxy.Down(t)
+	for _, args := range [][]string{{"rollback", "api", "--to", s.name("v2")}, {"stop", "api"}, {"restart", "--environment", "production"}} {
+		do(args...).wants(t, terminal.ExitFailed, `cluster "us" cannot be reached`)
+	}
+	run(t, "get", "api", "--kubeconfig", config, "--context", "eu").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
