@@ -40,7 +40,7 @@ func Restored(s Start, m release.Main, now time.Time) release.Main {
 	before, from := s.Before, s.Progress.From
 	m.Deployment, m.Previous, m.Left, m.PromotedAt, m.Move = before.Deployment, before.Previous, before.Left, before.PromotedAt, before.Move
 	m.Route, m.RouteBaseline = before.Route, before.RouteBaseline
-	if m.State = before.State; before.Service != "" {
+	if m.State, m.StoppedBy = before.State, before.StoppedBy; before.Service != "" {
 		m = m.Keeping(before.Keep())
 		m.Drain, m.Asked, m.FirstShare = before.Drain, before.Asked, before.FirstShare
 	}

@@ -60,6 +60,10 @@ type Main struct {
 	// State is whether the application shall have pods; empty: started.
 	State DesiredState `json:"state,omitempty"`
 
+	// StoppedBy is who has stopped it without a configuration: what asks for no stop leaves
+	// it so. Nil: a configuration has, or it has pods.
+	StoppedBy *Hold `json:"stoppedBy,omitempty"`
+
 	KeepCount int           `json:"keepCount"`
 	KeepTTL   time.Duration `json:"keepTTL,omitempty"`   // 0: for ever
 	KeepState DesiredState  `json:"keepState,omitempty"` // empty: started
@@ -120,6 +124,14 @@ func (m *Main) Names(name string) bool {
 // Stopped says that the application is: its address stays, and none of its releases
 // has pods.
 func (m *Main) Stopped() bool { return m != nil && m.State == DesiredStopped }
+
+// StaysStopped is who has stopped the application without a configuration; nil: nobody.
+func (m *Main) StaysStopped() *Hold {
+	if !m.Stopped() {
+		return nil
+	}
+	return m.StoppedBy
+}
 
 // StillLeaves are the former routes of the address that are still to go.
 func (m *Main) StillLeaves() Routes {

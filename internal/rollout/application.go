@@ -3,10 +3,12 @@ package rollout
 import (
 	"context"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -64,7 +66,7 @@ func (p *Promotion) stop(ctx context.Context, due []*placement) error {
 // stopOn does that on one cluster. The pointer says so first: nobody starts any of them
 // from then on.
 func (p *Promotion) stopOn(ctx context.Context, pl *placement) error {
-	pl.main.State = release.DesiredStopped
+	pl.main.State, pl.main.StoppedBy = release.DesiredStopped, p.stoppedBy(ctx, pl)
 	if err := p.save(ctx, pl, pl.progress); err != nil {
 		return err
 	}
@@ -86,6 +88,18 @@ func (p *Promotion) stopOn(ctx context.Context, pl *placement) error {
 		return struct{}{}, p.stopRelease(ctx, pl, found, name)
 	})
 	return err
+}
+
+// stoppedBy is who stops the application, where that is no configuration.
+func (p *Promotion) stoppedBy(ctx context.Context, pl *placement) *release.Hold {
+	stays := pl.saw.Main.StaysStopped()
+	switch {
+	case p.req.Stopped:
+		return nil // the configuration does, from now on
+	case stays == nil && p.desired == release.DesiredStopped && !pl.saw.Main.Stopped():
+		return &release.Hold{By: mask.Redact(pl.cluster.User(ctx)), Why: because(ctx), At: pl.cluster.Now().UTC().Truncate(time.Second)}
+	}
+	return stays
 }
 
 // stopRelease stops one release of an application that is being stopped. What somebody
@@ -153,7 +167,7 @@ func (p *Promotion) startOn(ctx context.Context, pl *placement) error {
 			return err
 		}
 	}
-	pl.main.State = ""
+	pl.main.State, pl.main.StoppedBy = "", nil
 	next := pl.progress
 	next.At++
 	return p.save(ctx, pl, next)

@@ -38,6 +38,10 @@ type PromoteRequest struct {
 	// Stopped says that the application shall have no pods: its address stays.
 	Stopped bool
 
+	// Starts says that the configuration has asked for no pods, and asks for them now: else
+	// what somebody has stopped without it stays so.
+	Starts bool
+
 	// RetryToken, where it has changed, lets a release be tried again that did not
 	// pass its bake.
 	RetryToken string

@@ -116,6 +116,9 @@ func (p *Promotion) wanted(pl *placement) promotion.Want {
 	if p.was != nil {
 		want.Stopped = pl.saw.Main.Stopped() // nobody asks for anything else
 	}
+	if p.was == nil && !p.req.Starts && pl.saw.Main.StaysStopped() != nil {
+		want.Stopped = true
+	}
 	if p.desired != "" {
 		want.Stopped = p.desired == release.DesiredStopped
 	}

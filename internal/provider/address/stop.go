@@ -1,10 +1,15 @@
 package address
 
 import (
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -32,11 +37,12 @@ func Stopped(desired types.String) bool {
 }
 
 // StateOf is a state's `desired_state` after a refresh: where an application is other
-// than the state says on any cluster, it is that.
+// than the state says on any cluster, it is that. What somebody has stopped without a
+// configuration stays so, and is no change: see TellStopped.
 func StateOf(prior types.String, observed []observe.Main) types.String {
 	for _, o := range observed {
 		switch {
-		case o.Main == nil || o.Main.Stopped() == Stopped(prior):
+		case o.Main == nil || o.Main.Stopped() == Stopped(prior) || o.Main.StaysStopped() != nil:
 		case o.Main.Stopped():
 			return types.StringValue(string(release.DesiredStopped))
 		default:
@@ -44,4 +50,22 @@ func StateOf(prior types.String, observed []observe.Main) types.String {
 		}
 	}
 	return prior
+}
+
+// Starts says that a configuration that has asked for no pods asks for them now.
+func Starts(prior, planned types.String) bool {
+	return !Stopped(planned) && !planned.Equal(prior)
+}
+
+// TellStopped says who has stopped an application without a configuration: every plan and
+// apply leaves it so.
+func TellStopped(observed []observe.Main, id string, diags *diag.Diagnostics) {
+	namespace, application, _ := strings.Cut(id, "/")
+	for _, o := range observed {
+		if o.Main == nil || o.Main.StaysStopped() == nil {
+			continue
+		}
+		diags.AddWarning("Application is stopped", mask.Redact(fmt.Sprintf("%s has no pods on cluster %q: it was %s, and not by a configuration. Nothing here starts it: everything else of it can be changed. "+
+			"`kubectl switchback start %s --namespace %s` brings its pods back.", id, o.Cluster, o.Main.StaysStopped().StopText(), application, namespace)))
+	}
 }

@@ -48,6 +48,7 @@ func (r *deploymentGroupResource) moving(ctx context.Context, plan, state *model
 		promote.Asked, promote.Stopped = asked, address.Stopped(plan.DesiredState)
 		if holds {
 			promote.Owner = m.request.Owner
+			promote.Starts = address.Starts(state.DesiredState, plan.DesiredState)
 			promote.Planned = prior.PlannedTraffic(ctx, &more)
 			promote.TakeBack = !a.DeploymentID.Equal(prior.DeploymentID) || !a.Traffic.Equal(prior.Traffic) || len(state.Drift.Elements()) > 0
 		}
@@ -193,6 +194,7 @@ func (g *model) refresh(ctx context.Context, observe func(*address.Model) ([]obs
 		}
 		a.Refresh(ctx, observed, address.LeftEndpoints(observed), diags)
 		g.DesiredState = address.StateOf(g.DesiredState, observed)
+		address.TellStopped(observed, a.ID.ValueString(), diags)
 		wentBack := !a.DeploymentID.Equal(member.DeploymentID) && a.DeploymentID.Equal(member.PreviousDeploymentID)
 		if wentBack && a.StatusReason.IsNull() {
 			a.Status = types.StringValue(string(release.MainRolledBack))

@@ -137,7 +137,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	ctx, cancel := session.Within(ctx, limit, "timeouts.update")
 	defer cancel()
 	promote := plan.request(ctx, state.Owner.ValueString(), &resp.Diagnostics)
-	promote.Planned = state.PlannedTraffic(ctx, &resp.Diagnostics)
+	promote.Planned, promote.Starts = state.PlannedTraffic(ctx, &resp.Diagnostics), address.Starts(state.DesiredState, plan.DesiredState)
 	promote.TakeBack = !plan.DeploymentID.Equal(state.DeploymentID) || !plan.Traffic.Equal(state.Traffic) || len(state.Drift.Elements()) > 0
 	promote.Clusters = r.ReadyFor(ctx, promote.Rollout, names, session.ToPromote(promote.Service, plan.asksExternalDNS() || state.asksExternalDNS()).And(promote.Route).And(state.Route(ctx, &resp.Diagnostics)), promote.Unready, &resp.Diagnostics)
 	dropped := r.leave(ctx, drop, &plan, &state, promote.Service, &resp.Diagnostics)
