@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
@@ -382,8 +383,10 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 	err = <-ended
 
 	var taken *release.TakenOverError
+	var unreachable *cluster.UnreachableError
 	switch {
 	case errors.Is(err, ownership.ErrLockLost), errors.As(err, &taken):
+	case n.lost && errors.As(err, &unreachable): // it slept for longer than anything is asked again
 	case over && !n.before && (err != nil) == v.fails: // it was over when it fell asleep
 	case err == nil && v.asks:
 	case err == nil && n.k == 1 && strings.Contains(n.what.Path, "/leases/"): // it had begun nothing, and finds it done
@@ -396,8 +399,8 @@ func (v takenVerb) takenOver(t *testing.T, n *nap) {
 		t.Errorf("asleep at %s, it says: %v", n.what.String(), err)
 	}
 	for _, r := range l.proxy.Requests()[asked:] {
-		undoes := n.before && r.Path == n.what.Path   // what was on its way when it fell asleep; the world is compared
-		lease := strings.Contains(r.Path, "/leases/") // may be let go of where nobody needed it meanwhile: the world is compared
+		undoes := (n.before || n.lost) && r.Path == n.what.Path // what was on its way when it fell asleep, or is sent once more; the world is compared
+		lease := strings.Contains(r.Path, "/leases/")           // may be let go of where nobody needed it meanwhile: the world is compared
 		told := v.asks && strings.Contains(string(r.Body), "history.json")
 		if r.Write() && r.Status >= 200 && r.Status < 300 && !strings.HasSuffix(r.Path, "/events") && !undoes && !lease && !told {
 			t.Errorf("asleep at %s, it has woken and written %s\n%s", n.what.String(), r.String(), r.Body)
