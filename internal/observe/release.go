@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -74,6 +75,8 @@ func (o Release) Reason() string {
 		return release.ReasonWithMain
 	case o.Record.WithMain && !o.Stopped && reason == release.ReasonWithMain:
 		return ""
+	case o.Record.Halted() && !release.StaysStopped(reason): // a stop that was cut off, or has failed
+		return strings.TrimRight(o.Record.StoppedReason()+". "+reason, ". ")
 	default:
 		return reason
 	}

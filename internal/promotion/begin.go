@@ -244,6 +244,7 @@ func (s *Start) goOn(w Want, seen Seen) {
 	if ours {
 		s.Progress.Made = s.Progress.Made || open.Made
 	}
+	s.Progress.GivesUp = s.givesUp(w)
 	reversible := ours && open.Before != nil && !w.Retraces
 	switch breach := s.Main.Breach; {
 	case w.Undoes:
@@ -253,6 +254,7 @@ func (s *Start) goOn(w Want, seen Seen) {
 	case reversible && open.Direction == release.DirectionBack && (breach == nil || breach.To != w.To || breach.Refuses(w.To, w.RetryToken)):
 		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
 		s.Progress.From, s.Progress.Theirs, s.Progress.Direction = open.From, open.Theirs, release.DirectionBack
+		s.Progress.GivesUp, s.Progress.Returned = open.GivesUp, open.Returned
 	case s.replaces(w):
 	case reversible && w.Reversible:
 		s.resume(open, seen)
@@ -269,7 +271,30 @@ func (s *Start) undo(open *release.Progress) {
 	if open.Undoable(s.Progress.To) {
 		s.Course, s.Stage, s.Before = Returns, Recorded, *open.Before
 		s.Progress.From, s.Progress.Theirs, s.Progress.Direction = "", open.Theirs, release.DirectionBack
+		s.Progress.GivesUp, s.Progress.Returned = open.GivesUp, open.Returned
 	}
+}
+
+// givesUp is the release that somebody gives up, who goes back without a configuration: it
+// was on its way to be main. A way back that was cut off has written down which one it is.
+func (s *Start) givesUp(w Want) string {
+	open := s.Main.Progress
+	switch {
+	case open == nil || open.GivesUp == w.To:
+		return ""
+	case open.To == w.To:
+		return open.GivesUp
+	case !w.Retraces || !open.Open():
+		return ""
+	}
+	before := &s.Main
+	if open.Before != nil {
+		before = open.Before
+	}
+	if before.Deployment == open.To || slices.Contains(before.Previous, open.To) {
+		return open.GivesUp // it goes back itself
+	}
+	return open.To
 }
 
 // resume goes on with one that has moved the traffic. Where it has not, this is a

@@ -65,11 +65,17 @@ func TestAccBake(t *testing.T) {
 	if message := w.clusterMessage("default"); !strings.Contains(message, "the bake failed") {
 		t.Errorf("cluster_status says %q", message)
 	}
-	l.setReady(nameOf("v2"), corev1.ConditionTrue) // that it is ready again is no news
+	l.eventuallyPods(nameOf("v2"), 0) // as its on_failure says
 	w.plan().warns("Deployment was taken back before", "The apply of this plan will be refused", "1 of its 3 pods was ready")
 	w.write(config("v2", long, `retry_token = "again"`))
 	w.plan().silent("taken back before")
 	w.applyFails(config("v2", long)).tells("Deployment was taken back before", "1 of its 3 pods was ready", nameOf("v2"), "`retry_token`")
+	l.eventuallyPods(nameOf("v2"), 0) // nothing is to be done for it
+	stopped, _ := w.attributes(theDeployment)
+	if reason, _ := stopped["status_reason"].(string); !release.StaysStopped(reason) || !strings.Contains(reason, "1 of its 3 pods was ready") {
+		t.Errorf("status_reason says %q", reason)
+	}
+	w.wantState(theDeployment, "status", "stopped", "desired_state", "started")
 	l.wantMain(nameOf("v1"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+nameOf("v1"), "status", "rolled_back")
 

@@ -1,5 +1,7 @@
 package release
 
+import "strings"
+
 // DesiredState is whether a release shall have pods.
 type DesiredState string
 
@@ -45,6 +47,17 @@ func (s Status) Finished() bool { return s.Up() || s == StatusStopped }
 // ReasonWithMain is why a release has no pods that shall have some: nothing is left to
 // be done for it.
 const ReasonWithMain = "its application is stopped: `desired_state` of the main deployment says so"
+
+// reasonTakenBack is how the same begins for one that the traffic was taken back from.
+const reasonTakenBack = "the traffic was taken back from it, and `on_failure` stops it until it is promoted again"
+
+// ReasonTakenBack is that, with why it was taken back.
+func ReasonTakenBack(why string) string { return reasonTakenBack + ": " + why }
+
+// StaysStopped says that a status has such a reason.
+func StaysStopped(reason string) bool {
+	return reason == ReasonWithMain || strings.HasPrefix(reason, reasonTakenBack)
+}
 
 // RunningReplicas is how many pods the workload is asked for.
 func (s Spec) RunningReplicas() int32 {

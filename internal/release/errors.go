@@ -190,12 +190,13 @@ func (e *NewerSchemaError) Error() string {
 	return fmt.Sprintf("its %s was written by a newer provider (schema %d, this one knows %d): upgrade the provider", e.Key, e.Schema, e.Known)
 }
 
-// ApplicationStoppedError is a change of a release whose application was stopped after
-// the change was planned.
-type ApplicationStoppedError struct {
-	ID ID
+// StoppedMeanwhileError is a change of a release that was stopped after the change was
+// planned: with its application, or because the traffic was taken back from it.
+type StoppedMeanwhileError struct {
+	ID     ID
+	Reason string // why it has no pods
 }
 
-func (e *ApplicationStoppedError) Error() string {
-	return fmt.Sprintf("deployment %s has no pods: its application was stopped after this change was planned", e.ID)
+func (e *StoppedMeanwhileError) Error() string {
+	return fmt.Sprintf("deployment %s has no pods, since after this change was planned: %s", e.ID, e.Reason)
 }

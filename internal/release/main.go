@@ -115,10 +115,10 @@ const historyLimit = 20
 // Names says whether the application's pointer names the release: as main, or
 // on either side of a switch that may still go back. While a promotion finalizes
 // and its bake is over, the traffic has left the old side for good, which may be
-// what it has to collect.
+// what it has to collect. Nor does one that goes back name what the traffic has left.
 func (m *Main) Names(name string) bool {
 	p := m.Progress
-	return m.Deployment == name || p != nil && (p.To == name || p.From == name && p.Open())
+	return m.Deployment == name || p != nil && (p.To == name && !p.Returned || p.From == name && p.Open())
 }
 
 // Stopped says that the application is: its address stays, and none of its releases

@@ -131,6 +131,13 @@ type Progress struct {
 	Paused bool      `json:"paused,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
 
+	// GivesUp is the release that has failed, or that somebody does not want: what its
+	// OnFailure says is still to be done. Empty: of none.
+	GivesUp string `json:"givesUp,omitempty"`
+
+	// Returned says that the traffic is back at From, and that To has drained.
+	Returned bool `json:"returned,omitempty"`
+
 	// Held is who holds it where it is, whatever its pause is; nil: nobody does.
 	Held *Hold `json:"held,omitempty"`
 

@@ -78,6 +78,14 @@ type Record struct {
 	// started again together with that.
 	WithMain bool `json:"stoppedWithMain,omitempty"`
 
+	// TakenBack is why the traffic was taken back from it, where that is why it has no pods:
+	// its OnFailure says so. A promotion of it starts it again. Empty: it is not.
+	TakenBack string `json:"stoppedTakenBack,omitempty"`
+
+	// OnFailure is what becomes of it where it fails as main, or on its way there. Empty
+	// was written by a provider that did nothing then: it is left as it is.
+	OnFailure OnFailure `json:"onFailure,omitempty"`
+
 	// Nameless says that its pods do not carry LabelName, because somebody else
 	// selects by it. It is decided when the release is created, and kept.
 	Nameless bool `json:"nameless,omitempty"`
@@ -109,10 +117,25 @@ const RecordKey = "record.json"
 
 // Desired is the state that the release was last asked for by itself.
 func (r *Record) Desired() DesiredState {
-	if r.WithMain {
+	if r.WithMain || r.Halted() {
 		return DesiredStarted
 	}
 	return r.Status.Desired()
+}
+
+// Halted says that it has no pods, or is losing them, because the traffic was taken back
+// from it.
+func (r *Record) Halted() bool { return r.TakenBack != "" && !r.Status.Up() }
+
+// StoppedReason is why it has no pods although it shall have some; empty where it shall not.
+func (r *Record) StoppedReason() string {
+	switch {
+	case r.WithMain:
+		return ReasonWithMain
+	case r.TakenBack != "":
+		return ReasonTakenBack(r.TakenBack)
+	}
+	return ""
 }
 
 // Busy says that some process is, or was when it died, at work on the release.

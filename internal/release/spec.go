@@ -268,10 +268,10 @@ func PodSecurities() []PodSecurity {
 	return []PodSecurity{PodSecurityRestricted, PodSecurityBaseline, PodSecurityNone}
 }
 
-// OnFailure is what becomes of a release that failed to start.
+// OnFailure is what becomes of a release that failed to start, or on its way to be main.
 type OnFailure string
 
-// What becomes of a release that failed to start.
+// What becomes of a release that has failed.
 const (
 	OnFailureStop      OnFailure = "stop"      // scaled to zero, kept for a look
 	OnFailureKeep      OnFailure = "keep"      // left running

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
@@ -149,21 +150,12 @@ func (p *Promotion) startAgain(ctx context.Context, due []*placement) error {
 // startOn does that on one cluster. The pointer says that the application is started
 // when its pods are there: a run that is killed before that begins anew.
 func (p *Promotion) startOn(ctx context.Context, pl *placement) error {
-	e, c, id := p.engine, pl.cluster, p.id()
-	live, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
+	live, record, err := ownership.LiveRecord(ctx, pl.cluster, p.id(), p.req.Service.Application)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
 	if record != nil && record.WithMain && !record.Status.Up() {
-		working, err := e.keeper.Working(ctx, c, live, record)
-		if err == nil && working {
-			err = &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being worked on by " + record.Holder + ". Apply again when that has come to its end"}
-		}
-		if err != nil {
-			return err
-		}
-		p.req.say("%s: starting %s again", c.Name(), p.req.To)
-		if err := e.startWithMain(ctx, c, p.req.Service.Application, live, record); err != nil {
+		if err := p.wake(ctx, pl, live, record); err != nil {
 			return err
 		}
 	}
@@ -171,4 +163,18 @@ func (p *Promotion) startOn(ctx context.Context, pl *placement) error {
 	next := pl.progress
 	next.At++
 	return p.save(ctx, pl, next)
+}
+
+// wake gives the release its pods back on one cluster, and returns when it is healthy.
+func (p *Promotion) wake(ctx context.Context, pl *placement, live *corev1.ConfigMap, record *release.Record) error {
+	e, c, id := p.engine, pl.cluster, p.id()
+	working, err := e.keeper.Working(ctx, c, live, record)
+	if err == nil && working {
+		err = &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "it is being worked on by " + record.Holder + ". Apply again when that has come to its end"}
+	}
+	if err != nil {
+		return err
+	}
+	p.req.say("%s: starting %s again", c.Name(), p.req.To)
+	return e.wake(ctx, c, p.req.Service.Application, live, record)
 }

@@ -24,7 +24,8 @@ type killedBack struct {
 
 // TestWayBackKilledAfterEveryWrite kills a way back that somebody asks for, when a write is
 // done that it does not know of. Another apply comes in between, or none, and then somebody
-// asks once more: the traffic is back, and what was left is refused.
+// asks once more: the traffic is back, what was left is refused, and what was on its way to be
+// main has ended as it says.
 func TestWayBackKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
 	c := withRoutes(t)
@@ -49,16 +50,22 @@ func TestWayBackKilledAfterEveryWrite(t *testing.T) {
 			l.wantMain("v2", "v1")
 			return l, p
 		}},
-		"from a share": {writes: 9, do: goesBack, apply: again(held), there: onV1(), begin: func(t *testing.T, c *testcluster.Cluster) (*life, *process) {
+		"from a share": {writes: 16, do: goesBack, apply: again(held), there: func(l *life, p *process) {
+			onV1()(l, p)
+			l.wantStopped(p, " asked to go back")
+		}, begin: func(t *testing.T, c *testcluster.Cluster) (*life, *process) {
 			l, p := onRoute(t, c)
 			_, err := p.sharing(t.Context(), "v2", held, nil)
 			must(t, err)
 			l.wantSplit(p, release.Split{l.name("v1"): 90, l.name("v2"): 10})
 			return l, p
 		}},
-		"from the first behind an adopted rule": {writes: 7, do: undoes, apply: func(p *process) error { return p.tries("v1", "", held) }, there: func(l *life, _ *process) {
+		"from the first behind an adopted rule": {writes: 15, do: undoes, apply: func(p *process) error { return p.tries("v1", "", held) }, there: func(l *life, _ *process) {
 			l.wantRule(l.theirs(), "old:80=1")
 			l.wantNo("the Service", &corev1.Service{})
+			if record := l.record("v1"); record.Status != release.StatusStopped || record.Busy() || len(l.pods("v1")) > 0 {
+				l.t.Errorf("v1 is %s, %q, with %v", record.Status, record.Reason, l.pods("v1"))
+			}
 		}, begin: func(t *testing.T, c *testcluster.Cluster) (*life, *process) {
 			l, p := behindTheirs(t, c)
 			_, err := p.sharing(t.Context(), "v1", held, nil)

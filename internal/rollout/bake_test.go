@@ -251,11 +251,11 @@ func TestBakeFails(t *testing.T) {
 			if breach == nil || breach.To != l.name("v2") || breach.From != l.name("v1") || breach.RetryToken != "once" || !strings.Contains(breach.Reason, bake.Seen) {
 				t.Errorf("it remembers %+v", breach)
 			}
-			if got := l.short(l.history()[told:]); !slices.Equal(got, []string{"promote v1 v2", "rollback v2 v1"}) {
+			if got := l.short(l.history()[told:]); !slices.Equal(got, []string{"promote v1 v2", "rollback v2 v1", "stop v2"}) {
 				t.Errorf("the history has %q", got)
 			}
 			if last := l.history()[told+1]; !strings.Contains(last.Reason, bake.Seen) {
-				t.Errorf("its last line is %+v", last)
+				t.Errorf("of the way back, it has %+v", last)
 			}
 			watch.Check(t, faultyDrain)
 			refusedAndRetried(t, l)
@@ -516,7 +516,7 @@ func TestInterruptedBake(t *testing.T) {
 // an undisturbed one would have.
 func TestBakeKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	for passes, writes := range map[bool]int{true: 6, false: 7} {
+	for passes, writes := range map[bool]int{true: 6, false: 16} {
 		t.Run(fmt.Sprintf("passes=%t", passes), func(t *testing.T) {
 			t.Parallel()
 			testcluster.EveryDeath(t, writes, func(t *testing.T, k int) bool { return bakeKilledAt(t, passes, k) })

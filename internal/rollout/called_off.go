@@ -77,12 +77,17 @@ type toldBackError struct {
 	cause    error
 	clusters []string
 	from, to string
+	seen     bool // it has, and the release is given up: it is its end that nobody has waited for
 }
 
 func (e *toldBackError) Error() string {
 	where := "cluster " + strings.Join(e.clusters, ", ")
 	if len(e.clusters) > 1 {
 		where = "clusters " + strings.Join(e.clusters, ", ")
+	}
+	if e.seen {
+		return fmt.Sprintf("%s. On %s, all of the traffic is back at %s, and the run ended before %s had (status %s). The next apply ends it, as its on_failure says. Until then, its pods stay",
+			e.cause, where, e.from, e.to, release.MainRollingBack)
 	}
 	return fmt.Sprintf("%s. On %s, all of the traffic was told to go back to %s, and the run ended without waiting for that (status %s). The next apply sees to it, and goes on. Until then, the pods of %s stay",
 		strings.ReplaceAll(e.cause.Error(), context.Canceled.Error(), "it was interrupted"), where, e.from, release.MainRollingBack, e.to)
@@ -95,6 +100,7 @@ func (p *Promotion) toldBack(placements []*placement, cause error) error {
 	told := &toldBackError{cause: cause, to: p.req.To}
 	for _, pl := range placements {
 		if pl.fate == returned && pl.status == release.MainRollingBack {
+			told.seen = pl.unended
 			told.clusters, told.from = append(told.clusters, fmt.Sprintf("%q", pl.cluster.Name())), pl.side()
 		}
 	}

@@ -65,8 +65,8 @@ func backFromPause(t *testing.T, c *testcluster.Cluster) {
 	must(t, err)
 	l.wantSplit(p, release.Split{l.name("v1"): 90, l.name("v2"): 10})
 	must(t, l.process(t).goesBack(t.Context()))
-	entries := l.wantHistory("deploy v1", "deploy v2", "promote - v1", "deploy v3", "rollback v2 v1")
-	if last := entries[len(entries)-1]; last.By == "" || last.Reason != last.By+" asked to go back" {
+	entries := l.wantHistory("deploy v1", "deploy v2", "promote - v1", "deploy v3", "rollback v2 v1", "stop v2")
+	if last := entries[len(entries)-2]; last.By == "" || last.Reason != last.By+" asked to go back" {
 		t.Errorf("of the way back, the history has %+v", last)
 	}
 	l.wantEvent("api", release.EventRolledBack, "rollback from "+l.name("v2")+" to "+l.name("v1"), " asked to go back")

@@ -157,11 +157,13 @@ func (l *life) calledOffWaiting(t *testing.T, p *process, meanwhile func()) (rol
 func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
 	l, p := fourEach(t, c)
 	done, err := l.calledOffWaiting(t, p, func() {})
-	if len(bakeErrorsIn(err)) == 0 || done.Status != release.MainRolledBack {
+	if len(bakeErrorsIn(err)) == 0 || done.Status != release.MainRollingBack || !strings.Contains(err.Error(), "The next apply ends it") {
 		t.Errorf("it ends as %s: %v", done.Status, err)
 	}
 	l.wantShares(75, 50, 0)
+	l.wantTakenBack(l.process(t).tries("v2", "", mostly()))
 	l.wantMain("v1")
+	l.wantStopped(p, "was restarted 4 times")
 }
 
 // noneIsLeft: what v2 has stays with it, and the next run sees that v1 serves again.

@@ -22,6 +22,8 @@ type target struct {
 	hash string
 	id   release.ID
 
+	takenBack string // why the traffic was taken back from it, where it is to stay stopped for that
+
 	withMain bool                     // it is to be stopped because its application is
 	mains    map[string]*release.Main // by cluster: see mainAtFirst
 
@@ -41,7 +43,22 @@ func (t target) reason() string {
 	if t.withMain {
 		return release.ReasonWithMain
 	}
+	if t.takenBack != "" {
+		return release.ReasonTakenBack(t.takenBack)
+	}
 	return ""
+}
+
+// whileTakenBack is the target of an update where the traffic was taken back from the
+// release, and that has stopped it: it stays so. Whoever asks for no pods, in so many words,
+// asks for something else.
+func (t target) whileTakenBack(record *release.Record) target {
+	if record.Halted() && t.spec.DesiredState != release.DesiredStopped {
+		t.spec.DesiredState, t.takenBack = release.DesiredStopped, record.TakenBack
+	} else if t.withMain {
+		t.takenBack = record.TakenBack
+	}
+	return t
 }
 
 func (t target) application() string { return t.spec.Content.Application }
@@ -93,6 +110,9 @@ func (e *Engine) claimOf(c Cluster, application string, live *corev1.ConfigMap, 
 	return e.claimFor(e.keeper.Over(c, application, live, record), t)
 }
 
+// stops says that the release is to have no pods.
+func (cl *claim) stops() bool { return cl.target.spec.DesiredState == release.DesiredStopped }
+
 // aim says what the release is to be.
 func (cl *claim) aim(t target) {
 	cl.target = t
@@ -137,7 +157,7 @@ func (e *Engine) newRecord(ctx context.Context, c Cluster, t target, owner strin
 		Rollout:    t.spec.Rollout,
 
 		IgnoreServices: t.spec.IgnoreServices, AllowSelectedBy: t.spec.AllowSelectedBy, Nameless: t.spec.Nameless,
-		Disruption: t.spec.Disruption, Preview: t.spec.Preview, WithMain: t.withMain,
+		Disruption: t.spec.Disruption, Preview: t.spec.Preview, WithMain: t.withMain, OnFailure: t.spec.OnFailure,
 
 		Schema: release.RecordSchema, Hash: t.hash, Version: t.spec.Content.Version,
 		Owner: owner, ClaimedAt: c.Now().UTC(), Custody: release.CustodyClaimed, Status: release.StatusStarting,
@@ -231,7 +251,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		if outOfDate && record.Busy() && !seen.HolderDead {
 			return nil, nil
 		}
-		t := t
+		t := t.whileTakenBack(record)
 		t.spec.Nameless = record.Nameless
 		before := *record
 		cl := e.claimFor(e.keeper.Over(c, t.application(), seen.Live, &before), t)
@@ -244,7 +264,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			}
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
-			r.Rollout, r.WithMain = t.spec.Rollout, t.withMain
+			r.Rollout, r.WithMain, r.TakenBack, r.OnFailure = t.spec.Rollout, t.withMain, t.takenBack, t.spec.OnFailure
 			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
 			r.Disruption, r.Preview = t.spec.Disruption, t.spec.Preview
 			r.Expect(t.spec.Companions()...)

@@ -170,7 +170,7 @@ func (e *Engine) admit(ctx context.Context, c Cluster, t target, owner string) (
 // reach brings the release to what is desired: healthy on every cluster, or
 // without pods on every cluster.
 func (e *Engine) reach(ctx context.Context, claims []*claim, may takeBack) error {
-	if len(claims) == 0 || claims[0].target.spec.DesiredState != release.DesiredStopped {
+	if len(claims) == 0 || !claims[0].stops() {
 		return e.bringUpAll(ctx, claims, may)
 	}
 	return e.haltAll(ctx, claims, func(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
@@ -320,7 +320,9 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 		if r.Custody == release.CustodyClaimed {
 			r.Custody = release.CustodyOwned
 		}
-		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason()
+		if r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason(); r.Status.Up() {
+			r.TakenBack = ""
+		}
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
 		r.Durations, r.Waited, r.Roll = took, waited, nil
 	})

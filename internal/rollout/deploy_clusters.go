@@ -105,7 +105,16 @@ func (s *change) reach(ctx context.Context, may takeBack) error {
 	if len(claims) == 0 {
 		return nil
 	}
-	stops := claims[0].target.spec.DesiredState == release.DesiredStopped
+	if halted := slices.DeleteFunc(slices.Clone(claims), func(cl *claim) bool { return !cl.stops() }); len(halted) > 0 && len(halted) < len(claims) {
+		if err := s.reachBatch(ctx, halted, may); err != nil { // the traffic was taken back from it on these
+			return err
+		}
+		claims = slices.DeleteFunc(s.standing(claims), (*claim).stops)
+	}
+	if len(claims) == 0 {
+		return nil
+	}
+	stops := claims[0].stops()
 	if stops && !s.continues() {
 		return s.engine.reach(ctx, claims, may) // nowhere, where it carries traffic anywhere
 	}
@@ -267,6 +276,9 @@ func (s *change) outcomes() []Outcome {
 func (done *Deployed) conclude(s *change) {
 	for _, cl := range s.standing(s.claims()) {
 		done.Notices = append(done.Notices, cl.notices...)
+		if cl.target.takenBack != "" {
+			done.Status, done.Reason = release.StatusStopped, cl.target.reason()
+		}
 	}
 	done.Clusters = s.outcomes()
 	for _, o := range done.Clusters {
@@ -282,7 +294,7 @@ func (done *Deployed) conclude(s *change) {
 
 // failedStatus is that of a release which did not come to what is desired.
 func (s *change) failedStatus() release.Status {
-	if claims := s.claims(); len(claims) > 0 && claims[0].target.spec.DesiredState == release.DesiredStopped {
+	if claims := s.claims(); len(claims) > 0 && claims[0].stops() {
 		return release.StatusStopError
 	}
 	return release.StatusStartError

@@ -103,6 +103,9 @@ func (p *Promotion) collectOn(ctx context.Context, pl *placement) error {
 	if err := p.engine.restoreFloors(ctx, pl.cluster, namespace, application, pl.progress.Floors); err != nil {
 		return err
 	}
+	if err := p.giveUpOn(ctx, pl); err != nil {
+		return err
+	}
 	collected, err := p.engine.collect(ctx, pl.cluster, namespace, application, pl.main)
 	p.notice(collected.notices...)
 	if err != nil {

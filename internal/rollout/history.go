@@ -92,7 +92,7 @@ func (cl *claim) entry(ctx context.Context, cause error) release.Entry {
 // operation is what the claim is for: a verb says so, and an update is called by
 // what it does to the pods.
 func (cl *claim) operation() release.Operation {
-	stopped := cl.target.spec.DesiredState == release.DesiredStopped
+	stopped := cl.stops()
 	switch b := cl.Before; {
 	case cl.does != "":
 		return cl.does

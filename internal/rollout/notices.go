@@ -105,6 +105,15 @@ func runsOn(c Cluster, id release.ID, holder string) Notice {
 	}
 }
 
+// runsOnTakenBack tells of a release that was to end when the traffic was back where it was.
+func runsOnTakenBack(c Cluster, id release.ID, why string) Notice {
+	return Notice{
+		Summary: "Deployment was left as it is",
+		Detail: fmt.Sprintf("The traffic was taken back from %s on cluster %q, and its on_failure asks for its end, but %s. "+
+			"It goes with its `switchback_deployment`, or when somebody stops it: kubectl switchback stop %[1]s", id, c.Name(), why),
+	}
+}
+
 // condemned tells of a release that is in no state any more, and stays. Only what
 // the pointer names is free as soon as that moves; without a main deployment, nobody
 // comes to remove it.

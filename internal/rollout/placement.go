@@ -31,6 +31,8 @@ type placement struct {
 	version string         // of the release, where known
 	health  release.Health // what it asks for
 
+	unended bool // its release is given up, and the run was called off before it had ended
+
 	fate   fate
 	status release.MainStatus
 	split  release.Split // who gets the traffic, as last seen; nil: it was not seen

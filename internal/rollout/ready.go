@@ -31,12 +31,20 @@ func (p *Promotion) ready(ctx context.Context, due []*placement) error {
 // readyOn waits for it on one cluster.
 func (p *Promotion) readyOn(ctx context.Context, pl *placement) error {
 	c, id := pl.cluster, p.id()
-	_, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
+	live, record, err := ownership.LiveRecord(ctx, c, id, p.req.Service.Application)
 	if apierrors.IsNotFound(err) {
 		return &release.NotReadyError{Cluster: c.Name(), ID: id, Reason: "there is no such deployment"}
 	}
 	if err != nil {
 		return err
+	}
+	if record.Halted() && !pl.start.Idle { // it is tried once more
+		if err := p.wake(ctx, pl, live, record); err != nil {
+			return err
+		}
+		if _, record, err = ownership.LiveRecord(ctx, c, id, p.req.Service.Application); err != nil {
+			return err
+		}
 	}
 	pl.named(record.Version)
 	pl.version, pl.health = record.Version, record.Health

@@ -167,7 +167,7 @@ func (e *Engine) undoRestart(ctx context.Context, cl *claim) error {
 // replaced. What is not up gets new pods anyway.
 func (e *Engine) markRestarting(ctx context.Context, kept []*claim) error {
 	_, err := fleet.All(kept, func(cl *claim) (struct{}, error) {
-		if cl.Before == nil || !cl.Before.Status.Up() || cl.target.spec.DesiredState == release.DesiredStopped {
+		if cl.Before == nil || !cl.Before.Status.Up() || cl.stops() {
 			return struct{}{}, nil
 		}
 		cl.restart = newRestart()

@@ -126,9 +126,7 @@ func (e *Engine) stopHeld(ctx context.Context, cl *claim, as func(*release.Recor
 	cl.rememberKept(ctx, err)
 	if err == nil {
 		return cl.finish(ctx, func(r *release.Record) {
-			if r.Status = release.StatusStopped; r.WithMain {
-				r.Reason = release.ReasonWithMain
-			}
+			r.Status, r.Reason = release.StatusStopped, r.StoppedReason()
 		})
 	}
 	clean, cancel := e.keeper.Cleanup(ctx)
@@ -156,9 +154,10 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	})
 }
 
-// startWithMain starts what was stopped with its application. Where it does not become
-// healthy, it is stopped again, as it was. Callers hold the Lease.
-func (e *Engine) startWithMain(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
+// wake starts what was stopped with its application, or because the traffic was taken back
+// from it. Where it does not become healthy, it is stopped again, as it was. Callers hold
+// the Lease.
+func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	return e.startHeld(ctx, c, application, live, record, unchanged, func(clean context.Context, cl *claim, d *appsv1.Deployment, _ error) error {
 		stopped, undone := e.targetOf(clean, c, d, cl.Record(), application, release.DesiredStopped)
 		if undone == nil {
@@ -166,7 +165,7 @@ func (e *Engine) startWithMain(ctx context.Context, c Cluster, application strin
 			_, undone = e.rescale(clean, cl)
 		}
 		return errors.Join(undone, cl.finish(clean, func(r *release.Record) {
-			r.Status, r.Reason = release.StatusStopped, release.ReasonWithMain
+			r.Status, r.Reason = release.StatusStopped, r.StoppedReason()
 		}))
 	})
 }
@@ -217,7 +216,7 @@ func (e *Engine) comesUp(ctx context.Context, cl *claim) error {
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
-		return cl.finish(ctx, func(r *release.Record) { r.Status, r.WithMain = release.StatusStarted, false })
+		return cl.finish(ctx, func(r *release.Record) { r.Status, r.WithMain, r.TakenBack = release.StatusStarted, false, "" })
 	}
 	return err
 }
@@ -227,7 +226,11 @@ func (e *Engine) comesUp(ctx context.Context, cl *claim) error {
 func (cl *claim) rememberKept(ctx context.Context, err error) {
 	clean, cancel := cl.engine.keeper.Cleanup(ctx)
 	defer cancel()
-	cl.engine.keeper.Remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), cl.entry(ctx, err))
+	entry := cl.entry(ctx, err)
+	if why := cl.Record().TakenBack; why != "" && err == nil && cl.stops() {
+		entry.Reason = "on_failure: " + why
+	}
+	cl.engine.keeper.Remember(clean, cl.cluster, cl.target.id.Namespace, cl.target.application(), entry)
 }
 
 // begin writes down what is done to a release now, if its record is as it was seen.

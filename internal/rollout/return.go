@@ -90,6 +90,9 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 		pl.fate = returned
 		return nil
 	}
+	if p.failed(pl, cause) {
+		pl.progress.GivesUp = p.req.To
+	}
 	recorded, returns := pl.stage == promotion.Recorded, pl.start.Course == promotion.Returns && pl.seen.Progress.Direction == release.DirectionBack
 	p.noteBreach(pl, cause)
 	if ownership.Interrupted(ctx) && p.waits(pl) {
@@ -109,6 +112,10 @@ func (p *Promotion) returnOn(ctx, clean context.Context, pl *placement, cause er
 	if err == nil {
 		err = p.restoreOn(ctx, clean, pl, cause, recorded)
 	}
+	if errors.Is(err, errUnended) {
+		pl.status, pl.fate, pl.unended = release.MainRollingBack, returned, true
+		return nil
+	}
 	if err != nil {
 		pl.status = release.MainFailed
 		pl.err = errors.Join(pl.err, wentWrongToo(err))
@@ -126,13 +133,22 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		return err
 	}
 	p.see(clean, pl)
-	entries := p.wentBack(ctx, pl, cause, switched, recorded)
+	var entries []release.Entry
+	if !pl.progress.Returned { // else that was written then
+		entries = p.wentBack(ctx, pl, cause, switched, recorded)
+	}
 	if pl.live == nil {
 		return nil
 	}
 	if err := p.engine.restoreFloors(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.progress.Floors); err != nil {
 		return err
 	}
+	p.restored(pl)
+	if entries, err = p.giveUp(ctx, pl, switched, entries); err != nil {
+		return err
+	}
+	clean, cancel := p.engine.keeper.Cleanup(ctx)
+	defer cancel()
 	if pl.from() == "" && pl.start.Before.Deployment == "" { // nothing was main before, even where its record was under way and the reply was lost
 		if err := p.leaveAll(clean, pl); err != nil {
 			return err
@@ -143,6 +159,11 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		}
 		return p.engine.keeper.DropMain(clean, pl.cluster, p.req.Service.Namespace, p.req.Service.Application, pl.live, breach, entries...)
 	}
+	return p.write(clean, pl, entries...)
+}
+
+// restored makes the pointer of one cluster what it was. It writes nothing.
+func (p *Promotion) restored(pl *placement) {
 	pl.main = promotion.Restored(pl.start, pl.main, pl.cluster.Now())
 	if pl.main.Route != nil && pl.main.Route.Adopted == nil && pl.route != nil && pl.route.Applied() != nil {
 		pl.main.RouteBaseline = workload.Baseline(pl.route.Applied())
@@ -153,7 +174,6 @@ func (p *Promotion) restoreOn(ctx, clean context.Context, pl *placement, cause e
 		}
 	}
 	p.disown(pl)
-	return p.write(clean, pl, entries...)
 }
 
 // noteBreach notes on main that the release did not pass its bake, or that somebody has

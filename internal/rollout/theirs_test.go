@@ -126,7 +126,7 @@ func theirsHaveItBack(t *testing.T, c *testcluster.Cluster) {
 	l.wantRule(before, "old:80=1")
 	l.wantNo("the Service", &corev1.Service{})
 	entries := l.history()
-	if said := entries[len(entries)-1].Sentence(); !strings.Contains(said, "rollback from "+l.name("v1")+" to old") {
+	if said := entries[len(entries)-2].Sentence(); !strings.Contains(said, "rollback from "+l.name("v1")+" to old") {
 		t.Errorf("the history says %q", said)
 	}
 	p = l.process(t)

@@ -36,7 +36,7 @@ func theirsHaveItBackAsked(t *testing.T, c *testcluster.Cluster) {
 	}
 	l.wantNo("the Service", &corev1.Service{})
 	entries := l.history()
-	if last := entries[len(entries)-1]; !strings.Contains(last.Sentence(), "rollback from "+l.name("v1")+" to old") || !strings.Contains(last.Reason, "asked on cluster") {
+	if last := entries[len(entries)-2]; !strings.Contains(last.Sentence(), "rollback from "+l.name("v1")+" to old") || !strings.Contains(last.Reason, "asked on cluster") {
 		t.Errorf("the history says %q: %q", last.Sentence(), last.Reason)
 	}
 	if _, err := undo(); err != nil {

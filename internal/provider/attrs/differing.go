@@ -22,4 +22,4 @@ func Differing(planned, prior tftypes.Value) ([]string, error) {
 
 // Governing are the attributes that say how changes are made and are no change
 // themselves: where only they differ, no cluster is touched.
-var Governing = []string{"clusters", "rollout", "abandon_unreachable", "on_failure", "timeouts", "duration_budget"}
+var Governing = []string{"clusters", "rollout", "abandon_unreachable", "timeouts", "duration_budget"}

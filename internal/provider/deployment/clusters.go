@@ -154,8 +154,8 @@ func (p *planning) checkBakesFit() {
 }
 
 // mayEndOtherwise plans the status as unknown where something is going to be done, and
-// the rollout may end without some clusters, or the application was stopped: it may be
-// started by then. Of what is stopped by itself, the state does not tell whether its
+// the rollout may end without some clusters, or the application was stopped, or the traffic
+// was taken back: it may be started by then. Of what is stopped by itself, the state does not tell whether its
 // application is stopped as well.
 func (p *planning) mayEndOtherwise(prior tftypes.Value) {
 	if p.state == nil || prior.IsNull() {
@@ -167,9 +167,9 @@ func (p *planning) mayEndOtherwise(prior tftypes.Value) {
 		p.diagnose(p.resp.Plan.Set(p.ctx, &p.plan))
 		return
 	}
-	withMain := p.state.StatusReason.ValueString() == release.ReasonWithMain ||
+	stays := release.StaysStopped(p.state.StatusReason.ValueString()) ||
 		desiredOf(p.state) == release.DesiredStopped && desiredOf(&p.plan) == release.DesiredStarted
-	if !withMain && !attrs.MayContinue(p.ctx, p.plan.Rollout) {
+	if !stays && !attrs.MayContinue(p.ctx, p.plan.Rollout) {
 		return
 	}
 	if !p.plan.ClusterStatus.IsUnknown() && !asks(p.resp.Plan.Raw, prior) {

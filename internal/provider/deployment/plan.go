@@ -243,7 +243,7 @@ func (p *planning) update() {
 	m.Drift = attrs.NoDrift()
 	p.checkHealthFits(m.Timeouts.Update, "timeouts.update")
 
-	if goal := p.goal(); !prior.settled(goal) && !prior.stoppedWithMain(goal) && !prior.waits(m) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
+	if goal := p.goal(); !prior.settled(goal) && !prior.staysStopped(goal) && !prior.waits(m) || !m.Clusters.Equal(prior.Clusters) || m.restarts(prior) {
 		m.Status = goal
 		p.attempt()
 	}
@@ -263,11 +263,11 @@ func (m *model) settled(goal types.String) bool {
 	return m.Status.Equal(goal) && m.StatusReason.IsNull() && m.Drift.Equal(attrs.NoDrift())
 }
 
-// stoppedWithMain says that a state is as it shall be without pods, because its
-// application is stopped.
-func (m *model) stoppedWithMain(goal types.String) bool {
+// staysStopped says that a state is as it shall be without pods, because its application is
+// stopped, or because the traffic was taken back from it.
+func (m *model) staysStopped(goal types.String) bool {
 	return goal.ValueString() == string(release.StatusStarted) && m.Status.ValueString() == string(release.StatusStopped) &&
-		m.StatusReason.ValueString() == release.ReasonWithMain && m.Drift.Equal(attrs.NoDrift())
+		release.StaysStopped(m.StatusReason.ValueString()) && m.Drift.Equal(attrs.NoDrift())
 }
 
 // checkHealthFits refuses a wait that is longer than the planned operation may take.

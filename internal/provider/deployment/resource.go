@@ -164,11 +164,11 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
 	plan.rolled(update.Spec)
 	plan.setURLs(ctx, &resp.Diagnostics)
-	stopped := plan.plannedStarted() && done.Reason == release.ReasonWithMain
+	stopped := plan.plannedStarted() && release.StaysStopped(done.Reason)
 	plan.setUpdated(done, &state)
 	if stopped {
 		plan.StatusReason = types.StringValue(done.Reason)
-		explain.Error(&resp.Diagnostics, &release.ApplicationStoppedError{ID: done.ID})
+		explain.Error(&resp.Diagnostics, &release.StoppedMeanwhileError{ID: done.ID, Reason: done.Reason})
 	}
 	if len(l.Failed) > 0 || err != nil {
 		plan.setLeft(ctx, l.Failed, done.Left, &state, &resp.Diagnostics)

@@ -26,7 +26,7 @@ import (
 // test sees to it that none is missing.
 var (
 	onFailureMeaning = map[release.OnFailure]string{
-		release.OnFailureStop:      "scale it to zero on every cluster; what it showed is in the error",
+		release.OnFailureStop:      "scale it to zero, when it has drained; what it showed is in the error",
 		release.OnFailureKeep:      "leave it running for a look",
 		release.OnFailureTerminate: "remove it",
 	}
@@ -97,8 +97,9 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 				Optional: true,
 				Computed: true,
 				Default:  stringdefault.StaticString(string(release.OnFailureStop)),
-				MarkdownDescription: "What becomes of a deployment that fails to start: " + attrs.EnumText(release.OnFailures(), onFailureMeaning) +
-					". Default: `" + string(release.OnFailureStop) + "`." + attrs.InPlace,
+				MarkdownDescription: "What becomes of a deployment that fails to start, or that the traffic is taken back from, because it did not do its work or somebody asked for that: " + attrs.EnumText(release.OnFailures(), onFailureMeaning) +
+					". One that is stopped because its traffic was taken back starts again when it is promoted; until then its `status` is `stopped`, and its plan is empty. " +
+					"One that is removed for that is created anew by the next plan that asks for it. Default: `" + string(release.OnFailureStop) + "`." + attrs.InPlace,
 				Validators: []validator.String{attrs.OneOf(release.OnFailures())},
 			},
 			"desired_state": schema.StringAttribute{

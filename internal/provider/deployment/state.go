@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -193,7 +194,7 @@ func (m *model) rebuild(ctx context.Context, id release.ID, observed []observe.R
 			diags.AddError("Deployment cannot be imported", explain.Sentence(fmt.Sprintf("%s on cluster %q: %s", id, o.Cluster, err)))
 			return true
 		}
-		spec.OnFailure, spec.DesiredState = release.OnFailureStop, o.Record.Desired()
+		spec.OnFailure, spec.DesiredState = cmp.Or(o.Record.OnFailure, release.OnFailureStop), o.Record.Desired()
 		spec.Health, spec.Rollout = workload.HealthOf(o.Workload, o.Record.Health), o.Record.Rollout
 		spec.IgnoreServices, spec.AllowSelectedBy, spec.Disruption = o.Record.IgnoreServices, o.Record.AllowSelectedBy, o.Record.Disruption
 		spec.Preview = o.Record.Preview
