@@ -59,6 +59,7 @@ func TestAccCanary(t *testing.T) {
 		"rolled back by action": (*lab).canaryRolledBack,
 		"what is left stays so": (*lab).whatIsLeftStaysSo,
 		"resumed by action":     (*lab).canaryResumed,
+		"steered by actions":    (*lab).canarySteered,
 		"for a cohort":          (*lab).canaryForCohort,
 		"a group on routes":     (*lab).groupOnRoutes,
 		"with a long pause":     (*lab).canaryWithLongPause,

@@ -68,6 +68,44 @@ func (l *lab) canaryRolledBack() {
 	w.wantNoChanges().silent("taken back before")
 }
 
+// canarySteered: actions hold a canary, give it up, and give it all of the traffic at once;
+// and let a deployment be tried once more. The history says why.
+func (l *lab) canarySteered() {
+	w, p := l.inProcess(), l.speak()
+	config := func(tag, drain string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), drain, canaryOf(`{ weight = 10, gate = "manual" }`)))
+	}
+	of := func(reason string) data {
+		return data{"namespace": l.namespace, "application": "api", "reason": reason}
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1", `drain = "1s"`))
+	p.invoke("switchback_hold", of("odd")).refused("Promotion was not held", "no promotion of it is under way")
+	p.invoke("switchback_promote", of("odd")).refused("Nothing was skipped", "no promotion of it is under way")
+	w.apply(config("v2", `drain = "1s"`))
+	p.invoke("switchback_hold", of("odd latency")).fine(v2 + " has 10 % of the traffic, and is held")
+	w.apply(config("v2", `drain = "2s"`)).wantActions(theMain, "update")
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	if reason, _ := w.attributes(theMain); !strings.Contains(fmt.Sprint(reason["status_reason"]), "(odd latency), until somebody lets it go on") {
+		l.t.Errorf("its state says %v", reason["status_reason"])
+	}
+	w.wantNoChanges()
+
+	p.invoke("switchback_rollback", of("5xx")).fine()
+	w.write(config("v2", `drain = "2s"`))
+	w.wantNoChanges().warns("Deployment was taken back before", "asked to go back: 5xx")
+	p.invoke("switchback_retry", of("mended")).fine(v2 + " may be tried once more")
+	w.apply(config("v2", `drain = "2s"`))
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	p.invoke("switchback_abort", of("later")).fine("is back on " + v1)
+	w.apply(config("v2", `drain = "2s"`)).silent("taken back before")
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	p.invoke("switchback_promote", of("v1 is on fire")).fine(v2 + " has all of the traffic")
+	w.wantNoChanges()
+	w.refresh()
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+}
+
 // canaryResumed: an action lets a promotion go on that is paused, the one that is meant and
 // no other, and moves nothing.
 func (l *lab) canaryResumed() {

@@ -36,6 +36,7 @@ func (p *switchbackProvider) ListResources(context.Context) []func() list.ListRe
 func (p *switchbackProvider) Actions(context.Context) []func() action.Action {
 	return []func() action.Action{
 		deployment.NewRestartAction, deployment.NewStopAction, deployment.NewStartAction, deployment.NewCancelAction,
-		maindeployment.NewRollbackAction, maindeployment.NewResumeAction, deploymentgroup.NewRollbackAction, deploymentgroup.NewCancelAction,
+		maindeployment.NewRollbackAction, maindeployment.NewResumeAction, maindeployment.NewHoldAction, maindeployment.NewAbortAction,
+		maindeployment.NewRetryAction, maindeployment.NewPromoteAction, deploymentgroup.NewRollbackAction, deploymentgroup.NewCancelAction,
 	}
 }

@@ -40,6 +40,28 @@ func ResumeOn(ctx context.Context, r WayBackRequest) (ResumeRequest, error) {
 	return req, err
 }
 
+// MainOn finds the clusters on which an application has a main deployment. One that cannot be
+// read may have it: then it has to be said which to act on. It reads, and writes nothing.
+func MainOn(ctx context.Context, r WayBackRequest) ([]Cluster, error) {
+	var on []Cluster
+	var errs []error
+	for _, o := range observe.Mains(ctx, r.Clusters, r.Namespace, r.Application, "") {
+		switch {
+		case o.Err != nil:
+			errs = append(errs, fmt.Errorf("it cannot be told whether %s has a main deployment on cluster %q; name in `clusters` those to act on: %w", r.id(), o.Cluster, o.Err))
+		case o.Main != nil:
+			on = append(on, named(r.Clusters, o.Cluster))
+		case r.Named:
+			errs = append(errs, &release.NoMainError{ID: r.id(), Cluster: o.Cluster})
+		}
+	}
+	err := errors.Join(errs...)
+	if err == nil && len(on) == 0 {
+		err = &release.NoMainError{ID: r.id()}
+	}
+	return on, err
+}
+
 // named is the cluster of that name.
 func named(clusters []Cluster, name string) Cluster {
 	for _, c := range clusters {

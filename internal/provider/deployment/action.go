@@ -76,6 +76,7 @@ func NewCancelAction() action.Action {
 type deploymentActionModel struct {
 	DeploymentID types.String `tfsdk:"deployment_id"`
 	Clusters     types.Set    `tfsdk:"clusters"`
+	Reason       types.String `tfsdk:"reason"`
 	Timeout      types.String `tfsdk:"timeout"`
 }
 
@@ -92,6 +93,7 @@ func (a *deploymentAction) Schema(_ context.Context, _ action.SchemaRequest, res
 				MarkdownDescription: "The `id` of the deployment, such as `shop/api-7f3c9a1e`: of a `switchback_deployment`, or of one that is kept for going back.",
 			},
 			"clusters": session.ActionClusters("all on which the deployment is."),
+			"reason":   session.ActionReason(),
 			"timeout":  session.ActionTimeout(),
 		},
 	}
@@ -129,7 +131,7 @@ func (a *deploymentAction) Invoke(ctx context.Context, req action.InvokeRequest,
 	}
 	lines := session.NewStream(resp.SendProgress)
 	defer lines.End(ctx)
-	ctx, cancel := session.Limited(ctx, config.Timeout)
+	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
 	defer cancel()
 	now := a.Act(req, resp)
 	id, _ := release.ParseID(config.DeploymentID.ValueString()) // checked above

@@ -54,6 +54,7 @@ func NewCancelAction() action.Action {
 type actionModel struct {
 	Namespace types.String `tfsdk:"namespace"`
 	Name      types.String `tfsdk:"name"`
+	Reason    types.String `tfsdk:"reason"`
 	Timeout   types.String `tfsdk:"timeout"`
 }
 
@@ -68,6 +69,7 @@ func (a *groupAction) Schema(_ context.Context, _ action.SchemaRequest, resp *ac
 		Attributes: map[string]schema.Attribute{
 			"namespace": schema.StringAttribute{Required: true, MarkdownDescription: "Kubernetes namespace of a member. Members in other namespaces go back, too.", Validators: attrs.NamespaceName()},
 			"name":      schema.StringAttribute{Required: true, MarkdownDescription: "Name of the group. All clusters of the provider's configuration are looked at; one that cannot be reached is an error.", Validators: groupName()},
+			"reason":    session.ActionReason(),
 			"timeout":   session.ActionTimeout(),
 		},
 	}
@@ -86,7 +88,7 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 	}
 	lines := session.NewStream(resp.SendProgress)
 	defer lines.End(ctx)
-	ctx, cancel := session.Limited(ctx, config.Timeout)
+	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
 	back, theirs := now.prepare(ctx, config, a.decide)

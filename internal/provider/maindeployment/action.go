@@ -23,6 +23,7 @@ type actionModel struct {
 	Application  types.String `tfsdk:"application"`
 	DeploymentID types.String `tfsdk:"deployment_id"`
 	Clusters     types.Set    `tfsdk:"clusters"`
+	Reason       types.String `tfsdk:"reason"`
 	Timeout      types.String `tfsdk:"timeout"`
 }
 
@@ -41,6 +42,7 @@ func actionAttributes(deployment string) map[string]schema.Attribute {
 		},
 		"deployment_id": schema.StringAttribute{Optional: true, MarkdownDescription: deployment},
 		"clusters":      session.ActionClusters("all on which the application has a main deployment."),
+		"reason":        session.ActionReason(),
 		"timeout":       session.ActionTimeout(),
 	}
 }

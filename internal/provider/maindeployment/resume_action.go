@@ -58,7 +58,7 @@ func (a *resumeAction) Invoke(ctx context.Context, req action.InvokeRequest, res
 	}
 	lines := session.NewStream(resp.SendProgress)
 	defer lines.End(ctx)
-	ctx, cancel := session.Limited(ctx, config.Timeout)
+	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
 	defer cancel()
 	now := goingOn{a.Act(req, resp)}
 	on := now.resume(ctx, config)

@@ -52,7 +52,7 @@ func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, r
 	}
 	lines := session.NewStream(resp.SendProgress)
 	defer lines.End(ctx)
-	ctx, cancel := session.Limited(ctx, config.Timeout)
+	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
 	defer cancel()
 	now := goingBack{a.Act(req, resp)}
 	back := now.rollback(ctx, config)

@@ -81,7 +81,8 @@ func (a Invocation) Tell(diags diag.Diagnostics) {
 }
 
 // Limited gives an action its time.
-func Limited(ctx context.Context, timeout types.String) (context.Context, context.CancelFunc) {
+func Limited(ctx context.Context, timeout, reason types.String) (context.Context, context.CancelFunc) {
+	ctx = rollout.Because(ctx, reason.ValueString())
 	limit, err := time.ParseDuration(timeout.ValueString())
 	if err != nil { // validation has checked what is there
 		limit, _ = time.ParseDuration(defaultActionTimeout)

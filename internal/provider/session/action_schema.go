@@ -34,3 +34,11 @@ func ActionTimeout() schema.StringAttribute {
 		Validators:          []validator.String{attrs.IsDuration()},
 	}
 }
+
+// ActionReason is `reason` of an action.
+func ActionReason() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional:            true,
+		MarkdownDescription: "Why, in your words: it is in the history, and where it is told that somebody did this. No secrets, please.",
+	}
+}

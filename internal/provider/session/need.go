@@ -104,6 +104,11 @@ func ToAsk(namespace string) Need {
 	return Need{namespace: namespace, features: []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy}}
 }
 
+// ToLock is for changing what is remembered of an application's promotion, under its Lease.
+func ToLock(namespace string) Need {
+	return Need{namespace: namespace, features: []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureLock}}
+}
+
 // Before is n where another deployment takes the place of the one that goes: it is
 // made after that, and has such companions.
 func (n Need) Before(planned []release.Companion) Need {
