@@ -43,7 +43,10 @@ func (p *Promotion) toGiveUp(ctx context.Context, pl *placement, name string) (*
 		return nil, ignoreNotFound(err)
 	}
 	stops, ends := g.record.OnFailure == release.OnFailureStop, g.record.OnFailure == release.OnFailureTerminate
-	if g.record.Custody != release.CustodyOwned && !(ends && g.record.Custody == release.CustodyTerminating) || !ends && !(stops && g.record.Status != release.StatusStopped) {
+	switch custody := g.record.Custody; {
+	case ends && (custody == release.CustodyOwned || custody == release.CustodyTerminating):
+	case stops && custody == release.CustodyOwned && g.record.Status != release.StatusStopped:
+	default:
 		return nil, nil
 	}
 	if g.pods, err = p.engine.liveWorkload(ctx, pl.cluster, g.id, p.req.Service.Application); err != nil {

@@ -39,7 +39,7 @@ func (l *life) wantStopped(p *process, why string) {
 }
 
 // wantRunning fails the test unless v2 has the pods that it had.
-func (l *life) wantRunning(p *process, pods []types.UID) {
+func (l *life) wantRunning(pods []types.UID) {
 	l.t.Helper()
 	if now := l.pods("v2"); len(now) == 0 || pods != nil && !slices.Equal(now, pods) {
 		l.t.Errorf("v2 has the pods %v, it had %v", now, pods)
@@ -139,7 +139,7 @@ func stopsAndIsRetried(t *testing.T, c *testcluster.Cluster) {
 	l.wantStopped(p, "ready")
 	must(t, p.tries("v2", "once more", steps(10)))
 	l.wantMain("v2", "v1")
-	l.wantRunning(p, nil)
+	l.wantRunning(nil)
 	if reason := p.released("v2").Reason(); reason != "" {
 		t.Errorf("main says %q", reason)
 	}
@@ -160,7 +160,7 @@ func isKept(t *testing.T, c *testcluster.Cluster) {
 	p.endsWith(release.OnFailureKeep)
 	pods := l.pods("v2")
 	l.breached(p)
-	l.wantRunning(p, pods)
+	l.wantRunning(pods)
 }
 
 // isTerminated: the next create makes it anew. What was tried is refused all the same.
@@ -181,7 +181,7 @@ func isNotWrittenDown(t *testing.T, c *testcluster.Cluster) {
 	l.rewrite("v2", func(r *release.Record) { r.OnFailure = "" })
 	pods := l.pods("v2")
 	l.breached(p)
-	l.wantRunning(p, pods)
+	l.wantRunning(pods)
 }
 
 // rewrite changes a version's record, as somebody else may.
@@ -220,7 +220,7 @@ func endsWhereSomebodyAborts(t *testing.T, c *testcluster.Cluster) {
 	l.wantStopped(p, "given up")
 	must(t, p.tries("v2", "", steps(10)))
 	l.wantMain("v2", "v1")
-	l.wantRunning(p, nil)
+	l.wantRunning(nil)
 }
 
 // keepsWhatCarries: somebody's Service leads to v2, which is told of.
@@ -235,7 +235,7 @@ func keepsWhatCarries(t *testing.T, c *testcluster.Cluster) {
 	})
 	must(t, err)
 	l.wantMain("v1")
-	l.wantRunning(p, pods)
+	l.wantRunning(pods)
 	if !slices.ContainsFunc(done.Notices, func(n rollout.Notice) bool {
 		return n.Summary == "Deployment was left as it is" && strings.Contains(n.Detail, "the Service "+l.namespace+"/beta selects its pods")
 	}) {
@@ -305,7 +305,7 @@ func calledOffInTheDrain(t *testing.T, c *testcluster.Cluster) {
 		}
 		l.wantMainDirection(p, release.DirectionBack)
 		l.wantSplit(p, release.Split{l.name("v1"): 100})
-		l.wantRunning(p, pods)
+		l.wantRunning(pods)
 		return l, pods
 	}
 	l, pods := interrupted()
@@ -313,7 +313,7 @@ func calledOffInTheDrain(t *testing.T, c *testcluster.Cluster) {
 	p := l.process(t)
 	must(t, p.tries("v2", "once more", steps(10)))
 	l.wantMain("v2", "v1")
-	l.wantRunning(p, pods)
+	l.wantRunning(pods)
 	l, _ = interrupted()
 	p = l.process(t)
 	l.wantTakenBack(p.tries("v2", "", steps(10)))

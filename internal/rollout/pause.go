@@ -36,7 +36,7 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 	if err == nil && step.Gate != "" {
 		return p.halt(ctx, due)
 	}
-	if err = p.steer(ctx, due, err); err != nil {
+	if err := p.steer(ctx, due, err); err != nil {
 		return err
 	}
 	for _, pl := range due {

@@ -45,7 +45,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 			break
 		}
 		err := p.watchAll(ctx, slices.Concat(batches[:i+1]...), p.req.Rollout.Bake)
-		if err = p.steer(ctx, due, err); err != nil {
+		if err := p.steer(ctx, due, err); err != nil {
 			return err
 		}
 	}

@@ -83,7 +83,7 @@ func (p *Promotion) steered(ctx context.Context, step release.Step, due []*place
 		return false, nil
 	}
 	for _, pl := range p.active() {
-		asked := error(nil)
+		var asked error
 		if held := pl.progress.Held; held != nil {
 			asked = &heldError{*held}
 		} else {

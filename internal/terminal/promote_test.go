@@ -9,10 +9,10 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// wantMain fails the test unless a version is main, and no promotion is open.
-func (s *shop) wantMain(version string) {
+// wantPromoted fails the test unless v2 is main, and no promotion is open.
+func (s *shop) wantPromoted() {
 	s.t.Helper()
-	if m := s.main(); m.Deployment != s.name(version) || m.Progress != nil || m.Breach != nil {
+	if m := s.main(); m.Deployment != s.name("v2") || m.Progress != nil || m.Breach != nil {
 		s.t.Fatalf("it is %+v: %+v, and remembers %+v", m, m.Progress, m.Breach)
 	}
 }
@@ -24,7 +24,7 @@ func TestPromote(t *testing.T) {
 	s.says("", "promote", "api", "--yes", "--reason", "looks good").wants(t, terminal.ExitDone, "What is paused of "+s.namespace+"/api goes on with the next apply.", "api: it goes on from its pause")
 	s.says("", "history", "api", "--operation", "resume").wants(t, terminal.ExitDone, "looks good")
 	s.promote("v2")
-	s.wantMain("v2")
+	s.wantPromoted()
 }
 
 // TestPromoteFull: what waits at a gate, or is held, has all of the traffic at once, where
@@ -43,7 +43,7 @@ func TestPromoteFull(t *testing.T) {
 	watch := testcluster.Shared(t).WatchMain(t, s.namespace, "api")
 	s.says("", "promote", "api", "--full", "--yes", "--reason", "v1 is on fire").wants(t, terminal.ExitDone, will, "api: "+v2+" has all of the traffic")
 	watch.Check(t, 10*time.Millisecond)
-	s.wantMain("v2")
+	s.wantPromoted()
 	if m := s.main(); m.Owner != owner || m.Asked != nil || len(m.Previous) == 0 || m.Previous[0] != v1 {
 		t.Errorf("it is %+v", m)
 	}
@@ -51,7 +51,7 @@ func TestPromoteFull(t *testing.T) {
 	s.says("", "history", "api", "--operation", "promote", "--limit", "1").wants(t, terminal.ExitDone, v1+" -> "+v2, "v1 is on fire")
 	s.says("", "get", "api").wants(t, terminal.ExitDone, v2+" main v2 started 100%")
 	s.promote("v2")
-	s.wantMain("v2")
+	s.wantPromoted()
 	s.says("", "promote", "api", "--full", "--yes").wants(t, terminal.ExitFailed, "nothing of the promotion of the application "+s.namespace+"/api on cluster", "was skipped: no promotion of it is under way")
 }
 
@@ -65,7 +65,7 @@ func TestPromoteFullAsksWhoeverIsAtIt(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("the run ended with %v", err)
 	}
-	s.wantMain("v2")
+	s.wantPromoted()
 	s.says("", "history", "api", "--operation", "skip").wants(t, terminal.ExitDone, "urgent")
 }
 
@@ -87,7 +87,7 @@ func TestPromoteFullHasThePods(t *testing.T) {
 		t.Fatalf("with a quarter, v2 has %d pods", n)
 	}
 	s.says("", "promote", "api", "--full", "--yes").wants(t, terminal.ExitDone, s.name("v2")+" gets the pods for 100 % of the traffic", s.name("v2")+" has all of the traffic")
-	if s.wantMain("v2"); s.pods("v2") != 4 {
+	if s.wantPromoted(); s.pods("v2") != 4 {
 		t.Errorf("with all of it, v2 has %d pods", s.pods("v2"))
 	}
 }
