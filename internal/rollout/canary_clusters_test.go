@@ -95,6 +95,7 @@ func TestCanaryOverClusters(t *testing.T) {
 		"paused on both, and let go": pausedOnBoth,
 		"called off on both":         calledOffOnBoth,
 		"floors of each":             floorsOfEach,
+		"one fails, each one ends":   eachOneEnds,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,6 +188,30 @@ func dataPlaneRefuses(t *testing.T, s *sharedSpan) {
 	s.planes[1].Say(t, testcluster.Accepting)
 	s.must(s.share(t.Context(), "v2", steps(10, 50), nil, nil))
 	s.settled("v2")
+}
+
+// eachOneEnds: v2 fails on one cluster, and ends as its on_failure says on both. It is tried
+// once more, and started on both.
+func eachOneEnds(t *testing.T, s *sharedSpan) {
+	watched := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}
+	_, err := s.share(t.Context(), "v2", watched, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			s.on[1].failReady()
+		}
+	}, nil)
+	var breach *rollout.BakeError
+	if !errors.As(err, &breach) {
+		t.Fatal(err)
+	}
+	s.back(0, 1)
+	for _, l := range s.on {
+		l.wantStopped(l.process(t), "ready")
+	}
+	s.must(s.share(t.Context(), "v2", steps(10), nil, func(r *rollout.PromoteRequest) { r.RetryToken = "once more" }))
+	s.settled("v2")
+	for _, l := range s.on {
+		l.wantRunning(nil)
+	}
 }
 
 // otherClustersGoOn without the one that cannot, which is taken back alone.

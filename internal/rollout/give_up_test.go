@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,6 +120,8 @@ func TestOnFailureOfMain(t *testing.T) {
 		"called off in the drain": calledOffInTheDrain,
 		"the first behind a rule": endsBehindARule,
 		"changed while stopped":   changedWhileStopped,
+		"when it has drained":     endsWhenItHasDrained,
+		"nobody can tell":         keepsWhatNobodyCanTell,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -229,15 +234,80 @@ func keepsWhatCarries(t *testing.T, c *testcluster.Cluster) {
 	l.serves("beta", map[string]string{release.LabelDeployment: l.name("v2")})
 	pods := l.pods("v2")
 	l.halfway(p)
-	done, err := p.engine.GoBack(t.Context(), rollout.GoBackRequest{
-		PromoteRequest: rollout.PromoteRequest{Service: p.service(), Route: p.route(), To: p.name("v1"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on},
-		Was:            map[string]string{"prod": p.name("v1")},
-	})
+	done, err := p.goBackTo()
 	must(t, err)
 	l.wantMain("v1")
 	l.wantRunning(pods)
 	if !slices.ContainsFunc(done.Notices, func(n rollout.Notice) bool {
 		return n.Summary == "Deployment was left as it is" && strings.Contains(n.Detail, "the Service "+l.namespace+"/beta selects its pods")
+	}) {
+		t.Errorf("it tells %+v", done.Notices)
+	}
+}
+
+// goBackTo lets somebody go back to v1, as an action does.
+func (p *process) goBackTo() (rollout.Promoted, error) {
+	return p.engine.GoBack(p.t.Context(), rollout.GoBackRequest{
+		PromoteRequest: rollout.PromoteRequest{Service: p.service(), Route: p.route(), To: p.name("v1"), Owner: p.main, Keep: oneStarted, Drain: faultyDrain, Clusters: p.on},
+		Was:            map[string]string{"prod": p.name("v1")},
+	})
+}
+
+// endsWhenItHasDrained: no pod goes while requests may still be under way.
+func endsWhenItHasDrained(t *testing.T, c *testcluster.Cluster) {
+	const whole = 2 * time.Second
+	l, p := onRoute(t, c)
+	var back, ends time.Time // when its weight was last written, and when its pods were told to go
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		switch {
+		case !r.Write():
+		case strings.Contains(r.Path, "/httproutes/"):
+			back = time.Now()
+		case strings.HasSuffix(r.Path, "/deployments/"+l.name("v2")) && strings.Contains(string(r.Body), `"replicas":0`) && ends.IsZero():
+			ends = time.Now()
+		}
+		return testcluster.Fault{}
+	})
+	watched := release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}
+	_, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
+		Service: p.service(), Route: p.route(), Canary: watched, To: p.name("v2"), Owner: p.main, Keep: oneStarted, Drain: whole, Clusters: p.on,
+		Progress: func(line string) {
+			if strings.HasPrefix(line, "watching") {
+				l.failReady()
+			}
+		},
+	})
+	l.proxy.SetFault(nil)
+	var breach *rollout.BakeError
+	if !errors.As(err, &breach) {
+		t.Fatal(err)
+	}
+	l.wantStopped(p, "ready")
+	if back.IsZero() || ends.Sub(back) < whole {
+		t.Errorf("its pods were told to go %s after its weight was written, want at least %s", ends.Sub(back), whole)
+	}
+}
+
+// keepsWhatNobodyCanTell: who may not read Services cannot tell that none leads to v2.
+func keepsWhatNobodyCanTell(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	pods := l.pods("v2")
+	l.halfway(p)
+	var back atomic.Bool
+	l.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		back.Store(back.Load() || r.Write() && strings.Contains(r.Path, "/httproutes/"))
+		if back.Load() && r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/services") {
+			return testcluster.Reject(http.StatusForbidden, metav1.StatusReasonForbidden, "services is forbidden")
+		}
+		return testcluster.Fault{}
+	})
+	done, err := p.goBackTo()
+	l.proxy.SetFault(nil)
+	must(t, err)
+	l.wantMain("v1")
+	l.wantRunning(pods)
+	if !slices.ContainsFunc(done.Notices, func(n rollout.Notice) bool {
+		return n.Summary == "Deployment was left as it is" && strings.Contains(n.Detail, "services is forbidden")
 	}) {
 		t.Errorf("it tells %+v", done.Notices)
 	}
