@@ -52,7 +52,7 @@ func (l *lab) touchRoute(name, patch string) {
 
 func TestAccPreview(t *testing.T) {
 	t.Parallel()
-	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, testcluster.Shared(t)).previewWithoutKind() })
+	t.Run("without the Gateway API", func(t *testing.T) { labOn(t, testcluster.Start(t)).previewWithoutKind() }) // others teach the shared one
 	c := withGateways(t)
 	for name, test := range map[string]func(*lab){
 		"comes, changes, goes": (*lab).previewComesAndGoes,
