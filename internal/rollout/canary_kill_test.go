@@ -37,9 +37,7 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 	c := withRoutes(t)
 	again, on, back := afterShares{next: "v2"}, afterShares{"v2", release.AbandonHold}, afterShares{next: "v1"}
 	for name, of := range map[string]killedShares{
-		"done again":             {writes: 12, then: []afterShares{again}},
-		"gone on with":           {writes: 12, then: []afterShares{on}},
-		"reverted":               {writes: 12, then: []afterShares{back}},
+		"by a route of its own":  {writes: 12, then: []afterShares{again, on, back}},
 		"where it fails":         {fails: true, writes: 9, then: []afterShares{again, back}},
 		"while it scales":        {scales: true, writes: 14, then: []afterShares{again, on, back}},
 		"by an adopted rule":     {adopts: true, writes: 12, then: []afterShares{again}},

@@ -133,9 +133,10 @@ func TestWhoHasLostAtEveryWriteStops(t *testing.T) {
 				if !testcluster.AllPoints() && !firstOrLast(writes, k) {
 					continue
 				}
-				// Each write once, and each way at every third.
+				// Every second write, which the next verb makes up for: what finds out is the same
+				// code for all of them. Each way at every third.
 				way := i + k
-				if v.alike {
+				if v.alike || !testcluster.AllPoints() {
 					if way%2 == 1 {
 						continue
 					}
