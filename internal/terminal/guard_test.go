@@ -52,7 +52,7 @@ func TestGuard(t *testing.T) {
 	ended := guard.ended()
 	ended.wants(t, terminal.ExitNo, s.name("v2")+`, on cluster "`, "with 25 % of the traffic: 0 of its 1 pods were ready, and it needs 1: taking it back", "is back on "+s.name("v1"))
 	do("get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%", " 0% ")
-	do("history", "api", "--limit", "1").wants(t, terminal.ExitDone, "rollback succeeded ", "0 of its 1 pods were ready, and it needs 1 (night shift)")
+	do("history", "api", "--operation", "rollback", "--limit", "1").wants(t, terminal.ExitDone, "rollback succeeded ", "0 of its 1 pods were ready, and it needs 1 (night shift)")
 	do("guard", "api").wants(t, terminal.ExitDone, "no promotion of api is open")
 }
 
