@@ -115,6 +115,8 @@ func TestOneFaultAtEveryRequest(t *testing.T) {
 	seen := map[string]bool{}  // by change, what is asked without a fault; true: it is a write
 	places := map[string]int{} // and at which place; what is never asked then has the first one
 	requests, writes, most := 0, 0, 0
+	// Tests beside this one teach the cluster these: it knows them from the first life on.
+	testcluster.Shared(t).Routes(t, "httproutes", "grpcroutes", "tcproutes")
 	plain := newLife(t, testcluster.Shared(t))
 	look := func(c change) {
 		n, w := 0, 0
