@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -192,16 +193,25 @@ func isNotWrittenDown(t *testing.T, c *testcluster.Cluster) {
 // rewrite changes a version's record, as somebody else may.
 func (l *life) rewrite(version string, change func(*release.Record)) {
 	l.t.Helper()
+	must(l.t, l.tryRewrite(version, change))
+}
+
+func (l *life) tryRewrite(version string, change func(*release.Record)) error {
 	maps := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
 	cm, err := maps.Get(l.t.Context(), l.name(version), metav1.GetOptions{})
-	must(l.t, err)
+	if err != nil {
+		return err
+	}
 	record, err := release.ParseRecord(cm.Data)
-	must(l.t, err)
+	if err != nil {
+		return err
+	}
 	change(record)
-	cm.Data, err = record.Marshal()
-	must(l.t, err)
+	if cm.Data, err = record.Marshal(); err != nil {
+		return err
+	}
 	_, err = maps.Update(l.t.Context(), cm, metav1.UpdateOptions{})
-	must(l.t, err)
+	return err
 }
 
 // endsWhereSomebodyGoesBack from a pause, in which nobody is at work.
@@ -321,13 +331,16 @@ func keepsWhatIsWorkedOn(t *testing.T, c *testcluster.Cluster) {
 	l.rewrite("v2", func(r *release.Record) { r.Run, r.Holder, r.Beat = "somebody", "somebody else", 1 })
 	beats, end := context.WithCancel(t.Context())
 	defer end()
-	go func() {
+	var beating sync.WaitGroup
+	beating.Go(func() {
 		for n := int64(2); beats.Err() == nil; n++ {
-			l.rewrite("v2", func(r *release.Record) { r.Beat = n })
+			_ = l.tryRewrite("v2", func(r *release.Record) { r.Beat = n }) // whoever is faster: the next one comes
 		}
-	}()
-	must(t, l.process(t).goesBack(t.Context()))
+	})
+	err := l.process(t).goesBack(t.Context())
 	end()
+	beating.Wait()
+	must(t, err)
 	if now := l.pods("v2"); !slices.Equal(now, pods) {
 		t.Errorf("v2 has the pods %v, it had %v", now, pods)
 	}

@@ -80,7 +80,7 @@ func (a Invocation) Tell(diags diag.Diagnostics) {
 	}
 }
 
-// Limited gives an action its time.
+// Limited gives an action its time, and what it does its reason.
 func Limited(ctx context.Context, timeout, reason types.String) (context.Context, context.CancelFunc) {
 	ctx = rollout.Because(ctx, reason.ValueString())
 	limit, err := time.ParseDuration(timeout.ValueString())
