@@ -73,7 +73,7 @@ func (o Release) Reason() string {
 		return fmt.Sprintf("the pause on cluster %q at %d %% of its pods is over: the change goes on", o.Cluster, o.Record.Roll.Stop.Percent)
 	case o.Stopped && reason == "":
 		return release.ReasonWithMain
-	case o.Record.WithMain && !o.Stopped && reason == release.ReasonWithMain:
+	case o.Record.WithMain && !o.Stopped && release.StoppedWithMain(reason):
 		return ""
 	case o.Record.Halted() && !release.StaysStopped(reason): // a stop that was cut off, or has failed
 		return strings.TrimRight(o.Record.StoppedReason()+". "+reason, ". ")

@@ -46,7 +46,13 @@ func (s Status) Finished() bool { return s.Up() || s == StatusStopped }
 
 // ReasonWithMain is why a release has no pods that shall have some: nothing is left to
 // be done for it.
-const ReasonWithMain = "its application is stopped: `desired_state` of the main deployment says so"
+const ReasonWithMain = withMain + ", by `desired_state` of its main deployment or at a terminal"
+
+// withMain is how it begins, also as older providers have written it.
+const withMain = "its application is stopped"
+
+// StoppedWithMain says that a status has that reason.
+func StoppedWithMain(reason string) bool { return strings.HasPrefix(reason, withMain) }
 
 // reasonTakenBack is how the same begins for one that the traffic was taken back from.
 const reasonTakenBack = "the traffic was taken back from it, and `on_failure` stops it until it is promoted again"
@@ -56,7 +62,7 @@ func ReasonTakenBack(why string) string { return reasonTakenBack + ": " + why }
 
 // StaysStopped says that a status has such a reason.
 func StaysStopped(reason string) bool {
-	return reason == ReasonWithMain || strings.HasPrefix(reason, reasonTakenBack)
+	return StoppedWithMain(reason) || strings.HasPrefix(reason, reasonTakenBack)
 }
 
 // RunningReplicas is how many pods the workload is asked for.
