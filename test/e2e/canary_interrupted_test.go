@@ -15,10 +15,7 @@ import (
 // long both took is told.
 func TestCanaryIsInterrupted(t *testing.T) {
 	beside(t, loaded)
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 10, pause = "4m" }`, gateway(t, shared(t)))
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	c := newCanaryBy(t, `{ weight = 10, pause = "4m" }`, gateway(t, shared(t)))
 
 	x := c.startApply(c.v2)
 	c.until(10)

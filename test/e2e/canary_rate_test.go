@@ -175,10 +175,7 @@ func toCohort(percent int) func(canary) config {
 func TestCanaryForACohort(t *testing.T) {
 	beside(t, loaded)
 	g := gateway(t, shared(t))
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 20 }`, g)
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	c := newCanaryBy(t, `{ weight = 20 }`, g)
 	one := canaries{c}
 	one.apply(toCohort(20))
 	cohort := loadThrough(t, g, c.load.host)
@@ -219,10 +216,7 @@ func TestCanaryForACohort(t *testing.T) {
 // nothing else.
 func TestCanaryOfABadRelease(t *testing.T) {
 	beside(t, loaded)
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 10, pause = "4m" }`, gateway(t, shared(t)))
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	c := newCanaryBy(t, `{ weight = 10, pause = "4m" }`, gateway(t, shared(t)))
 	bad := c.v2
 	bad.replicas, bad.env = 3, map[string]string{"APP_TCP_PORT": bad.env["APP_TCP_PORT"], "APP_ERROR_RATE": "0.2"}
 

@@ -28,7 +28,13 @@ type canary struct {
 // traffic goes there first, and then half of it.
 func newCanary(t *testing.T, g testnode.Gateway) canary {
 	t.Helper()
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`, g)
+	return newCanaryBy(t, `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`, g)
+}
+
+// newCanaryBy is the same with other steps.
+func newCanaryBy(t *testing.T, steps string, g testnode.Gateway) canary {
+	t.Helper()
+	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", steps, g)
 	c.load.untilAnswered("v1", newSingle)
 	c.load.offer(gatewayFreshRate, 100, newSingle)
 	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))

@@ -133,10 +133,7 @@ func (c canary) untilMoved(times int) {
 // request fails.
 func TestSecondTerminal(t *testing.T) {
 	beside(t, loaded)
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 25, pause = "4m" }`, gateway(t, shared(t)))
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	c := newCanaryBy(t, `{ weight = 25, pause = "4m" }`, gateway(t, shared(t)))
 	s := secondTerminal(c)
 	watch := s.shown("watch", "web")
 	watch.shows("web  ready", "main", "100%")
@@ -198,10 +195,7 @@ func TestSecondTerminal(t *testing.T) {
 // traffic back. What fails is what the release has answered itself.
 func TestGuardTakesBack(t *testing.T) {
 	beside(t, loaded)
-	c := newCanaryOf(t, newNamespace(t), "web", "HTTPRoute", `{ weight = 25, pause = "4m" }`, gateway(t, shared(t)))
-	c.load.untilAnswered("v1", newSingle)
-	c.load.offer(gatewayFreshRate, 100, newSingle)
-	c.load.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	c := newCanaryBy(t, `{ weight = 25, pause = "4m" }`, gateway(t, shared(t)))
 	bad := c.v2
 	bad.replicas, bad.env = 3, map[string]string{"APP_TCP_PORT": bad.env["APP_TCP_PORT"], "APP_ERROR_RATE": "0.2"}
 	x := c.startApply(bad)
