@@ -106,7 +106,7 @@ func TestRollback(t *testing.T) {
 	s.says("", "abort", "api", "--yes").wants(t, terminal.ExitFailed, "nothing of the application "+s.namespace+"/api was aborted: no promotion of it is under way")
 	s.promote("v2")
 
-	s.says("", "resume", "api", "--yes", "--reason", "looks good").wants(t, terminal.ExitDone, "What is paused of "+s.namespace+"/api goes on with the next apply.", "api: it goes on from its pause")
+	s.says("", "resume", "api", "--yes", "--reason", "looks good").wants(t, terminal.ExitDone, "What is paused of "+s.namespace+"/api goes on with the next apply.", "api: the next apply goes on from here")
 	s.says("", "history", "api", "--operation", "resume").wants(t, terminal.ExitDone, "looks good")
 	s.promote("v2")
 	if m := s.main(); m.Deployment != v2 || m.Progress != nil {

@@ -21,7 +21,7 @@ func (s *shop) wantPromoted() {
 func TestPromote(t *testing.T) {
 	t.Parallel()
 	s := canary(t)
-	s.says("", "promote", "api", "--yes", "--reason", "looks good").wants(t, terminal.ExitDone, "What is paused of "+s.namespace+"/api goes on with the next apply.", "api: it goes on from its pause")
+	s.says("", "promote", "api", "--yes", "--reason", "looks good").wants(t, terminal.ExitDone, "What is paused of "+s.namespace+"/api goes on with the next apply.", "api: the next apply goes on from here")
 	s.says("", "history", "api", "--operation", "resume").wants(t, terminal.ExitDone, "looks good")
 	s.promote("v2")
 	s.wantPromoted()

@@ -42,7 +42,7 @@ func resuming(ctx context.Context, c *clusters, name string) deed {
 			if !said {
 				return "", notices, err
 			}
-			return "it goes on from its pause: the next apply moves it", notices, err
+			return "the next apply goes on from here", notices, err
 		},
 	}
 }
