@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -483,8 +484,27 @@ func TestOneOfTwoClustersFails(t *testing.T) {
 		}
 		return err
 	})
+	// The change has begun here before it fails there.
+	begun := make(chan struct{})
+	begins := sync.OnceFunc(func() { close(begun) })
+	content := func(r *testcluster.Request) bool {
+		return r.Method == http.MethodPatch && strings.Contains(r.Path, "/deployments/")
+	}
+	s.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if content(r) {
+			begins()
+		}
+		return testcluster.Fault{}
+	})
+	far.proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if content(r) {
+			<-begun
+		}
+		return testcluster.Fault{}
+	})
 	request.Spec, request.Keep, request.Add = s.rolling("v2", nil), slices.Concat(request.Keep, request.Add), nil
 	_, err = p.engine.Update(t.Context(), request)
+	begins()
 	var start *rollout.StartError
 	if !errors.As(err, &start) || start.Cluster != "far" || strings.Count(start.RolledBack, "is back at version v1") != 2 {
 		t.Fatalf("it says: %v", err)

@@ -349,5 +349,5 @@ func (w *workspace) podsAre(releases []string) error {
 // eventually is for what controllers do in their own time.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	testcluster.Eventually(t, time.Minute, what, check)
+	testcluster.Eventually(t, testcluster.Hang, what, check)
 }
