@@ -19,6 +19,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -257,7 +258,28 @@ func oneFailsAllGoBack(t *testing.T, c *testcluster.Cluster) {
 	wantStatus(t, done, release.MainRolledBack, "api=rolled_back auth=rolled_back web=waiting_for_instances")
 	inLevels(t, s.went(), []string{"api v2 10", "auth v2 10"}, []string{"api v2 50", "auth v2 50"}, []string{"api v1 100", "auth v1 100"})
 	s.stands(s.all("v1"))
+	s.wantStarted(map[string]bool{"api v2": true, "auth v2": false, "web v2": true})
 	check()
+}
+
+// wantStarted fails the test unless those releases are asked for pods that shall be. One
+// that is not is stopped because its traffic was taken back.
+func (s *shop) wantStarted(want map[string]bool) {
+	s.t.Helper()
+	p := s.process()
+	defer p.end()
+	for short, started := range want {
+		application, version, _ := strings.Cut(short, " ")
+		name := s.name(application, version)
+		d, err := s.cluster.Client().AppsV1().Deployments(s.namespace).Get(s.t.Context(), name, metav1.GetOptions{})
+		if err != nil || (*d.Spec.Replicas > 0) != started {
+			s.t.Errorf("%s is asked for %d pods: %v", short, *d.Spec.Replicas, err)
+		}
+		o := observe.Releases(s.t.Context(), []ownership.Cluster{p.on[0]}, release.ID{Namespace: s.namespace, Name: name})[0]
+		if o.Err != nil || release.StaysStopped(o.Reason()) == started {
+			s.t.Errorf("a Read says of %s %s, %q: %v", short, o.Status(), o.Reason(), o.Err)
+		}
+	}
 }
 
 // onlyOneGoesBack, and the others go on to the end.
@@ -270,6 +292,7 @@ func onlyOneGoesBack(t *testing.T, c *testcluster.Cluster) {
 	tells(t, err, "auth: Deployment", "had had 10 % of the traffic")
 	wantStatus(t, done, release.MainRolledBack, "api=finalized auth=rolled_back")
 	s.stands(map[string]string{"api": "v2", "auth": "v1"})
+	s.wantStarted(map[string]bool{"api v2": true, "auth v2": false})
 }
 
 func canaryIsCalledOff(t *testing.T, c *testcluster.Cluster) {
