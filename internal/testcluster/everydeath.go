@@ -6,21 +6,56 @@ import (
 	"testing"
 )
 
-// pointsEnv is how often something is cut off: "all" is at each write once for all that
-// may follow, nothing is at each write once.
-const pointsEnv = "SWITCHBACK_TEST_POINTS"
+// PointsEnv is the environment variable that says where something is cut off, as [Points].
+const PointsEnv = "SWITCHBACK_TEST_POINTS"
+
+// Points are the writes at which something is cut off.
+type Points string
+
+// Where it is not said, it is Each.
+const (
+	Each Points = "each" // at each write, once: what may follow takes turns
+	All  Points = "all"  // at each write, once for all that may follow
+	Odd  Points = "odd"  // at the first, the third, and so on
+	Even Points = "even" // at the second, the fourth, and so on
+)
+
+// ThesePoints are those that the environment names.
+func ThesePoints() Points { return Points(os.Getenv(PointsEnv)) }
 
 // AllPoints says that what else takes turns has its turn at every point.
-func AllPoints() bool { return os.Getenv(pointsEnv) == "all" }
+func AllPoints() bool { return ThesePoints() == All }
+
+// Has says that the k-th write (the first is 1) is one of them. The last one that is
+// known always is, and the one behind it, which must not be there.
+func (p Points) Has(k, known int) bool {
+	switch {
+	case k >= known:
+		return true
+	case p == Odd:
+		return k%2 == 1
+	case p == Even:
+		return k%2 == 0
+	}
+	return true
+}
+
+// turn is which one of so many has its turn at the k-th write.
+func (p Points) turn(k, of int) int {
+	if p == Odd || p == Even {
+		k /= 2
+	}
+	return k % of
+}
 
 // EveryDeathThen is [EveryDeath] where several things may follow: they take turns, so
-// that each write is cut off at once, whatever there is that may follow. With
-// [AllPoints], each of them follows every write.
+// that each write is cut off at once, whatever there is that may follow. With [All],
+// each of them follows every write.
 func EveryDeathThen(t *testing.T, known int, ways []string, at func(t *testing.T, way, k int) (hit bool)) {
 	t.Helper()
 	if !AllPoints() {
 		EveryDeath(t, known, func(t *testing.T, k int) bool {
-			way := k % len(ways)
+			way := ThesePoints().turn(k, len(ways))
 			t.Logf("then: %s", ways[way])
 			return at(t, way, k)
 		})
@@ -37,7 +72,7 @@ func EveryDeathThen(t *testing.T, known int, ways []string, at func(t *testing.T
 // EveryDeath runs at for each k that something can be cut off at: after the
 // first of its writes, the second, and so on, each as a subtest of its own. at
 // says whether there was a k-th; what it says where there was none was not
-// disturbed.
+// disturbed. With [Odd] or [Even], it is for every second k.
 //
 // As many as are known to be there are run side by side, with one more that must
 // not be there. If it is, those that come after it follow one by one: all are
@@ -48,6 +83,9 @@ func EveryDeath(t *testing.T, known int, at func(t *testing.T, k int) (hit bool)
 	hits, ran := make([]bool, known+1), make([]bool, known+1)
 	if !t.Run("after write", func(t *testing.T) {
 		for i := range known + 1 {
+			if !ThesePoints().Has(i+1, known) {
+				continue
+			}
 			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 				t.Parallel()
 				hits[i] = at(t, i+1)

@@ -1,6 +1,7 @@
 package testcluster_test
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -9,22 +10,63 @@ import (
 )
 
 // TestEveryDeath: whatever is known, each write has its run, and one run has met
-// none.
+// none. With every second one, what is known to be the last has one all the same.
 func TestEveryDeath(t *testing.T) {
-	t.Parallel()
 	const writes = 5
-	for _, known := range []int{0, 1, 4, 5} {
+	every := []int{1, 2, 3, 4, 5, 6}
+	for _, test := range []struct {
+		points testcluster.Points
+		known  int
+		want   []int
+	}{
+		{testcluster.Each, 0, every},
+		{testcluster.Each, 1, every},
+		{testcluster.Each, 4, every},
+		{testcluster.Each, 5, every},
+		{testcluster.All, 5, every},
+		{testcluster.Odd, 0, every},
+		{testcluster.Odd, 4, []int{1, 3, 4, 5, 6}},
+		{testcluster.Odd, 5, []int{1, 3, 5, 6}},
+		{testcluster.Even, 4, []int{2, 4, 5, 6}},
+		{testcluster.Even, 5, []int{2, 4, 5, 6}},
+	} {
+		t.Setenv(testcluster.PointsEnv, string(test.points))
 		var mu sync.Mutex
 		var ran []int
-		testcluster.EveryDeath(t, known, func(_ *testing.T, k int) bool {
+		testcluster.EveryDeath(t, test.known, func(_ *testing.T, k int) bool {
 			mu.Lock()
 			defer mu.Unlock()
 			ran = append(ran, k)
 			return k <= writes
 		})
 		slices.Sort(ran)
-		if want := []int{1, 2, 3, 4, 5, 6}; !slices.Equal(ran, want) {
-			t.Errorf("with %d known, it ran %v, want %v", known, ran, want)
+		if !slices.Equal(ran, test.want) {
+			t.Errorf("%q, with %d known: it ran %v, want %v", test.points, test.known, ran, test.want)
+		}
+	}
+}
+
+// TestEveryDeathThen: all that may follow has its turn, also where only every second
+// write is cut off.
+func TestEveryDeathThen(t *testing.T) {
+	ways := []string{"again", "back", "gone"}
+	for points, want := range map[testcluster.Points][]string{
+		testcluster.Each: {"1 back", "2 gone", "3 again", "4 back", "5 gone", "6 again", "7 back"},
+		testcluster.Odd:  {"1 again", "3 back", "5 gone", "6 again", "7 again"},
+		testcluster.Even: {"2 back", "4 gone", "6 again", "7 again"},
+	} {
+		t.Setenv(testcluster.PointsEnv, string(points))
+		var mu sync.Mutex
+		var ran []string
+		testcluster.EveryDeathThen(t, 6, ways, func(_ *testing.T, way, k int) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, fmt.Sprint(k, " ", ways[way]))
+			return k <= 6
+		})
+		slices.Sort(ran)
+		if !slices.Equal(ran, want) {
+			t.Errorf("%q: it ran %q, want %q", points, ran, want)
 		}
 	}
 }

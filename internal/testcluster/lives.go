@@ -19,7 +19,8 @@ type Cut struct {
 //
 // Points follow each other as the writes do: the first of each cut, the second of
 // each, and so on. So what one has done may be where the next one begins. A life in
-// which a point has failed is over, and another one takes its place.
+// which a point has failed is over, and another one takes its place. With [Odd] or
+// [Even], some of the cuts begin with their first write, and the others with their second.
 func EveryDeathInLives[L any](t *testing.T, lives int, cuts []Cut, begin func(*testing.T) L, at func(t *testing.T, life L, i, k int) (hit bool)) {
 	t.Helper()
 	type point struct{ i, k int }
@@ -33,8 +34,12 @@ func EveryDeathInLives[L any](t *testing.T, lives int, cuts []Cut, begin func(*t
 	for k, more := 1, true; more; k++ {
 		more = false
 		for i, cut := range cuts {
-			if k <= cut.Writes+1 { // one more must not be there
-				points, more = append(points, point{i, k}), true
+			if k > cut.Writes+1 { // one more must not be there
+				continue
+			}
+			more = true
+			if ThesePoints().Has(i+k, i+cut.Writes) {
+				points = append(points, point{i, k})
 			}
 		}
 	}

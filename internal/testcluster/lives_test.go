@@ -13,7 +13,7 @@ import (
 // write of each has its run, one run of each has met none, and no life is used by
 // two at a time.
 func TestEveryDeathInLives(t *testing.T) {
-	t.Parallel()
+	t.Setenv(testcluster.PointsEnv, string(testcluster.Each))
 	writes := []int{5, 2}
 	for _, lives := range []int{1, 3, 20} {
 		for _, known := range [][2]int{{0, 0}, {4, 2}, {5, 1}, {5, 2}} {
@@ -53,14 +53,20 @@ func TestEveryDeathInLives(t *testing.T) {
 // TestEveryDeathInLivesGoesRound: what one cut has done is where the next one of the
 // same place begins.
 func TestEveryDeathInLivesGoesRound(t *testing.T) {
-	t.Parallel()
-	var ran []string
-	cuts := []testcluster.Cut{{Name: "stop", Writes: 2}, {Name: "start", Writes: 1}}
-	testcluster.EveryDeathInLives(t, 1, cuts, func(*testing.T) int { return 0 }, func(_ *testing.T, _, i, k int) bool {
-		ran = append(ran, fmt.Sprintf("%s %d", cuts[i].Name, k))
-		return k <= cuts[i].Writes
-	})
-	if want := []string{"stop 1", "start 1", "stop 2", "start 2", "stop 3"}; !slices.Equal(ran, want) {
-		t.Errorf("it ran %v, want %v", ran, want)
+	cuts := []testcluster.Cut{{Name: "stop", Writes: 4}, {Name: "start", Writes: 3}}
+	for points, want := range map[testcluster.Points][]string{
+		testcluster.Each: {"stop 1", "start 1", "stop 2", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
+		testcluster.Odd:  {"stop 1", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
+		testcluster.Even: {"start 1", "stop 2", "start 3", "stop 4", "start 4", "stop 5"},
+	} {
+		t.Setenv(testcluster.PointsEnv, string(points))
+		var ran []string
+		testcluster.EveryDeathInLives(t, 1, cuts, func(*testing.T) int { return 0 }, func(_ *testing.T, _, i, k int) bool {
+			ran = append(ran, fmt.Sprintf("%s %d", cuts[i].Name, k))
+			return k <= cuts[i].Writes
+		})
+		if !slices.Equal(ran, want) {
+			t.Errorf("%q: it ran %v, want %v", points, ran, want)
+		}
 	}
 }

@@ -49,6 +49,8 @@ type options struct {
 	tofu  bool
 	all   bool
 	parts bool // this process runs the parts of a plan, for the test runner
+
+	halves bool // of the points at which something is cut off, each run has every second one
 }
 
 // settings are for everything that a test run starts, where nobody has set them:
@@ -108,6 +110,7 @@ func run(ctx context.Context, args []string) (int, error) {
 			arguments = append([]string{"-run", tofuPattern()}, arguments...)
 		}
 	}
+	o.halves = os.Getenv(testcluster.PointsEnv) == "" && !slices.ContainsFunc(arguments, choosesTests)
 	p, err := newPlan(ctx, packages, arguments, o.race == "all", testcluster.ThisMachine())
 	if err != nil {
 		return 1, err
@@ -143,6 +146,13 @@ func (o options) runTests(ctx context.Context, p plan, args []string) (code int,
 		return 1, err
 	}
 	for n := range o.runs {
+		if o.halves {
+			points := pointsOf(commit(ctx), n)
+			if err := os.Setenv(testcluster.PointsEnv, string(points)); err != nil {
+				return 1, err
+			}
+			fmt.Fprintf(os.Stdout, "POINTS=%s cuts verbs off where this run does.\n", points)
+		}
 		began := time.Now()
 		runner := exec.Command("go", append([]string{"tool", "-modfile=" + filepath.Join(root, "tools", "go.mod"),
 			"gotestsum", "--format", "pkgname-and-test-fails", "--raw-command", "--", self, "-parts"}, args...)...) //nolint:noctx // it ends by a signal

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
 func TestPackagesWithGoroutinesRunWithTheRaceDetector(t *testing.T) {
@@ -99,6 +100,21 @@ func TestRacedProgramsEndSoon(t *testing.T) {
 	t.Setenv("GORACE", "halt_on_error=1")
 	if got := (part{race: true}).env(); got != nil {
 		t.Errorf("over settings of the caller's own: %q", got)
+	}
+}
+
+// TestPointsTakeTurns: what one run of a commit leaves out, the next one has.
+func TestPointsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for commit, want := range map[string][]testcluster.Points{
+		"4f0": {testcluster.Odd, testcluster.Even, testcluster.Odd}, "4ff": {testcluster.Even, testcluster.Odd, testcluster.Even},
+		"": {testcluster.Each, testcluster.Each, testcluster.Each},
+	} {
+		for n, points := range want {
+			if got := pointsOf(commit, n); got != points {
+				t.Errorf("run %d of %q has %s, want %s", n, commit, got, points)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+)
+
+// halves are what one run leaves out, the next one has.
+var halves = []testcluster.Points{testcluster.Odd, testcluster.Even}
+
+// pointsOf are those of the n-th run (the first is 0) of what is checked out: every second
+// write, and the commit says which. So another commit is likely to have the others, and
+// the same one has the same again.
+func pointsOf(commit string, n int) testcluster.Points {
+	if commit == "" {
+		return testcluster.Each
+	}
+	last := strings.IndexByte("0123456789abcdef", commit[len(commit)-1])
+	return halves[(last+n)%len(halves)]
+}
+
+// commit is what is checked out; empty where that cannot be told.
+func commit(ctx context.Context) string {
+	output, err := exec.CommandContext(ctx, "git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(output))
+}
