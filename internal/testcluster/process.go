@@ -45,8 +45,10 @@ func startProcess() (*process, error) {
 		command: exec.Command(program, "-nodes", "2", "-exit-on-stdin-eof"),
 		exited:  make(chan struct{}),
 	}
-	// A control plane of tests spends a quarter of its time on garbage otherwise.
-	p.command.Env = append(os.Environ(), "GOGC=800", "GOMEMLIMIT=3GiB")
+	// A control plane of tests spends a quarter of its time on garbage otherwise, and another
+	// tenth on stacks that grow with every request, and on goroutines that are interrupted.
+	p.command.Env = append(os.Environ(), "GOGC=800", "GOMEMLIMIT=3GiB",
+		"GODEBUG="+strings.Trim(os.Getenv("GODEBUG")+",adaptivestackstart=1,asyncpreemptoff=1", ","))
 	p.command.WaitDelay = time.Second
 	var stderr bytes.Buffer
 	p.command.Stderr = &stderr
