@@ -19,6 +19,7 @@ type killedShares struct {
 	scaled  bool // autoscalers decide
 	mirrors bool // v2 gets copies first
 	loses   bool // v1 loses half of its pods, which come back when it has half of the traffic
+	removed bool // v2 is removed where it fails; else it is stopped
 	writes  int
 	then    []afterShares // take turns
 }
@@ -38,14 +39,15 @@ func TestSharesKilledAfterEveryWrite(t *testing.T) {
 	again, on, back := afterShares{next: "v2"}, afterShares{"v2", release.AbandonHold}, afterShares{next: "v1"}
 	for name, of := range map[string]killedShares{
 		"by a route of its own":  {writes: 12, then: []afterShares{again, on, back}},
-		"where it fails":         {fails: true, writes: 9, then: []afterShares{again, back}},
+		"where it fails":         {fails: true, writes: 17, then: []afterShares{again, back}},
+		"fails, and is removed":  {fails: true, removed: true, writes: 18, then: []afterShares{again}},
 		"while it scales":        {scales: true, writes: 14, then: []afterShares{again, on, back}},
 		"by an adopted rule":     {adopts: true, writes: 12, then: []afterShares{again}},
 		"with autoscalers":       {scales: true, scaled: true, writes: 20, then: []afterShares{again, on, back}},
-		"autoscalers, and fails": {scales: true, scaled: true, fails: true, writes: 16, then: []afterShares{again}},
+		"autoscalers, and fails": {scales: true, scaled: true, fails: true, writes: 22, then: []afterShares{again}},
 		"autoscalers, all pods":  {scaled: true, writes: 18, then: []afterShares{again, on, back}},
-		"beside lost pods":       {fails: true, loses: true, writes: 12, then: []afterShares{again, back}},
-		"beside pods taken away": {fails: true, loses: true, scaled: true, writes: 17, then: []afterShares{again}},
+		"beside lost pods":       {fails: true, loses: true, writes: 18, then: []afterShares{again, back}},
+		"beside pods taken away": {fails: true, loses: true, scaled: true, writes: 23, then: []afterShares{again}},
 		"with copies":            {mirrors: true, writes: 15, then: []afterShares{again, on, back}},
 	} {
 		var ways []string
@@ -82,6 +84,9 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, then 
 		prepare = func(t *testing.T, c *testcluster.Cluster) (*life, *process) { return onScaledRoute(t, c, 4, canary) }
 	}
 	l, p := prepare(t, c)
+	if of.removed {
+		p.endsWith(release.OnFailureTerminate)
+	}
 	main := l.cluster.WatchMain(t, l.namespace, "api")
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
@@ -125,6 +130,11 @@ func sharesKilledAt(t *testing.T, c *testcluster.Cluster, of killedShares, then 
 		}
 		l.wantMain("v1")
 		l.wantSplit(p, release.Split{l.name("v1"): 100})
+		if of.removed {
+			l.wantGone(p)
+		} else {
+			l.wantStopped(p, "")
+		}
 	case err != nil:
 		t.Fatalf("after %q: %v\n%s", what, err, l.log())
 	case then.next == "v1":
