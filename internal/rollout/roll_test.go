@@ -426,7 +426,13 @@ func TestRollKilledAfterEveryWrite(t *testing.T) {
 				} else {
 					s.runs(was, s.rolling(was, nil))
 				}
-				if n := s.fewest(); n < 2 {
+				// Where the content goes back while Kubernetes ends a former pod for one of the new,
+				// it may end that one, too, before it has seen the first: one less for a moment.
+				least := 2
+				if next.stands == "v1" {
+					least = 1
+				}
+				if n := s.fewest(); n < least {
 					t.Errorf("at some moment only %d of 2 pods were ready", n)
 				}
 				s.address.NeverEmpty(t)
