@@ -151,15 +151,18 @@ func cohortKilled(t *testing.T, c *testcluster.Cluster, adopts bool) {
 	if does := l.does(); does != cohortAtOne {
 		t.Fatalf("when it is killed, the route does %q", does)
 	}
-	if adopts {
+	tried := cohortAtOne
+	if adopts { // its own rule to the end, and ours behind the other: the API prefers it by its header
 		l.moveRule(0, 2)
+		l.moveRule(0, 1)
+		tried = "v1 99, v2 1, v2 100"
 	}
 	p = l.process(t)
 	done, err := p.letting(t.Context(), "v2", canary, nil)
 	if must(t, err); done.Status != release.MainPaused {
 		t.Fatalf("it ends as %s, %s", done.Status, done.Reason)
 	}
-	if does := l.does(); does != cohortAtOne {
+	if does := l.does(); does != tried {
 		t.Errorf("then the route does %q", does)
 	}
 	l.resume(p)
@@ -167,7 +170,7 @@ func cohortKilled(t *testing.T, c *testcluster.Cluster, adopts bool) {
 	seen := l.watchRoute()
 	_, err = p.letting(t.Context(), "v2", canary, nil)
 	must(t, err)
-	if got := seen(); !slices.Equal(got, []string{cohortAtOne, "v2 100"}) {
+	if got := seen(); !slices.Equal(got, []string{tried, "v2 100"}) {
 		t.Errorf("in the end the route did %q", got)
 	}
 	l.wantMain("v2", "v1")
