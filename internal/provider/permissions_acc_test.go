@@ -35,11 +35,17 @@ func permissionsOf(features ...cluster.Feature) []permission {
 // restricted is a connection through a proxy that may do so much, and nothing else.
 func (l *lab) restricted(proxy *testcluster.Proxy, permissions []permission) string {
 	l.t.Helper()
+	return connection(l.restrictedKubeconfig(proxy, permissions))
+}
+
+// restrictedKubeconfig is the kubeconfig of such a connection.
+func (l *lab) restrictedKubeconfig(proxy *testcluster.Proxy, permissions []permission) string {
+	l.t.Helper()
 	var rules []rbacv1.PolicyRule
 	for _, p := range permissions {
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{p.group}, Resources: []string{p.resource}, Verbs: []string{p.verb}})
 	}
-	return connection(proxy.Through(l.t, l.cluster.RestrictedKubeconfig(l.t, l.namespace, rules)))
+	return proxy.Through(l.t, l.cluster.RestrictedKubeconfig(l.t, l.namespace, rules))
 }
 
 // mandatory are the features that somebody who uses everything must be given.

@@ -30,6 +30,31 @@ type GroupAsked struct {
 	Drain   time.Duration          `json:"drain"`
 }
 
+// Before are the applications, as namespace/application, that move before the one with the
+// id: those of earlier waves, and those that it comes after.
+func (g *GroupAsked) Before(id string) (ids []string) {
+	if g == nil {
+		return nil
+	}
+	for name, member := range g.Members {
+		if member.ID != id {
+			continue
+		}
+		for _, wave := range g.Waves {
+			if slices.Contains(wave.Members, name) {
+				break
+			}
+			for _, earlier := range slices.Sorted(slices.Values(wave.Members)) {
+				ids = append(ids, g.Members[earlier].ID)
+			}
+		}
+		for _, earlier := range member.After {
+			ids = append(ids, g.Members[earlier].ID)
+		}
+	}
+	return ids
+}
+
 // MemberAsked is what a configuration says of one member. Whether it has values of
 // its own is said here; the values are the application's.
 type MemberAsked struct {

@@ -21,6 +21,14 @@ func (e *NoMainError) Error() string {
 	return fmt.Sprintf("there is no main deployment of %s on %s", e.ID, where)
 }
 
+// NoneMainError says that no release of an application has all of its traffic, so that it
+// cannot be told which one is meant.
+type NoneMainError struct{ ID string } // namespace/application
+
+func (e *NoneMainError) Error() string {
+	return fmt.Sprintf("no release of %s has all of its traffic", e.ID)
+}
+
 // UnlikeError says that an application's address cannot be moved as one.
 type UnlikeError struct {
 	ID             string // namespace/application

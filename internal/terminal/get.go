@@ -91,7 +91,7 @@ func (t *terminal) getAll(ctx context.Context, c *clusters, matches labels.Selec
 		apps, silent := observe.Applications(ctx, readable(c.on, unread), namespace, "", environment)
 		maps.Copy(unread, silent)
 		for _, app := range apps {
-			if matches.Empty() || slices.ContainsFunc(app.Releases, func(s observe.Surveyed) bool { return matches.Matches(labelsOf(s)) }) {
+			if app.Labelled(matches) {
 				list.Items = append(list.Items, summaryOf(app))
 			}
 		}
@@ -139,14 +139,6 @@ func namesOf(apps []observe.Application) []string {
 		names = append(names, app.Name)
 	}
 	return names
-}
-
-// labelsOf are those of a release's workload and of its pods.
-func labelsOf(s observe.Surveyed) labels.Set {
-	if s.Workload == nil {
-		return labels.Set{}
-	}
-	return labels.Merge(s.Workload.Labels, s.Workload.Spec.Template.Labels)
 }
 
 // readable are the clusters that could be read so far.

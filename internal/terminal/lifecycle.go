@@ -63,18 +63,15 @@ func (t *terminal) lifecycle(action release.Action, short, long, example string)
 				if action != release.ActionRestart {
 					return resting(ctx, c, name, action)
 				}
-				apps, unread := observe.Applications(ctx, c.on, c.namespace, name, nil)
-				if _, err := unreadOf(unread, len(c.on)); err != nil {
+				req, err := rollout.RestartOf(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
+				var none *release.NoneMainError
+				if errors.As(err, &none) {
+					err = fmt.Errorf("%w: name the one to %s", none, action)
+				}
+				if err != nil {
 					return deed{err: err}
 				}
-				if len(apps) == 0 {
-					return deed{err: notFound(c.namespace, name, nil)}
-				}
-				if main := apps[0].Summary().Main; main != "" {
-					_, d := t.ofRelease(ctx, c, main, action)
-					return d
-				}
-				return deed{err: fmt.Errorf("no release of %s has all of its traffic: name the one to %s", name, action)}
+				return deedOn(c, req, action)
 			})
 		},
 	}
@@ -103,9 +100,14 @@ func (t *terminal) ofRelease(ctx context.Context, c *clusters, name string, acti
 	if len(req.Clusters) == 0 {
 		return false, deed{} // an application may be called like that
 	}
+	return true, deedOn(c, req, action)
+}
+
+// deedOn is what is done to a release that is there.
+func deedOn(c *clusters, req rollout.ActionRequest, action release.Action) deed {
 	v := verbs[action]
-	return true, deed{
-		name: name, on: req.Clusters, take: toAct, will: fmt.Sprintf("The pods of %s%s %s.", req.ID, where(c, req.Clusters), v.will),
+	return deed{
+		name: req.ID.Name, on: req.Clusters, take: toAct, will: fmt.Sprintf("The pods of %s%s %s.", req.ID, where(c, req.Clusters), v.will),
 		do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
 			req.Progress = say
 			done, err := v.run(e, ctx, req)

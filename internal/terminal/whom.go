@@ -3,7 +3,6 @@ package terminal
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
@@ -41,11 +40,8 @@ func (w *whom) names(ctx context.Context, c *clusters, args []string, backwards 
 	if err != nil {
 		return nil, usage(err)
 	}
-	var environment *string
-	if w.environment != "" {
-		environment = &w.environment
-	}
-	apps, unread := observe.Applications(ctx, c.on, c.namespace, "", environment)
+	meant := observe.Matching{Namespace: c.namespace, Environment: w.environment, Labels: matches, Backwards: backwards}
+	names, unread := meant.Names(ctx, c.on)
 	if _, err := unreadOf(unread, len(c.on)); err != nil {
 		var part *exitError
 		if errors.As(err, &part) {
@@ -53,44 +49,5 @@ func (w *whom) names(ctx context.Context, c *clusters, args []string, backwards 
 		}
 		return nil, err
 	}
-	apps = slices.DeleteFunc(apps, func(app observe.Application) bool {
-		return !matches.Empty() && !slices.ContainsFunc(app.Releases, func(s observe.Surveyed) bool { return matches.Matches(labelsOf(s)) })
-	})
-	names := inOrder(apps)
-	if backwards {
-		slices.Reverse(names)
-	}
 	return names, nil
-}
-
-// inOrder are the applications' names, each after those that its group has it come after.
-func inOrder(apps []observe.Application) (names []string) {
-	byID := map[string]observe.Application{}
-	for _, app := range apps {
-		byID[app.Namespace+"/"+app.Name] = app
-	}
-	seen := map[string]bool{}
-	var visit func(id string)
-	visit = func(id string) {
-		app, ok := byID[id]
-		if !ok || seen[id] {
-			return
-		}
-		seen[id] = true
-		if asked := observe.Asked(app.Mains); asked != nil && asked.Group != nil {
-			for _, member := range asked.Group.Members {
-				if member.ID != id {
-					continue
-				}
-				for _, before := range member.After {
-					visit(asked.Group.Members[before].ID)
-				}
-			}
-		}
-		names = append(names, app.Name)
-	}
-	for _, app := range apps {
-		visit(app.Namespace + "/" + app.Name)
-	}
-	return names
 }

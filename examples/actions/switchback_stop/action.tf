@@ -5,3 +5,12 @@ action "switchback_stop" "web" {
     timeout       = "2m"
   }
 }
+
+# Every application of an environment, as a whole.
+action "switchback_stop" "night" {
+  config {
+    namespace   = "shop"
+    environment = "dev"
+    reason      = "night"
+  }
+}

@@ -66,6 +66,6 @@ func TellStopped(observed []observe.Main, id string, diags *diag.Diagnostics) {
 			continue
 		}
 		diags.AddWarning("Application is stopped", mask.Redact(fmt.Sprintf("%s has no pods on cluster %q: it was %s, and not by a configuration. Nothing here starts it: everything else of it can be changed. "+
-			"`kubectl switchback start %s --namespace %s` brings its pods back.", id, o.Cluster, o.Main.StaysStopped().StopText(), application, namespace)))
+			"`kubectl switchback start %s --namespace %s`, or the action `switchback_start` with `application`, brings its pods back.", id, o.Cluster, o.Main.StaysStopped().StopText(), application, namespace)))
 	}
 }

@@ -70,7 +70,7 @@ func (a *groupAction) Schema(_ context.Context, _ action.SchemaRequest, resp *ac
 			"namespace": schema.StringAttribute{Required: true, MarkdownDescription: "Kubernetes namespace of a member. Members in other namespaces go back, too.", Validators: attrs.NamespaceName()},
 			"name":      schema.StringAttribute{Required: true, MarkdownDescription: "Name of the group. All clusters of the provider's configuration are looked at; one that cannot be reached is an error.", Validators: groupName()},
 			"reason":    session.ActionReason(),
-			"timeout":   session.ActionTimeout(),
+			"timeout":   session.ActionTimeout("it"),
 		},
 	}
 }

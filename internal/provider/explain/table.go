@@ -52,6 +52,7 @@ var explanations = []explanation{
 	rule("Nothing to go back to", always[*release.NoWayBackError](
 		"Apply another deployment, or mend this one. The next apply bakes it again; with bake = \"0s\" it is taken as it is."), path.Root("deployment_id")),
 	rule("No main deployment", always[*release.NoMainError]("Nothing was written. Apply its switchback_main_deployment."), path.Root("application")),
+	rule("No deployment is main everywhere", always[*release.NoneMainError]("Nothing was changed. Name the deployment that is meant in `deployment_id`."), path.Root("application")),
 	rule("Promotion was not held", always[*release.HoldError]("Nothing was written."), path.Empty()),
 	rule("Nothing was skipped", always[*release.SkipError]("Nothing was written."), path.Empty()),
 	rule("Promotion was not aborted", always[*release.AbortError]("Nothing was written."), path.Empty()),

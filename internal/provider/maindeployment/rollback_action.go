@@ -4,91 +4,52 @@ import (
 	"context"
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
-	"github.com/hashicorp/terraform-plugin-framework/action/schema"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
-var (
-	_ action.ActionWithConfigure      = (*rollbackAction)(nil)
-	_ action.ActionWithValidateConfig = (*rollbackAction)(nil)
-	_ action.ActionWithModifyPlan     = (*rollbackAction)(nil)
-)
-
-type rollbackAction struct{ mainAction }
-
 // NewRollbackAction is switchback_rollback.
-func NewRollbackAction() action.Action { return &rollbackAction{} }
-
-func (a *rollbackAction) Metadata(_ context.Context, req action.MetadataRequest, resp *action.MetadataResponse) {
-	resp.TypeName = req.ProviderTypeName + "_rollback"
-}
-
-func (a *rollbackAction) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
-	resp.Schema = schema.Schema{
-		MarkdownDescription: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
-			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does." + session.ActionNeeds +
-			"what it leaves is remembered: plans warn, say who asked for it, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
+func NewRollbackAction() action.Action {
+	return &mainAction{
+		name: "rollback", way: session.Backwards,
+		what: "Moves an application's traffic back, to the deployment that was main before or to a named one, with the settings that the address has. " +
+			"It starts the deployment where it was stopped, makes sure that it is ready on every cluster, verifies the switch, and takes it back where it fails, as an apply does.",
+		then: "what it leaves is remembered: plans warn, say who asked for it, and leave the traffic where it is, until another deployment is asked for, or `retry_token` changes. " +
 			"Change the version, or `deployment_id`, back as well. " +
 			"From the first deployment behind an adopted rule, before it has all of the traffic for good, the rule leads again to what it led to before, and nothing is main. " +
 			"Without haste, changing the version back and applying does the same, and leaves nothing to do.",
-		Attributes: actionAttributes("The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
-			"Default: the one that was main before, where all clusters agree on it."),
+		deployment: "The `id` of the deployment to go back to, such as `shop/api-7f3c9a1e`; it must still be there. " +
+			"Default: the one that was main before, where all clusters agree on it.",
+		find: func(ctx context.Context, now session.Invocation, asked rollout.WayBackRequest) (session.Deed, error) {
+			back, err := rollout.WayBackOf(ctx, asked)
+			return goingBack(now, back), err
+		},
 	}
 }
 
-// Invoke moves main back.
-func (a *rollbackAction) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
-	var config actionModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	resp.Diagnostics.Append(attrs.CheckDeploymentID(path.Root("deployment_id"), config.DeploymentID, config.Namespace, config.Application)...)
-	if resp.Diagnostics.HasError() {
-		return
+// NewAbortAction is switchback_abort.
+func NewAbortAction() action.Action {
+	return &mainAction{
+		name: "abort", way: session.Backwards,
+		what: "Gives up a promotion of an application that is open, as a Ctrl-C of its run would: the traffic goes back to where it was, in one step. The run that is at it is asked to, and ends; what a run that died has left is taken back here.",
+		then: "nothing is remembered against the deployment, so that the next apply tries it once more. To have it refused, invoke `switchback_rollback`.",
+		find: func(ctx context.Context, now session.Invocation, asked rollout.WayBackRequest) (session.Deed, error) {
+			back, err := rollout.WayOutOf(ctx, asked)
+			return goingBack(now, back), err
+		},
 	}
-	lines := session.NewStream(resp.SendProgress)
-	defer lines.End(ctx)
-	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
-	defer cancel()
-	now := goingBack{a.Act(req, resp)}
-	back := now.rollback(ctx, config)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	back.Progress = lines.Say
-	done, err := a.Engine.TakeBack(ctx, back)
-	explain.Notices(&resp.Diagnostics, done.Notices, false)
-	if err != nil {
-		now.Fail(err)
-		return
-	}
-	lines.Say(back.Ends())
 }
 
-// goingBack is one invocation.
-type goingBack struct{ session.Invocation }
-
-// rollback asks for what lives, with another deployment behind it; or with what an adopted
-// rule led to before.
-func (a goingBack) rollback(ctx context.Context, config actionModel) rollout.WayBack {
-	req := rollout.WayBackRequest{Namespace: config.Namespace.ValueString(), Application: config.Application.ValueString()}
-	if attrs.Known(config.DeploymentID) {
-		to, _ := release.ParseID(config.DeploymentID.ValueString()) // checked before
-		req.To = to.Name
+// goingBack moves the traffic back: to what lives, with another deployment behind it; or to
+// what an adopted rule led to before.
+func goingBack(now session.Invocation, back rollout.WayBack) session.Deed {
+	return session.Deed{
+		On: back.Clusters, Need: session.ToPromote(back.Service, false).And(back.Route),
+		Do: func(ctx context.Context, say func(string)) (string, []rollout.Notice, error) {
+			back.Progress = say
+			done, err := now.Engine.TakeBack(ctx, back)
+			return back.Ends(), done.Notices, err
+		},
 	}
-	req.Clusters, req.Named = a.ClustersOf(ctx, config.Clusters)
-	if a.Diags().HasError() {
-		return rollout.WayBack{}
-	}
-	back, err := rollout.WayBackOf(ctx, req)
-	if err != nil {
-		a.Fail(err)
-		return back
-	}
-	back.Clusters = a.Allowed(ctx, back.Clusters, session.ToPromote(back.Service, false).And(back.Route))
-	return back
 }

@@ -49,14 +49,18 @@ func (a Invocation) ClustersOf(ctx context.Context, set types.Set) (found []roll
 // Allowed makes sure, before the first write, that these are the right clusters
 // and that everything may be done there.
 func (a Invocation) Allowed(ctx context.Context, on []rollout.Cluster, n Need) []rollout.Cluster {
+	found, diags := a.allowed(ctx, on, n)
+	a.Tell(diags)
+	return found
+}
+
+func (a Invocation) allowed(ctx context.Context, on []rollout.Cluster, n Need) (found []rollout.Cluster, diags diag.Diagnostics) {
 	var names []string
 	for _, c := range on {
 		names = append(names, c.Name())
 	}
-	var diags diag.Diagnostics
-	found := a.Targets(ctx, names, n, &diags)
-	a.Tell(diags)
-	return found
+	found = a.Targets(ctx, names, n, &diags)
+	return found, diags
 }
 
 // Fail tells an error.

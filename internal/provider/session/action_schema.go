@@ -26,11 +26,11 @@ func ActionClusters(otherwise string) schema.SetAttribute {
 	}
 }
 
-// ActionTimeout is `timeout` of an action.
-func ActionTimeout() schema.StringAttribute {
+// ActionTimeout is `timeout` of an action; what says of what.
+func ActionTimeout(what string) schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional:            true,
-		MarkdownDescription: "How long it may take: a duration such as `90s` or `5m`. Default: `" + defaultActionTimeout + "`.",
+		MarkdownDescription: "How long " + what + " may take: a duration such as `90s` or `5m`. Default: `" + defaultActionTimeout + "`.",
 		Validators:          []validator.String{attrs.IsDuration()},
 	}
 }
