@@ -58,3 +58,25 @@ func TestNothingIsAsked(t *testing.T) {
 		t.Errorf("addresses %q", got)
 	}
 }
+
+// TestWhoMovesBefore: those of earlier waves, and those that a member comes after.
+func TestWhoMovesBefore(t *testing.T) {
+	t.Parallel()
+	group := &release.GroupAsked{
+		Members: map[string]release.MemberAsked{
+			"api": {ID: "shop/api"}, "auth": {ID: "shop/auth"}, "cart": {ID: "shop/cart", After: []string{"auth"}}, "web": {ID: "front/web"}, "alone": {ID: "shop/alone"},
+		},
+		Waves: []release.WaveAsked{{Members: []string{"api"}}, {Members: []string{"cart", "auth"}}, {Members: []string{"web"}}},
+	}
+	for id, want := range map[string][]string{
+		"shop/api": nil, "shop/auth": {"shop/api"}, "shop/cart": {"shop/api", "shop/auth"}, "front/web": {"shop/api", "shop/auth", "shop/cart"}, "shop/batch": nil,
+	} {
+		if got := group.Before(id); !slices.Equal(got, want) {
+			t.Errorf("before %s move %q, want %q", id, got, want)
+		}
+	}
+	var none *release.GroupAsked
+	if got := none.Before("shop/api"); got != nil {
+		t.Errorf("without a group: %q", got)
+	}
+}
