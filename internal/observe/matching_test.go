@@ -23,8 +23,8 @@ func TestApplicationsInTheOrderOfTheirGroups(t *testing.T) {
 		"beyond": {ID: "billing/web", After: []string{"last"}}, // of that name, elsewhere
 	}}}
 	waves := &release.Asked{Group: &release.GroupAsked{
-		Members: map[string]release.MemberAsked{"a": {ID: "shop/a"}, "b": {ID: "shop/web"}, "c": {ID: "shop/cart", After: []string{"b"}}},
-		Waves:   []release.WaveAsked{{Members: []string{"c", "b"}}, {Members: []string{"a"}}},
+		Members: map[string]release.MemberAsked{"a": {ID: "shop/a"}, "b": {ID: "shop/web"}, "c": {ID: "shop/cart", After: []string{"b"}}, "d": {ID: "shop/zoo"}},
+		Waves:   []release.WaveAsked{{Members: []string{"c", "b"}}, {Members: []string{"a", "d"}}},
 	}}
 	app := func(name string, asked *release.Asked) Application {
 		return Application{Namespace: "shop", Name: name, Mains: []Main{{Main: &release.Main{Asked: asked}}}}
@@ -34,6 +34,7 @@ func TestApplicationsInTheOrderOfTheirGroups(t *testing.T) {
 		"[web api]":            {app("api", group), app("web", group)},
 		"[cart api]":           {app("api", group), app("cart", group)},
 		"[web cart a]":         {app("a", waves), app("cart", waves), app("web", waves)},
+		"[web cart zoo]":       {app("cart", waves), app("web", waves), app("zoo", waves)},
 		"[a b]":                {app("a", nil), app("b", &release.Asked{})},
 		"[]":                   {},
 	} {
