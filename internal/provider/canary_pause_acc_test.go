@@ -83,7 +83,8 @@ func (l *lab) canarySteered() {
 	p.invoke("switchback_hold", of("odd")).refused("Promotion was not held", "no promotion of it is under way")
 	p.invoke("switchback_promote", of("odd")).refused("Nothing was skipped", "no promotion of it is under way")
 	w.apply(config("v2", `drain = "1s"`))
-	p.invoke("switchback_hold", of("odd latency")).fine(v2 + " has 10 % of the traffic, and is held")
+	p.invoke("switchback_restart", of("which one?")).refused("No deployment is main everywhere", "No release of "+l.namespace+"/api has all of its traffic", "deployment_id")
+	p.invoke("switchback_hold", data{"namespace": l.namespace, "selector": release.LabelApplication + "=api", "reason": "odd latency"}).fine("api: it is held where it is", v2+" has 10 % of the traffic, and is held")
 	w.apply(config("v2", `drain = "2s"`)).wantActions(theMain, "update")
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	if reason, _ := w.attributes(theMain); !strings.Contains(fmt.Sprint(reason["status_reason"]), "(odd latency), until somebody lets it go on") {

@@ -59,7 +59,7 @@ func ActionAttributes(application, clusters string) map[string]schema.Attribute 
 				"What becomes of each is told; one that fails does not keep the others from being done. Where a cluster cannot be read, nothing is done.",
 		},
 		"selector": schema.StringAttribute{
-			Optional: true, Validators: []validator.String{attrs.IsSelector()},
+			Optional: true, Validators: []validator.String{selectorValidator{}},
 			MarkdownDescription: "The same for all that have a deployment whose labels, or those of its pods, match: a label selector such as `team=payments`. With `environment`, both must hold of it.",
 		},
 		"clusters": ActionClusters(clusters),

@@ -1,4 +1,4 @@
-package attrs
+package session
 
 import (
 	"context"
@@ -6,13 +6,12 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 )
 
 // selectorValidator accepts label selectors that do not match everything.
 type selectorValidator struct{}
-
-// IsSelector accepts label selectors that ask for something.
-func IsSelector() validator.String { return selectorValidator{} }
 
 func (selectorValidator) Description(context.Context) string {
 	return `a label selector that asks for something, such as "team=payments" or "tier in (web, api)"`
@@ -25,13 +24,12 @@ func (v selectorValidator) ValidateString(ctx context.Context, req validator.Str
 		return
 	}
 	text := req.ConfigValue.ValueString()
+	detail := fmt.Sprintf("Attribute %s: %q is not %s.", req.Path, text, v.Description(ctx))
 	selector, err := labels.Parse(text)
 	switch {
 	case err != nil:
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid selector",
-			fmt.Sprintf("Attribute %s: %q is not %s: %s.", req.Path, text, v.Description(ctx), err))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid selector", detail+"\n\n"+explain.Sentence(err.Error()))
 	case selector.Empty():
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid selector",
-			fmt.Sprintf("Attribute %s: %q is not %s.", req.Path, text, v.Description(ctx)))
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid selector", detail)
 	}
 }
