@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -133,6 +134,33 @@ func replicasInAPause(t *testing.T, c *testcluster.Cluster) {
 	_, err := p.sharing(t.Context(), "v2", canary, nil)
 	must(t, err)
 	l.wantPods(p, "v2", 10, 10)
+	l.wantMain("v2", "v1")
+}
+
+// gateOutlastsDeadline: what its pods may take to start counts from when they are asked for.
+// Those of the next share have all of it, however long nobody let it go on.
+func gateOutlastsDeadline(t *testing.T, c *testcluster.Cluster) {
+	canary := gated(25, 75)
+	l, p := onScaledRoute(t, c, 4, canary)
+	hasty := l.fixed("v2", 4)
+	hasty.Health.ProgressDeadline = 15 * time.Second
+	must(t, p.change(t.Context(), hasty))
+	canary.Steps[0].Pause = hasty.Health.ProgressDeadline + time.Second // and then, its gate
+	l.paused(p, canary)
+	l.wantPods(p, "v2", 1, 4)
+	for _, pods := range []int32{3, 4} {
+		l.resume(p)
+		p = l.process(t)
+		l.pointerWaits(p, false)
+		done, err := p.sharing(t.Context(), "v2", canary, nil)
+		if must(t, err); (done.Status == release.MainFinalized) != (pods == 4) {
+			t.Fatalf("with %d pods, it ends as %s, %s", pods, done.Status, done.Reason)
+		}
+		l.wantPods(p, "v2", pods, 4)
+	}
+	if limit := l.workload("v2").Spec.ProgressDeadlineSeconds; limit == nil || *limit != 15 {
+		t.Errorf("its deadline is %v", limit)
+	}
 	l.wantMain("v2", "v1")
 }
 

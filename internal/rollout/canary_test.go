@@ -156,6 +156,9 @@ func TestCanary(t *testing.T) {
 		"its owner writes, too":     ownersWriteToo,
 		"pauses outlast a deadline": pausesOutlastDeadline,
 		"by the server's clock":     pauseByTheServersClock,
+		"gates outlast a deadline":  gateOutlastsDeadline,
+		"a parent does not accept":  oneParentDoesNot,
+		"all is never in effect":    allIsNeverInEffect,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"testing"
 
@@ -20,7 +21,8 @@ type DataPlane struct {
 	routes  string // where they are, in the API
 
 	mu   sync.Mutex
-	says func(route map[string]any) []map[string]any // the conditions of each parent; nil: nothing is said
+	says func(route map[string]any) []map[string]any            // the conditions of each parent; nil: nothing is said
+	own  map[string]func(route map[string]any) []map[string]any // of parents that say something else, by name
 }
 
 // DataPlane serves the routes of one kind, by its plural, in a namespace until the test
@@ -46,6 +48,26 @@ func (d *DataPlane) Say(t testing.TB, says func(route map[string]any) []map[stri
 	d.mu.Lock()
 	d.says = says
 	d.mu.Unlock()
+	d.again(t)
+}
+
+// SayOf is Say for one of a route's parents, by its name. Where it has no conditions, it
+// says nothing at all.
+func (d *DataPlane) SayOf(t testing.TB, parent string, says func(route map[string]any) []map[string]any) {
+	t.Helper()
+	d.mu.Lock()
+	d.own = maps.Clone(d.own) // somebody may be reading it
+	if d.own == nil {
+		d.own = map[string]func(map[string]any) []map[string]any{}
+	}
+	d.own[parent] = says
+	d.mu.Unlock()
+	d.again(t)
+}
+
+// again answers what has been written.
+func (d *DataPlane) again(t testing.TB) {
+	t.Helper()
 	var list struct{ Items []map[string]any }
 	text, err := d.cluster.client.Discovery().RESTClient().Get().AbsPath(d.routes).SetHeader("Accept", "application/json").DoRaw(t.Context())
 	if err == nil {
@@ -100,16 +122,23 @@ func (d *DataPlane) serve(ctx context.Context) {
 // answer writes the status of a route, unless it says that already.
 func (d *DataPlane) answer(ctx context.Context, route map[string]any) {
 	d.mu.Lock()
-	says := d.says
+	says, own := d.says, d.own
 	d.mu.Unlock()
 	if says == nil {
 		return
 	}
 	meta, spec := route["metadata"].(map[string]any), route["spec"].(map[string]any)
 	parents, _ := spec["parentRefs"].([]any)
-	var said []map[string]any
+	said := []map[string]any{}
 	for _, parent := range parents {
-		said = append(said, map[string]any{"parentRef": parent, "controllerName": "example.com/data-plane", "conditions": says(route)})
+		name, _ := parent.(map[string]any)["name"].(string)
+		tells := says
+		if of, is := own[name]; is {
+			tells = of
+		}
+		if conditions := tells(route); len(conditions) > 0 {
+			said = append(said, map[string]any{"parentRef": parent, "controllerName": "example.com/data-plane", "conditions": conditions})
+		}
 	}
 	status := map[string]any{"parents": said}
 	if same(route["status"], status) {
