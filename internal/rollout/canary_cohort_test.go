@@ -27,6 +27,8 @@ func TestCanaryForCohort(t *testing.T) {
 		"a third version":               cohortOfThird,
 		"goes back":                     cohortGoesBack,
 		"killed after its rule is made": cohortKilled,
+		"ends behind a route":           endsBehindARoute,
+		"waits at a gate":               waitsQuietly,
 	} {
 		for kind, adopts := range map[string]bool{"own": false, "adopted": true} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
