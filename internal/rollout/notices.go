@@ -328,8 +328,10 @@ func notStarted(c Cluster, name, why string) Notice {
 }
 
 func ruleStays(c Cluster, service traffic.ServiceSpec, route release.Route, leads []string, why string) Notice {
-	namespace, selector := service.Namespace, fmt.Sprintf("'%s in (%s)'", release.LabelDeployment, strings.Join(leads, ", "))
-	if len(leads) == 0 { // it has backends of others beside ours
+	theirs, _ := traffic.Theirs(route.Adopted.Backends) // in a share, it leads to them, too: they are not ours to be removed
+	ours := slices.DeleteFunc(slices.Clone(leads), func(name string) bool { return name == theirs })
+	namespace, selector := service.Namespace, fmt.Sprintf("'%s in (%s)'", release.LabelDeployment, strings.Join(ours, ", "))
+	if len(ours) == 0 { // it has backends of others beside ours
 		selector = release.LabelApplication + "=" + service.Application
 	}
 	return Notice{

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -49,6 +50,7 @@ func TestTheirs(t *testing.T) {
 		"share with a second one":    theirsShareAgain,
 		"take it back in mid-shift":  theirsTakeItBack,
 		"have it back when asked":    theirsHaveItBackAsked,
+		"are gone at the end":        theirsGoneAtTheEnd,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -235,6 +237,40 @@ func theirsGone(t *testing.T, c *testcluster.Cluster) {
 		t.Fatalf("it says %v", err)
 	}
 	l.wantRule(before, "old:80=9", l.name("v1")+":8080=1")
+}
+
+// theirsGoneAtTheEnd: where the address is destroyed in a pause, and nobody behind what the
+// rule led to before answers, it stays as it is, and that is told. What is told to be removed
+// in the end is only ours.
+func theirsGoneAtTheEnd(t *testing.T, c *testcluster.Cluster) {
+	l, p := behindTheirs(t, c)
+	c.Legacy(t, l.namespace, "older", "demo/older:1")
+	l.writeShop(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, spec: {
+		parentRefs: [{name: public}], rules: [{name: api, backendRefs: [{name: old, port: 80, weight: 2}, {name: older, port: 80}]}]}}`)
+	before := l.theirs()
+	held := steps(25)
+	held.MaxWeight = 25
+	_, err := p.sharing(t.Context(), "v1", held, nil)
+	must(t, err)
+	l.endLegacy("old")
+	l.endLegacy("older")
+	told := l.endRule(p)
+	if len(told) != 1 || !strings.Contains(told[0].Detail, "still leads to "+l.name("v1")+" and old+older: the Service "+l.namespace+"/old, to which it led before, has no pod that is ready") {
+		t.Fatalf("it tells %v", told)
+	}
+	_, selector, _ := strings.Cut(told[0].Detail, " -l '")
+	if ours, err := labels.Parse(strings.TrimSuffix(selector, "'")); err != nil || ours.String() != release.LabelDeployment+" in ("+l.name("v1")+")" {
+		t.Errorf("it tells to remove %q (%v)", selector, err)
+	}
+	l.wantRule(before, "old:80=2", "older:80=1", l.name("v1")+":8080=1")
+	l.wantLetGo()
+	l.wantNo("the Service", &corev1.Service{})
+	if err := p.terminate(t.Context(), "v1"); err == nil || !strings.Contains(err.Error(), "shop leads to its Service") {
+		t.Errorf("the end of v1 says %v", err)
+	}
+	if len(l.pods("v1")) == 0 {
+		t.Error("its pods are gone, and the rule leads to them")
+	}
 }
 
 func theirsTooFine(t *testing.T, c *testcluster.Cluster) {
