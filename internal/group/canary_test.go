@@ -272,8 +272,11 @@ func (s *shop) wantStarted(want map[string]bool) {
 		application, version, _ := strings.Cut(short, " ")
 		name := s.name(application, version)
 		d, err := s.cluster.Client().AppsV1().Deployments(s.namespace).Get(s.t.Context(), name, metav1.GetOptions{})
-		if err != nil || (*d.Spec.Replicas > 0) != started {
-			s.t.Errorf("%s is asked for %d pods: %v", short, *d.Spec.Replicas, err)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if (*d.Spec.Replicas > 0) != started {
+			s.t.Errorf("%s is asked for %d pods", short, *d.Spec.Replicas)
 		}
 		o := observe.Releases(s.t.Context(), []ownership.Cluster{p.on[0]}, release.ID{Namespace: s.namespace, Name: name})[0]
 		if o.Err != nil || release.StaysStopped(o.Reason()) == started {

@@ -103,16 +103,23 @@ func (l *life) watchRoute() (all func() []string) {
 
 const cohortAtOne = "v2 100, v1 99, v2 1" // its rule, and the weights
 
-// cohortOfThird: with the weights that are taken back first, the cohort goes back, too.
-func cohortOfThird(t *testing.T, c *testcluster.Cluster, adopts bool) {
+// heldAt is a life in which v2 waits with a share, the most that it gets, and v3 is there.
+func heldAt(t *testing.T, c *testcluster.Cluster, adopts bool, percent int) (*life, *process) {
+	t.Helper()
 	l, p := withCohort(t, c, adopts)
 	must(t, p.deploy(t.Context(), "v3"))
-	held := steps(1)
-	held.MaxWeight = 1
+	held := steps(percent)
+	held.MaxWeight = percent
 	_, err := p.letting(t.Context(), "v2", held, nil)
 	must(t, err)
+	return l, p
+}
+
+// cohortOfThird: with the weights that are taken back first, the cohort goes back, too.
+func cohortOfThird(t *testing.T, c *testcluster.Cluster, adopts bool) {
+	l, p := heldAt(t, c, adopts, 1)
 	seen := l.watchRoute()
-	_, err = p.letting(t.Context(), "v3", steps(20), nil)
+	_, err := p.letting(t.Context(), "v3", steps(20), nil)
 	must(t, err)
 	if got, want := seen(), []string{cohortAtOne, "v1 100", "v3 100, v1 80, v3 20", "v3 100"}; !slices.Equal(got, want) {
 		t.Errorf("the route did %q, want %q", got, want)

@@ -80,15 +80,10 @@ func (l *life) wantEnded(version string, ended []string) {
 // endsBehindARoute: nobody has it in a state any more, in a pause in which it has half of the
 // traffic, as main, and with the address. It goes when the route leads to none of it.
 func endsBehindARoute(t *testing.T, c *testcluster.Cluster, adopts bool) {
-	l, p := withCohort(t, c, adopts)
-	must(t, p.deploy(t.Context(), "v3"))
-	held := steps(50)
-	held.MaxWeight = 50
-	_, err := p.letting(t.Context(), "v2", held, nil)
-	must(t, err)
-	supersedes := func(version string) error {
+	l, p := heldAt(t, c, adopts, 50)
+	supersedes := func() error {
 		_, err := p.engine.Promote(t.Context(), rollout.PromoteRequest{
-			Service: p.service(), Route: p.route(), Canary: steps(20), To: p.name(version), Owner: p.main, Drain: faultyDrain, Clusters: p.on,
+			Service: p.service(), Route: p.route(), Canary: steps(20), To: p.name("v3"), Owner: p.main, Drain: faultyDrain, Clusters: p.on,
 		})
 		return err
 	}
@@ -96,7 +91,7 @@ func endsBehindARoute(t *testing.T, c *testcluster.Cluster, adopts bool) {
 		version string
 		with    func() error
 	}{
-		{"v2", func() error { return supersedes("v3") }},
+		{"v2", supersedes},
 		{"v3", func() error { return p.unmain(t.Context()) }},
 	} {
 		ended := l.watchEnd(way.version)
