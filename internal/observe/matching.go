@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,25 +14,54 @@ import (
 // Matching says which applications of a namespace are meant, by what they have.
 type Matching struct {
 	Namespace   string
-	Environment string          // they have a release of this one; empty: no matter
+	Environment string          // their address leads to a release of this one; empty: no matter
 	Labels      labels.Selector // they have a release with such labels; nil: no matter
 	Backwards   bool            // those that others come after are last
 }
 
-// Names are the applications that are meant: those that a group moves with others in its
-// order, or the other way round. unread are the clusters that could not be read, and why: it
-// cannot be told then who is meant.
-func (m Matching) Names(ctx context.Context, clusters []ownership.Cluster) (names []string, unread map[string]error) {
+// Meant is an application that is meant.
+type Meant struct {
+	Name string
+	On   []string // the clusters on which it is; nil: wherever it is
+}
+
+// Find finds the applications that are meant: those that a group moves with others in its
+// order, or the other way round. With an environment, they are meant where their address
+// leads to it, and not where another environment has the traffic; others are those that have
+// a release of it and no such address. unread are the clusters that could not be read, and
+// why: it cannot be told then who is meant.
+func (m Matching) Find(ctx context.Context, clusters []ownership.Cluster) (meant []Meant, others []string, unread map[string]error) {
 	var environment *string
 	if m.Environment != "" {
 		environment = &m.Environment
 	}
 	apps, unread := Applications(ctx, clusters, m.Namespace, "", environment)
-	names = inOrder(slices.DeleteFunc(apps, func(app Application) bool { return m.Labels != nil && !app.Labelled(m.Labels) }))
-	if m.Backwards {
-		slices.Reverse(names)
+	apps = slices.DeleteFunc(apps, func(app Application) bool { return m.Labels != nil && !app.Labelled(m.Labels) })
+	on := map[string][]string{}
+	if environment != nil {
+		for _, app := range apps {
+			for _, o := range app.Mains {
+				on[app.Name] = append(on[app.Name], o.Cluster)
+			}
+			if on[app.Name] == nil {
+				others = append(others, app.Name)
+			}
+		}
 	}
-	return names, unread
+	for _, name := range inOrder(apps) {
+		if !slices.Contains(others, name) {
+			meant = append(meant, Meant{Name: name, On: on[name]})
+		}
+	}
+	if m.Backwards {
+		slices.Reverse(meant)
+	}
+	return meant, others, unread
+}
+
+// OtherEnvironment says of an application that is not meant why, in a sentence.
+func (m Matching) OtherEnvironment(name string) string {
+	return fmt.Sprintf("%s/%s is left alone: it has releases of the environment %q, and no address that leads to one of them. Name it, or one of its releases, to act on it all the same.", m.Namespace, name, m.Environment)
 }
 
 // Labelled says that one of the application's releases has labels that match; everything

@@ -124,6 +124,16 @@ func TestActionsOnAnEnvironment(t *testing.T) {
 		}
 	}
 
+	// Another environment has the traffic of batch, which stays as it is.
+	w.apply(config("v2") + l.deploymentNamed("tried", `application = "batch"`, `image = "demo/batch:v2"`, `environment = "test"`))
+	i = p.invoke("switchback_stop", data{"namespace": l.namespace, "environment": "test"})
+	i.warns("Application of another environment", l.namespace+"/batch is left alone", `environment "test"`, "Name it")
+	if len(i.progress) > 0 {
+		t.Errorf("it did something: %v", i.progress)
+	}
+	l.wantPods(releaseOf("batch", "v1"), 1)
+	l.wantPods(releaseOf("batch", "v2"), 1)
+
 	i = p.invoke("switchback_stop", data{"namespace": l.namespace, "environment": "prod", "selector": "team=search"})
 	i.warns("No application matches", `environment "prod"`, `"team=search"`, "nothing was done")
 	if len(i.progress) > 0 {
@@ -148,7 +158,7 @@ func TestActionsOnSeveralGoOn(t *testing.T) {
 		}
 		return testcluster.Fault{}
 	})
-	night := data{"namespace": l.namespace, "environment": "dev"}
+	night := data{"namespace": l.namespace, "selector": release.LabelEnvironment + "=dev"}
 	i := p.invoke("switchback_stop", night)
 	i.refused(`(application "web")`, "not today", `No main deployment (application "batch")`)
 	for _, line := range []string{"web: failed: ", "batch: refused: No main deployment", "api: it is stopped"} {

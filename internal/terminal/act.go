@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,20 +102,21 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 		return err
 	}
 	defer c.close()
-	names, err := a.names(ctx, c, args, a.backwards)
+	meant, left, err := a.find(ctx, c, args, a.backwards)
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	for _, why := range left {
+		_, _ = fmt.Fprintln(t.ErrOut, why)
+	}
+	if len(meant) == 0 && len(left) == 0 {
 		_, _ = fmt.Fprintf(t.ErrOut, "No applications found in %s namespace.\n", c.namespace)
 	}
 	var deeds []deed
 	due := false
-	for _, name := range names {
-		d := find(ctx, c, name)
-		if d.name == "" {
-			d.name = name
-		}
+	for _, one := range meant {
+		d := find(ctx, c.only(one.On), one.Name)
+		d.name = cmp.Or(d.name, one.Name)
 		if d.err == nil {
 			d.err = allowed(ctx, d, c.namespace)
 		}

@@ -189,6 +189,17 @@ func TestStopStartRestart(t *testing.T) {
 		t.Errorf("started, it is %+v with %d pods", m, s.pods("v2"))
 	}
 	s.says("", "stop", "web", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/web")
+
+	// Another environment has the traffic: what that one has stays as it is.
+	tried := s.spec("v3", "demo/api:v3")
+	tried.Environment = "dev"
+	if _, err := s.engine.Deploy(t.Context(), s.on, tried); err != nil {
+		t.Fatal(err)
+	}
+	s.says("", "stop", "--environment", "dev", "--yes").wants(t, terminal.ExitDone, s.namespace+"/api is left alone", `environment "dev"`, "no address that leads to one of them", "Name it")
+	if m := s.main(); m.Stopped() || s.pods("v2") != 1 || s.pods("v3") != 1 {
+		t.Errorf("with another environment, it is %+v with %d pods, and v3 has %d", m, s.pods("v2"), s.pods("v3"))
+	}
 }
 
 // candidate is the version that was made last to be tried.

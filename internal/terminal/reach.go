@@ -58,6 +58,20 @@ type clusters struct {
 	namespace string
 }
 
+// only are those of these names; nil is all of them.
+func (c *clusters) only(names []string) *clusters {
+	if names == nil {
+		return c
+	}
+	some := &clusters{namespace: c.namespace}
+	for _, one := range c.on {
+		if slices.Contains(names, one.Name()) {
+			some.on = append(some.on, one)
+		}
+	}
+	return some
+}
+
 // close ends all connections.
 func (c *clusters) close() {
 	for _, one := range c.on {

@@ -15,7 +15,7 @@ type whom struct{ selector, environment string }
 
 func (w *whom) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&w.selector, "selector", "l", "", "In place of a name: all applications of the namespace that have a release whose labels match, such as team=payments.")
-	cmd.Flags().StringVar(&w.environment, "environment", "", "In place of a name: all applications of the namespace that have a release of this environment.")
+	cmd.Flags().StringVar(&w.environment, "environment", "", "In place of a name: all applications of the namespace whose address leads to a release of this environment.")
 }
 
 // args checks that it is said, and once.
@@ -30,24 +30,27 @@ func (w *whom) args(cmd *cobra.Command, args []string) error {
 	return oneSubject(cmd, args)
 }
 
-// names are what it acts on: those that a group moves with others in its order, or the other
-// way round.
-func (w *whom) names(ctx context.Context, c *clusters, args []string, backwards bool) ([]string, error) {
+// find finds what it acts on: applications that a group moves with others in its order, or
+// the other way round. left says of others why they are left alone.
+func (w *whom) find(ctx context.Context, c *clusters, args []string, backwards bool) (all []observe.Meant, left []string, err error) {
 	if len(args) > 0 {
-		return args, nil
+		return []observe.Meant{{Name: args[0]}}, nil, nil
 	}
 	matches, err := labels.Parse(w.selector)
 	if err != nil {
-		return nil, usage(err)
+		return nil, nil, usage(err)
 	}
 	meant := observe.Matching{Namespace: c.namespace, Environment: w.environment, Labels: matches, Backwards: backwards}
-	names, unread := meant.Names(ctx, c.on)
+	all, others, unread := meant.Find(ctx, c.on)
 	if _, err := unreadOf(unread, len(c.on)); err != nil {
 		var part *exitError
 		if errors.As(err, &part) {
 			err = part.err // nothing is done where some of it cannot be seen
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return names, nil
+	for _, name := range others {
+		left = append(left, meant.OtherEnvironment(name))
+	}
+	return all, left, nil
 }

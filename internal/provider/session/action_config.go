@@ -55,7 +55,7 @@ func ActionAttributes(application, clusters string) map[string]schema.Attribute 
 		"application": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the application. " + application + " In its place, `environment` and `selector` stand for several.", Validators: named},
 		"environment": schema.StringAttribute{
 			Optional: true, Validators: named,
-			MarkdownDescription: "In place of `application`: all applications of the namespace that have a deployment of this environment, one after the other, in the order of their groups. " +
+			MarkdownDescription: "In place of `application`: all applications of the namespace whose address leads to a deployment of this environment, one after the other, in the order of their groups. " +
 				"What becomes of each is told; one that fails does not keep the others from being done. Where a cluster cannot be read, nothing is done.",
 		},
 		"selector": schema.StringAttribute{

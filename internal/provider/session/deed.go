@@ -114,18 +114,26 @@ func (a Invocation) prepare(ctx context.Context, config ActionConfig, asked roll
 	}
 	meant := config.matching()
 	meant.Backwards = way == Backwards
-	names, unread := meant.Names(ctx, asked.Clusters)
+	all, others, unread := meant.Find(ctx, asked.Clusters)
 	for _, cluster := range slices.Sorted(maps.Keys(unread)) {
 		a.Fail(fmt.Errorf("it cannot be told which applications of namespace %q are meant on cluster %q, and nothing was done; name in `clusters` those to act on: %w", asked.Namespace, cluster, unread[cluster]))
 	}
 	if len(unread) > 0 {
 		return nil
 	}
-	if len(names) == 0 {
+	for _, name := range others {
+		a.Diags().AddWarning("Application of another environment", meant.OtherEnvironment(name))
+	}
+	if len(all) == 0 && len(others) == 0 {
 		a.Diags().AddWarning("No application matches", fmt.Sprintf("No application of namespace %q has %s, and nothing was done. The data source switchback_deployments lists the deployments of a namespace.", asked.Namespace, config.matches()))
 	}
-	for _, name := range names {
-		asked.Application = name
+	on := asked.Clusters
+	for _, one := range all {
+		name := one.Name
+		asked.Application, asked.Clusters = name, on
+		if one.On != nil {
+			asked.Clusters = slices.DeleteFunc(slices.Clone(on), func(c rollout.Cluster) bool { return !slices.Contains(one.On, c.Name()) })
+		}
 		d, err := find(ctx, asked)
 		d.name = name
 		if err != nil {
