@@ -88,3 +88,13 @@ func TestSplitStable(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitInWords(t *testing.T) {
+	for want, split := range map[string]release.Split{
+		"nobody": {}, "api-1": {"api-1": 100}, "api-1 90%, api-2 10%": {"api-2": 10, "api-1": 90}, "api-1 50%, api-2 50%": {"api-2": 50, "api-1": 50},
+	} {
+		if got := split.String(); got != want {
+			t.Errorf("it is %q, want %q", got, want)
+		}
+	}
+}

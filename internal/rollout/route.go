@@ -133,7 +133,7 @@ func (p *Promotion) ensureRoute(ctx context.Context, pl *placement, want release
 	if awaits := pl.route.Awaiting(); awaits != "" {
 		err = fmt.Errorf("%w. What it waited for: %s", err, awaits)
 	}
-	return fmt.Errorf("the %s/%s on cluster %q could not be made to lead to %v: %w", what, p.req.Service.Namespace, pl.cluster.Name(), want, err)
+	return fmt.Errorf("the %s/%s on cluster %q could not be made to lead to %s: %w", what, p.req.Service.Namespace, pl.cluster.Name(), want, err)
 }
 
 // follow moves the Service to where the route leads.

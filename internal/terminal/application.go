@@ -1,8 +1,6 @@
 package terminal
 
 import (
-	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -135,7 +133,7 @@ func (s ApplicationSummary) promotedAt() (latest *metav1.Time) {
 func (s ApplicationSummary) traffic() string {
 	texts := map[string][]string{}
 	for _, a := range s.Addresses {
-		text := splitText(a.Split)
+		text := a.Split.String()
 		texts[text] = append(texts[text], a.Cluster)
 	}
 	if len(texts) <= 1 {
@@ -143,21 +141,7 @@ func (s ApplicationSummary) traffic() string {
 	}
 	var parts []string
 	for _, a := range s.Addresses {
-		parts = append(parts, a.Cluster+": "+splitText(a.Split))
+		parts = append(parts, a.Cluster+": "+a.Split.String())
 	}
 	return strings.Join(parts, "; ")
-}
-
-// splitText is a split in words, the greatest share first.
-func splitText(split release.Split) string {
-	names := slices.SortedFunc(maps.Keys(split), func(a, b string) int { return cmp.Or(cmp.Compare(split[b], split[a]), cmp.Compare(a, b)) })
-	for i, name := range names {
-		if split[name] < 100 {
-			names[i] = fmt.Sprintf("%s %d%%", name, split[name])
-		}
-	}
-	if len(names) == 0 {
-		return "nobody"
-	}
-	return strings.Join(names, ", ")
 }

@@ -254,7 +254,7 @@ func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error
 	case maps.Equal(g.spec.Split(route), want):
 		return fmt.Sprintf("its %s %s/%s gave %s", g.spec.Kind, g.spec.Namespace, g.spec.Name, copiesText(g.spec.copiesOf(route))), nil
 	}
-	return fmt.Sprintf("the weights of its %s %s/%s were those of %v", g.spec.Kind, g.spec.Namespace, g.spec.Name, g.spec.Split(route)), nil
+	return fmt.Sprintf("the weights of its %s %s/%s were those of %s", g.spec.Kind, g.spec.Namespace, g.spec.Name, g.spec.Split(route)), nil
 }
 
 // Remove implements Router. An adopted rule is given back.

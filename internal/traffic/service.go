@@ -123,7 +123,7 @@ func NewService(cluster Cluster, view View, spec ServiceSpec, force bool) *Servi
 func (s *Service) Shift(ctx context.Context, want release.Split) (bool, time.Duration, error) {
 	name, ok := want.Stable()
 	if !ok {
-		return false, 0, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %v", want)
+		return false, 0, fmt.Errorf("a Service sends all traffic to one release, it cannot split it as %s", want)
 	}
 	if s.applied != name {
 		if err := s.apply(ctx, name); err != nil {
