@@ -9,16 +9,25 @@ import (
 // PointsEnv is the environment variable that says where something is cut off, as [Points].
 const PointsEnv = "SWITCHBACK_TEST_POINTS"
 
-// Points are the writes at which something is cut off.
+// Points are the writes at which something is cut off: [Each], [All] or a [Part].
 type Points string
 
 // Where it is not said, it is Each.
 const (
 	Each Points = "each" // at each write, once: what may follow takes turns
 	All  Points = "all"  // at each write, once for all that may follow
-	Odd  Points = "odd"  // at the first, the third, and so on
-	Even Points = "even" // at the second, the fourth, and so on
 )
+
+// Part is the i-th of n parts, such as "2/4": the second write, the sixth, and so on.
+func Part(i, n int) Points { return Points(fmt.Sprintf("%d/%d", i, n)) }
+
+// part is which part it is of how many; of one, where it is none.
+func (p Points) part() (i, n int) {
+	if _, err := fmt.Sscanf(string(p), "%d/%d", &i, &n); err != nil || n < 1 {
+		return 0, 1
+	}
+	return i, n
+}
 
 // ThesePoints are those that the environment names.
 func ThesePoints() Points { return Points(os.Getenv(PointsEnv)) }
@@ -29,23 +38,14 @@ func AllPoints() bool { return ThesePoints() == All }
 // Has says that the k-th write (the first is 1) is one of them. The last one that is
 // known always is, and the one behind it, which must not be there.
 func (p Points) Has(k, known int) bool {
-	switch {
-	case k >= known:
-		return true
-	case p == Odd:
-		return k%2 == 1
-	case p == Even:
-		return k%2 == 0
-	}
-	return true
+	i, n := p.part()
+	return k >= known || (k-i)%n == 0
 }
 
 // turn is which one of so many has its turn at the k-th write.
 func (p Points) turn(k, of int) int {
-	if p == Odd || p == Even {
-		k /= 2
-	}
-	return k % of
+	_, n := p.part()
+	return k / n % of
 }
 
 // EveryDeathThen is [EveryDeath] where several things may follow: they take turns, so
@@ -72,7 +72,7 @@ func EveryDeathThen(t *testing.T, known int, ways []string, at func(t *testing.T
 // EveryDeath runs at for each k that something can be cut off at: after the
 // first of its writes, the second, and so on, each as a subtest of its own. at
 // says whether there was a k-th; what it says where there was none was not
-// disturbed. With [Odd] or [Even], it is for every second k.
+// disturbed. With a [Part], it is for the k of that.
 //
 // As many as are known to be there are run side by side, with one more that must
 // not be there. If it is, those that come after it follow one by one: all are

@@ -10,7 +10,7 @@ import (
 )
 
 // TestEveryDeath: whatever is known, each write has its run, and one run has met
-// none. With every second one, what is known to be the last has one all the same.
+// none. Of a part, what is known to be the last has one all the same.
 func TestEveryDeath(t *testing.T) {
 	const writes = 5
 	every := []int{1, 2, 3, 4, 5, 6}
@@ -24,11 +24,14 @@ func TestEveryDeath(t *testing.T) {
 		{testcluster.Each, 4, every},
 		{testcluster.Each, 5, every},
 		{testcluster.All, 5, every},
-		{testcluster.Odd, 0, every},
-		{testcluster.Odd, 4, []int{1, 3, 4, 5, 6}},
-		{testcluster.Odd, 5, []int{1, 3, 5, 6}},
-		{testcluster.Even, 4, []int{2, 4, 5, 6}},
-		{testcluster.Even, 5, []int{2, 4, 5, 6}},
+		{testcluster.Part(1, 2), 0, every},
+		{testcluster.Part(1, 2), 4, []int{1, 3, 4, 5, 6}},
+		{testcluster.Part(1, 2), 5, []int{1, 3, 5, 6}},
+		{testcluster.Part(2, 2), 4, []int{2, 4, 5, 6}},
+		{testcluster.Part(2, 2), 5, []int{2, 4, 5, 6}},
+		{testcluster.Part(1, 4), 4, []int{1, 4, 5, 6}},
+		{testcluster.Part(3, 4), 5, []int{3, 5, 6}},
+		{testcluster.Part(4, 4), 5, []int{4, 5, 6}},
 	} {
 		t.Setenv(testcluster.PointsEnv, string(test.points))
 		var mu sync.Mutex
@@ -46,14 +49,14 @@ func TestEveryDeath(t *testing.T) {
 	}
 }
 
-// TestEveryDeathThen: all that may follow has its turn, also where only every second
-// write is cut off.
+// TestEveryDeathThen: all that may follow has its turn, also where only some
+// writes are cut off.
 func TestEveryDeathThen(t *testing.T) {
 	ways := []string{"again", "back", "gone"}
 	for points, want := range map[testcluster.Points][]string{
-		testcluster.Each: {"1 back", "2 gone", "3 again", "4 back", "5 gone", "6 again", "7 back"},
-		testcluster.Odd:  {"1 again", "3 back", "5 gone", "6 again", "7 again"},
-		testcluster.Even: {"2 back", "4 gone", "6 again", "7 again"},
+		testcluster.Each:       {"1 back", "2 gone", "3 again", "4 back", "5 gone", "6 again", "7 back"},
+		testcluster.Part(1, 2): {"1 again", "3 back", "5 gone", "6 again", "7 again"},
+		testcluster.Part(2, 2): {"2 back", "4 gone", "6 again", "7 again"},
 	} {
 		t.Setenv(testcluster.PointsEnv, string(points))
 		var mu sync.Mutex

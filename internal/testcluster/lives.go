@@ -19,8 +19,8 @@ type Cut struct {
 //
 // Points follow each other as the writes do: the first of each cut, the second of
 // each, and so on. So what one has done may be where the next one begins. A life in
-// which a point has failed is over, and another one takes its place. With [Odd] or
-// [Even], some of the cuts begin with their first write, and the others with their second.
+// which a point has failed is over, and another one takes its place. With a
+// [Part], each of the cuts begins with another one of its writes.
 func EveryDeathInLives[L any](t *testing.T, lives int, cuts []Cut, begin func(*testing.T) L, at func(t *testing.T, life L, i, k int) (hit bool)) {
 	t.Helper()
 	type point struct{ i, k int }

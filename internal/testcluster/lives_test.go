@@ -55,9 +55,9 @@ func TestEveryDeathInLives(t *testing.T) {
 func TestEveryDeathInLivesGoesRound(t *testing.T) {
 	cuts := []testcluster.Cut{{Name: "stop", Writes: 4}, {Name: "start", Writes: 3}}
 	for points, want := range map[testcluster.Points][]string{
-		testcluster.Each: {"stop 1", "start 1", "stop 2", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
-		testcluster.Odd:  {"stop 1", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
-		testcluster.Even: {"start 1", "stop 2", "start 3", "stop 4", "start 4", "stop 5"},
+		testcluster.Each:       {"stop 1", "start 1", "stop 2", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
+		testcluster.Part(1, 2): {"stop 1", "start 2", "stop 3", "start 3", "stop 4", "start 4", "stop 5"},
+		testcluster.Part(2, 2): {"start 1", "stop 2", "start 3", "stop 4", "start 4", "stop 5"},
 	} {
 		t.Setenv(testcluster.PointsEnv, string(points))
 		var ran []string

@@ -50,7 +50,7 @@ type options struct {
 	all   bool
 	parts bool // this process runs the parts of a plan, for the test runner
 
-	halves bool // of the points at which something is cut off, each run has every second one
+	dealt bool // of the points at which something is cut off, each run has some
 }
 
 // settings are for everything that a test run starts, where nobody has set them:
@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string) (int, error) {
 			arguments = append([]string{"-run", tofuPattern()}, arguments...)
 		}
 	}
-	o.halves = os.Getenv(testcluster.PointsEnv) == "" && !slices.ContainsFunc(arguments, choosesTests)
+	o.dealt = os.Getenv(testcluster.PointsEnv) == "" && !slices.ContainsFunc(arguments, choosesTests)
 	p, err := newPlan(ctx, packages, arguments, o.race == "all", testcluster.ThisMachine())
 	if err != nil {
 		return 1, err
@@ -146,7 +146,7 @@ func (o options) runTests(ctx context.Context, p plan, args []string) (code int,
 		return 1, err
 	}
 	for n := range o.runs {
-		if o.halves {
+		if o.dealt {
 			points := pointsOf(commit(ctx), n)
 			if err := os.Setenv(testcluster.PointsEnv, string(points)); err != nil {
 				return 1, err

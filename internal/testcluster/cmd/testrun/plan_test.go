@@ -107,8 +107,7 @@ func TestRacedProgramsEndSoon(t *testing.T) {
 func TestPointsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for commit, want := range map[string][]testcluster.Points{
-		"4f0": {testcluster.Odd, testcluster.Even, testcluster.Odd}, "4ff": {testcluster.Even, testcluster.Odd, testcluster.Even},
-		"": {testcluster.Each, testcluster.Each, testcluster.Each},
+		"4f0": {"1/4", "2/4", "3/4", "4/4", "1/4"}, "4fe": {"3/4", "4/4", "1/4"}, "": {testcluster.Each, testcluster.Each},
 	} {
 		for n, points := range want {
 			if got := pointsOf(commit, n); got != points {
