@@ -19,7 +19,7 @@ import (
 //  1. At most two releases have traffic, also as far as a data plane that was not waited
 //     for may lag behind.
 //  2. What is tried never gets less, but for a way back, which takes one step.
-//  3. A former main gets all of it at once.
+//  3. A former main gets all of it at once, unless its checks have failed since.
 //  4. Whatever was left open, a promotion that nothing goes wrong with comes to an end.
 //  5. Copies of requests go only to what is tried, while the other one has all of the
 //     traffic, and nobody gets any after the end or a way back.
@@ -163,7 +163,8 @@ func (r *routed) begin(w promotion.Want, resumed bool) {
 	if r.start.Restores && r.copied != "" {
 		r.count("copies are ended first")
 	}
-	if former && open == nil && r.start.Shares {
+	breached := r.main.Breach != nil && r.main.Breach.To == w.To // since it was main: it is no longer known to be good
+	if former && open == nil && !breached && r.start.Shares {
 		r.Fatalf("%s was main before, and is tried by shares", w.To)
 	}
 }

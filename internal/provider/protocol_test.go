@@ -263,12 +263,32 @@ func said(diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeve
 // wantSays fails the test unless an error, or a warning, has all these texts.
 func wantSays(t *testing.T, diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, texts ...string) {
 	t.Helper()
-	all := said(diagnostics, severity)
 	for _, text := range texts {
-		if !strings.Contains(all, text) {
-			t.Errorf("no %s says %q:\n%s", severity, text, said(diagnostics, tfprotov6.DiagnosticSeverityError)+said(diagnostics, tfprotov6.DiagnosticSeverityWarning))
+		if err := says(diagnostics, severity, text); err != nil {
+			t.Error(err)
 		}
 	}
+}
+
+// eventuallySays asks until an error, or a warning, has all these texts.
+func eventuallySays(t *testing.T, ask func() []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, texts ...string) {
+	t.Helper()
+	testcluster.Eventually(t, testcluster.Hang, strings.Join(texts, ", "), func() error {
+		diagnostics := ask()
+		for _, text := range texts {
+			if err := says(diagnostics, severity, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func says(diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, text string) error {
+	if strings.Contains(said(diagnostics, severity), text) {
+		return nil
+	}
+	return fmt.Errorf("no %s says %q:\n%s", severity, text, said(diagnostics, tfprotov6.DiagnosticSeverityError)+said(diagnostics, tfprotov6.DiagnosticSeverityWarning))
 }
 
 func wantSame(t *testing.T, what string, got, want any) {
