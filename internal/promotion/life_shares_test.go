@@ -14,7 +14,8 @@ import (
 
 // TestPromotionsByShares does random things to an application whose traffic is shared by
 // a route: promotions of three releases by all kinds of steps, which pause, fail, breach,
-// are called off, and are killed around every write; and people's hands on the weights.
+// are called off, skip what is left, and are killed around every write; and people's hands
+// on the weights.
 //
 //  1. At most two releases have traffic, also as far as a data plane that was not waited
 //     for may lag behind.
@@ -46,7 +47,7 @@ func TestPromotionsByShares(t *testing.T) {
 	if t.Failed() || runs < enough {
 		return
 	}
-	happened(t, tally, "promoted", "paused", "killed", "failed", "breached", "called off", "asked back", "refused", "restored first", "a way back is ended", "goes on with a share",
+	happened(t, tally, "promoted", "paused", "killed", "failed", "breached", "called off", "asked back", "refused", "restored first", "a way back is ended", "goes on with a share", "goes on in full", "asked to skip",
 		"another one takes its place", "reverted", "back to a former main", "killed on the way back", "meddled",
 		"copied", "goes on with copies", "called off with copies", "copies are ended first")
 }
@@ -112,12 +113,22 @@ func (r *routed) promote(ends bool) bool {
 		to = open.To
 	}
 	w := r.want(to)
+	if open := r.main.Progress; r.main.Skippable() == "" && open.To == to && rapid.IntRange(0, 4).Draw(r.T, "in full") == 0 {
+		w.Skips, w.Canary = true, release.Canary{}
+		if has := open.Given(); has != nil {
+			w.Canary.Steps = []release.CanaryStep{*has}
+		}
+	}
 	if ends {
 		w.RetryToken, w.Canary.MaxWeight = "at last", 0
 	}
 	r.begin(w, ends || rapid.Bool().Draw(r.T, "resumed"))
 	r.dies = !ends
 	for {
+		if r.dies && r.start.Shares && !r.start.Skips && r.at.Left() && rapid.IntRange(0, 15).Draw(r.T, "goes on step by step") == 0 {
+			r.start.Skips = true
+			r.count("asked to skip")
+		}
 		switch promotion.Next(r.start, &r.at, promotion.Pending) { //nolint:exhaustive // of the others, step says what they do
 		case promotion.Skip:
 			r.at.At++
@@ -159,6 +170,9 @@ func (r *routed) begin(w promotion.Want, resumed bool) {
 		r.count("goes on with copies")
 	case r.start.Resumes > 0 && r.split[w.To] > 0:
 		r.count("goes on with a share")
+	}
+	if w.Skips && r.split[w.To] > 0 && r.split[w.To] < 100 {
+		r.count("goes on in full")
 	}
 	if r.start.Restores && r.copied != "" {
 		r.count("copies are ended first")
@@ -216,6 +230,9 @@ func (r *routed) check() {
 // do is one step. It is false where that is the run's last.
 func (r *routed) do() bool {
 	step, from, to := r.at.Step(), r.at.From, r.at.To
+	if r.start.Skips && r.start.Shares && (step.Kind == release.StepPause || step.Kind == release.StepShift && step.Weight < 100) {
+		r.Fatalf("%s is given all, and there is a step before: %v", to, step)
+	}
 	if kinds := []release.StepKind{release.StepReady, release.StepShift, release.StepPause}; r.dies && slices.Contains(kinds, step.Kind) && rapid.IntRange(0, 9).Draw(r.T, "well") == 0 {
 		r.fail(step)
 		return false
