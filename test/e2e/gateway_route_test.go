@@ -286,9 +286,8 @@ func (r *route) remove() {
 }
 
 // mustSplit fails the test unless each shift came into effect before the next one,
-// and each release got its share after that, to a percent; or as near as chance alone
-// would bring it, where so few answers came that this is more: with whatever it reads the
-// gateway begins to count again, and a busy one takes what waits in no order.
+// and each release got its share after that, to a percent; or to a few answers, where
+// these are more: with whatever it reads, the gateway begins to count again.
 //
 // What failed is left out: whether anything may is the test's to say. It returns the
 // answers of each shift's time, once it was in effect.
@@ -300,7 +299,7 @@ func (r *route) mustSplit(answers []answer) (settled [][]answer) {
 // mustSplitWith is mustSplit where another version than v2 is the other release's.
 func (r *route) mustSplitWith(second string, answers []answer) (settled [][]answer) {
 	r.t.Helper()
-	const tolerated, deviations = 1.0, 3 // percent, of a binomial distribution
+	const tolerated, few = 1.0, 10.0 // percent, answers
 	shifts := r.moved()
 	for i, s := range shifts {
 		during := between(answers, s.asked, time.Now())
@@ -314,8 +313,7 @@ func (r *route) mustSplitWith(second string, answers []answer) (settled [][]answ
 		got := share(after, second)
 		r.t.Logf("%s %3d %% → %3d %%: accepted after %s, in effect after %s; then %d of %d answers = %.2f %%", r.kind, s.from, s.to,
 			ms(s.asked, r.acceptedAt(s.generation)), ms(s.asked, effect), answeredBy(after, second), len(after), got)
-		p := float64(s.to) / 100
-		if chance := 100 * math.Sqrt(p*(1-p)/float64(len(after))); len(after) < 100 || math.Abs(got-float64(s.to)) > max(tolerated, deviations*chance) {
+		if len(after) < 100 || math.Abs(got-float64(s.to)) > max(tolerated, 100*few/float64(len(after))) {
 			r.t.Errorf("%s: of %d answers, %.2f %% came from %s with a weight of %d %%", r.kind, len(after), got, second, s.to)
 		}
 	}

@@ -159,6 +159,7 @@ func TestSecondTerminal(t *testing.T) {
 	x = c.startApply(c.v2)
 	c.until(50) // the pause is over with that
 	watch.shows("web  working  running", "candidate", " 50%", "ok shift 50%")
+	canaries{c}.untilCounted(50)
 	s.says("abort", "web", "--yes", "--reason", "not today")
 	if output, err := x.wait(); err == nil || !tells(output, "not today") {
 		t.Errorf("the apply that was aborted ended with %v:\n%s", err, output)
@@ -169,6 +170,7 @@ func TestSecondTerminal(t *testing.T) {
 	x = c.startApply(c.v2)
 	c.untilMoved(4)
 	watch.shows("web  working  running", " 25%", "-> pause 4m")
+	canaries{c}.untilCounted(25)
 	s.says("rollback", "web", "--yes", "--reason", "it answers with errors")
 	if output, err := x.wait(); err == nil || !tells(output, "it answers with errors") {
 		t.Errorf("the apply that was rolled back ended with %v:\n%s", err, output)
