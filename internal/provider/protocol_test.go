@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -263,32 +264,26 @@ func said(diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeve
 // wantSays fails the test unless an error, or a warning, has all these texts.
 func wantSays(t *testing.T, diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, texts ...string) {
 	t.Helper()
-	for _, text := range texts {
-		if err := says(diagnostics, severity, text); err != nil {
-			t.Error(err)
-		}
+	if err := says(diagnostics, severity, texts...); err != nil {
+		t.Error(err)
 	}
 }
 
 // eventuallySays asks until an error, or a warning, has all these texts.
 func eventuallySays(t *testing.T, ask func() []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, texts ...string) {
 	t.Helper()
-	testcluster.Eventually(t, testcluster.Hang, strings.Join(texts, ", "), func() error {
-		diagnostics := ask()
-		for _, text := range texts {
-			if err := says(diagnostics, severity, text); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	testcluster.Eventually(t, testcluster.Hang, strings.Join(texts, ", "), func() error { return says(ask(), severity, texts...) })
 }
 
-func says(diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, text string) error {
-	if strings.Contains(said(diagnostics, severity), text) {
-		return nil
+// says is an error for each text that is in no error, or in no warning.
+func says(diagnostics []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, texts ...string) error {
+	var missing []error
+	for _, text := range texts {
+		if !strings.Contains(said(diagnostics, severity), text) {
+			missing = append(missing, fmt.Errorf("no %s says %q:\n%s", severity, text, said(diagnostics, tfprotov6.DiagnosticSeverityError)+said(diagnostics, tfprotov6.DiagnosticSeverityWarning)))
+		}
 	}
-	return fmt.Errorf("no %s says %q:\n%s", severity, text, said(diagnostics, tfprotov6.DiagnosticSeverityError)+said(diagnostics, tfprotov6.DiagnosticSeverityWarning))
+	return errors.Join(missing...)
 }
 
 func wantSame(t *testing.T, what string, got, want any) {
