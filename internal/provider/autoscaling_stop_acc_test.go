@@ -94,7 +94,9 @@ func TestAccAutoscalerOutlivesActions(t *testing.T) {
 	l.wantReplicas(name, 4)
 	w.wantNoChanges()
 	p.invoke("switchback_stop", it).fine("is stopped")
-	w.apply(config).wantActions(theDeployment, "update") // it wants it started
+	w.apply(config).wantActions()
+	l.wantPods(name, 0)
+	p.invoke("switchback_start", it).fine("starting 4 pods", "is started")
 	l.wantReplicas(name, 4)
 	w.wantNoChanges()
 }

@@ -54,15 +54,39 @@ const withMain = "its application is stopped"
 // StoppedWithMain says that a status has that reason.
 func StoppedWithMain(reason string) bool { return strings.HasPrefix(reason, withMain) }
 
-// reasonTakenBack is how the same begins for one that the traffic was taken back from.
-const reasonTakenBack = "the traffic was taken back from it, and `on_failure` stops it until it is promoted again"
+// Halt is why a release has no pods that shall have some, but for its application. Every
+// apply leaves it so; a promotion of it starts it again. Its zero value: there is no such
+// reason.
+type Halt struct {
+	// TakenBack is why the traffic was taken back from it: its OnFailure has stopped it.
+	TakenBack string `json:"stoppedTakenBack,omitempty"`
+	// StoppedBy is who has stopped it without a configuration.
+	StoppedBy *Hold `json:"stoppedBy,omitempty"`
+}
 
-// ReasonTakenBack is that, with why it was taken back.
-func ReasonTakenBack(why string) string { return reasonTakenBack + ": " + why }
+// How the reasons of a Halt begin.
+const (
+	reasonTakenBack = "the traffic was taken back from it, and `on_failure` stops it until it is promoted again"
+	reasonStoppedBy = "no configuration has stopped it, and it stays so until it is started or promoted"
+)
+
+// ReasonOf is why a release has no pods; empty where it has them, or shall have none.
+// withMain: its application is stopped. Started again, what is halted stays so.
+func (h Halt) ReasonOf(withMain bool) string {
+	switch {
+	case h.TakenBack != "":
+		return reasonTakenBack + ": " + h.TakenBack
+	case h.StoppedBy != nil:
+		return reasonStoppedBy + ": " + h.StoppedBy.StopText()
+	case withMain:
+		return ReasonWithMain
+	}
+	return ""
+}
 
 // StaysStopped says that a status has such a reason.
 func StaysStopped(reason string) bool {
-	return StoppedWithMain(reason) || strings.HasPrefix(reason, reasonTakenBack)
+	return StoppedWithMain(reason) || strings.HasPrefix(reason, reasonTakenBack) || strings.HasPrefix(reason, reasonStoppedBy)
 }
 
 // RunningReplicas is how many pods the workload is asked for.

@@ -78,9 +78,8 @@ type Record struct {
 	// started again together with that.
 	WithMain bool `json:"stoppedWithMain,omitempty"`
 
-	// TakenBack is why the traffic was taken back from it, where that is why it has no pods:
-	// its OnFailure says so. A promotion of it starts it again. Empty: it is not.
-	TakenBack string `json:"stoppedTakenBack,omitempty"`
+	// Halt is why else it has no pods.
+	Halt
 
 	// OnFailure is what becomes of it where it fails as main, or on its way there. Empty
 	// was written by a provider that did nothing then: it is left as it is.
@@ -123,20 +122,11 @@ func (r *Record) Desired() DesiredState {
 	return r.Status.Desired()
 }
 
-// Halted says that it has no pods, or is losing them, because the traffic was taken back
-// from it.
-func (r *Record) Halted() bool { return r.TakenBack != "" && !r.Status.Up() }
+// Halted says that it has no pods, or is losing them, because of its Halt.
+func (r *Record) Halted() bool { return r.Halt != Halt{} && !r.Status.Up() }
 
 // StoppedReason is why it has no pods although it shall have some; empty where it shall not.
-func (r *Record) StoppedReason() string {
-	switch {
-	case r.WithMain:
-		return ReasonWithMain
-	case r.TakenBack != "":
-		return ReasonTakenBack(r.TakenBack)
-	}
-	return ""
-}
+func (r *Record) StoppedReason() string { return r.Halt.ReasonOf(r.WithMain) }
 
 // Busy says that some process is, or was when it died, at work on the release.
 func (r *Record) Busy() bool { return r.Run != "" }

@@ -102,7 +102,7 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 		keep := slices.Contains(kept, name) && r.keepable()
 		switch r.Custody {
 		case CustodyOwned:
-			if r.WithMain && !main.Stopped() {
+			if r.WithMain && !main.Stopped() && (r.Halt == Halt{}) {
 				c.Start = append(c.Start, name)
 			}
 			continue
@@ -120,7 +120,7 @@ func Collect(main Main, records map[string]*Record, now time.Time) Collection {
 		switch {
 		case !keep:
 			c.Remove = append(c.Remove, name)
-		case running && !r.Status.Up():
+		case running && !r.Status.Up() && r.StoppedBy == nil:
 			c.Start = append(c.Start, name)
 		case !running && r.Status != StatusStopped:
 			c.Stop = append(c.Stop, name)

@@ -130,6 +130,19 @@ func TestCollectTable(t *testing.T) {
 
 // What is main, and either side of an unfinished switch, is left alone whatever
 // its record says.
+func TestCollectLeavesWhatSomebodyHasStopped(t *testing.T) {
+	main := release.Main{Deployment: "m", Previous: []string{"kept"}, KeepCount: 1}
+	by := release.Halt{StoppedBy: &release.Hold{By: "alice"}}
+	records := map[string]*release.Record{
+		"kept":       {Custody: release.CustodyRetained, Status: release.StatusStopped, Halt: by},
+		"ours":       {Custody: release.CustodyOwned, Status: release.StatusStopped, WithMain: true, Halt: by},
+		"taken back": {Custody: release.CustodyOwned, Status: release.StatusStopped, WithMain: true, Halt: release.Halt{TakenBack: "it crashed"}},
+	}
+	if d := cmp.Diff(release.Collection{}, release.Collect(main, records, now)); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestCollectLeavesTraffic(t *testing.T) {
 	main := release.Main{Deployment: "m", Previous: []string{"from", "to"}, KeepCount: 2, KeepState: release.DesiredStopped}
 	main.Progress = open("from", "to", release.MainRunning, nil)

@@ -11,16 +11,19 @@ import (
 // TestWhyThereAreNoPods: who has stopped it, and who starts it again.
 func TestWhyThereAreNoPods(t *testing.T) {
 	t.Parallel()
+	alice := &release.Hold{By: "alice", Why: "night", At: time.Date(2026, 12, 1, 22, 0, 0, 0, time.UTC)}
 	for name, test := range map[string]struct {
 		record  release.Record
 		reason  string
 		halted  bool
 		desired release.DesiredState
 	}{
-		"by itself":            {release.Record{Status: release.StatusStopped}, "", false, release.DesiredStopped},
-		"with its application": {release.Record{Status: release.StatusStopped, WithMain: true}, "its application is stopped", false, release.DesiredStarted},
-		"taken back":           {release.Record{Status: release.StatusStopped, TakenBack: "it crashed"}, "taken back from it, and `on_failure` stops it until it is promoted again: it crashed", true, release.DesiredStarted},
-		"taken back, and up":   {release.Record{Status: release.StatusStarted, TakenBack: "it crashed"}, "it crashed", false, release.DesiredStarted},
+		"by itself":                        {release.Record{Status: release.StatusStopped}, "", false, release.DesiredStopped},
+		"with its application":             {release.Record{Status: release.StatusStopped, WithMain: true}, "its application is stopped", false, release.DesiredStarted},
+		"taken back":                       {release.Record{Status: release.StatusStopped, Halt: release.Halt{TakenBack: "it crashed"}}, "taken back from it, and `on_failure` stops it until it is promoted again: it crashed", true, release.DesiredStarted},
+		"taken back, and up":               {release.Record{Status: release.StatusStarted, Halt: release.Halt{TakenBack: "it crashed"}}, "it crashed", false, release.DesiredStarted},
+		"by somebody":                      {release.Record{Status: release.StatusStopped, Halt: release.Halt{StoppedBy: alice}}, "until it is started or promoted: stopped by alice since 2026-12-01T22:00:00Z (night)", true, release.DesiredStarted},
+		"by somebody, and its application": {release.Record{Status: release.StatusStopped, WithMain: true, Halt: release.Halt{StoppedBy: alice}}, "stopped by alice", true, release.DesiredStarted},
 	} {
 		got := test.record.StoppedReason()
 		if (got == "") != (test.reason == "") || !strings.Contains(got, test.reason) {

@@ -3,13 +3,11 @@ package rollout
 import (
 	"context"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -98,7 +96,7 @@ func (p *Promotion) stoppedBy(ctx context.Context, pl *placement) *release.Hold 
 	case p.req.Stopped:
 		return nil // the configuration does, from now on
 	case stays == nil && p.desired == release.DesiredStopped && !pl.saw.Main.Stopped():
-		return &release.Hold{By: mask.Redact(pl.cluster.User(ctx)), Why: because(ctx), At: pl.cluster.Now().UTC().Truncate(time.Second)}
+		return stoppedBy(ctx, pl.cluster)
 	}
 	return stays
 }
@@ -154,7 +152,7 @@ func (p *Promotion) startOn(ctx context.Context, pl *placement) error {
 	if err != nil && !apierrors.IsNotFound(err) {
 		return err
 	}
-	if record != nil && record.WithMain && !record.Status.Up() {
+	if record != nil && (record.WithMain || record.Halted()) && !record.Status.Up() {
 		if err := p.wake(ctx, pl, live, record); err != nil {
 			return err
 		}

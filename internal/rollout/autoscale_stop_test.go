@@ -42,9 +42,9 @@ func TestStopAndStartWithAutoscaling(t *testing.T) {
 			stop:  func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStopped)) },
 			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
 		},
-		"stopped by itself, started as an update": {
-			stop:  acting((*rollout.Engine).Stop),
-			start: func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStarted)) },
+		"stopped as an update, started by itself": {
+			stop:  func(ctx context.Context, p *process) error { return p.change(ctx, p.scaledAs(release.DesiredStopped)) },
+			start: acting((*rollout.Engine).Start),
 		},
 		"adopted": {
 			stop:  func(ctx context.Context, p *process) error { return p.create(ctx, p.scaledAs(release.DesiredStopped)) },
@@ -193,7 +193,7 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 	round{
 		steps: steps,
 		kills: []killedIn{
-			{steps[1].name, 1, []int{1, 4}, 1},
+			{steps[1].name, 1, []int{1, 2}, 1}, // an update leaves it stopped
 			{steps[2].name, 2, []int{2, 3}, 1},
 			{steps[3].name, 3, []int{3, 4}, 3},
 			{steps[4].name, 4, []int{4, 1}, 3},
@@ -202,7 +202,7 @@ func TestStopAndStartWithAutoscalingKilledAfterEveryWrite(t *testing.T) {
 		stands: func(l *life, done killedStep) { l.t.Helper(); l.leaves(done.name, done.spec) },
 		after: func(l *life) {
 			l.t.Helper()
-			must(l.t, l.once(l.t).change(l.t.Context(), l.scaledAs(release.DesiredStarted)))
+			must(l.t, l.apply(l.t.Context(), l.t, acting((*rollout.Engine).Start)), l.once(l.t).change(l.t.Context(), l.scaledAs(release.DesiredStarted)))
 			l.wantCompanions(l.scaledAs(release.DesiredStarted))
 			if n := *l.workload("v1").Spec.Replicas; n != 5 {
 				l.t.Errorf("it has %d pods in the end, want the 5 that it had\n%s", n, l.log())

@@ -50,15 +50,26 @@ func (p *process) promoteBaking(ctx context.Context, version string, b baking) (
 	return done, err
 }
 
-// patchPods overrules the simulated kubelet in the first pods of a version.
+// patchPods overrules the simulated kubelet in the first pods of a version. It
+// waits for them, and for what the kubelet says of them: that would overwrite it.
 func (l *life) patchPods(version string, most int, patch string) {
 	l.t.Helper()
 	client := l.cluster.Client().CoreV1().Pods(l.namespace)
-	pods, err := client.List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)})
-	if err != nil {
-		l.t.Error(err)
-		return
-	}
+	var pods *corev1.PodList
+	testcluster.Eventually(l.t, testcluster.Hang, "the pods of "+version, func() (err error) {
+		if pods, err = client.List(l.t.Context(), metav1.ListOptions{LabelSelector: release.LabelDeployment + "=" + l.name(version)}); err != nil {
+			return err
+		}
+		if len(pods.Items) == 0 {
+			return errors.New("there is none")
+		}
+		for i := range pods.Items {
+			if len(pods.Items[i].Status.ContainerStatuses) == 0 {
+				return fmt.Errorf("%s is %s", pods.Items[i].Name, pods.Items[i].Status.Phase)
+			}
+		}
+		return nil
+	})
 	for i := range pods.Items[:min(most, len(pods.Items))] {
 		if _, err := client.Patch(l.t.Context(), pods.Items[i].Name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}, "status"); err != nil {
 			l.t.Error(err)

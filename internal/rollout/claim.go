@@ -22,9 +22,8 @@ type target struct {
 	hash string
 	id   release.ID
 
-	takenBack string // why the traffic was taken back from it, where it is to stay stopped for that
-
 	withMain bool                     // it is to be stopped because its application is
+	halt     release.Halt             // or because of this
 	mains    map[string]*release.Main // by cluster: see mainAtFirst
 
 	remains bool              // there is something of the release, but no record that says what
@@ -39,24 +38,15 @@ func newTarget(spec release.Spec) target {
 
 // reason is why a release that is as it shall be has no pods; empty where it was not
 // asked for any, or has them.
-func (t target) reason() string {
-	if t.withMain {
-		return release.ReasonWithMain
-	}
-	if t.takenBack != "" {
-		return release.ReasonTakenBack(t.takenBack)
-	}
-	return ""
-}
+func (t target) reason() string { return t.halt.ReasonOf(t.withMain) }
 
-// whileTakenBack is the target of an update where the traffic was taken back from the
-// release, and that has stopped it: it stays so. Whoever asks for no pods, in so many words,
-// asks for something else.
-func (t target) whileTakenBack(record *release.Record) target {
+// whileHalted is the target of an update of what is halted: it stays so. Whoever asks for
+// no pods, in so many words, asks for something else.
+func (t target) whileHalted(record *release.Record) target {
 	if record.Halted() && t.spec.DesiredState != release.DesiredStopped {
-		t.spec.DesiredState, t.takenBack = release.DesiredStopped, record.TakenBack
+		t.spec.DesiredState, t.halt = release.DesiredStopped, record.Halt
 	} else if t.withMain {
-		t.takenBack = record.TakenBack
+		t.halt = record.Halt
 	}
 	return t
 }
@@ -251,7 +241,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 		if outOfDate && record.Busy() && !seen.HolderDead {
 			return nil, nil
 		}
-		t := t.whileTakenBack(record)
+		t := t.whileHalted(record)
 		t.spec.Nameless = record.Nameless
 		before := *record
 		cl := e.claimFor(e.keeper.Over(c, t.application(), seen.Live, &before), t)
@@ -264,7 +254,7 @@ func (e *Engine) resume(ctx context.Context, c Cluster, t target, owner string) 
 			}
 			r.Custody = release.CustodyOwned
 			r.Entry, r.Operation, r.Health = entryOf(record), cl.operation(), t.spec.Health
-			r.Rollout, r.WithMain, r.TakenBack, r.OnFailure = t.spec.Rollout, t.withMain, t.takenBack, t.spec.OnFailure
+			r.Rollout, r.WithMain, r.Halt, r.OnFailure = t.spec.Rollout, t.withMain, t.halt, t.spec.OnFailure
 			r.IgnoreServices, r.AllowSelectedBy = t.spec.IgnoreServices, t.spec.AllowSelectedBy
 			r.Disruption, r.Preview = t.spec.Disruption, t.spec.Preview
 			r.Expect(t.spec.Companions()...)

@@ -320,9 +320,8 @@ func (e *Engine) settleOn(ctx context.Context, cl *claim, began time.Time) error
 		if r.Custody == release.CustodyClaimed {
 			r.Custody = release.CustodyOwned
 		}
-		if r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason(); r.Status.Up() {
-			r.TakenBack = ""
-		}
+		r.Status, r.Reason = cl.target.spec.DesiredState.Goal(), cl.target.reason()
+		r.WithMain, r.Halt = cl.target.withMain, cl.target.halt
 		r.Hash, r.Version = cl.target.hash, cl.target.spec.Content.Version // another one, where the content changes in place
 		r.Durations, r.Waited, r.Roll = took, waited, nil
 	})

@@ -276,7 +276,7 @@ func (s *change) outcomes() []Outcome {
 func (done *Deployed) conclude(s *change) {
 	for _, cl := range s.standing(s.claims()) {
 		done.Notices = append(done.Notices, cl.notices...)
-		if cl.target.takenBack != "" {
+		if cl.target.halt != (release.Halt{}) {
 			done.Status, done.Reason = release.StatusStopped, cl.target.reason()
 		}
 	}

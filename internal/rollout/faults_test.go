@@ -473,9 +473,11 @@ func TestWatchesDroppedInTheWait(t *testing.T) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	const enough = 3
-	dropped := 0
+	dropped, hang := 0, time.After(testcluster.Hang)
 	for {
 		select {
+		case <-hang:
+			t.Fatalf("it still waits after %d drops, for %d pods\n%s", dropped, len(l.pods("v1")), l.log())
 		case err := <-result:
 			if err != nil {
 				t.Fatalf("after %d drops: %v\n%s", dropped, err, l.log())

@@ -196,7 +196,7 @@ func (p *Promotion) endHeld(ctx context.Context, pl *placement, g *givenUp) erro
 		return err
 	}
 	why := p.takenBack(pl, g.id.Name)
-	return e.stopHeld(ctx, cl, func(r *release.Record) { r.TakenBack = why })
+	return e.stopHeld(ctx, cl, func(r *release.Record) { r.Halt = release.Halt{TakenBack: why} })
 }
 
 // takenBack is why the traffic was taken back from a release, in one line.

@@ -48,7 +48,7 @@ func (l *life) wantRunning(pods []types.UID) {
 	if now := l.pods("v2"); len(now) == 0 || pods != nil && !slices.Equal(now, pods) {
 		l.t.Errorf("v2 has the pods %v, it had %v", now, pods)
 	}
-	if record := l.record("v2"); record.Status != release.StatusStarted || record.TakenBack != "" || record.Busy() {
+	if record := l.record("v2"); record.Status != release.StatusStarted || record.Halted() || record.Busy() {
 		l.t.Errorf("the record of v2 says %s, %q, %q", record.Status, record.Reason, record.TakenBack)
 	}
 }

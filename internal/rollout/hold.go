@@ -3,10 +3,12 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/workload"
@@ -62,6 +64,9 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 		if err != nil {
 			return nil, err
 		}
+		if action == release.ActionStop {
+			t.halt = haltOf(ctx, c, record)
+		}
 		cl.aim(t)
 		cl.unplanned, cl.does = true, actionOperations[action]
 		cl.Note(func(r *release.Record) {
@@ -78,6 +83,20 @@ func (e *Engine) take(ctx context.Context, c Cluster, req ActionRequest, action 
 	}
 	cl.began(ctx)
 	return cl, nil
+}
+
+// haltOf is the Halt of what somebody stops without a configuration. What is stopped
+// already stays as it is.
+func haltOf(ctx context.Context, c Cluster, record *release.Record) release.Halt {
+	if record.Halted() || record.Desired() == release.DesiredStopped {
+		return record.Halt
+	}
+	return release.Halt{StoppedBy: stoppedBy(ctx, c)}
+}
+
+// stoppedBy is who stops something, without a configuration.
+func stoppedBy(ctx context.Context, c Cluster) *release.Hold {
+	return &release.Hold{By: mask.Redact(c.User(ctx)), Why: because(ctx), At: c.Now().UTC().Truncate(time.Second)}
 }
 
 // mayAct refuses an action that a release's record does not allow; nil: it has

@@ -60,9 +60,9 @@ func killedVerbs() []killedVerb {
 	}
 	return []killedVerb{
 		{name: "stop", do: stop, writes: 10, status: release.StatusStopped, to: "stopped", back: start},
-		{name: "stop as an update", writes: 12, do: update(stopped, false), status: release.StatusStopped, to: "stopped", back: start},
+		{name: "stop as an update", writes: 12, do: update(stopped, false), status: release.StatusStopped, to: "stopped by its configuration", back: start},
 		{name: "start", writes: 5, before: stop, from: "stopped", do: start, status: release.StatusStarted},
-		{name: "start as an update", writes: 6, before: stop, from: "stopped", do: update(nil, false), status: release.StatusStarted},
+		{name: "start as an update", writes: 6, before: update(stopped, false), from: "stopped by its configuration", do: update(nil, false), status: release.StatusStarted},
 		{name: "restart", writes: 5, do: act((*rollout.Engine).Restart, "v2"), status: release.StatusStarted, to: "restarted", back: anew},
 		{name: "restart of main", writes: 5, do: act((*rollout.Engine).Restart, "v1"), status: release.StatusStarted, on: "v1", to: "restarted main"},
 		{name: "restart as an update", writes: 6, do: update(triggered("rotated"), true), status: release.StatusStarted, to: "restarted", back: anew},

@@ -224,6 +224,10 @@ func sceneOf(r *release.Record) any {
 	if r.Run != "" {
 		r.Run = "a run"
 	}
+	if by := r.StoppedBy; by != nil {
+		r.Reason = strings.ReplaceAll(r.Reason, by.At.Format(time.RFC3339), "THEN")
+		by.At = time.Time{}
+	}
 	for _, fields := range r.Baseline {
 		for field := range fields {
 			fields[field] = "" // its hash has another key each time

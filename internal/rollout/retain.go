@@ -154,8 +154,7 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	})
 }
 
-// wake starts what was stopped with its application, or because the traffic was taken back
-// from it. Where it does not become healthy, it is stopped again, as it was. Callers hold
+// wake starts what was stopped with its application, or is halted. Where it does not become healthy, it is stopped again, as it was. Callers hold
 // the Lease.
 func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	return e.startHeld(ctx, c, application, live, record, unchanged, func(clean context.Context, cl *claim, d *appsv1.Deployment, _ error) error {
@@ -216,7 +215,7 @@ func (e *Engine) comesUp(ctx context.Context, cl *claim) error {
 	}
 	cl.rememberKept(ctx, err)
 	if err == nil {
-		return cl.finish(ctx, func(r *release.Record) { r.Status, r.WithMain, r.TakenBack = release.StatusStarted, false, "" })
+		return cl.finish(ctx, func(r *release.Record) { r.Status, r.WithMain, r.Halt = release.StatusStarted, false, release.Halt{} })
 	}
 	return err
 }

@@ -160,7 +160,10 @@ func (e *Engine) halt(ctx context.Context, cl *claim, applied map[*claim]**appsv
 	if cl.Record().Status != release.StatusStopped {
 		cl.phase(ctx, release.PhaseStopping)
 		cl.emit(ctx, release.EventStopping, t.id.Name+" is being scaled to zero", false)
-		if err := cl.Update(ctx, func(r *release.Record) { r.Status, r.Reason = release.StatusStopping, "" }); err != nil {
+		if err := cl.Update(ctx, func(r *release.Record) {
+			r.Status, r.Reason = release.StatusStopping, ""
+			r.WithMain, r.Halt = t.withMain, t.halt
+		}); err != nil {
 			return err
 		}
 	}

@@ -374,7 +374,8 @@ func TestStopDrainsWhatWasMain(t *testing.T) {
 	l.stands("v1", release.StatusStopped, 0)
 	main.Check(t, faultyDrain)
 
-	// It cannot be main until it is started, and then it can.
+	// What its configuration stops cannot be main until it is started, and then it can.
+	must(t, p.update(t.Context(), l.desired("v1", stopped), false))
 	var unready *release.NotReadyError
 	if err := p.promote(t.Context(), "v1", 1); !errors.As(err, &unready) || !strings.Contains(err.Error(), `desired_state = "started"`) {
 		t.Errorf("promotion of a stopped release: %v", err)

@@ -36,8 +36,8 @@ func (t *terminal) restart() *cobra.Command {
 func (t *terminal) stop() *cobra.Command {
 	return t.lifecycle(release.ActionStop, "Let the pods of a release, or of a whole application, go",
 		"Everything else stays, also how many pods it had. A release that carries traffic is refused; of an application, the pods of all its releases go, and its address stays, as `desired_state = \"stopped\"` of its main deployment does. "+
-			"An application stays stopped until `kubectl switchback start`: Terraform's plans say who has stopped it and why, and its applies change everything else of it. "+
-			"A release is started again by the next apply, unless the configuration says that it shall be stopped.",
+			"Both stay stopped until `kubectl switchback start`: Terraform's plans say who has stopped them and why, and its applies change everything else of them. "+
+			"A release is started, too, when it is made main.",
 		"  kubectl switchback stop api-0b8e4d27\n  kubectl switchback stop --environment dev --yes --reason \"night\"")
 }
 

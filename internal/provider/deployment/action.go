@@ -57,8 +57,8 @@ func NewStopAction() action.Action {
 		what: "Scales a deployment to zero, and keeps everything else of it, also how many pods it had. It ends when the pods are gone. " +
 			"A deployment that carries traffic is refused, on all clusters.\n\n" +
 			"Of an application, the pods of all its deployments go, also of the one with the traffic, and its address stays: what `desired_state = \"stopped\"` of its `switchback_main_deployment` does.",
-		then: "an application stays stopped until `switchback_start`: plans say who has stopped it and why, and applies change everything else of it. " +
-			"The next apply starts a deployment again. To keep it stopped, set `desired_state = \"stopped\"` in the `switchback_deployment`.",
+		then: "what is stopped stays so until `switchback_start`: plans say who has stopped it and why, and applies change everything else of it. " +
+			"A deployment is started, too, when it is made main.",
 	}
 }
 

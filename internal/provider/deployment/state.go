@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
@@ -138,6 +139,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Release, diags *
 		return false
 	}
 	m.refreshStatus(ctx, observed, spec.DesiredState, diags)
+	m.tellStopped(observed, diags)
 	for _, o := range observed {
 		if o.Err == nil && !o.Exists() {
 			drift = append(drift, attrs.Gone(o.Cluster, "Deployment/"+m.Name.ValueString()))
@@ -147,6 +149,19 @@ func (m *model) refresh(ctx context.Context, observed []observe.Release, diags *
 	m.Drift, err = attrs.DriftList(ctx, drift)
 	diags.Append(err...)
 	return true
+}
+
+// tellStopped says who has stopped it without a configuration: every plan and apply leaves
+// it so.
+func (m *model) tellStopped(observed []observe.Release, diags *diag.Diagnostics) {
+	for _, o := range observed {
+		if o.Err != nil || o.Record == nil || !o.Record.Halted() || o.Record.StoppedBy == nil {
+			continue
+		}
+		diags.AddWarning("Deployment is stopped", mask.Redact(fmt.Sprintf("%s has no pods on cluster %q: it was %s, and not by a configuration. Nothing here starts it, unless it is made main: everything else of it can be changed. "+
+			"`kubectl switchback start %s --namespace %s`, or the action `switchback_start` with `deployment_id`, brings its pods back.",
+			m.ID.ValueString(), o.Cluster, o.Record.StoppedBy.StopText(), m.Name.ValueString(), m.Namespace.ValueString())))
+	}
 }
 
 // refreshReplicas takes over how many pods the release is asked to have, from the
