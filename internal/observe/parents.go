@@ -25,8 +25,8 @@ func ParentsOf(ctx context.Context, c ownership.Cluster, route traffic.RouteSpec
 	if c.Get(ctx, "", route.Namespace, namespace) != nil {
 		namespace = nil
 	}
-	for _, ref := range route.Parents {
-		parent := traffic.Parent{Ref: ref, RouteNamespace: route.Namespace, Namespace: namespace}
+	for i, ref := range route.Parents {
+		parent := traffic.Parent{Ref: ref, At: i, RouteNamespace: route.Namespace, Namespace: namespace}
 		if ref.Kind != nil && *ref.Kind != "Gateway" {
 			p.Unseen = append(p.Unseen, parent)
 			continue

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 )
 
 func (l *lab) routesOfOtherKinds() {
@@ -135,7 +137,7 @@ func (l *lab) routeWithFilters() {
 	w.applyFails(config("v1", filters, strings.ReplaceAll(canary, `}]`, `}, { header = { name = "x-team", exact = "shop" } }]`))).tells("Too many matches", "ReplaceFullPath")
 }
 
-// gatewayThatDoesNotServe: what the Gateway says is told at plan.
+// gatewayThatDoesNotServe: what the Gateway says is told at plan, each on its own attribute.
 func (l *lab) gatewayThatDoesNotServe() {
 	l.t.Helper()
 	api := "/apis/gateway.networking.k8s.io/v1"
@@ -143,7 +145,25 @@ func (l *lab) gatewayThatDoesNotServe() {
 	l.makeAt(api+"/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"mine"},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,"protocol":"HTTP","hostname":"*.example.org"}]}}`, l.namespace))
 	w := l.inProcess()
 	here := strings.ReplaceAll(routed(), `name = "public", namespace = "gateway"`, `name = "mine"`)
-	w.applyFails(l.config(l.deployment(), l.main(here))).tells("Gateway does not serve the route", "listener for any of these host names", "*.example.org")
+	w.planFails(l.config(l.deployment(), l.main(here))).tells("Gateway does not serve the route", "listener for any of these host names", "*.example.org")
+	other := l.cluster.Namespace(l.t)
+	l.makeAt(api+"/namespaces/"+other+"/gateways", fmt.Sprintf(`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"theirs"},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,"protocol":"HTTP"}]}}`, l.namespace))
+	p := l.speak()
+	for _, wrong := range []struct {
+		parent data
+		host   string
+		at     string
+		says   string
+	}{
+		{data{"name": "mine"}, "api.example.com", `AttributeName("hostnames")`, "listener for any of these host names"},
+		{data{"name": "mine", "section_name": "https"}, "api.example.org", `ElementKeyInt(0).AttributeName("section_name")`, `no listener "https"`},
+		{data{"name": "mine", "port": 8080}, "api.example.org", `ElementKeyInt(0).AttributeName("port")`, "no listener on port 8080"},
+		{data{"name": "theirs", "namespace": other}, "api.example.org", `AttributeName("parent_refs").ElementKeyInt(0))`, "takes no routes of the namespace " + l.namespace},
+	} {
+		main := changed(l.mainData(), data{"traffic": data{"service": data{"ports": data{"http": 80}}, "gateway": data{"parent_refs": []any{wrong.parent}, "hostnames": []any{wrong.host}}}})
+		said := p.answer(mainType, main, object{}).Diagnostics
+		wantSays(l.t, said, tfprotov6.DiagnosticSeverityError, "Gateway does not serve the route", wrong.at, wrong.says)
+	}
 	w.write(l.config(l.deployment(), l.main(routed())))
 	w.plan().warns("Gateway is not there", "gateway/public")
 	w.write(l.config(l.deployment(), l.main(strings.ReplaceAll(here, "api.example.com", "api.example.org"))))

@@ -22,6 +22,18 @@ type planning struct {
 // plans plans a change of an object.
 func (p *protocol) plans(typeName string, config data, prior object) planning {
 	p.t.Helper()
+	resp, typ := p.answer(typeName, config, prior), p.resourceType(typeName)
+	p.fine(resp.Diagnostics)
+	plan := planning{Planned: p.unpack(typ, resp.PlannedState), Private: string(resp.PlannedPrivate), said: said(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning)}
+	for _, at := range resp.RequiresReplace {
+		plan.Replaces = append(plan.Replaces, at.String())
+	}
+	return plan
+}
+
+// answer is what is said to a plan.
+func (p *protocol) answer(typeName string, config data, prior object) *tfprotov6.PlanResourceChangeResponse {
+	p.t.Helper()
 	typ := p.resourceType(typeName)
 	proposed := config
 	if prior.state != nil {
@@ -33,12 +45,7 @@ func (p *protocol) plans(typeName string, config data, prior object) planning {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.fine(resp.Diagnostics)
-	plan := planning{Planned: p.unpack(typ, resp.PlannedState), Private: string(resp.PlannedPrivate), said: said(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning)}
-	for _, at := range resp.RequiresReplace {
-		plan.Replaces = append(plan.Replaces, at.String())
-	}
-	return plan
+	return resp
 }
 
 // world is what there is before a plan.

@@ -14,6 +14,7 @@ import (
 // Parent is a Gateway that is asked to serve a route, as it is.
 type Parent struct {
 	Ref            gatewayv1.ParentReference
+	At             int // its place among those of the RouteSpec
 	RouteNamespace string
 	Gateway        *gatewayv1.Gateway      // nil: it may not be read, or it is a mesh
 	Class          *gatewayv1.GatewayClass // nil: it is not there, or may not be read
@@ -22,7 +23,7 @@ type Parent struct {
 
 // RouteFault is why a Gateway would not serve a route, or why that cannot be told.
 type RouteFault struct {
-	Field  string // of RouteSpec: parents, hostnames, matches, filters or mirror
+	Field  string // of RouteSpec: parents, hostnames, matches, filters or mirror; or of the reference: sectionName or port
 	Doubt  bool   // it cannot be told
 	Reason string // sentences
 }
@@ -38,7 +39,8 @@ func (p Parent) Faults(s RouteSpec) (faults []RouteFault) {
 	}
 	named := p.listeners()
 	if len(named) == 0 {
-		fault("parents", "has no listener that is meant. Its listeners are %s.", listenersText(p.Gateway.Spec.Listeners))
+		field, what := p.missing()
+		fault(field, "has no listener%s. Its listeners are %s.", what, listenersText(p.Gateway.Spec.Listeners))
 		return faults
 	}
 	fitting := slices.DeleteFunc(slices.Clone(named), func(l gatewayv1.Listener) bool { return !takesKind(l, s.Kind) })
@@ -75,6 +77,20 @@ func (p Parent) listeners() (all []gatewayv1.Listener) {
 		all = append(all, l)
 	}
 	return all
+}
+
+// missing is what no listener has, of what the reference asks for.
+func (p Parent) missing() (field, what string) {
+	named := func(l gatewayv1.Listener) bool { return p.Ref.SectionName != nil && l.Name == *p.Ref.SectionName }
+	switch {
+	case p.Ref.SectionName == nil && p.Ref.Port == nil:
+		return "parents", ""
+	case p.Ref.SectionName == nil:
+		return "port", fmt.Sprintf(" on port %d", *p.Ref.Port)
+	case !slices.ContainsFunc(p.Gateway.Spec.Listeners, named):
+		return "sectionName", fmt.Sprintf(" %q", *p.Ref.SectionName)
+	}
+	return "port", fmt.Sprintf(" %q on port %d", *p.Ref.SectionName, *p.Ref.Port)
 }
 
 // takesKind says that a listener takes routes of a kind: by what it says, or by what it

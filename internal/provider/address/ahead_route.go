@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
@@ -13,8 +14,21 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
-// routeAttributes are where the parts of a route come from.
-var routeAttributes = map[string]string{"parents": "parent_refs", "hostnames": "hostnames", "matches": "matches", "filters": "filters"}
+// faulty is the attribute that a fault of a route comes from, where the Gateway is the i-th
+// of its parents.
+func faulty(field string, i int) path.Path {
+	switch field {
+	case "mirror":
+		return mirrorPath
+	case "parents":
+		return GatewayPath.AtName("parent_refs").AtListIndex(i)
+	case "sectionName":
+		return GatewayPath.AtName("parent_refs").AtListIndex(i).AtName("section_name")
+	case "port":
+		return GatewayPath.AtName("parent_refs").AtListIndex(i).AtName("port")
+	}
+	return GatewayPath.AtName(field) // hostnames, matches, filters
+}
 
 // lookAtRoute tells what the route would meet on the clusters. What this same apply may
 // bring about is a warning.
@@ -50,7 +64,7 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 				fmt.Sprintf("The cluster %q has no Gateway %s. Unless this same apply makes it first, nobody accepts the route, and the apply of this plan will fail.", c.Name(), strings.Join(seen.Missing, ", ")))
 		}
 		for _, parent := range seen.There {
-			a.tellFaults(c.Name(), parent.Faults(route))
+			a.tellFaults(c.Name(), parent.At, parent.Faults(route))
 		}
 		if err == nil {
 			a.tellRivals(ctx, c, route, slices.Concat(seen.There, seen.Unseen), routes)
@@ -58,13 +72,10 @@ func (a Ahead) lookAtRoute(ctx context.Context, clusters []rollout.Cluster, rout
 	}
 }
 
-// tellFaults refuses what a Gateway would not serve.
-func (a Ahead) tellFaults(cluster string, faults []traffic.RouteFault) {
+// tellFaults refuses what a Gateway would not serve, which is the i-th of the parents.
+func (a Ahead) tellFaults(cluster string, i int, faults []traffic.RouteFault) {
 	for _, fault := range faults {
-		at := a.Place.At(GatewayPath.AtName(routeAttributes[fault.Field]))
-		if fault.Field == "mirror" {
-			at = a.Place.At(mirrorPath)
-		}
+		at := a.Place.At(faulty(fault.Field, i))
 		if fault.Doubt {
 			a.Diags.AddAttributeWarning(at, "Gateway may not serve the route", fmt.Sprintf("On the cluster %q: %s", cluster, fault.Reason))
 		} else {
