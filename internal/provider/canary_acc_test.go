@@ -99,7 +99,10 @@ func (l *lab) canaryByShares() {
 		return l.config(l.deployment(image(tag), replicas(2), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, pause = "1s" }, { weight = 50, pause = "1s" }`)))
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
-	w.apply(config("v1"))
+	w.apply(config("v1")).wantSummary(theMain, map[string]any{
+		"action": "create", "steps": []any{"ready", "shift 100%", "commit", "collect"},
+		"text": "It gets all of the traffic at once: it is the first, and nobody else could have the rest.",
+	})
 	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
 	w.wantNoChanges()
 	w.write(config("v2"))

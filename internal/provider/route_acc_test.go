@@ -26,7 +26,11 @@ func (l *lab) routesOfOtherKinds() {
 			}
 			w.apply(config("v1"))
 			w.wantNoChanges()
-			w.apply(config("v2"))
+			summary, _ := w.apply(config("v2")).plannedValue(theMain, "plan_summary")
+			const connections = "These are shares of the connections, when they are made: one that is open stays where it is."
+			if text := fmt.Sprint(summary); strings.Contains(text, connections) != (kind == "TCPRoute") {
+				t.Errorf("the plan says %q", text)
+			}
 			w.wantState(theMain, "status", "finalized", "split", shares(nameOf("v2"), 100))
 			w.wantNoChanges()
 			w.destroy()

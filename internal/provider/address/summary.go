@@ -16,6 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // actionMeaning documents plan_summary.action.
@@ -149,7 +150,7 @@ func (p *Plan) summarize(ctx context.Context) {
 		known.Stopped = p.WasStopped
 	}
 	outlook := promotion.Foresee(want, known, keep)
-	m.PlanSummary = m.summary(outlook, keep)
+	m.PlanSummary = m.summary(told{outlook, len(want.Canary.Steps) > 0 || want.Canary.Mirror != nil, want.Route != nil && traffic.RouteKind(want.Route.Kind) == traffic.TCPRoute}, keep)
 	p.warnOfPauses(outlook.Steps)
 	if outlook.Renames != "" {
 		p.Diags.AddAttributeWarning(p.Place.At(attrs.ServicePath.AtName("name")), "Address gets another name",
@@ -199,7 +200,7 @@ func (k *known) share(split release.Split, application, tried string, paused boo
 }
 
 // summary is `plan_summary` of an outlook.
-func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
+func (m *Model) summary(o told, keep release.Keep) types.Object {
 	ids := func(names []string) []string {
 		all := make([]string, len(names))
 		for i, name := range names {
@@ -218,15 +219,19 @@ func (m *Model) summary(o promotion.Outlook, keep release.Keep) types.Object {
 	return types.ObjectValueMust(summaryTypes, map[string]attr.Value{
 		"action": types.StringValue(string(o.Action)), "from": from, "to": m.deployment(o.To), "warm": types.BoolValue(o.Warm),
 		"steps": attrs.Texts(steps), "keeps": attrs.Texts(keeps), "removes": attrs.Texts(removes),
-		"text": types.StringValue(summaryText(outlook{o}, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
+		"text": types.StringValue(summaryText(o, from.ValueString(), m.deployment(o.To).ValueString(), keeps, removes, keep.TTL)),
 	})
 }
 
-// outlook is what a promotion will do, to be told.
-type outlook struct{ promotion.Outlook }
+// told is what a promotion will do, to be told.
+type told struct {
+	promotion.Outlook
+	shares      bool // the configuration asks for some
+	connections bool // which are those of the connections
+}
 
 // pods says when the traffic moves.
-func (o outlook) pods() string {
+func (o told) pods() string {
 	stops := slices.ContainsFunc(o.Steps, func(step release.Step) bool { return step.Kind == release.StepStop })
 	switch {
 	case stops:
@@ -239,7 +244,7 @@ func (o outlook) pods() string {
 }
 
 // adoptsText says which rule it takes over, whose that is, and what is given back.
-func adoptsText(o outlook) string {
+func adoptsText(o told) string {
 	meanwhile := ""
 	if o.Theirs {
 		meanwhile = "has the rest of the traffic until all of it has moved, and "
@@ -256,7 +261,7 @@ func podsText(step release.Step) string {
 }
 
 // summaryText says it in a few sentences.
-func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.Duration) string {
+func summaryText(o told, from, to string, keeps, removes []string, ttl time.Duration) string {
 	var text []string
 	say := func(format string, args ...any) { text = append(text, fmt.Sprintf(format, args...)) }
 	whence := ""
@@ -307,6 +312,12 @@ func summaryText(o outlook, from, to string, keeps, removes []string, ttl time.D
 			first = "after that"
 		}
 		say("It gets %s of it %s, is watched meanwhile, and loses it if it fails.", strings.Join(shares, ", "), first)
+	}
+	switch {
+	case len(shares) == 0 && o.shares && o.Action == promotion.ActionCreate:
+		say("It gets all of the traffic at once: it is the first, and nobody else could have the rest.")
+	case len(shares) > 0 && o.connections:
+		say("These are shares of the connections, when they are made: one that is open stays where it is.")
 	}
 	if len(pods) > 0 && o.Scales {
 		say("It has only the pods that each share takes, which are %s, and all of them before it gets everything.", strings.Join(pods, ", "))
