@@ -162,7 +162,7 @@ func (l *lab) firstByAdoptedRule() {
 	w.wantState(theMain, "split", shares(v2, 100), "status", "finalized")
 	l.wantBackends("shop", v2+"=100")
 	w.wantNoChanges()
-	w.destroy()
+	w.destroy().warns("Rule is given back", `the rule "shop" of the HTTPRoute api leads to what it led to before`)
 	l.wantBackends("shop", "old=1")
 
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = ""`)))).tells("Name of a rule is empty")

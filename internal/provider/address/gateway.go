@@ -2,8 +2,10 @@ package address
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -213,4 +215,16 @@ func grpcMatchOf(match gatewayv1.GRPCRouteMatch) matchModel {
 		m.Headers = append(m.Headers, namedModel{string(h.Name), h.Value, unlessDefault(h.Type, gatewayv1.GRPCHeaderMatchExact)})
 	}
 	return m
+}
+
+// TellGivenBack says what a destroy does to a rule of somebody else's route.
+func (m *Model) TellGivenBack(ctx context.Context, diags *diag.Diagnostics) {
+	route := m.Route(ctx, diags)
+	if route == nil || !route.Adopt {
+		return
+	}
+	ref := route.Ref()
+	diags.AddWarning("Rule is given back", fmt.Sprintf("When %s is destroyed, the %s leads to what it led to before it was taken over, with all of the traffic, whatever shares there are now. Nothing of the application goes before that. "+
+		"Where nobody answers there any more, requests fail from then on: `kubectl get %s %s --namespace %s -o yaml` shows where it leads.",
+		m.ID.ValueString(), ref, strings.ToLower(string(route.Kind)), route.Name, m.Namespace.ValueString()))
 }
