@@ -53,6 +53,7 @@ func TestAccCanary(t *testing.T) {
 	c := withGateways(t)
 	for name, test := range map[string]func(*lab){
 		"by shares":             (*lab).canaryByShares,
+		"back by two":           (*lab).canaryBackByTwo,
 		"that fails":            (*lab).canaryThatFails,
 		"with a gate":           (*lab).canaryWithGate,
 		"with a limit":          (*lab).canaryWithLimit,
@@ -118,6 +119,25 @@ func (l *lab) canaryByShares() {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
+}
+
+// canaryBackByTwo: what is kept gets all of the traffic at once, however long ago it was
+// main. What is not kept goes through the steps.
+func (l *lab) canaryBackByTwo() {
+	w := l.inProcess()
+	config := func(tag, step string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(3), canaryOf(step)))
+	}
+	for _, tag := range []string{"v1", "v2", "v3"} {
+		w.apply(config(tag, `{ weight = 50 }`))
+	}
+	const gated = `{ weight = 10, gate = "manual" }`
+	w.apply(config("v1", gated)).wantSummary(theMain, map[string]any{
+		"action": "return", "warm": true, "steps": []any{"ready", "shift 100%", "commit", "collect"}, "text": " back to " + l.namespace + "/" + nameOf("v1") + ", whose pods run already.",
+	})
+	w.wantState(theMain, "split", shares(nameOf("v1"), 100), "status", "finalized")
+	w.apply(config("v4", gated))
+	w.wantState(theMain, "split", shares(nameOf("v1"), 90, nameOf("v4"), 10), "status", "paused")
 }
 
 // canaryThatFails gives its share back, and is not tried again unasked.
