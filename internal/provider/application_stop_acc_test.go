@@ -73,7 +73,7 @@ func TestAccApplicationIsStopped(t *testing.T) {
 
 	// A bump and a start at once.
 	w.apply(config("v3", stopped))
-	w.apply(config("v4", "")).warns("where this same apply starts it, they start with it")
+	w.apply(config("v4", "")).warns("which may be in this same apply", "kubectl switchback start api --namespace "+l.namespace)
 	l.wantPods(nameOf("v4"), 2)
 	l.wantMain(nameOf("v4"))
 	w.refresh()

@@ -27,8 +27,9 @@ type Breach struct {
 // LeftBy is what a main remembers where somebody takes the traffic, at such a time and
 // without a configuration, to a release, or to what an adopted rule led to before, where
 // to is empty: which release that leaves. It is what it did before where nothing is left,
-// or only what waits, with nothing, for others of a group.
-func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
+// or only what waits, with nothing, for others of a group. why is in their words; empty
+// where they say none.
+func (m *Main) LeftBy(to, who, why string, at time.Time) *Breach {
 	left, p := m.Deployment, m.Progress
 	if p != nil {
 		left = p.To
@@ -51,7 +52,7 @@ func (m *Main) LeftBy(to, who string, at time.Time) *Breach {
 	if m.Asked != nil && m.Asked.RetryToken != nil {
 		b.RetryToken = *m.Asked.RetryToken
 	}
-	return b.Asked(who)
+	return b.Asked(who).Because(why)
 }
 
 // Asked is b where somebody has asked to go back.

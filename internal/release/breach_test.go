@@ -41,7 +41,7 @@ func TestLeftBy(t *testing.T) {
 	open := func(at int, steps []release.Step) *release.Main {
 		return &release.Main{Deployment: "v1", Asked: &release.Asked{RetryToken: &token}, Progress: &release.Progress{From: "v1", To: "v2", Before: before, Steps: steps, At: at}}
 	}
-	b := open(1, steps).LeftBy("v1", "alice", at)
+	b := open(1, steps).LeftBy("v1", "alice", "", at)
 	if want := (release.Breach{From: "v1", To: "v2", Share: 10, RetryToken: "once", Reason: "alice asked to go back", By: "alice", At: time.Unix(7, 0).UTC()}); b == nil || *b != want {
 		t.Fatalf("it remembers %+v", b)
 	}
@@ -50,22 +50,25 @@ func TestLeftBy(t *testing.T) {
 	if want := `the deployment shop/v2 on cluster "prod" had 10 % of the traffic already, and alice asked to go back; traffic went back to v1 at 1970-01-01T00:00:07Z`; text != want {
 		t.Errorf("it says %s", text)
 	}
-	all := open(3, steps).LeftBy("v1", "", at)
+	all := open(3, steps).LeftBy("v1", "", "", at)
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *all}).Error(); !strings.Contains(text, "had all of the traffic already, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
 	waits := append([]release.Step{{Kind: release.StepPause, Gate: release.GateMaxWeight}}, steps...)
-	none := open(0, waits).LeftBy("v1", "", at)
+	none := open(0, waits).LeftBy("v1", "", "", at)
 	if text := (&release.TakenBackError{Cluster: "prod", ID: id, Breach: *none}).Error(); !strings.Contains(text, "had none of the traffic yet, and somebody asked") {
 		t.Errorf("it says %s", text)
 	}
-	former := &release.Breach{To: "v0"}
+	former := &release.Breach{To: "v0", By: "bob", Reason: "bob asked to go back: 5xx"}
 	settled := &release.Main{Deployment: "v2", Previous: []string{"v1", "v0"}, Asked: &release.Asked{RetryToken: &token}}
-	over := settled.LeftBy("v0", "alice", at)
+	over := settled.LeftBy("v0", "alice", "", at)
 	if want := (release.Breach{From: "v0", To: "v2", RetryToken: "once", Reason: "alice asked to go back", By: "alice", At: time.Unix(7, 0).UTC()}); over == nil || *over != want {
 		t.Errorf("of what was over, it remembers %+v", over)
 	}
-	elsewhere := open(1, steps).LeftBy("v0", "alice", at)
+	if b := open(1, steps).LeftBy("v1", "alice", "5xx", at); b.Reason != "alice asked to go back: 5xx" {
+		t.Errorf("with a reason, it remembers %+v", b)
+	}
+	elsewhere := open(1, steps).LeftBy("v0", "alice", "", at)
 	if elsewhere == nil || elsewhere.To != "v2" || elsewhere.From != "v0" {
 		t.Errorf("of what goes back further, it remembers %+v", elsewhere)
 	}
@@ -73,7 +76,7 @@ func TestLeftBy(t *testing.T) {
 		"nothing is main": {Breach: former}, "it is there": {Deployment: "v1", Breach: former},
 		"it is on its way there": {Deployment: "v2", Breach: former, Progress: &release.Progress{From: "v2", To: "v1"}},
 	} {
-		if got := m.LeftBy("v1", "alice", at); got != former {
+		if got := m.LeftBy("v1", "alice", "night", at); got != former {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -84,7 +87,7 @@ func TestLeftBy(t *testing.T) {
 func TestBreachWithoutMain(t *testing.T) {
 	t.Parallel()
 	open := &release.Main{Deployment: "v1", Progress: &release.Progress{To: "v1", Theirs: "old", Before: &release.Main{}}}
-	b := open.LeftBy("", "alice", time.Unix(7, 0))
+	b := open.LeftBy("", "alice", "", time.Unix(7, 0))
 	if b == nil || b.To != "v1" || b.From != "" || b.Theirs != "old" {
 		t.Fatalf("it remembers %+v", b)
 	}

@@ -87,7 +87,7 @@ func TestHoldingForAGroup(t *testing.T) {
 	left := release.Main{Deployment: "v1"}
 	for at, want := range map[int]int{1: 0, 3: 10} { // the share that somebody took
 		left.Progress = new(byShares(at).Holding())
-		if b := left.LeftBy("v1", "alice", time.Unix(7, 0)); (b != nil) != (want > 0) || b != nil && b.Share != want {
+		if b := left.LeftBy("v1", "alice", "", time.Unix(7, 0)); (b != nil) != (want > 0) || b != nil && b.Share != want {
 			t.Errorf("at %d, it remembers %+v", at, b)
 		}
 	}

@@ -92,7 +92,7 @@ func TestSharesWithCopies(t *testing.T) {
 func TestLeftWithCopies(t *testing.T) {
 	t.Parallel()
 	main := &release.Main{Deployment: "v1", Progress: copying(2)}
-	b := main.LeftBy("v1", "jane", time.Unix(1, 0))
+	b := main.LeftBy("v1", "jane", "", time.Unix(1, 0))
 	if b == nil || b.Mirror != 20 || b.Waited || b.Share != 0 {
 		t.Fatalf("it is remembered as %+v", b)
 	}
@@ -106,7 +106,7 @@ func TestLeftWithCopies(t *testing.T) {
 	}
 	held := copying(3).Holding()
 	main.Progress = &held
-	if b := main.LeftBy("v1", "jane", time.Unix(1, 0)); b == nil || b.Mirror != 20 {
+	if b := main.LeftBy("v1", "jane", "", time.Unix(1, 0)); b == nil || b.Mirror != 20 {
 		t.Errorf("while it waits for others, it is remembered as %+v", b)
 	}
 }

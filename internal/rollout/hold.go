@@ -125,7 +125,11 @@ func (e *Engine) mayStart(ctx context.Context, c Cluster, req ActionRequest, act
 	}
 	main, _, err := ownership.LiveMain(ctx, c, req.ID.Namespace, application)
 	if err == nil && main.Stopped() {
-		err = notDone(c, req, action, fmt.Sprintf("its application is stopped: set desired_state = %q on the switchback_main_deployment of %s", release.DesiredStarted, application))
+		how := fmt.Sprintf("set desired_state = %q on the switchback_main_deployment of %s", release.DesiredStarted, application)
+		if by := main.StaysStopped(); by != nil {
+			how = fmt.Sprintf("it was %s. `kubectl switchback start %s --namespace %s`, or the action switchback_start with `application`, starts it", by.StopText(), application, req.ID.Namespace)
+		}
+		err = notDone(c, req, action, "its application is stopped: "+how)
 	}
 	return err
 }

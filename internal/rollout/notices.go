@@ -82,8 +82,8 @@ func cancelled(id release.ID, by *release.CancelledError, undone, parked bool) N
 func startsNothing(id release.ID, application string) Notice {
 	return Notice{
 		Summary: "Application is stopped",
-		Detail: fmt.Sprintf("%s is there, without pods: the main deployment of %s/%s is stopped. "+
-			"Its pods start when that has `desired_state = \"started\"` again; where this same apply starts it, they start with it.", id, id.Namespace, application),
+		Detail: fmt.Sprintf("%[1]s is there, without pods: the application %[2]s/%[3]s is stopped. "+
+			"Its pods start with that: when its main deployment has `desired_state = \"started\"` again, which may be in this same apply, or, where somebody has stopped it without a configuration, by `kubectl switchback start %[3]s --namespace %[2]s`.", id, id.Namespace, application),
 	}
 }
 

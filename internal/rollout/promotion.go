@@ -188,7 +188,7 @@ func (p *Promotion) lookAt(ctx context.Context, c Cluster) (*placement, error) {
 		p.notice(movedMeanwhile(pl.cluster, p.address(), was, pl.from(), req.To))
 	}
 	if p.was != nil && !p.forgets && !p.skips {
-		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), c.Now()).Because(because(ctx))
+		pl.main.Breach = main.LeftBy(p.backTo(), mask.Redact(c.User(ctx)), because(ctx), c.Now())
 	}
 	p.begin(ctx, pl)
 	return pl, p.mayTouch(pl)

@@ -51,7 +51,11 @@ func (e *Engine) Stop(ctx context.Context, req ActionRequest) (Deployed, error) 
 	claims, err := e.holdAll(ctx, req, release.ActionStop, release.DesiredStopped)
 	if err == nil {
 		err = e.haltAll(ctx, claims, func(ctx context.Context, cl *claim) (*appsv1.Deployment, error) {
-			req.say("%s: scaling %s to zero", cl.cluster.Name(), req.ID)
+			if by := cl.Before.StoppedBy; by != nil && cl.Before.Status == release.StatusStopped {
+				req.say("%s: %s is stopped already: %s", cl.cluster.Name(), req.ID, by.StopText())
+			} else {
+				req.say("%s: scaling %s to zero", cl.cluster.Name(), req.ID)
+			}
 			return e.rescale(ctx, cl)
 		})
 	}

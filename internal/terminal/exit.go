@@ -36,7 +36,7 @@ func (e Exit) Meaning() string {
 	case ExitIncomplete:
 		return "Some of the clusters could not be read. What is shown is true, and without them."
 	case ExitNo:
-		return "The answer is no: something that was diagnosed is not healthy, a role that was named is not allowed, there is no way back for a runbook, guard has taken a promotion back, or nobody said yes to what would be changed. The standard output says what."
+		return "The answer is no: something that was diagnosed is not healthy, a role that was named is not allowed, there is no way back for a runbook, guard has taken a promotion back, or nobody said yes to what would be changed. What it prints says what."
 	}
 	return ""
 }

@@ -158,9 +158,13 @@ func (m *model) tellStopped(observed []observe.Release, diags *diag.Diagnostics)
 		if o.Err != nil || o.Record == nil || !o.Record.Halted() || o.Record.StoppedBy == nil {
 			continue
 		}
-		diags.AddWarning("Deployment is stopped", mask.Redact(fmt.Sprintf("%s has no pods on cluster %q: it was %s, and not by a configuration. Nothing here starts it, unless it is made main: everything else of it can be changed. "+
+		unfinished := ""
+		if o.Record.Status != release.StatusStopped {
+			unfinished = " The stop has not come to its end: the next apply finishes it."
+		}
+		diags.AddWarning("Deployment is stopped", mask.Redact(fmt.Sprintf("%s shall have no pods on cluster %q: it was %s, and not by a configuration.%s Nothing here starts it, unless it is made main: everything else of it can be changed. What replaces it, such as a new version, starts. "+
 			"`kubectl switchback start %s --namespace %s`, or the action `switchback_start` with `deployment_id`, brings its pods back.",
-			m.ID.ValueString(), o.Cluster, o.Record.StoppedBy.StopText(), m.Name.ValueString(), m.Namespace.ValueString())))
+			m.ID.ValueString(), o.Cluster, o.Record.StoppedBy.StopText(), unfinished, m.Name.ValueString(), m.Namespace.ValueString())))
 	}
 }
 

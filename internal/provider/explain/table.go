@@ -77,7 +77,7 @@ var explanations = []explanation{
 		return "Nothing was changed there. Let what sends traffic there lead elsewhere first; name a Service that is no traffic in `ignore_services`; or set desired_state = \"started\"."
 	}, path.Root("desired_state")),
 	rule("Deployment was stopped meanwhile", always[*release.StoppedMeanwhileError](
-		"The change is written down. Its pods start when it is promoted, or when the main deployment has desired_state = \"started\" again, and the next plan shows nothing to be done until then."), path.Root("desired_state")),
+		"The change is written down. Its pods start when it is promoted, or with what has been stopped: the reason says by whom. The next plan shows nothing to be done until then."), path.Root("desired_state")),
 	rule("Deployment would get traffic before it is main", always[*release.SelectedError](
 		"Nothing was changed. Let such a Service select something else, or change `labels`. Where it is meant to reach this deployment, name it in `allow_selected_by`; "+
 			"where it is no traffic, in `ignore_services`. To make it the application's own address, adopt it: the guide \"Moving an existing Deployment in\" says how."), path.Root("allow_selected_by")),
