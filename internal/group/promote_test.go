@@ -70,9 +70,9 @@ func (s *shop) history(application string) []release.Entry {
 func TestGroupWaitsForAll(t *testing.T) {
 	t.Parallel()
 	s := open(t, "api", "web")
-	if _, err := s.process().rollout.Stop(t.Context(), rollout.ActionRequest{
-		ID: release.ID{Namespace: s.namespace, Name: s.name("web", "v2")}, Clusters: s.process().on,
-	}); err != nil {
+	p, stopped := s.process(), s.spec("web", "v2")
+	stopped.DesiredState = release.DesiredStopped
+	if _, err := p.rollout.Update(t.Context(), rollout.UpdateRequest{Spec: stopped, Keep: p.on}); err != nil {
 		t.Fatal(err)
 	}
 	s.proxy.Reset()

@@ -214,6 +214,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(fault.delay):
 		case <-ctx.Done():
+			drop(w) // a return would answer, and a client that is only just giving up would read it
 			return
 		}
 	}
@@ -225,7 +226,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		drop(w)
 	case blackhole:
 		<-ctx.Done()
-		return
+		drop(w)
 	case pass, lostReply:
 		if !p.forward(w, r, request, fault) {
 			return
