@@ -61,7 +61,15 @@ func pauseOf(o Main) (status release.MainStatus, reason string) {
 	if o.Waits != "" {
 		return release.MainPaused, o.Waits
 	}
-	return release.MainRunning, fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q is over: it goes on", p.Side(), p.To, o.Cluster)
+	return release.MainRunning, fmt.Sprintf("the pause of the promotion from %s to %s on cluster %q %s", p.Side(), p.To, o.Cluster, pauseIsOver)
+}
+
+// pauseIsOver is how that reason ends.
+const pauseIsOver = "is over: it goes on"
+
+// GoesOn says that a status has that reason: the next apply goes on where it was paused.
+func GoesOn(status release.MainStatus, reason string) bool {
+	return status == release.MainRunning && strings.HasSuffix(reason, pauseIsOver)
 }
 
 // leftOpen says which promotion has not come to its end on a cluster.

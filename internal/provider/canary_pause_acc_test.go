@@ -14,7 +14,7 @@ import (
 func (l *lab) canaryWithGate() {
 	w := l.inProcess()
 	config := func(tag string) string {
-		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
+		return l.config(l.deployment(image(tag), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }, { weight = 50 }`)))
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))
@@ -32,6 +32,7 @@ func (l *lab) canaryWithGate() {
 	l.must(err)
 	w.refresh()
 	w.wantState(theMain, "status", "running")
+	w.plan().wantSummary(theMain, map[string]any{"from": l.namespace + "/" + v1, "to": l.namespace + "/" + v2, "steps": []any{"ready", "shift 10%", "shift 50%", "shift 100%", "commit", "collect"}})
 	w.apply(config("v2"))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "finalized", "split", shares(v2, 100))
 	w.wantNoChanges()

@@ -16,6 +16,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
 // TestCanaryBackInParts: who has lost pods gets back at once what those that are left carry,
@@ -36,6 +37,28 @@ func TestCanaryBackInParts(t *testing.T) {
 			test(t, c)
 		})
 	}
+}
+
+// wantSeenReady waits until a process's own view of the cluster has so many ready pods
+// behind a version's Service: it may be a moment behind what the cluster says.
+func (l *life) wantSeenReady(p *process, version string, want int) {
+	l.t.Helper()
+	testcluster.Eventually(l.t, testcluster.Hang, "what the run sees", func() error {
+		endpoints, err := traffic.Endpoints(l.t.Context(), p.on[0].View(l.namespace), l.name(version), nil)
+		if err != nil {
+			return err
+		}
+		up := 0
+		for _, ready := range endpoints {
+			if ready {
+				up++
+			}
+		}
+		if up != want {
+			return fmt.Errorf("%d of %d are ready", up, len(endpoints))
+		}
+		return nil
+	})
 }
 
 // fourEach is a life with v1 behind a route and v2 beside it, both with four pods.
@@ -100,6 +123,7 @@ func breachBesideFew(t *testing.T, c *testcluster.Cluster) {
 		switch {
 		case strings.HasPrefix(line, "watching"):
 			l.losePods()
+			l.wantSeenReady(p, "v1", 2)
 			l.crashLoop("v2")
 		case waitsFor(line):
 			waited++
@@ -145,6 +169,7 @@ func (l *life) calledOffWaiting(t *testing.T, p *process, meanwhile func()) (rol
 		switch {
 		case strings.HasPrefix(line, "watching"):
 			l.losePods()
+			l.wantSeenReady(p, "v1", 2)
 			l.crashLoop("v2")
 		case waitsFor(line):
 			meanwhile()
@@ -169,7 +194,7 @@ func calledOffBesideFew(t *testing.T, c *testcluster.Cluster) {
 // noneIsLeft: what v2 has stays with it, and the next run sees that v1 serves again.
 func noneIsLeft(t *testing.T, c *testcluster.Cluster) {
 	l, p := fourEach(t, c)
-	done, err := l.calledOffWaiting(t, p, func() { l.allReady("v1", corev1.ConditionFalse) })
+	done, err := l.calledOffWaiting(t, p, func() { l.allReady("v1", corev1.ConditionFalse); l.wantSeenReady(p, "v1", 0) })
 	var nowhere *release.NoWayBackError
 	if !errors.As(err, &nowhere) || done.Status != release.MainFailed || !strings.Contains(err.Error(), "0 of the 4 pods of "+l.name("v1")+" are ready") {
 		t.Errorf("it ends as %s: %v", done.Status, err)

@@ -83,7 +83,7 @@ func TestNothingWasChanged(t *testing.T) {
 		"promote with an old token":         {do: as("old", promoting("v2")), want: new(*release.StaleOwnerError)},
 		"promote what another resource has": {do: as("", promoting("v2")), want: new(*release.MainOwnedError)},
 		"promote what is stopped": {begin: func(l *life) {
-			_, err := onRelease("v2", (*rollout.Engine).Stop)(l.t.Context(), l.process(l.t))
+			_, err := bringing(two("v2", stopped), false)(l.t.Context(), l.process(l.t))
 			must(l.t, err)
 		}, do: promoting("v2"), want: new(*release.NotReadyError)},
 		"deploy over somebody's Deployment":   {begin: func(l *life) { foreignDeployment(l, l.name("v3")) }, do: creating(two("v3", nil)), want: new(*release.ForeignError)},

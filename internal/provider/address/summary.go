@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -176,7 +177,9 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 	}
 	for _, split := range splitOf(ctx, m.Split, diags) {
 		if len(split) == 2 && k.From == "" {
-			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), m.Status.ValueString() == string(release.MainPaused))
+			status := release.MainStatus(m.Status.ValueString())
+			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), status == release.MainPaused)
+			k.Over = observe.GoesOn(status, m.StatusReason.ValueString())
 		}
 	}
 	return promotion.Known(k)
