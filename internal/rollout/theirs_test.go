@@ -137,8 +137,7 @@ func theirsHaveItBack(t *testing.T, c *testcluster.Cluster) {
 	if kept := p.look(); kept.Main != nil || kept.Breach == nil || kept.Breach.To != l.name("v1") {
 		t.Errorf("it is remembered as %+v, of %+v", kept.Breach, kept.Main)
 	}
-	l.allReady("v1", "True")
-	must(t, p.tries("v1", "again", steps(10)))
+	must(t, p.tries("v1", "again", steps(10))) // with new pods
 	l.wantRule(before, l.name("v1")+":8080=100")
 	l.wantMain("v1")
 	must(t, p.unmain(t.Context()))
