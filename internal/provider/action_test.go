@@ -104,18 +104,16 @@ func TestActionsOnADeployment(t *testing.T) {
 	watch := l.watchMain()
 	of := func(tag string) data { return data{"deployment_id": l.namespace + "/" + nameOf(tag)} }
 
-	why := of("v2")
-	why["reason"] = "it costs"
-	p.invoke("switchback_stop", why).fine("scaling", "is stopped")
+	p.invoke("switchback_stop", changed(of("v2"), data{"reason": "it costs"})).fine("scaling", "is stopped")
 	l.wantPods(nameOf("v2"), 0)
 	p.invoke("switchback_restart", of("v2")).refused("Action is not allowed", "stopped")
 	// The configuration still wants it started, and who has stopped it does not.
 	const v2 = `switchback_deployment.api["v2"]`
 	w.wantNoChanges().warns("Deployment is stopped", "it was stopped by admin since ", "(it costs)", "kubectl switchback start "+nameOf("v2")+" --namespace "+l.namespace)
 	more := strings.ReplaceAll(config, "replicas = 2", "replicas = 3")
-	changed := w.apply(more)
-	changed.wantActions(v2, "update", `switchback_deployment.api["v1"]`, "update")
-	changed.warns("Deployment is stopped", "(it costs)")
+	applied := w.apply(more)
+	applied.wantActions(v2, "update", `switchback_deployment.api["v1"]`, "update")
+	applied.warns("Deployment is stopped", "(it costs)")
 	w.wantNoChanges()
 	w.wantState(v2, "status", "stopped", "desired_state", "started", "replicas", 3)
 	stopped, _ := w.attributes(v2)

@@ -154,8 +154,8 @@ func (e *Engine) retainStarted(ctx context.Context, c Cluster, application strin
 	})
 }
 
-// wake starts what was stopped with its application, or is halted. Where it does not become healthy, it is stopped again, as it was. Callers hold
-// the Lease.
+// wake starts what was stopped with its application, or is halted. Where it does not
+// become healthy, it is stopped again, as it was. Callers hold the Lease.
 func (e *Engine) wake(ctx context.Context, c Cluster, application string, live *corev1.ConfigMap, record *release.Record) error {
 	return e.startHeld(ctx, c, application, live, record, unchanged, func(clean context.Context, cl *claim, d *appsv1.Deployment, _ error) error {
 		stopped, undone := e.targetOf(clean, c, d, cl.Record(), application, release.DesiredStopped)
