@@ -36,7 +36,7 @@ type Known struct {
 	Route   *release.Route // nil: the address had none
 	Shares  release.Split  // who had which share of the traffic, where a promotion is open; nil: From has all
 	Paused  bool           // that one was
-	Over    bool           // its pause is: it goes on
+	Over    bool           // and its pause is over: it goes on
 	Theirs  string         // who had the rest of it, where that is no release; empty: a release, or nobody
 	Left    string         // the release that somebody has taken the traffic from; empty: none
 }
@@ -117,7 +117,7 @@ func (k Known) goOn(w Want, seen *Seen) {
 		return
 	}
 	seen.Main.Previous = slices.DeleteFunc(seen.Main.Previous, func(name string) bool { return name == w.To })
-	seen.Main.Progress = &release.Progress{From: k.From, Theirs: k.Theirs, To: w.To, Paused: k.Paused || k.Over, Direction: release.DirectionForward, Before: seen.Main.AsBefore(), Steps: Plan(w)}
+	seen.Main.Progress = &release.Progress{From: k.From, Theirs: k.Theirs, To: w.To, Paused: k.Paused, Direction: release.DirectionForward, Before: seen.Main.AsBefore(), Steps: Plan(w)}
 	seen.Resumed = k.Over
 	seen.Main.Progress.At = 1 + slices.IndexFunc(seen.Main.Progress.Steps, func(step release.Step) bool { return step.Kind == release.StepShift && step.Weight >= k.Shares[w.To] })
 }

@@ -178,8 +178,8 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 	for _, split := range splitOf(ctx, m.Split, diags) {
 		if len(split) == 2 && k.From == "" {
 			status := release.MainStatus(m.Status.ValueString())
-			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), status == release.MainPaused)
 			k.Over = observe.GoesOn(status, m.StatusReason.ValueString())
+			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), k.Over || status == release.MainPaused)
 		}
 	}
 	return promotion.Known(k)
