@@ -279,7 +279,7 @@ func TestAccStoppedMeanwhile(t *testing.T) {
 	if !failed.failed {
 		t.Error("it did not fail")
 	}
-	failed.tells("Deployment was stopped meanwhile", "Deployment "+l.namespace+"/"+nameOf("v1"), `desired_state = "started"`)
+	failed.tells("Deployment was stopped meanwhile", "Deployment "+l.namespace+"/"+nameOf("v1"), `desired_state = "started"`, "kubectl switchback start api --namespace "+l.namespace)
 	w.wantState(theDeployment, "status", "stopped", "replicas", 2)
 	w.wantNoChanges()
 

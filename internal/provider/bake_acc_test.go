@@ -1,12 +1,14 @@
 package provider_test
 
 import (
-	"fmt"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -14,15 +16,17 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
-// whenMain does something once the address leads to a release: in its bake.
-func (l *lab) whenMain(name string, do func()) (done func()) {
+// whenBaking does something once a release is watched with the traffic on it.
+func (l *lab) whenBaking(name string, do func()) (done func()) {
 	l.t.Helper()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		testcluster.Eventually(l.t, hang, "the switch to "+name, func() error {
-			svc, err := l.cluster.Client().CoreV1().Services(l.namespace).Get(l.t.Context(), "api", metav1.GetOptions{})
-			if err == nil && svc.Spec.Selector[release.LabelDeployment] != name {
-				err = fmt.Errorf("it leads to %s", svc.Spec.Selector[release.LabelDeployment])
+		testcluster.Eventually(l.t, hang, "the bake of "+name, func() error {
+			events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(l.t.Context(), metav1.ListOptions{})
+			if err == nil && !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+				return e.Reason == string(release.EventBaking) && strings.Contains(e.Note, name)
+			}) {
+				err = errors.New("nobody tells of it")
 			}
 			return err
 		})
@@ -55,7 +59,7 @@ func TestAccBake(t *testing.T) {
 	w.apply(config("v1"))
 	pods := l.wantPods(nameOf("v1"), 3)
 
-	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
+	failed := l.whenBaking(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
 	w.applyFails(config("v2", long)).tells("Deployment did not pass its bake", "1 of its 3 pods was ready, and it needs 2",
 		nameOf("v2"), "version v2", "Traffic: back where it was", "`retry_token`")
 	failed()
@@ -100,7 +104,7 @@ func TestAccBakeReverted(t *testing.T) {
 	}
 	w.apply(l.config(l.deployment(image("v1"), replicas(3), createFirst), l.main()))
 	pods := l.wantPods(nameOf("v1"), 3)
-	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
+	failed := l.whenBaking(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
 	w.applyFails(config("v2")).tells("Deployment did not pass its bake")
 	failed()
 	watch.Check(t, drain)
@@ -125,7 +129,7 @@ func TestAccBakeOfTheFirst(t *testing.T) {
 	l := newLab(t)
 	w := l.inProcess()
 	config := func(bake string) string { return l.config(l.deployment(), l.main(`bake = "`+bake+`"`)) }
-	failed := l.whenMain(nameOf("v1"), func() { l.setReady(nameOf("v1"), corev1.ConditionFalse) })
+	failed := l.whenBaking(nameOf("v1"), func() { l.setReady(nameOf("v1"), corev1.ConditionFalse) })
 	w.apply(config("9m")).warns("Traffic has moved, but the promotion is unfinished", "0 of its 1 pods were ready", "no deployment was main before it")
 	failed()
 	l.wantMain(nameOf("v1"))
@@ -184,21 +188,7 @@ func TestAccBakeInterruptedAndFailed(t *testing.T) {
 // interruptBake applies what is written, and presses Ctrl-C in the bake.
 func (l *lab) interruptBake(w *workspace, name string) {
 	l.t.Helper()
-	w.execInterrupted(func() {
-		l.whenMain(name, func() {
-			testcluster.Eventually(l.t, hang, "the bake", func() error {
-				cm, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).Get(l.t.Context(), "api-switchback", metav1.GetOptions{})
-				if err != nil {
-					return err
-				}
-				main, err := release.ParseMain(cm.Data)
-				if err == nil && (main.Progress == nil || main.Progress.Status() != release.MainFinalizing) {
-					err = fmt.Errorf("main is %v", cm.Data)
-				}
-				return err
-			})
-		})()
-	}, "apply", "-auto-approve", "-input=false", "-no-color")
+	w.execInterrupted(l.whenBaking(name, func() {}), "apply", "-auto-approve", "-input=false", "-no-color")
 }
 
 // clusterMessage is what main's cluster_status says of a cluster.

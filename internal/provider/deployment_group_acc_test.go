@@ -1,17 +1,14 @@
 package provider_test
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -226,25 +223,6 @@ func TestAccGroupFailureScope(t *testing.T) {
 	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
-}
-
-// whenBaking does something once a release is watched with the traffic on it.
-func (l *lab) whenBaking(name string, do func()) (done func()) {
-	l.t.Helper()
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		testcluster.Eventually(l.t, hang, "the bake of "+name, func() error {
-			events, err := l.cluster.Client().EventsV1().Events(l.namespace).List(l.t.Context(), metav1.ListOptions{})
-			if err == nil && !slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
-				return e.Reason == string(release.EventBaking) && strings.Contains(e.Note, name)
-			}) {
-				err = errors.New("nobody tells of it")
-			}
-			return err
-		})
-		do()
-	})
-	return wg.Wait
 }
 
 // A bake that fails takes everything back, and is not tried again blindly.

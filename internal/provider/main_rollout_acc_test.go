@@ -139,7 +139,7 @@ func bakeFailsOnOne(t *testing.T, p *pair) {
 		return l.config(l.deployment(image(tag), on("east", "west"), replicas(3), createFirst), l.main(on("east", "west"), `bake = "9m"`))
 	}
 	w.apply(l.config(l.deployment(image("v1"), on("east", "west"), replicas(3), createFirst), l.main(on("east", "west"))))
-	failed := p.west.whenMain(nameOf("v2"), func() { p.west.failTwo(nameOf("v2")) })
+	failed := p.west.whenBaking(nameOf("v2"), func() { p.west.failTwo(nameOf("v2")) })
 	w.applyFails(config("v2")).tells("Deployment did not pass its bake", `cluster "west"`, "1 of its 3 pods was ready")
 	failed()
 	p.both(func(l *lab) { l.wantMain(nameOf("v1")) })

@@ -66,7 +66,7 @@ func TestAccPlansAreAsPoliciesReadThem(t *testing.T) {
 	wants("renamed", strings.ReplaceAll(calm, `application = "api"`, `application = "web"`))
 	wants("destroy", calm, "-destroy")
 
-	failed := l.whenMain(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
+	failed := l.whenBaking(nameOf("v2"), func() { l.failTwo(nameOf("v2")) })
 	w.applyFails(bump).tells("Deployment did not pass its bake")
 	failed()
 	wants("revert", calm)

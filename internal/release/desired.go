@@ -86,8 +86,11 @@ func (h Halt) ReasonOf(withMain bool) string {
 
 // StaysStopped says that a status has such a reason.
 func StaysStopped(reason string) bool {
-	return StoppedWithMain(reason) || strings.HasPrefix(reason, reasonTakenBack) || strings.HasPrefix(reason, reasonStoppedBy)
+	return StoppedWithMain(reason) || StaysTakenBack(reason) || strings.HasPrefix(reason, reasonStoppedBy)
 }
+
+// StaysTakenBack says that a status has the reason that only a promotion ends.
+func StaysTakenBack(reason string) bool { return strings.HasPrefix(reason, reasonTakenBack) }
 
 // RunningReplicas is how many pods the workload is asked for.
 func (s Spec) RunningReplicas() int32 {

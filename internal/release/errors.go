@@ -193,8 +193,9 @@ func (e *NewerSchemaError) Error() string {
 // StoppedMeanwhileError is a change of a release that was stopped after the change was
 // planned: with its application, or because the traffic was taken back from it.
 type StoppedMeanwhileError struct {
-	ID     ID
-	Reason string // why it has no pods
+	ID          ID
+	Application string
+	Reason      string // why it has no pods
 }
 
 func (e *StoppedMeanwhileError) Error() string {

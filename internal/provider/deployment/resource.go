@@ -168,7 +168,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	plan.setUpdated(done, &state)
 	if stopped {
 		plan.StatusReason = types.StringValue(done.Reason)
-		explain.Error(&resp.Diagnostics, &release.StoppedMeanwhileError{ID: done.ID, Reason: done.Reason})
+		explain.Error(&resp.Diagnostics, &release.StoppedMeanwhileError{ID: done.ID, Application: update.Spec.Content.Application, Reason: done.Reason})
 	}
 	if len(l.Failed) > 0 || err != nil {
 		plan.setLeft(ctx, l.Failed, done.Left, &state, &resp.Diagnostics)

@@ -76,8 +76,17 @@ var explanations = []explanation{
 		}
 		return "Nothing was changed there. Let what sends traffic there lead elsewhere first; name a Service that is no traffic in `ignore_services`; or set desired_state = \"started\"."
 	}, path.Root("desired_state")),
-	rule("Deployment was stopped meanwhile", always[*release.StoppedMeanwhileError](
-		"The change is written down. Its pods start when it is promoted, or with what has been stopped: the reason says by whom. The next plan shows nothing to be done until then."), path.Root("desired_state")),
+	rule("Deployment was stopped meanwhile", func(e *release.StoppedMeanwhileError) string {
+		const written = "The change is written down, and the next plan shows nothing to be done. "
+		switch {
+		case release.StoppedWithMain(e.Reason):
+			return written + fmt.Sprintf("Its pods start with its application: when its switchback_main_deployment has desired_state = \"started\" again, "+
+				"or, where it was stopped at a terminal, by `kubectl switchback start %s --namespace %s`.", e.Application, e.ID.Namespace)
+		case release.StaysTakenBack(e.Reason):
+			return written + "Its pods start when it is promoted again."
+		}
+		return written + fmt.Sprintf("Its pods start when it is promoted, or by `kubectl switchback start %s --namespace %s`.", e.ID.Name, e.ID.Namespace)
+	}, path.Root("desired_state")),
 	rule("Deployment would get traffic before it is main", always[*release.SelectedError](
 		"Nothing was changed. Let such a Service select something else, or change `labels`. Where it is meant to reach this deployment, name it in `allow_selected_by`; "+
 			"where it is no traffic, in `ignore_services`. To make it the application's own address, adopt it: the guide \"Moving an existing Deployment in\" says how."), path.Root("allow_selected_by")),
