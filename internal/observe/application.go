@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -62,6 +64,23 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 		all = append(all, *app)
 	}
 	return all, unread
+}
+
+// OtherWith is another application of the namespace whose memory of its address has
+// something; empty where there is none. It asks the API server.
+func OtherWith(ctx context.Context, c ownership.Cluster, namespace, application string, has func(*release.Main) bool) (other string, err error) {
+	list := &corev1.ConfigMapList{}
+	if err := c.List(ctx, namespace, release.ManagedSelector+","+release.LabelRole+"="+release.RolePointer, list); err != nil {
+		return "", err
+	}
+	for i := range list.Items {
+		of := list.Items[i].Labels[release.LabelApplication]
+		main, err := release.ParseMain(list.Items[i].Data)
+		if err == nil && of != application && has(main) {
+			return of, nil
+		}
+	}
+	return "", nil
 }
 
 // leads are the releases that the address of a cluster leads to; false where there are

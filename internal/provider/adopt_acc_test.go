@@ -218,6 +218,13 @@ func TestAccAdoptionIsRefused(t *testing.T) {
 	w.applyFails(l.config(l.deployment(), l.main(`traffic = { service = {} }`))).tells("Ports are missing")
 	w.applyFails(l.config(l.deployment(), l.main(adopting))).tells("Service cannot be adopted", "there is no such Service", "Nothing was changed")
 	w.wantAbsent(theMain)
+	headless, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "api"},
+		Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: testcluster.LegacySelector("api"), Ports: []corev1.ServicePort{{Port: 80}}},
+	}, metav1.CreateOptions{})
+	l.must(err)
+	w.planFails(l.config(l.deployment(), l.main(adopting))).tells("Service cannot be adopted", "it is headless")
+	l.must(l.cluster.Client().CoreV1().Services(l.namespace).Delete(t.Context(), headless.Name, metav1.DeleteOptions{}))
 
 	// Neither an adopted address nor one of our own becomes the other in place.
 	own := l.config(l.deployment(), l.main())
@@ -236,8 +243,10 @@ func TestAccAdoptionIsRefused(t *testing.T) {
 	// Another application wants the same Service.
 	other := l.inProcess()
 	application := `application = "shop"`
-	other.applyFails(l.config(l.deployment(application), l.main(application, `traffic = { service = { adopt = true, name = "api" } }`))).
-		tells("Service cannot be adopted", `the application "api" has adopted it already`)
+	taken := l.config(l.deployment(application), l.main(application, `traffic = { service = { adopt = true, name = "api" } }`))
+	other.write(taken)
+	other.plan().warns("Service cannot be adopted", "Unless that application lets go of it in this same apply", `the application "api" has adopted it already`)
+	other.applyFails(taken).tells("Service cannot be adopted", `the application "api" has adopted it already`)
 	other.destroy()
 	w.write(adopted)
 	w.wantNoChanges()

@@ -131,6 +131,18 @@ func (l *lab) adoptedRuleIsTold() {
 	w.apply(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`))))
 	l.wantBackends("shop", nameOf("v1")+"=100")
 	w.wantNoChanges()
+
+	// Another application wants it: also when its owner has led it elsewhere meanwhile.
+	other := l.inProcess()
+	application := `application = "cart"`
+	wants := func(rule string) string {
+		return l.config(l.deployment(application), l.main(application, adoptsRule("name = \"api\"\nrule = \""+rule+"\"")))
+	}
+	other.planFails(wants("shop")).tells("Rule cannot be adopted", `it leads to the application "api"`)
+	l.patchRoute(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"api","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":"web","port":80}]}]}}`)
+	other.planFails(wants("shop")).tells("Rule cannot be adopted", `The rule "shop" of the HTTPRoute api`, `the application "api" has adopted it already`)
+	other.write(wants("web"))
+	other.plan().warns("Rule leads to another application", `leads to the Service "api"`, `the application "api"`, `gives it to "cart"`)
 }
 
 // firstByAdoptedRule: the first deployment behind an adopted rule shares its traffic with what

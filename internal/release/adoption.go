@@ -41,6 +41,7 @@ func (a *Adoption) Seen(svc *corev1.Service) *Adoption {
 // an application.
 type AdoptionError struct {
 	Cluster, Namespace, Service string
+	Other                       string // application whose address it is; empty: no other one's
 	Reason                      string // ends with what to do
 }
 
@@ -51,16 +52,16 @@ func (e *AdoptionError) Error() string {
 // Adoptable returns an *AdoptionError where the selector of the Service cannot
 // be ours to move, for the application.
 func Adoptable(cluster string, svc *corev1.Service, application string) error {
-	var reason string
+	var reason, other string
 	owner := svc.Labels[LabelApplication]
 	selected, _ := ApplicationOf(svc.Spec.Selector[LabelDeployment])
 	switch {
 	case svc.Labels[LabelManagedBy] == ManagedBy && owner == application:
 		reason = "it is the application's own address, which Switchback made. Leave `adopt` out"
 	case svc.Labels[LabelManagedBy] == ManagedBy:
-		reason = fmt.Sprintf("it belongs to the application %q, for which Switchback made it. Choose another Service", owner)
+		reason, other = fmt.Sprintf("it belongs to the application %q, for which Switchback made it. Choose another Service", owner), owner
 	case selected != "" && selected != application:
-		reason = adoptedBy(selected)
+		return AdoptedElsewhere(cluster, svc, selected)
 	case svc.Spec.Type == corev1.ServiceTypeExternalName:
 		reason = "an ExternalName Service is a DNS alias without pods: there is nothing to switch. Choose another Service"
 	case svc.Spec.ClusterIP == corev1.ClusterIPNone:
@@ -68,17 +69,14 @@ func Adoptable(cluster string, svc *corev1.Service, application string) error {
 	default:
 		return nil
 	}
-	return &AdoptionError{Cluster: cluster, Namespace: svc.Namespace, Service: svc.Name, Reason: reason}
+	return &AdoptionError{Cluster: cluster, Namespace: svc.Namespace, Service: svc.Name, Other: other, Reason: reason}
 }
 
 // AdoptedElsewhere is the error for a Service that is the address of another
 // application already.
 func AdoptedElsewhere(cluster string, svc *corev1.Service, application string) error {
-	return &AdoptionError{Cluster: cluster, Namespace: svc.Namespace, Service: svc.Name, Reason: adoptedBy(application)}
-}
-
-func adoptedBy(application string) string {
-	return fmt.Sprintf("the application %q has adopted it already. One Service is the address of one application: choose another Service, or destroy that application's switchback_main_deployment first", application)
+	return &AdoptionError{Cluster: cluster, Namespace: svc.Namespace, Service: svc.Name, Other: application, Reason: fmt.Sprintf(
+		"the application %q has adopted it already. One Service is the address of one application: choose another Service, or destroy that application's switchback_main_deployment first", application)}
 }
 
 // LastApplied is where kubectl apply keeps what it applied last.

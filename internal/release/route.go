@@ -86,6 +86,12 @@ func (e *RuleError) Error() string {
 	return fmt.Sprintf("the %s in the namespace %s on cluster %q cannot be adopted: %s", e.Route, e.Namespace, e.Cluster, e.Reason)
 }
 
+// RuleAdoptedElsewhere is the error for a rule that another application moves already.
+func RuleAdoptedElsewhere(cluster, namespace string, route Route, application string) error {
+	return &RuleError{Cluster: cluster, Namespace: namespace, Route: route, Reason: fmt.Sprintf(
+		"the application %q has adopted it already. Choose another rule, or destroy that application's switchback_main_deployment first", application)}
+}
+
 // PatchOp is an operation of a JSON patch.
 type PatchOp struct {
 	Op    string `json:"op"`

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
@@ -51,26 +52,9 @@ func (p *Promotion) adopt(ctx context.Context, pl *placement) error {
 // unclaimed makes sure that no other application calls the Service its address,
 // whatever it selects just now.
 func (p *Promotion) unclaimed(ctx context.Context, c Cluster, svc *corev1.Service) error {
-	other, err := p.otherWith(ctx, c, func(main *release.Main) bool { return main.Service == svc.Name })
+	other, err := observe.OtherWith(ctx, c, svc.Namespace, p.req.Service.Application, func(main *release.Main) bool { return main.Service == svc.Name })
 	if err != nil || other == "" {
 		return err
 	}
 	return release.AdoptedElsewhere(c.Name(), svc, other)
-}
-
-// otherWith is another application of the namespace whose pointer has something; empty
-// where there is none.
-func (p *Promotion) otherWith(ctx context.Context, c Cluster, has func(*release.Main) bool) (application string, err error) {
-	list := &corev1.ConfigMapList{}
-	if err := c.List(ctx, p.req.Service.Namespace, release.ManagedSelector+","+release.LabelRole+"="+release.RolePointer, list); err != nil {
-		return "", err
-	}
-	for i := range list.Items {
-		application := list.Items[i].Labels[release.LabelApplication]
-		main, err := release.ParseMain(list.Items[i].Data)
-		if err == nil && application != p.req.Service.Application && has(main) {
-			return application, nil
-		}
-	}
-	return "", nil
 }

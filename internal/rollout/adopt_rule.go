@@ -13,6 +13,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/wait"
@@ -50,12 +51,11 @@ func (pl *placement) renamed(known *release.Route) bool {
 // ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to
 // just now.
 func (p *Promotion) ruleUnclaimed(ctx context.Context, pl *placement) error {
-	other, err := p.otherWith(ctx, pl.cluster, func(main *release.Main) bool { return main.Route.Is(pl.asks) })
+	other, err := observe.OtherWith(ctx, pl.cluster, p.req.Route.Namespace, p.req.Service.Application, func(main *release.Main) bool { return main.Route.Is(pl.asks) })
 	if err != nil || other == "" {
 		return err
 	}
-	return &release.RuleError{Cluster: pl.cluster.Name(), Namespace: p.req.Route.Namespace, Route: *pl.asks, Reason: fmt.Sprintf(
-		"the application %q has adopted it already. Choose another rule, or destroy that application's switchback_main_deployment first", other)}
+	return release.RuleAdoptedElsewhere(pl.cluster.Name(), p.req.Route.Namespace, *pl.asks, other)
 }
 
 // giveBack makes an adopted rule lead again to what it led to before. Where that would be

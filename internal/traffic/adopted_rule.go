@@ -89,7 +89,7 @@ func (s RouteSpec) place(rules []rule) (at int, why string) {
 	}
 	switch {
 	case s.Rule != "" && at < 0:
-		return -1, fmt.Sprintf("the route has no rule of that name. Its rules are called: %s. Where its owner has renamed the rule, set `rule` to the new name: what it led to before is still known", strings.Join(names, ", "))
+		return -1, fmt.Sprintf("the route has no rule of that name. Its rules are called: %s. Where its owner has renamed it since it was adopted, set `rule` to the new name: what it led to before is still known", strings.Join(names, ", "))
 	case s.Rule == "" && len(names) > 1:
 		return -1, fmt.Sprintf("the route has %d rules. Say by `rule` which one leads to the application; they are called: %s", len(names), strings.Join(names, ", "))
 	case at < 0:
@@ -190,6 +190,15 @@ func (s RouteSpec) Theirs(route Object) json.RawMessage {
 		return nil
 	}
 	return text
+}
+
+// LeadsTo says that the adopted rule, as it stands, leads to a Service of its route's namespace.
+func (s RouteSpec) LeadsTo(route Object, service string) bool {
+	rules := rulesOf(route)
+	at, why := s.place(rules)
+	return why == "" && slices.ContainsFunc(rules[at].refs, func(ref gatewayv1.BackendRef) bool {
+		return isService(ref) && string(ref.Name) == service && cmp.Or(string(deref(ref.Namespace)), route.GetNamespace()) == route.GetNamespace()
+	})
 }
 
 // Leads are the backends of an adopted rule as they stand, as a sentence has them.

@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func (a Ahead) tellWhatIsThere(ctx context.Context, clusters []rollout.Cluster, 
 		}
 		taken = taken || svc != nil
 		if want.Adopt {
-			a.tellAdoption(o.Cluster, svc, want, to)
+			a.tellAdoption(ctx, clusters[i], svc, want, to)
 		} else if svc != nil {
 			a.tellForeign(o.Cluster, svc, want)
 		}
@@ -148,8 +149,17 @@ func (a Ahead) tellClaim(o observe.Main, to string) {
 }
 
 // tellAdoption announces what becomes of a Service that is handed over.
-func (a Ahead) tellAdoption(cluster string, svc *corev1.Service, want traffic.ServiceSpec, to string) {
-	at := a.Place.At(attrs.ServicePath.AtName("adopt"))
+func (a Ahead) tellAdoption(ctx context.Context, c rollout.Cluster, svc *corev1.Service, want traffic.ServiceSpec, to string) {
+	at, cluster := a.Place.At(attrs.ServicePath.AtName("adopt")), c.Name()
+	if unfit := unadoptable(ctx, c, svc, want); unfit != nil {
+		summary, detail, _ := explain.Of(unfit)
+		if unfit.Other == "" {
+			a.Diags.AddAttributeError(at, summary, detail)
+			return
+		}
+		a.Diags.AddAttributeWarning(at, summary, "Unless that application lets go of it in this same apply, the apply of this plan will be refused. "+detail)
+		return
+	}
 	switch {
 	case svc == nil:
 		a.Diags.AddAttributeWarning(at, "Service to adopt is not there",
@@ -160,6 +170,19 @@ func (a Ahead) tellAdoption(cluster string, svc *corev1.Service, want traffic.Se
 			fmt.Sprintf("On cluster %q, the Service %s/%s selects %s. The apply hands its spec.selector over, leads it to %s once that is ready, and changes nothing else of it. Destroying the main deployment gives the selector back.",
 				cluster, want.Namespace, want.Name, labels.Set(svc.Spec.Selector), to))
 	}
+}
+
+// unadoptable says why a Service cannot be handed over; nil where it can, is not there, or
+// cannot be told about.
+func unadoptable(ctx context.Context, c rollout.Cluster, svc *corev1.Service, want traffic.ServiceSpec) (unfit *release.AdoptionError) {
+	if svc == nil || errors.As(release.Adoptable(c.Name(), svc, want.Application), &unfit) {
+		return unfit
+	}
+	other, err := observe.OtherWith(ctx, c, svc.Namespace, want.Application, func(main *release.Main) bool { return main.Service == svc.Name })
+	if err == nil && other != "" {
+		errors.As(release.AdoptedElsewhere(c.Name(), svc, other), &unfit)
+	}
+	return unfit
 }
 
 // tellForeign tells of a Service that is somebody else's.

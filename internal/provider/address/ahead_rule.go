@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -35,9 +36,15 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 		if _, parts := traffic.Theirs(route.Theirs(live)); why == "" && shares > 1 && parts > traffic.MaxParts && a.nobodyIsMain(ctx, c, route) {
 			why = traffic.TooFine(parts)
 		}
+		var unfit error
 		if why != "" {
-			unfit := &release.RuleError{Cluster: c.Name(), Namespace: route.Namespace, Route: route.Ref(), Reason: why}
-			a.Diags.AddAttributeError(at.AtName("rule"), "Rule cannot be adopted", unfit.Error()+".")
+			unfit = &release.RuleError{Cluster: c.Name(), Namespace: route.Namespace, Route: route.Ref(), Reason: why}
+		} else if route.Theirs(live) != nil {
+			unfit = a.tellOthersRule(ctx, c, route, live)
+		}
+		if unfit != nil {
+			summary, detail, _ := explain.Of(unfit)
+			a.Diags.AddAttributeError(at.AtName("rule"), summary, detail)
 			continue
 		}
 		if len(cohort) > 0 && !route.Room(live) {
@@ -49,6 +56,28 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 				fmt.Sprintf("On the cluster %q, each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", c.Name(), own, route.Ref(), len(cohort), traffic.MaxMatches))
 		}
 	}
+}
+
+// tellOthersRule returns an error for a rule that another application has adopted, and
+// tells of one that leads to the address of another application, which may be meant: the
+// one may replace the other.
+func (a Ahead) tellOthersRule(ctx context.Context, c rollout.Cluster, route traffic.RouteSpec, live traffic.Object) error {
+	ref := route.Ref()
+	other, err := observe.OtherWith(ctx, c, route.Namespace, route.Application, func(main *release.Main) bool { return main.Route.Is(&ref) })
+	if err == nil && other != "" {
+		return release.RuleAdoptedElsewhere(c.Name(), route.Namespace, ref, other)
+	}
+	var service string
+	other, err = observe.OtherWith(ctx, c, route.Namespace, route.Application, func(main *release.Main) bool {
+		service = main.Service
+		return main.Service != "" && route.LeadsTo(live, main.Service)
+	})
+	if err == nil && other != "" {
+		a.Diags.AddAttributeWarning(a.Place.At(GatewayPath).AtName("rule"), "Rule leads to another application",
+			fmt.Sprintf("On the cluster %q, the %s leads to the Service %q, which is the address of the application %q. The apply takes this traffic from it and gives it to %q. "+
+				"Where %q replaces it, that is right. Otherwise choose another rule, by `rule`.", c.Name(), ref, service, other, route.Application, route.Application))
+	}
+	return nil // what cannot be read, the apply says
 }
 
 // nobodyIsMain says that no release has been main on a cluster: the first one shares the

@@ -99,7 +99,7 @@ func (m *Model) checkGateway(ctx context.Context, place explain.Place, s Service
 	case g.Port == nil && len(ports) != 1:
 		wrong(GatewayPath.AtName("port"), "Port of the route is missing", "Say to which of the deployment's ports the route leads, such as `port = \"http\"`: `service.ports` has %s.", listed(ports))
 	case g.Port != nil && len(ports) > 0 && !slices.Contains(ports, *g.Port):
-		wrong(GatewayPath.AtName("port"), "No such port", "`service.ports` has %s, and no %q. Use one of these names, or add it to `service.ports`.", listed(ports), *g.Port)
+		wrong(GatewayPath.AtName("port"), "No such port", "`service.ports` has %s, and no %q. Use one of these names; or add it to `service.ports`, where the deployment's `container.ports` has it.", listed(ports), *g.Port)
 	}
 	return diags
 }
