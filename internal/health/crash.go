@@ -129,7 +129,7 @@ func (s subject) killedFor(end *corev1.ContainerStateTerminated) *deadlyProbe {
 
 func (s subject) killFinding(p *deadlyProbe, end *corev1.ContainerStateTerminated, class Class, evidence string) *Finding {
 	sentence := fmt.Sprintf("does not pass its %s", p.name)
-	failed := s.probeEvent(p.word)
+	failed := s.deadlyEvent(p.word, end)
 	t := find(probeTroubles, messageOf(failed))
 	if t != nil {
 		sentence += fmt.Sprintf(" (%s)", t.says)

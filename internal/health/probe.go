@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,12 +55,30 @@ func said(t *trouble) string {
 // probeEvent is the newest one of a probe that failed, in the present run of the
 // container or in an earlier one.
 func (s subject) probeEvent(kind string) *corev1.Event {
-	for _, e := range s.events.all(s.pod, s.status.Name, "Unhealthy") {
-		if strings.HasPrefix(strings.ToLower(e.Message), kind+" probe ") {
-			return e
-		}
+	if all := s.probeEvents(kind); len(all) > 0 {
+		return all[0]
 	}
 	return nil
+}
+
+// probeEvents are all of a probe that failed, the newest first.
+func (s subject) probeEvents(kind string) []*corev1.Event {
+	return slices.DeleteFunc(s.events.all(s.pod, s.status.Name, "Unhealthy"), func(e *corev1.Event) bool {
+		return !strings.HasPrefix(strings.ToLower(e.Message), kind+" probe ")
+	})
+}
+
+// deadlyEvent is what a probe, for which the kubelet has ended a run of the container, met
+// most often up to then. The newest may tell of something else: the kubelet also probes
+// what does not listen yet, or ends already.
+func (s subject) deadlyEvent(kind string, end *corev1.ContainerStateTerminated) *corev1.Event {
+	most := s.probeEvent(kind)
+	for _, e := range s.probeEvents(kind) {
+		if !lastSeen(e).Before(end.StartedAt.Time) && count(e) > count(most) {
+			most = e
+		}
+	}
+	return most
 }
 
 // ranFor says that it runs, and for how long it had when a probe failed last.

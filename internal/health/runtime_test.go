@@ -238,7 +238,23 @@ func TestAdviceForALivenessProbe(t *testing.T) {
 	if got := finding(); got.Cause != health.CauseLivenessKilled || !strings.Contains(got.Sentence, "(it does not answer in time)") || !strings.Contains(got.Hint, "does not answer 30s after its start: where it needs longer to start, give it a startup_probe") {
 		t.Errorf("got %+v", got)
 	}
-	in.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(noon.Add(time.Hour))
+	// The kubelet met something else once, while it began to listen, or ended.
+	end := in.Pods[0].Status.ContainerStatuses[0].LastTerminationState.Terminated
+	often := podEvent(in.Pods[0], "Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500")
+	often.Count, often.LastTimestamp = 9, metav1.NewTime(end.FinishedAt.Add(-2*time.Second))
+	once := podEvent(in.Pods[0], "Unhealthy", `Liveness probe failed: Get "http://10.0.1.17:8080/healthz": dial tcp 10.0.1.17:8080: connect: connection refused`)
+	once.LastTimestamp = end.FinishedAt
+	before := in.Events
+	in.Events = []*corev1.Event{before[0], often, once}
+	if got := finding(); !strings.Contains(got.Sentence, "(it answers 500)") || !strings.Contains(got.Evidence, "statuscode: 500") {
+		t.Errorf("got %+v", got)
+	}
+	often.LastTimestamp = metav1.NewTime(end.StartedAt.Add(-time.Second)) // of an earlier run
+	if got := finding(); !strings.Contains(got.Sentence, "(nothing listens on port 8080)") {
+		t.Errorf("got %+v", got)
+	}
+	in.Events = before
+	end.FinishedAt = metav1.NewTime(noon.Add(time.Hour))
 	if got := finding().Hint; !strings.Contains(got, "it answered before that for up to 1h0m0s") {
 		t.Error(got)
 	}

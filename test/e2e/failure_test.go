@@ -107,8 +107,9 @@ var failures = []failure{
 	{
 		name: "crash-liveness", cause: health.CauseLivenessKilled, class: health.Repeated,
 		config: config{
-			env:       map[string]string{"APP_UNHEALTHY_AFTER": "1ms", "APP_NEVER_READY": "true"},
-			container: `liveness_probe = { http_get = { path = "/healthz", port = "http" }, period_seconds = 1, failure_threshold = 1 }`,
+			env: map[string]string{"APP_UNHEALTHY_AFTER": "1ms", "APP_NEVER_READY": "true"},
+			// The first probe may come before it listens.
+			container: `liveness_probe = { http_get = { path = "/healthz", port = "http" }, period_seconds = 1, failure_threshold = 2 }`,
 		},
 		tells: []string{"does not pass its liveness_probe (it answers 500)", "Container web failed liveness probe", "Liveness probe failed: HTTP probe failed with statuscode: 500"},
 	},
