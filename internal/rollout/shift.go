@@ -96,6 +96,8 @@ func (p *Promotion) tellSwitch(ctx context.Context, pl *placement, step release.
 		event = fmt.Sprintf("%s go to %s, while %s answers all of them", release.CopiesText(step.Mirror), p.req.To, from)
 	case from == p.req.To && pl.route != nil:
 		line = "moving all of the traffic to " + p.req.To
+	case from == p.req.To:
+		line, event = "leading the address to "+p.req.To, "the address leads to "+p.req.To
 	}
 	p.req.say("%s: %s", pl.cluster.Name(), line)
 	p.step(ctx, pl, release.EventSwitching, event)

@@ -58,6 +58,32 @@ type deed struct {
 	err  error // why it is refused; nil: it is not
 }
 
+// onward adds to a refusal of what is called like a release which line does what may have
+// been meant.
+func (d deed) onward(command, namespace string) deed {
+	application, isRelease := release.ApplicationOf(d.name)
+	if !isRelease {
+		return d
+	}
+	add := func(err error) error {
+		var carries *release.CarriesError
+		var none *release.NoMainError
+		switch {
+		case errors.As(err, &carries) && carries.Main:
+			return fmt.Errorf("%w. To stop the application as a whole: kubectl switchback stop %s --namespace %s", err, application, namespace)
+		case errors.As(err, &none):
+			return fmt.Errorf("%w. Where %s is a deployment of %s, name that application: kubectl switchback %s %s --namespace %s", err, d.name, application, command, application, namespace)
+		}
+		return err
+	}
+	do := d.do
+	d.err, d.do = add(d.err), func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+		says, notices, err := do(ctx, e, say)
+		return says, notices, add(err)
+	}
+	return d
+}
+
 // acting is how a command is asked for that changes something.
 type acting struct {
 	format
@@ -117,6 +143,7 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 	for _, one := range meant {
 		d := find(ctx, c.only(one.On), one.Name)
 		d.name = cmp.Or(d.name, one.Name)
+		d = d.onward(cmd.Name(), c.namespace)
 		if d.err == nil {
 			d.err = allowed(ctx, d, c.namespace)
 		}

@@ -124,6 +124,7 @@ func TestRollback(t *testing.T) {
 	}
 	s.says("", "rollback", "api", "--to", "web-00000000", "--yes").wants(t, terminal.ExitUsage, `"web-00000000" is no release of api`)
 	s.says("", "rollback", "web", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/web on any cluster")
+	s.says("", "rollback", v1, "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/"+v1+" on any cluster. Where "+v1+" is a deployment of api, name that application: kubectl switchback rollback api --namespace "+s.namespace)
 }
 
 // TestRollbackAsksWhoeverIsAtIt: a run that watches the release with its share goes back,
@@ -172,9 +173,10 @@ func TestStopStartRestart(t *testing.T) {
 	if n := s.pods("v1"); n != 1 {
 		t.Errorf("v1 has %d pods", n)
 	}
-	s.says("", "stop", v2, "--yes").wants(t, terminal.ExitFailed, "cannot be stopped: ")
+	s.says("", "stop", v2, "--yes").wants(t, terminal.ExitFailed, "cannot be stopped: ", "To stop the application as a whole: kubectl switchback stop api --namespace "+s.namespace)
 	s.says("", "stop", v1, "--yes", "--reason", "too many").wants(t, terminal.ExitDone, v1+": it is stopped")
 	s.says("", "history", "api", "--operation", "stop").wants(t, terminal.ExitDone, v1, "too many")
+	s.says("", "stop", v1, "--yes", "--reason", "again").wants(t, terminal.ExitDone, v1+" is stopped already: stopped by ", "(too many)")
 	s.says("", "restart", "api", "--yes").wants(t, terminal.ExitDone, "The pods of "+s.namespace+"/"+v2+" are replaced", v2+": it has been restarted")
 	s.says("", "restart", "-l", "team=search", "--yes").wants(t, terminal.ExitDone, "No applications found")
 	s.says("", "restart", "-l", "team=payments", "--yes").wants(t, terminal.ExitDone, v2+": it has been restarted")
@@ -183,7 +185,7 @@ func TestStopStartRestart(t *testing.T) {
 	if m := s.main(); !m.Stopped() || m.Deployment != v2 || m.Progress != nil || s.pods("v2") != 0 {
 		t.Errorf("stopped, it is %+v with %d pods", m, s.pods("v2"))
 	}
-	s.says("", "stop", "api", "--yes").wants(t, terminal.ExitDone)
+	s.says("", "stop", "api", "--yes", "--reason", "again").wants(t, terminal.ExitDone, "is stopped already: stopped by ", "night")
 	s.says("", "start", "--environment", "production", "--yes").wants(t, terminal.ExitDone, "The pods of "+s.namespace+"/api come back.", "api: it is started")
 	if m := s.main(); m.Stopped() || m.Deployment != v2 || s.pods("v2") != 1 {
 		t.Errorf("started, it is %+v with %d pods", m, s.pods("v2"))
