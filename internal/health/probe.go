@@ -72,9 +72,9 @@ func (s subject) probeEvents(kind string) []*corev1.Event {
 // most often up to then. The newest may tell of something else: the kubelet also probes
 // what does not listen yet, or ends already.
 func (s subject) deadlyEvent(kind string, end *corev1.ContainerStateTerminated) *corev1.Event {
-	most := s.probeEvent(kind)
+	var most *corev1.Event
 	for _, e := range s.probeEvents(kind) {
-		if !lastSeen(e).Before(end.StartedAt.Time) && count(e) > count(most) {
+		if most == nil || !lastSeen(e).Before(end.StartedAt.Time) && count(e) > count(most) {
 			most = e
 		}
 	}

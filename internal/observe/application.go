@@ -83,6 +83,26 @@ func OtherWith(ctx context.Context, c ownership.Cluster, namespace, application 
 	return "", nil
 }
 
+// Unclaimed returns a *release.AdoptionError where another application calls a Service its
+// address, whatever it selects just now.
+func Unclaimed(ctx context.Context, c ownership.Cluster, svc *corev1.Service, application string) error {
+	other, err := OtherWith(ctx, c, svc.Namespace, application, func(main *release.Main) bool { return main.Service == svc.Name })
+	if err != nil || other == "" {
+		return err
+	}
+	return release.AdoptedElsewhere(c.Name(), svc, other)
+}
+
+// RuleUnclaimed returns a *release.RuleError where another application moves a rule, whatever
+// it leads to just now.
+func RuleUnclaimed(ctx context.Context, c ownership.Cluster, namespace, application string, rule release.Route) error {
+	other, err := OtherWith(ctx, c, namespace, application, func(main *release.Main) bool { return main.Route.Is(&rule) })
+	if err != nil || other == "" {
+		return err
+	}
+	return release.RuleAdoptedElsewhere(c.Name(), namespace, rule, other)
+}
+
 // leads are the releases that the address of a cluster leads to; false where there are
 // none, or where some of the traffic goes elsewhere.
 func (a *Application) leads(o Main) (names []string, ok bool) {

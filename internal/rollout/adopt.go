@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -35,7 +33,7 @@ func (p *Promotion) adopt(ctx context.Context, pl *placement) error {
 		if len(svc.Spec.Selector) == 0 {
 			return refuse(want.Name, "it selects no pods: somebody else writes its endpoints. Choose another Service")
 		}
-		if err := p.unclaimed(ctx, pl.cluster, svc); err != nil {
+		if err := observe.Unclaimed(ctx, pl.cluster, svc, want.Application); err != nil {
 			return err
 		}
 		if writer := release.SelectorWriter(svc); writer != "" {
@@ -47,14 +45,4 @@ func (p *Promotion) adopt(ctx context.Context, pl *placement) error {
 	// taken its selector yet.
 	pl.router.Adopt(seen, seen != known || pl.main.Deployment == "")
 	return nil
-}
-
-// unclaimed makes sure that no other application calls the Service its address,
-// whatever it selects just now.
-func (p *Promotion) unclaimed(ctx context.Context, c Cluster, svc *corev1.Service) error {
-	other, err := observe.OtherWith(ctx, c, svc.Namespace, p.req.Service.Application, func(main *release.Main) bool { return main.Service == svc.Name })
-	if err != nil || other == "" {
-		return err
-	}
-	return release.AdoptedElsewhere(c.Name(), svc, other)
 }

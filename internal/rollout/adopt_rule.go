@@ -33,7 +33,7 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 				theirs = known.Adopted.Backends
 			}
 		}
-	} else if err := p.ruleUnclaimed(ctx, pl); err != nil {
+	} else if err := observe.RuleUnclaimed(ctx, pl.cluster, p.req.Route.Namespace, p.req.Service.Application, *pl.asks); err != nil {
 		return err
 	}
 	pl.asks.Adopted.Backends = theirs
@@ -46,16 +46,6 @@ func (p *Promotion) adoptRule(ctx context.Context, pl *placement) error {
 func (pl *placement) renamed(known *release.Route) bool {
 	return known != nil && known.Adopted != nil && known.Kind == pl.asks.Kind && known.Name == pl.asks.Name &&
 		pl.found.Route != nil && !traffic.HasRule(pl.found.Route, known.Adopted.Name)
-}
-
-// ruleUnclaimed makes sure that no other application moves the rule, whatever it leads to
-// just now.
-func (p *Promotion) ruleUnclaimed(ctx context.Context, pl *placement) error {
-	other, err := observe.OtherWith(ctx, pl.cluster, p.req.Route.Namespace, p.req.Service.Application, func(main *release.Main) bool { return main.Route.Is(pl.asks) })
-	if err != nil || other == "" {
-		return err
-	}
-	return release.RuleAdoptedElsewhere(pl.cluster.Name(), p.req.Route.Namespace, *pl.asks, other)
 }
 
 // giveBack makes an adopted rule lead again to what it led to before. Where that would be

@@ -65,7 +65,7 @@ func (p *Promotion) stop(ctx context.Context, due []*placement) error {
 // stopOn does that on one cluster. The pointer says so first: nobody starts any of them
 // from then on.
 func (p *Promotion) stopOn(ctx context.Context, pl *placement) error {
-	if by := pl.main.StaysStopped(); by != nil {
+	if by := pl.main.StaysStopped(); by != nil && pl.seen.Progress == nil { // else that stop was cut off
 		p.req.say("%s: %s is stopped already: %s", pl.cluster.Name(), p.address(), by.StopText())
 	}
 	pl.main.State, pl.main.StoppedBy = release.DesiredStopped, p.stoppedBy(ctx, pl)

@@ -178,10 +178,7 @@ func unadoptable(ctx context.Context, c rollout.Cluster, svc *corev1.Service, wa
 	if svc == nil || errors.As(release.Adoptable(c.Name(), svc, want.Application), &unfit) {
 		return unfit
 	}
-	other, err := observe.OtherWith(ctx, c, svc.Namespace, want.Application, func(main *release.Main) bool { return main.Service == svc.Name })
-	if err == nil && other != "" {
-		errors.As(release.AdoptedElsewhere(c.Name(), svc, other), &unfit)
-	}
+	errors.As(observe.Unclaimed(ctx, c, svc, want.Application), &unfit)
 	return unfit
 }
 

@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -63,12 +64,12 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 // one may replace the other.
 func (a Ahead) tellOthersRule(ctx context.Context, c rollout.Cluster, route traffic.RouteSpec, live traffic.Object) error {
 	ref := route.Ref()
-	other, err := observe.OtherWith(ctx, c, route.Namespace, route.Application, func(main *release.Main) bool { return main.Route.Is(&ref) })
-	if err == nil && other != "" {
-		return release.RuleAdoptedElsewhere(c.Name(), route.Namespace, ref, other)
+	var unfit *release.RuleError
+	if errors.As(observe.RuleUnclaimed(ctx, c, route.Namespace, route.Application, ref), &unfit) {
+		return unfit
 	}
 	var service string
-	other, err = observe.OtherWith(ctx, c, route.Namespace, route.Application, func(main *release.Main) bool {
+	other, err := observe.OtherWith(ctx, c, route.Namespace, route.Application, func(main *release.Main) bool {
 		service = main.Service
 		return main.Service != "" && route.LeadsTo(live, main.Service)
 	})
