@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	corev1 "k8s.io/api/core/v1"
@@ -137,6 +138,70 @@ func TestAccPlanOfAStop(t *testing.T) {
 	planned(config("v2"), map[string]any{
 		"action": "start", "warm": false, "steps": []any{"start", "shift 100%", "collect"}, "text": nameOf("v2") + " once its pods are ready",
 	})
+	w.destroy()
+	l.wantNothingLeft()
+}
+
+// What somebody has stopped at a terminal is told by the state, so that a plan tells what an
+// apply will do: a bump starts nothing, and `desired_state` takes the stop over.
+func TestAccPlanOfWhatSomebodyHasStopped(t *testing.T) {
+	l := newLab(t)
+	w := l.inProcess()
+	config := func(tag string, lines ...string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(lines...))
+	}
+	act := func(verb string) {
+		t.Helper()
+		l.speak().invoke("switchback_"+verb, data{"namespace": l.namespace, "application": "api", "reason": "night"}).fine()
+		w.refresh()
+	}
+	by := func(want string) {
+		t.Helper()
+		attributes, _ := w.attributes(theMain)
+		got := "nobody"
+		if o, ok := attributes["stopped_by"].(map[string]any); ok {
+			got = fmt.Sprintf("%s: %s", o["who"], o["reason"])
+			if _, err := time.Parse(time.RFC3339, o["since"].(string)); err != nil {
+				t.Error(err)
+			}
+		}
+		if got != want {
+			t.Errorf("it is stopped by %s, want %s", got, want)
+		}
+	}
+	planned := func(config string, want map[string]any) {
+		t.Helper()
+		w.write(config)
+		w.plan().wantSummary(theMain, want)
+		w.apply(config)
+	}
+	w.apply(config("v1"))
+	by("nobody")
+
+	act("stop")
+	by("admin: night")
+	w.wantNoChanges()
+	planned(config("v2"), map[string]any{
+		"action": "promote", "warm": false, "steps": []any{"ready", "shift 100%", "stop", "collect"}, "text": "without pods: the application is stopped",
+	})
+	l.wantPods(nameOf("v2"), 0)
+	by("admin: night")
+	w.refresh()
+	w.wantNoChanges()
+
+	planned(config("v2", stopped), map[string]any{"action": "change", "steps": []any{"shift 100%", "stop", "collect"}, "text": "The traffic stays with"})
+	by("nobody")
+	w.refresh()
+	w.wantState(theMain, "desired_state", "stopped")
+	w.wantNoChanges()
+	planned(config("v2"), map[string]any{"action": "start", "text": nameOf("v2") + " once its pods are ready"})
+	l.wantPods(nameOf("v2"), 1)
+
+	act("stop")
+	act("start")
+	by("nobody")
+	planned(config("v3"), map[string]any{"action": "promote", "text": "once its pods are ready"})
+	l.wantPods(nameOf("v3"), 1)
 	w.destroy()
 	l.wantNothingLeft()
 }
@@ -322,6 +387,25 @@ func TestAccGroupIsStopped(t *testing.T) {
 	w.refresh()
 	w.wantState(theGroup, "status", "finalized", "desired_state", nil)
 	w.wantNoChanges()
+
+	// What somebody has stopped stays so, and the plan of each member says so.
+	for _, application := range []string{"api", "web"} {
+		l.speak().invoke("switchback_stop", data{"namespace": l.namespace, "application": application}).fine()
+	}
+	w.apply(l.both("v3", "v3"))
+	pods("v3", 0)
+	for _, name := range []string{"api", "web"} {
+		member := w.member(name)
+		if text := fmt.Sprint(member["plan_summary"]); !strings.Contains(text, "without pods: the application is stopped") {
+			t.Errorf("the plan says of %s: %s", name, text)
+		}
+		if by, _ := member["stopped_by"].(map[string]any); by["who"] != "admin" {
+			t.Errorf("%s is stopped by %v", name, by)
+		}
+	}
+	w.apply(l.both("v2", "v2", stopped))
+	w.apply(l.both("v2", "v2"))
+	pods("v2", 1)
 
 	// What an earlier run has left open comes to its end first.
 	l.reopen("api")

@@ -66,11 +66,8 @@ func (l *lab) wantAddress(application, tag string) {
 // wantMember fails the test unless the state of a member has these values.
 func (w *workspace) wantMember(name string, want ...any) {
 	w.t.Helper()
-	attributes, _ := w.attributes(theGroup)
-	members, _ := attributes["members"].(map[string]any)
-	values, ok := members[name].(map[string]any)
-	if !ok {
-		w.t.Errorf("the group has no member %s: %v", name, attributes)
+	values := w.member(name)
+	if values == nil {
 		return
 	}
 	for i := 0; i+1 < len(want); i += 2 {
@@ -78,6 +75,18 @@ func (w *workspace) wantMember(name string, want ...any) {
 			w.t.Errorf("%s of the member %s is %v, want %v", want[i], name, got, want[i+1])
 		}
 	}
+}
+
+// member is a member of the group in the state; nil, and an error of the test, where it has none.
+func (w *workspace) member(name string) map[string]any {
+	w.t.Helper()
+	attributes, _ := w.attributes(theGroup)
+	members, _ := attributes["members"].(map[string]any)
+	values, _ := members[name].(map[string]any)
+	if values == nil {
+		w.t.Errorf("the group has no member %s: %v", name, attributes)
+	}
+	return values
 }
 
 func (l *lab) id(application, tag string) string {

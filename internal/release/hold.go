@@ -24,8 +24,11 @@ func (h *Hold) Text() string {
 // sentence.
 func (h *Hold) StopText() string { return h.since("stopped") }
 
+// Who it was, as far as that is known.
+func (h *Hold) Who() string { return cmp.Or(h.By, "somebody") }
+
 func (h *Hold) since(what string) string {
-	text := fmt.Sprintf("%s by %s since %s", what, cmp.Or(h.By, "somebody"), h.At.UTC().Format(time.RFC3339))
+	text := fmt.Sprintf("%s by %s since %s", what, h.Who(), h.At.UTC().Format(time.RFC3339))
 	if h.Why != "" {
 		text += " (" + oneLine(h.Why, reasonLimit) + ")"
 	}

@@ -20,6 +20,8 @@ type MainOutcome struct {
 	Split   release.Split      // who gets the traffic, as last seen; nil: it was not seen
 	Reason  string             // one line about Err
 	Err     error              // why it failed there; nil where it did not, and where another cluster is why
+
+	StoppedBy *release.Hold // who has stopped the application without a configuration, as last seen; nil: nobody
 }
 
 // continues says that one cluster's failure is not the others'.
@@ -74,7 +76,7 @@ func (p *Promotion) outcomes() []MainOutcome {
 		found[name] = MainOutcome{Cluster: name, Status: release.MainFailed, Err: err}
 	}
 	for _, pl := range p.placements {
-		found[pl.cluster.Name()] = MainOutcome{Cluster: pl.cluster.Name(), Status: pl.status, Split: pl.split, Err: pl.err}
+		found[pl.cluster.Name()] = MainOutcome{Cluster: pl.cluster.Name(), Status: pl.status, Split: pl.split, Err: pl.err, StoppedBy: pl.main.StaysStopped()}
 	}
 	for _, c := range p.req.Clusters {
 		if _, ok := found[c.Name()]; !ok {

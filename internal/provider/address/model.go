@@ -42,6 +42,7 @@ type Model struct {
 	Retained             types.List   `tfsdk:"retained"`
 	PlanSummary          types.Object `tfsdk:"plan_summary"`
 	Refused              types.Object `tfsdk:"refused"`
+	StoppedBy            types.Object `tfsdk:"stopped_by"`
 }
 
 // New has a null of the right type in every field, as tfsdk.State.Set demands.
@@ -57,6 +58,7 @@ func New() Model {
 		Retained:      types.ListNull(stayType),
 		PlanSummary:   types.ObjectNull(summaryTypes),
 		Refused:       types.ObjectNull(refusedTypes),
+		StoppedBy:     types.ObjectNull(stoppedByTypes),
 	}
 }
 

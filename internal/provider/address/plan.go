@@ -81,7 +81,7 @@ func (p *Plan) Create(ctx context.Context) {
 	// would taint what it made.
 	p.Planned.Status, p.Planned.StatusReason = types.StringUnknown(), types.StringUnknown()
 	p.Planned.Drift, p.Planned.ClusterStatus = attrs.NoDrift(), attrs.UnknownClusterStatus()
-	p.Planned.Refused = types.ObjectNull(refusedTypes)
+	p.Planned.Refused, p.Planned.StoppedBy = types.ObjectNull(refusedTypes), types.ObjectUnknown(stoppedByTypes)
 	p.move()
 	p.Planned.Retained = types.ListUnknown(stayType)
 	p.summarize(ctx)
@@ -94,7 +94,7 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 	m.Owner, m.Status, m.StatusReason = prior.Owner, prior.Status, prior.StatusReason
 	m.PreviousDeploymentID, m.PromotedAt, m.Split, m.ClusterStatus = prior.PreviousDeploymentID, prior.PromotedAt, prior.Split, prior.ClusterStatus
 	m.Retained, m.PlanSummary, m.Drift = prior.Retained, prior.PlanSummary, attrs.NoDrift()
-	m.Refused = p.refused()
+	m.Refused, m.StoppedBy = p.refused(), prior.StoppedBy
 
 	moves := p.goesOn() || !m.DeploymentID.Equal(prior.DeploymentID) || !m.Clusters.Equal(prior.Clusters) || !m.Traffic.Equal(prior.Traffic) ||
 		!m.Drift.Equal(prior.Drift) || !prior.Settled()
@@ -103,7 +103,7 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 		if p.mayPause() {
 			m.Status = types.StringUnknown()
 		}
-		m.Retained = types.ListUnknown(stayType)
+		m.Retained, m.StoppedBy = types.ListUnknown(stayType), types.ObjectUnknown(stoppedByTypes)
 		p.summarize(ctx)
 	}
 	if p.goesOn() {

@@ -60,6 +60,7 @@ func (m *Model) Refresh(ctx context.Context, observed []observe.Main, named []at
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
 	m.refreshRefused(observed)
+	m.refreshStopped(observed)
 	m.Split = SplitValue(carried)
 	list, more := attrs.DriftList(ctx, drift)
 	diags.Append(more...)
@@ -203,6 +204,7 @@ func (m *Model) Rebuild(ctx context.Context, group string, observed []observe.Ma
 	m.refreshStatus(observed)
 	m.refreshStays(observed)
 	m.refreshRefused(observed)
+	m.refreshStopped(observed)
 	m.Split = SplitValue(splits)
 	ended := attrs.ClusterStatuses{}
 	for _, name := range names {

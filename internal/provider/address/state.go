@@ -58,6 +58,7 @@ func (m *Model) SetPromoted(ctx context.Context, prior *Model, done rollout.Prom
 	if m.Refused.IsUnknown() {
 		m.Refused = types.ObjectNull(refusedTypes) // another one is main now
 	}
+	m.setStopped(done)
 	m.setMoved(done)
 	m.setEnded(ctx, prior, done, names, diags)
 	m.Status = types.StringValue(string(done.Status))
@@ -85,7 +86,7 @@ func (m *Model) SetUpdated(ctx context.Context, prior *Model, done rollout.Promo
 		m.ClusterStatus = planned.ClusterStatus
 	}
 	if !planned.Retained.IsUnknown() {
-		m.Retained = planned.Retained
+		m.Retained, m.StoppedBy = planned.Retained, planned.StoppedBy
 	}
 	if !planned.PreviousDeploymentID.IsUnknown() {
 		m.PreviousDeploymentID, m.PromotedAt, m.Split = planned.PreviousDeploymentID, planned.PromotedAt, planned.Split

@@ -58,6 +58,7 @@ type memberModel struct {
 	Retained             types.List   `tfsdk:"retained"`
 	PlanSummary          types.Object `tfsdk:"plan_summary"`
 	Refused              types.Object `tfsdk:"refused"`
+	StoppedBy            types.Object `tfsdk:"stopped_by"`
 }
 
 type waveModel struct {
@@ -113,7 +114,7 @@ func (g *model) address(member memberModel) address.Model {
 		m.Drain = member.Drain
 	}
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = member.PreviousDeploymentID, member.URL, member.Split, member.Status
-	m.Retained, m.PlanSummary, m.Refused = member.Retained, member.PlanSummary, member.Refused
+	m.Retained, m.PlanSummary, m.Refused, m.StoppedBy = member.Retained, member.PlanSummary, member.Refused, member.StoppedBy
 	return m
 }
 
@@ -157,7 +158,7 @@ func (g *model) bakes(ctx context.Context, diags *diag.Diagnostics) time.Duratio
 func (m *memberModel) take(a address.Model) {
 	m.DeploymentID, m.Traffic = a.DeploymentID, a.Traffic
 	m.PreviousDeploymentID, m.URL, m.Split, m.Status = a.PreviousDeploymentID, a.URL, a.Split, a.Status
-	m.Retained, m.PlanSummary, m.Refused = a.Retained, a.PlanSummary, a.Refused
+	m.Retained, m.PlanSummary, m.Refused, m.StoppedBy = a.Retained, a.PlanSummary, a.Refused, a.StoppedBy
 }
 
 // after are the names of those that the member comes after, and false while they

@@ -215,13 +215,13 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 	if config.Clusters.IsNull() {
 		config.Clusters = p.plan.Clusters
 	}
-	var own types.String
-	if prior != nil { // whether anything is left to do is the group's to say
-		own, prior.Status, prior.Drift = prior.Status, p.state.Status, p.state.Drift
+	var own, was types.String // the member's status, and the group's `desired_state`
+	if prior != nil {         // whether anything is left to do is the group's to say
+		own, prior.Status, prior.Drift, was = prior.Status, p.state.Status, p.state.Drift, p.state.DesiredState
 	}
 	var diags diag.Diagnostics
 	a := address.Plan{Place: explain.Member(name), Config: config, Planned: plan, Prior: prior, Diags: &diags, Watch: p.watch(name), Beside: p.refused}
-	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
+	turns := a.Desire(was, p.plan.DesiredState)
 	if a.ChooseClusters(p.configured) {
 		a.Identify(p.ctx)
 	}
@@ -233,7 +233,7 @@ func (p *planning) member(name string, config, plan address.Model, prior *addres
 	default:
 		a.KeepAdoption(p.ctx)
 		a.KeepRoute(p.ctx)
-		if a.Update(p.ctx, p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped || p.startsOtherwise(&plan)); a.Planned.StatusReason.IsNull() {
+		if a.Update(p.ctx, turns || p.startsOtherwise(&plan)); a.Planned.StatusReason.IsNull() {
 			a.Planned.Status = own
 		}
 	}

@@ -135,6 +135,7 @@ func memberAttributes() map[string]schema.Attribute {
 		"retained":               address.RetainedAttribute(),
 		"plan_summary":           address.SummaryAttribute(),
 		"refused":                address.RefusedAttribute(),
+		"stopped_by":             address.StoppedByAttribute(),
 	}
 }
 

@@ -55,8 +55,9 @@ func (p *planning) diagnose(diags diag.Diagnostics) { p.resp.Diagnostics.Append(
 // address plans the address, and what a main deployment has beside it.
 func (p *planning) address(configured session.ConfiguredClusters) {
 	a := address.Plan{Config: p.config.Model, Planned: p.plan.Model, Diags: &p.resp.Diagnostics}
+	var was types.String // `desired_state`
 	if p.state != nil {
-		a.Prior = &p.state.Model
+		a.Prior, was = &p.state.Model, p.state.DesiredState
 	}
 	defer func() {
 		p.plan.Model = a.Planned
@@ -73,7 +74,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 		Limit:   address.TypedLimit(p.ctx, p.plan.Timeouts),
 		Unknown: p.plan.Bake.IsUnknown() || p.plan.DesiredState.IsUnknown() || !attrs.WhollyKnown(p.ctx, p.plan.Canary),
 	}
-	a.Stopped, a.WasStopped = address.Stopped(p.plan.DesiredState), p.state != nil && address.Stopped(p.state.DesiredState)
+	turns := a.Desire(was, p.plan.DesiredState)
 	if a.Identify(p.ctx); p.resp.Diagnostics.HasError() {
 		return
 	}
@@ -86,7 +87,7 @@ func (p *planning) address(configured session.ConfiguredClusters) {
 	default:
 		a.KeepAdoption(p.ctx)
 		a.KeepRoute(p.ctx)
-		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || p.plan.DesiredState.IsUnknown() || a.Stopped != a.WasStopped || p.state.StartsOtherwise(p.ctx, &p.plan.Model))
+		a.Update(p.ctx, !p.plan.DNS.Equal(p.state.DNS) || turns || p.state.StartsOtherwise(p.ctx, &p.plan.Model))
 		p.plan.DNSRecords = p.state.DNSRecords // planDNS knows more
 	}
 }

@@ -69,6 +69,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"retained":       address.RetainedAttribute(),
 			"plan_summary":   address.SummaryAttribute(),
 			"refused":        address.RefusedAttribute(),
+			"stopped_by":     address.StoppedByAttribute(),
 			"dns_records":    attrs.DNSRecordsAttribute(),
 		},
 	}
