@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -47,6 +48,7 @@ type LogQuery struct {
 type Log struct {
 	Entries []logs.Entry // in the order of time, redacted
 	Notes   []string     // what is not among them, and why
+	Unread  int          // containers that may have a log, and whose node does not answer
 }
 
 // Logs reads what a release's containers have written, on every cluster that has
@@ -58,12 +60,16 @@ func Logs[C Cluster](ctx context.Context, clusters []C, q LogQuery) (Log, error)
 		return log, err
 	}
 	limit := make(chan struct{}, logsAtOnce)
+	var unread atomic.Int32
 	read, err := fleet.All(sources, func(s logSource) ([]logs.Entry, error) {
 		limit <- struct{}{}
 		defer func() { <-limit }()
 		entries, err := s.tail(ctx, q)
 		if why, ok := noLog(ctx, err); ok {
 			notes.add(s, why)
+			if unanswered(err) {
+				unread.Add(1)
+			}
 			return nil, nil
 		}
 		return entries, err
@@ -80,7 +86,7 @@ func Logs[C Cluster](ctx context.Context, clusters []C, q LogQuery) (Log, error)
 		notes.texts = append(notes.texts, fmt.Sprintf("Only the last %d lines are here, of at most %d KiB: %d before them were left out. Ask for fewer containers, a lower tail or a higher level.",
 			len(entries), LogBytes>>10, before))
 	}
-	log.Entries, log.Notes = entries, notes.all()
+	log.Entries, log.Notes, log.Unread = entries, notes.all(), int(unread.Load())
 	return log, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"strings"
 	"time"
 
@@ -64,6 +65,13 @@ func noLog(ctx context.Context, err error) (why string, ok bool) {
 		return "has no log: " + status.Status().Message, true
 	}
 	return "", false
+}
+
+// unanswered says that the log was not read because its node did not answer, or not as it
+// should; not, that there is none.
+func unanswered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.Is(err, errSlowLog) || errors.As(err, &status) && status.Status().Code >= http.StatusInternalServerError
 }
 
 // open opens the log, with the time of each line. Whoever asks waits for a node

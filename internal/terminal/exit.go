@@ -28,13 +28,13 @@ func Exits() []Exit { return []Exit{ExitDone, ExitFailed, ExitUsage, ExitIncompl
 func (e Exit) Meaning() string {
 	switch e {
 	case ExitDone:
-		return "The command did what it was asked for. Nothing found is no failure, but for what was named."
+		return "The command did what it was asked for. Nothing found is no failure, but for what was named, and what is so already is done: `resume` of what is not paused, `stop` of what is stopped."
 	case ExitFailed:
-		return "It did not: what was named is not there, or no cluster could be read. The last lines say why."
+		return "It did not: what was named is not there, does not allow it, such as `hold` or `abort` where nothing is under way, or no cluster could be read. The last lines say why."
 	case ExitUsage:
 		return "The command line is wrong. Nothing was asked of any cluster."
 	case ExitIncomplete:
-		return "Some of the clusters could not be read. What is shown is true, and without them."
+		return "Some of the clusters, or of the logs, could not be read. What is shown is true, and without them."
 	case ExitNo:
 		return "The answer is no: something that was diagnosed is not healthy, a role that was named is not allowed, there is no way back for a runbook, guard has taken a promotion back, or nobody said yes to what would be changed. What it prints says what."
 	}

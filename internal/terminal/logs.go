@@ -118,6 +118,7 @@ func (a *logsAsked) checkQuery() error {
 func (t *terminal) showLogs(ctx context.Context, c *clusters, s subject, a *logsAsked) error {
 	list := LogList{Head: headOf("LogList"), Items: []LogLine{}, Notes: []string{}, Unread: s.unread}
 	var all []iter.Seq[logs.Entry]
+	var unread error
 	names := s.names()
 	for i, name := range names {
 		q := a.LogQuery
@@ -130,12 +131,15 @@ func (t *terminal) showLogs(ctx context.Context, c *clusters, s subject, a *logs
 			return errors.Join(err, s.failed)
 		}
 		all, list.Notes = append(all, slices.Values(log.Entries)), append(list.Notes, log.Notes...)
+		if log.Unread > 0 {
+			unread = errors.Join(unread, &exitError{ExitIncomplete, fmt.Errorf("the logs of %d containers of %s could not be read", log.Unread, name)})
+		}
 	}
 	for entry := range logs.Merge(all) {
 		list.Items = append(list.Items, logLineOf(entry))
 	}
 	if !a.table() {
-		return errors.Join(a.write(t.Out, list), s.failed)
+		return errors.Join(a.write(t.Out, list), s.failed, unread)
 	}
 	if len(names) == 0 {
 		list.Notes = append(list.Notes, "Nothing of it has pods, or shall have any.")
@@ -149,7 +153,7 @@ func (t *terminal) showLogs(ctx context.Context, c *clusters, s subject, a *logs
 			return err
 		}
 	}
-	return s.failed
+	return errors.Join(s.failed, unread)
 }
 
 // note tells what is not among the lines.

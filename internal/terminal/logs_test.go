@@ -101,6 +101,19 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestLogsOfANodeThatDoesNotAnswer: what could not be read is no empty log.
+func TestLogsOfANodeThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	a := talk(t)
+	v1 := a.starts("v1")
+	a.says(v1, "api", 0, "INFO one")
+	a.kubelet.AwaitPods(t, 1)
+	logs := append([]string{"logs", "api"}, a.here...)
+	run(t, logs...).wants(t, terminal.ExitDone, "INFO one")
+	a.kubelet.Stop()
+	run(t, logs...).wants(t, terminal.ExitIncomplete, "has no log: ", "connection refused", "Error: the logs of 2 containers of "+v1+" could not be read")
+}
+
 // TestLogsFollow: lines come as they are written, each once: also by a release that starts
 // meanwhile, and after every connection to the cluster broke.
 func TestLogsFollow(t *testing.T) {
