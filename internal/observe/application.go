@@ -55,7 +55,7 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 		}
 		for _, o := range Mains(ctx, reached, namespace, name, "") {
 			if o.Err != nil {
-				unread[o.Cluster] = errors.Join(unread[o.Cluster], o.Err)
+				unread[o.Cluster] = andAlso(unread[o.Cluster], o.Err)
 			} else if o.Main != nil && o.Main.Deployment != "" && (environment == nil || app.concerns(o)) {
 				app.Mains = append(app.Mains, o)
 			}
@@ -64,6 +64,15 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 		all = append(all, *app)
 	}
 	return all, unread
+}
+
+// andAlso is why a cluster could not be read, each reason once: what keeps one application's
+// address from being read keeps others', too.
+func andAlso(why, also error) error {
+	if why != nil && strings.Contains(why.Error(), also.Error()) {
+		return why
+	}
+	return errors.Join(why, also)
 }
 
 // OtherWith is another application of the namespace whose memory of its address has

@@ -18,11 +18,22 @@ import (
 // holds it. The run ends in a pause, within a second. Every apply leaves it so, until
 // somebody lets it go on, or goes back.
 
+// HoldOf finds the clusters on which an application's promotion is, and whether it can be held
+// where it is. It reads, and writes nothing.
+func HoldOf(ctx context.Context, r WayBackRequest) (ResumeRequest, error) {
+	on, err := MainOn(ctx, r)
+	req := ResumeRequest{Namespace: r.Namespace, Application: r.Application, Clusters: on}
+	if err == nil {
+		_, err = fleet.All(fleet.ByName(on), func(c Cluster) (Cluster, error) { return holdable(ctx, c, req) })
+	}
+	return req, err
+}
+
 // Hold holds an application's promotion where it is, on every cluster on which one is open.
 // A living run is asked to end in a pause; what waits already, or what a dead run has left,
 // is held here. Where one cluster refuses, nothing is written anywhere.
 func (e *Engine) Hold(ctx context.Context, req ResumeRequest) ([]Notice, error) {
-	open, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (Cluster, error) { return e.holdable(ctx, c, req) })
+	open, err := fleet.All(fleet.ByName(req.Clusters), func(c Cluster) (Cluster, error) { return holdable(ctx, c, req) })
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +58,7 @@ func (e *Engine) Hold(ctx context.Context, req ResumeRequest) ([]Notice, error) 
 }
 
 // holdable is the cluster, where there is something to be held; nil where it is held already.
-func (e *Engine) holdable(ctx context.Context, c Cluster, req ResumeRequest) (Cluster, error) {
+func holdable(ctx context.Context, c Cluster, req ResumeRequest) (Cluster, error) {
 	main, _, err := ownership.LiveMain(ctx, c, req.Namespace, req.Application)
 	if err != nil {
 		return nil, err

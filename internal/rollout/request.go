@@ -39,7 +39,9 @@ func (p *Promotion) askBackOn(ctx context.Context, c Cluster) error {
 		if next.Data, err = release.Asking(live.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), At: c.Now().UTC(), Why: because(ctx), Forgets: p.forgets}); err != nil {
 			return err
 		}
-		p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, open.Side())
+		if !open.Paused { // else nobody is at it, unless somebody begins just now
+			p.req.say("%s: asking %s to go back to %s", c.Name(), open.Holder, open.Side())
+		}
 		if err = c.Update(ctx, next); !release.ReadAgain(err) || apierrors.IsNotFound(err) {
 			return err
 		}

@@ -5,9 +5,42 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
+
+// pointer is what is remembered of an application's address on a cluster.
+type pointer struct {
+	cluster Cluster
+	main    *release.Main // nil: it has none
+	err     error
+}
+
+// pointers are those of the clusters, live. What the address itself is, its Service and its
+// route, is not asked for: whoever only lets it be, or lets it go on, may not be allowed to
+// see that.
+func pointers(ctx context.Context, r WayBackRequest) []pointer {
+	all, _ := fleet.All(fleet.ByName(r.Clusters), func(c Cluster) (pointer, error) {
+		main, _, err := ownership.LiveMain(ctx, c, r.Namespace, r.Application)
+		return pointer{c, main, err}, nil
+	})
+	return all
+}
+
+// UntoldError says that a cluster which cannot be read may have what is meant.
+type UntoldError struct {
+	What    string // as in: it cannot be told whether …
+	Cluster string
+	Err     error
+}
+
+func (e *UntoldError) Error() string {
+	return fmt.Sprintf("it cannot be told whether %s on cluster %q; name in `clusters` those to act on: %v", e.What, e.Cluster, e.Err)
+}
+
+func (e *UntoldError) Unwrap() error { return e.Err }
 
 // ResumeOn finds the clusters on which something of an application may be paused. A cluster
 // that cannot be read may have it: then it has to be said which to act on. To is what the
@@ -15,23 +48,21 @@ import (
 func ResumeOn(ctx context.Context, r WayBackRequest) (ResumeRequest, error) {
 	req := ResumeRequest{Namespace: r.Namespace, Application: r.Application, To: r.To}
 	var errs []error
-	for _, o := range observe.Mains(ctx, r.Clusters, r.Namespace, r.Application, "") {
-		c := named(r.Clusters, o.Cluster)
-		if o.Err == nil && o.Main == nil {
-			is, err := inPlace(ctx, c, req)
+	for _, p := range pointers(ctx, r) {
+		switch {
+		case p.err != nil:
+			errs = append(errs, &UntoldError{"a promotion of " + r.id() + " is paused", p.cluster.Name(), p.err})
+		case p.main != nil:
+			req.Clusters = append(req.Clusters, p.cluster)
+		default:
+			is, err := inPlace(ctx, p.cluster, req)
 			if is {
-				req.Clusters = append(req.Clusters, c)
+				req.Clusters = append(req.Clusters, p.cluster)
 			} else if err == nil && r.Named {
-				err = &release.NoMainError{ID: r.id(), Cluster: o.Cluster}
+				err = &release.NoMainError{ID: r.id(), Cluster: p.cluster.Name()}
 			}
 			errs = append(errs, err)
-			continue
 		}
-		if o.Err != nil {
-			errs = append(errs, fmt.Errorf("it cannot be told whether a promotion of %s is paused on cluster %q; name in `clusters` those to act on: %w", r.id(), o.Cluster, o.Err))
-			continue
-		}
-		req.Clusters = append(req.Clusters, c)
 	}
 	err := errors.Join(errs...)
 	if err == nil && len(req.Clusters) == 0 {
@@ -44,32 +75,31 @@ func ResumeOn(ctx context.Context, r WayBackRequest) (ResumeRequest, error) {
 // read may have it: then it has to be said which to act on. It reads, and writes nothing.
 func MainOn(ctx context.Context, r WayBackRequest) ([]Cluster, error) {
 	var on []Cluster
-	var errs []error
-	for _, o := range observe.Mains(ctx, r.Clusters, r.Namespace, r.Application, "") {
-		switch {
-		case o.Err != nil:
-			errs = append(errs, fmt.Errorf("it cannot be told whether %s has a main deployment on cluster %q; name in `clusters` those to act on: %w", r.id(), o.Cluster, o.Err))
-		case o.Main != nil:
-			on = append(on, named(r.Clusters, o.Cluster))
-		case r.Named:
-			errs = append(errs, &release.NoMainError{ID: r.id(), Cluster: o.Cluster})
-		}
-	}
-	err := errors.Join(errs...)
-	if err == nil && len(on) == 0 {
-		err = &release.NoMainError{ID: r.id()}
+	found, err := mainsOn(ctx, r)
+	for _, p := range found {
+		on = append(on, p.cluster)
 	}
 	return on, err
 }
 
-// named is the cluster of that name.
-func named(clusters []Cluster, name string) Cluster {
-	for _, c := range clusters {
-		if c.Name() == name {
-			return c
+// mainsOn is MainOn, with what is remembered of each.
+func mainsOn(ctx context.Context, r WayBackRequest) (on []pointer, err error) {
+	var errs []error
+	for _, p := range pointers(ctx, r) {
+		switch {
+		case p.err != nil:
+			errs = append(errs, &UntoldError{r.id() + " has a main deployment", p.cluster.Name(), p.err})
+		case p.main != nil:
+			on = append(on, p)
+		case r.Named:
+			errs = append(errs, &release.NoMainError{ID: r.id(), Cluster: p.cluster.Name()})
 		}
 	}
-	return nil
+	err = errors.Join(errs...)
+	if err == nil && len(on) == 0 {
+		err = &release.NoMainError{ID: r.id()}
+	}
+	return on, err
 }
 
 // inPlace says that a deployment whose content changes in place is there, which needs no main
@@ -81,7 +111,7 @@ func inPlace(ctx context.Context, c Cluster, req ResumeRequest) (bool, error) {
 	}
 	o := observe.Releases(ctx, []Cluster{c}, id)[0]
 	if o.Err != nil {
-		return false, fmt.Errorf("it cannot be told whether %s is paused on cluster %q; name in `clusters` those to act on: %w", id, o.Cluster, o.Err)
+		return false, &UntoldError{id.String() + " is paused", o.Cluster, o.Err}
 	}
 	return o.Record != nil, nil
 }

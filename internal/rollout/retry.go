@@ -20,6 +20,19 @@ type RetryRequest struct {
 
 func (r RetryRequest) id() string { return r.Namespace + "/" + r.Application }
 
+// RetryOf finds the clusters on which an application has a main deployment, and what is refused
+// there. It reads, and writes nothing.
+func RetryOf(ctx context.Context, r WayBackRequest) (on []Cluster, refused []*release.Breach, err error) {
+	found, err := mainsOn(ctx, r)
+	for _, p := range found {
+		on = append(on, p.cluster)
+		if p.main.Breach != nil {
+			refused = append(refused, p.main.Breach)
+		}
+	}
+	return on, refused, err
+}
+
 // Retry forgets, on every cluster, which release is refused: what a changed `retry_token`
 // does in a configuration. It moves nothing: the next apply of that release does. Where
 // nothing is refused, nothing is written, and a notice says so.

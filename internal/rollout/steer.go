@@ -27,6 +27,9 @@ func (e *Engine) askRun(ctx context.Context, c Cluster, namespace, application s
 		if kind == release.RequestSkip && !main.Progress.Left() {
 			return nil
 		}
+		if release.RequestIn(live.Data).Asks(release.RequestReturn, main.Progress) {
+			return nil // somebody wants the traffic back: there is one request at a time, and that one stays
+		}
 		open, next := main.Progress, live.DeepCopy()
 		request := release.Request{Kind: kind, From: open.From, To: open.To, By: mask.Redact(c.User(ctx)), Why: because(ctx), Holder: open.Holder, At: c.Now().UTC().Truncate(time.Second)}
 		if next.Data, err = release.Asking(live.Data, request); err != nil {

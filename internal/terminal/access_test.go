@@ -43,3 +43,32 @@ func TestAccess(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoSteersNeedNotSeeTheRoute: hold, resume and retry take what SECURITY.md says. What
+// looks at the address takes the route's role, too, and says once what is missing.
+func TestWhoSteersNeedNotSeeTheRoute(t *testing.T) {
+	t.Parallel()
+	s := canary(t)
+	s.app, s.owner = "web", ""
+	s.deploy("v1")
+	s.promote("v1")
+	s.app = "api"
+	c := testcluster.Shared(t)
+	var rules []rbacv1.PolicyRule
+	for _, role := range []cluster.Feature{cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeatureLock} {
+		needed, _ := role.Rules()
+		for _, r := range needed {
+			rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: r.Resources, Verbs: r.Verbs})
+		}
+	}
+	config := c.RestrictedKubeconfig(t, s.namespace, rules)
+	do := func(args ...string) said { t.Helper(); return run(t, append(args, "--kubeconfig", config)...) }
+	do("hold", "api", "--yes").wants(t, terminal.ExitDone, "it is held where it is")
+	do("resume", "api", "--yes").wants(t, terminal.ExitDone, "is not held any more")
+	do("retry", "api", "--yes").wants(t, terminal.ExitDone, "nothing is refused")
+	list := do("get")
+	list.wants(t, terminal.ExitFailed, "httproutes", "forbidden", "\nWhat you may do there, and what each role lacks: kubectl switchback access\n")
+	if n := strings.Count(list.err, "Error: "); n != 1 {
+		t.Errorf("it is told %d times:\n%s", n, list.err)
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
@@ -24,7 +25,7 @@ import (
 type ActionList struct {
 	Head
 	Command string  `json:"command" is:"what was asked for, as: rollback"`
-	Items   []Acted `json:"items" is:"what became of it, of each application or release, in the order in which it was done"`
+	Items   []Acted `json:"items" is:"what became of it, of each application or release, in the order in which it was done; before these, those that were left alone"`
 }
 
 // Acted is what became of one application, or of one release.
@@ -95,13 +96,14 @@ type acting struct {
 	backwards bool // of several applications, those that others come after are last
 }
 
-func (a *acting) addFlags(cmd *cobra.Command) {
+func (a *acting) addFlags(t *terminal, cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&a.yes, "yes", "y", false, "Do it without asking. It is said all the same what will happen.")
 	cmd.Flags().StringVar(&a.reason, "reason", "", "Why: in the history, and where it is told that somebody did this.")
 	cmd.Flags().DurationVar(&a.timeout, "timeout", 10*time.Minute, "How long it may take, such as 90s or 5m, for each application.")
 	cmd.Flags().StringVarP(&a.name, "output", "o", "", "Output format of the results: json or yaml. Left out, a line for each.")
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats[:2], cobra.ShellCompDirectiveNoFileComp))
 	a.whom.addFlags(cmd)
+	t.completeNames(cmd)
 }
 
 func (a *acting) check() error {
@@ -130,10 +132,10 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 	defer c.close()
 	meant, left, err := a.find(ctx, c, args, a.backwards)
 	if err != nil {
-		return err
+		return c.without(err)
 	}
-	for _, why := range left {
-		_, _ = fmt.Fprintln(t.ErrOut, why)
+	for _, one := range left {
+		_, _ = fmt.Fprintln(t.ErrOut, mask.Redact(one.Says))
 	}
 	if len(meant) == 0 && len(left) == 0 {
 		_, _ = fmt.Fprintf(t.ErrOut, "No applications found in %s namespace.\n", c.namespace)
@@ -144,6 +146,7 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 		d := find(ctx, c.only(one.On), one.Name)
 		d.name = cmp.Or(d.name, one.Name)
 		d = d.onward(cmd.Name(), c.namespace)
+		d.err = c.without(c.orGroup(ctx, one.Name, d.err))
 		if d.err == nil {
 			d.err = allowed(ctx, d, c.namespace)
 		}
@@ -157,7 +160,7 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 			return err
 		}
 	}
-	list := ActionList{Head: headOf("ActionList"), Command: cmd.Name(), Items: []Acted{}}
+	list := ActionList{Head: headOf("ActionList"), Command: cmd.Name(), Items: append([]Acted{}, left...)}
 	var errs []error
 	engine := rollout.New(t.timing).In(release.RunOf(os.Getenv))
 	for _, d := range deeds {
@@ -175,6 +178,45 @@ func (t *terminal) act(cmd *cobra.Command, a *acting, args []string, find func(c
 		errs = append(errs, a.write(t.Out, list))
 	}
 	return errors.Join(errs...)
+}
+
+// orGroup adds, to what says that there is no such application, that a group is called so.
+func (c *clusters) orGroup(ctx context.Context, name string, err error) error {
+	var none *release.NoMainError
+	if !errors.As(err, &none) {
+		return err
+	}
+	apps, _ := observe.Applications(ctx, c.on, c.namespace, "", nil)
+	members := slices.DeleteFunc(apps, func(app observe.Application) bool {
+		return !slices.ContainsFunc(app.Mains, func(o observe.Main) bool { return o.Main.Group == name })
+	})
+	if len(members) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w. %s is a deployment group: name an application that it moves, of %s. To take all of it back, invoke the action switchback_rollback_group", err, name, strings.Join(namesOf(members), ", "))
+}
+
+// without adds, to what says that a cluster cannot be read, how the others are acted on.
+func (c *clusters) without(err error) error {
+	if err == nil {
+		return nil
+	}
+	all, away := flatten(err), false
+	for i, one := range all {
+		var untold *rollout.UntoldError
+		if errors.As(one, &untold) {
+			one, away = fmt.Errorf("it cannot be told whether %s on cluster %q: %w", untold.What, untold.Cluster, untold.Err), true
+		}
+		var unreachable *cluster.UnreachableError
+		if len(c.on) > 1 && errors.As(one, &unreachable) {
+			one, away = fmt.Errorf("%w. To act on the other clusters alone, name them with --contexts", one), true
+		}
+		all[i] = one
+	}
+	if !away {
+		return err
+	}
+	return errors.Join(all...)
 }
 
 // allowed makes sure, before the first write, that everything may be done there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,9 @@ func TestRollback(t *testing.T) {
 	if want := fmt.Sprintf("api: %s/api is back on %s\n", s.namespace, v1); back.out != want {
 		t.Errorf("what is piped is %q", back.out)
 	}
+	if strings.Contains(back.err, "asking") {
+		t.Errorf("it asks a run that has ended in its pause: %s", back.err)
+	}
 	if b := s.main().Breach; b == nil || b.To != v2 || b.By == "" || !strings.HasSuffix(b.Reason, " asked to go back: 5xx in checkout") {
 		t.Errorf("it remembers %+v", b)
 	}
@@ -150,6 +154,96 @@ func TestRollbackAsksWhoeverIsAtIt(t *testing.T) {
 	}
 }
 
+// TestNobodyTalksOverWhoWantsTheTrafficBack: there is one request to a run at a time, and the
+// one that moves the traffic back stays, whatever else is asked for until it is obeyed.
+func TestNobodyTalksOverWhoWantsTheTrafficBack(t *testing.T) {
+	t.Parallel()
+	s := canary(t)
+	s.says("", "abort", "api", "--yes").wants(t, terminal.ExitDone)
+	proxy := testcluster.Shared(t).Proxy(t)
+	run := shopOn(t, s.namespace, map[string]string{"prod": proxy.KubeconfigPath})
+	run.engine, run.owner, run.routed, run.Steps = rollout.New(rollout.DefaultTiming()), s.owner, true, []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
+	ended := make(chan error, 1)
+	go func() { ended <- run.promoting("v2") }()
+	testcluster.Eventually(t, testcluster.Hang, "a run that watches v2", func() error {
+		if p := s.main().Progress; p == nil || p.Since.IsZero() || p.Paused {
+			return fmt.Errorf("it is %+v", p)
+		}
+		return nil
+	})
+	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/configmaps") {
+			return testcluster.ConnectionReset() // for now, the run hears of no request
+		}
+		return testcluster.Fault{}
+	})
+	proxy.DropWatches()
+	maps, open := testcluster.Shared(t).Client().CoreV1().ConfigMaps(s.namespace), s.main().Progress
+	cm, err := maps.Get(t.Context(), release.MainName("api"), metav1.GetOptions{})
+	if err == nil {
+		cm.Data, err = release.Asking(cm.Data, release.Request{Kind: release.RequestReturn, From: open.From, To: open.To, By: "alice", Why: "5xx", At: time.Now()})
+	}
+	if err == nil {
+		_, err = maps.Update(t.Context(), cm, metav1.UpdateOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := testcluster.Shared(t).Proxy(t)
+	here.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if strings.Contains(r.Path, "/leases/") { // it has asked, or not, and waits for the run
+			proxy.SetFault(nil)
+		}
+		return testcluster.Fault{}
+	})
+	skip := answered(t.Context(), "", "promote", "api", "--full", "--yes", "--kubeconfig", here.KubeconfigPath, "-n", s.namespace)
+	skip.wants(t, terminal.ExitFailed, "has been taken back")
+	var asked *release.AskedBackError
+	if err := <-ended; !errors.As(err, &asked) || asked.Request.By != "alice" {
+		t.Errorf("the run ended with %v", err)
+	}
+	if m := s.main(); m.Deployment != s.name("v1") || m.Progress != nil {
+		t.Errorf("it is %+v", m)
+	}
+}
+
+// TestStopThatWasCutOff is gone on with, and is not taken for one that somebody has done
+// before.
+func TestStopThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.deploy("v1")
+	s.promote("v1")
+	open := 0
+	for k := 1; k <= 5; k++ {
+		proxy := testcluster.Shared(t).Proxy(t)
+		ctx, kill := context.WithCancel(t.Context())
+		death := proxy.DiesAfter(k, func(r *testcluster.Request) bool {
+			return r.Write() && !strings.HasSuffix(r.Path, "/events") && !strings.HasSuffix(r.Path, "reviews")
+		}, kill)
+		proxy.SetFault(death.Fault)
+		answered(ctx, "", "stop", "api", "--yes", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
+		kill()
+		m := s.main()
+		done := m.Stopped() && m.Progress == nil
+		if m.Stopped() && !done {
+			open++
+		}
+		again := s.says("", "stop", "api", "--yes")
+		again.wants(t, terminal.ExitDone, "api: it is stopped")
+		if says := strings.Contains(again.err, "is stopped already: "); says != done {
+			t.Errorf("cut off at write %d, done is %t, and it says\n%s", k, done, again.err)
+		}
+		if m := s.main(); !m.Stopped() || m.Progress != nil || m.StoppedBy == nil || s.pods("v1") != 0 {
+			t.Errorf("in the end it is %+v", m)
+		}
+		s.says("", "start", "api", "--yes").wants(t, terminal.ExitDone)
+	}
+	if open == 0 {
+		t.Error("none was cut off between its first word and its end")
+	}
+}
+
 // pods are how many a release shall have.
 func (s *shop) pods(version string) int32 {
 	s.t.Helper()
@@ -186,6 +280,12 @@ func TestStopStartRestart(t *testing.T) {
 		t.Errorf("stopped, it is %+v with %d pods", m, s.pods("v2"))
 	}
 	s.says("", "stop", "api", "--yes", "--reason", "again").wants(t, terminal.ExitDone, "is stopped already: stopped by ", "night")
+	s.says("", "get", "api").wants(t, terminal.ExitDone, "\napi is stopped by ", "(night)", v1+" is stopped: no configuration has stopped it, ", "(too many)")
+	var app terminal.Application
+	if decode(t, s.says("", "get", "api", "-o", "json"), &app); !strings.HasSuffix(app.Addresses[0].Stopped, "(night)") {
+		t.Errorf("of who has stopped it, it says %q", app.Addresses[0].Stopped)
+	}
+	s.says("", "start", v2, "--yes").wants(t, terminal.ExitFailed, v2, "its application is stopped: it was stopped by ", "(night). `kubectl switchback start api --namespace "+s.namespace+"`, or the action switchback_start")
 	s.says("", "start", "--environment", "production", "--yes").wants(t, terminal.ExitDone, "The pods of "+s.namespace+"/api come back.", "api: it is started")
 	if m := s.main(); m.Stopped() || m.Deployment != v2 || s.pods("v2") != 1 {
 		t.Errorf("started, it is %+v with %d pods", m, s.pods("v2"))
@@ -199,6 +299,11 @@ func TestStopStartRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.says("", "stop", "--environment", "dev", "--yes").wants(t, terminal.ExitDone, s.namespace+"/api is left alone", `environment "dev"`, "no address that leads to one of them", "Name it")
+	var list terminal.ActionList
+	decode(t, s.says("", "stop", "--environment", "dev", "--yes", "-o", "json"), &list)
+	if len(list.Items) != 1 || list.Items[0].Name != "api" || list.Items[0].Outcome != terminal.OutcomeNothing || !strings.Contains(list.Items[0].Says, "is left alone") {
+		t.Errorf("of what is left alone, it says %+v", list.Items)
+	}
 	if m := s.main(); m.Stopped() || s.pods("v2") != 1 || s.pods("v3") != 1 {
 		t.Errorf("with another environment, it is %+v with %d pods, and v3 has %d", m, s.pods("v2"), s.pods("v3"))
 	}

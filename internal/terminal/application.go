@@ -45,6 +45,7 @@ type Address struct {
 	Split      release.Split      `json:"split" is:"who has the traffic: release, to percent"`
 	Main       string             `json:"main" is:"the release that is main; during a promotion, the one before it"`
 	Group      string             `json:"group,omitempty" is:"the group that moves it with others"`
+	Stopped    string             `json:"stopped,omitempty" is:"who has stopped the application as a whole, since when and why, where no configuration has"`
 	PromotedAt *metav1.Time       `json:"promotedAt,omitempty" is:"when the traffic last moved"`
 	Promotion  *Promotion         `json:"promotion,omitempty" is:"the promotion that is not over"`
 }
@@ -81,6 +82,9 @@ func addressOf(o observe.Main) Address {
 	a := Address{
 		Cluster: o.Cluster, Service: o.Main.Service, Status: status, Reason: mask.Redact(reason), Split: o.Traffic(),
 		Main: o.Main.Deployment, Group: o.Main.Group, PromotedAt: timeOf(o.Main.PromotedAt),
+	}
+	if by := o.Main.StaysStopped(); by != nil {
+		a.Stopped = mask.Redact(by.StopText())
 	}
 	if p := o.Main.Progress; p != nil {
 		a.Promotion = &Promotion{From: p.From, To: p.To, Direction: p.Direction, Step: min(p.At+1, len(p.Steps)), Paused: p.Paused, Holder: p.Holder, Steps: []string{}}

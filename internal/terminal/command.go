@@ -62,6 +62,7 @@ func Command(version string, streams genericiooptions.IOStreams, options ...Opti
 		return usagef("%w: see `%s --help`", err, cmd.CommandPath())
 	})
 	t.reach.addFlags(root, version)
+	_ = root.RegisterFlagCompletionFunc("namespace", t.completeNamespace())
 	root.AddCommand(
 		t.get(),
 		t.history(),

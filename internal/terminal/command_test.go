@@ -2,9 +2,11 @@ package terminal_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -53,11 +55,13 @@ func TestNoCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, "get", "--kubeconfig", path).wants(t, terminal.ExitFailed, "no cluster is named", "--kubeconfig", "KUBECONFIG")
+	none := testcluster.Contexts(t, "shop", map[string]string{"eu": testcluster.Shared(t).KubeconfigPath})
+	run(t, "get", "--kubeconfig", none).wants(t, terminal.ExitFailed, "the kubeconfig has no current context: name one with --context. It has: eu.")
 	run(t, "get", "--kubeconfig", path+"2").wants(t, terminal.ExitFailed, "config2: no such file")
 }
 
-// TestCompletion offers the namespace's applications, and contexts behind those that are
-// typed already.
+// TestCompletion offers what may stand there: applications, releases behind the name of one,
+// groups, environments, namespaces; and contexts behind those that are typed already.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -65,4 +69,31 @@ func TestCompletion(t *testing.T) {
 	config := testcluster.Contexts(t, s.namespace, map[string]string{"eu": testcluster.Shared(t).KubeconfigPath, "us": testcluster.Shared(t).KubeconfigPath})
 	run(t, "__complete", "get", "--kubeconfig", config, "--context", "eu", "").wants(t, terminal.ExitDone, "api\n")
 	run(t, "__complete", "history", "--kubeconfig", config, "--contexts", "eu,u").wants(t, terminal.ExitDone, "eu,us\n")
+	s.member = rollout.Member{Group: "shop", Name: "api"}
+	s.promote("v1")
+	s.deploy("v2")
+	v1, v2 := s.name("v1"), s.name("v2")
+	for args, offers := range map[string]string{
+		"get api":                    "", // it takes one
+		"stop":                       "api\n",
+		"stop api-":                  "api\n" + min(v1, v2) + "\n" + max(v1, v2) + "\n",
+		"rollback api-":              "api\n",
+		"rollback api --to ":         min(v1, v2) + "\n" + max(v1, v2) + "\n",
+		"watch":                      "api\n",
+		"watch api ":                 "",
+		"watch --group ":             "shop\n",
+		"stop --environment ":        "production\n",
+		"get --environment ":         "production\n",
+		"diagnose " + v1[:len(v1)-1]: "api\n" + min(v1, v2) + "\n" + max(v1, v2) + "\n",
+	} {
+		words := append([]string{"__complete"}, strings.Split(args, " ")...)
+		if !strings.Contains(args, " ") || args == "get api" {
+			words = append(words, "")
+		}
+		words = slices.Insert(words, 2, "--kubeconfig", config, "--context", "eu")
+		if said := run(t, words...); said.out != offers+":4\n" {
+			t.Errorf("%s: it offers\n%s", args, said.out)
+		}
+	}
+	run(t, "__complete", "get", "--kubeconfig", config, "--context", "eu", "-n", "").wants(t, terminal.ExitDone, s.namespace+"\n")
 }

@@ -64,7 +64,7 @@ func (t *terminal) diagnose() *cobra.Command {
 			"The exit code is 4 where a release that shall have pods is not healthy.",
 		Example:           "  kubectl switchback diagnose api\n  kubectl switchback diagnose api-7f3c9a1e -o json",
 		Args:              oneSubject,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err

@@ -48,7 +48,7 @@ func (t *terminal) events() *cobra.Command {
 			"or of the one release that is named. The last one is at the end; what says the same of the same object is one event. A cluster keeps them for an hour, usually.",
 		Example:           "  kubectl switchback events api\n  kubectl switchback events api-7f3c9a1e --type Warning --since 15m",
 		Args:              oneSubject,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q.Type = diagnose.EventType(kind)
 			if q.Type != "" && !slices.Contains(diagnose.EventTypes(), q.Type) {

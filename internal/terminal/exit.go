@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
 )
 
@@ -73,6 +75,9 @@ func tell(w io.Writer, err error) Exit {
 		}
 		text := strings.TrimRight(mask.Redact(one.Error()), "\n")
 		_, _ = fmt.Fprintln(w, "Error:", text) // there is nobody else to tell
+	}
+	if apierrors.IsForbidden(err) {
+		_, _ = fmt.Fprintln(w, "What you may do there, and what each role lacks: kubectl switchback access")
 	}
 	var coded *exitError
 	if errors.As(err, &coded) {

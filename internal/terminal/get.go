@@ -40,7 +40,7 @@ func (t *terminal) get() *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			matches, err := labels.Parse(a.selector)
 			if err := errors.Join(usage(err), a.check()); err != nil {
@@ -58,6 +58,7 @@ func (t *terminal) get() *cobra.Command {
 	cmd.Flags().BoolVarP(&a.all, "all-namespaces", "A", false, "List the applications of all namespaces.")
 	cmd.Flags().StringVarP(&a.selector, "selector", "l", "", "List only applications that have a release whose labels match, such as team=payments.")
 	cmd.Flags().StringVar(&a.environment, "environment", "", "List only applications that have a release of this environment, and only what concerns that.")
+	t.completeNames(cmd)
 	return cmd
 }
 
@@ -160,21 +161,4 @@ func unreadOf(unread map[string]error, of int) (list []Unread, err error) {
 		err = &exitError{ExitIncomplete, err}
 	}
 	return list, err
-}
-
-// completeApplications offers the namespace's applications.
-func (t *terminal) completeApplications(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	err := t.looking(cmd, func(ctx context.Context, c *clusters) error {
-		apps, _ := observe.Applications(ctx, c.on, c.namespace, "", nil)
-		names = namesOf(apps)
-		return nil
-	})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -38,7 +38,7 @@ func (t *terminal) guard() *cobra.Command {
 		Example: "  kubectl switchback guard api\n  kubectl switchback guard api --once --unattended 2h --contexts prod-eu,prod-us\n" +
 			"  kubectl switchback guard api -n shop --print-job --image registry.example/kubectl-switchback:v1 --service-account releaser | kubectl create -f -",
 		Args:              oneApplication,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case a.unattended < 0:

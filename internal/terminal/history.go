@@ -53,7 +53,7 @@ func (t *terminal) history() *cobra.Command {
 			"Times are those of the machine where it was done.", release.HistoryEntries),
 		Example:           "  kubectl switchback history api\n  kubectl switchback history api --operation promote --limit 5 -o wide",
 		Args:              oneApplication,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if operation != "" && !slices.Contains(release.Operations(), release.Operation(operation)) {
 				return usagef("there is no operation %q. There are: %s", operation, strings.Join(texts(release.Operations()), ", "))

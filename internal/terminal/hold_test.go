@@ -46,6 +46,21 @@ func TestHold(t *testing.T) {
 	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, "was not held: no promotion of it is under way")
 }
 
+// TestHoldThatIsRefused is refused before anybody is asked whether to go on.
+func TestHoldThatIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.deploy("v1")
+	s.promote("v1")
+	for name, says := range map[string]string{"api": "was not held: no promotion of it is under way", "web": "there is no main deployment of " + s.namespace + "/web"} {
+		said := s.says("", "hold", name, "-o", "json")
+		said.wants(t, terminal.ExitFailed, says, `"outcome": "refused"`)
+		if strings.Contains(said.err, "Go on?") {
+			t.Errorf("it asks: %s", said.err)
+		}
+	}
+}
+
 // TestHoldAsksWhoeverIsAtIt: a run that watches the release with its share ends in a pause.
 func TestHoldAsksWhoeverIsAtIt(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func (t *terminal) lifecycle(action release.Action, short, long, example string)
 		Short: short,
 		Long:  long, Example: example,
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
 				if is, d := t.ofRelease(ctx, c, name, action); is {
@@ -75,7 +75,7 @@ func (t *terminal) lifecycle(action release.Action, short, long, example string)
 			})
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	return cmd
 }
 

@@ -60,7 +60,7 @@ func (t *terminal) logs() *cobra.Command {
 			"In a terminal, warnings and errors have colours, unless the environment variable NO_COLOR is set. With --follow, -o json prints an object on each line, and -o yaml a document for each.",
 		Example:           "  kubectl switchback logs api -f\n  kubectl switchback logs api -f --level warn --contexts prod-eu,prod-us\n  kubectl switchback logs api-7f3c9a1e -c api --previous --tail 20",
 		Args:              oneSubject,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := errors.Join(a.check(), a.checkQuery()); err != nil {
 				return err

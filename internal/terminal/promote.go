@@ -21,7 +21,7 @@ func (t *terminal) promote() *cobra.Command {
 			"and goes back where it fails. A hold is lifted. A promotion that `canary.max_weight` keeps at a share is refused, and so is one that a group moves.",
 		Example:           "  kubectl switchback promote api\n  kubectl switchback promote api --full --reason \"v1 is on fire\"",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if full {
 				return t.act(cmd, a, args, skipping)
@@ -29,7 +29,7 @@ func (t *terminal) promote() *cobra.Command {
 			return t.act(cmd, a, args, resuming)
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	cmd.Flags().BoolVar(&full, "full", false, "Skip the shares and pauses that are left: the release gets all of the traffic now.")
 	return cmd
 }

@@ -121,12 +121,15 @@ func (r *reach) connect(context string) (*cluster.Cluster, string, error) {
 	if context == "" {
 		context = raw.CurrentContext
 	}
-	if context != "" && raw.Contexts[context] == nil {
-		has := "It has none."
-		if names := slices.Sorted(maps.Keys(raw.Contexts)); len(names) > 0 {
-			has = "It has: " + strings.Join(names, ", ") + "."
-		}
+	has := "It has none."
+	if names := slices.Sorted(maps.Keys(raw.Contexts)); len(names) > 0 {
+		has = "It has: " + strings.Join(names, ", ") + "."
+	}
+	switch named := *flags.APIServer != "" || *flags.ClusterName != ""; {
+	case context != "" && raw.Contexts[context] == nil:
 		return nil, "", fmt.Errorf("the kubeconfig has no context %q. %s", context, has)
+	case context == "" && len(raw.Clusters) > 0 && !named: // else localhost is asked, whatever is there
+		return nil, "", fmt.Errorf("the kubeconfig has no current context: name one with --context. %s", has)
 	}
 	name, source := context, fmt.Sprintf("kubeconfig context %q", context)
 	if context == "" {

@@ -128,8 +128,8 @@ func roleOf(s observe.Surveyed, o observe.Main) Role {
 	return RoleNew
 }
 
-// print shows the application as a table of its releases, and below it, in lines, what is
-// wrong.
+// print shows the application as a table of its releases, and below it, in lines, what there
+// is to say.
 func (a Application) print(w io.Writer, f *format, several bool, now time.Time) error {
 	columns := []column{{"Cluster", false}, {"Name", false}, {"Role", false}, {"Version", false}, {"Status", false}, {"Traffic", false}, {"Pods", false}, {"Age", false}, {"Custody", true}, {"Environment", true}, {"Created by", true}, {"Reason", true}}
 	var rows [][]any
@@ -143,18 +143,41 @@ func (a Application) print(w io.Writer, f *format, several bool, now time.Time) 
 	if err := f.writeClusters(w, several, columns, rows); err != nil || f.noHeaders {
 		return err
 	}
-	lines := a.Problems
-	if len(a.Addresses) == 0 {
-		lines = append([]string{"it has no address: no main deployment leads to a release"}, lines...)
-	}
-	for i, line := range lines {
+	for i, line := range a.lines(several) {
 		before := ""
 		if i == 0 {
 			before = "\n"
 		}
-		if _, err := fmt.Fprintf(w, "%s%s is %s: %s\n", before, a.Name, a.Status, line); err != nil {
+		if _, err := fmt.Fprintf(w, "%s%s\n", before, line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lines say what is wrong, and who has stopped what has no pods, where no configuration has.
+func (a Application) lines(several bool) (lines []string) {
+	on := func(cluster string) string {
+		if several {
+			return " on " + cluster
+		}
+		return ""
+	}
+	if len(a.Addresses) == 0 {
+		lines = append(lines, fmt.Sprintf("%s is %s: it has no address: no main deployment leads to a release", a.Name, a.Status))
+	}
+	for _, problem := range a.Problems {
+		lines = append(lines, fmt.Sprintf("%s is %s: %s", a.Name, a.Status, problem))
+	}
+	for _, address := range a.Addresses {
+		if address.Stopped != "" {
+			lines = append(lines, fmt.Sprintf("%s%s is %s", a.Name, on(address.Cluster), address.Stopped))
+		}
+	}
+	for _, r := range a.Releases {
+		if release.StaysStopped(r.Reason) && !release.StoppedWithMain(r.Reason) {
+			lines = append(lines, fmt.Sprintf("%s%s is %s: %s", r.Name, on(r.Cluster), r.Status, r.Reason))
+		}
+	}
+	return lines
 }

@@ -3,12 +3,11 @@ package terminal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -21,12 +20,12 @@ func (t *terminal) resume() *cobra.Command {
 			"It holds for this pause alone: the next gate asks again. It moves no traffic, and makes no pods, itself: the next apply does. One that waits at `canary.max_weight` is refused.",
 		Example:           "  kubectl switchback resume api --reason \"looked at the dashboard\"",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.act(cmd, a, args, resuming)
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	return cmd
 }
 
@@ -57,26 +56,29 @@ func (t *terminal) hold() *cobra.Command {
 			"`kubectl switchback rollback` goes back from it. An application that a group moves cannot be held, nor one whose traffic moves all at once.",
 		Example:           "  kubectl switchback hold api --reason \"looking at the error rate\"",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return t.act(cmd, a, args, func(_ context.Context, c *clusters, name string) deed {
-				req := rollout.ResumeRequest{Namespace: c.namespace, Application: name, Clusters: c.on}
-				return deed{
-					on: req.Clusters, take: toAct, will: fmt.Sprintf("The promotion of %s/%s stays where it is, until somebody lets it go on.", c.namespace, name),
-					do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
-						req.Progress = say
-						notices, err := e.Hold(ctx, req)
-						if len(notices) > 0 {
-							return "", notices, err
-						}
-						return "it is held where it is", nil, err
-					},
-				}
-			})
+			return t.act(cmd, a, args, holding)
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	return cmd
+}
+
+// holding keeps a promotion where it is.
+func holding(ctx context.Context, c *clusters, name string) deed {
+	req, err := rollout.HoldOf(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
+	return deed{
+		err: err, on: req.Clusters, take: toAct, will: fmt.Sprintf("The promotion of %s/%s%s stays where it is, until somebody lets it go on.", c.namespace, name, where(c, req.Clusters)),
+		do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
+			req.Progress = say
+			notices, err := e.Hold(ctx, req)
+			if len(notices) > 0 {
+				return "", notices, err
+			}
+			return "it is held where it is", nil, err
+		},
+	}
 }
 
 func (t *terminal) retry() *cobra.Command {
@@ -88,38 +90,25 @@ func (t *terminal) retry() *cobra.Command {
 			"It moves nothing: the next apply that asks for that release does.",
 		Example:           "  kubectl switchback retry api --reason \"the database is back\"",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.act(cmd, a, args, retrying)
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	return cmd
 }
 
 // retrying forgets who is refused.
 func retrying(ctx context.Context, c *clusters, name string) deed {
-	req, d := rollout.RetryRequest{Namespace: c.namespace, Application: name}, deed{take: toAct}
+	on, breaches, err := rollout.RetryOf(ctx, rollout.WayBackRequest{Namespace: c.namespace, Application: name, Clusters: c.on})
+	req, d := rollout.RetryRequest{Namespace: c.namespace, Application: name, Clusters: on}, deed{err: err, on: on, take: toAct}
 	var refused []string
-	for _, o := range observe.Mains(ctx, c.on, c.namespace, name, "") {
-		switch {
-		case o.Err != nil:
-			return deed{err: o.Err}
-		case o.Main == nil:
-			continue
-		case o.Main.Breach != nil:
-			refused = append(refused, fmt.Sprintf("%s (%s)", o.Main.Breach.To, o.Main.Breach.Reason))
-		}
-		for _, one := range c.on {
-			if one.Name() == o.Cluster {
-				req.Clusters = append(req.Clusters, one)
-			}
+	for _, b := range breaches {
+		if text := fmt.Sprintf("%s (%s)", b.To, b.Reason); !slices.Contains(refused, text) {
+			refused = append(refused, text)
 		}
 	}
-	if len(req.Clusters) == 0 {
-		return deed{err: &release.NoMainError{ID: c.namespace + "/" + name}}
-	}
-	d.on = req.Clusters
 	d.will = fmt.Sprintf("Of %s/%s, nothing is refused%s.", c.namespace, name, where(c, d.on))
 	if len(refused) > 0 {
 		d.will = fmt.Sprintf("Of %s/%s, this may be tried once more: %s.", c.namespace, name, strings.Join(refused, "; "))

@@ -55,7 +55,7 @@ func (t *terminal) rollback() *cobra.Command {
 			"`retry_token` changes, or `kubectl switchback retry`.",
 		Example:           "  kubectl switchback rollback api --reason \"5xx since 14:02\"\n  kubectl switchback rollback api --to api-0b8e4d27 --yes",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if to != "" && len(args) == 0 {
 				return usagef("--to names a release of one application: name that one, too")
@@ -69,8 +69,9 @@ func (t *terminal) rollback() *cobra.Command {
 			})
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	cmd.Flags().StringVar(&to, "to", "", "The release to go back to, by its name. It must still be there.")
+	_ = cmd.RegisterFlagCompletionFunc("to", t.completeRelease())
 	return cmd
 }
 
@@ -84,7 +85,7 @@ func (t *terminal) abort() *cobra.Command {
 			"Of a release: its start, its restart, or the change of its content. The run that is at it is asked to end, as after a Ctrl-C; what a run that died has left is given up here.",
 		Example:           "  kubectl switchback abort api\n  kubectl switchback abort api-7f3c9a1e --yes",
 		Args:              a.args,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
 				if is, d := t.ofRelease(ctx, c, name, release.ActionCancel); is {
@@ -95,7 +96,7 @@ func (t *terminal) abort() *cobra.Command {
 			})
 		},
 	}
-	a.addFlags(cmd)
+	a.addFlags(t, cmd)
 	return cmd
 }
 

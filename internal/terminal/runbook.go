@@ -56,7 +56,7 @@ func (t *terminal) runbook() *cobra.Command {
 			"The exit code is 4 where there is no way back, and the output says why.",
 		Example:           "  kubectl switchback runbook api -n shop\n  kubectl switchback runbook api --contexts prod-eu,prod-us > going-back.md",
 		Args:              oneApplication,
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
 				return err

@@ -28,6 +28,9 @@ func TestMemberOfAGroup(t *testing.T) {
 	s.says("", "guard", "api", "--once").wants(t, terminal.ExitFailed, `moves with its group "shop", as one`, "An apply of the group watches all of its members", "switchback_rollback_group")
 	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, `was not held: the group "shop" moves it together with others`, "switchback_rollback_group")
 	s.says("", "promote", "api", "--full", "--yes").wants(t, terminal.ExitFailed, `was skipped: the group "shop" moves it together with others`, "`kubectl switchback promote` without --full")
+	for _, verb := range []string{"hold", "stop", "rollback", "retry", "resume"} {
+		s.says("", verb, "shop", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/shop", "shop is a deployment group: name an application that it moves, of api. ")
+	}
 	if p := s.main().Progress; p == nil || !p.Paused || p.Held != nil || p.Weight(p.At) != 25 {
 		t.Errorf("it did something: %+v", p)
 	}
@@ -105,7 +108,21 @@ func TestSeveralContexts(t *testing.T) {
 	do("retry", "api").wants(t, terminal.ExitDone, "what was refused may be tried once more")
 	do("restart", "api").wants(t, terminal.ExitDone, "are replaced", "on eu, us")
 
+	alone := shopOn(t, namespace, map[string]string{"eu": both[0].KubeconfigPath})
+	alone.app, alone.routed, alone.Steps = "web", true, s.Steps
+	for _, version := range []string{"v1", "v2"} {
+		alone.deploy(version)
+		alone.promote(version)
+	}
+	do("hold", "web", "--reason", "odd").wants(t, terminal.ExitDone, "The promotion of "+namespace+"/web on eu stays where it is", "it is held where it is")
+	do("resume", "web").wants(t, terminal.ExitDone, "goes on with the next apply on eu.")
+
 	proxy.Down(t)
+	for verb, says := range map[string]string{
+		"hold": "it cannot be told whether " + namespace + `/api has a main deployment on cluster "us": `, "resume": "it cannot be told whether a promotion of " + namespace + `/api is paused on cluster "us": `, "rollback": "",
+	} {
+		do(verb, "api").wants(t, terminal.ExitFailed, says+`cluster "us" cannot be reached`, ". To act on the other clusters alone, name them with --contexts\n")
+	}
 	for _, args := range [][]string{{"rollback", "api", "--to", s.name("v2")}, {"stop", "api"}, {"restart", "--environment", "production"}} {
 		do(args...).wants(t, terminal.ExitFailed, `cluster "us" cannot be reached`)
 	}

@@ -54,7 +54,7 @@ func (t *terminal) watch() *cobra.Command {
 			a.names = args
 			return nil
 		},
-		ValidArgsFunction: t.completeApplications,
+		ValidArgsFunction: t.completeApplications(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.output != "" && a.output != "json" {
 				return usagef("there is no output format %q: say json, or leave it out", a.output)
@@ -65,6 +65,7 @@ func (t *terminal) watch() *cobra.Command {
 	cmd.Flags().StringVarP(&a.output, "output", "o", "", "Output format: json for an object on a line, of the kind Application, for each application that changes.")
 	cmd.Flags().StringVar(&a.group, "group", "", "Watch the applications of this deployment group, in the namespace.")
 	cmd.Flags().StringVar(&a.environment, "environment", "", "Watch the applications that have a release of this environment, in the namespace.")
+	t.completeNames(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -147,7 +148,7 @@ func (t *terminal) tellChanges(ctx context.Context, e *eyes, first scene, a *wat
 			}
 		}
 		for _, app := range s.Apps {
-			line, err := app.line(a.output)
+			line, err := app.line(a.output, len(s.Clusters) > 1)
 			if err != nil {
 				return true, err
 			}
@@ -167,11 +168,14 @@ func (t *terminal) tellChanges(ctx context.Context, e *eyes, first scene, a *wat
 	if over, err := tell(first); over || err != nil {
 		return err
 	}
+	if len(first.Apps) == 0 {
+		_, _ = fmt.Fprintf(t.ErrOut, "No applications found in %s namespace; waiting for one.\n", first.Namespace)
+	}
 	return e.changes(ctx, tell)
 }
 
 // line is an application in one line.
-func (a watched) line(output string) (string, error) {
+func (a watched) line(output string, several bool) (string, error) {
 	if output == "json" {
 		text, err := json.Marshal(a.Application)
 		return string(text), err
@@ -183,7 +187,7 @@ func (a watched) line(output string) (string, error) {
 	var pods []string
 	for _, r := range a.Releases {
 		if r.Pods > 0 || r.Ready > 0 {
-			pods = append(pods, fmt.Sprintf("%s %d/%d", r.Name, r.Ready, r.Pods))
+			pods = append(pods, fmt.Sprintf("%s %d/%d", r.label(several), r.Ready, r.Pods))
 		}
 	}
 	if len(pods) > 0 {

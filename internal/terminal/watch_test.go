@@ -44,3 +44,19 @@ func TestWatch(t *testing.T) {
 	do("watch", "api", "--group", "shop").wants(t, terminal.ExitUsage, "exclude each other")
 	do("watch", "-o", "yaml").wants(t, terminal.ExitUsage, `there is no output format "yaml"`)
 }
+
+// TestWatchOfSeveralClusters says of which cluster the pods are, and that there is nothing yet.
+func TestWatchOfSeveralClusters(t *testing.T) {
+	t.Parallel()
+	both := testcluster.Clusters(t, 2)
+	namespace := both[0].Namespace(t)
+	both[1].NamespaceNamed(t, namespace)
+	config := testcluster.Contexts(t, namespace, map[string]string{"eu": both[0].KubeconfigPath, "us": both[1].KubeconfigPath})
+	watch := begin(t, "watch", "--kubeconfig", config, "--contexts", "eu,us")
+	watch.until("No applications found in " + namespace + " namespace; waiting for one.")
+	s := shopOn(t, namespace, map[string]string{"eu": both[0].KubeconfigPath, "us": both[1].KubeconfigPath})
+	s.deploy("v1")
+	s.promote("v1")
+	watch.until("pods: eu/" + s.name("v1") + " 1/1, us/" + s.name("v1") + " 1/1")
+	watch.interrupted().wants(t, terminal.ExitDone)
+}

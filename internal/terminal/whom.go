@@ -32,7 +32,7 @@ func (w *whom) args(cmd *cobra.Command, args []string) error {
 
 // find finds what it acts on: applications that a group moves with others in its order, or
 // the other way round. left says of others why they are left alone.
-func (w *whom) find(ctx context.Context, c *clusters, args []string, backwards bool) (all []observe.Meant, left []string, err error) {
+func (w *whom) find(ctx context.Context, c *clusters, args []string, backwards bool) (all []observe.Meant, left []Acted, err error) {
 	if len(args) > 0 {
 		return []observe.Meant{{Name: args[0]}}, nil, nil
 	}
@@ -50,7 +50,7 @@ func (w *whom) find(ctx context.Context, c *clusters, args []string, backwards b
 		return nil, nil, err
 	}
 	for _, name := range others {
-		left = append(left, meant.OtherEnvironment(name))
+		left = append(left, Acted{Namespace: c.namespace, Name: name, Outcome: OutcomeNothing, Says: meant.OtherEnvironment(name), Notices: []string{}})
 	}
 	return all, left, nil
 }
