@@ -22,7 +22,7 @@ func testSchema() schema.Schema {
 		"traffic": TrafficAttribute(), "keep_previous": KeepPreviousAttribute(), "drain": DrainAttribute(), "retry_token": RetryTokenAttribute(),
 		"clusters": attrs.ClustersAttribute(""), "abandon_unreachable": attrs.AbandonAttribute(),
 		"split": SplitAttribute(), "cluster_status": attrs.ClusterStatusAttribute(""), "drift": attrs.DriftAttribute(),
-		"retained": RetainedAttribute(), "plan_summary": SummaryAttribute(), "canary": CanaryAttribute(""), "refused": RefusedAttribute(),
+		"retained": RetainedAttribute(), "plan_summary": SummaryAttribute(), "canary": CanaryAttribute(""), "refused": RefusedAttribute(), "stopped_by": StoppedByAttribute(),
 	}
 	for _, name := range []string{
 		"application", "namespace", "deployment_id", "id", "owner", "previous_deployment_id", "url", "promoted_at", "status", "status_reason",
