@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"k8s.io/apimachinery/pkg/types"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -63,6 +64,8 @@ func TestAccPreview(t *testing.T) {
 		"of somebody else":     (*lab).previewOfSomebodyElse,
 		"in place":             (*lab).previewInPlace,
 		"addresses of main":    (*lab).addressesOfMain,
+		"not served":           (*lab).previewNotServed,
+		"served by another":    (*lab).previewServedByAnother,
 	} {
 		t.Run(name, func(t *testing.T) { test(onGateway(t, c)) })
 	}
@@ -246,4 +249,63 @@ func (l *lab) previewInPlace() {
 	w.destroy()
 	l.wantPreview(name, "")
 	l.wantNothingLeft()
+}
+
+// previewNotServed: what the Gateway says is told at plan, each on its own attribute, and
+// nothing fails for it. Once it is there, a plan of something else does not look again.
+func (l *lab) previewNotServed() {
+	l.makeGateway("mine", `"protocol":"HTTP","hostname":"*.example.org"`)
+	l.makeGateway("plain", `"protocol":"TCP"`)
+	p := l.speak()
+	for _, wrong := range []struct {
+		parent data
+		host   string
+		at     string
+		says   []string
+	}{
+		{data{"name": "none"}, "{name}.example.org", `AttributeName("preview").AttributeName("parent_refs")`, []string{"Gateway is not there", l.namespace + "/none"}},
+		{data{"name": "mine"}, "{name}.example.com", `AttributeName("preview").AttributeName("hostname")`, []string{"Gateway does not serve the preview", "listener for any of these host names", "*.example.org"}},
+		{data{"name": "mine", "section_name": "https"}, "{name}.example.org", `ElementKeyInt(0).AttributeName("section_name")`, []string{`no listener "https"`}},
+		{data{"name": "mine", "port": 8080}, "{name}.example.org", `ElementKeyInt(0).AttributeName("port")`, []string{"no listener on port 8080"}},
+		{data{"name": "plain"}, "{name}.example.org", `AttributeName("parent_refs").ElementKeyInt(0)`, []string{"no listener for a HTTPRoute"}},
+	} {
+		preview := data{"preview": data{"hostname": wrong.host, "parent_refs": []any{wrong.parent}}}
+		said := p.answer(deploymentType, changed(l.deploymentData("v1"), preview), object{}).Diagnostics
+		wantSays(l.t, said, tfprotov6.DiagnosticSeverityWarning, append(wrong.says, wrong.at)...)
+	}
+	w := l.inProcess()
+	config := func(domain string, lines ...string) string {
+		here := strings.ReplaceAll(previewed(domain), `name = "public", namespace = "gateway"`, `name = "mine"`)
+		return l.config(l.deployment(append(lines, here)...))
+	}
+	w.write(config("example.org"))
+	w.plan().silent("Gateway")
+	w.apply(config("example.com")).warns("Gateway does not serve the preview", "The deployment is made all the same")
+	w.write(config("example.com", "replicas = 2"))
+	w.plan().silent("Gateway does not serve the preview")
+	w.write(config("example.net"))
+	w.plan().warns("Gateway does not serve the preview")
+}
+
+// makeGateway makes one in the lab's namespace, with a listener.
+func (l *lab) makeGateway(name, listener string) {
+	l.t.Helper()
+	l.makeAt("/apis/gateway.networking.k8s.io/v1/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(
+		`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":%q},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,%s}]}}`, name, l.namespace, listener))
+}
+
+// previewServedByAnother: one of the same name in another namespace has been there longer.
+func (l *lab) previewServedByAnother() {
+	l.makeGateway("open", `"protocol":"HTTP","allowedRoutes":{"namespaces":{"from":"All"}}`)
+	other := *l
+	other.namespace = l.cluster.Namespace(l.t)
+	config := func(l2 *lab, domain string) string {
+		return l2.config(l2.deployment(strings.ReplaceAll(previewed(domain+"example.com"), `name = "public", namespace = "gateway"`, fmt.Sprintf(`name = "open", namespace = %q`, l.namespace))))
+	}
+	l.inProcess().apply(config(l, "")).silent("Another route serves")
+	w := other.inProcess()
+	w.write(config(&other, ""))
+	w.plan().warns("Another route serves", l.namespace+"/"+nameOf("v1"), "{namespace}")
+	w.write(config(&other, "{namespace}."))
+	w.plan().silent("Another route serves")
 }

@@ -118,9 +118,14 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 		then  func(world)
 		same  bool // nothing else is said, either
 	}{
-		"nothing":                                {plan: deployment("v2", nil), then: func(world) {}, same: true},
-		"a policy warns":                         {plan: deployment("v2", data{"pod_security": "none"}), then: func(w world) { w.l.labelled(map[string]string{"pod-security.kubernetes.io/warn": "restricted"}) }},
-		"a Service selects the pods":             {plan: deployment("v2", nil), then: func(w world) { w.l.serviceOf("web", map[string]string{"app.kubernetes.io/name": "api"}) }},
+		"nothing":                    {plan: deployment("v2", nil), then: func(world) {}, same: true},
+		"a policy warns":             {plan: deployment("v2", data{"pod_security": "none"}), then: func(w world) { w.l.labelled(map[string]string{"pod-security.kubernetes.io/warn": "restricted"}) }},
+		"a Service selects the pods": {plan: deployment("v2", nil), then: func(w world) { w.l.serviceOf("web", map[string]string{"app.kubernetes.io/name": "api"}) }},
+		"a Gateway comes": {
+			begin: func(w *world) { w.l.cluster.Routes(w.l.t, "httproutes", "gateways", "gatewayclasses") },
+			plan:  deployment("v2", data{"preview": data{"hostname": "{name}.example.com", "parent_refs": []any{data{"name": "mine"}}}}),
+			then:  func(w world) { w.l.makeGateway("mine", `"protocol":"HTTP"`) },
+		},
 		"a budget counts the pods":               {plan: deployment("v2", data{"replicas": 2}), then: func(w world) { w.l.budget() }},
 		"the API server is away":                 {plan: deployment("v2", nil), then: func(world) {}, same: true},
 		"what is planned is made by another run": {plan: deployment("v2", nil), then: func(w world) { w.p.change(w.l.t.Context(), deploymentType, w.l.deploymentData("v2"), nil) }, same: true},

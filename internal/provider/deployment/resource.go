@@ -62,6 +62,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 	r.warnOfBudgets(ctx, plan, req, resp)
 	r.warnOfPause(ctx, plan, req, resp)
 	r.tellGoesOn(ctx, plan, req, resp)
+	r.warnOfPreview(ctx, plan, req, resp)
 	r.offer(ctx, plan, req, resp)
 }
 
