@@ -64,6 +64,7 @@ func TestAccPreview(t *testing.T) {
 		"of somebody else":     (*lab).previewOfSomebodyElse,
 		"in place":             (*lab).previewInPlace,
 		"addresses of main":    (*lab).addressesOfMain,
+		"forgotten":            (*lab).previewForgotten,
 		"not served":           (*lab).previewNotServed,
 		"served by another":    (*lab).previewServedByAnother,
 	} {
@@ -249,6 +250,17 @@ func (l *lab) previewInPlace() {
 	w.destroy()
 	l.wantPreview(name, "")
 	l.wantNothingLeft()
+}
+
+// previewForgotten: what removes by hand what is forgotten removes the routes, too.
+func (l *lab) previewForgotten() {
+	proxy := l.cluster.Proxy(l.t)
+	l.provider = connection(proxy.KubeconfigPath)
+	w := l.inProcess()
+	w.apply(l.config(l.deployment(previewed("example.com"), abandoning), l.main(routed(), abandoning)))
+	proxy.Down(l.t)
+	w.destroy().warns("Forgotten, not removed", "delete httproute/api service/api configmap/api-switchback",
+		"delete deployment,service,configmap,hpa,pdb,httproute --selector switchback.dev/deployment="+nameOf("v1"))
 }
 
 // previewNotServed: what the Gateway says is told at plan, each on its own attribute, and

@@ -70,7 +70,7 @@ func (r *Record) Unwanted(asked []Companion) []Companion {
 }
 
 // Expects says that there may be such a companion.
-func (r *Record) Expects(c Companion) bool { return slices.Contains(r.Companions, c) }
+func (r *Record) Expects(c Companion) bool { return r != nil && slices.Contains(r.Companions, c) }
 
 // Expect remembers companions that there may be from now on.
 func (r *Record) Expect(companions ...Companion) {

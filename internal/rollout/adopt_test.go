@@ -394,7 +394,7 @@ func TestAdoptedServiceStaysWhereNothingIsReady(t *testing.T) {
 	l.handedOver(svc, release.Selector(l.name("v1")))
 	// There is no main deployment any more that would remove it.
 	if err := l.once(t).terminate(ctx, "v1"); err == nil || !strings.Contains(err.Error(), "still carries traffic") || strings.Contains(err.Error(), "is the main deployment") ||
-		!strings.Contains(err.Error(), "still leads to it") || !strings.Contains(err.Error(), "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"))) {
+		!strings.Contains(err.Error(), "still leads to it") || !strings.Contains(err.Error(), "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"), false)) {
 		t.Errorf("the release's notice is %v", err)
 	}
 	main.NeverEmpty(t)

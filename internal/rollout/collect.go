@@ -70,7 +70,7 @@ func (e *Engine) collect(ctx context.Context, c Cluster, namespace, application 
 			return done, err
 		}
 		if why != "" {
-			done.notices = append(done.notices, notCollected(c, release.ID{Namespace: namespace, Name: name}, main, why))
+			done.notices = append(done.notices, notCollected(c, release.ID{Namespace: namespace, Name: name}, records[name], main, why))
 		}
 		if removed {
 			delete(records, name)

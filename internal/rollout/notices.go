@@ -117,7 +117,7 @@ func runsOnTakenBack(c Cluster, id release.ID, why string) Notice {
 // condemned tells of a release that is in no state any more, and stays. Only what
 // the pointer names is free as soon as that moves; without a main deployment, nobody
 // comes to remove it.
-func condemned(c Cluster, id release.ID, main *release.Main, why reach) Notice {
+func condemned(c Cluster, id release.ID, record *release.Record, main *release.Main, why reach) Notice {
 	instead := "A Service that only serves discovery can be named in `ignore_services`."
 	if why.route != "" { // which is traffic, whatever its Service is called
 		instead = fmt.Sprintf("Let the %s lead to the application's main Service instead, which always leads to the main deployment.", why.route)
@@ -129,7 +129,7 @@ func condemned(c Cluster, id release.ID, main *release.Main, why reach) Notice {
 	switch {
 	case why.pointed && main != nil && (main.Owner != "" || main.Group != ""):
 	case main == nil || main.Deployment == "" || why.pointed:
-		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n%s", id.Namespace, ByHand(id.Name), instead)
+		until = fmt.Sprintf("There is no main deployment of its application that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s\n%s", id.Namespace, ByHand(id.Name, record.Expects(release.CompanionPreview)), instead)
 	default:
 		until = "When that is so no longer, the next promotion, or the destroy of the main deployment, removes it. " + instead
 	}
@@ -236,10 +236,10 @@ func movedMeanwhile(c Cluster, id, was, from, to string) Notice {
 
 // notCollected tells of a release that nobody needs, and that stays. Where there
 // is no main deployment any more, nobody comes to remove it.
-func notCollected(c Cluster, id release.ID, main release.Main, why string) Notice {
+func notCollected(c Cluster, id release.ID, record *release.Record, main release.Main, why string) Notice {
 	then := "The next promotion looks again."
 	if main.Deployment == "" {
-		then = fmt.Sprintf("There is no main deployment any more that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s", id.Namespace, ByHand(id.Name))
+		then = fmt.Sprintf("There is no main deployment any more that would remove it later: it keeps running. When nothing leads to it any more, remove it:\n  kubectl --namespace %s delete %s", id.Namespace, ByHand(id.Name, record.Expects(release.CompanionPreview)))
 	}
 	return Notice{
 		Summary: "An old deployment was left running",
@@ -264,7 +264,7 @@ func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
 		Summary: "A deployment's record cannot be read",
 		Detail: fmt.Sprintf("Of %s/%s on cluster %q it is not known whether it is still needed: in its ConfigMap, %v. It was left as it is, and its pods run on. "+
 			"If it is in a Terraform state, deleting that ConfigMap is enough: the next apply writes it anew. If nobody needs it, and no traffic leads to it, remove it with all its objects:\n  kubectl --namespace %s delete %s",
-			cm.Namespace, cm.Name, c.Name(), err, cm.Namespace, ByHand(cm.Name)),
+			cm.Namespace, cm.Name, c.Name(), err, cm.Namespace, ByHand(cm.Name, false)),
 	}
 }
 

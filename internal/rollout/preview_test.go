@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
@@ -134,6 +136,28 @@ func TestPreviewGoesBeforeItsService(t *testing.T) {
 	if want := []string{"deployments", "httproutes", "services", "configmaps"}; !slices.Equal(gone, want) {
 		t.Errorf("removed are %v, want %v", gone, want)
 	}
+}
+
+// TestPreviewIsDeletedByHand, too, where it is said how to remove what nobody removes.
+func TestPreviewIsDeletedByHand(t *testing.T) {
+	t.Parallel()
+	l, _ := withPreviews(t)
+	spec := l.previewed("v1", "example.com")
+	spec.Content.Image = "demo/missing:1"
+	id := release.ID{Namespace: l.namespace, Name: spec.Content.Name()}
+	byHand := " delete deployment,service,configmap,hpa,pdb,httproute --selector " + release.LabelDeployment + "="
+	if _, err := l.process(t).engine.Deploy(t.Context(), l.process(t).on, spec); err == nil || !strings.Contains(err.Error(), byHand+id.Name) {
+		t.Errorf("of a failed create it says %v", err)
+	}
+	must(t, l.process(t).create(t.Context(), l.previewed("v2", "example.com")))
+	other := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Spec: corev1.ServiceSpec{
+		Selector: map[string]string{release.LabelDeployment: l.name("v2")}, Ports: []corev1.ServicePort{{Port: 80}},
+	}}
+	_, err := l.cluster.Client().CoreV1().Services(l.namespace).Create(t.Context(), other, metav1.CreateOptions{})
+	must(t, err)
+	notices, err := terminating("v2")(t.Context(), l.process(t))
+	must(t, err)
+	wantNotice(t, notices, "Deployment still carries traffic and was left running", byHand+l.name("v2"))
 }
 
 // TestPreviewThatNobodyServes is told of, and is no failure.

@@ -405,7 +405,7 @@ func TestARecordThatCannotBeReadIsTold(t *testing.T) {
 	must(t, p.create(t.Context(), l.desired("v3", nil)))
 	done, err := p.promoteKeeping(t.Context(), "v3", release.Keep{})
 	must(t, err)
-	byHand := "kubectl --namespace " + l.namespace + " delete " + rollout.ByHand(l.name("v1"))
+	byHand := "kubectl --namespace " + l.namespace + " delete " + rollout.ByHand(l.name("v1"), false)
 	if len(done.Notices) != 1 || !strings.Contains(done.Notices[0].Detail, "record.json cannot be read") || !strings.Contains(done.Notices[0].Detail, byHand) {
 		t.Errorf("the promotion tells %+v", done.Notices)
 	}
@@ -442,7 +442,7 @@ func TestWhatStaysWithoutAMainIsToldHowToEnd(t *testing.T) {
 	}
 	notices, err := p.engine.Unmain(t.Context(), rollout.UnmainRequest{Service: p.service(), Owner: p.main, Clusters: p.on})
 	must(t, err)
-	if len(notices) != 1 || strings.Contains(notices[0].Detail, "next promotion") || !strings.Contains(notices[0].Detail, "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"))) {
+	if len(notices) != 1 || strings.Contains(notices[0].Detail, "next promotion") || !strings.Contains(notices[0].Detail, "kubectl --namespace "+l.namespace+" delete "+rollout.ByHand(l.name("v1"), false)) {
 		t.Errorf("without one it says %+v", notices)
 	}
 }

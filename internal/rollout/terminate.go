@@ -182,7 +182,7 @@ func (e *Engine) removeLeaver(ctx context.Context, l *leaver, h *ownership.Held)
 // the labels will do.
 func (e *Engine) keepLeaver(ctx context.Context, l *leaver, custody release.Custody) (*Notice, error) {
 	c, req := l.cluster, l.req
-	told := condemned(c, req.ID, l.main, l.carries)
+	told := condemned(c, req.ID, l.record, l.main, l.carries)
 	if l.live == nil {
 		return &told, nil
 	}

@@ -120,7 +120,7 @@ func tellLeft(err error, claims []*claim) []Notice {
 	}
 	text := fmt.Sprintf("on %s, the objects of %s are still there, %s. To remove them now:\n  kubectl --namespace %s delete %s\n%s"+
 		"Otherwise an apply of the same version takes them up again, and the next promotion of the application, or the end of its main deployment, removes them.",
-		where, id, pods, id.Namespace, ByHand(id.Name), last)
+		where, id, pods, id.Namespace, ByHand(id.Name, t.spec.Preview != nil), last)
 	told := false
 	for _, start := range startErrors(err) {
 		start.Left, told = text, true
@@ -131,9 +131,14 @@ func tellLeft(err error, claims []*claim) []Notice {
 	return []Notice{{Summary: "A failed deployment left its objects", Detail: strings.ToUpper(text[:1]) + text[1:]}}
 }
 
-// ByHand is what kubectl deletes of a release that nobody removes any more.
-func ByHand(name string) string {
-	return "deployment,service,configmap,hpa,pdb --selector " + release.LabelDeployment + "=" + name
+// ByHand is what kubectl deletes of a release that nobody removes any more. A route is
+// named only where it has a preview: kubectl deletes nothing where a kind is not known.
+func ByHand(name string, previewed bool) string {
+	kinds := "deployment,service,configmap,hpa,pdb"
+	if previewed {
+		kinds += ",httproute"
+	}
+	return kinds + " --selector " + release.LabelDeployment + "=" + name
 }
 
 // startErrors are all of them in err.

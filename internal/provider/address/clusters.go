@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
@@ -35,12 +36,15 @@ func Leave(ctx context.Context, s *session.Session, names []string, service traf
 }
 
 // TellForgotten tells what stays of the address on clusters that are forgotten. A
-// Service that was there before is not ours to remove.
-func (m *Model) TellForgotten(l session.Leaving, service traffic.ServiceSpec, named bool, diags *diag.Diagnostics) {
+// Service or a route that was there before is not ours to remove.
+func (m *Model) TellForgotten(l session.Leaving, service traffic.ServiceSpec, route *traffic.RouteSpec, named bool, diags *diag.Diagnostics) {
 	memory := release.MainName(m.Application.ValueString())
 	remove := "configmap/" + memory + " lease/" + memory
 	if !service.Adopt {
 		remove = "service/" + service.Name + " " + remove
+	}
+	if route != nil && !route.Adopt {
+		remove = strings.ToLower(string(route.Kind)) + "/" + route.Name + " " + remove
 	}
 	if named {
 		remove += " dnsendpoint/" + m.Application.ValueString()

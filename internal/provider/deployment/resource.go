@@ -162,7 +162,7 @@ func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequ
 	explain.PausedChange(&resp.Diagnostics, done.Status, done.Reason)
 	explain.Tolerated(&resp.Diagnostics, done.Clusters)
 	l.TellFailed(&resp.Diagnostics)
-	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString()))
+	l.TellForgotten(&resp.Diagnostics, plan.what(), update.Spec.Namespace, rollout.ByHand(state.Name.ValueString(), !state.Preview.IsNull()))
 	plan.rolled(update.Spec)
 	plan.setURLs(ctx, &resp.Diagnostics)
 	stopped := plan.plannedStarted() && release.StaysStopped(done.Reason)
@@ -242,7 +242,7 @@ func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequ
 		ID: id, Application: state.Application.ValueString(), Owner: state.Owner.ValueString(), Clusters: l.Clusters,
 	})
 	explain.Notices(&resp.Diagnostics, notices, replaced)
-	l.TellForgotten(&resp.Diagnostics, state.what(), id.Namespace, rollout.ByHand(id.Name))
+	l.TellForgotten(&resp.Diagnostics, state.what(), id.Namespace, rollout.ByHand(id.Name, !state.Preview.IsNull()))
 	l.TellFailed(&resp.Diagnostics)
 	for _, o := range ended {
 		if o.Err != nil {

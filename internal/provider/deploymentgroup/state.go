@@ -118,7 +118,7 @@ func (r *deploymentGroupResource) remove(ctx context.Context, name string, all [
 		return
 	}
 	for _, l := range all {
-		l.address.TellForgotten(l.Leaving, l.request.Service, false, diags)
+		l.address.TellForgotten(l.Leaving, l.request.Service, l.request.Route, false, diags)
 	}
 }
 

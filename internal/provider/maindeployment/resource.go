@@ -160,7 +160,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		return
 	}
-	state.TellForgotten(dropped, promote.Service, state.asksExternalDNS(), &resp.Diagnostics)
+	state.TellForgotten(dropped, promote.Service, promote.Route, state.asksExternalDNS(), &resp.Diagnostics)
 	explain.LeftBehind(&resp.Diagnostics, done.Clusters)
 	explain.Paused(&resp.Diagnostics, done.Status, done.Reason)
 	plan.SetUpdated(ctx, &state.Model, done, names, &resp.Diagnostics)
@@ -195,7 +195,7 @@ func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.Delete
 		explain.Error(&resp.Diagnostics, err)
 		return
 	}
-	state.TellForgotten(l, request.Service, state.asksExternalDNS(), &resp.Diagnostics)
+	state.TellForgotten(l, request.Service, request.Route, state.asksExternalDNS(), &resp.Diagnostics)
 }
 
 // leave prepares to leave clusters. What the plan or the state abandons may be

@@ -121,25 +121,25 @@ func (s *Session) tellRestored(ctx context.Context, at Looked, seen release.Sigh
 	if !s.Told.First("back/" + at.key()) {
 		return
 	}
-	var owned []string
+	owned := map[string]bool{} // whether it may have a preview
 	for _, survey := range observe.Surveys(ctx, s.Reachable([]string{at.Cluster}), at.Namespace, at.Application) {
 		for _, one := range survey.Releases {
 			if one.Record.Custody == release.CustodyOwned {
-				owned = append(owned, one.ID.Name)
+				owned[one.ID.Name] = one.Record.Expects(release.CompanionPreview)
 			}
 		}
 	}
 	if len(owned) == 0 {
 		return
 	}
-	slices.Sort(owned)
+	names := slices.Sorted(maps.Keys(owned))
 	var remove strings.Builder
-	for _, name := range owned {
-		fmt.Fprintf(&remove, "\n  kubectl --namespace %s delete %s", at.Namespace, rollout.ByHand(name))
+	for _, name := range names {
+		fmt.Fprintf(&remove, "\n  kubectl --namespace %s delete %s", at.Namespace, rollout.ByHand(name, owned[name]))
 	}
 	diags.AddWarning("Deployments are back from a backup", fmt.Sprintf("On cluster %q, these deployments of the application %s/%s belong to a Terraform state, as the backup has it: %s. "+
 		"Switchback cannot see whether that state still has them. One that no state has any more runs on, and no apply removes it, unless its version is asked for again, which takes it up. "+
-		"When it has no traffic any more, remove it:%s", at.Cluster, at.Namespace, at.Application, strings.Join(owned, ", "), remove.String()))
+		"When it has no traffic any more, remove it:%s", at.Cluster, at.Namespace, at.Application, strings.Join(names, ", "), remove.String()))
 }
 
 // Remember keeps the sights after a write: what the run's watch has of the
