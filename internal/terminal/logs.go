@@ -132,7 +132,7 @@ func (t *terminal) showLogs(ctx context.Context, c *clusters, s subject, a *logs
 		}
 		all, list.Notes = append(all, slices.Values(log.Entries)), append(list.Notes, log.Notes...)
 		if log.Unread > 0 {
-			unread = errors.Join(unread, &exitError{ExitIncomplete, fmt.Errorf("the logs of %d containers of %s could not be read", log.Unread, name)})
+			unread = errors.Join(unread, &exitError{ExitIncomplete, fmt.Errorf("the logs of %d containers of %s could not be read, because their nodes did not answer as they should: `kubectl switchback diagnose %s` says how its pods are", log.Unread, name, name)})
 		}
 	}
 	for entry := range logs.Merge(all) {

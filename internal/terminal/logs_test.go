@@ -111,7 +111,7 @@ func TestLogsOfANodeThatDoesNotAnswer(t *testing.T) {
 	logs := append([]string{"logs", "api"}, a.here...)
 	run(t, logs...).wants(t, terminal.ExitDone, "INFO one")
 	a.kubelet.Stop()
-	run(t, logs...).wants(t, terminal.ExitIncomplete, "has no log: ", "connection refused", "Error: the logs of 2 containers of "+v1+" could not be read")
+	run(t, logs...).wants(t, terminal.ExitIncomplete, "has no log: ", "connection refused", "Error: the logs of 2 containers of "+v1+" could not be read, because their nodes did not answer", "kubectl switchback diagnose "+v1)
 }
 
 // TestLogsFollow: lines come as they are written, each once: also by a release that starts
