@@ -122,20 +122,14 @@ func TestAccPlanOfAStop(t *testing.T) {
 	config := func(tag string, lines ...string) string {
 		return l.config(l.deployment(image(tag), createFirst), l.main(lines...))
 	}
-	planned := func(config string, want map[string]any) {
-		t.Helper()
-		w.write(config)
-		w.plan().wantSummary(theMain, want)
-		w.apply(config)
-	}
 	w.apply(config("v1"))
-	planned(config("v1", stopped), map[string]any{
+	w.applies(config("v1", stopped), map[string]any{
 		"action": "stop", "warm": true, "steps": []any{"shift 100%", "stop", "collect"}, "text": "Stops the application: its pods go, and its address stays",
 	})
-	planned(config("v2", stopped), map[string]any{
+	w.applies(config("v2", stopped), map[string]any{
 		"action": "promote", "warm": false, "steps": []any{"ready", "shift 100%", "stop", "collect"}, "text": "without pods: the application is stopped",
 	})
-	planned(config("v2"), map[string]any{
+	w.applies(config("v2"), map[string]any{
 		"action": "start", "warm": false, "steps": []any{"start", "shift 100%", "collect"}, "text": nameOf("v2") + " once its pods are ready",
 	})
 	w.destroy()
@@ -169,19 +163,13 @@ func TestAccPlanOfWhatSomebodyHasStopped(t *testing.T) {
 			t.Errorf("it is stopped by %s, want %s", got, want)
 		}
 	}
-	planned := func(config string, want map[string]any) {
-		t.Helper()
-		w.write(config)
-		w.plan().wantSummary(theMain, want)
-		w.apply(config)
-	}
 	w.apply(config("v1"))
 	by("nobody")
 
 	act("stop")
 	by("admin: night")
 	w.wantNoChanges()
-	planned(config("v2"), map[string]any{
+	w.applies(config("v2"), map[string]any{
 		"action": "promote", "warm": false, "steps": []any{"ready", "shift 100%", "stop", "collect"}, "text": "without pods: the application is stopped",
 	})
 	l.wantPods(nameOf("v2"), 0)
@@ -189,18 +177,18 @@ func TestAccPlanOfWhatSomebodyHasStopped(t *testing.T) {
 	w.refresh()
 	w.wantNoChanges()
 
-	planned(config("v2", stopped), map[string]any{"action": "change", "steps": []any{"shift 100%", "stop", "collect"}, "text": "The traffic stays with"})
+	w.applies(config("v2", stopped), map[string]any{"action": "change", "steps": []any{"shift 100%", "stop", "collect"}, "text": "The traffic stays with"})
 	by("nobody")
 	w.refresh()
 	w.wantState(theMain, "desired_state", "stopped")
 	w.wantNoChanges()
-	planned(config("v2"), map[string]any{"action": "start", "text": nameOf("v2") + " once its pods are ready"})
+	w.applies(config("v2"), map[string]any{"action": "start", "text": nameOf("v2") + " once its pods are ready"})
 	l.wantPods(nameOf("v2"), 1)
 
 	act("stop")
 	act("start")
 	by("nobody")
-	planned(config("v3"), map[string]any{"action": "promote", "text": "once its pods are ready"})
+	w.applies(config("v3"), map[string]any{"action": "promote", "text": "once its pods are ready"})
 	l.wantPods(nameOf("v3"), 1)
 	w.destroy()
 	l.wantNothingLeft()

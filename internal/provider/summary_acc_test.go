@@ -102,3 +102,11 @@ func sorted(ids ...string) (values []any) {
 	}
 	return values
 }
+
+// applies applies a configuration of which the plan has this summary of the main deployment.
+func (w *workspace) applies(config string, want map[string]any) {
+	w.t.Helper()
+	w.write(config)
+	w.plan().wantSummary(theMain, want)
+	w.apply(config)
+}

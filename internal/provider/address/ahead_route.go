@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
@@ -20,12 +21,8 @@ func faulty(field string, i int) path.Path {
 	switch field {
 	case "mirror":
 		return mirrorPath
-	case "parents":
-		return GatewayPath.AtName("parent_refs").AtListIndex(i)
-	case "sectionName":
-		return GatewayPath.AtName("parent_refs").AtListIndex(i).AtName("section_name")
-	case "port":
-		return GatewayPath.AtName("parent_refs").AtListIndex(i).AtName("port")
+	case "parents", "sectionName", "port":
+		return attrs.ParentFaultPath(GatewayPath.AtName("parent_refs"), field, i)
 	}
 	return GatewayPath.AtName(field) // hostnames, matches, filters
 }

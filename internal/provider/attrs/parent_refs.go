@@ -4,6 +4,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int32validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +36,19 @@ func (p ParentRef) Ref() gatewayv1.ParentReference {
 		ref.Group, ref.Kind = new(gatewayv1.Group(corev1.GroupName)), new(gatewayv1.Kind(parentService))
 	}
 	return ref
+}
+
+// ParentFaultPath is the attribute of the i-th of refs, a list of references, that a fault
+// of a route comes from: see traffic.RouteFault.
+func ParentFaultPath(refs path.Path, field string, i int) path.Path {
+	switch parent := refs.AtListIndex(i); field {
+	case "sectionName":
+		return parent.AtName("section_name")
+	case "port":
+		return parent.AtName("port")
+	default:
+		return parent
+	}
 }
 
 // ParentRefOf is the way back, without defaults.

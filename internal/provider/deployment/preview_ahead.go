@@ -24,16 +24,10 @@ var previewPath = path.Root("preview")
 // unserved is the attribute that a fault of the preview's route comes from, where the
 // Gateway is the i-th of its parents.
 func unserved(field string, i int) path.Path {
-	switch parent := previewPath.AtName("parent_refs").AtListIndex(i); field {
-	case "hostnames":
+	if field == "hostnames" {
 		return previewPath.AtName("hostname")
-	case "sectionName":
-		return parent.AtName("section_name")
-	case "port":
-		return parent.AtName("port")
-	default:
-		return parent
 	}
+	return attrs.ParentFaultPath(previewPath.AtName("parent_refs"), field, i)
 }
 
 // warnOfPreview tells at plan what keeps a preview that is new, or another one than
