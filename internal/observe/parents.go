@@ -46,10 +46,10 @@ func ParentsOf(ctx context.Context, c ownership.Cluster, route traffic.RouteSpec
 			continue
 		}
 		class := &gatewayv1.GatewayClass{}
-		if c.Get(ctx, "", string(gateway.Spec.GatewayClassName), class) != nil {
+		if err = c.Get(ctx, "", string(gateway.Spec.GatewayClassName), class); err != nil {
 			class = nil
 		}
-		parent.Gateway, parent.Class = gateway, class
+		parent.Gateway, parent.Class, parent.Classless = gateway, class, apierrors.IsNotFound(err)
 		p.There = append(p.There, parent)
 	}
 	return p

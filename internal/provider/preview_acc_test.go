@@ -291,7 +291,9 @@ func (l *lab) previewNotServed() {
 		return l.config(l.deployment(append(lines, here)...))
 	}
 	w.write(config("example.org"))
-	w.plan().silent("Gateway")
+	first := w.plan()
+	first.silent("Gateway does not serve the preview")
+	first.warns("Gateway may not serve the preview", "has the class none, which is not there")
 	w.apply(config("example.com")).warns("Gateway does not serve the preview", "The deployment is made all the same")
 	w.write(config("example.com", "replicas = 2"))
 	w.plan().silent("Gateway does not serve the preview")
@@ -302,8 +304,8 @@ func (l *lab) previewNotServed() {
 // makeGateway makes one in the lab's namespace, with a listener.
 func (l *lab) makeGateway(name, listener string) {
 	l.t.Helper()
-	l.makeAt("/apis/gateway.networking.k8s.io/v1/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(
-		`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":%q},"spec":{"gatewayClassName":%q,"listeners":[{"name":"web","port":80,%s}]}}`, name, l.namespace, listener))
+	l.makeAt(gatewayAPI+"/namespaces/"+l.namespace+"/gateways", fmt.Sprintf(
+		`{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":%q},"spec":{"gatewayClassName":"none","listeners":[{"name":"web","port":80,%s}]}}`, name, listener))
 }
 
 // previewServedByAnother: one of the same name in another namespace has been there longer.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 func (l *lab) routesOfOtherKinds() {
@@ -171,5 +172,11 @@ func (l *lab) gatewayThatDoesNotServe() {
 	w.write(l.config(l.deployment(), l.main(routed())))
 	w.plan().warns("Gateway is not there", "gateway/public")
 	w.write(l.config(l.deployment(), l.main(strings.ReplaceAll(here, "api.example.com", "api.example.org"))))
+	w.plan().warns("Gateway may not serve the route", "no controller has accepted so far", "example.com/none")
+	class := l.cluster.Client().Discovery().RESTClient()
+	l.must(class.Patch(types.MergePatchType).AbsPath(api, "gatewayclasses", l.namespace, "status").
+		Body([]byte(`{"status":{"conditions":[{"type":"Accepted","status":"True","reason":"Accepted","message":"","lastTransitionTime":"2026-12-01T09:30:00Z"}]}}`)).Do(l.t.Context()).Error())
 	w.plan().silent("Gateway")
+	l.must(class.Delete().AbsPath(api, "gatewayclasses", l.namespace).Do(l.t.Context()).Error())
+	w.plan().warns("Gateway may not serve the route", "has the class "+l.namespace+", which is not there")
 }

@@ -18,6 +18,7 @@ type Parent struct {
 	RouteNamespace string
 	Gateway        *gatewayv1.Gateway      // nil: it may not be read, or it is a mesh
 	Class          *gatewayv1.GatewayClass // nil: it is not there, or may not be read
+	Classless      bool                    // it is not there
 	Namespace      *corev1.Namespace       // the route's; nil: it may not be read
 }
 
@@ -36,6 +37,9 @@ func (p Parent) Faults(s RouteSpec) (faults []RouteFault) {
 	}
 	if p.Class != nil && meta(p.Class.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted)) == metav1.ConditionFalse {
 		fault("parents", "has the class %s, which its controller does not accept: nobody serves it.", p.Class.Name)
+	}
+	if why := p.nobody(); why != "" {
+		faults = append(faults, RouteFault{Field: "parents", Doubt: true, Reason: fmt.Sprintf("The %s has the class %s, %s", of, p.Gateway.Spec.GatewayClassName, why)})
 	}
 	named := p.listeners()
 	if len(named) == 0 {
@@ -57,6 +61,20 @@ func (p Parent) Faults(s RouteSpec) (faults []RouteFault) {
 		fault("hostnames", "has no listener for any of these host names. Its listeners are %s.", listenersText(open))
 	}
 	return append(faults, p.unsupported(s)...)
+}
+
+// nobody says why it may be that no controller serves the Gateway.
+func (p Parent) nobody() string {
+	waits := func(c metav1.Condition) bool { // it is so from the beginning, until a controller says something
+		return c.Type == string(gatewayv1.GatewayClassConditionStatusAccepted) && c.Status == metav1.ConditionUnknown
+	}
+	switch {
+	case p.Classless:
+		return "which is not there. Unless this same apply makes it first, nobody serves it."
+	case p.Class != nil && slices.ContainsFunc(p.Class.Status.Conditions, waits):
+		return fmt.Sprintf("which no controller has accepted so far. Unless %s is about to start, nobody serves it.", p.Class.Spec.ControllerName)
+	}
+	return ""
 }
 
 func meta(conditions []metav1.Condition, kind string) metav1.ConditionStatus {

@@ -21,7 +21,7 @@ func public(change ...func(*gatewayv1.Listener)) *gatewayv1.Gateway {
 	for _, c := range change {
 		c(&listener)
 	}
-	return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "infra", Name: "public"}, Spec: gatewayv1.GatewaySpec{Listeners: []gatewayv1.Listener{listener}}}
+	return &gatewayv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "infra", Name: "public"}, Spec: gatewayv1.GatewaySpec{GatewayClassName: "traefik", Listeners: []gatewayv1.Listener{listener}}}
 }
 
 // TestFaultsOfParents: what a Gateway has against a route, and nothing where it has not.
@@ -50,7 +50,7 @@ func TestFaultsOfParents(t *testing.T) {
 		}
 	}
 	class := func(accepted metav1.ConditionStatus, features ...string) *gatewayv1.GatewayClass {
-		c := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "traefik"}}
+		c := &gatewayv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "traefik"}, Spec: gatewayv1.GatewayClassSpec{ControllerName: "example.com/traefik"}}
 		c.Status.Conditions = []metav1.Condition{{Type: "Accepted", Status: accepted}}
 		for _, f := range features {
 			c.Status.SupportedFeatures = append(c.Status.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(f)})
@@ -63,29 +63,31 @@ func TestFaultsOfParents(t *testing.T) {
 		parent traffic.Parent
 		want   string // parts of what is said, "; " between them; empty: nothing
 	}{
-		"it serves the route":             {api, traffic.Parent{Gateway: public()}, ""},
-		"and one without host names":      {hosts(), traffic.Parent{Gateway: public()}, ""},
-		"and calls":                       {grpc, traffic.Parent{Gateway: public()}, ""},
-		"a wildcard within its wildcard":  {hosts("*.api.example.com"), traffic.Parent{Gateway: public()}, ""},
-		"one of two host names":           {hosts("api.example.org", "api.example.com"), traffic.Parent{Gateway: public()}, ""},
-		"another host name":               {hosts("api.example.org"), traffic.Parent{Gateway: public()}, "hostnames: The Gateway infra/public has no listener for any of these host names"},
-		"the wildcard's own domain":       {hosts("example.com"), traffic.Parent{Gateway: public()}, "hostnames: "},
-		"another kind":                    {tcp, traffic.Parent{Gateway: public()}, "parents: The Gateway infra/public has no listener for a TCPRoute"},
-		"a section that is not there":     {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{SectionName: new(gatewayv1.SectionName("https"))}}, `sectionName: The Gateway infra/public has no listener "https". Its listeners are "web" (HTTP, port 80, *.example.com)`},
-		"a port that is not there":        {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{Port: new(int32(443))}}, "port: The Gateway infra/public has no listener on port 443."},
-		"a port of another section":       {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{SectionName: new(gatewayv1.SectionName("web")), Port: new(int32(443))}}, `port: The Gateway infra/public has no listener "web" on port 443.`},
-		"its own namespace only":          {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSame))}, "parents: The Gateway infra/public takes no routes of the namespace shop"},
-		"by default, too":                 {api, traffic.Parent{Gateway: public(func(l *gatewayv1.Listener) { l.AllowedRoutes = nil })}, "takes no routes of the namespace shop"},
-		"namespaces with a label":         {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "shop")), Namespace: named}, ""},
-		"and not with another":            {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "web")), Namespace: named}, "takes no routes"},
-		"a namespace that cannot be seen": {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "web"))}, ""},
-		"a class that nobody accepts":     {api, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionFalse)}, "parents: The Gateway infra/public has the class traefik, which its controller does not accept"},
-		"what its class has":              {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteQueryParamMatching")}, ""},
-		"what its class lacks":            {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoute")}, "matches: The GatewayClass traefik does not support HTTPRouteQueryParamMatching"},
-		"a class that does not say":       {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "matches? The GatewayClass traefik does not say what it supports"},
-		"filters that its class has":      {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoutePathRewrite")}, ""},
-		"a filter that its class lacks":   {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteHostRewrite")}, "filters: The GatewayClass traefik does not support HTTPRoutePathRewrite"},
-		"filters of a silent class":       {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "filters? The GatewayClass traefik does not say what it supports"},
+		"it serves the route":                     {api, traffic.Parent{Gateway: public()}, ""},
+		"and one without host names":              {hosts(), traffic.Parent{Gateway: public()}, ""},
+		"and calls":                               {grpc, traffic.Parent{Gateway: public()}, ""},
+		"a wildcard within its wildcard":          {hosts("*.api.example.com"), traffic.Parent{Gateway: public()}, ""},
+		"one of two host names":                   {hosts("api.example.org", "api.example.com"), traffic.Parent{Gateway: public()}, ""},
+		"another host name":                       {hosts("api.example.org"), traffic.Parent{Gateway: public()}, "hostnames: The Gateway infra/public has no listener for any of these host names"},
+		"the wildcard's own domain":               {hosts("example.com"), traffic.Parent{Gateway: public()}, "hostnames: "},
+		"another kind":                            {tcp, traffic.Parent{Gateway: public()}, "parents: The Gateway infra/public has no listener for a TCPRoute"},
+		"a section that is not there":             {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{SectionName: new(gatewayv1.SectionName("https"))}}, `sectionName: The Gateway infra/public has no listener "https". Its listeners are "web" (HTTP, port 80, *.example.com)`},
+		"a port that is not there":                {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{Port: new(int32(443))}}, "port: The Gateway infra/public has no listener on port 443."},
+		"a port of another section":               {api, traffic.Parent{Gateway: public(), Ref: gatewayv1.ParentReference{SectionName: new(gatewayv1.SectionName("web")), Port: new(int32(443))}}, `port: The Gateway infra/public has no listener "web" on port 443.`},
+		"its own namespace only":                  {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSame))}, "parents: The Gateway infra/public takes no routes of the namespace shop"},
+		"by default, too":                         {api, traffic.Parent{Gateway: public(func(l *gatewayv1.Listener) { l.AllowedRoutes = nil })}, "takes no routes of the namespace shop"},
+		"namespaces with a label":                 {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "shop")), Namespace: named}, ""},
+		"and not with another":                    {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "web")), Namespace: named}, "takes no routes"},
+		"a namespace that cannot be seen":         {api, traffic.Parent{Gateway: public(from(gatewayv1.NamespacesFromSelector, "team", "web"))}, ""},
+		"a class that nobody accepts":             {api, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionFalse)}, "parents: The Gateway infra/public has the class traefik, which its controller does not accept"},
+		"a class that nobody has accepted so far": {api, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionUnknown)}, "parents? The Gateway infra/public has the class traefik, which no controller has accepted so far. Unless example.com/traefik is about to start"},
+		"a class that is not there":               {api, traffic.Parent{Gateway: public(), Classless: true}, "parents? The Gateway infra/public has the class traefik, which is not there"},
+		"what its class has":                      {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteQueryParamMatching")}, ""},
+		"what its class lacks":                    {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoute")}, "matches: The GatewayClass traefik does not support HTTPRouteQueryParamMatching"},
+		"a class that does not say":               {query, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "matches? The GatewayClass traefik does not say what it supports"},
+		"filters that its class has":              {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRoutePathRewrite")}, ""},
+		"a filter that its class lacks":           {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue, "HTTPRouteHostRewrite")}, "filters: The GatewayClass traefik does not support HTTPRoutePathRewrite"},
+		"filters of a silent class":               {filtered, traffic.Parent{Gateway: public(), Class: class(metav1.ConditionTrue)}, "filters? The GatewayClass traefik does not say what it supports"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -75,7 +75,11 @@ func (r *deploymentResource) tellUnserved(ctx context.Context, c rollout.Cluster
 	}
 	for _, parent := range seen.There {
 		for _, fault := range parent.Faults(route) {
-			warn(unserved(fault.Field, parent.At), "Gateway does not serve the preview", "%s Ask for what it takes, or have it changed."+nowhere, fault.Reason)
+			summary := "Gateway does not serve the preview"
+			if fault.Doubt {
+				summary = "Gateway may not serve the preview"
+			}
+			warn(unserved(fault.Field, parent.At), summary, "%s Ask for what it takes, or have it changed."+nowhere, fault.Reason)
 		}
 	}
 	if err != nil {
