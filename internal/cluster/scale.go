@@ -6,10 +6,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
 
-// scaleManager holds the number of pods while nobody else does.
-const scaleManager = "switchback-scale"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+)
 
 // Scale is a server-side apply of the number of pods alone, by a field manager
 // of its own: who then leaves the number out of an apply as "switchback" does
@@ -32,5 +31,5 @@ func (c *Cluster) Scale(ctx context.Context, d *appsv1.Deployment, replicas int3
 		ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name, UID: d.UID, ResourceVersion: d.ResourceVersion},
 		Spec:       appsv1.DeploymentSpec{Replicas: &replicas},
 	}
-	return scaled, c.applyAs(ctx, scaleManager, res, scaled, body, force)
+	return scaled, c.applyAs(ctx, release.ScaleManager, res, scaled, body, force)
 }

@@ -30,7 +30,7 @@ func Needs(want int32) int32 {
 // Judge says what the release did that it must not do with traffic on it; empty
 // where there is nothing. ready is how many pods its Service leads to. A nil
 // Workload is one that was deleted. What an autoscaler adds is not needed before
-// it has been ready once.
+// it has been ready once, nor is what it has added a moment ago.
 func (b *Bake) Judge(in Input, ready int32) string {
 	if in.Workload == nil {
 		return "its Deployment was deleted"
@@ -38,6 +38,9 @@ func (b *Bake) Judge(in Input, ready int32) string {
 	begins := b.restarts == nil
 	if begins {
 		b.restarts, b.kills, b.most = map[string]int32{}, map[string]bool{}, in.WantReplicas
+		if by := writerOf(in.Workload, replicasPath).manager; by != "" && by != release.ScaleManager {
+			b.most = ready
+		}
 	}
 	b.most = min(max(b.most, ready), max(in.WantReplicas, 1))
 	if needs := Needs(b.most); ready < needs {

@@ -55,6 +55,13 @@ func TestBake(t *testing.T) {
 	wants := func(n int32) func(health.Input) health.Input {
 		return func(in health.Input) health.Input { in.WantReplicas = n; return in }
 	}
+	scaled := func(n int32) func(health.Input) health.Input {
+		return func(in health.Input) health.Input {
+			in.WantReplicas = n
+			in.Workload.ManagedFields = []metav1.ManagedFieldsEntry{writes("kube-controller-manager", "scale", "replicas", 0)}
+			return in
+		}
+	}
 	ends := func(times int32, reason string, pods ...int) func(health.Input) health.Input {
 		return func(in health.Input) health.Input {
 			for _, pod := range pods {
@@ -83,6 +90,8 @@ func TestBake(t *testing.T) {
 		"one of two leaves":               {2, []look{{2, fine}, {1, fine}}, ""},
 		"it was not ready at the first":   {3, []look{{1, fine}}, "it needs 2"},
 		"an autoscaler wants more":        {3, []look{{3, fine}, {3, wants(9)}, {2, wants(9)}}, ""},
+		"an autoscaler has just asked":    {3, []look{{3, scaled(9)}, {3, scaled(9)}, {5, scaled(9)}, {3, scaled(9)}}, "3 of its 9 pods were ready, and it needs 4"},
+		"none is left of what it scaled":  {3, []look{{0, scaled(9)}}, "0 of its 9 pods were ready, and it needs 1"},
 		"it had more, and loses them":     {3, []look{{3, fine}, {9, wants(9)}, {7, wants(9)}}, "7 of its 9 pods were ready, and it needs 8"},
 		"an autoscaler wants fewer":       {3, []look{{3, fine}, {1, wants(1)}}, ""},
 		"it is scaled to nothing":         {3, []look{{3, fine}, {0, wants(0)}}, "0 of its 0 pods were ready, and it needs 1"},

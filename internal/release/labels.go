@@ -29,6 +29,9 @@ const (
 
 	ManagedBy    = "switchback"
 	FieldManager = "switchback"
+
+	// ScaleManager holds the number of pods while nobody else does.
+	ScaleManager = "switchback-scale"
 	RoleApp      = "app"
 	RoleMain     = "main"   // the application's own address
 	RoleRecord   = "record" // a release's ConfigMap

@@ -47,7 +47,7 @@ func (p *Promotion) advance(ctx context.Context, reached func(*release.Progress)
 func (p *Promotion) due(ctx context.Context, reached func(*release.Progress) bool) (at int, due []*placement, err error) {
 	var decisions []promotion.Decision
 	for _, pl := range p.active() {
-		next, decision := upcoming(pl)
+		next, decision := upcoming(pl.start, pl.progress)
 		decisions = append(decisions, decision)
 		switch {
 		case decision != promotion.Do, reached(&next), len(due) > 0 && next.At > at:
@@ -68,10 +68,9 @@ func (p *Promotion) due(ctx context.Context, reached func(*release.Progress) boo
 
 // upcoming is what comes next on one cluster, past what has nothing to do there. What
 // is passed over is not done before another step begins: see follows.
-func upcoming(pl *placement) (release.Progress, promotion.Decision) {
-	next := pl.progress
-	decision := promotion.Next(pl.start, &next, promotion.Pending)
-	for ; decision == promotion.Skip; decision = promotion.Next(pl.start, &next, promotion.Pending) {
+func upcoming(start promotion.Start, next release.Progress) (release.Progress, promotion.Decision) {
+	decision := promotion.Next(start, &next, promotion.Pending)
+	for ; decision == promotion.Skip; decision = promotion.Next(start, &next, promotion.Pending) {
 		next.At++
 	}
 	return next, decision

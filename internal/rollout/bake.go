@@ -27,9 +27,9 @@ type BakeError struct {
 	Version string
 	Seen    string        // what ended the bake
 	After   time.Duration // since it began, of
-	Bake    time.Duration
-	Share   int // percent of the traffic that it had
-	Copies  int // percent of the requests of which it got copies, while it had none of the traffic
+	Bake    time.Duration // 0: it was looked at once
+	Share   int           // percent of the traffic that it had
+	Copies  int           // percent of the requests of which it got copies, while it had none of the traffic
 	Verdict health.Verdict
 	Unread  []diagnose.Unread // what would have explained more
 	Traffic string            // what became of it; empty before that
@@ -44,7 +44,7 @@ func (e *BakeError) Stays() bool { return e.Traffic == trafficStays }
 
 // Summary is one line.
 func (e *BakeError) Summary() string {
-	if e.Share < 100 {
+	if e.Share < 100 || e.Bake == 0 {
 		return fmt.Sprintf("with %s, it failed on cluster %q: %s", shareText(e.Share, e.Copies), e.Cluster, e.Seen)
 	}
 	return fmt.Sprintf("the bake failed on cluster %q: %s", e.Cluster, e.Seen)
@@ -53,7 +53,9 @@ func (e *BakeError) Summary() string {
 func (e *BakeError) Error() string {
 	var b strings.Builder
 	after := e.After.Round(100 * time.Millisecond)
-	if e.Share < 100 {
+	if e.Bake == 0 {
+		fmt.Fprintf(&b, "Deployment %s (version %s) had %s on cluster %q when %s.", e.ID, e.Version, shareText(e.Share, e.Copies), e.Cluster, e.Seen)
+	} else if e.Share < 100 {
 		fmt.Fprintf(&b, "Deployment %s (version %s) had had %s on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, shareText(e.Share, e.Copies), e.Cluster, after, e.Bake.Round(100*time.Millisecond), e.Seen)
 	} else {
 		fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.", e.ID, e.Version, e.Cluster, after, e.Bake, e.Seen)
@@ -66,10 +68,13 @@ func (e *BakeError) Error() string {
 	return b.String()
 }
 
-// shareText is what a release had of the traffic, less than all, or copies of it.
+// shareText is what a release had of the traffic, or copies of it.
 func shareText(share, copies int) string {
 	if copies > 0 {
 		return release.CopiesText(copies)
+	}
+	if share == 100 {
+		return "all of the traffic"
 	}
 	return fmt.Sprintf("%d %% of the traffic", share)
 }
@@ -120,15 +125,20 @@ func (p *Promotion) analyse(ctx context.Context, due []*placement, d time.Durati
 	return err
 }
 
+// oneLook is a watch that ends with its first look.
+const oneLook = time.Nanosecond
+
 // watchAll watches it on those of some clusters whose traffic this promotion has moved.
 func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d time.Duration) error {
 	moved := slices.DeleteFunc(going(placements), func(pl *placement) bool { return !pl.moves() })
 	if d <= 0 || len(moved) == 0 {
 		return nil
 	}
-	p.req.say("watching %s for %s", p.req.To, d)
-	for _, pl := range moved {
-		p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched %s for %s", p.req.To, pl.watchedWith(), d))
+	if d > oneLook {
+		p.req.say("watching %s for %s", p.req.To, d)
+		for _, pl := range moved {
+			p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched %s for %s", p.req.To, pl.watchedWith(), d))
+		}
 	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()
@@ -232,19 +242,24 @@ func (p *Promotion) watch(ctx context.Context, pl *placement, d time.Duration) e
 	if err != nil {
 		return err
 	}
+	in, seen, err := p.seenLive(ctx, pl, &bake)
+	if err == nil && seen != "" {
+		return p.breach(ctx, pl, in, seen, time.Since(began), d)
+	}
+	return err
+}
+
+// seenLive is what the release is seen to do that it must not, by its workload as it is now.
+func (p *Promotion) seenLive(ctx context.Context, pl *placement, bake *health.Bake) (in health.Input, seen string, err error) {
 	now, err := p.engine.liveWorkload(ctx, pl.cluster, p.id(), p.req.Service.Application)
 	if err != nil {
-		return err
+		return in, "", err
 	}
-	in = health.Input{Workload: now}
-	ready := int32(0)
+	in, ready := health.Input{Workload: now}, int32(0)
 	if now != nil {
 		in.WantReplicas, ready = deref(now.Spec.Replicas), now.Status.ReadyReplicas
 	}
-	if seen := bake.Judge(in, ready); seen != "" {
-		return p.breach(ctx, pl, in, seen, time.Since(began), d)
-	}
-	return nil
+	return in, bake.Judge(in, ready), nil
 }
 
 // id is the release that shall be main.
@@ -312,6 +327,9 @@ func ownPorts(ctx context.Context, view View, d *appsv1.Deployment) ([]traffic.P
 
 // breach joins what was seen with everything around the release's pods.
 func (p *Promotion) breach(ctx context.Context, pl *placement, in health.Input, seen string, after, of time.Duration) *BakeError {
+	if of <= oneLook {
+		after, of = 0, 0
+	}
 	failure := &BakeError{Share: pl.share(p.req.To), Copies: pl.copies(), Cluster: pl.cluster.Name(), ID: p.id(), Seen: mask.Redact(seen), After: after, Bake: of}
 	if in.Workload == nil {
 		failure.Version = pl.version

@@ -138,6 +138,7 @@ func TestCanary(t *testing.T) {
 		"back from a pause":         backFromPause,
 		"is probed":                 isProbed,
 		"a probe fails":             isNotAnswered,
+		"dies while nobody looks":   diesUnwatched,
 		"pods before weight":        podsBeforeWeight,
 		"replicas in a pause":       replicasInAPause,
 		"a step says how many":      aStepSaysHowMany,

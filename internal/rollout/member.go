@@ -62,7 +62,7 @@ func (p *Promotion) PauseAt(ctx context.Context, percent int) error {
 // Pauses says that it has something to do before it gets more than a share.
 func (p *Promotion) Pauses(percent int) bool {
 	return slices.ContainsFunc(p.active(), func(pl *placement) bool {
-		next, decision := upcoming(pl)
+		next, decision := upcoming(pl.start, pl.progress)
 		return decision == promotion.Do && !next.Beyond(percent)
 	})
 }
@@ -116,7 +116,7 @@ func (p *Promotion) Rest(ctx context.Context) error {
 		if pl.progress.Paused || !pl.moves() {
 			return nil
 		}
-		next, _ := upcoming(pl)
+		next, _ := upcoming(pl.start, pl.progress)
 		return p.save(ctx, pl, next.Holding())
 	})
 	if err != nil {

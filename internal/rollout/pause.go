@@ -29,11 +29,13 @@ func (p *Promotion) pause(ctx context.Context, due []*placement, step release.St
 		}
 		left = max(left, pl.progress.Since.Add(step.For).Sub(pl.cluster.Now()))
 	}
-	if end, limited := ctx.Deadline(); limited && time.Until(end) < left+pauseMargin && left > 0 {
-		return p.halt(ctx, due)
+	end, limited := ctx.Deadline()
+	outlasts := limited && time.Until(end) < left+pauseMargin && left > 0
+	if outlasts {
+		left = 0
 	}
-	err := p.watchAll(ctx, due, max(left, time.Nanosecond))
-	if err == nil && step.Gate != "" {
+	err := p.watchAll(ctx, due, max(left, oneLook))
+	if err == nil && (outlasts || step.Gate != "") {
 		return p.halt(ctx, due)
 	}
 	if err := p.steer(ctx, due, err); err != nil {

@@ -109,3 +109,27 @@ func isNotAnswered(t *testing.T, c *testcluster.Cluster) {
 	l.wantSplit(p, release.Split{l.name("v1"): 100})
 	l.wantMain("v1")
 }
+
+// diesUnwatched: a release whose pods go down while the data plane follows the last share,
+// where nothing watches it any more, does not become main.
+func diesUnwatched(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	f := newFront(t, func(n int) int {
+		if n == 3 { // of all of the traffic
+			l.failReady()
+		}
+		return http.StatusOK
+	})
+	done, err := p.probed(t, f, "v2", steps(10, 50))
+	var failed *rollout.BakeError
+	if !errors.As(err, &failed) || failed.Share != 100 || done.Status != release.MainRolledBack {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	for _, says := range []string{"had all of the traffic on cluster ", "0 of its 1 pods were ready, and it needs 1", "Traffic: "} {
+		if !strings.Contains(err.Error(), says) {
+			t.Errorf("it does not say %q: %v", says, err)
+		}
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+}

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/fleet"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/promotion"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -35,6 +36,7 @@ func (p *Promotion) shift(ctx context.Context, due []*placement, step release.St
 			func(pl *placement) error { return p.enough(ctx, pl, step) },
 			func(pl *placement) error { return p.switchTo(ctx, pl, step) },
 			func(pl *placement) error { return p.probe(ctx, pl, step) },
+			func(pl *placement) error { return p.stands(ctx, pl) },
 			func(pl *placement) error { return p.record(ctx, pl, step) },
 		} {
 			if err := p.on(ctx, going(batch), do); err != nil {
@@ -183,6 +185,25 @@ func (p *Promotion) settle(ctx context.Context, pl *placement, more time.Duratio
 	waiting, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s did not follow within %s", what, limit))
 	defer cancel()
 	return wait.Until(waiting, pl.cluster.View(p.req.Service.Namespace).Changes(p.req.Service.Application), func() (bool, time.Duration, error) { return shift(waiting) })
+}
+
+// stands makes sure that the release still does its work when the data plane has followed,
+// where nothing watches it next: without a bake, the commit would come. Nothing may keep
+// traffic from going back to who had it.
+func (p *Promotion) stands(ctx context.Context, pl *placement) error {
+	side, next := pl.side(), pl.progress
+	if next.Before == nil || !pl.moves() || side == "" || side == p.req.To || pl.start.Back || pl.start.Idle {
+		return nil
+	}
+	next.At++
+	if next, _ = upcoming(pl.start, next); next.Step().Kind == release.StepPause || next.Step().Kind == release.StepAnalyse {
+		return nil
+	}
+	in, seen, err := p.seenLive(ctx, pl, new(health.Bake))
+	if err == nil && seen != "" {
+		return p.breach(ctx, pl, in, seen, 0, 0)
+	}
+	return err
 }
 
 // record writes down that the address has moved, or how much of the traffic has.
