@@ -107,7 +107,9 @@ func (l *lab) adoptedRuleIsTold() {
 	l.theirRoute("web")
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule("")))).tells("Rule cannot be adopted", "2 rules", "web, shop")
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "cart"`)))).tells("Rule cannot be adopted", "web, shop")
-	plan(`rule = "shop"`).silent("adopted")
+	r := plan(`rule = "shop"`)
+	r.silent("adopted")
+	r.silent("Another route")
 	weighs := func(web, older int) {
 		l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":"web","port":80,"weight":%d},{"name":"older","port":80,"weight":%d}]}]}}`, web, older))
 	}
@@ -143,6 +145,14 @@ func (l *lab) adoptedRuleIsTold() {
 	other.planFails(wants("shop")).tells("Rule cannot be adopted", `The rule "shop" of the HTTPRoute api`, `the application "api" has adopted it already`)
 	other.write(wants("web"))
 	other.plan().warns("Rule leads to another application", `leads to the Service "api"`, `the application "api"`, `gives it to "cart"`)
+
+	// A route beside it asks for the same requests.
+	l.gateway()
+	l.patchRoute(`{"spec":{"parentRefs":[{"name":"mine"}]}}`)
+	l.routeBeside(l.namespace, "HTTPRoute", "other", `}],"hostnames":["shop.example.com"],"rules":[{"matches":[{"path":{"type":"PathPrefix","value":"/shop/"}}]}]`)
+	w = l.inProcess() // the former process remembers what it has seen, for a while
+	plan(`rule = "shop"`, `drain = "2s"`).warns("Another route does not serve", l.namespace+"/other asks Gateway "+l.namespace+"/mine for the same as the adopted rule of "+l.namespace+"/api: requests with the path /shop (PathPrefix) for shop.example.com")
+	plan(`rule = "web"`).silent("Another route")
 }
 
 // firstByAdoptedRule: the first deployment behind an adopted rule shares its traffic with what

@@ -27,16 +27,19 @@ func (a Ahead) tellRivals(ctx context.Context, c rollout.Cluster, route traffic.
 }
 
 func (a Ahead) tellRival(ctx context.Context, c rollout.Cluster, route traffic.RouteSpec, parent traffic.Parent, rival traffic.Rival) {
-	at := a.Place.At(GatewayPath)
-	what := fmt.Sprintf("On the cluster %q, the %s %s asks %s for the same as this one: %s.", c.Name(), route.Kind, rival, rival.On, rival.Shared)
+	at, ours, apart := a.Place.At(GatewayPath), "this one", "other `hostnames` or `matches`"
+	if route.Adopt { // what it asks for is its owner's to say
+		at, ours, apart = at.AtName("rule"), fmt.Sprintf("the adopted rule of %s/%s", route.Namespace, route.Name), "other host names or matches where it is written"
+	}
+	what := fmt.Sprintf("On the cluster %q, the %s %s asks %s for the same as %s: %s. Both are accepted, and ", c.Name(), route.Kind, rival, rival.On, ours, rival.Shared)
 	switch {
 	case !rival.Serves:
-		a.Diags.AddAttributeWarning(at, "Another route does not serve", what+" Both are accepted, and this one serves, because it is older: requests never arrive by the other one. Remove that, or give it other host names or matches.")
-	case route.Kind != traffic.TCPRoute:
-		a.Diags.AddAttributeWarning(at, "Another route serves", what+" Both are accepted, and the other one serves, because it is older: no request arrives by this one, and a canary moves nothing. Remove the other one when this one is accepted, or give this one other `hostnames` or `matches`.")
+		a.Diags.AddAttributeWarning(at, "Another route does not serve", what+"this one serves, because it is older: requests never arrive by the other one. Remove that, or give it other host names or matches.")
+	case route.Adopt || route.Kind != traffic.TCPRoute:
+		a.Diags.AddAttributeWarning(at, "Another route serves", what+"the other one serves, because it is older: no request arrives by this one, and a canary moves nothing. Remove the other one when this one is accepted, or give this one "+apart+".")
 	case !a.stillThere(ctx, c, route, parent, rival):
 	default:
-		a.Diags.AddAttributeError(at.AtName("parent_refs"), "Listener has another TCPRoute", what+" Of two TCPRoutes of one listener both are accepted, and only the older one serves: this one would never get a connection. Name another listener by `section_name`, or remove the other route first.")
+		a.Diags.AddAttributeError(at.AtName("parent_refs"), "Listener has another TCPRoute", what+"of two TCPRoutes of one listener only the older one serves: this one would never get a connection. Name another listener by `section_name`, or remove the other route first.")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -47,6 +48,11 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 			summary, detail, _ := explain.Of(unfit)
 			a.Diags.AddAttributeError(at.AtName("rule"), summary, detail)
 			continue
+		}
+		asks := route.Adopting(live)
+		if routes, err := a.Session.Routes.Like(ctx, c, asks); err == nil {
+			seen := observe.ParentsOf(ctx, c, asks)
+			a.tellRivals(ctx, c, asks, slices.Concat(seen.There, seen.Unseen), routes)
 		}
 		if len(cohort) > 0 && !route.Room(live) {
 			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "No room for a cohort's rule",
