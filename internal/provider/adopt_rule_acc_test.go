@@ -105,7 +105,7 @@ func (l *lab) adoptedRuleIsTold() {
 	}
 	plan("").warns("Route is not there", "HTTPRoute "+l.namespace+"/api")
 	l.theirRoute("web")
-	w.applyFails(l.config(l.deployment(), l.main(adoptsRule("")))).tells("Rule cannot be adopted", "2 rules", "web, shop")
+	w.applyFails(l.config(l.deployment(), l.main(adoptsRule("")))).tells("Rule cannot be adopted", "2 rules", "web, shop", "\n\nWhere: traffic.gateway.rule")
 	w.applyFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "cart"`)))).tells("Rule cannot be adopted", "web, shop")
 	r := plan(`rule = "shop"`)
 	r.silent("adopted")

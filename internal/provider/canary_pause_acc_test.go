@@ -18,7 +18,7 @@ func (l *lab) canaryWithGate() {
 	}
 	v1, v2 := nameOf("v1"), nameOf("v2")
 	w.apply(config("v1"))
-	w.apply(config("v2")).warns("Promotion is paused", "api-switchback --namespace "+l.namespace, "10 % of the traffic")
+	w.apply(config("v2")).warns("Promotion is paused", "api-switchback --namespace "+l.namespace, "10 % of the traffic", fmt.Sprintf("\n\nRun that on cluster \"default\", `kubectl switchback resume api --namespace %s`, or the action switchback_resume; then apply again.", l.namespace))
 	w.wantState(theMain, "deployment_id", l.namespace+"/"+v2, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
 	state, _ := w.attributes(theMain)

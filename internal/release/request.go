@@ -87,11 +87,18 @@ func PauseText(cluster, namespace, application string, p *Progress) string {
 	case GateGroup:
 		return has + ", and waits for the other members of its group"
 	case GateManual:
-		request, _ := json.Marshal(Resuming(p))
-		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
-		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, or the action switchback_resume; then apply again", has, MainName(application), namespace, patch, cluster)
+		return has + " until somebody lets it go on: " + letsGoOn(cluster, namespace, MainName(application), Resuming(p), application)
 	}
 	return fmt.Sprintf("%s. Its pause ends at %s: the next apply after that goes on", has, p.Since.Add(step.For).UTC().Format(time.RFC3339))
+}
+
+// letsGoOn says how somebody lets go on what is paused, of whose application name is: by a
+// request in a ConfigMap. kubectl alone is enough.
+func letsGoOn(cluster, namespace, configMap string, asking Request, application string) string {
+	request, _ := json.Marshal(asking)
+	patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
+	return fmt.Sprintf("`kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, `kubectl switchback resume %s --namespace %s`, or the action switchback_resume; then apply again",
+		configMap, namespace, patch, cluster, application, namespace)
 }
 
 // GroupPauseText says the same of a group, which pauses together: by one of its members.

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -87,13 +86,12 @@ func (r *Request) ResumesRoll(roll *Roll) bool {
 	return r != nil && roll != nil && roll.Stop != nil && r.Kind == RequestResume && r.To == roll.Hash && r.Step == roll.Stop.Percent && r.Since.Equal(roll.Since)
 }
 
-// RollText says, on one line, in which pause a change in place is, and what ends it.
-func RollText(cluster string, id ID, r *Roll) string {
+// RollText says, on one line, in which pause a change of an application in place is, and
+// what ends it.
+func RollText(cluster string, id ID, application string, r *Roll) string {
 	has := fmt.Sprintf("%d %% of the pods of %s have the new content", r.Stop.Percent, id.Name)
 	if r.Stop.Gate == GateManual {
-		request, _ := json.Marshal(ResumingRoll(r))
-		patch, _ := json.Marshal(map[string]any{"data": map[string]string{RequestKey: string(request)}})
-		return fmt.Sprintf("%s until somebody lets it go on: `kubectl patch configmap %s --namespace %s --type merge --patch '%s'` on cluster %q, or the action switchback_resume; then apply again", has, id.Name, id.Namespace, patch, cluster)
+		return has + " until somebody lets it go on: " + letsGoOn(cluster, id.Namespace, id.Name, ResumingRoll(r), application)
 	}
 	return fmt.Sprintf("%s. The pause ends at %s: the next apply after that goes on", has, r.Since.Add(r.Stop.Pause).UTC().Format(time.RFC3339))
 }

@@ -64,7 +64,7 @@ func TestRollIsResumed(t *testing.T) {
 	began := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	stop := release.RollStop{Percent: 50, Gate: release.GateManual}
 	record := release.Record{Status: release.StatusPaused, Roll: (&release.Roll{Hash: "v2"}).In(stop, began)}
-	text := release.RollText("prod", release.ID{Namespace: "shop", Name: "api-1"}, record.Roll)
+	text := release.RollText("prod", release.ID{Namespace: "shop", Name: "api-1"}, "api", record.Roll)
 	_, patch, _ := strings.Cut(text, "--patch '")
 	patch, _, _ = strings.Cut(patch, "'")
 	var asked struct{ Data map[string]string }
@@ -113,7 +113,7 @@ func TestRollIsResumed(t *testing.T) {
 		t.Error("without a stop it is paused")
 	}
 	timed := (&release.Roll{Hash: "v2"}).In(release.RollStop{Percent: 25, Pause: time.Minute}, began)
-	if text := release.RollText("prod", release.ID{Namespace: "shop", Name: "api-1"}, timed); !strings.Contains(text, "ends at 2026-01-02T03:05:05Z") {
+	if text := release.RollText("prod", release.ID{Namespace: "shop", Name: "api-1"}, "api", timed); !strings.Contains(text, "ends at 2026-01-02T03:05:05Z") {
 		t.Errorf("it says %s", text)
 	}
 }

@@ -263,8 +263,8 @@ func recordUnread(c Cluster, cm *corev1.ConfigMap) Notice {
 	return Notice{
 		Summary: "A deployment's record cannot be read",
 		Detail: fmt.Sprintf("Of %s/%s on cluster %q it is not known whether it is still needed: in its ConfigMap, %v. It was left as it is, and its pods run on. "+
-			"If it is in a Terraform state, deleting that ConfigMap is enough: the next apply writes it anew. If nobody needs it, and no traffic leads to it, remove it with all its objects:\n  kubectl --namespace %s delete %s",
-			cm.Namespace, cm.Name, c.Name(), err, cm.Namespace, ByHand(cm.Name, false)),
+			"If it is in a Terraform state, deleting that ConfigMap is enough: the next apply writes it anew. If nobody needs it, and no traffic leads to it, remove it with all its objects:\n  kubectl --namespace %s delete %s%s",
+			cm.Namespace, cm.Name, c.Name(), err, cm.Namespace, ByHand(cm.Name, false), previewsByHand),
 	}
 }
 
@@ -298,9 +298,8 @@ func notHandedBack(c Cluster, svc *corev1.Service, application, why string, mixe
 		Detail: fmt.Sprintf("The Service %s/%s on cluster %q still selects %s, because %s. "+
 			"So %s keeps running. Switchback manages nothing of the Service any more.\n\n"+
 			"Either %s. "+
-			"Or set the Service's spec.selector yourself, and when it serves, remove what is left:\n"+
-			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s=%s",
-			svc.Namespace, svc.Name, c.Name(), left, why, left, way, svc.Namespace, release.LabelApplication, application),
+			"Or set the Service's spec.selector yourself, and when it serves, remove what is left:\n%s",
+			svc.Namespace, svc.Name, c.Name(), left, why, left, way, leftByHand(svc.Namespace, release.LabelApplication+"="+application)),
 	}
 }
 
@@ -338,8 +337,7 @@ func ruleStays(c Cluster, service traffic.ServiceSpec, route release.Route, lead
 		Summary: "Adopted rule was not given back",
 		Detail: fmt.Sprintf("The %s in the namespace %s on cluster %q still leads to %s: %s, and giving it back would have been an outage. "+
 			"What it leads to keeps running as long as it does. Switchback manages nothing of the rule any more.\n\n"+
-			"Let the rule lead elsewhere yourself (`kubectl edit %s %s -n %s`), and remove what is left when it serves:\n"+
-			"  kubectl -n %s delete deployment,service,configmap,lease,hpa,pdb -l %s",
-			route, namespace, c.Name(), cmp.Or(strings.Join(leads, " and "), "pods of the application"), why, strings.ToLower(route.Kind), route.Name, namespace, namespace, selector),
+			"Let the rule lead elsewhere yourself (`kubectl edit %s %s -n %s`), and remove what is left when it serves:\n%s",
+			route, namespace, c.Name(), cmp.Or(strings.Join(leads, " and "), "pods of the application"), why, strings.ToLower(route.Kind), route.Name, namespace, leftByHand(namespace, selector)),
 	}
 }

@@ -261,7 +261,7 @@ func (e *Engine) settlePaused(ctx context.Context, cl *claim) error {
 	text := fmt.Sprintf("its turn comes after cluster %q, where the change is paused", cl.waitsFor)
 	if cl.waitsFor == "" {
 		roll := cl.Record().Roll
-		text = release.RollText(cl.cluster.Name(), cl.target.id, roll)
+		text = release.RollText(cl.cluster.Name(), cl.target.id, cl.target.application(), roll)
 		cl.emit(ctx, release.EventPaused, fmt.Sprintf("%s is paused: %d %% of its pods have version %s", cl.target.id.Name, roll.Stop.Percent, cl.target.spec.Content.Version), false)
 	}
 	return cl.finish(ctx, func(r *release.Record) {

@@ -134,11 +134,21 @@ func tellLeft(err error, claims []*claim) []Notice {
 // ByHand is what kubectl deletes of a release that nobody removes any more. A route is
 // named only where it has a preview: kubectl deletes nothing where a kind is not known.
 func ByHand(name string, previewed bool) string {
-	kinds := "deployment,service,configmap,hpa,pdb"
+	kinds := kindsByHand
 	if previewed {
 		kinds += ",httproute"
 	}
 	return kinds + " --selector " + release.LabelDeployment + "=" + name
+}
+
+const kindsByHand = "deployment,service,configmap,hpa,pdb"
+
+// previewsByHand follows a line of what kubectl deletes where nobody knows of previews.
+const previewsByHand = "\nAdd httproute to these kinds where there is a `preview`, whose route stays otherwise."
+
+// leftByHand is the line for what is left of an application.
+func leftByHand(namespace, selector string) string {
+	return fmt.Sprintf("  kubectl --namespace %s delete %s,lease --selector %s%s", namespace, kindsByHand, selector, previewsByHand)
 }
 
 // startErrors are all of them in err.

@@ -40,8 +40,7 @@ func denied(route Object) string {
 			for _, kind := range []gatewayv1.RouteConditionType{gatewayv1.RouteConditionAccepted, gatewayv1.RouteConditionResolvedRefs} {
 				i := slices.IndexFunc(status.Conditions, func(c metav1.Condition) bool { return c.Type == string(kind) })
 				if i >= 0 && status.Conditions[i].Status == metav1.ConditionFalse {
-					c := status.Conditions[i]
-					return fmt.Sprintf("%s (%s) says %s=%s, %s: %s", want, status.ControllerName, kind, c.Status, c.Reason, c.Message)
+					return fmt.Sprintf("%s (%s) %s", want, status.ControllerName, conditionText(status.Conditions[i]))
 				}
 			}
 		}
@@ -50,4 +49,13 @@ func denied(route Object) string {
 		}
 	}
 	return ""
+}
+
+// conditionText is what a condition says; not every controller has a message for it.
+func conditionText(c metav1.Condition) string {
+	text := fmt.Sprintf("says %s=%s, %s", c.Type, c.Status, c.Reason)
+	if c.Message != "" {
+		text += ": " + c.Message
+	}
+	return text
 }

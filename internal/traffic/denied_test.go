@@ -29,11 +29,12 @@ func TestDenied(t *testing.T) {
 		"one says no":         {[]gatewayv1.RouteParentStatus{by("public", accepted), by("private", condition("Accepted", "False", 7))}, "Gateway shop/private (example.com/c) says Accepted=False, Why: so it is"},
 		"one said no before":  {[]gatewayv1.RouteParentStatus{by("public", condition("Accepted", "False", 6)), by("private", accepted)}, "Gateway shop/public (example.com/c) says Accepted=False"},
 		"a backend is not to": {[]gatewayv1.RouteParentStatus{by("public", accepted, condition("ResolvedRefs", "False", 7)), by("private", accepted)}, "says ResolvedRefs=False"},
+		"it gives no reason":  {[]gatewayv1.RouteParentStatus{by("public", metav1.Condition{Type: "Accepted", Status: "False", Reason: "Why"}), by("private", accepted)}, "says Accepted=False, Why"},
 		"in part":             {[]gatewayv1.RouteParentStatus{by("public", accepted, condition("PartiallyInvalid", "True", 7)), by("private", accepted)}, ""},
 	} {
 		route := &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Generation: 7}}
 		route.Spec.ParentRefs, route.Status.Parents = []gatewayv1.ParentReference{{Name: "public"}, {Name: "private"}}, c.said
-		if got := denied(route); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+		if got := denied(route); (got == "") != (c.want == "") || !strings.Contains(got, c.want) || strings.HasSuffix(got, ": ") {
 			t.Errorf("%s: it says %q, want %q", name, got, c.want)
 		}
 	}

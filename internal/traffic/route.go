@@ -386,7 +386,7 @@ func unmet(conditions []metav1.Condition, generation int64) string {
 		case condition.ObservedGeneration != generation:
 			return fmt.Sprintf("has seen generation %d of it, not %d", condition.ObservedGeneration, generation)
 		case condition.Status != want:
-			return fmt.Sprintf("says %s=%s, %s: %s", kind, condition.Status, condition.Reason, condition.Message)
+			return conditionText(*condition)
 		}
 	}
 	return ""

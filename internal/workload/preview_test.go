@@ -92,7 +92,7 @@ func TestValidatePreview(t *testing.T) {
 			}
 			continue
 		}
-		if len(found) != 1 || !strings.Contains(found[0].Told(), tt.words) || tt.at != "" && (len(found[0].Path) != 2 || found[0].Path[1] != tt.at) {
+		if len(found) != 1 || !strings.Contains(found[0].Detail, tt.words) || tt.at != "" && (len(found[0].Path) != 2 || found[0].Path[1] != tt.at) {
 			t.Errorf("%s: %+v", name, found)
 		}
 	}

@@ -20,16 +20,6 @@ type Problem struct {
 // At is the path as a user would write it: container.env["LOG_LEVEL"].
 func (p Problem) At() string { return path(p.Path).text() }
 
-// Told is the detail with the place, where that is inside of an attribute: a CLI shows
-// the line of a whole resource for it, and several containers and probes have attributes
-// of the same names.
-func (p Problem) Told() string {
-	if len(p.Path) < 2 {
-		return p.Detail
-	}
-	return p.Detail + "\n\nWhere: " + p.At()
-}
-
 func (p path) text() string {
 	var b strings.Builder
 	for i, step := range p {

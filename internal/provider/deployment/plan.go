@@ -305,7 +305,7 @@ func (p *planning) advise() {
 
 func (p *planning) warn(problems []workload.Problem) {
 	for _, problem := range problems {
-		p.resp.Diagnostics.AddAttributeWarning(attributePath(p.ctx, p.resp.Plan.Schema, problem.Path), problem.Summary, problem.Told())
+		p.resp.Diagnostics.AddAttributeWarning(attributePath(p.ctx, p.resp.Plan.Schema, problem.Path), problem.Summary, problem.Detail)
 	}
 }
 

@@ -61,7 +61,7 @@ func (r *deploymentResource) warnOfPreview(ctx context.Context, plan *model, req
 // tellUnserved tells what a preview's route would meet on a cluster.
 func (r *deploymentResource) tellUnserved(ctx context.Context, c rollout.Cluster, route traffic.RouteSpec, diags *diag.Diagnostics) {
 	warn := func(at path.Path, summary, detail string, args ...any) {
-		diags.AddAttributeWarning(at, summary, fmt.Sprintf("On the cluster %q: "+detail+"\n\nWhere: %s", slices.Concat([]any{c.Name()}, args, []any{at})...)) // a CLI shows the line of the whole resource
+		diags.AddAttributeWarning(at, summary, fmt.Sprintf("On the cluster %q: "+detail, append([]any{c.Name()}, args...)...))
 	}
 	const nowhere = " `preview_url` leads nowhere until then. The deployment is made all the same."
 	routes, err := r.Routes.Like(ctx, c, route)

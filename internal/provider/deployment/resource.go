@@ -43,10 +43,12 @@ func (r *deploymentResource) Configure(_ context.Context, req resource.Configure
 }
 
 func (r *deploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	validateDeployment(ctx, req, resp)
 }
 
 func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	second := session.SecondHalf(ctx, req)
 	plan := planDeployment(ctx, r.Configured, req, resp)
 	if r.Session == nil || plan == nil {
@@ -70,6 +72,7 @@ func (r *deploymentResource) ModifyPlan(ctx context.Context, req resource.Modify
 // state, so that Terraform goes back to the release before; one that is
 // interrupted leaves a cancelled one, which the next apply resumes.
 func (r *deploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx))
@@ -131,6 +134,7 @@ func (r *deploymentResource) Read(ctx context.Context, req resource.ReadRequest,
 // Update changes a release in place. When it fails, the state keeps what was
 // true before, and says in what status the attempt left it.
 func (r *deploymentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -210,6 +214,7 @@ func (r *deploymentResource) updateRequest(ctx context.Context, plan, state *mod
 // carries traffic. See internal/rollout. No cluster waits for another: where it
 // fails on some, the state keeps these.
 func (r *deploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)

@@ -39,7 +39,7 @@ func validateDeployment(ctx context.Context, req resource.ValidateConfigRequest,
 	spec.Replicas, spec.Content.PodSecurity = max(spec.Replicas, 1), "" // checked by the schema
 	for _, problem := range workload.Validate(spec) {
 		if !concerns(problem.Path, unknown) {
-			resp.Diagnostics.AddAttributeError(attributePath(ctx, req.Config.Schema, problem.Path), problem.Summary, problem.Told())
+			resp.Diagnostics.AddAttributeError(attributePath(ctx, req.Config.Schema, problem.Path), problem.Summary, problem.Detail)
 		}
 	}
 }

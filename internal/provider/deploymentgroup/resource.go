@@ -43,10 +43,12 @@ func (r *deploymentGroupResource) Configure(_ context.Context, req resource.Conf
 }
 
 func (r *deploymentGroupResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	validateDeploymentGroup(ctx, req, resp)
 }
 
 func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	planDeploymentGroup(ctx, r.Configured, req, resp)
 	r.contactMembers(ctx, req, resp)
 	r.planPointers(ctx, req, resp)
@@ -58,6 +60,7 @@ func (r *deploymentGroupResource) ModifyPlan(ctx context.Context, req resource.M
 // deployment, it never returns an error together with a state; one that fails
 // has gone back as a whole.
 func (r *deploymentGroupResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.pauses(ctx, &resp.Diagnostics))
@@ -119,6 +122,7 @@ func (r *deploymentGroupResource) Read(ctx context.Context, req resource.ReadReq
 // Update moves the group, and lets go of the addresses that are no longer its
 // members'. When it fails, the state says where the traffic really is.
 func (r *deploymentGroupResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -162,6 +166,7 @@ func (r *deploymentGroupResource) Update(ctx context.Context, req resource.Updat
 // Delete removes the members' addresses, except as one half of a replacement:
 // those that the other half has, too, stay for it.
 func (r *deploymentGroupResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)

@@ -99,7 +99,7 @@ func PausedChange(diags *diag.Diagnostics, status release.Status, reason string)
 func paused(diags *diag.Diagnostics, summary, detail string) {
 	if before, rest, found := strings.Cut(detail, ": `"); found {
 		command, after, _ := strings.Cut(rest, "`")
-		detail = before + ":\n\n  " + command + "\n\n" + Sentence(strings.TrimSpace(after))
+		detail = before + ":\n\n  " + command + "\n\nRun that" + after
 	}
 	diags.AddWarning(summary, detail)
 }

@@ -56,15 +56,11 @@ func (p Place) At(at path.Path) path.Path {
 func (p Place) Put(diags diag.Diagnostics) diag.Diagnostics {
 	var put diag.Diagnostics
 	for _, d := range diags {
-		at := path.Empty()
+		where := path.Empty()
 		if placed, ok := d.(diag.DiagnosticWithPath); ok {
-			at = placed.Path()
+			where = placed.Path()
 		}
-		if at = p.At(at); d.Severity() == diag.SeverityWarning {
-			put.AddAttributeWarning(at, d.Summary(), d.Detail())
-		} else {
-			put.AddAttributeError(at, d.Summary(), d.Detail())
-		}
+		put.Append(at(p.At(where), d, d.Detail()))
 	}
 	return put
 }

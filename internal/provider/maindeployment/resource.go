@@ -42,11 +42,13 @@ func (r *mainDeploymentResource) Configure(_ context.Context, req resource.Confi
 }
 
 func (r *mainDeploymentResource) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	validateMainDeployment(ctx, req, resp)
 	validateDNS(ctx, req, resp)
 }
 
 func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	planMainDeployment(ctx, r.Configured, req, resp)
 	r.Contact(ctx, req, resp)
 	r.planPointer(ctx, req, resp)
@@ -59,6 +61,7 @@ func (r *mainDeploymentResource) ModifyPlan(ctx context.Context, req resource.Mo
 // with a state: the next apply would delete a tainted address. What has moved
 // but is unfinished succeeds, with a warning and status finalizing.
 func (r *mainDeploymentResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
@@ -119,6 +122,7 @@ func (r *mainDeploymentResource) Read(ctx context.Context, req resource.ReadRequ
 // Update moves the traffic, or repairs the address. When it fails, the state
 // says where the traffic really is, and keeps what was configured before.
 func (r *mainDeploymentResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var plan, state model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
@@ -172,6 +176,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 // Delete removes the address, except as one half of a replacement of the same
 // application: then the address stays for the other half.
 func (r *mainDeploymentResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	defer explain.Where(&resp.Diagnostics)
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	limit, more := state.Timeouts.Delete(attrs.Quiet(ctx), attrs.DefaultTimeout)
