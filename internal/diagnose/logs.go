@@ -126,7 +126,8 @@ type NotAllowedError struct {
 }
 
 func (e *NotAllowedError) Error() string {
-	return fmt.Sprintf("cluster %q: this takes verb %q on %s in namespace %q: %v", e.Cluster, e.Verb, e.Resource, e.Namespace, e.Err)
+	on := fmt.Sprintf("cluster %q: ", e.Cluster)
+	return fmt.Sprintf("%sthis takes verb %q on %s in namespace %q: %s", on, e.Verb, e.Resource, e.Namespace, strings.TrimPrefix(e.Err.Error(), on))
 }
 
 func (e *NotAllowedError) Unwrap() error { return e.Err }

@@ -187,7 +187,7 @@ func TestAccAdoptedServiceStaysWhereNothingIsReady(t *testing.T) {
 		}
 		return err
 	})
-	w.destroy().warns("Adopted Service was not handed back", "(app=api) has no ready pod", "kubectl -n "+l.namespace+" delete", "Deployment still carries traffic")
+	w.destroy().warns("Adopted Service was not handed back", "(app=api) has no ready pod", "kubectl --namespace "+l.namespace+" delete deployment,service,configmap,hpa,pdb,lease --selector switchback.dev/application=api\nAdd httproute to these kinds where there is a `preview`", "Deployment still carries traffic")
 	l.wantMain(nameOf("v1"))
 	l.wantCustody(nameOf("v1"), release.CustodyCondemned)
 	watch.NeverEmpty(t)

@@ -37,7 +37,7 @@ type UntoldError struct {
 }
 
 func (e *UntoldError) Error() string {
-	return fmt.Sprintf("it cannot be told whether %s on cluster %q; name in `clusters` those to act on: %v", e.What, e.Cluster, e.Err)
+	return fmt.Sprintf("it cannot be told whether %s on cluster %q: %v", e.What, e.Cluster, e.Err)
 }
 
 func (e *UntoldError) Unwrap() error { return e.Err }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type WayBack struct {
 	GoBackRequest
 	Theirs string // what has the traffic again, where that is no release: see Undo
 	Leaves string // who has it now, or a share of it; empty: not the same on all clusters
+	Group  string // that the application belongs to; empty: none
 }
 
 // livingOf is what lives of an application's address on the clusters that have it, where it
@@ -70,6 +72,9 @@ func WayBackOf(ctx context.Context, r WayBackRequest) (WayBack, error) {
 	}
 	back := WayBack{GoBackRequest: living.Request}
 	back.Leaves = leftBy(living.Standings)
+	for _, s := range living.Standings {
+		back.Group = cmp.Or(back.Group, s.Main.Group)
+	}
 	if back.To = r.To; back.To != "" {
 		return back, nil
 	}

@@ -59,17 +59,18 @@ type deed struct {
 	err  error // why it is refused; nil: it is not
 }
 
-// onward adds to a refusal of what is called like a release which line does what may have
-// been meant.
+// onward adds to a refusal which line does what may have been meant, or where to look.
 func (d deed) onward(command, namespace string) deed {
 	application, isRelease := release.ApplicationOf(d.name)
-	if !isRelease {
-		return d
-	}
 	add := func(err error) error {
+		var moved *release.MovedError
 		var carries *release.CarriesError
 		var none *release.NoMainError
 		switch {
+		case errors.As(err, &moved):
+			return fmt.Errorf("%w. The traffic was not touched. Look at where it is now, and decide again: kubectl switchback get %s --namespace %s", err, d.name, namespace)
+		case !isRelease:
+			return err
 		case errors.As(err, &carries) && carries.Main:
 			return fmt.Errorf("%w. To stop the application as a whole: kubectl switchback stop %s --namespace %s", err, application, namespace)
 		case errors.As(err, &none):
@@ -187,13 +188,26 @@ func (c *clusters) orGroup(ctx context.Context, name string, err error) error {
 		return err
 	}
 	apps, _ := observe.Applications(ctx, c.on, c.namespace, "", nil)
-	members := slices.DeleteFunc(apps, func(app observe.Application) bool {
-		return !slices.ContainsFunc(app.Mains, func(o observe.Main) bool { return o.Main.Group == name })
-	})
+	members := membersOf(apps, name)
 	if len(members) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w. %s is a deployment group: name an application that it moves, of %s. To take all of it back, invoke the action switchback_rollback_group", err, name, strings.Join(namesOf(members), ", "))
+	return fmt.Errorf("%w. %s. To take all of it back, invoke the action switchback_rollback_group", err, isGroup(name, members))
+}
+
+// membersOf are the applications among some that a group moves; none where there is no such
+// group.
+func membersOf(apps []observe.Application, group string) (names []string) {
+	for _, app := range apps {
+		if slices.ContainsFunc(app.Mains, func(o observe.Main) bool { return o.Main != nil && o.Main.Group == group }) {
+			names = append(names, app.Name)
+		}
+	}
+	return names
+}
+
+func isGroup(name string, members []string) string {
+	return fmt.Sprintf("%s is a deployment group: name an application that it moves, of %s", name, strings.Join(members, ", "))
 }
 
 // without adds, to what says that a cluster cannot be read, how the others are acted on.
@@ -203,10 +217,6 @@ func (c *clusters) without(err error) error {
 	}
 	all, away := flatten(err), false
 	for i, one := range all {
-		var untold *rollout.UntoldError
-		if errors.As(one, &untold) {
-			one, away = fmt.Errorf("it cannot be told whether %s on cluster %q: %w", untold.What, untold.Cluster, untold.Err), true
-		}
 		var unreachable *cluster.UnreachableError
 		if len(c.on) > 1 && errors.As(one, &unreachable) {
 			one, away = fmt.Errorf("%w. To act on the other clusters alone, name them with --contexts", one), true

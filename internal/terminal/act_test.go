@@ -271,6 +271,7 @@ func TestStopStartRestart(t *testing.T) {
 	s.says("", "stop", v1, "--yes", "--reason", "too many").wants(t, terminal.ExitDone, v1+": it is stopped")
 	s.says("", "history", "api", "--operation", "stop").wants(t, terminal.ExitDone, v1, "too many")
 	s.says("", "stop", v1, "--yes", "--reason", "again").wants(t, terminal.ExitDone, v1+" is stopped already: stopped by ", "(too many)")
+	s.says("", "diagnose", v1).wants(t, terminal.ExitDone, "it has no pods, and shall have none", "It is stopped: ", "(too many)")
 	s.says("", "restart", "api", "--yes").wants(t, terminal.ExitDone, "The pods of "+s.namespace+"/"+v2+" are replaced", v2+": it has been restarted")
 	s.says("", "restart", "-l", "team=search", "--yes").wants(t, terminal.ExitDone, "No applications found")
 	s.says("", "restart", "-l", "team=payments", "--yes").wants(t, terminal.ExitDone, v2+": it has been restarted")

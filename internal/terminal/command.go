@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
@@ -109,11 +110,14 @@ func oneApplication(cmd *cobra.Command, args []string) error {
 // errNotFound is what a command that names something ends with where it is not there.
 var errNotFound = errors.New("not found")
 
-// notFound says that an application is in none of the clusters, and which ones are.
-func notFound(namespace, application string, there []string) error {
+// notFound says that an application is in none of the clusters, and which ones are; also
+// where a group is called so.
+func notFound(namespace, application string, there []observe.Application) error {
 	has := "It has none."
-	if len(there) > 0 {
-		has = "It has: " + strings.Join(there, ", ") + "."
+	if members := membersOf(there, application); len(members) > 0 {
+		has = isGroup(application, members) + "."
+	} else if len(there) > 0 {
+		has = "It has: " + strings.Join(namesOf(there), ", ") + "."
 	}
 	return fmt.Errorf("application %q %w in namespace %q. %s", application, errNotFound, namespace, has)
 }

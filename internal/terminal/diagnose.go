@@ -13,6 +13,7 @@ import (
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/health"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/mask"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // Diagnosis is what diagnose prints.
@@ -151,7 +152,11 @@ func (d Diagnosis) print(w io.Writer, f *format) error {
 		}
 		text := fmt.Sprintf("%s (%s, %s): %s.", one.Name, one.Version, one.Role, how)
 		if one.Verdict == "" && one.Reason != "" {
-			text += "\nIts last operation ended so: " + one.Reason
+			began := "Its last operation ended so: "
+			if release.StaysStopped(one.Reason) {
+				began = "It is stopped: "
+			}
+			text += "\n" + began + one.Reason
 		}
 		text += one.text
 		for _, missing := range one.NotSeen {

@@ -26,7 +26,7 @@ type scene struct {
 	Events    []Event // the last one at the end
 	Unread    []Unread
 	Notes     []string
-	There     []string // all applications of the namespace, where one that was named is not there
+	There     []observe.Application // all applications of the namespace, where one that was named is not there
 }
 
 // watched is an application, with its promotions that are not over.
@@ -86,9 +86,9 @@ func (e *eyes) look(ctx context.Context) scene {
 	}
 	if only != "" && len(s.Apps) == 0 && len(reached) > 0 {
 		there, _ := observe.Applications(ctx, reached, e.c.namespace, "", nil)
-		s.There = namesOf(there)
+		s.There = there
 	} else {
-		s.There = namesOf(apps)
+		s.There = apps
 	}
 	s.Events, s.Notes = eventsAbout(ctx, reached, e.c.namespace, s.Apps)
 	return s

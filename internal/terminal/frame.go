@@ -25,7 +25,7 @@ func (s scene) frame(width, height int, p paint) string {
 		lines = append(lines, "", "There are no applications.")
 	}
 	for _, app := range s.Apps {
-		lines = append(append(lines, ""), app.frame(s.Now, len(s.Clusters) > 1, p)...)
+		lines = append(append(lines, ""), app.frame(s.Now, len(s.Clusters) > 1, width, p)...)
 	}
 	if len(s.Events) > 0 {
 		lines = append(lines, "", p.as(bold, "events"))
@@ -53,8 +53,8 @@ func (s scene) frame(width, height int, p paint) string {
 	return strings.Join(lines, "\n")
 }
 
-// frame is one application.
-func (a watched) frame(now time.Time, several bool, p paint) []string {
+// frame is one application, in so many columns.
+func (a watched) frame(now time.Time, several bool, width int, p paint) []string {
 	style := green
 	if len(a.Problems) > 0 {
 		style = yellow
@@ -68,8 +68,12 @@ func (a watched) frame(now time.Time, several bool, p paint) []string {
 	for _, r := range a.Releases {
 		name, version = max(name, len(r.label(several))), max(version, len(r.Version))
 	}
+	narrow := width > 0 && name+version+barWidth+40 > width
 	for _, r := range a.Releases {
 		line := fmt.Sprintf("  %-*s  %-*s  %-9s  %s %3d%%  %d/%d pods", name, r.label(several), version, r.Version, r.Role, bar(r.Share, p), r.Share, r.Ready, r.Pods)
+		if narrow { // the figures first: what comes last is cut off
+			line = fmt.Sprintf("  %-*s %3d%%  %d/%d pods  %s  %s", name, r.label(several), r.Share, r.Ready, r.Pods, r.Role, r.Version)
+		}
 		if r.Status != release.StatusStarted && r.Status != release.StatusStopped {
 			line += "  " + p.as(yellow, string(r.Status))
 		}

@@ -83,6 +83,22 @@ func TestFrameFits(t *testing.T) {
 	}
 }
 
+// TestFrameOfFewColumns: who has which share, with how many pods, is told in any of them.
+func TestFrameOfFewColumns(t *testing.T) {
+	t.Parallel()
+	for width, bars := range map[int]bool{40: false, 60: false, 79: true, 120: true} {
+		got := waiting("prod").frame(width, 0, false)
+		for _, text := range []string{"  5%  1/1 pods", " 95%  2/3 pods"} {
+			if !strings.Contains(got, text) {
+				t.Errorf("of %d columns, no %q in\n%s", width, text, got)
+			}
+		}
+		if is := strings.Contains(got, "api-7f3c9a1e  v1.4.0  candidate  █"); is != bars {
+			t.Errorf("of %d columns, a bar for each release: %t\n%s", width, is, got)
+		}
+	}
+}
+
 // TestFrameOfSeveral: a release says where it is, and so does a promotion that is not
 // everywhere as far; what cannot be read is told.
 func TestFrameOfSeveral(t *testing.T) {

@@ -124,7 +124,7 @@ func (t *terminal) getOne(ctx context.Context, c *clusters, name string, a *aske
 	}
 	if len(apps) == 0 {
 		there, _ := observe.Applications(ctx, readable(c.on, unread), c.namespace, "", nil)
-		return errors.Join(notFound(c.namespace, name, namesOf(there)), failed)
+		return errors.Join(notFound(c.namespace, name, there), failed)
 	}
 	shown := applicationOf(apps[0])
 	shown.Unread = silent

@@ -108,8 +108,8 @@ func (t *terminal) showHistory(ctx context.Context, c *clusters, application str
 	}
 	if !found {
 		there, _ := observe.Applications(ctx, readable(c.on, unread), c.namespace, "", nil)
-		if names := namesOf(there); !slices.Contains(names, application) {
-			return errors.Join(notFound(c.namespace, application, names), failed)
+		if !slices.Contains(namesOf(there), application) {
+			return errors.Join(notFound(c.namespace, application, there), failed)
 		}
 	}
 	switch {

@@ -112,8 +112,12 @@ func goingBack(c *clusters, name string, back rollout.WayBack, err error) deed {
 	if back.Leaves != "" {
 		from = " from " + back.Leaves
 	}
+	alone := ""
+	if back.Group != "" {
+		alone = fmt.Sprintf(" It belongs to the group %q, whose other members stay where they are.", back.Group)
+	}
 	return deed{
-		will: fmt.Sprintf("The traffic of %s/%s goes back%s to %s%s.", c.namespace, name, from, to, where(c, back.Clusters)),
+		will: fmt.Sprintf("The traffic of %s/%s goes back%s to %s%s.%s", c.namespace, name, from, to, where(c, back.Clusters), alone),
 		on:   back.Clusters, take: toMove(back.PromoteRequest),
 		do: func(ctx context.Context, e *rollout.Engine, say func(string)) (string, []rollout.Notice, error) {
 			back.Progress = say

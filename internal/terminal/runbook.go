@@ -110,7 +110,7 @@ func applicationNamed(ctx context.Context, c *clusters, name string) (observe.Ap
 	}
 	if len(apps) == 0 {
 		there, _ := observe.Applications(ctx, s.reached, c.namespace, "", nil)
-		return observe.Application{}, s, errors.Join(notFound(c.namespace, name, namesOf(there)), s.failed)
+		return observe.Application{}, s, errors.Join(notFound(c.namespace, name, there), s.failed)
 	}
 	return apps[0], s, nil
 }

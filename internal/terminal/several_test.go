@@ -31,6 +31,12 @@ func TestMemberOfAGroup(t *testing.T) {
 	for _, verb := range []string{"hold", "stop", "rollback", "retry", "resume"} {
 		s.says("", verb, "shop", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/shop", "shop is a deployment group: name an application that it moves, of api. ")
 	}
+	for _, verb := range []string{"get", "history", "diagnose", "runbook", "guard"} {
+		s.says("", verb, "shop").wants(t, terminal.ExitFailed, `application "shop" not found`, "shop is a deployment group: name an application that it moves, of api.")
+	}
+	for _, verb := range []string{"rollback", "abort"} {
+		s.says("no\n", verb, "api").wants(t, terminal.ExitNo, "goes back from "+s.name("v2")+" to "+s.name("v1"), `It belongs to the group "shop", whose other members stay where they are.`)
+	}
 	if p := s.main().Progress; p == nil || !p.Paused || p.Held != nil || p.Weight(p.At) != 25 {
 		t.Errorf("it did something: %+v", p)
 	}

@@ -57,7 +57,7 @@ func subjectOf(ctx context.Context, c *clusters, name string) (subject, error) {
 		return s, nil
 	}
 	there, _ := observe.Applications(ctx, s.reached, c.namespace, "", nil)
-	return s, errors.Join(notFound(c.namespace, name, namesOf(there)), s.failed)
+	return s, errors.Join(notFound(c.namespace, name, there), s.failed)
 }
 
 // names are the releases, each once, that are something to look at: it has pods, or should.

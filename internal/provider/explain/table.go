@@ -248,16 +248,25 @@ func (x explanation) only(sentinel error) explanation {
 
 // Of finds the row for an error.
 func Of(err error) (summary, detail string, at path.Path) {
+	summary, next, at := explained(err)
+	detail = Sentence(said(err))
+	if untold := new(rollout.UntoldError); errors.As(err, &untold) {
+		next, at = strings.TrimSpace("To act on the other clusters, name them in `clusters`.\n\n"+next), path.Root("clusters")
+	}
+	if next != "" {
+		detail += "\n\n" + next
+	}
+	return summary, detail, at
+}
+
+// explained is what the table has on an error.
+func explained(err error) (summary, next string, at path.Path) {
 	for _, row := range slices.Concat(creations, explanations) {
 		if summary, next, at, ok := row(err); ok {
-			detail := Sentence(said(err))
-			if next != "" {
-				detail += "\n\n" + next
-			}
-			return summary, detail, at
+			return summary, next, at
 		}
 	}
-	return "Operation failed", Sentence(said(err)), path.Empty()
+	return "Operation failed", "", path.Empty()
 }
 
 // said is what an error says. Of a Ctrl-C, Go says "context canceled".
