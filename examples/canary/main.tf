@@ -58,3 +58,7 @@ resource "switchback_main_deployment" "web" {
 
   bake = var.pause # with all of the traffic
 }
+
+# Where the traffic goes, and what it waits for, if it is paused.
+output "split" { value = switchback_main_deployment.web.split }
+output "waits_for" { value = switchback_main_deployment.web.status_reason }

@@ -91,6 +91,7 @@ func (l *lab) canarySteered() {
 	if reason, _ := w.attributes(theMain); !strings.Contains(fmt.Sprint(reason["status_reason"]), "(odd latency), until somebody lets it go on") {
 		l.t.Errorf("its state says %v", reason["status_reason"])
 	}
+	w.plan("-destroy").warns("Promotion is paused", "is to be destroyed, and its promotion is open: "+v2+" has 10 % of the traffic, and is held", "(odd latency), until somebody lets it go on. Its address goes, and the promotion with it.")
 	w.wantNoChanges()
 
 	p.invoke("switchback_rollback", of("5xx")).fine()

@@ -14,6 +14,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
@@ -217,8 +218,12 @@ func grpcMatchOf(match gatewayv1.GRPCRouteMatch) matchModel {
 	return m
 }
 
-// TellGivenBack says what a destroy does to a rule of somebody else's route.
-func (m *Model) TellGivenBack(ctx context.Context, diags *diag.Diagnostics) {
+// TellDestroyed says what a destroy ends, and what it does to a rule of somebody else's route.
+func (m *Model) TellDestroyed(ctx context.Context, diags *diag.Diagnostics) {
+	if m.Status.ValueString() == string(release.MainPaused) {
+		paused, _, _ := strings.Cut(m.StatusReason.ValueString(), ": `") // and how it goes on
+		diags.AddWarning("Promotion is paused", fmt.Sprintf("%s is to be destroyed, and its promotion is open: %s. Its address goes, and the promotion with it.", m.ID.ValueString(), paused))
+	}
 	route := m.Route(ctx, diags)
 	if route == nil || !route.Adopt {
 		return

@@ -107,7 +107,7 @@ func checkGroupLeft(ctx context.Context, configured session.ConfiguredClusters, 
 	for _, member := range state.members(ctx, &resp.Diagnostics) {
 		m := state.held(ctx, member, &resp.Diagnostics)
 		resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), m.What(), m.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
-		m.TellGivenBack(ctx, &resp.Diagnostics)
+		m.TellDestroyed(ctx, &resp.Diagnostics)
 	}
 }
 

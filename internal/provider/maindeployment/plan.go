@@ -111,7 +111,7 @@ func checkMainLeft(ctx context.Context, configured session.ConfiguredClusters, r
 	var state model
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(session.CheckMissing(configured, path.Root("clusters"), state.What(), state.Clusters, types.SetNull(types.StringType), state.AbandonUnreachable.ValueBool())...)
-	state.TellGivenBack(ctx, &resp.Diagnostics)
+	state.TellDestroyed(ctx, &resp.Diagnostics)
 }
 
 // lookAhead tells what the apply would meet on the clusters, where it changes anything.
