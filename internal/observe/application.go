@@ -19,6 +19,7 @@ type Application struct {
 	Namespace, Name string
 	Mains           []Main     // of the clusters on which it has an address
 	Releases        []Surveyed // the newest first
+	Unread          []string   // clusters of which it is not known where its address leads
 
 	known map[string]bool // "cluster/name" of every release, of any environment
 }
@@ -55,7 +56,7 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 		}
 		for _, o := range Mains(ctx, reached, namespace, name, "") {
 			if o.Err != nil {
-				unread[o.Cluster] = andAlso(unread[o.Cluster], o.Err)
+				unread[o.Cluster], app.Unread = andAlso(unread[o.Cluster], o.Err), append(app.Unread, o.Cluster)
 			} else if o.Main != nil && o.Main.Deployment != "" && (environment == nil || app.concerns(o)) {
 				app.Mains = append(app.Mains, o)
 			}

@@ -26,7 +26,7 @@ type ApplicationList struct {
 type ApplicationSummary struct {
 	Namespace string                    `json:"namespace" is:"its namespace"`
 	Name      string                    `json:"name" is:"its name"`
-	Status    release.EnvironmentStatus `json:"status" is:"how it is: one of the words of the data source switchback_environment"`
+	Status    release.EnvironmentStatus `json:"status" is:"how it is: one of the words of the data source switchback_environment, or unknown where its address may not be read"`
 	Promotion release.MainStatus        `json:"promotion,omitempty" is:"how far the last promotion came, on the page Statuses; left out where it has no address"`
 	Main      string                    `json:"main,omitempty" is:"the release that has all of the traffic; left out where it is shared, or where the clusters differ"`
 	Version   string                    `json:"version,omitempty" is:"the version of main"`
@@ -61,12 +61,18 @@ type Promotion struct {
 	Holder    string            `json:"holder,omitempty" is:"who began it"`
 }
 
+// unknown is how an application is of which nobody can tell where its traffic goes.
+const unknown release.EnvironmentStatus = "unknown"
+
 // summaryOf is what was seen of an application, without its releases.
 func summaryOf(app observe.Application) ApplicationSummary {
 	s := app.Summary()
 	shown := ApplicationSummary{
 		Namespace: app.Namespace, Name: app.Name, Status: s.Status, Promotion: s.MainStatus, Main: s.Main, Version: s.Version,
 		Clusters: s.Clusters, Running: s.Running, Problems: s.Problems, Addresses: []Address{},
+	}
+	if len(app.Mains) == 0 && len(app.Unread) > 0 {
+		shown.Status = unknown
 	}
 	for i, problem := range shown.Problems {
 		shown.Problems[i] = mask.Redact(problem)
@@ -135,6 +141,9 @@ func (s ApplicationSummary) promotedAt() (latest *metav1.Time) {
 
 // traffic says who has the traffic: once for all clusters where it is the same.
 func (s ApplicationSummary) traffic() string {
+	if s.Status == unknown {
+		return string(unknown)
+	}
 	texts := map[string][]string{}
 	for _, a := range s.Addresses {
 		text := a.Split.String()

@@ -99,7 +99,10 @@ func (t *terminal) getAll(ctx context.Context, c *clusters, matches labels.Selec
 	}
 	var failed error
 	if list.Unread, failed = unreadOf(unread, len(c.on)); len(list.Unread) == len(c.on) {
-		return failed
+		if len(list.Items) == 0 {
+			return failed
+		}
+		failed = &exitError{ExitIncomplete, failed} // addresses alone may not be read
 	}
 	if !a.table() {
 		return errors.Join(a.write(t.Out, list), failed)
