@@ -91,7 +91,6 @@ func (l *lab) canarySteered() {
 	if reason, _ := w.attributes(theMain); !strings.Contains(fmt.Sprint(reason["status_reason"]), "(odd latency), until somebody lets it go on") {
 		l.t.Errorf("its state says %v", reason["status_reason"])
 	}
-	w.plan("-destroy").warns("Promotion is paused", "is to be destroyed, and its promotion is open: "+v2+" has 10 % of the traffic, and is held", "(odd latency), until somebody lets it go on. Its address goes, and the promotion with it.")
 	w.wantNoChanges()
 
 	p.invoke("switchback_rollback", of("5xx")).fine()
@@ -107,6 +106,11 @@ func (l *lab) canarySteered() {
 	w.wantNoChanges()
 	w.refresh()
 	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+
+	w.apply(config("v3", `drain = "2s"`))
+	p.invoke("switchback_hold", of("odd again")).fine()
+	w.refresh()
+	w.destroy().warns("Promotion is paused", "is to be destroyed, and its promotion is open: "+nameOf("v3")+" has 10 % of the traffic, and is held", "(odd again), until somebody lets it go on. Its address goes, and the promotion with it.")
 }
 
 // canaryResumed: an action lets a promotion go on that is paused, the one that is meant and

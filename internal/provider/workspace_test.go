@@ -107,9 +107,9 @@ func (w *workspace) tryApply(config string, args ...string) *result {
 }
 
 // plan plans the configuration of the last apply, or of write.
-func (w *workspace) plan(more ...string) *result {
+func (w *workspace) plan() *result {
 	w.t.Helper()
-	r := w.run(append([]string{"plan", "-json", "-input=false", "-no-color"}, more...)...)
+	r := w.run("plan", "-json", "-input=false", "-no-color")
 	if r.failed {
 		w.t.Fatalf("%s failed:\n%s", r.what, r.messages("error"))
 	}
