@@ -159,7 +159,7 @@ func TestSecondTerminal(t *testing.T) {
 	x = c.startApply(c.v2)
 	c.until(50) // the pause is over with that
 	watch.shows("web  working  running", "candidate", " 50%", "ok shift 50%")
-	canaries{c}.untilCounted(50)
+	pause(t, watched)
 	s.says("abort", "web", "--yes", "--reason", "not today")
 	if output, err := x.wait(); err == nil || !tells(output, "not today") {
 		t.Errorf("the apply that was aborted ended with %v:\n%s", err, output)
@@ -170,7 +170,7 @@ func TestSecondTerminal(t *testing.T) {
 	x = c.startApply(c.v2)
 	c.untilMoved(4)
 	watch.shows("web  working  running", " 25%", "-> pause 4m")
-	canaries{c}.untilCounted(25)
+	pause(t, watched)
 	s.says("rollback", "web", "--yes", "--reason", "it answers with errors")
 	if output, err := x.wait(); err == nil || !tells(output, "it answers with errors") {
 		t.Errorf("the apply that was rolled back ended with %v:\n%s", err, output)
@@ -210,7 +210,7 @@ func TestGuardTakesBack(t *testing.T) {
 	}
 	killed := time.Now()
 	_, _ = x.wait()
-	canaries{c}.untilCounted(25)
+	pause(t, watched)
 	s := secondTerminal(c)
 	guard := s.command("guard", "web", "--reason", "its apply was killed")
 	var said bytes.Buffer
@@ -231,7 +231,6 @@ func TestGuardTakesBack(t *testing.T) {
 	if _ = guard.Wait(); guard.ProcessState.ExitCode() != tookBack || !strings.Contains(said.String(), " ready, and it needs 2") {
 		t.Errorf("the guard ended with %d, and says\n%s", guard.ProcessState.ExitCode(), said.String())
 	}
-	canaries{c}.untilCounted(0)
 	pause(t, watched)
 	answers := c.load.end()
 
