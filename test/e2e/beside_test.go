@@ -21,12 +21,7 @@ const (
 // are not ready, and what is red says nothing about the provider.
 var bears = max(6, 3*int64(runtime.NumCPU()))
 
-// Those that are light have a part of it for themselves: they fill what the others leave,
-// who mostly wait. In one queue they would stand behind all of these.
-var (
-	lights = semaphore.NewWeighted(bears / 3)
-	others = semaphore.NewWeighted(bears - bears/3)
-)
+var machine = semaphore.NewWeighted(bears)
 
 // beside lets a test run beside others, as soon as the machine bears it. It comes
 // first in a test: what waits here has nothing yet. A test that has called it has
@@ -34,12 +29,8 @@ var (
 func beside(t *testing.T, cost int64) {
 	t.Helper()
 	t.Parallel()
-	machine := others
-	if cost == light {
-		machine = lights
-	}
-	if err := machine.Acquire(t.Context(), cost); err != nil {
+	if err := machine.Acquire(t.Context(), min(cost, bears)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { machine.Release(cost) })
+	t.Cleanup(func() { machine.Release(min(cost, bears)) })
 }
