@@ -110,6 +110,33 @@ func (l *lab) adoptedRuleIsTold() {
 	r := plan(`rule = "shop"`)
 	r.silent("adopted")
 	r.silent("Another route")
+
+	// What keeps a rule for a cohort from standing beside it.
+	rules := func(web, shop, more string) {
+		l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"web",%s"backendRefs":[{"name":"web","port":80}]},{"name":"shop",%s,"backendRefs":[{"name":"web","port":80}]}%s]}}`, web, shop, more))
+	}
+	cohort := func(summary string, texts ...string) {
+		l.t.Helper()
+		match := `match = [{ header = { name = "x-canary", exact = "1" } }, { header = { name = "x-team", exact = "shop" } }]`
+		w.planFails(l.config(l.deployment(), l.main(adoptsRule(`rule = "shop"`), canaryOf(`{ weight = 10 }`, match)))).tells(append(texts, summary, "\n\nWhere: canary.match")...)
+	}
+	rules("", `"matches":[{"path":{"type":"PathPrefix","value":"/shop"},"headers":[{"name":"X-Team","value":"a"}]}]`, "")
+	cohort("Header is asked for twice", `the matches of the rule "shop" of the HTTPRoute api`)
+	rules("", `"matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"filters":[{"type":"URLRewrite","urlRewrite":{"path":{"type":"ReplacePrefixMatch","replacePrefixMatch":"/"}}}]`, "")
+	cohort("Too many matches", "replaces a prefix of the path")
+	paths := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"path":{"type":"Exact","value":"/%d"}}`, i))
+		}
+		return `"matches":[` + strings.Join(all, ",") + `]`
+	}
+	rules("", paths(33), "")
+	cohort("Too many matches", "Each of the 33 matches of the rule \"shop\"")
+	rules(paths(50)+",", paths(30), "")
+	cohort("Too many matches", "would have 140 matches, and all of a route may have 128")
+	rules("", paths(1), `,{"name":"cohort-api","backendRefs":[{"name":"web","port":80}]}`)
+	cohort("No name for a cohort's rule", `gets a rule called "cohort-api", and a rule of its owner is called so`)
 	weighs := func(web, older int) {
 		l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"web","backendRefs":[{"name":"web","port":80}]},{"name":"shop","matches":[{"path":{"type":"PathPrefix","value":"/shop"}}],"backendRefs":[{"name":"web","port":80,"weight":%d},{"name":"older","port":80,"weight":%d}]}]}}`, web, older))
 	}

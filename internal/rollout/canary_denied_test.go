@@ -29,6 +29,7 @@ func isDeniedInAPause(t *testing.T, c *testcluster.Cluster) {
 		"its backends are refused": {func(route map[string]any) []map[string]any {
 			return []map[string]any{testcluster.Condition(route, "Accepted", true, "Accepted", ""), testcluster.Condition(route, "ResolvedRefs", false, "RefNotPermitted", "not from here")}
 		}, "says ResolvedRefs=False, RefNotPermitted: not from here"},
+		"it says no more": {func(map[string]any) []map[string]any { return nil }, "says nothing about it any more: there is no such parent, or its controller has let go of the route"},
 	} {
 		plane.Say(t, testcluster.Accepting)
 		done, err := p.sharing(t.Context(), "v2", canary, func(line string) {
@@ -54,5 +55,23 @@ func isDeniedInAPause(t *testing.T, c *testcluster.Cluster) {
 	plane.Say(t, testcluster.Accepting)
 	_, err := p.sharing(t.Context(), "v2", steps(10), nil) // it is tried again, unasked
 	must(t, err)
+	l.wantMain("v2", "v1")
+}
+
+// routeGoesInAShift: somebody removes the route before anybody has accepted a share. It is
+// made again, with the share that is wanted, and the promotion goes on.
+func routeGoesInAShift(t *testing.T, c *testcluster.Cluster) {
+	l, p, plane := onRouteBehind(t, c)
+	plane.Say(t, func(map[string]any) []map[string]any { return nil })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := p.sharing(t.Context(), "v2", steps(10), nil)
+		ended <- err
+	}()
+	l.wantSplit(l.process(t), release.Split{l.name("v1"): 90, l.name("v2"): 10})
+	must(t, l.cluster.Client().Discovery().RESTClient().Delete().AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes/api").Do(t.Context()).Error())
+	plane.Say(t, testcluster.Accepting)
+	must(t, <-ended)
+	l.wantSplit(p, release.Split{l.name("v2"): 100})
 	l.wantMain("v2", "v1")
 }

@@ -138,6 +138,7 @@ func TestCanary(t *testing.T) {
 		"back from a pause":         backFromPause,
 		"is probed":                 isProbed,
 		"a probe fails":             isNotAnswered,
+		"its route goes in a shift": routeGoesInAShift,
 		"dies while nobody looks":   diesUnwatched,
 		"pods before weight":        podsBeforeWeight,
 		"replicas in a pause":       replicasInAPause,

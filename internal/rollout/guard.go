@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,22 +161,27 @@ func (g *guard) look(ctx context.Context, w *guarding) (over bool, err error) {
 	if err != nil {
 		return false, ownership.Unreadable(c, cm, err)
 	}
-	if main == nil || main.Progress == nil || main.Progress.Direction != release.DirectionForward || !main.Progress.Open() || main.Progress.From == main.Progress.To {
+	if main == nil || main.Progress == nil || main.Progress.Direction == release.DirectionNone || !main.Progress.Open() || main.Progress.From == main.Progress.To {
 		return true, nil
 	}
-	p := main.Progress
-	since := time.Time{}
-	if g.req.Unattended > 0 {
+	p, since := main.Progress, time.Time{}
+	limit, what := g.req.Unattended, "the promotion to "+p.To
+	back := p.Direction == release.DirectionBack
+	if back { // where the run that takes it back has died, there is nothing to wait for
+		limit, what = min(cmp.Or(limit, g.engine.timing.Expiry), g.engine.timing.Expiry), "the way back from "+p.To
+	}
+	if limit > 0 {
 		if since, err = ownership.Renewed(ctx, c, namespace, application); err != nil {
 			return false, err
 		}
 	}
 	g.saw(p, since)
-	if idle := c.Now().Sub(since); !since.IsZero() && idle >= g.req.Unattended {
-		return true, g.breach(fmt.Sprintf("no run has done anything for the promotion to %s on cluster %q for %s", p.To, c.Name(), idle.Round(time.Second)))
+	if idle := c.Now().Sub(since); !since.IsZero() && idle >= limit {
+		return true, g.breach(fmt.Sprintf("no run has done anything for %s on cluster %q for %s", what, c.Name(), idle.Round(time.Second)))
 	}
-	if p.Weight(p.At) == 0 && p.Step().Kind != release.StepShift {
-		return false, nil // it has nothing yet
+	copies := p.Mirror(p.At)
+	if back || p.Weight(p.At) == 0 && copies == 0 && p.Step().Kind != release.StepShift {
+		return false, nil // it loses what it has, or has nothing yet
 	}
 	if w.to != p.To {
 		if err := g.begins(ctx, w, p.To); err != nil {
@@ -187,7 +193,7 @@ func (g *guard) look(ctx context.Context, w *guarding) (over bool, err error) {
 		return false, err
 	}
 	if seen := w.bake.Judge(in, ready); seen != "" {
-		return true, g.breach(fmt.Sprintf("%s, on cluster %q with %s: %s", p.To, c.Name(), shareText(p.Weight(p.At), 0), seen))
+		return true, g.breach(fmt.Sprintf("%s, on cluster %q with %s: %s", p.To, c.Name(), shareText(p.Weight(p.At), copies), seen))
 	}
 	return false, nil
 }

@@ -22,11 +22,8 @@ import (
 // on.
 func canary(t *testing.T) *shop {
 	t.Helper()
-	s := newShop(t)
-	c := testcluster.Shared(t)
-	c.HTTPRoutes(t)
-	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.Steps = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	s := newRouted(t)
+	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
 	s.deploy("v1")
 	s.promote("v1")
 	s.deploy("v2")

@@ -3,7 +3,6 @@ package terminal_test
 import (
 	"testing"
 
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -12,16 +11,18 @@ import (
 // here are the command's flags.
 func newCanary(t *testing.T) (s *shop, here []string) {
 	t.Helper()
-	s = newShop(t)
-	c := testcluster.Shared(t)
+	s = canary(t)
+	return s, []string{"--kubeconfig", testcluster.Shared(t).KubeconfigPath, "-n", s.namespace}
+}
+
+// newRouted is an application whose address has a route that somebody serves.
+func newRouted(t *testing.T) *shop {
+	t.Helper()
+	s, c := newShop(t), testcluster.Shared(t)
 	c.HTTPRoutes(t)
 	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.Steps = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
-	for _, version := range []string{"v1", "v2"} {
-		s.deploy(version)
-		s.promote(version)
-	}
-	return s, []string{"--kubeconfig", c.KubeconfigPath, "-n", s.namespace}
+	s.routed = true
+	return s
 }
 
 // goOn lets the promotion go on from its pause, and does what an apply does then.

@@ -121,6 +121,62 @@ func TestGuardJob(t *testing.T) {
 	do("guard api --unattended -1s").wants(t, terminal.ExitUsage, "--unattended -1s: it must be a time")
 }
 
+// TestGuardOfCopies: a release that gets copies of requests is watched as one with a share.
+func TestGuardOfCopies(t *testing.T) {
+	t.Parallel()
+	s := newRouted(t)
+	s.Mirror = &release.CanaryMirror{Percent: 20, Gate: release.GateManual}
+	for _, version := range []string{"v1", "v2"} {
+		s.deploy(version)
+		s.promote(version)
+	}
+	s.says("", "guard", "api", "--once").wants(t, terminal.ExitDone, s.name("v2")+" does its work")
+	s.fails("v2")
+	s.says("", "guard", "api").wants(t, terminal.ExitNo, "with copies of 20 % of the requests: 0 of its 1 pods were ready, and it needs 1: taking it back", "is back on "+s.name("v1"))
+	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
+
+// dying is the shop with a run that dies after the first write that has a text in the pointer.
+func (s *shop) dying(text string) (of *shop, ctx context.Context) {
+	s.t.Helper()
+	proxy := testcluster.Shared(s.t).Proxy(s.t)
+	of = shopOn(s.t, s.namespace, map[string]string{"prod": proxy.KubeconfigPath})
+	of.engine = rollout.New(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond, Grace: time.Second, Settle: time.Minute, Cleanup: time.Millisecond})
+	of.routed, of.Canary, of.owner = true, s.Canary, s.owner
+	ctx, kill := context.WithCancel(s.t.Context())
+	s.t.Cleanup(kill)
+	death := proxy.DiesAfter(1, func(r *testcluster.Request) bool {
+		return r.Write() && strings.HasSuffix(r.Path, "/configmaps/api-switchback") && strings.Contains(string(r.Body), text)
+	}, kill)
+	proxy.SetFault(death.Fault)
+	return of, ctx
+}
+
+// TestGuardEndsAWayBack: a run dies before the route leads back, although it has written down
+// that it shall. The promotion is still there, with its share of the traffic.
+func TestGuardEndsAWayBack(t *testing.T) {
+	t.Parallel()
+	s := newRouted(t)
+	s.Steps = []release.CanaryStep{{Weight: 25, Pause: time.Hour}}
+	s.deploy("v1")
+	s.promote("v1")
+	s.deploy("v2")
+	dying, ctx := s.dying(`\"direction\":\"back\"`)
+	request := dying.request("v2")
+	request.Progress = func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			s.fails("v2")
+		}
+	}
+	_, err := dying.engine.Promote(ctx, request)
+	if p := s.main().Progress; err == nil || p == nil || p.Direction != release.DirectionBack {
+		t.Fatalf("the run did not die on its way back: %v, %+v", err, p)
+	}
+	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v2")+" candidate v2 degraded 25%")
+	s.says("", "guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the way back from "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
+	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
+
 // TestGuardAfterAKill: a run dies before it has moved anything of the traffic of v2. It is the
 // promotion of v3 that is taken back, and not v2, which was main.
 func TestGuardAfterAKill(t *testing.T) {
@@ -128,16 +184,7 @@ func TestGuardAfterAKill(t *testing.T) {
 	s, here := newCanary(t)
 	s.goOn() // main, with v1 before it
 	s.deploy("v3")
-	proxy := testcluster.Shared(t).Proxy(t)
-	dying := shopOn(t, s.namespace, map[string]string{"prod": proxy.KubeconfigPath})
-	dying.engine = rollout.New(rollout.Timing{Beat: time.Hour, Expiry: time.Second, Poll: 100 * time.Millisecond, Grace: time.Second, Settle: time.Minute, Cleanup: time.Millisecond})
-	dying.routed, dying.Canary, dying.owner = true, s.Canary, s.owner
-	ctx, kill := context.WithCancel(t.Context())
-	defer kill()
-	death := proxy.DiesAfter(1, func(r *testcluster.Request) bool {
-		return r.Write() && strings.HasSuffix(r.Path, "/configmaps/api-switchback") && strings.Contains(string(r.Body), `"`+release.ProgressKey+`":"{`)
-	}, kill)
-	proxy.SetFault(death.Fault)
+	dying, ctx := s.dying(`"` + release.ProgressKey + `":"{`)
 	if _, err := dying.engine.Promote(ctx, dying.request("v3")); err == nil {
 		t.Fatal("the run did not die")
 	}

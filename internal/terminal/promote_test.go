@@ -73,11 +73,8 @@ func TestPromoteFullAsksWhoeverIsAtIt(t *testing.T) {
 // before it has all of the traffic.
 func TestPromoteFullHasThePods(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	c := testcluster.Shared(t)
-	c.HTTPRoutes(t)
-	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.replicas = true, 4
+	s := newRouted(t)
+	s.replicas = 4
 	s.Steps, s.Scales = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}, {Weight: 50, Pause: time.Hour}}, true
 	for _, version := range []string{"v1", "v2"} {
 		s.deploy(version)
@@ -95,11 +92,8 @@ func TestPromoteFullHasThePods(t *testing.T) {
 // TestPromoteFullIsRefused where the configuration allows no more than a share.
 func TestPromoteFullIsRefused(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	c := testcluster.Shared(t)
-	c.HTTPRoutes(t)
-	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.Canary = true, release.Canary{Steps: []release.CanaryStep{{Weight: 25}}, MaxWeight: 25}
+	s := newRouted(t)
+	s.Canary = release.Canary{Steps: []release.CanaryStep{{Weight: 25}}, MaxWeight: 25}
 	for _, version := range []string{"v1", "v2"} {
 		s.deploy(version)
 		s.promote(version)

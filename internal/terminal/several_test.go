@@ -15,11 +15,8 @@ import (
 // said what to do; and the group goes on from its gate by any of its members.
 func TestMemberOfAGroup(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	c := testcluster.Shared(t)
-	c.HTTPRoutes(t)
-	c.DataPlane(t, s.namespace, "httproutes")
-	s.routed, s.member = true, rollout.Member{Group: "shop", Name: "api"}
+	s := newRouted(t)
+	s.member = rollout.Member{Group: "shop", Name: "api"}
 	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
 	for _, version := range []string{"v1", "v2"} {
 		s.deploy(version)

@@ -17,7 +17,7 @@ import (
 // cohortOps are the changes by which the cohort's rule stands before the adopted one, as
 // long as it is wanted.
 func (s RouteSpec) cohortOps(route Object, rules []rule, at int, split release.Split, ports map[string]int32) []release.PatchOp {
-	has := slices.IndexFunc(rules, func(r rule) bool { return r.name == s.adoptedCohort() })
+	has := s.cohortAt(rules)
 	want := s.cohortRule(route, at, split, ports)
 	switch {
 	case want == nil && has < 0:
@@ -30,6 +30,24 @@ func (s RouteSpec) cohortOps(route Object, rules []rule, at int, split release.S
 		return nil
 	}
 	return []release.PatchOp{{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d", has), Value: want}}
+}
+
+// cohortAt is the place of the cohort's rule, which leads to releases of the application
+// alone: one of that name which leads elsewhere is its owner's. -1: there is none.
+func (s RouteSpec) cohortAt(rules []rule) int {
+	return slices.IndexFunc(rules, func(r rule) bool {
+		return r.name == s.adoptedCohort() && len(r.refs) > 0 && s.ours(r.refs) == len(r.refs)
+	})
+}
+
+// CohortTaken says what the cohort's rule would be called, where the route's owner calls one
+// of theirs so; empty: nobody does.
+func (s RouteSpec) CohortTaken(route Object) string {
+	rules := rulesOf(route)
+	if s.cohortAt(rules) < 0 && slices.ContainsFunc(rules, func(r rule) bool { return r.name == s.adoptedCohort() }) {
+		return s.adoptedCohort()
+	}
+	return ""
 }
 
 // cohortRule is the adopted rule, made for the cohort; nil where there is none for now.

@@ -12,9 +12,9 @@ import (
 // the cohort, or where the adopted rule is for other requests.
 func TestCohortFollows(t *testing.T) {
 	t.Parallel()
-	split, ports := release.Split{"shop-1": 90, "shop-2": 10}, map[string]int32{"shop-1": 80, "shop-2": 80}
+	split, ports := release.Split{"shop-00000001": 90, "shop-00000002": 10}, map[string]int32{"shop-00000001": 80, "shop-00000002": 80}
 	of := func(value string) RouteSpec {
-		return RouteSpec{Application: "shop", Kind: HTTPRoute, Adopt: true, Rule: "api", Candidate: "shop-2", Cohort: []Header{{Name: "x-canary", Value: value}}}
+		return RouteSpec{Application: "shop", Kind: HTTPRoute, Adopt: true, Rule: "api", Candidate: "shop-00000002", Cohort: []Header{{Name: "x-canary", Value: value}}}
 	}
 	at := func(prefix string) *gatewayv1.HTTPRoute {
 		route := their("web", "api")

@@ -72,6 +72,21 @@ func (s RouteSpec) Room(route Object) bool {
 // maxRules is how many rules a route of the Gateway API may have.
 const maxRules = 16
 
+// MaxMatchesOfRoute is how many matches all rules of a route may have together.
+const MaxMatchesOfRoute = 128
+
+// AllMatches is how many matches a route has where its adopted rule has a cohort of so many
+// headers.
+func (s RouteSpec) AllMatches(route Object, headers int) int {
+	all, own := 0, s.Matches(route)
+	for _, r := range rulesOf(route) {
+		if r.name != s.adoptedCohort() {
+			all += max(1, r.matches)
+		}
+	}
+	return all + own*headers
+}
+
 // place finds the adopted rule in a route. why says why there is none.
 func (s RouteSpec) place(rules []rule) (at int, why string) {
 	named := map[string]bool{}
@@ -256,7 +271,7 @@ func (s RouteSpec) restoring(route Object, former json.RawMessage) (ops []releas
 	if at, why := s.place(rules); why == "" && s.ours(rules[at].refs) > 0 && len(former) > 0 {
 		ops, back = append(ops, release.PatchOp{Op: "replace", Path: fmt.Sprintf("/spec/rules/%d/backendRefs", at), Value: former}), true
 	}
-	if has := slices.IndexFunc(rules, func(r rule) bool { return r.name == s.adoptedCohort() }); has >= 0 {
+	if has := s.cohortAt(rules); has >= 0 {
 		ops = append(ops, release.PatchOp{Op: "remove", Path: fmt.Sprintf("/spec/rules/%d", has)})
 	}
 	return ops, back

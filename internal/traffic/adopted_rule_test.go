@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
 // their is a route of somebody else's with rules of these names, each with a backend.
@@ -61,5 +63,29 @@ func TestRoomForCohort(t *testing.T) {
 	}
 	if s.Room(their(append(names, "last")...)) {
 		t.Error("there is no room for one")
+	}
+}
+
+// TestOwnersRuleIsNoCohort: a rule which is called as the cohort's would be, and leads
+// elsewhere, stays its owner's.
+func TestOwnersRuleIsNoCohort(t *testing.T) {
+	t.Parallel()
+	s := RouteSpec{Application: "shop", Kind: HTTPRoute, Adopt: true, Rule: "api"}
+	route := their("cohort-shop", "api")
+	if taken := s.CohortTaken(route); taken != "cohort-shop" {
+		t.Errorf("the name is taken: %q", taken)
+	}
+	if ops, _ := s.restoring(route, nil); len(ops) > 0 {
+		t.Errorf("when it is given back: %+v", ops)
+	}
+	if ops := s.cohortOps(route, rulesOf(route), 1, release.Split{"shop-1": 100}, nil); len(ops) > 0 {
+		t.Errorf("without a cohort: %+v", ops)
+	}
+	route.Spec.Rules[0].BackendRefs[0].Name = "shop-0123abcd"
+	if taken := s.CohortTaken(route); taken != "" {
+		t.Errorf("a rule that a run has left is taken for the owner's: %q", taken)
+	}
+	if ops, _ := s.restoring(route, nil); len(ops) != 1 || ops[0].Op != "remove" {
+		t.Errorf("of a rule that a run has left: %+v", ops)
 	}
 }

@@ -32,6 +32,7 @@ type Gateway struct {
 	returns  bool          // nothing may keep it from its end
 	written  release.Split // what our last write asked for
 	reply    Object        // the API server's reply to it
+	seen     bool          // the watch has had that reply, or what came after it
 	since    time.Time     // when all parents were first seen to have accepted it; zero: not yet
 	empty    bool          // no pods are needed behind it
 	awaiting string        // what the last Shift has waited for
@@ -59,11 +60,11 @@ func (g *Gateway) Shift(ctx context.Context, want release.Split) (bool, time.Dur
 	if err != nil {
 		return false, 0, err
 	}
-	if route == nil || release.Newer(g.reply, route) {
+	if !g.seen && (route == nil || release.Newer(g.reply, route)) {
 		g.awaiting = "the watch of the route"
 		return false, 0, nil
 	}
-	if !g.does(route, want) { // somebody has changed it since
+	if g.seen = route != nil; !g.seen || !g.does(route, want) { // somebody has changed it since, or removed it
 		g.written = nil
 		return g.Shift(ctx, want)
 	}
@@ -139,7 +140,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 	if g.spec.Adopt {
 		route, err := g.adopt(ctx, split, ports)
 		if err == nil {
-			g.written, g.reply, g.since = maps.Clone(split), route, time.Time{}
+			g.written, g.reply, g.seen, g.since = maps.Clone(split), route, false, time.Time{}
 		}
 		return err
 	}
@@ -157,7 +158,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 		}
 		err = g.cluster.Apply(ctx, want, g.force)
 		if err == nil {
-			g.written, g.reply, g.since = maps.Clone(split), want, time.Time{}
+			g.written, g.reply, g.seen, g.since = maps.Clone(split), want, false, time.Time{}
 			return nil
 		}
 		if apierrors.IsNotFound(err) && live == nil {

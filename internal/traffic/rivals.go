@@ -65,9 +65,9 @@ func (s RouteSpec) Adopting(route Object) RouteSpec {
 	s.Parents, _ = parentsOf(route)
 	switch r := route.(type) {
 	case *gatewayv1.HTTPRoute:
-		s.Hostnames, s.HTTPMatches = r.Spec.Hostnames, r.Spec.Rules[at].Matches
+		s.Hostnames, s.HTTPMatches, s.HTTPFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
 	case *gatewayv1.GRPCRoute:
-		s.Hostnames, s.GRPCMatches = r.Spec.Hostnames, r.Spec.Rules[at].Matches
+		s.Hostnames, s.GRPCMatches, s.GRPCFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
 	}
 	return s
 }

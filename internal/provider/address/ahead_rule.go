@@ -54,14 +54,26 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 			seen := observe.ParentsOf(ctx, c, asks)
 			a.tellRivals(ctx, c, asks, slices.Concat(seen.There, seen.Unseen), routes)
 		}
-		if len(cohort) > 0 && !route.Room(live) {
-			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "No room for a cohort's rule",
-				fmt.Sprintf("On the cluster %q, the %s %s/%s has as many rules as a route may have, and `canary.match` needs one more. Remove it, or a rule of the route.", c.Name(), route.Kind, route.Namespace, route.Name))
-		}
-		if own := route.Matches(live); own*len(cohort) > traffic.MaxMatches {
-			a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), "Too many matches",
-				fmt.Sprintf("On the cluster %q, each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", c.Name(), own, route.Ref(), len(cohort), traffic.MaxMatches))
-		}
+		a.lookAtCohort(c.Name(), asks, live, cohort)
+	}
+}
+
+// lookAtCohort tells why there cannot be a rule for a cohort beside an adopted one.
+func (a Ahead) lookAtCohort(cluster string, asks traffic.RouteSpec, live traffic.Object, cohort []traffic.Header) {
+	if len(cohort) == 0 || asks.Kind == traffic.TCPRoute {
+		return
+	}
+	route := fmt.Sprintf("the %s %s/%s", asks.Kind, asks.Namespace, asks.Name)
+	summary, detail := cohortFault(asks, cohort)
+	if taken := asks.CohortTaken(live); taken != "" {
+		summary, detail = "No name for a cohort's rule", fmt.Sprintf("For `canary.match`, %s gets a rule called %q, and a rule of its owner is called so. Rename that one, or remove `canary.match`.", route, taken)
+	} else if !asks.Room(live) {
+		summary, detail = "No room for a cohort's rule", fmt.Sprintf("For `canary.match`, %s needs one rule more, and has as many as a route may have. Remove `canary.match`, or a rule of the route.", route)
+	} else if all := asks.AllMatches(live, len(cohort)); summary == "" && all > traffic.MaxMatchesOfRoute {
+		summary, detail = "Too many matches", fmt.Sprintf("With `canary.match`, the rules of %s would have %d matches, and all of a route may have %d. Use fewer.", route, all, traffic.MaxMatchesOfRoute)
+	}
+	if summary != "" {
+		a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), summary, fmt.Sprintf("On the cluster %q: %s", cluster, detail))
 	}
 }
 

@@ -234,20 +234,38 @@ func (m *Model) CheckCohort(ctx context.Context) diag.Diagnostics {
 	if route == nil || len(cohort) == 0 {
 		return diags
 	}
-	own := max(len(route.HTTPMatches), len(route.GRPCMatches), 1)
-	switch {
-	case route.Kind == traffic.TCPRoute:
+	if route.Kind == traffic.TCPRoute {
 		diags.AddAttributeError(at, "Match of another kind of route", "A TCPRoute knows connections, and no headers. Remove `canary.match`.")
-	case slices.ContainsFunc(cohort, func(h traffic.Header) bool { return route.Asks(h.Name) }):
-		diags.AddAttributeError(at, "Header is asked for twice", "One of `traffic.gateway.matches` asks for a header of this name already, and a match of the Gateway API names each header once; a cookie is in the header `cookie`. Use another one.")
-	case len(cohort) > 1 && route.ReplacesPrefix():
-		diags.AddAttributeError(at, "Too many matches",
-			"The route's filter `url_rewrite` replaces a prefix of the path, and a rule of the Gateway API that does has one match. Use one header, or `type = \"ReplaceFullPath\"`.")
-	case own*len(cohort) > traffic.MaxMatches:
-		diags.AddAttributeError(at, "Too many matches",
-			fmt.Sprintf("Each of the %d matches of the route is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", own, len(cohort), traffic.MaxMatches))
+	} else if summary, detail := cohortFault(*route, cohort); summary != "" {
+		diags.AddAttributeError(at, summary, detail)
 	}
 	return diags
+}
+
+// cohortFault is why a rule that is for a cohort as well cannot be made of what a route asks
+// for, which is its own, or that of an adopted rule; empty: it can.
+func cohortFault(route traffic.RouteSpec, cohort []traffic.Header) (summary, detail string) {
+	own, asking := max(len(route.HTTPMatches), len(route.GRPCMatches), 1), "`traffic.gateway.matches`"
+	if route.Adopt {
+		asking = fmt.Sprintf("the matches of the %s", route.Ref())
+	}
+	switch {
+	case slices.ContainsFunc(cohort, func(h traffic.Header) bool { return route.Asks(h.Name) }):
+		return "Header is asked for twice", "One of " + asking + " asks for a header of this name already, and a match of the Gateway API names each header once; a cookie is in the header `cookie`. Use another one."
+	case len(cohort) > 1 && route.ReplacesPrefix():
+		return "Too many matches", "The route's filter `url_rewrite` replaces a prefix of the path, and a rule of the Gateway API that does has one match. Use one header, or `type = \"ReplaceFullPath\"`."
+	case own*len(cohort) > traffic.MaxMatches:
+		return "Too many matches", fmt.Sprintf("Each of the %d matches of the %s is combined with each of these %d, and a rule of the Gateway API may have %d. Use fewer.", own, whose(route), len(cohort), traffic.MaxMatches)
+	}
+	return "", ""
+}
+
+// whose is what has the matches: a route of ours, or an adopted rule.
+func whose(route traffic.RouteSpec) string {
+	if route.Adopt {
+		return route.Ref().String()
+	}
+	return "route"
 }
 
 // CheckCanary says what of `canary` cannot be meant.
