@@ -53,11 +53,12 @@ func (e *BakeError) Summary() string {
 func (e *BakeError) Error() string {
 	var b strings.Builder
 	after := e.After.Round(100 * time.Millisecond)
-	if e.Bake == 0 {
+	switch {
+	case e.Bake == 0:
 		fmt.Fprintf(&b, "Deployment %s (version %s) had %s on cluster %q when %s.", e.ID, e.Version, shareText(e.Share, e.Copies), e.Cluster, e.Seen)
-	} else if e.Share < 100 {
+	case e.Share < 100:
 		fmt.Fprintf(&b, "Deployment %s (version %s) had had %s on cluster %q for %s of its pause of %s when %s.", e.ID, e.Version, shareText(e.Share, e.Copies), e.Cluster, after, e.Bake.Round(100*time.Millisecond), e.Seen)
-	} else {
+	default:
 		fmt.Fprintf(&b, "Deployment %s (version %s) had been main on cluster %q for %s of its bake of %s when %s.", e.ID, e.Version, e.Cluster, after, e.Bake, e.Seen)
 	}
 	b.WriteString(health.Text(e.Verdict.Findings))
