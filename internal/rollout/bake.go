@@ -135,11 +135,13 @@ func (p *Promotion) watchAll(ctx context.Context, placements []*placement, d tim
 	if d <= 0 || len(moved) == 0 {
 		return nil
 	}
-	if d > oneLook {
-		p.req.say("watching %s for %s", p.req.To, d)
-		for _, pl := range moved {
-			p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched %s for %s", p.req.To, pl.watchedWith(), d))
-		}
+	long := "for " + d.String()
+	if d <= oneLook {
+		long = "once"
+	}
+	p.req.say("watching %s %s", p.req.To, long)
+	for _, pl := range moved {
+		p.step(ctx, pl, release.EventBaking, fmt.Sprintf("%s is watched %s %s", p.req.To, pl.watchedWith(), long))
 	}
 	watching, stop := context.WithCancel(ctx) // where all stand or fall together, one breach is enough
 	defer stop()

@@ -257,7 +257,8 @@ func theirsGoneAtTheEnd(t *testing.T, c *testcluster.Cluster) {
 	if len(told) != 1 || !strings.Contains(told[0].Detail, "still leads to "+l.name("v1")+" and old+older: the Service "+l.namespace+"/old, to which it led before, has no pod that is ready") {
 		t.Fatalf("it tells %v", told)
 	}
-	_, selector, _ := strings.Cut(told[0].Detail, " -l '")
+	_, selector, _ := strings.Cut(told[0].Detail, " --selector '")
+	selector, _, _ = strings.Cut(selector, "\n")
 	if ours, err := labels.Parse(strings.TrimSuffix(selector, "'")); err != nil || ours.String() != release.LabelDeployment+" in ("+l.name("v1")+")" {
 		t.Errorf("it tells to remove %q (%v)", selector, err)
 	}
