@@ -110,7 +110,7 @@ func (l *lab) canarySteered() {
 	w.apply(config("v3", `drain = "2s"`))
 	p.invoke("switchback_hold", of("odd again")).fine()
 	w.refresh()
-	w.destroy().warns("Promotion is paused", "is to be destroyed, and its promotion is open: "+nameOf("v3")+" has 10 % of the traffic, and is held", "(odd again), until somebody lets it go on. Its address goes, and the promotion with it.")
+	w.destroy().warns("Promotion is paused", "is to be destroyed, and its promotion is open: "+nameOf("v3")+" has 10 % of the traffic, and is held", "(odd again), until somebody lets it go on. Its address goes, and the promotion with it. To end that first, let it go on, or go back, and apply.")
 }
 
 // canaryResumed: an action lets a promotion go on that is paused, the one that is meant and

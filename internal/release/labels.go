@@ -29,9 +29,7 @@ const (
 
 	ManagedBy    = "switchback"
 	FieldManager = "switchback"
-
-	// ScaleManager holds the number of pods while nobody else does.
-	ScaleManager = "switchback-scale"
+	ScaleManager = "switchback-scale" // holds the number of pods while nobody else does
 	RoleApp      = "app"
 	RoleMain     = "main"   // the application's own address
 	RoleRecord   = "record" // a release's ConfigMap

@@ -43,6 +43,7 @@ type GuardRequest struct {
 type Guarded struct {
 	To     string    // the release that was guarded; empty: no promotion was open
 	Open   bool      // the promotion is still open: it was looked at once
+	Leaves bool      // that was on its way back, and nothing of it is judged
 	Breach string    // why the traffic was taken back; empty: it was not
 	Back   WayBack   // of that
 	Done   Promoted  // of that
@@ -124,7 +125,7 @@ func (g *guard) saw(p *release.Progress, since time.Time) {
 		g.say("watching %s", to)
 		g.done.To, g.from = to, map[string]bool{p.From: true}
 	}
-	g.done.Open = g.req.Once
+	g.done.Open, g.done.Leaves = g.req.Once, p.Direction == release.DirectionBack
 	if since.After(g.done.Since) {
 		g.done.Since = since
 	}

@@ -199,7 +199,7 @@ func (c *clusters) orGroup(ctx context.Context, name string, err error) error {
 // group.
 func membersOf(apps []observe.Application, group string) (names []string) {
 	for _, app := range apps {
-		if slices.ContainsFunc(app.Mains, func(o observe.Main) bool { return o.Main != nil && o.Main.Group == group }) {
+		if slices.ContainsFunc(app.Mains, func(o observe.Main) bool { return o.Main.Group == group }) {
 			names = append(names, app.Name)
 		}
 	}

@@ -88,6 +88,8 @@ func (t *terminal) runGuard(ctx context.Context, c *clusters, name string, a *gu
 		return &exitError{ExitNo, errNo}
 	case done.To == "":
 		t.say(fmt.Sprintf("no promotion of %s is open", name))
+	case done.Open && done.Leaves:
+		t.say("the traffic is on its way back from " + done.To)
 	case done.Open:
 		t.say(done.To + " does its work")
 	default:

@@ -173,6 +173,7 @@ func TestGuardEndsAWayBack(t *testing.T) {
 		t.Fatalf("the run did not die on its way back: %v, %+v", err, p)
 	}
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v2")+" candidate v2 degraded 25%")
+	s.says("", "guard", "api", "--once").wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
 	s.says("", "guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the way back from "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
 }

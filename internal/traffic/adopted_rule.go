@@ -141,6 +141,22 @@ func (s RouteSpec) Unadoptable(route Object) string {
 	return ""
 }
 
+// Asking is an adopted rule with what it asks for in a route as it lives.
+func (s RouteSpec) Asking(route Object) RouteSpec {
+	at, why := s.place(rulesOf(route))
+	if why != "" {
+		return s
+	}
+	s.Parents, _ = parentsOf(route)
+	switch r := route.(type) {
+	case *gatewayv1.HTTPRoute:
+		s.Hostnames, s.HTTPMatches, s.HTTPFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
+	case *gatewayv1.GRPCRoute:
+		s.Hostnames, s.GRPCMatches, s.GRPCFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
+	}
+	return s
+}
+
 // Matches is how many matches the adopted rule has, at least one.
 func (s RouteSpec) Matches(route Object) int {
 	rules := rulesOf(route)

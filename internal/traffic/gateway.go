@@ -140,7 +140,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 	if g.spec.Adopt {
 		route, err := g.adopt(ctx, split, ports)
 		if err == nil {
-			g.written, g.reply, g.seen, g.since = maps.Clone(split), route, false, time.Time{}
+			g.wrote(split, route)
 		}
 		return err
 	}
@@ -158,7 +158,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 		}
 		err = g.cluster.Apply(ctx, want, g.force)
 		if err == nil {
-			g.written, g.reply, g.seen, g.since = maps.Clone(split), want, false, time.Time{}
+			g.wrote(split, want)
 			return nil
 		}
 		if apierrors.IsNotFound(err) && live == nil {
@@ -168,6 +168,11 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 			return err
 		}
 	}
+}
+
+// wrote notes what a write has asked for, and the API server's reply.
+func (g *Gateway) wrote(split release.Split, reply Object) {
+	g.written, g.reply, g.seen, g.since = maps.Clone(split), reply, false, time.Time{}
 }
 
 // ports are the ports of the releases' own Services: versions may listen on different

@@ -80,7 +80,7 @@ func (g *Gateway) Restore(ctx context.Context) (done bool, err error) {
 			return false, nil
 		}
 		if err = g.cluster.Patch(ctx, route, ops); err == nil {
-			g.written, g.reply, g.since = nil, route, time.Time{}
+			g.wrote(nil, route)
 			return back, nil
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {

@@ -56,22 +56,6 @@ func (p Parent) Rivals(s RouteSpec, others []Object) (rivals []Rival) {
 	return rivals
 }
 
-// Adopting is an adopted rule with what it asks for in a route as it lives.
-func (s RouteSpec) Adopting(route Object) RouteSpec {
-	at, why := s.place(rulesOf(route))
-	if why != "" {
-		return s
-	}
-	s.Parents, _ = parentsOf(route)
-	switch r := route.(type) {
-	case *gatewayv1.HTTPRoute:
-		s.Hostnames, s.HTTPMatches, s.HTTPFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
-	case *gatewayv1.GRPCRoute:
-		s.Hostnames, s.GRPCMatches, s.GRPCFilters = r.Spec.Hostnames, r.Spec.Rules[at].Matches, r.Spec.Rules[at].Filters
-	}
-	return s
-}
-
 // own says that a route is the application's, by a former name.
 func (s RouteSpec) own(other Object) bool {
 	labels := other.GetLabels()

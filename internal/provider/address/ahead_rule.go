@@ -49,7 +49,7 @@ func (a Ahead) lookAtRule(ctx context.Context, clusters []rollout.Cluster, route
 			a.Diags.AddAttributeError(at.AtName("rule"), summary, detail)
 			continue
 		}
-		asks := route.Adopting(live)
+		asks := route.Asking(live)
 		if routes, err := a.Session.Routes.Like(ctx, c, asks); err == nil {
 			seen := observe.ParentsOf(ctx, c, asks)
 			a.tellRivals(ctx, c, asks, slices.Concat(seen.There, seen.Unseen), routes)
@@ -65,16 +65,19 @@ func (a Ahead) lookAtCohort(cluster string, asks traffic.RouteSpec, live traffic
 	}
 	route := fmt.Sprintf("the %s %s/%s", asks.Kind, asks.Namespace, asks.Name)
 	summary, detail := cohortFault(asks, cohort)
-	if taken := asks.CohortTaken(live); taken != "" {
+	taken, all := asks.CohortTaken(live), asks.AllMatches(live, len(cohort))
+	switch {
+	case taken != "":
 		summary, detail = "No name for a cohort's rule", fmt.Sprintf("For `canary.match`, %s gets a rule called %q, and a rule of its owner is called so. Rename that one, or remove `canary.match`.", route, taken)
-	} else if !asks.Room(live) {
+	case !asks.Room(live):
 		summary, detail = "No room for a cohort's rule", fmt.Sprintf("For `canary.match`, %s needs one rule more, and has as many as a route may have. Remove `canary.match`, or a rule of the route.", route)
-	} else if all := asks.AllMatches(live, len(cohort)); summary == "" && all > traffic.MaxMatchesOfRoute {
+	case summary != "":
+	case all > traffic.MaxMatchesOfRoute:
 		summary, detail = "Too many matches", fmt.Sprintf("With `canary.match`, the rules of %s would have %d matches, and all of a route may have %d. Use fewer.", route, all, traffic.MaxMatchesOfRoute)
+	default:
+		return
 	}
-	if summary != "" {
-		a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), summary, fmt.Sprintf("On the cluster %q: %s", cluster, detail))
-	}
+	a.Diags.AddAttributeError(a.Place.At(path.Root("canary").AtName("match")), summary, fmt.Sprintf("On the cluster %q: %s", cluster, detail))
 }
 
 // tellOthersRule returns an error for a rule that another application has adopted, and

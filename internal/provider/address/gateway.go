@@ -222,7 +222,7 @@ func grpcMatchOf(match gatewayv1.GRPCRouteMatch) matchModel {
 func (m *Model) TellDestroyed(ctx context.Context, diags *diag.Diagnostics) {
 	if m.Status.ValueString() == string(release.MainPaused) {
 		paused, _, _ := strings.Cut(m.StatusReason.ValueString(), ": `") // and how it goes on
-		diags.AddWarning("Promotion is paused", fmt.Sprintf("%s is to be destroyed, and its promotion is open: %s. Its address goes, and the promotion with it.", m.ID.ValueString(), paused))
+		diags.AddWarning("Promotion is paused", fmt.Sprintf("%s is to be destroyed, and its promotion is open: %s. Its address goes, and the promotion with it. To end that first, let it go on, or go back, and apply.", m.ID.ValueString(), paused))
 	}
 	route := m.Route(ctx, diags)
 	if route == nil || !route.Adopt {
