@@ -231,7 +231,7 @@ func TestActionsCheckTheirConfiguration(t *testing.T) {
 	p = speak(t, map[string]string{"east": l.cluster.KubeconfigPath, "west": proxy.KubeconfigPath})
 	p.invoke("switchback_stop", data{"deployment_id": there}).refused("unreachable", "west", "name in `clusters`")
 	p.invoke("switchback_rollback", rollback(nil)).refused("unreachable", "west")
-	p.invoke("switchback_resume", rollback(nil)).refused("unreachable", "west", "name in `clusters`")
+	p.invoke("switchback_resume", rollback(nil)).refused("unreachable", "west", "name them in `clusters`")
 }
 
 func TestActionRollback(t *testing.T) {

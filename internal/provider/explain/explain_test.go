@@ -119,7 +119,7 @@ func TestOwnTextsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		&release.StaleOwnerError{ID: "shop/api", Kind: "deployment"}, &release.MainOwnedError{ID: "shop/api"}, &release.TakenBackError{}, explain.Kept(errors.New("it is away")), explain.Vouched(errors.New("it is away")),
-		&cluster.MissingPermissionsError{}, &cluster.NoCredentialError{Err: errors.New("it is forbidden")}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{},
+		&cluster.MissingPermissionsError{}, &cluster.NoCredentialError{Err: errors.New("it is forbidden")}, &release.CarriesError{}, &release.GroupOwnedError{}, &diagnose.NotAllowedError{Err: errors.New("it is forbidden")},
 	} {
 		_, detail, _ := explain.Of(err)
 		if again := mask.Redact(detail); again != detail {
