@@ -22,15 +22,7 @@ import (
 // on new connections and on connections that are kept alive. None may fail.
 func TestExistingDeploymentMovesInUnderLoad(t *testing.T) {
 	w := newWorkspace(t, newNamespace(t))
-	before := testcluster.Shared(t).Legacy(t, w.namespace, "web", testnode.AppImage("v1"), func(d *appsv1.Deployment) {
-		pods, replicas := &d.Spec.Template.Spec, int32(2)
-		d.Spec.Replicas = &replicas
-		pods.Containers[0].Env = []corev1.EnvVar{{Name: "APP_VERSION", Value: "v0"}}
-		pods.Containers[0].ReadinessProbe = &corev1.Probe{
-			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromInt32(8080)}},
-			PeriodSeconds: 1,
-		}
-	})
+	before := w.legacy()
 	url := "http://" + before.Spec.ClusterIP
 	w.untilAnsweredBy(url, "v0")
 	endpoints := testcluster.Shared(t).WatchMain(t, w.namespace, "web")
@@ -94,4 +86,19 @@ func TestExistingDeploymentMovesInUnderLoad(t *testing.T) {
 	if !maps.Equal(after.Spec.Selector, before.Spec.Selector) {
 		t.Errorf("the Service selects %v, want %v", after.Spec.Selector, before.Spec.Selector)
 	}
+}
+
+// legacy is the plain Deployment of an application with two pods that answer as v0, and
+// the Service in front of it, as they were before anybody knew of Switchback.
+func (w *workspace) legacy() *corev1.Service {
+	w.t.Helper()
+	return testcluster.Shared(w.t).Legacy(w.t, w.namespace, "web", testnode.AppImage("v1"), func(d *appsv1.Deployment) {
+		pods, replicas := &d.Spec.Template.Spec, int32(2)
+		d.Spec.Replicas = &replicas
+		pods.Containers[0].Env = []corev1.EnvVar{{Name: "APP_VERSION", Value: "v0"}}
+		pods.Containers[0].ReadinessProbe = &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: "/readyz", Port: intstr.FromInt32(8080)}},
+			PeriodSeconds: 1,
+		}
+	})
 }

@@ -193,6 +193,7 @@ func TestCanaryForACohort(t *testing.T) {
 	back := time.Now()
 	one.apply(func(c canary) config { return c.v1 })
 	cohort.untilAnswered("v1", newOfCohort)
+	returned := time.Now()
 	one.untilCounted(0)
 	answers, marked := c.load.end(), cohort.end()
 
@@ -205,6 +206,9 @@ func TestCanaryForACohort(t *testing.T) {
 	}
 	if during := between(marked, tried, back); len(during) == 0 || answeredBy(during, "v2") != len(during) {
 		t.Errorf("of %d answers to the cohort, %d came from v2", len(during), answeredBy(during, "v2"))
+	}
+	if after := between(marked, returned.Add(time.Second), time.Now()); len(after) == 0 || answeredBy(after, "v1") != len(after) {
+		t.Errorf("after the way back, of %d answers to the cohort %d came from v1", len(after), answeredBy(after, "v1"))
 	}
 	c.planIsEmpty(c.v1)
 	c.close()

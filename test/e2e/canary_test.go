@@ -44,12 +44,19 @@ func newCanaryBy(t *testing.T, steps string, g testnode.Gateway) canary {
 // newCanaryOf applies v1. Nobody asks for it yet.
 func newCanaryOf(t *testing.T, namespace, application, kind, steps string, g testnode.Gateway) canary {
 	t.Helper()
+	return newCanaryIn(t, newWorkspace(t, namespace), application, kind, steps, g)
+}
+
+// newCanaryIn is the same in a workspace.
+func newCanaryIn(t *testing.T, w *workspace, application, kind, steps string, g testnode.Gateway) canary {
+	t.Helper()
+	namespace := w.namespace
 	host := application + "." + namespace + ".example.com"
 	where, through := fmt.Sprintf("port = \"http\", hostnames = [%q]", host), loadThrough(t, g, host)
 	if kind == "TCPRoute" {
 		where, through = `port = "tcp"`, newLoad(t, "http://"+g.TCP)
 	}
-	c := canary{workspace: newWorkspace(t, namespace), load: through}
+	c := canary{workspace: w, load: through}
 	c.v1 = config{
 		application: application, version: "v1", keep: 1, tcpPort: tcpPort, env: map[string]string{"APP_TCP_PORT": strconv.Itoa(tcpPort)},
 		route: fmt.Sprintf("{ kind = %q, parent_refs = [{ name = %q, namespace = %q }], settle = \"1s\", %s }", kind, g.Name, g.Namespace, where),

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -52,19 +53,32 @@ type shift struct {
 func routeOf(t testing.TB, c *testnode.Cluster, kind, plural, namespace, name string) *route {
 	t.Helper()
 	r := &route{t: t, kind: kind, name: name, client: routesOf(t, c, plural, namespace), accepted: map[int64]time.Time{}}
-	watch, err := r.client.Watch(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+	events, err := r.watch()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(watch.Stop)
 	go func() {
-		for event := range watch.ResultChan() {
-			if object, ok := event.Object.(*unstructured.Unstructured); ok {
-				r.see(object, time.Now())
+		for t.Context().Err() == nil {
+			for event := range events.ResultChan() {
+				if object, ok := event.Object.(*unstructured.Unstructured); ok {
+					r.see(object, time.Now())
+				}
 			}
+			again, err := r.watch()
+			if err != nil {
+				pause(t, 100*time.Millisecond) // nobody is there
+				continue
+			}
+			events = again
 		}
 	}()
 	return r
+}
+
+// watch begins with the route as it is, and ends with the test, or when the API server
+// goes away.
+func (r *route) watch() (watch.Interface, error) {
+	return r.client.Watch(r.t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=" + r.name})
 }
 
 // routesOf are a namespace's routes of a kind.

@@ -4,11 +4,19 @@ package e2e_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/testnode"
 )
 
 // TestRouteComesAndGoes gives an application that has a Service alone a route, gives
@@ -99,6 +107,136 @@ func TestRouteComesAndGoes(t *testing.T) {
 		t.Error(err)
 	}
 	w.wantRoutes()
+}
+
+// TestExistingRouteMovesInUnderLoad takes over a rule of a route that leads to a plain
+// Deployment: v1 gets its traffic by shares, and v2 from v1. Then the application gets a
+// route of its own, takes the rule again, and gives it back at the end. Requests come in
+// all the time, by the one hostname that both routes have. None may fail.
+func TestExistingRouteMovesInUnderLoad(t *testing.T) {
+	beside(t, loaded)
+	g := gateway(t, shared(t))
+	w := newWorkspace(t, newNamespace(t))
+	host := "web." + w.namespace + ".example.com"
+	before := w.legacy()
+	shop := w.theirRoute(g, host, before.Name)
+	taken := config{
+		version: "v1", adopt: true, keep: 1, drain: "2s",
+		route: `{ adopt = true, name = "shop", rule = "web", port = "http", settle = "1s" }`,
+		main:  `  canary = { steps = [{ weight = 10, pause = "3s" }] }`,
+	}
+	l := loadThrough(t, g, host)
+	l.untilAnswered("v0", newSingle)
+	l.offer(gatewayFreshRate, 100, newSingle)
+	l.offer(gatewayKeptRate, 40, newKeepAlive("kept"))
+	var marks []mark
+	apply := func(what string, c config) (began time.Time) {
+		pause(t, watched)
+		began = time.Now()
+		w.mustApply(c)
+		marks = append(marks, mark{began, what}, mark{time.Now(), "applied"})
+		w.planIsEmpty(c)
+		return began
+	}
+	follow := func(release string) *route {
+		r := routeOf(t, w.cluster, "HTTPRoute", "httproutes", w.namespace, "shop")
+		r.follow(release)
+		return r
+	}
+
+	first := follow(before.Name)
+	apply("v1 by the rule", taken)
+	first.follow("") // that is all of its
+	second := follow(w.release())
+	taken.version = "v2"
+	bumped := apply("v2", taken)
+	second.follow("")
+	back, own := follow(w.release()), routeOf(t, w.cluster, "HTTPRoute", "httproutes", w.namespace, "web")
+	its := taken
+	its.route = fmt.Sprintf(`{ port = "http", parent_refs = [{ name = %q, namespace = %q }], settle = "1s", hostnames = [%q] }`, g.Name, g.Namespace, host)
+	moved := apply("a route of its own", its)
+	if accepted, given := own.acceptedAt(1), back.until(100).asked; accepted.IsZero() || given.Before(accepted) {
+		t.Errorf("the rule was given back at %s, and its own route was accepted at %s", given, accepted)
+	}
+	w.wantRoutes("shop", "web")
+	shop.remove()
+	pause(t, watched)
+	shop = w.theirRoute(g, host, before.Name)
+	apply("by the rule again", taken)
+	w.wantRoutes("shop")
+	pause(t, watched)
+	ended := time.Now()
+	if _, err := w.destroy(); err != nil {
+		t.Fatal(err)
+	}
+	marks = append(marks, mark{ended, "destroy"}, mark{time.Now(), "destroyed"})
+	l.untilAnswered("v0", newSingle)
+	returned := time.Now()
+	pause(t, watched)
+	answers := l.end()
+
+	t.Logf("offered %d, answered: %s", l.offered, sum(answers))
+	l.draw(t, "route-moves-in", "A rule of a route moves in, goes over to another route, and comes back: answers a second", answers, marks)
+	l.mustNotFail(t, answers)
+	first.mustSplitWith("v1", between(answers, l.began, bumped))
+	second.mustSplitWith("v2", between(answers, bumped, moved))
+	if still := between(answers, moved, ended); answeredBy(still, "v2") != len(still) {
+		t.Errorf("between its routes, others than v2 have answered: %s", sum(still))
+	}
+	if last := between(answers, returned.Add(watched/3), time.Now()); len(last) == 0 || answeredBy(last, "v0") != len(last) {
+		t.Errorf("at the end these answer: %s", sum(last))
+	}
+	shop.wantAsMade()
+}
+
+// theirRoute makes the route "shop" of somebody else, whose rule "web" leads to a
+// Service.
+func (w *workspace) theirRoute(g testnode.Gateway, host, service string) theirs {
+	w.t.Helper()
+	client := routesOf(w.t, w.cluster, "httproutes", w.namespace)
+	made, err := client.Create(w.t.Context(), &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": gatewayv1.GroupVersion.String(), "kind": "HTTPRoute", "metadata": map[string]any{"name": "shop"},
+		"spec": map[string]any{
+			"parentRefs": []any{map[string]any{"name": g.Name, "namespace": g.Namespace}},
+			"hostnames":  []any{host},
+			"rules":      []any{map[string]any{"name": "web", "backendRefs": []any{map[string]any{"name": service, "port": int64(80)}}}},
+		},
+	}}, metav1.CreateOptions{FieldManager: testcluster.LegacyManager})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return theirs{w, client, made}
+}
+
+// theirs is a route of somebody else, as it was made.
+type theirs struct {
+	*workspace
+	client dynamic.ResourceInterface
+	made   *unstructured.Unstructured
+}
+
+func (r theirs) remove() {
+	r.t.Helper()
+	if err := r.client.Delete(r.t.Context(), r.made.GetName(), metav1.DeleteOptions{}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// wantAsMade fails the test unless the route is what it was, and nobody else's.
+func (r theirs) wantAsMade() {
+	r.t.Helper()
+	now, err := r.client.Get(r.t.Context(), r.made.GetName(), metav1.GetOptions{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !reflect.DeepEqual(now.Object["spec"], r.made.Object["spec"]) || now.GetUID() != r.made.GetUID() {
+		r.t.Errorf("the route is %v, and was %v", now.Object["spec"], r.made.Object["spec"])
+	}
+	for _, entry := range now.GetManagedFields() {
+		if strings.HasPrefix(entry.Manager, "switchback") {
+			r.t.Errorf("%s has %s of the route", entry.Manager, entry.FieldsV1)
+		}
+	}
 }
 
 // wantRoutes fails the test unless the namespace has these HTTPRoutes.

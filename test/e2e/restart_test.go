@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -168,6 +169,50 @@ func TestAPIServerGoesAndComesBack(t *testing.T) {
 			}
 		})
 	}
+	t.Run("restarted in mid-shift", func(t *testing.T) { sharesOutliveTheAPIServer(t, c) })
+}
+
+// sharesOutliveTheAPIServer restarts the API server while the new version has a tenth of
+// the traffic, and the gateway can be told nothing. Requests go on by the weights that it
+// knows, and the apply goes on to the end when the API server is back.
+func sharesOutliveTheAPIServer(t *testing.T, c *testnode.Cluster) {
+	g, err := c.Gateway(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workspaceOn(t, c, "shares")
+	w.useAccount(t)
+	of := newCanaryIn(t, w, "web", "HTTPRoute", `{ weight = 10, pause = "3s" }, { weight = 50, pause = "3s" }`, g)
+	of.load.untilAnswered("v1", newSingle)
+	of.load.offer(200, 50, newSingle)
+	of.load.offer(200, 10, newKeepAlive("kept"))
+	x := of.startApply(of.v2)
+	of.until(10)
+	gone := time.Now()
+	back := restart(t, c)
+	pause(t, outage)
+	select {
+	case <-x.Exited():
+		t.Errorf("the apply ended without the API server: %v", x.Wait())
+	default:
+	}
+	if err := back(); err != nil {
+		t.Fatal(err)
+	}
+	returned := time.Now()
+	if _, err := x.wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the API server was away for %s with a share of 10 %%; the apply ended %s after it was back", ms(gone, returned), ms(returned, time.Now()))
+	pause(t, watched)
+	answers := of.load.end()
+	marks := append(of.marks(), mark{gone, "no API server"}, mark{returned, "back"})
+	of.load.draw(t, "canary-api-server", "the API server is away when v2 has 10 %: answers a second", answers, marks)
+	of.load.mustNotFail(t, answers)
+	of.mustSplit(answers)
+	of.wantShares(10, 50, 100)
+	of.planIsEmpty(of.v2)
+	of.close()
 }
 
 // useAccount makes the provider work as one who may do everything in its
