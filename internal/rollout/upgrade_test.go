@@ -28,9 +28,9 @@ import (
 
 // recorded is an application as a former provider has left it. Its states have the
 // tokens that are in its records.
-func recorded(t *testing.T, file string) *life {
+func recorded(t *testing.T, c *testcluster.Cluster, file string) *life {
 	t.Helper()
-	l := newLife(t, testcluster.Shared(t))
+	l := newLife(t, c)
 	l.replicas = 1
 	l.cluster.Recreate(t, l.namespace, filepath.Join("testdata", "upgrade", file+".yaml"), func(o testcluster.Recorded) map[string]string { return workload.Baseline(o) })
 	list, err := l.cluster.Client().CoreV1().ConfigMaps(l.namespace).List(t.Context(), metav1.ListOptions{LabelSelector: release.ManagedSelector})
@@ -161,7 +161,7 @@ func TestUpgrade(t *testing.T) {
 	for _, u := range upgrades() {
 		t.Run(strings.TrimSpace(u.file+" "+u.then), func(t *testing.T) {
 			t.Parallel()
-			l := recorded(t, u.file)
+			l := recorded(t, testcluster.Shared(t), u.file)
 			if u.as != nil {
 				u.as(l)
 			}

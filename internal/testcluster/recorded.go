@@ -81,10 +81,14 @@ func (r *recreation) must(err error) {
 func (r *recreation) made(o *unstructured.Unstructured, baseline func(Recorded) map[string]string) {
 	r.t.Helper()
 	name := o.GetKind() + "/" + o.GetName()
+	r.uids = append(r.uids, "uid("+name+")", string(o.GetUID()))
+	if !scheme.Scheme.Recognizes(o.GroupVersionKind()) {
+		return // a route: what should be there is in the pointer, in clear
+	}
 	typed, err := scheme.Scheme.New(o.GroupVersionKind())
 	r.must(err)
 	r.must(runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, typed))
-	r.uids, r.baselines[name] = append(r.uids, "uid("+name+")", string(o.GetUID())), baseline(typed.(Recorded))
+	r.baselines[name] = baseline(typed.(Recorded))
 }
 
 // fill puts in a ConfigMap's baselines.
