@@ -112,12 +112,7 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 			return mainType, addressed(changed(w.l.mainData(), changes), service), w.led
 		}
 	}
-	for name, tt := range map[string]struct {
-		begin func(*world)
-		plan  func(world) (string, data, object)
-		then  func(world)
-		same  bool // nothing else is said, either
-	}{
+	for name, turn := range map[string]turn{
 		"nothing":                    {plan: deployment("v2", nil), then: func(world) {}, same: true},
 		"a policy warns":             {plan: deployment("v2", data{"pod_security": "none"}), then: func(w world) { w.l.labelled(map[string]string{"pod-security.kubernetes.io/warn": "restricted"}) }},
 		"a Service selects the pods": {plan: deployment("v2", nil), then: func(w world) { w.l.serviceOf("web", map[string]string{"app.kubernetes.io/name": "api"}) }},
@@ -127,7 +122,7 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 			then:  func(w world) { w.l.makeGateway("mine", `"protocol":"HTTP"`) },
 		},
 		"a budget counts the pods":               {plan: deployment("v2", data{"replicas": 2}), then: func(w world) { w.l.budget() }},
-		"the API server is away":                 {plan: deployment("v2", nil), then: func(world) {}, same: true},
+		"the API server is away":                 {plan: deployment("v2", nil), then: func(world) {}, away: true, same: true},
 		"what is planned is made by another run": {plan: deployment("v2", nil), then: func(w world) { w.p.change(w.l.t.Context(), deploymentType, w.l.deploymentData("v2"), nil) }, same: true},
 		"what is planned has lost its pods": {plan: deployment("v1", nil), same: true, then: func(w world) {
 			w.l.must(w.l.cluster.Client().AppsV1().Deployments(w.l.namespace).Delete(w.l.t.Context(), nameOf("v1"), metav1.DeleteOptions{}))
@@ -175,28 +170,40 @@ func TestTheWorldChangesBetweenPlanAndApply(t *testing.T) {
 			then: func(w world) { w.l.balanced("203.0.113.99") }, same: true,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			l := newLab(t)
-			w := world{l: l, p: l.speak()}
-			w.made = w.p.change(t.Context(), deploymentType, l.deploymentData("v1"), nil)
-			w.p.fine(w.made.diagnostics)
-			if tt.begin != nil {
-				tt.begin(&w)
-			}
-			proxy := l.cluster.Proxy(t)
-			typ, config, prior := tt.plan(w)
-			before := l.speakThrough(proxy).plans(typ, config, prior)
-			if name == "the API server is away" {
-				proxy.Down(t)
-			}
-			tt.then(w)
-			after := l.speakThrough(proxy).plans(typ, config, prior)
-			wantSame(t, "what is planned", after.Planned, before.Planned)
-			wantSame(t, "what is remembered of it", after.Private, before.Private)
-			wantSame(t, "what forces a replacement", after.Replaces, before.Replaces)
-			if (after.said == before.said) != tt.same {
-				t.Errorf("it says before:\n%s\nand after:\n%s", before.said, after.said)
-			}
-		})
+		t.Run(name, func(t *testing.T) { turn.holds(newLab(t)) })
+	}
+}
+
+// turn is what the world does between a plan and the one that is made again before the
+// apply.
+type turn struct {
+	begin func(*world)
+	plan  func(world) (typeName string, config data, prior object)
+	then  func(world)
+	away  bool // the API server is, for the second plan
+	same  bool // nothing else is said, either
+}
+
+// holds fails the test unless both plans are the same.
+func (turn turn) holds(l *lab) {
+	w := world{l: l, p: l.speak()}
+	w.made = w.p.change(l.t.Context(), deploymentType, l.deploymentData("v1"), nil)
+	w.p.fine(w.made.diagnostics)
+	if turn.begin != nil {
+		turn.begin(&w)
+	}
+	proxy := l.cluster.Proxy(l.t)
+	typ, config, prior := turn.plan(w)
+	before := l.speakThrough(proxy).plans(typ, config, prior)
+	if turn.away {
+		proxy.Down(l.t)
+	}
+	turn.then(w)
+	after := l.speakThrough(proxy).plans(typ, config, prior)
+	wantSame(l.t, "what is planned", after.Planned, before.Planned)
+	wantSame(l.t, "what is remembered of it", after.Private, before.Private)
+	wantSame(l.t, "what forces a replacement", after.Replaces, before.Replaces)
+	if (after.said == before.said) != turn.same {
+		l.t.Errorf("it says before:\n%s\nand after:\n%s", before.said, after.said)
 	}
 }
