@@ -35,6 +35,7 @@ type Known struct {
 	Stays   []release.Stay // what was there beside main
 	Route   *release.Route // nil: the address had none
 	Shares  release.Split  // who had which share of the traffic, where a promotion is open; nil: From has all
+	ByHand  release.Split  // who has which share of it, where none is: somebody has changed the weights; nil: nobody
 	Paused  bool           // that one was
 	Over    bool           // and its pause is over: it goes on
 	Theirs  string         // who had the rest of it, where that is no release; empty: a release, or nobody
@@ -54,6 +55,7 @@ type Outlook struct {
 	Removes  []string       // what nobody needs any more afterwards
 	Adopts   *release.Route // the rule of somebody else's route that it takes over; nil: none
 	Theirs   bool           // what that leads to now has the rest of the traffic meanwhile
+	Regains  bool           // From has not all of the traffic, by somebody's hand, and gets it again
 }
 
 // unseen stands for what an adopted rule leads to that nobody has looked at.
@@ -73,6 +75,9 @@ func Foresee(w Want, k Known, keep release.Keep) Outlook {
 	}
 	if k.From != "" {
 		seen.Split = release.Split{k.From: 100}
+	}
+	if k.ByHand != nil {
+		seen.Split, o.Regains = k.ByHand, w.To == k.From
 	}
 	if seen.Main.Route = k.Route; w.Route != nil {
 		for _, stay := range k.Stays {

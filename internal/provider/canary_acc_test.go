@@ -263,21 +263,46 @@ func (l *lab) canaryWithLimit() {
 // canaryByHand: weights that somebody has changed are drift, and are put right.
 func (l *lab) canaryByHand() {
 	w := l.inProcess()
-	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	config := l.config(l.deployment(image("v1"), createFirst), l.main(routed(), keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
 	next := strings.ReplaceAll(config, "demo/api:v1", "demo/api:v2")
 	v1, v2 := nameOf("v1"), nameOf("v2")
+	changed := func(status string, first, second int) {
+		l.t.Helper()
+		l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":8080,"weight":%d},{"name":%q,"port":8080,"weight":%d}]}]}}`, v1, first, v2, second))
+		w.refresh()
+		w.wantState(theMain, "status", status, "split", shares(v1, first, v2, second))
+	}
+	drifts := func(expected, actual string) {
+		l.t.Helper()
+		if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody, Expected: expected, Actual: actual}).in(found[0]) {
+			l.t.Errorf("drift is %+v", found)
+		}
+	}
 	w.apply(config)
 	w.apply(next)
-	port := 8080
-	l.patchRoute(fmt.Sprintf(`{"spec":{"rules":[{"name":"switchback","backendRefs":[{"name":%q,"port":%d,"weight":70},{"name":%q,"port":%d,"weight":30}]}]}}`, v1, port, v2, port))
-	w.refresh()
-	w.wantState(theMain, "status", "paused", "split", shares(v1, 70, v2, 30))
-	if found := w.drift(theMain); len(found) != 1 || !(driftLine{Object: "HTTPRoute/api", Field: "spec.rules", Manager: somebody}).in(found[0]) {
-		l.t.Errorf("drift is %+v", found)
-	}
+	changed("paused", 70, 30)
+	drifts(fmt.Sprintf("%s (weight 90), %s (weight 10)", v1, v2), fmt.Sprintf("%s (weight 70), %s (weight 30)", v1, v2))
 	w.apply(next)
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
+
+	ended := strings.ReplaceAll(next, `, gate = "manual"`, "")
+	w.apply(ended)
+	route := l.routeUID()
+	changed("finalized", 40, 60)
+	drifts(v2+" (weight 100)", fmt.Sprintf("%s (weight 40), %s (weight 60)", v1, v2))
+	again := w.apply(ended)
+	again.wantActions(theMain, "update")
+	again.wantSummary(theMain, map[string]any{"action": "change", "from": l.namespace + "/" + v2, "to": l.namespace + "/" + v2, "steps": []any{"ready", "shift 100%", "commit", "collect"}, "text": "Gives "+l.namespace+"/"+v2+" all of the traffic again, whose shares somebody has changed."})
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+	changed("finalized", 40, 60)
+	w.apply(strings.ReplaceAll(ended, "api.example.com", "www.example.com")) // no promotion is open: the route may change
+	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	w.wantNoChanges()
+	if now := l.routeUID(); now != route {
+		l.t.Errorf("the route was made anew: its uid was %s, and is %s", route, now)
+	}
 }
 
 // canaryThatScales: a new version has the pods that its share takes, and its plan is empty.

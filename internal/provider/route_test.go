@@ -30,14 +30,31 @@ func (l *lab) routes(plural string) (names []string) {
 	return names
 }
 
+// route is the HTTPRoute of a name.
+func (l *lab) route(name string) (*gatewayv1.HTTPRoute, error) {
+	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), name).SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	route := &gatewayv1.HTTPRoute{}
+	if err == nil {
+		err = json.Unmarshal(text, route)
+	}
+	return route, err
+}
+
 // routeSplit is who gets what of the HTTPRoute "api"; nil where there is none.
 func (l *lab) routeSplit() release.Split {
-	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), "api").SetHeader("Accept", "application/json").DoRaw(l.t.Context())
-	route := &gatewayv1.HTTPRoute{}
-	if err != nil || json.Unmarshal(text, route) != nil {
+	route, err := l.route("api")
+	if err != nil {
 		return nil
 	}
 	return traffic.RouteSplit(route)
+}
+
+// routeUID tells whether the HTTPRoute "api" is still the same one.
+func (l *lab) routeUID() types.UID {
+	l.t.Helper()
+	route, err := l.route("api")
+	l.must(err)
+	return route.UID
 }
 
 // rules are those of the HTTPRoute "api".
@@ -46,10 +63,8 @@ func (l *lab) rules() []gatewayv1.HTTPRouteRule { l.t.Helper(); return l.rulesOf
 // rulesOf are those of the route of an application.
 func (l *lab) rulesOf(application string) []gatewayv1.HTTPRouteRule {
 	l.t.Helper()
-	text, err := l.cluster.Client().Discovery().RESTClient().Get().AbsPath(l.routesPath("httproutes"), application).SetHeader("Accept", "application/json").DoRaw(l.t.Context())
+	route, err := l.route(application)
 	l.must(err)
-	route := &gatewayv1.HTTPRoute{}
-	l.must(json.Unmarshal(text, route))
 	return route.Spec.Rules
 }
 

@@ -232,8 +232,12 @@ func (s RouteSpec) LeadsTo(route Object, service string) bool {
 	})
 }
 
-// Leads are the backends of an adopted rule as they stand, as a sentence has them.
+// Leads are the backends of the rule that has the weights, ours or adopted, as they stand, as
+// a sentence has them.
 func (s RouteSpec) Leads(route Object) string {
+	if !s.Adopt {
+		return backendsText(slices.Concat(weightsOf(route)...))
+	}
 	rules := rulesOf(route)
 	at, why := s.place(rules)
 	if why != "" {
@@ -257,7 +261,7 @@ func backendsText(refs []gatewayv1.BackendRef) string {
 // Field is the path of what is ours of an adopted route.
 func (s RouteSpec) Field() string { return fmt.Sprintf("spec.rules[%s].backendRefs", s.Rule) }
 
-// Expected are the backends that an adopted rule should have, as Leads says them.
+// Expected are the backends that a rule should have, as Leads says them.
 func (s RouteSpec) Expected(split release.Split) string { return backendsText(weighted(split, nil)) }
 
 // adopting are the changes that make an adopted rule share the traffic as wanted; none

@@ -14,7 +14,6 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
 )
 
@@ -220,7 +219,7 @@ func grpcMatchOf(match gatewayv1.GRPCRouteMatch) matchModel {
 
 // TellDestroyed says what a destroy ends, and what it does to a rule of somebody else's route.
 func (m *Model) TellDestroyed(ctx context.Context, diags *diag.Diagnostics) {
-	if m.Status.ValueString() == string(release.MainPaused) {
+	if m.isPaused() {
 		paused, _, _ := strings.Cut(m.StatusReason.ValueString(), ": `") // and how it goes on
 		diags.AddWarning("Promotion is paused", fmt.Sprintf("%s is to be destroyed, and its promotion is open: %s. Its address goes, and the promotion with it. To end that first, let it go on, or go back, and apply.", m.ID.ValueString(), paused))
 	}

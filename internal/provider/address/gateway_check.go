@@ -160,7 +160,7 @@ func (p *Plan) KeepRoute(ctx context.Context) {
 		how = "copied by"
 	}
 	for _, split := range splitOf(ctx, p.Prior.Split, p.Diags) {
-		shares = shares || len(split) > 1
+		shares = shares || len(split) > 1 && p.Prior.isOpen()
 	}
 	switch {
 	case was == nil && is == nil, was != nil && is != nil && was.Same(*is):

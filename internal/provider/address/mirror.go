@@ -118,7 +118,7 @@ func CheckMirrorEnds(ctx context.Context, canary types.Object) diag.Diagnostics 
 
 // mayMirror says that the route of a state may send copies: a promotion is open.
 func (m *Model) mayMirror(ctx context.Context) bool {
-	return MirrorOf(ctx, m.Canary) != nil && (!m.Settled() || m.Status.ValueString() == string(release.MainPaused))
+	return MirrorOf(ctx, m.Canary) != nil && m.isOpen()
 }
 
 // copiesPods says how many pods the copies take.

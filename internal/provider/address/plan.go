@@ -118,9 +118,13 @@ func (p *Plan) Update(ctx context.Context, also bool) {
 func (p *Plan) goesOn() bool { return p.isPaused() && p.Watch.Changed }
 
 // isPaused says that a promotion is.
-func (p *Plan) isPaused() bool {
-	return p.Prior != nil && p.Prior.Status.ValueString() == string(release.MainPaused)
-}
+func (p *Plan) isPaused() bool { return p.Prior != nil && p.Prior.isPaused() }
+
+func (m *Model) isPaused() bool { return m.Status.ValueString() == string(release.MainPaused) }
+
+// isOpen says that a promotion has not come to its end. Traffic that is shared says nothing
+// of that: somebody may have changed the weights of a route by hand.
+func (m *Model) isOpen() bool { return !m.Settled() || m.isPaused() }
 
 // mayPause says that the apply may end in a pause, or move nothing: then its status is not
 // known.

@@ -42,8 +42,20 @@ func routeDrift(o observe.Main, wanted *traffic.RouteSpec) []attrs.Drift {
 		copying.Candidate, copying.Mirror = p.To, p.Mirror(p.At)
 		wanted = &copying
 	}
-	return attrs.FieldDrift(o.Cluster, object, workload.Drift(o.Route, wanted.Object(sharing(o), traffic.RoutePorts(o.Route)), o.Main.RouteBaseline, nil))
+	split := sharing(o)
+	drift := workload.Drift(o.Route, wanted.Object(split, traffic.RoutePorts(o.Route)), o.Main.RouteBaseline, nil)
+	if is := wanted.Split(o.Route); len(is) > 0 && !maps.Equal(is, split) {
+		for i := range drift {
+			if drift[i].Field == routeRules { // all of them are one value: of a long one, the weights would be cut off
+				drift[i].Expected, drift[i].Actual = wanted.Expected(split), wanted.Leads(o.Route)
+			}
+		}
+	}
+	return attrs.FieldDrift(o.Cluster, object, drift)
 }
+
+// routeRules is where a route has its weights.
+const routeRules = "spec.rules"
 
 // ruleDrift is what others changed of what is ours of an adopted rule.
 func ruleDrift(o observe.Main, wanted traffic.RouteSpec) []workload.FieldDrift {
@@ -52,7 +64,7 @@ func ruleDrift(o observe.Main, wanted traffic.RouteSpec) []workload.FieldDrift {
 		return nil
 	}
 	return []workload.FieldDrift{{
-		Field: wanted.Field(), Expected: wanted.Expected(split), Actual: wanted.Leads(o.Route), Manager: workload.ManagerOf("spec.rules", o.Route),
+		Field: wanted.Field(), Expected: wanted.Expected(split), Actual: wanted.Leads(o.Route), Manager: workload.ManagerOf(routeRules, o.Route),
 	}}
 }
 

@@ -176,7 +176,11 @@ func (m *Model) known(ctx context.Context, diags *diag.Diagnostics) promotion.Kn
 		k.Left = nameOf(attrs.Decode[refusedModel](ctx, diags, m.Refused).DeploymentID)
 	}
 	for _, split := range splitOf(ctx, m.Split, diags) {
-		if len(split) == 2 && k.From == "" {
+		switch {
+		case len(split) != 2 || k.From != "":
+		case !m.isOpen():
+			k.From, k.ByHand = nameOf(m.DeploymentID), split
+		default:
 			status := release.MainStatus(m.Status.ValueString())
 			k.Over = observe.GoesOn(status, m.StatusReason.ValueString())
 			k.share(split, m.Application.ValueString(), nameOf(m.DeploymentID), k.Over || status == release.MainPaused)
@@ -281,7 +285,11 @@ func summaryText(o told, from, to string, keeps, removes []string, ttl time.Dura
 	case promotion.ActionFinish:
 		say("Finishes what was left open of the move to %s.", to)
 	case promotion.ActionChange:
-		say("The traffic stays with %s.", to)
+		if o.Regains {
+			say("Gives %s all of the traffic again, whose shares somebody has changed.", to)
+		} else {
+			say("The traffic stays with %s.", to)
+		}
 	case promotion.ActionStop:
 		say("Stops the application: its pods go, and its address stays, which leads to %s.", to)
 	case promotion.ActionStart:
