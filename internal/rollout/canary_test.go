@@ -161,6 +161,7 @@ func TestCanary(t *testing.T) {
 		"gates outlast a deadline":  gateOutlastsDeadline,
 		"a parent does not accept":  oneParentDoesNot,
 		"all is never in effect":    allIsNeverInEffect,
+		"a share is refused":        aShareIsRefused,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,8 +2,11 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -133,7 +136,24 @@ func (p *Promotion) ensureRoute(ctx context.Context, pl *placement, want release
 	if awaits := pl.route.Awaiting(); awaits != "" {
 		err = fmt.Errorf("%w. What it waited for: %s", err, awaits)
 	}
-	return fmt.Errorf("the %s/%s on cluster %q could not be made to lead to %s: %w", what, p.req.Service.Namespace, pl.cluster.Name(), want, err)
+	return fmt.Errorf("the %s %s/%s on cluster %q could not be made to lead to %s: %w%s", p.req.Route.Kind, p.req.Route.Namespace, p.req.Route.Name, pl.cluster.Name(), want, err, p.mendRoute(err))
+}
+
+// mendRoute is what to do about a write of the route that was answered with no, as the next
+// sentences; empty where it was not.
+func (p *Promotion) mendRoute(err error) string {
+	var said apierrors.APIStatus
+	if !errors.As(err, &said) {
+		return ""
+	}
+	kind := string(p.req.Route.Kind)
+	switch code := said.Status().Code; {
+	case code == http.StatusForbidden:
+		return fmt.Sprintf(". Whoever applies must be allowed to patch %ss in the namespace %s, and a policy that is named there must let it pass. See to that, and apply again", strings.ToLower(kind), p.req.Route.Namespace)
+	case code >= http.StatusInternalServerError:
+		return ". See why the API server, or a webhook that is named there, does not do its work, and apply again"
+	}
+	return fmt.Sprintf(". Change what is said there of the %s, and apply again", kind)
 }
 
 // follow moves the Service to where the route leads.
