@@ -65,6 +65,12 @@ func isDeniedInAPause(t *testing.T, c *testcluster.Cluster) {
 	l.wantMain("v2", "v1")
 }
 
+// removeRoute is what somebody does to the route of the application.
+func (l *life) removeRoute() {
+	l.t.Helper()
+	must(l.t, l.cluster.Client().Discovery().RESTClient().Delete().AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes/api").Do(l.t.Context()).Error())
+}
+
 // routeGoesInAShift: somebody removes the route before anybody has accepted a share. It is
 // made again, with the share that is wanted, and the promotion goes on.
 func routeGoesInAShift(t *testing.T, c *testcluster.Cluster) {
@@ -76,10 +82,36 @@ func routeGoesInAShift(t *testing.T, c *testcluster.Cluster) {
 		ended <- err
 	}()
 	l.wantSplit(l.process(t), release.Split{l.name("v1"): 90, l.name("v2"): 10})
-	must(t, l.cluster.Client().Discovery().RESTClient().Delete().AbsPath("/apis/gateway.networking.k8s.io/v1/namespaces", l.namespace, "httproutes/api").Do(t.Context()).Error())
+	l.removeRoute()
 	plane.Say(t, testcluster.Accepting)
 	must(t, <-ended)
 	l.wantSplit(p, release.Split{l.name("v2"): 100})
+	l.wantMain("v2", "v1")
+}
+
+// routeGoesInAPause: somebody removes the route while v2 is watched with a share. The release
+// is not to blame: all of the traffic goes back, by a route that is made again.
+func routeGoesInAPause(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	done, err := p.sharing(t.Context(), "v2", release.Canary{Steps: []release.CanaryStep{{Weight: 10, Pause: longBake}}}, func(line string) {
+		if strings.HasPrefix(line, "watching") {
+			l.removeRoute()
+		}
+	})
+	var breach *rollout.BakeError
+	if err == nil || errors.As(err, &breach) || done.Status != release.MainRolledBack || done.Moved {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	if text := err.Error(); !strings.Contains(text, "had 10 % of the traffic") || !strings.Contains(text, "HTTPRoute "+l.namespace+"/api is gone: somebody has removed it") {
+		t.Errorf("it says %s", text)
+	}
+	if len(l.routes(t)) != 1 {
+		t.Fatal("clients of the route reach nobody")
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
+	_, err = p.sharing(t.Context(), "v2", steps(10), nil) // it is tried again, unasked
+	must(t, err)
 	l.wantMain("v2", "v1")
 }
 

@@ -139,6 +139,7 @@ func TestCanary(t *testing.T) {
 		"is probed":                 isProbed,
 		"a probe fails":             isNotAnswered,
 		"its route goes in a shift": routeGoesInAShift,
+		"its route goes in a pause": routeGoesInAPause,
 		"dies while nobody looks":   diesUnwatched,
 		"pods before weight":        podsBeforeWeight,
 		"replicas in a pause":       replicasInAPause,

@@ -201,9 +201,10 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 	if err != nil {
 		return false, err
 	}
-	back := release.Split{from: 100}
-	if seen.Route != nil && (seen.Split[from] != 100 || seen.Mirrors) {
-		moved = seen.Split[from] != 100 // who got copies only had none of it
+	back, kept := release.Split{from: 100}, pl.start.Before.Route.Is(pl.asks)
+	gone := seen.Route == nil && kept && !p.req.Route.Adopt // somebody has removed it meanwhile
+	if gone || seen.Route != nil && (seen.Split[from] != 100 || seen.Mirrors) {
+		moved = gone || seen.Split[from] != 100 // who got copies only had none of it
 		pl.route.Returns()
 		if err := p.ensureRoute(ctx, pl, back); err != nil {
 			return true, err
@@ -216,7 +217,7 @@ func (p *Promotion) routeBack(ctx context.Context, pl *placement) (moved bool, e
 			return true, err
 		}
 	}
-	if !pl.start.Before.Route.Is(pl.asks) || p.req.Route.Adopt && seen.Route == nil {
+	if !kept || p.req.Route.Adopt && seen.Route == nil {
 		if err := pl.route.Remove(ctx); err != nil { // it was not there before, or its owner has left our rule of a cohort
 			return moved, err
 		}

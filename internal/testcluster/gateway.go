@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
@@ -56,6 +57,23 @@ func (c *Cluster) Routes(t testing.TB, plurals ...string) {
 	for _, plural := range plurals {
 		Eventually(t, Hang, "the API server to serve "+plural, func() error { return c.serves(t.Context(), plural) })
 	}
+}
+
+// Forget takes a kind of the Gateway API away from the cluster, by its plural name, and every
+// object of it, and returns when its API server does not serve it any more. Shared clusters
+// keep theirs.
+func (c *Cluster) Forget(t testing.TB, plural string) {
+	t.Helper()
+	c.own(t)
+	if err := c.client.Discovery().RESTClient().Delete().AbsPath(definitions, plural+".gateway.networking.k8s.io").Do(t.Context()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, Hang, "the API server to forget "+plural, func() error {
+		if err := c.serves(t.Context(), plural); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("it says %v", err)
+		}
+		return nil
+	})
 }
 
 // learn applies the kinds' definitions.

@@ -5,17 +5,21 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
 
-// Denied says who does not serve the route any more, as a watch has it; empty where nobody
-// says so. A route that is gone is Astray's to tell.
+// Denied says who does not serve the route any more, as a watch has it, or that it is gone;
+// empty where nobody says so.
 func (g *Gateway) Denied(ctx context.Context) (string, error) {
 	route, err := g.watched(ctx)
-	if err != nil || route == nil || g.reply != nil && release.Newer(g.reply, route) {
+	if missing := apierrors.IsNotFound(err); missing || err == nil && route == nil {
+		return fmt.Sprintf("its %s %s/%s is gone: somebody has removed it, or its kind", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
+	}
+	if err != nil || g.reply != nil && release.Newer(g.reply, route) {
 		return "", err
 	}
 	if why := denied(route); why != "" {

@@ -162,7 +162,7 @@ func (g *Gateway) write(ctx context.Context, split release.Split) error {
 			return nil
 		}
 		if apierrors.IsNotFound(err) && live == nil {
-			return &release.NoGatewayAPIError{Cluster: g.cluster.Name(), Kind: string(g.spec.Kind)}
+			return &release.NoGatewayAPIError{Cluster: g.cluster.Name(), Kind: string(g.spec.Kind), Gone: g.spec.Namespace + "/" + g.spec.Name}
 		}
 		if !release.ReadAgain(err) || ctx.Err() != nil {
 			return err
@@ -247,14 +247,12 @@ func (g *Gateway) Look(ctx context.Context) (Observed, error) {
 }
 
 // Astray says why a route does not do what was asked of it, as a watch has it; empty
-// where it does.
+// where it does. That it is gone is Denied's to tell.
 func (g *Gateway) Astray(ctx context.Context, want release.Split) (string, error) {
 	route, err := g.watched(ctx)
 	switch {
-	case err != nil:
+	case err != nil || route == nil:
 		return "", err
-	case route == nil:
-		return fmt.Sprintf("its %s %s/%s was gone", g.spec.Kind, g.spec.Namespace, g.spec.Name), nil
 	case g.reply != nil && release.Newer(g.reply, route), g.does(route, want):
 		return "", nil
 	case maps.Equal(g.spec.Split(route), want):

@@ -295,6 +295,10 @@ func noGatewayAPI(err error) (summary, next string, at path.Path, ok bool) {
 	if e.Preview {
 		at = path.Root("preview")
 	}
+	if e.Gone != "" {
+		return "Gateway API is not installed any more", "Until the route is there again, its Gateway answers nobody by it; the application's Service leads where it did. Install the CustomResourceDefinitions of the Gateway API again, and apply: the route is made again, " +
+			"with all of the traffic on the deployment that had it before.", at, true
+	}
 	return "Gateway API is not installed", "Nothing was changed. Install its CustomResourceDefinitions, and a Gateway that serves such routes; or remove the attribute. " +
 		"Where this configuration installs them, let this resource depend on that (`depends_on`).", at, true
 }
