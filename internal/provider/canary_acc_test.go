@@ -293,7 +293,7 @@ func (l *lab) canaryByHand() {
 	drifts(v2+" (weight 100)", fmt.Sprintf("%s (weight 40), %s (weight 60)", v1, v2))
 	again := w.apply(ended)
 	again.wantActions(theMain, "update")
-	again.wantSummary(theMain, map[string]any{"action": "change", "from": l.namespace + "/" + v2, "to": l.namespace + "/" + v2, "steps": []any{"ready", "shift 100%", "commit", "collect"}, "text": "Gives "+l.namespace+"/"+v2+" all of the traffic again, whose shares somebody has changed."})
+	again.wantSummary(theMain, map[string]any{"action": "change", "from": l.namespace + "/" + v2, "to": l.namespace + "/" + v2, "steps": []any{"ready", "shift 100%", "commit", "collect"}, "text": "Gives " + l.namespace + "/" + v2 + " all of the traffic again, whose shares somebody has changed."})
 	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
 	w.wantNoChanges()
 	changed("finalized", 40, 60)

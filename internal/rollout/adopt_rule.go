@@ -56,21 +56,10 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 	router.Former(route.Adopted.Backends)
 	seen, err := router.Look(ctx)
 	var gone *release.RuleError
-	if errors.As(err, &gone) || err == nil && seen.Route == nil {
-		if _, err = router.Restore(ctx); err == nil { // whoever has it has taken it back, but perhaps not the rule of a cohort
-			err = router.LetGo(ctx)
-		}
+	if err != nil && !errors.As(err, &gone) {
 		return nil, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	var told []Notice
-	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why != "" {
-		told, err = e.keepRule(ctx, c, router, service, route, seen.Split, main, why)
-	} else if _, err = router.Restore(ctx); err == nil {
-		err = e.inEffect(ctx, c, router, route, router.Restored)
-	}
+	told, err := e.leaveRule(ctx, c, router, service, route, seen, main)
 	if err == nil {
 		err = router.LetGo(ctx)
 	}
@@ -80,11 +69,36 @@ func (e *Engine) giveBack(ctx context.Context, c Cluster, service traffic.Servic
 	return told, nil
 }
 
+// leaveRule is giveBack, until that is in effect.
+func (e *Engine) leaveRule(ctx context.Context, c Cluster, router *traffic.Gateway, service traffic.ServiceSpec, route release.Route, seen traffic.Observed, main string) ([]Notice, error) {
+	if seen.Route == nil { // whoever has it has taken it back, but perhaps not the rule of a cohort
+		if _, err := router.Restore(ctx); err != nil || !router.Unheard() {
+			return nil, err
+		}
+		return nil, e.inEffect(ctx, c, router, route, router.GiveBack) // a run was cut off that had written it
+	}
+	if why := e.notServed(ctx, c, service, route.Adopted.Backends); why != "" {
+		return e.keepRule(ctx, c, router, service, route, seen.Split, main, why)
+	}
+	if _, err := router.Restore(ctx); err != nil {
+		return nil, err
+	}
+	return nil, e.inEffect(ctx, c, router, route, router.Restored)
+}
+
 // keepRule leaves an adopted rule with main, or with whom it leads to where nothing is
-// remembered, or a run was killed that had retired it.
+// remembered, a run was killed that had retired it, or main could not take all of it.
 func (e *Engine) keepRule(ctx context.Context, c Cluster, router *traffic.Gateway, service traffic.ServiceSpec, route release.Route, split release.Split, main, why string) ([]Notice, error) {
 	if main == "" {
 		main, _ = split.Stable()
+	}
+	if main != "" && split[main] < 100 {
+		switch up, err := answers(ctx, c, service.Namespace, main); {
+		case err != nil:
+			main, why = "", fmt.Sprintf("%s; nor can it be told whether %s has one, which is main: %v", why, main, err)
+		case !up:
+			main, why = "", fmt.Sprintf("%s; nor has %s, which is main", why, main)
+		}
 	}
 	if main == "" {
 		return []Notice{ruleStays(c, service, route, slices.Sorted(maps.Keys(split)), why)}, nil
@@ -139,14 +153,19 @@ func (e *Engine) unserved(ctx context.Context, c Cluster, in, spare string, form
 			unknown = fmt.Sprintf("it cannot be told whether the %s %s/%s, to which it led before, answers", *ref.Kind, namespace, ref.Name)
 			continue
 		}
-		found := &discoveryv1.EndpointSliceList{}
-		err := c.List(ctx, namespace, discoveryv1.LabelServiceName+"="+string(ref.Name), found)
-		switch {
+		switch up, err := answers(ctx, c, namespace, string(ref.Name)); {
 		case err != nil:
 			unknown = fmt.Sprintf("it cannot be told whether the Service %s/%s, to which it led before, has a pod that is ready: %v", namespace, ref.Name, err)
-		case !traffic.Answers(found):
+		case !up:
 			return fmt.Sprintf("the Service %s/%s, to which it led before, has no pod that is ready", namespace, ref.Name), ""
 		}
 	}
 	return "", unknown
+}
+
+// answers says that a Service has a pod that is ready.
+func answers(ctx context.Context, c Cluster, namespace, service string) (bool, error) {
+	found := &discoveryv1.EndpointSliceList{}
+	err := c.List(ctx, namespace, discoveryv1.LabelServiceName+"="+service, found)
+	return err == nil && traffic.Answers(found), err
 }

@@ -30,6 +30,8 @@ func TestAdoptedRuleEnds(t *testing.T) {
 		"left, and left again":              ruleLeftTwice,
 		"left after a way back":             ruleLeftAfterWayBack,
 		"renamed by its owner":              ruleRenamed,
+		"in mid-shift":                      ruleTakenAway,
+		"in mid-shift, unheard":             ruleTakenAwayUnheard,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -227,4 +229,103 @@ func ruleRenamed(t *testing.T, c *testcluster.Cluster) {
 	if refs := l.theirs().Spec.Rules[1].BackendRefs; len(refs) != 1 || refs[0].Name != "api" {
 		t.Errorf("it leads to %+v", refs)
 	}
+}
+
+// ruleTakenAway, while v2 has half of it, and nobody has v2 in a state any more. All of the
+// traffic leaves v2 first: for what had it before, or for v1 where nobody answers there any
+// more. Where v1 does not either, it stays as it is shared.
+func ruleTakenAway(t *testing.T, c *testcluster.Cluster) {
+	for _, tt := range []struct {
+		name    string
+		backend string // to which the rule led before
+		bare    bool   // no pod of v1 is ready
+		leads   []string
+		tells   string // why it is not given back
+	}{
+		{"to the application's Service", "api", false, []string{"api:80=1"}, ""},
+		{"to somebody's pods", "old", false, []string{"old:80=1"}, ""},
+		{"to nobody", "nobody", false, []string{"v1:8080=100"}, "/nobody, to which it led before, has no pod that is ready"},
+		{"to nobody, as v1", "nobody", true, []string{"v1:8080=50", "v2:8080=50"}, "/nobody, to which it led before, has no pod that is ready; nor has v1, which is main"},
+	} {
+		l := newLife(t, c)
+		l.adoptRule = true
+		c.DataPlane(t, l.namespace, "httproutes")
+		c.Legacy(t, l.namespace, "old", "demo/old:1")
+		p := l.process(t)
+		must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"))
+		l.shop(tt.backend)
+		_, err := p.sharing(t.Context(), "v1", release.Canary{}, nil)
+		must(t, err)
+		before := l.theirs()
+		held := steps(50)
+		held.MaxWeight = 50
+		_, err = p.sharing(t.Context(), "v2", held, nil)
+		must(t, err)
+		if err := p.terminate(t.Context(), "v2"); err == nil {
+			t.Fatalf("%s: v2 is removed, and has traffic", tt.name)
+		}
+		if tt.bare {
+			l.allReady("v1", "False")
+		}
+		named := strings.NewReplacer("v1", l.name("v1"), "v2", l.name("v2"))
+		ended := l.watchEnd("v2")
+		var told []string
+		for _, n := range l.endRule(p) {
+			told = append(told, n.Detail)
+		}
+		if text := strings.Join(told, "\n"); (tt.tells == "") != (text == "") || !strings.Contains(text, named.Replace(tt.tells)) {
+			t.Errorf("%s: it tells %q", tt.name, text)
+		}
+		for i := range tt.leads {
+			tt.leads[i] = named.Replace(tt.leads[i])
+		}
+		l.wantRule(before, tt.leads...)
+		l.wantLetGo()
+		if !tt.bare {
+			l.wantEnded("v2", ended())
+		} else if gone := ended(); len(gone) > 0 {
+			t.Errorf("%s: of v2, %q have ended, and it has half of the traffic", tt.name, gone)
+		}
+	}
+}
+
+// ruleTakenAwayUnheard: until the data plane has followed, nothing of v2 goes. Whoever comes
+// next ends it.
+func ruleTakenAwayUnheard(t *testing.T, c *testcluster.Cluster) {
+	l := newLife(t, c)
+	l.adoptRule = true
+	plane := c.DataPlane(t, l.namespace, "httproutes")
+	p := l.process(t)
+	must(t, p.deploy(t.Context(), "v1"), p.deploy(t.Context(), "v2"), p.promote(t.Context(), "v1", 1))
+	l.shop("api")
+	before := l.theirs()
+	_, err := p.sharing(t.Context(), "v1", release.Canary{}, nil)
+	must(t, err)
+	held := steps(50)
+	held.MaxWeight = 50
+	_, err = p.sharing(t.Context(), "v2", held, nil)
+	must(t, err)
+	if err := p.terminate(t.Context(), "v2"); err == nil {
+		t.Fatal("v2 is removed, and has traffic")
+	}
+	plane.Say(t, deaf)
+	p.engine = impatient()
+	ended := l.watchEnd("v2")
+	for range 2 { // the second run finds the rule given back
+		err = p.unmain(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "could not be given back: it is not known to be in effect after") || !strings.Contains(err.Error(), "Pending: it has not come to it") {
+			t.Errorf("it says %v", err)
+		}
+		p = l.process(t)
+		p.engine = impatient()
+	}
+	if gone := ended(); len(gone) > 0 || l.address() == nil {
+		t.Errorf("of v2, %q have ended", gone)
+	}
+	plane.Say(t, testcluster.Accepting)
+	ended = l.watchEnd("v2")
+	must(t, l.process(t).unmain(t.Context()))
+	l.wantEnded("v2", ended())
+	l.wantRule(before, "api:80=1")
+	l.wantLetGo()
 }

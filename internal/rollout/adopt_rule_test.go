@@ -102,7 +102,6 @@ func TestAdoptedRule(t *testing.T) {
 		"that cannot be given back":    ruleStays,
 		"for a cohort":                 ruleForCohort,
 		"that somebody writes again":   ruleWrittenAgain,
-		"taken away in mid-shift":      ruleTakenAway,
 		"becomes a route of its own":   ruleBecomesOwn,
 		"where the first one fails":    ruleOfFailure,
 		"is refused":                   ruleRefused,
@@ -245,19 +244,6 @@ func ruleWrittenAgain(t *testing.T, c *testcluster.Cluster) {
 	l.wantRule(before, l.name("v1")+":8080=100")
 	must(t, p.unmain(t.Context()))
 	l.wantRule(before, "old:80=1")
-}
-
-// ruleTakenAway: it is given back whole, before the candidate goes.
-func ruleTakenAway(t *testing.T, c *testcluster.Cluster) {
-	l, p := onAdoptedRule(t, c)
-	before := l.theirs()
-	held := steps(50)
-	held.MaxWeight = 50
-	_, err := p.sharing(t.Context(), "v2", held, nil)
-	must(t, err)
-	l.wantSplit(p, release.Split{l.name("v1"): 50, l.name("v2"): 50})
-	must(t, p.unmain(t.Context()))
-	l.wantRule(before, "api:80=1")
 }
 
 func ruleBecomesOwn(t *testing.T, c *testcluster.Cluster) {

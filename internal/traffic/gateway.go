@@ -27,7 +27,8 @@ type Gateway struct {
 	former json.RawMessage // what an adopted rule led to before
 	theirs json.RawMessage // what it leads to, where that is not ours
 
-	gave bool // an adopted rule has been given back
+	gave    bool // an adopted rule has been given back
+	unheard bool // by us, before; nobody has noted that it was seen to be in effect
 
 	returns  bool          // nothing may keep it from its end
 	written  release.Split // what our last write asked for
@@ -235,6 +236,7 @@ func (g *Gateway) Look(ctx context.Context) (Observed, error) {
 			return Observed{Split: release.Split{}}, err
 		}
 		if g.theirs = g.spec.Theirs(route); g.theirs != nil {
+			g.unheard = slices.ContainsFunc(route.GetManagedFields(), isOurEntry)
 			return Observed{Split: release.Split{}}, nil
 		}
 		return Observed{Split: g.spec.Split(route), Route: route}, nil

@@ -122,6 +122,12 @@ func (g *Gateway) GiveBack(ctx context.Context) (done bool, again time.Duration,
 	return g.Restored(ctx)
 }
 
+// Unheard says that a Look has found an adopted rule given back by us, whose name is still on
+// it: LetGo follows when that is in effect.
+func (g *Gateway) Unheard() bool { return g.unheard }
+
+func isOurEntry(f metav1.ManagedFieldsEntry) bool { return f.Manager == release.FieldManager }
+
 // LetGo takes our name off the fields of an adopted route, which stay as they are: whoever
 // applies the route next meets no conflict. Where another application of ours has a rule
 // of it, the name stays for that one's sake.
@@ -135,9 +141,7 @@ func (g *Gateway) LetGo(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		theirs := slices.DeleteFunc(slices.Clone(route.GetManagedFields()), func(f metav1.ManagedFieldsEntry) bool {
-			return f.Manager == release.FieldManager
-		})
+		theirs := slices.DeleteFunc(slices.Clone(route.GetManagedFields()), isOurEntry)
 		if len(theirs) == len(route.GetManagedFields()) || g.spec.othersIn(route) {
 			return nil
 		}

@@ -229,6 +229,6 @@ func (m *Model) TellDestroyed(ctx context.Context, diags *diag.Diagnostics) {
 	}
 	ref := route.Ref()
 	diags.AddWarning("Rule is given back", fmt.Sprintf("When %s is destroyed, the %s leads to what it led to before it was taken over, or to what somebody has written there since, with all of the traffic, whatever shares there are now. Nothing of the application goes before that. "+
-		"Where nobody answers there any more, requests fail from then on: `kubectl get %s %s --namespace %s -o yaml` shows where it leads.",
+		"Where nobody answers there any more, it stays with the main deployment, whose pods stay, too: `kubectl get %s %s --namespace %s -o yaml` shows where it leads.",
 		m.ID.ValueString(), ref, strings.ToLower(string(route.Kind)), route.Name, m.Namespace.ValueString()))
 }
