@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -85,6 +86,33 @@ func (l *lab) previewWithoutKind() {
 	w.write(l.config(l.deployment(), l.main(routed())))
 	w.plan().warns("Cluster does not know the route's kind", "HTTPRoute")
 	w.applyFails(l.config(l.deployment(), l.main(routed()))).tells("Gateway API is not installed", told)
+	w.destroy()
+	l.wantNothingLeft()
+	l.kindOfTheSameApply()
+}
+
+// kindOfTheSameApply: the plan cannot know that this apply brings the kind, ahead of what
+// asks for it. The apply finds it there.
+func (l *lab) kindOfTheSameApply() {
+	proxy := l.cluster.Proxy(l.t)
+	l.provider = connection(proxy.KubeconfigPath)
+	w := l.inProcess()
+	var installs sync.Once
+	proxy.SetFault(func(r *testcluster.Request, _ int) testcluster.Fault {
+		if r.Write() && !r.DryRun() && strings.Contains(r.Path, "/apps/v1/") { // the deployment, on which main depends
+			installs.Do(func() {
+				l.cluster.HTTPRoutes(l.t)
+				l.cluster.DataPlane(l.t, l.namespace, "httproutes")
+			})
+		}
+		return testcluster.Fault{}
+	})
+	config := l.config(l.deployment(createFirst), l.main(routed()))
+	w.write(config)
+	w.plan().warns("Cluster does not know the route's kind", "Unless this same apply installs the CustomResourceDefinitions of the Gateway API first")
+	w.apply(config)
+	w.wantState(theMain, "status", "finalized", "split", shares(nameOf("v1"), 100))
+	w.wantNoChanges()
 	w.destroy()
 	l.wantNothingLeft()
 }
