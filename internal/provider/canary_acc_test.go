@@ -67,6 +67,7 @@ func TestAccCanary(t *testing.T) {
 		"of a weight by hand":   (*lab).canaryByHand,
 		"of other kinds":        (*lab).routesOfOtherKinds,
 		"to a port over UDP":    (*lab).routeToUDP,
+		"of a mesh":             (*lab).routeOfMesh,
 		"a route comes, goes":   (*lab).routeComesAndGoes,
 		"a route is taken over": (*lab).routeOfSomebodyElse,
 		"a route is imported":   (*lab).routeIsImported,

@@ -180,3 +180,35 @@ func (l *lab) gatewayThatDoesNotServe() {
 	l.must(class.Delete().AbsPath(api, "gatewayclasses", l.namespace).Do(l.t.Context()).Error())
 	w.plan().warns("Gateway may not serve the route", "has the class "+l.namespace+", which is not there")
 }
+
+// routeOfMesh: who serves it is a mesh, for the callers of the application's own Service.
+func (l *lab) routeOfMesh() {
+	w := l.inProcess()
+	meshed := `traffic = { service = { ports = { http = 80 } }, gateway = { parent_refs = [{ kind = "Service", name = "api", port = 80 }], settle = "0s" } }`
+	config := func(tag string) string {
+		return l.config(l.deployment(image(tag), createFirst), l.main(meshed, keepPrevious(1), canaryOf(`{ weight = 10, gate = "manual" }`)))
+	}
+	v1, v2 := nameOf("v1"), nameOf("v2")
+	w.apply(config("v1")).silent("Gateway")
+	w.wantNoChanges()
+	route, err := l.route("api")
+	l.must(err)
+	if refs := route.Spec.ParentRefs; len(refs) != 1 || *refs[0].Group != "" || *refs[0].Kind != "Service" || refs[0].Name != "api" || *refs[0].Port != 80 || refs[0].Namespace != nil {
+		l.t.Errorf("its parents are %+v", refs)
+	}
+	w.apply(config("v2")).silent("Gateway")
+	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
+	w.wantNoChanges()
+	imported := l.inProcess()
+	imported.write(config("v2"))
+	imported.do("import", theDeployment, l.namespace+"/"+v2)
+	imported.do("import", theMain, l.namespace+"/api")
+	imported.wantNoChanges()
+	plain := strings.ReplaceAll(config("v2"), `kind = "Service", `, "")
+	imported.write(plain)
+	imported.planFails(plain).tells("Route changes while it shares the traffic")
+	imported.apply(strings.ReplaceAll(config("v2"), `, gate = "manual"`, ""))
+	imported.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
+	imported.destroy()
+	l.wantNothingLeft()
+}

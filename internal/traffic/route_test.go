@@ -119,6 +119,7 @@ func TestUnaccepted(t *testing.T) {
 	spelled := gatewayv1.ParentReference{
 		Name: "public", Group: new(gatewayv1.Group("gateway.networking.k8s.io")), Kind: new(gatewayv1.Kind("Gateway")), Namespace: new(gatewayv1.Namespace("shop")),
 	}
+	mesh := gatewayv1.ParentReference{Name: "web", Group: new(gatewayv1.Group("")), Kind: new(gatewayv1.Kind("Service")), Port: new(gatewayv1.PortNumber(80))}
 	by := func(ref gatewayv1.ParentReference, conditions ...metav1.Condition) gatewayv1.RouteParentStatus {
 		return gatewayv1.RouteParentStatus{ParentRef: ref, ControllerName: "example.com/c", Conditions: conditions}
 	}
@@ -127,22 +128,25 @@ func TestUnaccepted(t *testing.T) {
 		said    []gatewayv1.RouteParentStatus
 		want    string // a part of it; empty: accepted
 	}{
-		"accepted":             {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, resolved)}, ""},
-		"spelled out":          {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(spelled, accepted, resolved)}, ""},
-		"no word of backends":  {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted)}, ""},
-		"by both":              {[]gatewayv1.ParentReference{public, private}, []gatewayv1.RouteParentStatus{by(private, accepted, resolved), by(public, accepted, resolved)}, ""},
-		"no parent":            {nil, nil, "no parent"},
-		"nobody looks":         {[]gatewayv1.ParentReference{public}, nil, "Gateway shop/public says nothing about it"},
-		"another section":      {[]gatewayv1.ParentReference{private}, []gatewayv1.RouteParentStatus{by(gatewayv1.ParentReference{Name: "private"}, accepted)}, `Gateway shop/private, section "https" says nothing`},
-		"one of two":           {[]gatewayv1.ParentReference{public, private}, []gatewayv1.RouteParentStatus{by(public, accepted, resolved)}, `section "https" says nothing`},
-		"two controllers":      {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted), by(public, condition("Accepted", "False", now, "NoMatchingParent"))}, "Accepted=False, NoMatchingParent: so it is"},
-		"undecided":            {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, resolved)}, "has not decided"},
-		"an older generation":  {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, condition("Accepted", "True", now-1, ""))}, "has seen generation 6 of it, not 7"},
-		"backends of an older": {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("ResolvedRefs", "True", now-1, ""))}, "has seen generation 6"},
-		"no generation":        {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, condition("Accepted", "True", 0, ""))}, "does not say which generation"},
-		"no backend":           {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("ResolvedRefs", "False", now, "BackendNotFound"))}, "ResolvedRefs=False, BackendNotFound"},
-		"in part":              {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("PartiallyInvalid", "True", now, "UnsupportedValue"))}, "PartiallyInvalid=True, UnsupportedValue"},
-		"whole":                {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("PartiallyInvalid", "False", now, ""))}, ""},
+		"accepted":              {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, resolved)}, ""},
+		"spelled out":           {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(spelled, accepted, resolved)}, ""},
+		"no word of backends":   {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted)}, ""},
+		"a mesh":                {[]gatewayv1.ParentReference{mesh}, []gatewayv1.RouteParentStatus{by(mesh, accepted, resolved)}, ""},
+		"a Gateway of its name": {[]gatewayv1.ParentReference{mesh}, []gatewayv1.RouteParentStatus{by(gatewayv1.ParentReference{Name: "web", Port: mesh.Port}, accepted, resolved)}, "Service shop/web, port 80 says nothing about it"},
+		"the mesh does not":     {[]gatewayv1.ParentReference{public, mesh}, []gatewayv1.RouteParentStatus{by(public, accepted, resolved), by(mesh, condition("Accepted", "False", now, "NoMatchingParent"))}, "Service shop/web, port 80 (example.com/c) says Accepted=False, NoMatchingParent"},
+		"by both":               {[]gatewayv1.ParentReference{public, private}, []gatewayv1.RouteParentStatus{by(private, accepted, resolved), by(public, accepted, resolved)}, ""},
+		"no parent":             {nil, nil, "no parent"},
+		"nobody looks":          {[]gatewayv1.ParentReference{public}, nil, "Gateway shop/public says nothing about it"},
+		"another section":       {[]gatewayv1.ParentReference{private}, []gatewayv1.RouteParentStatus{by(gatewayv1.ParentReference{Name: "private"}, accepted)}, `Gateway shop/private, section "https" says nothing`},
+		"one of two":            {[]gatewayv1.ParentReference{public, private}, []gatewayv1.RouteParentStatus{by(public, accepted, resolved)}, `section "https" says nothing`},
+		"two controllers":       {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted), by(public, condition("Accepted", "False", now, "NoMatchingParent"))}, "Accepted=False, NoMatchingParent: so it is"},
+		"undecided":             {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, resolved)}, "has not decided"},
+		"an older generation":   {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, condition("Accepted", "True", now-1, ""))}, "has seen generation 6 of it, not 7"},
+		"backends of an older":  {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("ResolvedRefs", "True", now-1, ""))}, "has seen generation 6"},
+		"no generation":         {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, condition("Accepted", "True", 0, ""))}, "does not say which generation"},
+		"no backend":            {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("ResolvedRefs", "False", now, "BackendNotFound"))}, "ResolvedRefs=False, BackendNotFound"},
+		"in part":               {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("PartiallyInvalid", "True", now, "UnsupportedValue"))}, "PartiallyInvalid=True, UnsupportedValue"},
+		"whole":                 {[]gatewayv1.ParentReference{public}, []gatewayv1.RouteParentStatus{by(public, accepted, condition("PartiallyInvalid", "False", now, ""))}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
