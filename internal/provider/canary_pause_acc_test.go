@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -206,4 +207,38 @@ func (l *lab) canaryWithLongPause() {
 	w.apply(config("v2", "1s")) // what has been waited counts
 	w.wantState(theMain, "status", "finalized", "split", shares(v2, 100))
 	w.wantNoChanges()
+
+	w.apply(config("v3", "1h"))
+	l.waited(59 * time.Minute)
+	w.refresh()
+	w.wantState(theMain, "status", "paused", "split", shares(v2, 90, nameOf("v3"), 10))
+	w.wantNoChanges()
+	l.waited(2 * time.Minute) // while nobody runs
+	w.refresh()
+	w.wantState(theMain, "status", "running", "split", shares(v2, 90, nameOf("v3"), 10),
+		"status_reason", fmt.Sprintf(`the pause of the promotion from %s to %s on cluster "default" is over: it goes on`, v2, nameOf("v3")))
+	w.write(config("v3", "1h"))
+	w.plan().wantSummary(theMain, map[string]any{"action": "promote", "steps": []any{"ready", "shift 10%", "shift 100%", "commit", "collect"}})
+	w.apply(config("v3", "1h")).wantActions(theMain, "update")
+	w.wantState(theMain, "status", "finalized", "split", shares(nameOf("v3"), 100))
+	w.wantNoChanges()
+}
+
+// waited makes the pause of a promotion so much older: by what is written down of it, which
+// is the API server's time.
+func (l *lab) waited(longer time.Duration) {
+	l.t.Helper()
+	memory := l.cluster.Client().CoreV1().ConfigMaps(l.namespace)
+	cm, err := memory.Get(l.t.Context(), release.MainName("api"), metav1.GetOptions{})
+	l.must(err)
+	main, err := release.MainOf(cm.Data)
+	l.must(err)
+	main.Progress.Since = main.Progress.Since.Add(-longer)
+	data, err := main.Marshal()
+	l.must(err)
+	for key, value := range data {
+		cm.Data[key] = value
+	}
+	_, err = memory.Update(l.t.Context(), cm, metav1.UpdateOptions{})
+	l.must(err)
 }
