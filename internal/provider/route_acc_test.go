@@ -45,12 +45,16 @@ func (l *lab) routeToUDP() {
 	w := l.inProcess()
 	config := func(gateway string) string {
 		resolves := l.deployment(`container = { ports = { http = 8080, dns = 53 }, port_protocols = { dns = "UDP" } }`)
-		return l.config(resolves, l.main(`traffic = { service = { ports = { http = 80, dns = 53 } }`+gateway+` }`))
+		main := []string{`traffic = { service = { ports = { http = 80, dns = 53 } }` + gateway + ` }`}
+		if gateway != "" {
+			main = append(main, canaryOf(`{ weight = 10 }`))
+		}
+		return l.config(resolves, l.main(main...))
 	}
 	w.apply(config(""))
 	for _, kind := range []string{"TCPRoute", "HTTPRoute"} {
 		gateway := fmt.Sprintf(`, gateway = { kind = %q, port = "dns", parent_refs = [{ name = "public" }] }`, kind)
-		w.applyFails(config(gateway)).tells("Port does not fit the route", `"dns"`, "UDP", "a "+kind)
+		w.planFails(config(gateway)).tells("Port does not fit the route", `"dns"`, "UDP", "a "+kind, "Where: traffic.gateway.port\n")
 	}
 	if left := l.routes("tcproutes"); len(left) > 0 {
 		l.t.Errorf("there are %v", left)

@@ -12,8 +12,7 @@ import (
 // ahead, where somebody has typed the time, and something is going to be shared.
 func TestPausesThatOutlastTheApply(t *testing.T) {
 	planner := mainPlanner(t)
-	route := service(nil)
-	route["traffic"].(plantest.Obj)["gateway"] = plantest.Obj{"parent_refs": []any{plantest.Obj{"name": "public"}}}
+	route := onRoute(nil)
 	with := func(all ...plantest.Obj) plantest.Obj {
 		made := maps.Clone(route)
 		for _, one := range all {
