@@ -16,14 +16,17 @@ const (
 	defaultTimeoutText = "10m"
 )
 
-// TimeoutsAttribute is `timeouts`; until says what is waited for.
-func TimeoutsAttribute(ctx context.Context, until string) schema.Attribute {
-	how := func(what string) string { return what + " Default: `" + defaultTimeoutText + "`." }
+// TimeoutsAttribute is `timeouts`; until says what is waited for, and beside what a create or
+// an update has time for by default, beside that for its work.
+func TimeoutsAttribute(ctx context.Context, until, beside string) schema.Attribute {
+	how := func(what, beside string) string {
+		return what + " Default: `" + defaultTimeoutText + "`" + beside + "."
+	}
 	a := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, Update: true, Delete: true,
-		CreateDescription: how("How long a create may take " + until + "."),
-		UpdateDescription: how("How long an update may take " + until + "."),
-		DeleteDescription: how("How long a delete may take until everything is gone."),
+		CreateDescription: how("How long a create may take "+until+".", beside),
+		UpdateDescription: how("How long an update may take "+until+".", beside),
+		DeleteDescription: how("How long a delete may take until everything is gone.", ""),
 	}).(schema.SingleNestedAttribute)
 	a.MarkdownDescription = "How long the operations may take, as texts like `90s`, `10m` or `1h30m`." + InPlace
 	return a

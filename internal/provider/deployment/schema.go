@@ -129,7 +129,7 @@ func deploymentSchema(ctx context.Context) schema.Schema {
 			"allow_selected_by": serviceNames("Names of Services, not Switchback's own, that may select the pods before the deployment is main. A deployment whose pods would get the traffic of any other Service " +
 				"as soon as they are ready is not created. Where it is only the label `app.kubernetes.io/name` that a Service would select them by, the pods go without it instead, with a warning." + attrs.InPlace),
 			"duration_budget": budgetAttribute(),
-			"timeouts":        attrs.TimeoutsAttribute(ctx, "until it is healthy on every cluster"),
+			"timeouts":        attrs.TimeoutsAttribute(ctx, "until it is healthy on every cluster", ", and the pauses of `rolling_update`"),
 
 			"container": schema.SingleNestedAttribute{
 				Optional:            true,

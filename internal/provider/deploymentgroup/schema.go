@@ -85,7 +85,7 @@ func deploymentGroupSchema(ctx context.Context) schema.Schema {
 			"drain":               address.DrainAttribute(),
 			"retry_token":         address.RetryTokenAttribute(),
 			"abandon_unreachable": attrs.AbandonAttribute(),
-			"timeouts":            attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`"),
+			"timeouts":            attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go, beside the time for `bake`", ", and the pauses of all waves"),
 
 			"id":    attrs.ComputedString("The group's name. The import id is `<namespace>/<name>`, with the namespace of the members; the first one by name where they are in several."),
 			"owner": attrs.ComputedString("Token of the claim by which this state holds the members' addresses. Whoever claims one of them later makes it stale there: then this state can no longer change or remove that one."),

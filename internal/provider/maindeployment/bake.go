@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/address"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 )
@@ -34,7 +35,7 @@ func bakeAttribute() schema.StringAttribute {
 		MarkdownDescription: "How long the new main deployment is watched after the traffic has moved, before anything of the old one stops, as a text like `90s` or `10m`. " +
 			"When it has fewer ready pods than it needs (all but one, and never none), when its address does not lead to them with all of its ports, when a container crashes again and again, or when containers run out of memory twice, traffic goes back to the previous one at once; the apply fails and says what was seen. " +
 			"The same deployment is then refused until `retry_token` changes. Where there is nothing to go back to, traffic stays, and the next apply bakes again. Default: not at all. " +
-			"It must fit into `timeouts`. An import finds it as the last change had it that reached a cluster." + attrs.InPlace,
+			"By default, an apply has the time for it; `timeouts` that are set must have it, too. An import finds it as the last change had it that reached a cluster." + attrs.InPlace,
 		Validators:    []validator.String{attrs.IsDuration()},
 		PlanModifiers: []planmodifier.String{attrs.KeepSameDuration()},
 	}
@@ -44,6 +45,19 @@ func bakeAttribute() schema.StringAttribute {
 // moved: where only they differ, nothing moves.
 var mainGoverning = append(slices.Clone(attrs.Governing), "bake", "canary", "retry_token")
 
+// betweenBatches is how long a release is watched between the batches of its clusters, in all.
+func (m *model) betweenBatches(ctx context.Context, diags *diag.Diagnostics) time.Duration {
+	r := attrs.RolloutOf(ctx, diags, m.Rollout)
+	return r.Bake * time.Duration(max(0, len(r.Batches(m.ClusterNames(ctx, diags)))-1))
+}
+
+// defaultLimit is how long a create or an update may take where nobody has typed it: the time
+// for what it does, and that in which it only watches.
+func (m *model) defaultLimit(ctx context.Context, diags *diag.Diagnostics) time.Duration {
+	shifts := 1 + len(address.CanaryOf(ctx, m.Canary, diags).Steps)
+	return attrs.DefaultTimeout + m.Pauses(ctx) + m.bakes() + time.Duration(shifts)*m.betweenBatches(ctx, diags)
+}
+
 // checkBake says where a promotion could never come to its end in the time that
 // it has. What is not known yet passes.
 func (p *planning) checkBake() {
@@ -51,16 +65,13 @@ func (p *planning) checkBake() {
 	if m.Bake.IsUnknown() || !attrs.WhollyKnown(p.ctx, m.Rollout) || !attrs.WhollyKnown(p.ctx, m.Clusters) || !attrs.WhollyKnown(p.ctx, m.Timeouts) {
 		return
 	}
-	between := time.Duration(0)
-	if r := attrs.RolloutOf(p.ctx, &p.resp.Diagnostics, m.Rollout); r.Bake > 0 {
-		between = r.Bake * time.Duration(max(0, len(r.Batches(m.ClusterNames(p.ctx, &p.resp.Diagnostics)))-1))
-	}
+	between := m.betweenBatches(p.ctx, &p.resp.Diagnostics)
 	bake := m.bakes()
 	for _, limit := range []struct {
 		entry string
 		read  func(timeouts.Value, context.Context, time.Duration) (time.Duration, diag.Diagnostics)
 	}{{"create", timeouts.Value.Create}, {"update", timeouts.Value.Update}} {
-		most, diags := limit.read(m.Timeouts, attrs.Quiet(p.ctx), attrs.DefaultTimeout)
+		most, diags := limit.read(m.Timeouts, attrs.Quiet(p.ctx), m.defaultLimit(p.ctx, &p.resp.Diagnostics))
 		if diags.HasError() || bake+between < most {
 			continue // the timeouts have their own diagnostics
 		}

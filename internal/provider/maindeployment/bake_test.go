@@ -4,7 +4,12 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/plantest"
 )
 
@@ -13,7 +18,10 @@ import (
 func TestBakeMustFit(t *testing.T) {
 	t.Parallel()
 	const bake, between = "bake: Bake takes longer than the operation may", "rollout.bake: Bake takes longer than the operation may"
-	hours := plantest.Obj{"timeouts": plantest.Obj{"create": "2h", "update": "2h"}}
+	limits := func(create, update any) plantest.Obj {
+		return plantest.Obj{"timeouts": plantest.Obj{"create": create, "update": update}}
+	}
+	hours, minutes := limits("2h", "2h"), limits("10m", "10m")
 	batches := func(bake string) plantest.Obj {
 		return plantest.Obj{"clusters": []any{"a", "b", "c"}, "rollout": plantest.Obj{"max_parallel": 1, "bake": bake}}
 	}
@@ -21,19 +29,23 @@ func TestBakeMustFit(t *testing.T) {
 		changes []plantest.Obj
 		want    []string
 	}{
-		"fits":                              {[]plantest.Obj{{"bake": "9m"}}, nil},
-		"as long as the default":            {[]plantest.Obj{{"bake": "10m"}}, []string{bake}},
+		"fits":                              {[]plantest.Obj{{"bake": "9m"}, minutes}, nil},
+		"as long as it may take":            {[]plantest.Obj{{"bake": "10m"}, minutes}, []string{bake}},
+		"nothing is typed":                  {[]plantest.Obj{{"bake": "1h"}}, nil},
 		"fits into raised timeouts":         {[]plantest.Obj{{"bake": "1h"}, hours}, nil},
-		"only create is raised":             {[]plantest.Obj{{"bake": "1h", "timeouts": plantest.Obj{"create": "2h"}}}, []string{bake}},
-		"only update is raised":             {[]plantest.Obj{{"bake": "1h", "timeouts": plantest.Obj{"update": "2h"}}}, []string{bake}},
+		"only create is raised":             {[]plantest.Obj{{"bake": "1h"}, limits("2h", "10m")}, []string{bake}},
+		"only update is raised":             {[]plantest.Obj{{"bake": "1h"}, limits("10m", "2h")}, []string{bake}},
+		"only create is typed":              {[]plantest.Obj{{"bake": "1h"}, limits("10m", nil)}, []string{bake}},
+		"only update is typed":              {[]plantest.Obj{{"bake": "1h"}, limits(nil, "10m")}, []string{bake}},
 		"not known":                         {[]plantest.Obj{{"bake": plantest.AfterApply{}}}, nil},
 		"timeouts not known":                {[]plantest.Obj{{"bake": "1h", "timeouts": plantest.Obj{"create": plantest.AfterApply{}}}}, nil},
-		"between batches":                   {[]plantest.Obj{{"bake": "1m"}, batches("4m")}, nil},
-		"between batches, together":         {[]plantest.Obj{{"bake": "2m"}, batches("4m")}, []string{between}},
-		"between batches, too long":         {[]plantest.Obj{batches("5m")}, []string{between}},
+		"between batches":                   {[]plantest.Obj{{"bake": "1m"}, batches("4m"), minutes}, nil},
+		"between batches, together":         {[]plantest.Obj{{"bake": "2m"}, batches("4m"), minutes}, []string{between}},
+		"between batches, too long":         {[]plantest.Obj{batches("5m"), minutes}, []string{between}},
 		"between batches, raised":           {[]plantest.Obj{batches("30m"), hours}, nil},
-		"between batches, and itself":       {[]plantest.Obj{{"bake": "11m"}, batches("1m")}, []string{bake}},
-		"between batches, clusters unknown": {[]plantest.Obj{batches("5m"), {"clusters": plantest.AfterApply{}}}, nil},
+		"between batches, and itself":       {[]plantest.Obj{{"bake": "11m"}, batches("1m"), minutes}, []string{bake}},
+		"between batches, nothing is typed": {[]plantest.Obj{batches("30m")}, nil},
+		"between batches, clusters unknown": {[]plantest.Obj{batches("5m"), minutes, {"clusters": plantest.AfterApply{}}}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +55,32 @@ func TestBakeMustFit(t *testing.T) {
 				t.Errorf("diagnostics %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestTimeByDefault: an apply has ten minutes, and the time in which it only watches.
+func TestTimeByDefault(t *testing.T) {
+	t.Parallel()
+	steps := plantest.Obj{"canary": plantest.Obj{"steps": []any{plantest.Obj{"weight": 10, "pause": "2h"}, plantest.Obj{"weight": 50, "pause": "1h"}}}}
+	batches := plantest.Obj{"clusters": []any{"a", "b", "c"}, "rollout": plantest.Obj{"max_parallel": 1, "bake": "5m"}}
+	for want, changes := range map[time.Duration][]plantest.Obj{
+		0:                            {},
+		15 * time.Minute:             {{"bake": "15m"}},
+		3 * time.Hour:                {steps},
+		3*time.Hour + 15*time.Minute: {steps, {"bake": "15m"}},
+		10 * time.Minute:             {batches},                                                                                                   // between three batches
+		30 * time.Minute:             {batches, {"canary": plantest.Obj{"steps": []any{plantest.Obj{"weight": 10}, plantest.Obj{"weight": 50}}}}}, // of each of three shares
+	} {
+		planned := mainPlannerOn(t, plantest.ClustersNamed("a", "b", "c")).Plan(plantest.Main(append([]plantest.Obj{onRoute(nil), {"clusters": []any{"a"}}}, changes...)...), nil).OK()
+		var m model
+		state := tfsdk.State{Schema: mainDeploymentSchema(t.Context()), Raw: planned.Value()}
+		if diags := state.Get(t.Context(), &m); diags.HasError() {
+			t.Fatal(diags)
+		}
+		var diags diag.Diagnostics
+		if got := m.defaultLimit(t.Context(), &diags); got != attrs.DefaultTimeout+want || diags.HasError() {
+			t.Errorf("%v: it has %s, want %s more than %s", changes, got, want, attrs.DefaultTimeout)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func (r *mainDeploymentResource) Create(ctx context.Context, req resource.Create
 	defer explain.Where(&resp.Diagnostics)
 	var plan model
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), attrs.DefaultTimeout)
+	limit, more := plan.Timeouts.Create(attrs.Quiet(ctx), plan.defaultLimit(ctx, &resp.Diagnostics))
 	resp.Diagnostics.Append(more...)
 	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -127,7 +127,7 @@ func (r *mainDeploymentResource) Update(ctx context.Context, req resource.Update
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	resp.Diagnostics.Append(resp.Identity.Set(ctx, state.identity())...)
-	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), attrs.DefaultTimeout+plan.Pauses(ctx))
+	limit, more := plan.Timeouts.Update(attrs.Quiet(ctx), plan.defaultLimit(ctx, &resp.Diagnostics))
 	resp.Diagnostics.Append(more...)
 	names := r.Resolve(plan.ClusterNames(ctx, &resp.Diagnostics), &resp.Diagnostics)
 	_, _, drop := session.Changes(state.ClusterNames(ctx, &resp.Diagnostics), names)

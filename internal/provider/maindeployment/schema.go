@@ -51,7 +51,7 @@ func mainDeploymentSchema(ctx context.Context) schema.Schema {
 			"abandon_unreachable": attrs.AbandonAttribute(),
 			"dns":                 attrs.DNSAttribute(),
 
-			"timeouts": attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go"),
+			"timeouts": attrs.TimeoutsAttribute(ctx, "until the traffic has moved and the old side is let go", ", and the time in which it only watches: the pauses of `canary`, `bake`, and `rollout.bake`"),
 
 			"id": attrs.ComputedString("`<namespace>/<application>`: the import id."),
 			"owner": attrs.ComputedString("Token of the claim by which this state holds the address. Whoever claims it later makes it stale: then this state can no longer change or remove it. " +
