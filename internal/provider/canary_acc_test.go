@@ -107,6 +107,7 @@ func (l *lab) canaryByShares() {
 	})
 	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
 	w.wantNoChanges()
+	route := l.routeUID()
 	w.write(config("v2"))
 	w.plan().wantSummary(theMain, map[string]any{
 		"action": "promote", "steps": []any{"ready", "shift 10%", "pause 1s", "shift 50%", "pause 1s", "shift 100%", "commit", "collect"},
@@ -118,6 +119,9 @@ func (l *lab) canaryByShares() {
 	w.apply(config("v1"))
 	w.wantState(theMain, "split", shares(v1, 100), "status", "finalized")
 	w.wantNoChanges()
+	if now := l.routeUID(); now != route { // without it, its host name answers 404
+		l.t.Errorf("the route was made anew: its uid was %s, and is %s", route, now)
+	}
 	w.destroy()
 	l.wantNothingLeft()
 }
@@ -246,6 +250,11 @@ func (l *lab) canaryWithLimit() {
 	w.apply(config("v2", "max_weight = 10"))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))
 	w.wantNoChanges()
+	w.apply(config("v2", "max_weight = 10") + "\n" + block(`data "switchback_main_deployment" "live"`, []string{fmt.Sprintf("namespace = %q", l.namespace), `application = "api"`}))
+	w.wantState("switchback_main_deployment.live", "status", "paused", "strategy_data", map[string]any{"default": map[string]any{
+		"deployment_id": l.namespace + "/" + v2, "switched_traffic": 10, "desired_switched_traffic": 100, "switch_traffic_step": 40,
+		"amount_instances_to_wait": 0, "healthy_instances": 1, "launched_instances": 1,
+	}})
 	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), "api.example.com", "www.example.com")).tells("Route changes while it shares the traffic", "deployment_id")
 	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), `name = "public"`, `name = "private"`)).tells("Route changes while it shares the traffic")
 	w.applyFails(strings.ReplaceAll(config("v2", "max_weight = 10"), `settle = "0s"`, `name = "shop"`)).tells("Route changes while it shares the traffic")

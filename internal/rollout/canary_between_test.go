@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -81,4 +83,42 @@ func pausesOutlastDeadline(t *testing.T, c *testcluster.Cluster) {
 		t.Errorf("its deadline is %v", limit)
 	}
 	l.wantMain("v2", "v1")
+}
+
+// stepsAndBake together: each share is watched for its pause, and all of it for the bake,
+// before anything of the former version is let go. In the bake, it goes back at once.
+func stepsAndBake(t *testing.T, c *testcluster.Cluster) {
+	l, p := onRoute(t, c)
+	promote := func(bake time.Duration, seen func(string)) (rollout.Promoted, error) {
+		return p.engine.Promote(t.Context(), rollout.PromoteRequest{
+			Service: p.service(), Route: p.route(), Canary: steps(10, 50), Bake: bake, To: p.name("v2"), Owner: p.main, Drain: faultyDrain, Clusters: p.on, Progress: seen,
+		})
+	}
+	var watched []int // the shares that v2 had
+	watch := func(line string) {
+		if !strings.HasPrefix(line, "watching") {
+			return
+		}
+		watched = append(watched, p.look().Split[l.name("v2")])
+		if now := l.address().Spec.Selector[release.LabelDeployment]; now != l.name("v1") {
+			t.Errorf("%s, and the Service leads to %s", line, now)
+		}
+		if len(l.pods("v1")) == 0 {
+			t.Errorf("%s, and v1 has no pods", line)
+		}
+	}
+	done, err := promote(longBake, func(line string) {
+		if watch(line); strings.HasPrefix(line, "watching") && len(watched) == 3 {
+			l.failReady()
+		}
+	})
+	var breach *rollout.BakeError
+	if !errors.As(err, &breach) || breach.Share != 100 || breach.Bake != longBake || done.Status != release.MainRolledBack || done.Moved {
+		t.Fatalf("it ends as %s: %v", done.Status, err)
+	}
+	if want := []int{10, 50, 100}; !slices.Equal(watched, want) {
+		t.Errorf("it was watched with %v, want %v", watched, want)
+	}
+	l.wantSplit(p, release.Split{l.name("v1"): 100})
+	l.wantMain("v1")
 }

@@ -162,6 +162,7 @@ func TestCanary(t *testing.T) {
 		"gates outlast a deadline":  gateOutlastsDeadline,
 		"a parent does not accept":  oneParentDoesNot,
 		"all is never in effect":    allIsNeverInEffect,
+		"steps and a bake":          stepsAndBake,
 		"a share is refused":        aShareIsRefused,
 	} {
 		t.Run(name, func(t *testing.T) {

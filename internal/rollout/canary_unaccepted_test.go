@@ -52,6 +52,9 @@ func oneParentDoesNot(t *testing.T, c *testcluster.Cluster) {
 		{"it refuses the share", internal + " (example.com/data-plane) says Accepted=False, NotAllowedByListeners: not here", func(route map[string]any) []map[string]any {
 			return []map[string]any{testcluster.Condition(route, "Accepted", false, "NotAllowedByListeners", "not here")}
 		}},
+		{"it finds no backend", internal + " (example.com/data-plane) says ResolvedRefs=False, BackendNotFound: no such Service", func(route map[string]any) []map[string]any {
+			return []map[string]any{testcluster.Condition(route, "Accepted", true, "Accepted", ""), testcluster.Condition(route, "ResolvedRefs", false, "BackendNotFound", "no such Service")}
+		}},
 		{"it says nothing of the share", internal + " says nothing about it", func(map[string]any) []map[string]any { return nil }},
 	} {
 		plane.SayOf(t, "internal", func(route map[string]any) []map[string]any {

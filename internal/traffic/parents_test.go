@@ -67,6 +67,7 @@ func TestFaultsOfParents(t *testing.T) {
 		"and one without host names":              {hosts(), traffic.Parent{Gateway: public()}, ""},
 		"and calls":                               {grpc, traffic.Parent{Gateway: public()}, ""},
 		"a wildcard within its wildcard":          {hosts("*.api.example.com"), traffic.Parent{Gateway: public()}, ""},
+		"more labels than one below it":           {hosts("a.b.example.com"), traffic.Parent{Gateway: public()}, ""},
 		"one of two host names":                   {hosts("api.example.org", "api.example.com"), traffic.Parent{Gateway: public()}, ""},
 		"another host name":                       {hosts("api.example.org"), traffic.Parent{Gateway: public()}, "hostnames: The Gateway infra/public has no listener for any of these host names"},
 		"the wildcard's own domain":               {hosts("example.com"), traffic.Parent{Gateway: public()}, "hostnames: "},
