@@ -36,7 +36,7 @@ func (t *terminal) guard() *cobra.Command {
 			"It runs in a terminal; in a pipeline on a schedule, with --once; or in the cluster, as the Job that --print-job prints. It takes the roles of a promotion, and diagnose to see why pods fail.\n\n" +
 			"The exit code is 0 where the promotion has ended, or none is open, or, with --once, its release does its work; and 4 where it was taken back.",
 		Example: "  kubectl switchback guard api\n  kubectl switchback guard api --once --unattended 2h --contexts prod-eu,prod-us\n" +
-			"  kubectl switchback guard api -n shop --print-job --image registry.example/kubectl-switchback:v1 --service-account releaser | kubectl create -f -",
+			"  kubectl switchback guard api -n shop --print-job --service-account releaser | kubectl create -f -",
 		Args:              oneApplication,
 		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {

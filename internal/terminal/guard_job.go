@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"regexp"
+
 	"github.com/spf13/cobra"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,12 +20,31 @@ type guardJob struct {
 
 func (j *guardJob) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&j.printed, "print-job", false, "Print the manifest of a Job that guards it in its cluster, and do nothing else. No cluster is asked.")
-	cmd.Flags().StringVar(&j.image, "image", "", "Image of that Job, with this program as its entry point.")
+	cmd.Flags().StringVar(&j.image, "image", "", "Image of that Job, with this program as its entry point. Left out, the one that is published with this program's version.")
 	cmd.Flags().StringVar(&j.account, "service-account", "", "Service account of that Job. It needs the roles of a promotion.")
 }
 
 // guardKept is how long a Job is kept after its end, for who looks at its log.
 const guardKept = int32(24 * 60 * 60)
+
+// published is the image of a release, less its version. .goreleaser.yml publishes it.
+const published = "ghcr.io/switchback-dev/kubectl-switchback:"
+
+// released is what the version of a release looks like. Every other is that of a build, of
+// which no image is published.
+var released = regexp.MustCompile(`^\d+\.\d+\.\d+(-(alpha|beta|rc)[.\d]*)?$`)
+
+// imageFor is the image of a Job by the program of this version.
+func (j *guardJob) imageFor(version string) (string, error) {
+	switch {
+	case j.image != "":
+		return j.image, nil
+	case released.MatchString(version):
+		return published + version, nil
+	}
+	return "", usagef("--print-job takes --image here: this program is no release, but the build %q, of which no image is published. "+
+		"Push an image with it as its entry point, and name that; or take the program of a release", version)
+}
 
 // printJob prints the manifest.
 func (t *terminal) printJob(name string, a *guardAsked) error {
@@ -31,12 +52,16 @@ func (t *terminal) printJob(name string, a *guardAsked) error {
 	switch {
 	case err != nil:
 		return err
-	case a.job.image == "" || a.job.account == "":
-		return usagef("--print-job takes --image and --service-account: what runs in the cluster, and as whom")
+	case a.job.account == "":
+		return usagef("--print-job takes --service-account: as whom the Job looks at the cluster, and takes the traffic back")
 	case a.once:
 		return usagef("--once and --print-job exclude each other: the Job ends with the promotion")
 	case len(t.reach.contexts) > 0:
 		return usagef("--contexts and --print-job exclude each other: a Job guards the cluster that it is in, as its service account. A promotion over several clusters is guarded from outside")
+	}
+	image, err := a.job.imageFor(t.version)
+	if err != nil {
+		return err
 	}
 	args := []string{"guard", name, "--namespace", namespace}
 	if a.unattended > 0 {
@@ -62,7 +87,7 @@ func (t *terminal) printJob(name string, a *guardAsked) error {
 					ServiceAccountName: a.job.account, RestartPolicy: corev1.RestartPolicyNever,
 					SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
 					Containers: []corev1.Container{{
-						Name: "guard", Image: a.job.image, Args: args,
+						Name: "guard", Image: image, Args: args,
 						SecurityContext: &corev1.SecurityContext{
 							AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 						},

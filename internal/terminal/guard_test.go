@@ -1,8 +1,10 @@
 package terminal_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/yaml"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -116,7 +119,7 @@ func TestGuardJob(t *testing.T) {
 	if _, err := c.Client().CoreV1().Pods(namespace).Create(t.Context(), pod, create); err != nil {
 		t.Errorf("a namespace with the strictest pod security refuses its pod: %v", err)
 	}
-	do("guard api --print-job").wants(t, terminal.ExitUsage, "--print-job takes --image and --service-account")
+	do("guard api --print-job --image x").wants(t, terminal.ExitUsage, "--print-job takes --service-account")
 	do("guard api --image x").wants(t, terminal.ExitUsage, "add --print-job")
 	do("guard api --unattended -1s").wants(t, terminal.ExitUsage, "--unattended -1s: it must be a time")
 }
@@ -134,6 +137,38 @@ func TestGuardOfCopies(t *testing.T) {
 	s.fails("v2")
 	s.says("", "guard", "api").wants(t, terminal.ExitNo, "with copies of 20 % of the requests: 0 of its 1 pods were ready, and it needs 1: taking it back", "is back on "+s.name("v1"))
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
+
+// TestGuardJobOfARelease runs in the image that the release publishes. A build of a commit
+// has none.
+func TestGuardJobOfARelease(t *testing.T) {
+	t.Parallel()
+	var releaser struct {
+		Kos []struct {
+			Repositories, Tags []string
+		}
+	}
+	if config, err := os.ReadFile("../../.goreleaser.yml"); err != nil {
+		t.Fatal(err)
+	} else if err := yaml.Unmarshal(config, &releaser); err != nil {
+		t.Fatal(err)
+	}
+	if len(releaser.Kos) != 1 || fmt.Sprint(releaser.Kos[0].Tags) != "[{{ .Version }}]" {
+		t.Fatalf("a release publishes the images %+v", releaser.Kos)
+	}
+	image := func(version string, args ...string) said {
+		var out, err bytes.Buffer
+		args = append([]string{"guard", "api", "-n", "shop", "--print-job", "--service-account", "releaser"}, args...)
+		exit := terminal.Run(t.Context(), version, genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &err}, args)
+		return said{out.String(), err.String(), exit}
+	}
+	for _, version := range []string{"0.1.0", "1.20.3", "0.2.0-rc1", "0.2.0-beta.2"} {
+		image(version).wants(t, terminal.ExitDone, "image: "+releaser.Kos[0].Repositories[0]+":"+version+"\n")
+	}
+	for _, version := range []string{"dev", "5a1e9d0", "0.1.0-4-g5a1e9d0", "0.1.0-dirty", "0.1.0-SNAPSHOT-5a1e9d0"} {
+		image(version).wants(t, terminal.ExitUsage, "takes --image here", fmt.Sprintf("the build %q, of which no image is published", version))
+		image(version, "--image", "registry.example/mine").wants(t, terminal.ExitDone, "image: registry.example/mine\n")
+	}
 }
 
 // dying is the shop with a run that dies after the first write that has a text in the pointer.

@@ -87,6 +87,18 @@ func (c *Cluster) RestrictedKubeconfig(t testing.TB, namespace string, rules []r
 // bearer token itself.
 func (c *Cluster) RestrictedToken(t testing.TB, namespace string, rules []rbacv1.PolicyRule, clusterRules ...rbacv1.PolicyRule) string {
 	t.Helper()
+	name := c.RestrictedAccount(t, namespace, rules, clusterRules...)
+	token, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatalf("a token of the service account %s: %v", name, err)
+	}
+	return token.Status.Token
+}
+
+// RestrictedAccount is [Cluster.RestrictedKubeconfig] for pods, which run as the service
+// account that it names.
+func (c *Cluster) RestrictedAccount(t testing.TB, namespace string, rules []rbacv1.PolicyRule, clusterRules ...rbacv1.PolicyRule) string {
+	t.Helper()
 	ctx := t.Context()
 	name := "restricted-" + strings.ToLower(rand.Text()[:6])
 	meta := metav1.ObjectMeta{Name: name}
@@ -116,13 +128,10 @@ func (c *Cluster) RestrictedToken(t testing.TB, namespace string, rules []rbacv1
 		must(err)
 		t.Cleanup(func() { c.deleteClusterRole(name) })
 	}
-	token, err := c.client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	must(err)
-
 	user := "system:serviceaccount:" + namespace + ":" + name
 	c.waitUntilAllowed(t, user, namespace, rules)
 	c.waitUntilAllowed(t, user, "", clusterRules)
-	return token.Status.Token
+	return name
 }
 
 // waitUntilAllowed waits until the authorizer knows the rules: it learns of

@@ -1,12 +1,15 @@
 package testnode
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -258,8 +261,33 @@ func (c *Cluster) Reboot(ctx context.Context) error { return c.node.reboot(ctx) 
 // Push puts one of the node's images into the registry as repository:tag, and
 // returns the name to pull it by.
 func (c *Cluster) Push(ctx context.Context, image, as string) (string, error) {
+	return c.push(ctx, c.node.layout.path("images.tar"), image, as)
+}
+
+// PushProgram is [Cluster.Push] of an image that has nothing but a static program, and
+// runs it as an ordinary user.
+func (c *Cluster) PushProgram(ctx context.Context, program, as string) (string, error) {
+	dir, err := os.MkdirTemp("", "image-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	specs, err := json.Marshal([]image{{Name: as, User: nobody}})
+	if err != nil {
+		return "", err
+	}
+	archive := filepath.Join(dir, "images.tar")
+	pack := exec.CommandContext(ctx, c.images, "pack", "-program", program, "-out", archive)
+	pack.Stdin = bytes.NewReader(specs)
+	if output, err := pack.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("pack %s: %w\n%s", program, err, output)
+	}
+	return c.push(ctx, archive, as, as)
+}
+
+func (c *Cluster) push(ctx context.Context, archive, image, as string) (string, error) {
 	target := c.Registry + "/" + as
-	command := exec.CommandContext(ctx, c.images, "push", "-from", c.node.layout.path("images.tar"), image, target)
+	command := exec.CommandContext(ctx, c.images, "push", "-from", archive, image, target)
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("push %s: %w\n%s", target, err, output)
 	}
@@ -288,8 +316,10 @@ type image struct {
 	Expose string   `json:"expose,omitempty"`
 }
 
+// nobody is who programs run as that need nothing of the machine.
+const nobody = "65532:65532"
+
 func images() []image {
-	const nobody = "65532:65532"
 	all := []image{
 		{Name: pauseImage, Args: []string{"pause"}, User: nobody},
 		{Name: StockImage, Args: []string{"stock"}, Env: []string{"APP_VERSION=stock"}, Expose: "80/tcp"},

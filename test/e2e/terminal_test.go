@@ -9,12 +9,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
 
@@ -195,12 +203,103 @@ func TestSecondTerminal(t *testing.T) {
 	c.close()
 }
 
+// guard is the Job that guards a canary, by the manifest that the plugin prints, as who
+// has the roles of SECURITY.md that it takes.
+type guard struct{ canary }
+
+// guarded starts one.
+func (c canary) guarded(by terminal, args ...string) guard {
+	t := c.test()
+	t.Helper()
+	image, err := c.cluster.PushProgram(t.Context(), by.path, "shop/kubectl-switchback:test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []rbacv1.PolicyRule
+	for _, role := range []cluster.Feature{
+		cluster.FeatureRefresh, cluster.FeatureDeploy, cluster.FeaturePromote, cluster.FeatureTerminate, cluster.FeatureLock, cluster.FeatureHTTPRoute, cluster.FeatureDiagnose,
+	} {
+		needed, _ := role.Rules()
+		for _, r := range needed {
+			rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{r.Group}, Resources: r.Resources, Verbs: r.Verbs})
+		}
+	}
+	account := testcluster.Shared(t).RestrictedAccount(t, c.namespace, rules)
+	manifest, err := by.command(append(args, "--print-job", "--image", image, "--service-account", account)...).Output()
+	if err != nil {
+		t.Fatalf("the Job's manifest: %v", err)
+	}
+	create := c.cluster.Kubectl(t.Context(), "create", "-f", "-")
+	create.Stdin = bytes.NewReader(manifest)
+	if output, err := create.CombinedOutput(); err != nil {
+		t.Fatalf("create the Job: %v\n%s", err, output)
+	}
+	return guard{c}
+}
+
+// pod is the Job's one, and what it has said.
+func (g guard) pod() (corev1.Pod, string, error) {
+	ctx, pods := g.test().Context(), g.cluster.Client().CoreV1().Pods(g.namespace)
+	list, err := pods.List(ctx, metav1.ListOptions{LabelSelector: release.LabelName + "=kubectl-switchback"})
+	if err != nil {
+		return corev1.Pod{}, "", err
+	}
+	if len(list.Items) != 1 {
+		return corev1.Pod{}, "", fmt.Errorf("it has %d pods", len(list.Items))
+	}
+	said, err := pods.GetLogs(list.Items[0].Name, &corev1.PodLogOptions{}).DoRaw(ctx)
+	return list.Items[0], string(said), err
+}
+
+// until waits until it has said something.
+func (g guard) until(text string) {
+	g.test().Helper()
+	testcluster.Eventually(g.test(), testcluster.Hang, "a guard that says "+text, func() error {
+		switch pod, said, err := g.pod(); {
+		case err != nil:
+			return err
+		case !strings.Contains(said, text):
+			return fmt.Errorf("its pod is %s, and has said %q: %+v", pod.Status.Phase, said, pod.Status.ContainerStatuses)
+		}
+		return nil
+	})
+}
+
+// ended waits until the Job has failed for good, and is its program's exit code and what it
+// has said.
+func (g guard) ended() (code int32, said string) {
+	g.test().Helper()
+	testcluster.Eventually(g.test(), testcluster.Hang, "a Job that has failed", func() error {
+		jobs, err := g.cluster.Client().BatchV1().Jobs(g.namespace).List(g.test().Context(), metav1.ListOptions{LabelSelector: release.LabelName + "=kubectl-switchback"})
+		if err != nil {
+			return err
+		}
+		failed := func(c batchv1.JobCondition) bool {
+			return c.Type == batchv1.JobFailed && c.Reason == batchv1.JobReasonPodFailurePolicy
+		}
+		if len(jobs.Items) != 1 || !slices.ContainsFunc(jobs.Items[0].Status.Conditions, failed) {
+			return fmt.Errorf("of %d Jobs, the first is %+v", len(jobs.Items), jobs.Items)
+		}
+		pod, text, err := g.pod()
+		if err != nil {
+			return err
+		}
+		if len(pod.Status.ContainerStatuses) != 1 || pod.Status.ContainerStatuses[0].State.Terminated == nil {
+			return fmt.Errorf("its pod is %+v", pod.Status)
+		}
+		code, said = pod.Status.ContainerStatuses[0].State.Terminated.ExitCode, text
+		return nil
+	})
+	return code, said
+}
+
 // TestGuardTakesBack kills an apply where a bad release has a quarter of the traffic, and
-// two of its three pods lose their readiness. A guard in another terminal gives all of the
-// traffic back. What fails is what the release has answered itself.
+// two of its three pods lose their readiness. A guard that runs as a Job in the cluster gives
+// all of the traffic back. What fails is what the release has answered itself.
 func TestGuardTakesBack(t *testing.T) {
 	beside(t, loaded)
 	c := newCanaryBy(t, `{ weight = 25, pause = "4m" }`, gateway(t, shared(t)))
+	s := secondTerminal(c)
 	bad := c.v2
 	bad.replicas, bad.env = 3, map[string]string{"APP_TCP_PORT": bad.env["APP_TCP_PORT"], "APP_ERROR_RATE": "0.2"}
 	x := c.startApply(bad)
@@ -211,13 +310,8 @@ func TestGuardTakesBack(t *testing.T) {
 	killed := time.Now()
 	_, _ = x.wait()
 	pause(t, watched)
-	s := secondTerminal(c)
-	guard := s.command("guard", "web", "--reason", "its apply was killed")
-	var said bytes.Buffer
-	guard.Stdout, guard.Stderr = &said, &said
-	if err := guard.Start(); err != nil {
-		t.Fatal(err)
-	}
+	guard := c.guarded(s, "guard", "web", "--reason", "its apply was killed")
+	guard.until("watching " + c.sharer())
 	pods := c.podsOf(c.sharer())
 	if len(pods) != bad.replicas {
 		t.Fatalf("v2 has %d pods", len(pods))
@@ -228,8 +322,8 @@ func TestGuardTakesBack(t *testing.T) {
 	lost := time.Now()
 	returned := c.until(0)
 	const tookBack = 4
-	if _ = guard.Wait(); guard.ProcessState.ExitCode() != tookBack || !strings.Contains(said.String(), " ready, and it needs 2") {
-		t.Errorf("the guard ended with %d, and says\n%s", guard.ProcessState.ExitCode(), said.String())
+	if code, said := guard.ended(); code != tookBack || !strings.Contains(said, " ready, and it needs 2") {
+		t.Errorf("the guard ended with %d, and says\n%s", code, said)
 	}
 	pause(t, watched)
 	answers := c.load.end()
