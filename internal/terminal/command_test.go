@@ -47,17 +47,31 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestNoCluster: nothing is guessed where nothing is named, not even localhost.
-func TestNoCluster(t *testing.T) {
-	t.Parallel()
+// emptyKubeconfig is the path of one that names no cluster.
+func emptyKubeconfig(t *testing.T) string {
+	t.Helper()
 	path := t.TempDir() + "/config"
 	if err := os.WriteFile(path, []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// TestNoCluster: nothing is guessed where nothing is named, not even localhost.
+func TestNoCluster(t *testing.T) {
+	t.Parallel()
+	path := emptyKubeconfig(t)
 	run(t, "get", "--kubeconfig", path).wants(t, terminal.ExitFailed, "no cluster is named", "--kubeconfig", "KUBECONFIG")
 	none := testcluster.Contexts(t, "shop", map[string]string{"eu": testcluster.Shared(t).KubeconfigPath})
 	run(t, "get", "--kubeconfig", none).wants(t, terminal.ExitFailed, "the kubeconfig has no current context: name one with --context. It has: eu.")
 	run(t, "get", "--kubeconfig", path+"2").wants(t, terminal.ExitFailed, "config2: no such file")
+}
+
+// TestNoTokenInAPod: a pod that has no token of a service account asks nobody, either.
+func TestNoTokenInAPod(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "6443")
+	run(t, "get", "--kubeconfig", emptyKubeconfig(t)).wants(t, terminal.ExitFailed, "no cluster is named", "this pod has no token of a service account", "automountServiceAccountToken")
 }
 
 // TestCompletion offers what may stand there: applications, releases behind the name of one,

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -136,8 +135,8 @@ func (r *reach) connect(context string) (*cluster.Cluster, string, error) {
 		name, source = "default", "the command's flags"
 	}
 	if len(raw.Clusters) == 0 && *flags.APIServer == "" {
-		if !inPod() {
-			return nil, "", errors.New("no cluster is named: there is no kubeconfig, or nothing in it. Set --kubeconfig, the environment variable KUBECONFIG, or --server")
+		if err := inPod(); err != nil {
+			return nil, "", err
 		}
 		name, source = "in-cluster", "the service account of this pod"
 	}
@@ -153,9 +152,20 @@ func (r *reach) connect(context string) (*cluster.Cluster, string, error) {
 	return connection, namespace, err
 }
 
-// inPod says that Kubernetes has started this process, and says where it is.
-func inPod() bool {
-	return os.Getenv("KUBERNETES_SERVICE_HOST") != "" && os.Getenv("KUBERNETES_SERVICE_PORT") != ""
+// accountToken is where Kubernetes puts the token of a pod's service account.
+const accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// inPod makes sure that Kubernetes has started this process, has said where it is, and has
+// given it a token: else localhost is asked, whatever is there.
+func inPod() error {
+	const none, set = "no cluster is named: there is no kubeconfig, or nothing in it", "set --kubeconfig, the environment variable KUBECONFIG, or --server"
+	if os.Getenv("KUBERNETES_SERVICE_HOST") == "" || os.Getenv("KUBERNETES_SERVICE_PORT") == "" {
+		return fmt.Errorf("%s: %s", none, set)
+	}
+	if _, err := os.Stat(accountToken); err != nil {
+		return fmt.Errorf("%s, and this pod has no token of a service account: %w. Let the pod have one (automountServiceAccountToken, serviceAccountName), or %s", none, err, set)
+	}
+	return nil
 }
 
 // of are the flags, for one context.
