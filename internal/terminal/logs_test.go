@@ -21,8 +21,15 @@ type talking struct {
 
 func talk(t *testing.T) *talking {
 	t.Helper()
-	s := newShop(t)
-	return &talking{s, testcluster.Shared(t).Kubelet(t), []string{"--kubeconfig", testcluster.Shared(t).KubeconfigPath, "-n", s.namespace}}
+	c := testcluster.Shared(t)
+	return talkOn(t, c, c.Namespace(t), "prod")
+}
+
+// talkOn is one on a cluster of that name.
+func talkOn(t *testing.T, c *testcluster.Cluster, namespace, name string) *talking {
+	t.Helper()
+	s := shopOn(t, namespace, map[string]string{name: c.KubeconfigPath})
+	return &talking{s, c.Kubelet(t), []string{"--kubeconfig", c.KubeconfigPath, "-n", namespace}}
 }
 
 func (a *talking) content(version string) release.Spec {
@@ -159,4 +166,54 @@ func TestLogsFollow(t *testing.T) {
 	if strings.Contains(told.out, "three") || strings.Contains(told.out, "second") || strings.Count(told.out, "\n") != 6 {
 		t.Errorf("of %s, from now on, it told\n%s", v1, told.out)
 	}
+}
+
+// TestLogsOfSeveralClusters are one, in the order of time, and a line says where it is from.
+// A cluster that goes away keeps back none of the others' lines, and goes on with its own.
+func TestLogsOfSeveralClusters(t *testing.T) {
+	t.Parallel()
+	both := testcluster.Clusters(t, 2)
+	namespace := both[0].Namespace(t)
+	both[1].NamespaceNamed(t, namespace)
+	away := both[1].Proxy(t)
+	config := testcluster.Contexts(t, namespace, map[string]string{"eu": both[0].KubeconfigPath, "us": away.KubeconfigPath})
+	here := []string{"--kubeconfig", config, "--contexts", "eu,us"}
+	eu, us := talkOn(t, both[0], namespace, "eu"), talkOn(t, both[1], namespace, "us")
+	inEU, inUS := eu.starts("v1"), us.starts("v1")
+	eu.says(inEU, "api", 0, "INFO one")
+	us.says(inUS, "api", 1, "INFO two")
+	eu.says(inEU, "proxy", 2, "INFO three")
+	us.says(inUS, "proxy", 3, "[warn] four")
+
+	all := run(t, append([]string{"logs", "api"}, here...)...)
+	all.wants(t, terminal.ExitDone, "eu/"+inEU+"-", "/api INFO one\n", "us/"+inUS+"-", "/proxy [warn] four\n")
+	if got, want := messages(all.out), []string{"INFO one", "INFO two", "INFO three", "[warn] four"}; !slices.Equal(got, want) {
+		t.Errorf("it is %q, want %q", got, want)
+	}
+	follow := begin(t, append([]string{"logs", "api", "-f", "--tail", "1", "--level", "info"}, here...)...)
+	for _, line := range []string{"INFO one", "INFO two", "INFO three", "[warn] four"} {
+		follow.until(line)
+	}
+	away.Down(t)
+	us.says(inUS, "api", 5, "INFO while it was away")
+	eu.says(inEU, "api", 6, "INFO beside it")
+	follow.until("INFO beside it")
+	away.Up(t)
+	follow.until("INFO while it was away")
+	next := us.starts("v2")
+	us.says(next, "api", 9, "INFO the second")
+	follow.until("us/" + next + "-")
+
+	said := follow.interrupted()
+	said.wants(t, terminal.ExitDone)
+	got, want := messages(said.out), []string{"INFO beside it", "INFO one", "INFO the second", "INFO three", "INFO two", "INFO while it was away", "[warn] four"}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("it told %q, want %q", got, want)
+	}
+	away.Down(t)
+	alone := begin(t, append([]string{"logs", "api", "-f"}, here...)...)
+	alone.until("Without cluster us: ")
+	alone.until("INFO beside it")
+	alone.interrupted().wants(t, terminal.ExitIncomplete)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/testcluster"
 )
@@ -68,42 +70,129 @@ func TestLogsInATerminal(t *testing.T) {
 	}
 }
 
+// view is a command that draws in a terminal until q is pressed there.
+type view struct {
+	t      *testing.T
+	screen *os.File
+	shown  *written
+	exit   chan terminal.Exit
+}
+
+// opens begins one.
+func opens(t *testing.T, args ...string) *view {
+	t.Helper()
+	screen, tty := openTerminal(t, 140, 50)
+	v := &view{t, screen, &written{}, make(chan terminal.Exit, 1)}
+	go func() { _, _ = io.Copy(v.shown, screen) }()
+	go func() {
+		v.exit <- terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: tty, Out: tty, ErrOut: tty}, args)
+	}()
+	return v
+}
+
+// all is what it has drawn so far.
+func (v *view) all() string { return ansi.Strip(v.shown.String()) }
+
+// until waits until it has drawn a text.
+func (v *view) until(text string) {
+	v.t.Helper()
+	testcluster.Eventually(v.t, testcluster.Hang, text, func() error {
+		if all := v.all(); !strings.Contains(all, text) {
+			return fmt.Errorf("it shows %q", all[max(0, len(all)-4000):])
+		}
+		return nil
+	})
+}
+
+// quits presses q, after which the terminal is as it was.
+func (v *view) quits() {
+	v.t.Helper()
+	if _, err := v.screen.WriteString("q"); err != nil {
+		v.t.Fatal(err)
+	}
+	if got := <-v.exit; got != terminal.ExitDone {
+		v.t.Errorf("it ended with %d", got)
+	}
+	testcluster.Eventually(v.t, testcluster.Hang, "the terminal as it was", func() error {
+		if !strings.Contains(v.shown.String(), "\x1b[?1049l") {
+			return errors.New("it shows the view")
+		}
+		return nil
+	})
+}
+
 // TestWatchInATerminal: the live view follows a promotion that somebody else goes on with, and
 // ends at q.
 func TestWatchInATerminal(t *testing.T) {
 	t.Parallel()
 	s, here := newCanary(t)
-	screen, tty := openTerminal(t, 140, 50)
-	shown := &written{}
-	go func() { _, _ = io.Copy(shown, screen) }()
-	exit := make(chan terminal.Exit, 1)
-	go func() {
-		exit <- terminal.Run(t.Context(), "test", genericiooptions.IOStreams{In: tty, Out: tty, ErrOut: tty}, append([]string{"watch", "api"}, here...))
-	}()
-	until := func(text string) {
-		t.Helper()
-		testcluster.Eventually(t, testcluster.Hang, text, func() error {
-			if all := ansi.Strip(shown.String()); !strings.Contains(all, text) {
-				return fmt.Errorf("it shows %q", all[max(0, len(all)-4000):])
+	watch := opens(t, append([]string{"watch", "api"}, here...)...)
+	watch.until("q ends, and changes nothing")
+	watch.until(s.name("v1") + " -> " + s.name("v2") + ": step 5 of 9: pause manual, paused; ")
+	watch.until("█████░░░░░░░░░░░░░░░  25%")
+	s.goOn()
+	watch.until("finalized")
+	watch.quits()
+}
+
+// frame is the first one that a command draws.
+func frame(t *testing.T, args ...string) string {
+	t.Helper()
+	v := opens(t, args...)
+	v.until("q ends, and changes nothing")
+	v.quits() // so that all of it is there
+	return v.all()
+}
+
+// TestWatchOfSome: a group, and several names, over two clusters: what is theirs is shown, of
+// both clusters, with what these say about it, and nothing else of the namespace.
+func TestWatchOfSome(t *testing.T) {
+	t.Parallel()
+	both := testcluster.Clusters(t, 2)
+	namespace := both[0].Namespace(t)
+	both[1].NamespaceNamed(t, namespace)
+	kubeconfigs := map[string]string{"eu": both[0].KubeconfigPath, "us": both[1].KubeconfigPath}
+	here := []string{"--kubeconfig", testcluster.Contexts(t, namespace, kubeconfigs), "--contexts", "eu,us"}
+	shops := map[string]*shop{}
+	for app, group := range map[string]string{"api": "shop", "web": "shop", "mail": ""} {
+		s := shopOn(t, namespace, kubeconfigs)
+		if s.app = app; group != "" {
+			s.member = rollout.Member{Group: group, Name: app}
+		}
+		s.deploy("v1")
+		s.promote("v1")
+		shops[app] = s
+	}
+	of := map[string][]string{"group": {"watch", "--group", "shop"}, "names": {"watch", "web", "mail"}}
+	members := map[string][]string{"group": {"api", "web"}, "names": {"web", "mail"}}
+	told := map[string]*live{}
+	for name, args := range of {
+		told[name] = begin(t, append(args, here...)...)
+		for _, app := range members[name] {
+			told[name].until(app + " is ready: " + shops[app].name("v1"))
+		}
+	}
+	for _, app := range []string{"mail", "web"} {
+		shops[app].deploy("v2")
+		shops[app].promote("v2")
+	}
+	told["group"].until("web is ready: " + shops["web"].name("v2"))
+	told["names"].until("mail is ready: " + shops["mail"].name("v2"))
+	for name, args := range of {
+		testcluster.Eventually(t, testcluster.Hang, "a frame with what both clusters say", func() error {
+			shown := frame(t, append(args, here...)...)
+			for _, text := range []string{" eu Finalized Service/web: ", " us Finalized Service/web: ", "eu/" + shops["web"].name("v2"), "us/" + shops["web"].name("v1")} {
+				if !strings.Contains(shown, text) {
+					return fmt.Errorf("there is no %q:\n%s", text, shown)
+				}
+			}
+			for app, s := range shops {
+				if strings.Contains(shown+told[name].out.String(), s.name("v1")) != slices.Contains(members[name], app) {
+					t.Fatalf("of %s, it shows\n%s\nand has told\n%s", members[name], shown, told[name].out.String())
+				}
 			}
 			return nil
 		})
+		told[name].interrupted().wants(t, terminal.ExitDone)
 	}
-	until("q ends, and changes nothing")
-	until(s.name("v1") + " -> " + s.name("v2") + ": step 5 of 9: pause manual, paused; ")
-	until("█████░░░░░░░░░░░░░░░  25%")
-	s.goOn()
-	until("finalized")
-	if _, err := screen.WriteString("q"); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-exit; got != terminal.ExitDone {
-		t.Errorf("it ended with %d", got)
-	}
-	testcluster.Eventually(t, testcluster.Hang, "the terminal as it was", func() error {
-		if !strings.Contains(shown.String(), "\x1b[?1049l") {
-			return errors.New("it shows the view")
-		}
-		return nil
-	})
 }
