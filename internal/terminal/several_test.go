@@ -2,6 +2,7 @@ package terminal_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,98 @@ func TestOrderOfAGroup(t *testing.T) {
 		if got := fmt.Sprint(order); got != verb.order {
 			t.Errorf("%s goes in the order %s, want %s", verb.name, got, verb.order)
 		}
+	}
+}
+
+// TestMoveAnEnvironment: each verb that moves traffic, or keeps it where it is, acts on all of
+// an environment in the order of the groups; where traffic goes back, what others come after
+// is last. One that has nothing under way keeps none of the others from it, and is told.
+func TestMoveAnEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newRouted(t)
+	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	id := func(name string) string { return s.namespace + "/" + name }
+	s.asked = &release.Asked{Group: &release.GroupAsked{Members: map[string]release.MemberAsked{
+		"first": {ID: id("web")}, "second": {ID: id("api"), After: []string{"first"}},
+	}}}
+	owners := map[string]string{}
+	each := func(do func()) {
+		for _, app := range []string{"api", "web"} {
+			s.app, s.owner = app, owners[app]
+			do()
+			owners[app] = s.owner
+		}
+	}
+	begin := func() {
+		t.Helper()
+		each(func() {
+			s.promote("v2")
+			if p := s.main().Progress; p == nil || !p.Paused || p.Weight(p.At) != 25 {
+				t.Fatalf("%s is %+v", s.app, p)
+			}
+		})
+	}
+	each(func() {
+		s.deploy("v1")
+		s.promote("v1")
+		s.deploy("v2")
+	})
+	begin()
+	const forward, backward = "[web api]", "[api web]"
+	for _, verb := range []struct {
+		args, order string
+		is          func(*release.Main) bool
+	}{
+		{"hold", forward, func(m *release.Main) bool { return m.Progress.Held != nil }},
+		{"resume", forward, func(m *release.Main) bool { return m.Progress.Held == nil }},
+		{"promote", forward, func(m *release.Main) bool { return m.Progress != nil && m.Deployment == s.name("v1") }},
+		{"abort", backward, func(m *release.Main) bool {
+			return m.Progress == nil && m.Breach == nil && m.Deployment == s.name("v1")
+		}},
+		{"", "", nil},
+		{"rollback", backward, func(m *release.Main) bool {
+			return m.Progress == nil && m.Breach != nil && m.Deployment == s.name("v1")
+		}},
+		{"retry", forward, func(m *release.Main) bool { return m.Breach == nil }},
+		{"", "", nil},
+		{"promote --full", forward, func(m *release.Main) bool { return m.Progress == nil && m.Deployment == s.name("v2") }},
+	} {
+		if verb.args == "" {
+			begin()
+			continue
+		}
+		done := s.says("", append(strings.Fields(verb.args), "--environment", "production", "--yes", "-o", "json", "--reason", "drill")...)
+		done.wants(t, terminal.ExitDone)
+		var list terminal.ActionList
+		decode(t, done, &list)
+		var order []string
+		for _, item := range list.Items {
+			order = append(order, item.Name)
+			if item.Outcome != terminal.OutcomeDone || item.Says == "" {
+				t.Errorf("%s: %+v", verb.args, item)
+			}
+		}
+		if got := fmt.Sprint(order); got != verb.order {
+			t.Errorf("%s goes in the order %s, want %s", verb.args, got, verb.order)
+		}
+		each(func() {
+			if m := s.main(); !verb.is(m) {
+				t.Errorf("after %s, %s is %+v with %+v", verb.args, s.app, m, m.Progress)
+			}
+		})
+	}
+
+	each(func() { s.deploy("v3") })
+	s.promote("v3") // of web alone
+	for _, verb := range []string{"hold", "abort"} {
+		said := s.says("", verb, "-l", "team=payments", "--yes")
+		said.wants(t, terminal.ExitFailed, "web: ", "api: ", "no promotion of it is under way")
+		if strings.Contains(said.out, "api: ") || !strings.Contains(said.out, "web: ") {
+			t.Errorf("%s: it tells as done\n%s", verb, said.out)
+		}
+	}
+	if m := s.main(); m.Progress != nil || m.Deployment != s.name("v2") {
+		t.Errorf("it is %+v", m)
 	}
 }
 
