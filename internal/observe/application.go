@@ -57,7 +57,7 @@ func Applications(ctx context.Context, clusters []ownership.Cluster, namespace, 
 		for _, o := range Mains(ctx, reached, namespace, name, "") {
 			if o.Err != nil {
 				unread[o.Cluster], app.Unread = andAlso(unread[o.Cluster], o.Err), append(app.Unread, o.Cluster)
-			} else if o.Main != nil && o.Main.Deployment != "" && (environment == nil || app.concerns(o)) {
+			} else if o.Main != nil && (o.Main.Deployment != "" || o.shares()) && (environment == nil || app.concerns(o)) {
 				app.Mains = append(app.Mains, o)
 			}
 		}
@@ -132,6 +132,12 @@ func (a *Application) concerns(o Main) bool {
 	return !leads || slices.ContainsFunc(a.Releases, func(s Surveyed) bool { return s.Cluster == o.Cluster && slices.Contains(names, s.ID.Name) })
 }
 
+// shares says whether a first release shares the traffic with what an adopted rule led to
+// before.
+func (o Main) shares() bool {
+	return o.Main != nil && o.Main.Deployment == "" && o.Main.Progress != nil && o.Main.Progress.Theirs != ""
+}
+
 // Summary is an application in a few words.
 type Summary struct {
 	Status     release.EnvironmentStatus
@@ -182,6 +188,10 @@ func (a *Application) address(s *Summary) (state release.ApplicationState) {
 		}
 		if reason != "" {
 			s.Problems = append(s.Problems, "the main deployment is "+string(status)+": "+reason)
+		}
+		if o.shares() {
+			shared = true
+			continue
 		}
 		names, leads := a.leads(o)
 		if !leads {

@@ -145,6 +145,9 @@ func (t *terminal) fillBook(ctx context.Context, book *Runbook, app observe.Appl
 		contexts = append(contexts, c.Name())
 		group = mainOn(app.Mains, c.Name()).Main.Group
 	}
+	if group != "" {
+		book.Now += fmt.Sprintf(" It belongs to the group %q, whose other members stay where they are, but by Terraform.", group)
+	}
 	book.Ways = append(book.Ways, book.terraform(back, group, cold))
 	if slices.Contains(verbs, "rollback") {
 		book.Ways = append(book.Ways, Way{With: "kubectl switchback", Steps: []Step{{

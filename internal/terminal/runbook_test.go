@@ -1,13 +1,19 @@
 package terminal_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -133,4 +139,99 @@ func TestRunbookWhileSomebodyPromotes(t *testing.T) {
 		t.Errorf("the promotion ends with %v", err)
 	}
 	do("get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
+}
+
+// TestRunbookOfAnAdoptedRule: only the rule's backends go back: to the release before, or to
+// what the rule led to before it was adopted. All else of the route stays.
+func TestRunbookOfAnAdoptedRule(t *testing.T) {
+	t.Parallel()
+	for _, back := range []struct{ to, from, way string }{{to: "v1", way: "[v1=100]"}, {from: "legacy", way: "[legacy=1]"}} {
+		t.Run(back.to+back.from, func(t *testing.T) {
+			t.Parallel()
+			s := newRouted(t)
+			s.routed = false
+			path, client := "/apis/gateway.networking.k8s.io/v1/namespaces/"+s.namespace+"/httproutes/shop", testcluster.Shared(t).Client().Discovery().RESTClient()
+			s.deploy("v1")
+			leads := back.from
+			if back.to == "" {
+				testcluster.Shared(t).Legacy(t, s.namespace, leads, "demo/old:1")
+			} else {
+				s.promote("v1")
+				leads = "api"
+			}
+			if err := client.Patch(types.ApplyYAMLPatchType).AbsPath(path).Param("fieldManager", "somebody").Body([]byte(`{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: shop}, spec: {
+ parentRefs: [{name: public}], rules: [{name: web, backendRefs: [{name: web, port: 80}]}, {name: api, matches: [{path: {value: /api}}], backendRefs: [{name: ` + leads + `, port: 80}]}]}}`)).Do(t.Context()).Error(); err != nil {
+				t.Fatal(err)
+			}
+			led := func() string {
+				var route gatewayv1.HTTPRoute
+				text, err := client.Get().AbsPath(path).DoRaw(t.Context())
+				if err = errors.Join(err, json.Unmarshal(text, &route)); err != nil || len(route.Spec.Rules) != 2 || route.Spec.Rules[0].BackendRefs[0].Name != "web" || *route.Spec.Rules[1].Matches[0].Path.Value != "/api" {
+					t.Fatalf("%v: the route is %s", err, text)
+				}
+				var refs []string
+				for _, ref := range route.Spec.Rules[1].BackendRefs {
+					refs = append(refs, fmt.Sprintf("%s=%d", strings.ReplaceAll(string(ref.Name), s.name("v1"), "v1"), *ref.Weight))
+				}
+				return fmt.Sprint(refs)
+			}
+			s.adopts, s.Steps = "api", []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+			s.promote("v1")
+			if back.to != "" {
+				s.deploy("v2")
+				s.promote("v2")
+			}
+			if now := led(); strings.Count(now, "=") != 2 {
+				t.Fatalf("before it goes back, the rule leads to %s", now)
+			}
+			if back.to == "" {
+				s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" candidate v1 started 25%", "api is waiting: ")
+				s.says("", "get").wants(t, terminal.ExitDone, "api waiting <none> legacy 75%, "+s.name("v1")+" 25% paused")
+				s.says("", "guard", "api", "--once").wants(t, terminal.ExitDone, s.name("v1")+" does its work")
+			}
+			lines := byHand(t, s.says("", "runbook", "api", "-o", "json"))
+			doByHand(t, lines...)
+			if now := led(); now != back.way {
+				t.Errorf("after %q, the rule leads to %s, want %s", lines, now, back.way)
+			}
+		})
+	}
+}
+
+// TestRunbookOfSeveralClusters has lines for each of them, by its context.
+func TestRunbookOfSeveralClusters(t *testing.T) {
+	t.Parallel()
+	both := testcluster.Routed(t, 2)
+	namespace := both[0].Namespace(t)
+	both[1].NamespaceNamed(t, namespace)
+	kubeconfigs := map[string]string{"eu": both[0].KubeconfigPath, "us": both[1].KubeconfigPath}
+	s := shopOn(t, namespace, kubeconfigs)
+	for _, c := range both {
+		c.DataPlane(t, namespace, "httproutes")
+	}
+	s.routed, s.Steps, s.member = true, []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}, rollout.Member{Group: "shop", Name: "api"}
+	for _, version := range []string{"v1", "v2"} {
+		s.deploy(version)
+		s.promote(version)
+	}
+	config := testcluster.Contexts(t, namespace, kubeconfigs)
+	here := []string{"--kubeconfig", config, "--contexts", "us,eu", "-n", namespace}
+	run(t, append([]string{"runbook", "api"}, here...)...).wants(t, terminal.ExitDone,
+		`It belongs to the group "shop", whose other members stay where they are, but by Terraform.`, "switchback_rollback_group", `name = "shop"`,
+		"kubectl switchback rollback api --namespace "+namespace+" --kubeconfig "+config+" --contexts us,eu\n")
+	lines := byHand(t, run(t, append([]string{"runbook", "api", "-o", "json"}, here...)...))
+	for context, n := range map[string]int{"eu": 2, "us": 2} {
+		if of := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return !strings.Contains(line, " --context "+context+" ") }); len(of) != n {
+			t.Errorf("of %s, it has %q", context, of)
+		}
+	}
+	doByHand(t, lines...)
+	for context := range kubeconfigs {
+		testcluster.Eventually(t, testcluster.Hang, "the traffic is back on "+context, func() error {
+			if now := run(t, "get", "api", "--kubeconfig", config, "--context", context, "-n", namespace); !strings.Contains(squeezed(now.out), s.name("v1")+" main v1 started 100%") {
+				return errors.New(now.out)
+			}
+			return nil
+		})
+	}
 }

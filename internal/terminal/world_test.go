@@ -45,6 +45,7 @@ type shop struct {
 	member    rollout.Member
 	asked     *release.Asked
 	routed    bool
+	adopts    string // a rule of the route "shop", which is somebody else's, in place of a route of its own
 
 	candidates int   // that were made
 	replicas   int32 // of each release; 0: one
@@ -102,6 +103,9 @@ func (s *shop) request(version string) rollout.PromoteRequest {
 			Namespace: s.namespace, Application: s.app, Name: s.app, Kind: traffic.HTTPRoute, Port: "http", Settle: time.Millisecond,
 			Parents: []gatewayv1.ParentReference{{Name: "public"}}, Hostnames: []gatewayv1.Hostname{"api.example.com"},
 		}
+	}
+	if s.adopts != "" {
+		req.Route = &traffic.RouteSpec{Namespace: s.namespace, Application: s.app, Name: "shop", Kind: traffic.HTTPRoute, Adopt: true, Rule: s.adopts, Port: "http", Settle: time.Millisecond}
 	}
 	return req
 }
