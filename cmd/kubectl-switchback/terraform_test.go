@@ -3,15 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/switchback-dev/terraform-provider-switchback/internal/devtools"
 	_ "github.com/switchback-dev/terraform-provider-switchback/internal/provider" // built by a command: a result that Go has cached is not one of another provider
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/terminal"
@@ -22,7 +27,15 @@ import (
 // built is the provider that a real terraform or tofu runs.
 var built testcli.Provider
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// asPlugin lets this program be the plugin, which kubectl starts.
+const asPlugin = "SWITCHBACK_TEST_AS_PLUGIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPlugin) != "" {
+		main() // does not return
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "kubectl-switchback-")
@@ -154,6 +167,46 @@ func (s *shop) wantMain(version string) {
 	}
 }
 
+// way are the steps of a way back, by what it takes.
+func (s *shop) way(with string) []terminal.Step {
+	s.Helper()
+	var out, errs bytes.Buffer
+	exit := terminal.Run(s.Context(), "test", genericiooptions.IOStreams{Out: &out, ErrOut: &errs}, []string{"runbook", "api", "-o", "json", "--kubeconfig", s.cluster.KubeconfigPath, "-n", s.namespace})
+	var book terminal.Runbook
+	if err := json.Unmarshal(out.Bytes(), &book); err != nil || exit != terminal.ExitDone {
+		s.Fatalf("the runbook ended with %d: %v\n%s\n%s", exit, err, out.String(), errs.String())
+	}
+	i := slices.IndexFunc(book.Ways, func(w terminal.Way) bool { return w.With == with })
+	if i < 0 {
+		s.Fatalf("it has no way with %s:\n%s", with, out.String())
+	}
+	return book.Ways[i].Steps
+}
+
+// shell runs lines in a shell that has kubectl with this plugin, and answers yes.
+func (s *shop) shell(lines ...string) {
+	s.Helper()
+	kubectl, err := devtools.Devnode.Build(s.Context(), os.Stderr)
+	if err != nil {
+		s.Fatal(err)
+	}
+	self, err := os.Executable()
+	dir := s.TempDir()
+	plugin := "#!/bin/sh\n" + asPlugin + "=1 exec '" + self + "' \"$@\"\n"
+	err = errors.Join(err, os.Symlink(kubectl, filepath.Join(dir, "kubectl")), os.WriteFile(filepath.Join(dir, "kubectl-switchback"), []byte(plugin), 0o700)) //nolint:gosec // a program
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, line := range lines {
+		command := exec.CommandContext(s.Context(), "sh", "-c", line)
+		command.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		command.Stdin = strings.NewReader("yes\n")
+		if output, err := command.CombinedOutput(); err != nil {
+			s.Fatalf("%s: %v\n%s", line, err, output)
+		}
+	}
+}
+
 // unrelated are changes of something else, of both resources.
 var unrelated = map[string]string{"switchback_deployment.api": "update", "switchback_main_deployment.api": "update"}
 
@@ -220,4 +273,68 @@ func TestNextApplyLeavesACanaryThatIsHeld(t *testing.T) {
 	s.kubectl("promote", "api", "--full", "--reason", "v1 is on fire")
 	s.wantMain("v2")
 	s.planned(nil)
+}
+
+// TestRunbookLines: what a runbook prints goes back, as it stands there: by Terraform, by the
+// plugin behind kubectl, and by kubectl alone.
+func TestRunbookLines(t *testing.T) {
+	t.Parallel()
+	c := testcluster.Shared(t)
+	s := &shop{T: t, cluster: c, namespace: c.Namespace(t), w: testcli.New(t, built)}
+	released := func() {
+		t.Helper()
+		s.config("v2", "1", "")
+		s.apply()
+		s.wantMain("v2")
+	}
+	back := func() {
+		t.Helper()
+		s.wantMain("v1")
+	}
+	s.config("v1", "1", "")
+	s.apply()
+
+	released()
+	byTerraform := s.way("terraform")
+	if len(byTerraform) != 3 || fmt.Sprint(byTerraform[0].Lines) != "[terraform apply]" || !strings.Contains(byTerraform[0].Says, "so that the version is v1, and apply") {
+		t.Fatalf("by Terraform, it is %+v", byTerraform)
+	}
+	s.config("v1", "1", "")
+	s.apply()
+	back()
+	s.planned(nil)
+
+	released()
+	lines := s.way("terraform")[1].Lines
+	if len(lines) != 2 || lines[1] != "terraform apply" {
+		t.Fatalf("to point at the former release, it is %q", lines)
+	}
+	s.config("v2", "1", "")
+	path := filepath.Join(s.w.Dir, "main.tf")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, bytes.Replace(text, []byte("deployment_id = switchback_deployment.api.id"), []byte(lines[0]), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.apply()
+	back()
+	s.planned(nil)
+
+	released()
+	plugin := s.way("kubectl switchback")
+	if len(plugin) != 1 {
+		t.Fatalf("by the plugin, it is %+v", plugin)
+	}
+	s.shell(plugin[0].Lines...)
+	back()
+	s.warned(s.planned(nil), "Deployment was taken back before")
+
+	s.kubectl("retry", "api")
+	released()
+	for _, step := range s.way("kubectl") {
+		s.shell(step.Lines...)
+	}
+	back()
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,34 @@ func doByHand(t *testing.T, lines ...string) {
 	}
 }
 
+// wantAction fails the test unless the lines that invoke an action give it what its page says
+// that it takes.
+func wantAction(t *testing.T, s said, action string) {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/actions/" + strings.TrimPrefix(action, "switchback_") + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var book terminal.Runbook
+	decode(t, s, &book)
+	steps := book.Ways[0].Steps
+	lines := steps[len(steps)-1].Lines
+	if !strings.HasPrefix(lines[0], "action "+strconv.Quote(action)+" ") || lines[len(lines)-1] != "terraform apply -invoke=action."+action+".api" {
+		t.Errorf("the action is %q", lines)
+	}
+	given := 0
+	for _, line := range lines {
+		if name, _, is := strings.Cut(line, "="); is && strings.HasPrefix(line, "    ") {
+			if given++; !strings.Contains(string(page), "- `"+strings.TrimSpace(name)+"` (String)") {
+				t.Errorf("%s does not take %q", action, line)
+			}
+		}
+	}
+	if given != 2 {
+		t.Errorf("it gives %d attributes in %q", given, lines)
+	}
+}
+
 // TestRunbook: the lines are for the state that the application is in, and do what they say.
 func TestRunbook(t *testing.T) {
 	t.Parallel()
@@ -79,6 +108,7 @@ func TestRunbook(t *testing.T) {
 	do("runbook", "api").wants(t, terminal.ExitDone,
 		"# Going back is from "+s.name("v2")+" to "+s.name("v1")+" (v1).\n", "so that the version is v1, and apply", `deployment_id = "`+s.namespace+"/"+s.name("v1")+`"`,
 		"terraform apply -invoke=action.switchback_rollback.api\n", "patch service api --type merge --patch '", "# Then: The configuration still asks")
+	wantAction(t, do("runbook", "api", "-o", "json"), "switchback_rollback")
 
 	if _, err := s.engine.Stop(t.Context(), rollout.ActionRequest{ID: release.ID{Namespace: s.namespace, Name: s.name("v1")}, Clusters: s.on}); err != nil {
 		t.Fatal(err)
@@ -219,7 +249,9 @@ func TestRunbookOfSeveralClusters(t *testing.T) {
 	run(t, append([]string{"runbook", "api"}, here...)...).wants(t, terminal.ExitDone,
 		`It belongs to the group "shop", whose other members stay where they are, but by Terraform.`, "switchback_rollback_group", `name = "shop"`,
 		"kubectl switchback rollback api --namespace "+namespace+" --kubeconfig "+config+" --contexts us,eu\n")
-	lines := byHand(t, run(t, append([]string{"runbook", "api", "-o", "json"}, here...)...))
+	book := run(t, append([]string{"runbook", "api", "-o", "json"}, here...)...)
+	wantAction(t, book, "switchback_rollback_group")
+	lines := byHand(t, book)
 	for context, n := range map[string]int{"eu": 2, "us": 2} {
 		if of := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return !strings.Contains(line, " --context "+context+" ") }); len(of) != n {
 			t.Errorf("of %s, it has %q", context, of)
