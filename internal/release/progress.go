@@ -239,6 +239,12 @@ func (p *Progress) Open() bool {
 	return p.Direction != DirectionForward || !p.Shifted() || p.Before != nil
 }
 
+// GoesBack says that the traffic is on its way back to From: by the run that moved it, or by
+// somebody who asked for it.
+func (p *Progress) GoesBack() bool {
+	return p.Direction == DirectionBack || p.From == p.To && p.GivesUp != ""
+}
+
 // Status is what users see of a promotion that is not over.
 func (p *Progress) Status() MainStatus {
 	switch {

@@ -117,7 +117,7 @@ func (g *guard) breach(why string) error {
 
 // saw notes what is guarded.
 func (g *guard) saw(p *release.Progress, since time.Time) {
-	to := p.To
+	to := guarded(p)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.from[p.From] = true
@@ -125,10 +125,19 @@ func (g *guard) saw(p *release.Progress, since time.Time) {
 		g.say("watching %s", to)
 		g.done.To, g.from = to, map[string]bool{p.From: true}
 	}
-	g.done.Open, g.done.Leaves = g.req.Once, p.Direction == release.DirectionBack
+	g.done.Open, g.done.Leaves = g.req.Once, p.GoesBack()
 	if since.After(g.done.Since) {
 		g.done.Since = since
 	}
+}
+
+// guarded is the release that a promotion is to, or that the traffic is taken from: whoever
+// asked for that has begun another promotion, to who had it before.
+func guarded(p *release.Progress) string {
+	if p.From == p.To {
+		return p.GivesUp
+	}
+	return p.To
 }
 
 // guarding is one cluster.
@@ -162,14 +171,16 @@ func (g *guard) look(ctx context.Context, w *guarding) (over bool, err error) {
 	if err != nil {
 		return false, ownership.Unreadable(c, cm, err)
 	}
-	if main == nil || main.Progress == nil || main.Progress.Direction == release.DirectionNone || !main.Progress.Open() || main.Progress.From == main.Progress.To {
+	if main == nil || main.Progress == nil || main.Progress.Direction == release.DirectionNone {
 		return true, nil
 	}
 	p, since := main.Progress, time.Time{}
+	if !p.GoesBack() && (!p.Open() || p.From == p.To) { // past its end, or a stop or a start
+		return true, nil
+	}
 	limit, what := g.req.Unattended, "the promotion to "+p.To
-	back := p.Direction == release.DirectionBack
-	if back { // where the run that takes it back has died, there is nothing to wait for
-		limit, what = min(cmp.Or(limit, g.engine.timing.Expiry), g.engine.timing.Expiry), "the way back from "+p.To
+	if p.GoesBack() { // where the run that takes it back has died, there is nothing to wait for
+		limit, what = min(cmp.Or(limit, g.engine.timing.Expiry), g.engine.timing.Expiry), "the way back from "+guarded(p)
 	}
 	if limit > 0 {
 		if since, err = ownership.Renewed(ctx, c, namespace, application); err != nil {
@@ -181,7 +192,7 @@ func (g *guard) look(ctx context.Context, w *guarding) (over bool, err error) {
 		return true, g.breach(fmt.Sprintf("no run has done anything for %s on cluster %q for %s", what, c.Name(), idle.Round(time.Second)))
 	}
 	copies := p.Mirror(p.At)
-	if back || p.Weight(p.At) == 0 && copies == 0 && p.Step().Kind != release.StepShift {
+	if p.GoesBack() || p.Weight(p.At) == 0 && copies == 0 && p.Step().Kind != release.StepShift {
 		return false, nil // it loses what it has, or has nothing yet
 	}
 	if w.to != p.To {

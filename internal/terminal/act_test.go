@@ -315,6 +315,7 @@ type killedCommand struct {
 	args   []string
 	writes int // that it has
 	before func(*shop)
+	exit   terminal.Exit
 	again  terminal.Exit // of the second one, where the first had done all of it
 	after  func(*release.Main) bool
 	undone func(*shop) // makes v1 main again; nil: it is
@@ -343,11 +344,12 @@ func killedCommands(s *shop) []killedCommand {
 	}
 	started := func(s *shop) { stopped(s); s.says("", "start", "api", "--yes").wants(s.t, terminal.ExitDone) }
 	return []killedCommand{
-		{args: []string{"rollback", "api", "--to", v1}, writes: 9, before: trying, after: is(true, false)},
-		{args: []string{"abort", "api"}, writes: 9, before: trying, again: terminal.ExitFailed, after: is(false, false)},
-		{args: []string{"retry", "api"}, writes: 3, before: refused, after: is(false, false)},
-		{args: []string{"stop", "api"}, writes: 5, before: started, after: is(false, true)},
-		{args: []string{"start", "api"}, writes: 5, before: stopped, after: is(false, false)},
+		{args: []string{"rollback", "api", "--to", v1, "--yes"}, writes: 9, before: trying, after: is(true, false)},
+		{args: []string{"abort", "api", "--yes"}, writes: 9, before: trying, again: terminal.ExitFailed, after: is(false, false)},
+		{args: []string{"guard", "api", "--unattended", "1ms"}, writes: 9, exit: terminal.ExitNo, before: trying, after: is(true, false)},
+		{args: []string{"retry", "api", "--yes"}, writes: 3, before: refused, after: is(false, false)},
+		{args: []string{"stop", "api", "--yes"}, writes: 5, before: started, after: is(false, true)},
+		{args: []string{"start", "api", "--yes"}, writes: 5, before: stopped, after: is(false, false)},
 	}
 }
 
@@ -361,16 +363,26 @@ func killedOnTheWay(s *shop) []killedCommand {
 		s.deploy(s.candidate())
 		s.promote(s.candidate())
 	}
+	leave := func(s *shop) {
+		s.says("", "rollback", "api", "--to", v1, "--yes").wants(s.t, terminal.ExitDone)
+		s.says("", "retry", "api", "--yes")
+	}
 	return []killedCommand{
-		{args: []string{"hold", "api"}, writes: 3, before: candidate, after: func(m *release.Main) bool {
+		{args: []string{"hold", "api", "--yes"}, writes: 3, before: candidate, after: func(m *release.Main) bool {
 			return m.Deployment == v1 && m.Progress != nil && m.Progress.Held != nil && m.Progress.Paused
 		}},
-		{args: []string{"promote", "api", "--full"}, writes: 11, before: candidate, again: terminal.ExitFailed, after: func(m *release.Main) bool {
-			return m.Deployment != v1 && m.Deployment != s.name("v2") && m.Progress == nil
+		{args: []string{"resume", "api", "--yes"}, writes: 1, before: candidate, after: func(m *release.Main) bool {
+			return m.Deployment == v1 && m.Progress != nil && m.Progress.Paused
 		}, undone: func(s *shop) {
-			s.says("", "rollback", "api", "--to", v1, "--yes").wants(s.t, terminal.ExitDone)
-			s.says("", "retry", "api", "--yes")
+			s.promote(s.candidate()) // goes on, to its end
+			if m := s.main(); m.Deployment != s.name(s.candidate()) || m.Progress != nil {
+				s.t.Errorf("after an apply, it is %+v", m)
+			}
+			leave(s)
 		}},
+		{args: []string{"promote", "api", "--full", "--yes"}, writes: 11, before: candidate, again: terminal.ExitFailed, after: func(m *release.Main) bool {
+			return m.Deployment != v1 && m.Deployment != s.name("v2") && m.Progress == nil
+		}, undone: leave},
 	}
 }
 
@@ -378,7 +390,7 @@ func killedOnTheWay(s *shop) []killedCommand {
 // command would have.
 func TestCommandsKilledAfterEveryWrite(t *testing.T) {
 	t.Parallel()
-	killedAfterEveryWrite(t, 5, killedCommands)
+	killedAfterEveryWrite(t, 6, killedCommands)
 }
 
 // TestPromotionIsSteeredByWhoIsKilled after every write, and does the same again.
@@ -398,7 +410,7 @@ func killedAfterEveryWrite(t *testing.T, lives int, commands func(*shop) []kille
 		c := commands(s)[i]
 		c.before(s)
 		proxy := testcluster.Shared(t).Proxy(t)
-		args := append(c.args, "--yes", "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
+		args := append(c.args, "--kubeconfig", proxy.KubeconfigPath, "-n", s.namespace)
 		ctx, kill := context.WithCancel(t.Context())
 		defer kill()
 		death := proxy.DiesAfter(k, func(r *testcluster.Request) bool {
@@ -409,14 +421,14 @@ func killedAfterEveryWrite(t *testing.T, lives int, commands func(*shop) []kille
 		proxy.SetFault(nil)
 		what, dead := death.Last()
 		if !dead {
-			first.wants(t, terminal.ExitDone)
+			first.wants(t, c.exit)
 		} else {
 			t.Logf("killed after %s", what)
-			if done := c.after(s.main()); !done || c.again == terminal.ExitDone {
-				answered(t.Context(), "", args...).wants(t, terminal.ExitDone)
-			} else {
-				answered(t.Context(), "", args...).wants(t, c.again)
+			want := c.exit
+			if c.after(s.main()) {
+				want = c.again
 			}
+			answered(t.Context(), "", args...).wants(t, want)
 		}
 		if m := s.main(); !c.after(m) {
 			t.Errorf("in the end it is %+v, and remembers %+v", m, m.Breach)

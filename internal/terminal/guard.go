@@ -70,7 +70,7 @@ func (t *terminal) runGuard(ctx context.Context, c *clusters, name string, a *gu
 		return fmt.Errorf("application %[1]q moves with its group %[2]q, as one: guard takes back one application, and would take this one out of it. An apply of the group watches all of its members; "+
 			"to take the whole group back, change its versions back and apply, or invoke the action switchback_rollback_group", name, app.Mains[i].Main.Group)
 	}
-	engine := rollout.New(rollout.DefaultTiming())
+	engine := rollout.New(t.timing)
 	engine.In(release.RunOf(os.Getenv))
 	done, err := engine.Guard(rollout.Because(ctx, a.reason), rollout.GuardRequest{
 		Namespace: c.namespace, Application: name, Clusters: c.on, Unattended: a.unattended, Once: a.once,

@@ -213,6 +213,27 @@ func TestGuardEndsAWayBack(t *testing.T) {
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
 }
 
+// TestGuardEndsWhatWasAborted: whoever gives a promotion up dies before its route leads back. A
+// guard ends that, and nothing is remembered against the release: it was not what failed.
+func TestGuardEndsWhatWasAborted(t *testing.T) {
+	t.Parallel()
+	s, here := newCanary(t)
+	dying, ctx := s.dying(`\"givesUp\":`)
+	back, err := rollout.WayOutOf(ctx, rollout.WayBackRequest{Namespace: s.namespace, Application: "api", Clusters: dying.on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dying.engine.TakeBack(ctx, back); err == nil || s.main().Progress == nil {
+		t.Fatalf("whoever aborts did not die on the way: %v", err)
+	}
+	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
+	do("guard", "api", "--once").wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
+	do("guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the way back from "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
+	if m := s.main(); m.Breach != nil || m.Progress != nil || m.Deployment != s.name("v1") {
+		t.Errorf("it is %+v, and remembers %+v", m, m.Breach)
+	}
+}
+
 // TestGuardAfterAKill: a run dies before it has moved anything of the traffic of v2. It is the
 // promotion of v3 that is taken back, and not v2, which was main.
 func TestGuardAfterAKill(t *testing.T) {
