@@ -154,7 +154,9 @@ func TestSecondTerminal(t *testing.T) {
 	watch.killed()
 	watch = s.shown("watch", "web")
 	watch.shows("candidate", " 25%")
+	asked := time.Now()
 	s.says("hold", "web", "--yes", "--reason", "the latency looks odd")
+	t.Logf("hold, from the command's start to its end: %s", ms(asked, time.Now()))
 	if output, err := x.wait(); err != nil || !tells(output, "the latency looks odd") {
 		t.Fatalf("the apply that was held ended with %v:\n%s", err, output)
 	}
@@ -168,18 +170,21 @@ func TestSecondTerminal(t *testing.T) {
 	c.until(50) // the pause is over with that
 	watch.shows("web  working  running", "candidate", " 50%", "ok shift 50%")
 	pause(t, watched)
+	asked = time.Now()
 	s.says("abort", "web", "--yes", "--reason", "not today")
+	t.Logf("abort, from the command's start until the traffic is back: %s", ms(asked, c.until(0).asked))
 	if output, err := x.wait(); err == nil || !tells(output, "not today") {
 		t.Errorf("the apply that was aborted ended with %v:\n%s", err, output)
 	}
-	c.until(0)
 	watch.shows("main", "100%")
 
 	x = c.startApply(c.v2)
 	c.untilMoved(4)
 	watch.shows("web  working  running", " 25%", "-> pause 4m")
 	pause(t, watched)
+	asked = time.Now()
 	s.says("rollback", "web", "--yes", "--reason", "it answers with errors")
+	t.Logf("rollback, from the command's start to its end: %s", ms(asked, time.Now()))
 	if output, err := x.wait(); err == nil || !tells(output, "it answers with errors") {
 		t.Errorf("the apply that was rolled back ended with %v:\n%s", err, output)
 	}
