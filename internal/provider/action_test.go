@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -138,6 +139,34 @@ func TestActionsOnADeployment(t *testing.T) {
 	watch.NeverEmpty(t)
 	w.wantNoChanges()
 	w.destroy()
+	l.wantNothingLeft()
+}
+
+// What was stopped at a terminal, and is then taken out of the configuration, goes as if it
+// had not been: first one release, then the application.
+func TestStoppedAndTakenOut(t *testing.T) {
+	l := newLab(t)
+	w, p := l.inProcess(), l.speak()
+	of := func(versions string) string {
+		return l.config(l.deployment(`for_each = toset(`+versions+`)`, `image = "demo/api:${each.key}"`), l.main(`deployment_id = switchback_deployment.api["v1"].id`))
+	}
+	w.apply(of(`["v1", "v2"]`))
+	watch := l.watchMain()
+	const v2 = `switchback_deployment.api["v2"]`
+	p.invoke("switchback_stop", data{"deployment_id": l.namespace + "/" + nameOf("v2"), "reason": "it costs"}).fine("is stopped")
+	w.write(of(`["v1"]`))
+	w.plan().wantActions(v2, "delete")
+	w.apply(of(`["v1"]`)).wantActions(v2, "delete")
+	l.wantPods(nameOf("v2"), 0)
+	if _, err := l.cluster.Client().AppsV1().Deployments(l.namespace).Get(t.Context(), nameOf("v2"), metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("its Deployment is left: %v", err)
+	}
+	l.wantPods(nameOf("v1"), 1)
+	w.wantNoChanges()
+	watch.NeverEmpty(t)
+
+	p.invoke("switchback_stop", data{"namespace": l.namespace, "application": "api", "reason": "night"}).fine("it is stopped")
+	w.apply(l.config()).wantActions(`switchback_deployment.api["v1"]`, "delete", "switchback_main_deployment.api", "delete")
 	l.wantNothingLeft()
 }
 

@@ -70,6 +70,20 @@ func TestLogsInATerminal(t *testing.T) {
 	}
 }
 
+// TestNoColor: whoever wants no colours gets none, also in a terminal.
+func TestNoColor(t *testing.T) {
+	a := talk(t)
+	a.says(a.starts("v1"), "api", 0, "ERROR no database")
+	for _, variable := range []struct{ name, value string }{{"NO_COLOR", "1"}, {"TERM", "dumb"}} {
+		t.Run(variable.name, func(t *testing.T) {
+			t.Setenv(variable.name, variable.value)
+			if shown := inTerminal(t, append([]string{"logs", "api"}, a.here...)...); shown.exit != terminal.ExitDone || !strings.Contains(shown.out, "ERROR no database") || strings.Contains(shown.out, "\x1b") {
+				t.Errorf("it ended with %d and wrote %q", shown.exit, shown.out)
+			}
+		})
+	}
+}
+
 // view is a command that draws in a terminal until q is pressed there.
 type view struct {
 	t      *testing.T
