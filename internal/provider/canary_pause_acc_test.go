@@ -92,11 +92,13 @@ func (l *lab) canarySteered() {
 	if reason, _ := w.attributes(theMain); !strings.Contains(fmt.Sprint(reason["status_reason"]), "(odd latency), until somebody lets it go on") {
 		l.t.Errorf("its state says %v", reason["status_reason"])
 	}
-	w.wantNoChanges()
+	w.wantNoChanges().warns("Promotion is held", "to "+v2+` on cluster "default" was held by `, "(odd latency)", "kubectl switchback resume api --namespace "+l.namespace, "switchback_resume")
 
 	p.invoke("switchback_rollback", of("5xx")).fine()
 	w.write(config("v2", `drain = "2s"`))
-	w.wantNoChanges().warns("Deployment was taken back before", "asked to go back: 5xx")
+	left := w.wantNoChanges()
+	left.warns("Deployment was taken back before", "asked to go back: 5xx")
+	left.silent("Promotion is held")
 	p.invoke("switchback_retry", of("mended")).fine(v2 + " may be tried once more")
 	w.apply(config("v2", `drain = "2s"`))
 	w.wantState(theMain, "status", "paused", "split", shares(v1, 90, v2, 10))

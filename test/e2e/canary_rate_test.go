@@ -195,6 +195,7 @@ func TestCanaryForACohort(t *testing.T) {
 	cohort.untilAnswered("v1", newOfCohort)
 	returned := time.Now()
 	one.untilCounted(0)
+	pause(t, watched)
 	answers, marked := c.load.end(), cohort.end()
 
 	t.Logf("offered %d, answered: %s", c.load.offered, sum(answers))

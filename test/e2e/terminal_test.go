@@ -161,7 +161,9 @@ func TestSecondTerminal(t *testing.T) {
 		t.Fatalf("the apply that was held ended with %v:\n%s", err, output)
 	}
 	watch.shows("candidate", " 25%", "the latency looks odd")
-	c.planIsEmpty(c.v2) // the state has it
+	if changes, output, err := c.plan(c.v2); err != nil || changes || !tells(output, "Promotion is held") || !tells(output, "the latency looks odd") {
+		t.Errorf("the plan of what is held changes something (%t), or does not say who holds it: %v\n%s", changes, err, output)
+	}
 	c.mustApply(c.v2)
 
 	s.says("resume", "web", "--yes", "--reason", "it was the network")

@@ -135,3 +135,16 @@ func TellStopped(observed []observe.Main, id string, diags *diag.Diagnostics) {
 			"`kubectl switchback start %s --namespace %s`, or the action `switchback_start` with `application`, brings its pods back; an apply with `desired_state = \"stopped\"` takes the stop over.", id, o.Cluster, o.Main.StaysStopped().StopText(), application, namespace)))
 	}
 }
+
+// TellHeld says who holds a promotion where it is: no plan or apply moves it on.
+func TellHeld(observed []observe.Main, id string, diags *diag.Diagnostics) {
+	namespace, application, _ := strings.Cut(id, "/")
+	for _, o := range observed {
+		if o.Main == nil || o.Main.Progress == nil || o.Main.Progress.Held == nil {
+			continue
+		}
+		diags.AddWarning("Promotion is held", mask.Redact(fmt.Sprintf("The promotion of %s to %s on cluster %q was %s. Nothing here moves it on, and everything else of it can be changed. "+
+			"`kubectl switchback resume %s --namespace %s`, or the action `switchback_resume`, lets it go on, with the next apply; `kubectl switchback rollback %[5]s --namespace %[6]s` goes back.",
+			id, o.Main.Progress.To, o.Cluster, o.Main.Progress.Held.Text(), application, namespace)))
+	}
+}

@@ -80,6 +80,7 @@ func (m *model) refresh(ctx context.Context, observed []observe.Main, diags *dia
 	m.Refresh(ctx, observed, m.refreshDNS(ctx, observed, diags), diags)
 	m.DesiredState = address.StateOf(m.DesiredState, observed)
 	address.TellStopped(observed, m.ID.ValueString(), diags)
+	address.TellHeld(observed, m.ID.ValueString(), diags)
 	m.URLs = m.Model.URLs(ctx)
 	return true
 }
