@@ -41,7 +41,7 @@ func (m *Main) Holdable() string {
 	case p == nil:
 		return "no promotion of it is under way"
 	case m.Group != "":
-		return fmt.Sprintf("the group %q moves it together with others. To take the group back, change its versions back and apply, or invoke the action switchback_rollback_group; where there are no actions, `kubectl switchback rollback` takes back one member after the other", m.Group)
+		return fmt.Sprintf("the group %[1]q moves it together with others. To take the group back, change its versions back and apply, or let `kubectl switchback rollback --group %[1]s`, or the action switchback_rollback_group, do it", m.Group)
 	case p.Direction != DirectionForward:
 		return "its traffic goes back already"
 	case !p.shares():

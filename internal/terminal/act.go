@@ -192,7 +192,7 @@ func (c *clusters) orGroup(ctx context.Context, name string, err error) error {
 	if len(members) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w. %s. To take all of it back, invoke the action switchback_rollback_group; where there are no actions, name one member after the other", err, isGroup(name, members))
+	return fmt.Errorf("%[1]w. %[2]s. To take all of it back: kubectl switchback rollback --group %[3]s --namespace %[4]s", err, isGroup(name, members), name, c.namespace)
 }
 
 // membersOf are the applications among some that a group moves; none where there is no such

@@ -68,7 +68,7 @@ func (t *terminal) runGuard(ctx context.Context, c *clusters, name string, a *gu
 	}
 	if i := slices.IndexFunc(app.Mains, func(o observe.Main) bool { return o.Main.Group != "" }); i >= 0 {
 		return fmt.Errorf("application %[1]q moves with its group %[2]q, as one: guard takes back one application, and would take this one out of it. An apply of the group watches all of its members; "+
-			"to take the whole group back, change its versions back and apply, or invoke the action switchback_rollback_group; where there are no actions, `kubectl switchback rollback` takes back one member after the other", name, app.Mains[i].Main.Group)
+			"to take the whole group back, change its versions back and apply, or: kubectl switchback rollback --group %[2]s", name, app.Mains[i].Main.Group)
 	}
 	engine := rollout.New(t.timing)
 	engine.In(release.RunOf(os.Getenv))

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/traffic"
@@ -44,7 +45,7 @@ func toMove(req rollout.PromoteRequest) []cluster.Feature {
 }
 
 func (t *terminal) rollback() *cobra.Command {
-	a, to := &acting{backwards: true}, ""
+	a, to, whole := &acting{backwards: true}, "", &wholeGroup{}
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
 		Short: "Move an application's traffic back",
@@ -52,11 +53,17 @@ func (t *terminal) rollback() *cobra.Command {
 			"The release is started where it was stopped, and is ready on every cluster before anything moves. " +
 			"A run that is at such a canary, or watches the release with the traffic, is asked to go back, and does so within a second; what a run that died has left is taken back here.\n\n" +
 			"It is remembered what was left, by whom and why: Terraform's next plan says so, and leaves the traffic where it is, until another deployment is asked for, " +
-			"`retry_token` changes, or `kubectl switchback retry`.",
-		Example:           "  kubectl switchback rollback api --reason \"5xx since 14:02\"\n  kubectl switchback rollback api --to api-0b8e4d27 --yes",
-		Args:              a.args,
+			"`retry_token` changes, or `kubectl switchback retry`.\n\n" +
+			"With --group, all members go back that its last move has moved, those that moved last first. All of them are ready before the first moves, and where one cannot be moved, the others are put where they were.",
+		Example:           "  kubectl switchback rollback api --reason \"5xx since 14:02\"\n  kubectl switchback rollback api --to api-0b8e4d27 --yes\n  kubectl switchback rollback --group shop",
+		Args:              whole.args(a),
 		ValidArgsFunction: t.completeApplication(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whole.name != "" && to == "" {
+				return t.act(cmd, a, []string{whole.name}, groupBack(func(ctx context.Context, req group.WayBackRequest) (group.WayBack, error) {
+					return group.WayBackOf(ctx, req, release.GroupBack)
+				}))
+			}
 			if to != "" && len(args) == 0 {
 				return usagef("--to names a release of one application: name that one, too")
 			}
@@ -69,6 +76,7 @@ func (t *terminal) rollback() *cobra.Command {
 			})
 		},
 	}
+	whole.addFlags(cmd)
 	a.addFlags(t, cmd)
 	cmd.Flags().StringVar(&to, "to", "", "The release to go back to, by its name. It must still be there.")
 	_ = cmd.RegisterFlagCompletionFunc("to", t.completeRelease())
@@ -76,17 +84,21 @@ func (t *terminal) rollback() *cobra.Command {
 }
 
 func (t *terminal) abort() *cobra.Command {
-	a := &acting{backwards: true}
+	a, whole := &acting{backwards: true}, &wholeGroup{}
 	cmd := &cobra.Command{
 		Use:   "abort NAME",
 		Short: "Give up what is under way, as a Ctrl-C there would",
 		Long: "Of an application: the promotion that is open. Its traffic goes back to who had it before, in one step; a run that is at it is asked to, and ends. " +
 			"Nothing is remembered against the release: the next apply tries it once more. To have it refused, go back with `kubectl switchback rollback`.\n\n" +
-			"Of a release: its start, its restart, or the change of its content. The run that is at it is asked to end, as after a Ctrl-C; what a run that died has left is given up here.",
-		Example:           "  kubectl switchback abort api\n  kubectl switchback abort api-7f3c9a1e --yes",
-		Args:              a.args,
+			"Of a release: its start, its restart, or the change of its content. The run that is at it is asked to end, as after a Ctrl-C; what a run that died has left is given up here.\n\n" +
+			"With --group: the group's move. Every member goes back, those that moved last first, and nothing is remembered either.",
+		Example:           "  kubectl switchback abort api\n  kubectl switchback abort api-7f3c9a1e --yes\n  kubectl switchback abort --group shop",
+		Args:              whole.args(a),
 		ValidArgsFunction: t.completeSubject(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if whole.name != "" {
+				return t.act(cmd, a, []string{whole.name}, groupBack(group.WayOutOf))
+			}
 			return t.act(cmd, a, args, func(ctx context.Context, c *clusters, name string) deed {
 				if is, d := t.ofRelease(ctx, c, name, release.ActionCancel); is {
 					return d
@@ -96,6 +108,7 @@ func (t *terminal) abort() *cobra.Command {
 			})
 		},
 	}
+	whole.addFlags(cmd)
 	a.addFlags(t, cmd)
 	return cmd
 }

@@ -146,14 +146,19 @@ func (t *terminal) fillBook(ctx context.Context, book *Runbook, app observe.Appl
 		group = mainOn(app.Mains, c.Name()).Main.Group
 	}
 	if group != "" {
-		book.Now += fmt.Sprintf(" It belongs to the group %q, whose other members stay where they are, but by Terraform.", group)
+		book.Now += fmt.Sprintf(" It belongs to the group %q: what names this application alone leaves the other members where they are.", group)
 	}
 	book.Ways = append(book.Ways, book.terraform(back, group, cold))
 	if slices.Contains(verbs, "rollback") {
-		book.Ways = append(book.Ways, Way{With: "kubectl switchback", Steps: []Step{{
+		way, in := Way{With: "kubectl switchback"}, " "+t.reach.typed(book.Namespace, contexts)
+		if group != "" {
+			way.Steps = append(way.Steps, Step{Says: fmt.Sprintf("The whole group %q, as one:", group), Lines: []string{"kubectl switchback rollback --group " + group + in}})
+		}
+		way.Steps = append(way.Steps, Step{
 			Says:  "By the same checks as an apply. Whoever promotes is asked to take it back:",
-			Lines: []string{"kubectl switchback rollback " + book.Name + " " + t.reach.typed(book.Namespace, contexts)},
-		}}})
+			Lines: []string{"kubectl switchback rollback " + book.Name + in},
+		})
+		book.Ways = append(book.Ways, way)
 	}
 	alone := Way{With: "kubectl"}
 	for _, c := range back.Clusters {

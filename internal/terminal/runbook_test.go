@@ -247,7 +247,7 @@ func TestRunbookOfSeveralClusters(t *testing.T) {
 	config := testcluster.Contexts(t, namespace, kubeconfigs)
 	here := []string{"--kubeconfig", config, "--contexts", "us,eu", "-n", namespace}
 	run(t, append([]string{"runbook", "api"}, here...)...).wants(t, terminal.ExitDone,
-		`It belongs to the group "shop", whose other members stay where they are, but by Terraform.`, "switchback_rollback_group", `name = "shop"`,
+		`It belongs to the group "shop": what names this application alone leaves the other members where they are.`, "kubectl switchback rollback --group shop ", "switchback_rollback_group", `name = "shop"`,
 		"kubectl switchback rollback api --namespace "+namespace+" --kubeconfig "+config+" --contexts us,eu\n")
 	book := run(t, append([]string{"runbook", "api", "-o", "json"}, here...)...)
 	wantAction(t, book, "switchback_rollback_group")

@@ -23,11 +23,11 @@ func TestMemberOfAGroup(t *testing.T) {
 		s.deploy(version)
 		s.promote(version)
 	}
-	s.says("", "guard", "api", "--once").wants(t, terminal.ExitFailed, `moves with its group "shop", as one`, "An apply of the group watches all of its members", "switchback_rollback_group")
-	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, `was not held: the group "shop" moves it together with others`, "switchback_rollback_group")
+	s.says("", "guard", "api", "--once").wants(t, terminal.ExitFailed, `moves with its group "shop", as one`, "An apply of the group watches all of its members", "kubectl switchback rollback --group shop")
+	s.says("", "hold", "api", "--yes").wants(t, terminal.ExitFailed, `was not held: the group "shop" moves it together with others`, "`kubectl switchback rollback --group shop`", "switchback_rollback_group")
 	s.says("", "promote", "api", "--full", "--yes").wants(t, terminal.ExitFailed, `was skipped: the group "shop" moves it together with others`, "`kubectl switchback promote` without --full")
 	for _, verb := range []string{"hold", "stop", "rollback", "retry", "resume"} {
-		s.says("", verb, "shop", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/shop", "shop is a deployment group: name an application that it moves, of api. ")
+		s.says("", verb, "shop", "--yes").wants(t, terminal.ExitFailed, "there is no main deployment of "+s.namespace+"/shop", "shop is a deployment group: name an application that it moves, of api. To take all of it back: kubectl switchback rollback --group shop --namespace "+s.namespace)
 	}
 	for _, verb := range []string{"get", "history", "diagnose", "runbook", "guard"} {
 		s.says("", verb, "shop").wants(t, terminal.ExitFailed, `application "shop" not found`, "shop is a deployment group: name an application that it moves, of api.")
@@ -39,6 +39,78 @@ func TestMemberOfAGroup(t *testing.T) {
 		t.Errorf("it did something: %+v", p)
 	}
 	s.says("", "promote", "api", "--yes").wants(t, terminal.ExitDone, "goes on from its pause")
+}
+
+// TestGroupGoesBack: members that share their traffic go back as one, and what they left is
+// remembered, unless the move was given up; and all stay where one cannot go.
+func TestGroupGoesBack(t *testing.T) {
+	t.Parallel()
+	s := newRouted(t)
+	s.Steps = []release.CanaryStep{{Weight: 25, Gate: release.GateManual}}
+	members := []string{"api", "web"}
+	all := map[string]release.MemberAsked{}
+	for _, app := range members {
+		all[app] = release.MemberAsked{ID: s.namespace + "/" + app}
+	}
+	move := func(version string) {
+		t.Helper()
+		to := map[string]string{}
+		for _, app := range members {
+			s.app = app
+			to[app] = s.name(version)
+		}
+		for _, app := range members {
+			s.app, s.asked = app, &release.Asked{Group: &release.GroupAsked{Members: all}}
+			s.member = rollout.Member{Group: "shop", Name: app, Move: release.MoveOf(to)}
+			s.promote(version)
+		}
+	}
+	leads := func(version string, share int) {
+		t.Helper()
+		for _, app := range members {
+			s.app = app
+			p := s.main().Progress
+			switch {
+			case share > 0 && (p == nil || p.To != s.name(version) || p.Weight(p.At) != share):
+				t.Errorf("%s has %+v", app, p)
+			case share == 0 && (p != nil || s.main().Deployment != s.name(version)):
+				t.Errorf("%s is %+v", app, s.main())
+			}
+		}
+	}
+	for _, version := range []string{"v1", "v2"} {
+		for _, s.app = range members {
+			s.deploy(version)
+		}
+		move(version)
+	}
+	leads("v2", 25)
+	s.says("", "rollback", "--group", "shop", "api").wants(t, terminal.ExitUsage, "--group excludes a name, --selector, --environment and --to")
+	s.says("", "rollback", "--group", "shops", "--yes").wants(t, terminal.ExitFailed, "the namespace "+s.namespace+` has no member of a group "shops" on any of the clusters`)
+	s.app = "api"
+	api := s.name("v1")
+	s.app = "web"
+	web := s.name("v1")
+	s.says("no\n", "rollback", "--group", "shop").wants(t, terminal.ExitNo, `The traffic of the group "shop" goes back as one: api on `+api+", web on "+web+".")
+	leads("v2", 25)
+	s.says("", "rollback", "--group", "shop", "--yes", "--reason", "5xx").wants(t, terminal.ExitDone, `the group "shop" is back: api on `+api+", web on "+web)
+	leads("v1", 0)
+	for _, app := range members {
+		s.app = app
+		if b := s.main().Breach; b == nil || b.To != s.name("v2") {
+			t.Errorf("of %s, it is remembered: %+v", app, b)
+		}
+		s.says("", "retry", app, "--yes").wants(t, terminal.ExitDone)
+	}
+	move("v2")
+	leads("v2", 25)
+	s.says("", "abort", "--group", "shop", "--yes").wants(t, terminal.ExitDone, `the group "shop" is back: api on `+api+", web on "+web)
+	leads("v1", 0)
+	for _, app := range members {
+		if s.app = app; s.main().Breach != nil {
+			t.Errorf("of %s, it is remembered: %+v", app, s.main().Breach)
+		}
+	}
 }
 
 // TestOrderOfAGroup: of many at once, what others come after is first, and last where pods go.

@@ -3,9 +3,6 @@ package deploymentgroup
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
@@ -13,12 +10,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/observe"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/explain"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/session"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
-	"github.com/switchback-dev/terraform-provider-switchback/internal/rollout"
 )
 
 var _ action.ActionWithConfigure = (*groupAction)(nil)
@@ -28,7 +23,7 @@ type groupAction struct {
 	*session.Session
 	name   string
 	what   string // it does
-	decide func(string, *release.GroupAsked, map[string][]release.MainOn) (map[string]release.Back, error)
+	decide group.Decide
 }
 
 // NewRollbackAction is switchback_rollback_group.
@@ -90,23 +85,24 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 	defer lines.End(ctx)
 	ctx, cancel := session.Limited(ctx, config.Timeout, config.Reason)
 	defer cancel()
-	now := goingBack{a.Act(req, resp)}
-	back, theirs := now.prepare(ctx, config, a.decide)
+	now := a.Act(req, resp)
+	clusters, _ := now.ClustersOf(ctx, types.SetNull(types.StringType))
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	for name, member := range back.Members {
-		member.Progress = func(line string) { lines.Say(name + ": " + line) }
-		back.Members[name] = member
-		if member.Undoes {
-			continue // it takes no pods of ours
-		}
-		if err := a.Engine.Warm(ctx, member.PromoteRequest); err != nil {
-			now.Fail(err)
-			return
-		}
+	back, err := group.WayBackOf(ctx, group.WayBackRequest{Namespace: config.Namespace.ValueString(), Name: config.Name.ValueString(), Clusters: clusters}, a.decide)
+	if err != nil {
+		now.Fail(err)
+		return
 	}
-	done, err := group.New(a.Engine).GoBack(ctx, back)
+	for name, member := range back.Members {
+		member.Clusters = now.Allowed(ctx, member.Clusters, session.ToPromote(member.Service, false).And(member.Route))
+		back.Members[name] = member
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	done, err := group.New(a.Engine).TakeBack(ctx, back, lines.Say)
 	explain.Notices(&resp.Diagnostics, done.Notices, false)
 	if err != nil {
 		var diags diag.Diagnostics
@@ -114,92 +110,5 @@ func (a *groupAction) Invoke(ctx context.Context, req action.InvokeRequest, resp
 		now.Tell(diags)
 		return
 	}
-	var where []string
-	for _, name := range slices.Sorted(maps.Keys(back.Members)) {
-		to := back.Members[name].To
-		if back.Members[name].Undoes {
-			to = theirs[name]
-		}
-		where = append(where, name+" on "+to)
-	}
-	lines.Say(fmt.Sprintf("the group %q is back: %s", back.Name, strings.Join(where, ", ")))
-}
-
-// goingBack is one invocation.
-type goingBack struct{ session.Invocation }
-
-// prepare asks for what lives of all members that go back; theirs is who has the traffic of
-// an adopted rule again, by member.
-func (a goingBack) prepare(ctx context.Context, config actionModel, decide func(string, *release.GroupAsked, map[string][]release.MainOn) (map[string]release.Back, error)) (back group.GoBackRequest, theirs map[string]string) {
-	theirs = map[string]string{}
-	back = group.GoBackRequest{Name: config.Name.ValueString(), Members: map[string]rollout.GoBackRequest{}}
-	clusters, _ := a.ClustersOf(ctx, types.SetNull(types.StringType))
-	if a.Diags().HasError() {
-		return back, theirs
-	}
-	found := observe.GroupIn(ctx, clusters, config.Namespace.ValueString(), back.Name)
-	for _, err := range found.Errs {
-		a.Fail(err)
-	}
-	living := a.living(found, config)
-	if a.Diags().HasError() {
-		return back, theirs
-	}
-	var asked *release.GroupAsked
-	if found.Asked != nil {
-		asked = found.Asked.Group
-	}
-	standings := map[string][]release.MainOn{}
-	for name, l := range living {
-		standings[name] = l.Standings
-	}
-	goes, err := decide(back.Name, asked, standings)
-	if err == nil {
-		back.Plan, err = asked.BackPlan(goes)
-	}
-	if err != nil {
-		a.Fail(err)
-		return back, theirs
-	}
-	for name, to := range goes {
-		request := living[name].Request
-		request.To, request.Was, request.Undoes = to.To, to.Was, to.Theirs != ""
-		theirs[name] = to.Theirs
-		for _, c := range clusters {
-			if _, there := to.Was[c.Name()]; there {
-				request.Clusters = append(request.Clusters, c)
-			}
-		}
-		request.Clusters = a.Allowed(ctx, request.Clusters, session.ToPromote(request.Service, false).And(request.Route))
-		back.Members[name] = request
-	}
-	return back, theirs
-}
-
-// living is what lives of each member. What cannot go back as one is refused.
-func (a goingBack) living(found observe.Group, config actionModel) map[string]rollout.Living {
-	living := map[string]rollout.Living{}
-	if len(found.Members) == 0 && !a.Diags().HasError() {
-		a.Diags().AddError("No such deployment group", fmt.Sprintf("The namespace %s has no member of a group %q on any of the clusters. Apply its switchback_deployment_group.", config.Namespace.ValueString(), found.Name))
-	}
-	owner := ""
-	for _, name := range slices.Sorted(maps.Keys(found.Members)) {
-		member := found.Members[name]
-		for _, o := range member.Mains {
-			if o.Service == nil {
-				a.Diags().AddError("Member has no address", fmt.Sprintf("The Service %s of %s is gone from cluster %q; its settings with it. Traffic was not touched. Apply the group.", o.Main.Service, name, o.Cluster))
-				return nil
-			}
-		}
-		l := rollout.LivingOf(member.Namespace, member.Application, member.Mains)
-		if len(l.Unlike) > 0 {
-			a.Diags().AddError("Clusters are not alike", fmt.Sprintf("The member %s has other settings on cluster %q than on cluster %q, because a run has not finished. Traffic was not touched. "+
-				"Apply the group, or go back application by application with switchback_rollback.", name, l.Unlike[0], l.Standings[0].Cluster))
-		}
-		if owner = attrs.OrDefault(owner, l.Request.Owner); owner != l.Request.Owner {
-			a.Diags().AddError("Several groups of one name", fmt.Sprintf("The member %s belongs to another Terraform state's group %q than the others. Traffic was not touched. Go back application by application with switchback_rollback.", name, found.Name))
-		}
-		living[name] = l
-	}
-	return living
+	lines.Say(fmt.Sprintf("the group %q is back: %s", back.Name, back.To()))
 }

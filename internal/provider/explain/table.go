@@ -11,6 +11,7 @@ import (
 
 	"github.com/switchback-dev/terraform-provider-switchback/internal/cluster"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/diagnose"
+	"github.com/switchback-dev/terraform-provider-switchback/internal/group"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/ownership"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/provider/attrs"
 	"github.com/switchback-dev/terraform-provider-switchback/internal/release"
@@ -57,6 +58,10 @@ var explanations = []explanation{
 	rule("Nothing was skipped", always[*release.SkipError]("Nothing was written."), path.Empty()),
 	rule("Promotion was not aborted", always[*release.AbortError]("Nothing was written."), path.Empty()),
 	rule("Application cannot be stopped or started", always[*release.RestError]("Nothing was written."), path.Empty()),
+	rule("No such deployment group", always[*group.NoGroupError]("Apply its switchback_deployment_group."), path.Empty()),
+	rule("Member has no address", always[*group.LostAddressError]("Traffic was not touched. Apply the group."), path.Empty()),
+	rule("Clusters are not alike", always[*group.UnlikeError]("Traffic was not touched. Apply the group, or go back application by application with switchback_rollback."), path.Empty()),
+	rule("Several groups of one name", always[*group.OwnersError]("Traffic was not touched. Go back application by application with switchback_rollback."), path.Empty()),
 	rule("Clusters are not alike", always[*release.UnlikeError](
 		"Traffic was not touched. Name in `clusters` those to act on together, and invoke the action again for the others."), path.Root("clusters")),
 	rule("Promotion was taken back", func(e *release.AskedBackError) string {
