@@ -208,7 +208,7 @@ func TestGuardEndsAWayBack(t *testing.T) {
 		t.Fatalf("the run did not die on its way back: %v, %+v", err, p)
 	}
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v2")+" candidate v2 degraded 25%")
-	s.says("", "guard", "api", "--once").wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
+	patiently(t, "guard", "api", "--once", "--kubeconfig", testcluster.Shared(t).KubeconfigPath, "-n", s.namespace).wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
 	s.says("", "guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the way back from "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
 	s.says("", "get", "api").wants(t, terminal.ExitDone, s.name("v1")+" main v1 started 100%")
 }
@@ -227,7 +227,7 @@ func TestGuardEndsWhatWasAborted(t *testing.T) {
 		t.Fatalf("whoever aborts did not die on the way: %v", err)
 	}
 	do := func(args ...string) said { t.Helper(); return run(t, append(args, here...)...) }
-	do("guard", "api", "--once").wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
+	patiently(t, append([]string{"guard", "api", "--once"}, here...)...).wants(t, terminal.ExitDone, "the traffic is on its way back from "+s.name("v2"))
 	do("guard", "api", "--unattended", "1ms").wants(t, terminal.ExitNo, "no run has done anything for the way back from "+s.name("v2")+" on cluster", "is back on "+s.name("v1"))
 	if m := s.main(); m.Breach != nil || m.Progress != nil || m.Deployment != s.name("v1") {
 		t.Errorf("it is %+v, and remembers %+v", m, m.Breach)

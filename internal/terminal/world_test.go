@@ -141,8 +141,20 @@ func run(t *testing.T, args ...string) said {
 // answered runs the command, and answers what it asks. Other processes are taken for dead
 // within a second.
 func answered(ctx context.Context, answer string, args ...string) said {
+	return timed(ctx, timing(), answer, args...)
+}
+
+// patiently runs the command as one that takes nobody for dead.
+func patiently(t *testing.T, args ...string) said {
+	t.Helper()
+	patient := timing()
+	patient.Expiry = testcluster.Hang
+	return timed(t.Context(), patient, "", args...)
+}
+
+func timed(ctx context.Context, timing rollout.Timing, answer string, args ...string) said {
 	var out, err bytes.Buffer
-	exit := terminal.Run(ctx, "test", genericiooptions.IOStreams{In: strings.NewReader(answer), Out: &out, ErrOut: &err}, args, terminal.WithTiming(timing()))
+	exit := terminal.Run(ctx, "test", genericiooptions.IOStreams{In: strings.NewReader(answer), Out: &out, ErrOut: &err}, args, terminal.WithTiming(timing))
 	return said{out.String(), err.String(), exit}
 }
 

@@ -2,6 +2,7 @@ package testcluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -69,10 +70,14 @@ func (c *Cluster) Forget(t testing.TB, plural string) {
 		t.Fatal(err)
 	}
 	Eventually(t, Hang, "the API server to forget "+plural, func() error {
-		if err := c.serves(t.Context(), plural); !apierrors.IsNotFound(err) {
-			return fmt.Errorf("it says %v", err)
+		err := c.serves(t.Context(), plural)
+		switch {
+		case err == nil:
+			return errors.New("it serves them")
+		case apierrors.IsNotFound(err):
+			return nil
 		}
-		return nil
+		return err
 	})
 }
 
