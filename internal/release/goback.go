@@ -34,6 +34,13 @@ func Undo(id string, clusters []MainOn) (to, theirs string, err error) {
 	return to, theirs, nil
 }
 
+// hasMovedBack says that a run was on its way to the release that was main before, and was
+// cut off when that had all of the traffic.
+func (m *Main) hasMovedBack(traffic string) bool {
+	p := m.Progress
+	return p != nil && p.From == m.Deployment && p.To == traffic && len(m.Previous) > 0 && m.Previous[0] == traffic
+}
+
 // GoBack decides which release main goes back to when nobody says: the one that
 // was main before, on every cluster the same. It refuses to guess.
 func GoBack(id string, clusters []MainOn) (string, error) {
@@ -47,6 +54,9 @@ func GoBack(id string, clusters []MainOn) (string, error) {
 			return "", refuse("%s had the traffic before on it, but %s on another cluster", s.Main.Deployment, to)
 		case s.Shared != "":
 			to = s.Main.Deployment
+			continue
+		case s.Main.hasMovedBack(s.Traffic) && (to == "" || to == s.Traffic):
+			to = s.Traffic
 			continue
 		case s.Traffic != s.Main.Deployment && s.Traffic == "":
 			return "", refuse("its main deployment is %s, but the traffic does not go there", s.Main.Deployment)

@@ -10,6 +10,11 @@ func TestGoBack(t *testing.T) {
 	on := func(cluster, traffic, main string, previous ...string) MainOn {
 		return MainOn{Cluster: cluster, Traffic: traffic, Main: Main{Deployment: main, Previous: previous}}
 	}
+	cut := func(cluster, traffic string) MainOn { // a run to v2, which was main before
+		s := on(cluster, traffic, "v3", "v2", "v1")
+		s.Main.Progress = &Progress{From: "v3", To: "v2"}
+		return s
+	}
 	for name, test := range map[string]struct {
 		clusters []MainOn
 		want     string
@@ -23,6 +28,10 @@ func TestGoBack(t *testing.T) {
 		"moved by hand":          {clusters: []MainOn{on("a", "v9", "v3", "v2")}, cluster: "a", says: "from v3 to v9"},
 		"leads nowhere":          {clusters: []MainOn{on("a", "", "v3", "v2")}, cluster: "a", says: "does not go there"},
 		"one of them is new":     {clusters: []MainOn{on("a", "v3", "v3", "v2"), on("b", "v3", "v3")}, cluster: "b", says: "no deployment was main before"},
+		"cut off when it moved":  {clusters: []MainOn{cut("a", "v2")}, want: "v2"},
+		"on one of two":          {clusters: []MainOn{cut("a", "v2"), cut("b", "v3")}, want: "v2"},
+		"and one never began":    {clusters: []MainOn{on("a", "v3", "v3", "v2"), cut("b", "v2")}, want: "v2"},
+		"and by hand elsewhere":  {clusters: []MainOn{cut("a", "v9")}, cluster: "a", says: "from v3 to v9"},
 		"left half way: to here": {clusters: []MainOn{on("a", "v3", "v3", "v2"), on("b", "v2", "v2", "v1")}, cluster: "b", says: "but v2 on another"},
 	} {
 		t.Run(name, func(t *testing.T) {
