@@ -126,9 +126,11 @@ func TestOrderOfAGroup(t *testing.T) {
 		s.deploy("v1")
 		s.promote("v1")
 	}
-	for _, verb := range []struct{ name, order string }{{"restart", "[web api]"}, {"stop", "[api web]"}, {"start", "[web api]"}} {
+	for _, verb := range []struct{ name, whom, order string }{
+		{"restart", "--environment=production", "[web api]"}, {"stop", "--selector=" + release.LabelApplication, "[api web]"}, {"start", "--environment=production", "[web api]"},
+	} {
 		var list terminal.ActionList
-		decode(t, s.says("", verb.name, "--environment", "production", "--yes", "-o", "json"), &list)
+		decode(t, s.says("", verb.name, verb.whom, "--yes", "-o", "json"), &list)
 		var order []string
 		for _, item := range list.Items {
 			app, is := release.ApplicationOf(item.Name)
